@@ -1,0 +1,65 @@
+# Every command of this project. `make help` lists them.
+# The environment is built in two local folders, .tools (uv, where the machine has none) and .venv; nothing else is touched.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.ready
+PYTEST_ARGS ?=
+
+# A company's own certificate authority sits in the system's store: uv is told to look there (older and newer name).
+export UV_SYSTEM_CERTS := 1
+export UV_NATIVE_TLS := 1
+export UV_LINK_MODE := copy
+
+UV := $(shell command -v uv 2>/dev/null || echo .tools/bin/uv)
+RUN_UV := $(if $(filter .tools/bin/uv,$(UV)),PYTHONPATH=.tools) $(UV)
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test check format bench lock clean
+
+help: ## list the commands
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
+
+setup: $(STAMP) ## build the environment (every other command does so by itself)
+
+.tools/bin/uv:
+	@echo "Fetching uv into .tools (this machine has none)"
+	@$(PYTHON) -m pip install --quiet --disable-pip-version-check --no-warn-script-location --root-user-action=ignore --target .tools uv
+
+$(STAMP): requirements.txt pyproject.toml | $(filter .tools/bin/uv,$(UV))
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "ttsq needs Python 3.11 or newer; $(PYTHON) is $$($(PYTHON) -V). Try: make $(MAKECMDGOALS) PYTHON=python3.12"; exit 2; }
+	@$(RUN_UV) venv --quiet --allow-existing --python $(PYTHON) $(VENV)
+	@$(RUN_UV) pip sync --quiet --python $(BIN)/python --require-hashes requirements.txt
+	@$(RUN_UV) pip install --quiet --python $(BIN)/python --no-deps --editable .
+	@touch $@
+
+demo: $(STAMP) ## speak a sample file with no key, no server, no Docker
+	@$(BIN)/ttsq demo
+
+test: $(STAMP) ## run the whole test suite; real servers are started by it
+	@$(BIN)/python -m pytest -n auto --dist worksteal $(PYTEST_ARGS)
+
+check: $(STAMP) ## lint, types, import rules, dependencies, security
+	@$(BIN)/ruff format --check --quiet .
+	@$(BIN)/ruff check --quiet .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports --no-cache
+	@$(BIN)/deptry --no-ansi .
+	@$(BIN)/bandit --quiet --recursive --severity-level medium api_models worker migrations
+
+format: $(STAMP) ## format the code and mend what can be mended by itself
+	@$(BIN)/ruff format --quiet .
+	@$(BIN)/ruff check --fix --quiet .
+
+bench: $(STAMP) ## measure: CPU per job beside the tutorial pattern, and a run against its bound
+	@$(BIN)/python -m benchmarks $(BENCH)
+
+lock: | $(filter .tools/bin/uv,$(UV)) ## choose the newest versions anew and write requirements.txt
+	@rm -f uv.lock
+	@$(RUN_UV) lock --quiet --python $(PYTHON)
+	@$(RUN_UV) export --quiet --python $(PYTHON) --all-groups --all-extras --no-emit-project --no-header --no-annotate --format requirements.txt --output-file requirements.txt
+	@rm -f uv.lock
+
+clean: ## remove the environment and all caches
+	@rm -rf $(VENV) .tools .mypy_cache .ruff_cache .pytest_cache .hypothesis dist

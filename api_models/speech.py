@@ -1,0 +1,187 @@
+"""What a producer asks for: one text to be spoken, with its voices. The rules a request must meet before it costs."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from datetime import datetime
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
+from pydantic_core import PydanticCustomError
+
+from api_models.hints import did_you_mean, quoted
+from api_models.registry import DEFAULT_MODEL, MODELS, VOICES, SpeechModel
+from api_models.values import (
+    MAX_CUSTOM_ID_BYTES,
+    OptionalMoment,
+    OptionalName,
+    OptionalNumber,
+    blank_is_none,
+    name_fault,
+)
+
+
+class Speech(BaseModel):
+    """The part of a request that decides how the audio sounds. Only what the caller set is sent to the API."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", str_strip_whitespace=False)
+
+    # The model stands first because pydantic checks fields in this order, and the other rules are the model's own.
+    model: str = DEFAULT_MODEL
+    """The slug of a model in the registry."""
+    text: str
+    """What is spoken. Natural-language styles and, for models that know them, inline tags are part of it."""
+    voice_1: OptionalName = None
+    """The (first) speaker's voice; left out, the vendor's default for the model speaks."""
+    voice_2: OptionalName = None
+    """The second speaker's voice, for text whose lines begin with `Name:`."""
+    temperature: OptionalNumber = None
+    """Expressiveness, within the model's range; left out, the vendor's default of 0.4 applies."""
+
+    @field_validator("model", mode="before")
+    @classmethod
+    def _known_model(cls, value: object) -> object:
+        if blank_is_none(value) is None:
+            return DEFAULT_MODEL
+        if not isinstance(value, str) or value not in MODELS:
+            raise PydanticCustomError(
+                "model",
+                "no model {name}{hint} (known: {known})",
+                {
+                    "name": quoted(value),
+                    "hint": did_you_mean(value, MODELS) if isinstance(value, str) else "",
+                    "known": ", ".join(MODELS),
+                },
+            )
+        return value
+
+    @field_validator("text")
+    @classmethod
+    def _speakable(cls, value: str, info: ValidationInfo) -> str:
+        try:
+            size = len(value.encode())
+        except UnicodeEncodeError:
+            raise PydanticCustomError("text", "contains half of a surrogate pair; write the whole character") from None
+        if "\x00" in value:
+            raise PydanticCustomError("text", "contains a NUL character; remove it")
+        if not any(character.isalnum() for character in value):
+            what = "is empty" if not value.strip() else "has no letter or digit to speak"
+            raise PydanticCustomError("text", "{what}; give the words to be spoken", {"what": what})
+        if size > (limit := _text_limit(info)):
+            raise PydanticCustomError(
+                "text",
+                "is {size} bytes of UTF-8, over the limit of {limit} a request; split it into shorter lines",
+                {"size": f"{size:,}", "limit": f"{limit:,}"},
+            )
+        return value
+
+    @field_validator("voice_1", "voice_2")
+    @classmethod
+    def _known_voice(cls, value: str | None, info: ValidationInfo) -> str | None:
+        models = _models(info)
+        if value is not None and not any(value in model.voices for model in models):
+            voices = [voice for voice in VOICES if any(voice in model.voices for model in models)]
+            raise PydanticCustomError(
+                "voice",
+                "no voice {name}{hint} (`ttsq voices` lists all {count})",
+                {"name": quoted(value), "hint": did_you_mean(value, voices), "count": len(voices)},
+            )
+        return value
+
+    @field_validator("temperature")
+    @classmethod
+    def _in_range(cls, value: float | None, info: ValidationInfo) -> float | None:
+        if value is None:
+            return None
+        ranges = [model.temperature_range for model in _models(info)]
+        low, high = min(low for low, _ in ranges), max(high for _, high in ranges)
+        if not low <= value <= high:  # also refuses NaN
+            raise PydanticCustomError(
+                "temperature",
+                "{value} is outside {low} to {high}; give a number in that range, such as 0.4",
+                {"value": f"{value:g}", "low": f"{low:g}", "high": f"{high:g}"},
+            )
+        return value
+
+    def body(self) -> dict[str, str | float]:
+        """The request body for the API: the text, and of the rest only what the caller set."""
+        optional = {"voice_1": self.voice_1, "voice_2": self.voice_2, "temperature": self.temperature}
+        return {"text": self.text} | {name: value for name, value in optional.items() if value is not None}
+
+    def fingerprint(self, *, origin: str, audio_format: str) -> str:
+        """The identity of the content: equal fingerprints may share one paid call. 64 hex digits of SHA-256.
+
+        `origin` is the API's address: audio of a rehearsal must never be taken for the real thing.
+        """
+        parts = [origin, self.model, self.text, self.voice_1, self.voice_2, self.temperature, audio_format]
+        canonical = json.dumps(parts, ensure_ascii=False, separators=(",", ":"))
+        return hashlib.sha256(canonical.encode()).hexdigest()
+
+
+class JobRequest(Speech):
+    """One job as a producer hands it in: the speech, and how the queue should treat it."""
+
+    custom_id: OptionalName = None
+    """The producer's own name for the job, unique within a batch; the audio file is named after it."""
+    priority: Annotated[int, Field(ge=-100, le=100)] = 0
+    """Higher starts earlier."""
+    not_before: OptionalMoment = None
+    """Not started before this time."""
+    deadline: OptionalMoment = None
+    """Not started after this time: the job then ends as expired, unpaid."""
+    cache: Literal["use", "bypass"] = "use"
+    """`bypass` buys a fresh take even where the same content was bought before."""
+
+    @field_validator("custom_id", mode="before")
+    @classmethod
+    def _number_as_name(cls, value: object) -> object:
+        """JSON producers like to number their lines."""
+        if isinstance(value, int) and not isinstance(value, bool) and abs(value) < 10**MAX_CUSTOM_ID_BYTES:
+            return str(value)
+        return value
+
+    @field_validator("custom_id")
+    @classmethod
+    def _usable_as_file_name(cls, value: str | None) -> str | None:
+        if value is not None and (fault := name_fault(value)):
+            raise PydanticCustomError(
+                "custom_id",
+                "{name} {fault}; the audio file is named after it",
+                {"name": quoted(value), "fault": fault},
+            )
+        return value
+
+    @field_validator("deadline")
+    @classmethod
+    def _after_the_start(cls, value: datetime | None, info: ValidationInfo) -> datetime | None:
+        not_before = info.data.get("not_before")
+        if value is not None and not_before is not None and value < not_before:
+            raise PydanticCustomError("deadline", "lies before not_before, so the job could never start")
+        return value
+
+    def speech(self) -> Speech:
+        """The part that decides how the audio sounds."""
+        return Speech.model_construct(
+            text=self.text,
+            model=self.model,
+            voice_1=self.voice_1,
+            voice_2=self.voice_2,
+            temperature=self.temperature,
+        )
+
+
+def _models(info: ValidationInfo) -> tuple[SpeechModel, ...]:
+    """The models whose rules apply: the one named, or all where none of that name exists.
+
+    What no model takes is wrong whichever was meant; anything stricter would be a fault that follows from a fault.
+    """
+    slug = info.data.get("model")
+    return (MODELS[slug],) if slug else tuple(MODELS.values())
+
+
+def _text_limit(info: ValidationInfo) -> int:
+    """UTF-8 bytes a request: the operator's setting passed in as validation context, or the model's own limit."""
+    if limit := (info.context or {}).get("max_text_bytes"):
+        return int(limit)
+    return max(model.max_text_bytes for model in _models(info))

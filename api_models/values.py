@@ -1,0 +1,87 @@
+"""What loosely typed values of sheets and JSON mean: blanks, numbers, times, names. Each refusal names a remedy."""
+
+from __future__ import annotations
+
+import math
+import unicodedata
+from datetime import UTC, datetime
+from typing import Annotated, Final
+
+from pydantic import AwareDatetime, BeforeValidator
+from pydantic_core import PydanticCustomError
+
+from api_models.hints import quoted
+
+MAX_CUSTOM_ID_BYTES: Final = 200
+"""A custom_id becomes a file name, and file systems stop at 255 bytes; the rest is for extensions."""
+
+_FORBIDDEN_IN_NAMES: Final = frozenset('/\\:*?"<>|')
+
+
+def blank_is_none(value: object) -> object:
+    """An empty cell of a sheet means "not given"."""
+    return None if isinstance(value, str) and not value.strip() else value
+
+
+def number(value: object) -> object:
+    """A number that a sheet may write as text. Truth values are refused; infinities and NaN are left to the range."""
+    value = blank_is_none(value)
+    if value is None:
+        return None
+    if isinstance(value, str | int | float) and not isinstance(value, bool):
+        try:
+            return float(value)
+        except OverflowError:
+            return math.inf
+        except ValueError:
+            pass
+    remedy = "write the decimals after a point," if isinstance(value, str) and "," in value else "give one"
+    raise PydanticCustomError(
+        "number", "{value} is not a number; {remedy} such as 0.4", {"value": quoted(value), "remedy": remedy}
+    )
+
+
+def moment(value: object) -> datetime | None:
+    """A point in time, in UTC. Bare numbers are refused: `20261201` is as likely a date as seconds since 1970."""
+    value = blank_is_none(value)
+    if value is None:
+        return None
+    try:
+        time = datetime.fromisoformat(value.strip()) if isinstance(value, str) else value
+    except ValueError:
+        time = None
+    if not isinstance(time, datetime):
+        raise PydanticCustomError(
+            "moment", "{value} is not a time; write it as 2026-12-01T08:00:00Z", {"value": quoted(value)}
+        )
+    if time.utcoffset() is None:
+        raise PydanticCustomError(
+            "moment",
+            "{value} has no time zone; write 2026-12-01T08:00:00Z for UTC, or end it with an offset such as +02:00",
+            {"value": quoted(value)},
+        )
+    try:
+        return time.astimezone(UTC)
+    except OverflowError:
+        raise PydanticCustomError("moment", "{value} lies outside the calendar", {"value": quoted(value)}) from None
+
+
+def name_fault(name: str) -> str | None:
+    """Why `name` can't name a file on the systems in use, or None where it can."""
+    if bad := sorted(_FORBIDDEN_IN_NAMES.intersection(name)):
+        return f"contains {' '.join(bad)}"
+    if any(unicodedata.category(character) in {"Cc", "Cs", "Cf"} for character in name):
+        return "contains an invisible character"
+    if name != name.strip() or name.startswith(".") or name.endswith("."):
+        return "begins or ends with a space or a dot"
+    if len(name.encode()) > MAX_CUSTOM_ID_BYTES:
+        return f"is longer than {MAX_CUSTOM_ID_BYTES} bytes of UTF-8"
+    return None
+
+
+OptionalName = Annotated[str | None, BeforeValidator(blank_is_none)]
+"""Text that may be left out."""
+OptionalNumber = Annotated[float | None, BeforeValidator(number)]
+"""A number that may be left out."""
+OptionalMoment = Annotated[AwareDatetime | None, BeforeValidator(moment)]
+"""A point in time that may be left out."""

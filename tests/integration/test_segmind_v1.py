@@ -1,0 +1,664 @@
+"""The v1 client against the emulator, and against a bare socket for what no decent server does."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import gzip
+import json
+import socket
+import struct
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from pathlib import Path
+from typing import Self
+
+import pytest
+from pydantic import SecretStr
+
+from api_models.registry import MODELS
+from api_models.speech import Speech
+from api_models.verdict import GateScope, VerdictKind
+from worker.emulator.answers import BodyShape, Ending
+from worker.emulator.config import EmulatorConfig
+from worker.emulator.faults import Effect, Rule, Take
+from worker.emulator.limits import Limit
+from worker.emulator.refusals import ModelState
+from worker.emulator.server import Emulator
+from worker.emulator.stamps import StampFormat
+from worker.segmind.answers import Answer, Credits, Failure
+from worker.segmind.client import Client
+from worker.segmind.errors import SpoolError
+from worker.segmind.spool import PART_SUFFIX
+from worker.segmind.v1 import ClientV1
+from worker.segmind.verdicts import verdict
+
+KEY = "SG_0123456789abcdef"
+NOW = datetime(2026, 11, 21, 10, 0, tzinfo=UTC)
+SPEECH = Speech(text="Good evening, and welcome back.", voice_1="Puck")
+
+TLS_HANDSHAKE = b"\x16\x03"
+Reply = Callable[[socket.socket], object]
+
+
+class BareServer:
+    """Answers each request with the next reply, byte for byte, and keeps the requests."""
+
+    def __init__(self, replies: Sequence[bytes | Reply]) -> None:
+        self._replies = list(replies)
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self._thread = threading.Thread(target=self._run, daemon=True)
+        self.requests: list[bytes] = []
+        self.connections = 0
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        # A thread that waits in accept() is woken by this, where closing alone would leave it there.
+        with contextlib.suppress(OSError):
+            self._listener.shutdown(socket.SHUT_RDWR)
+        self._listener.close()
+        self._thread.join()
+
+    @property
+    def port(self) -> int:
+        return int(self._listener.getsockname()[1])
+
+    @property
+    def base_url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    def _run(self) -> None:
+        with contextlib.suppress(OSError):
+            while self._replies:
+                connection, _ = self._listener.accept()
+                self.connections += 1
+                with connection, contextlib.suppress(ConnectionError):
+                    self._serve(connection)
+
+    def _serve(self, connection: socket.socket) -> None:
+        while self._replies and (request := _request(connection)):
+            self.requests.append(request)
+            match self._replies.pop(0):
+                case bytes() as whole:
+                    connection.sendall(whole)
+                    if b"Connection: close" in whole or b"Content-Length" not in whole:
+                        return
+                case reply:
+                    reply(connection)
+                    return
+
+
+def _request(connection: socket.socket) -> bytes:
+    received = b""
+    while b"\r\n\r\n" not in received and not received.startswith(TLS_HANDSHAKE):
+        if not (piece := connection.recv(65_536)):
+            return b""
+        received += piece
+    head, _, body = received.partition(b"\r\n\r\n")
+    length = next((int(line[15:]) for line in head.lower().split(b"\r\n") if line.startswith(b"content-length:")), 0)
+    while len(body) < length:
+        body += connection.recv(65_536)
+    return head + b"\r\n\r\n" + body
+
+
+def reply(status: str, body: bytes = b"", *headers: str) -> bytes:
+    lines = "".join(f"{header}\r\n" for header in headers)
+    return f"HTTP/1.1 {status}\r\nContent-Length: {len(body)}\r\n{lines}\r\n".encode() + body
+
+
+def reset(connection: socket.socket) -> None:
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+
+
+def make_client(base_url: str, *, read_timeout: float = 20, max_audio_bytes: int = 8_000_000) -> ClientV1:
+    return ClientV1(
+        base_url=base_url,
+        api_key=SecretStr(KEY),
+        connections=4,
+        connect_timeout=5,
+        read_timeout=read_timeout,
+        max_audio_bytes=max_audio_bytes,
+        clock=lambda: NOW,
+    )
+
+
+@contextlib.contextmanager
+def bare(*replies: bytes | Reply, scheme: str = "http", path: str = "") -> Iterator[tuple[ClientV1, BareServer]]:
+    with BareServer(replies) as server:
+        address = f"{scheme}://127.0.0.1:{server.port}{path}"
+        with contextlib.closing(make_client(address)) as client:
+            yield client, server
+
+
+@pytest.fixture(scope="module")
+def shared_emulator() -> Iterator[Emulator]:
+    with Emulator(EmulatorConfig(key=KEY), clock=NOW.timestamp) as running:
+        yield running
+
+
+@pytest.fixture
+def emulator(shared_emulator: Emulator) -> Emulator:
+    shared_emulator.admin.reset()
+    return shared_emulator
+
+
+@pytest.fixture
+def client(emulator: Emulator) -> Iterator[ClientV1]:
+    with contextlib.closing(make_client(emulator.base_url)) as made:
+        yield made
+
+
+@pytest.fixture
+def spool(tmp_path: Path) -> Path:
+    return tmp_path / "take"
+
+
+def faulty(emulator: Emulator, **effect: object) -> None:
+    emulator.admin.rules([Rule(effect=Effect.model_validate(effect))])
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_speaks(client: Client, emulator: Emulator, spool: Path, model: str) -> None:
+    """Each model's take lies whole in the spool, and the account's headers are read exactly."""
+    answer = client.synthesize(SPEECH.model_copy(update={"model": model}), spool)
+    assert (answer.status, answer.failure, answer.audio, answer.message) == (200, None, spool, "")
+    assert spool.read_bytes()[:4] == b"RIFF"
+    assert answer.size == spool.stat().st_size
+    assert answer.cost == MODELS[model].price
+    assert answer.remaining_credits == Decimal(1_000) - MODELS[model].price
+    assert answer.request_id == emulator.state().bill[0].request_id
+    assert answer.generation_seconds is not None
+    assert verdict(answer).kind is VerdictKind.SUCCESS
+
+
+def test_sends_only_what_the_caller_set(spool: Path) -> None:
+    """The request is the vendor page's: key, content type, and a body of text and what else was set, as UTF-8."""
+    with bare(reply("200 OK", b"\x00" * 100)) as (client, server):
+        client.synthesize(Speech(text="Grüße — 你好", temperature=0.4), spool)
+    head, _, body = server.requests[0].partition(b"\r\n\r\n")
+    assert head.startswith(b"POST /v1/gemini-3.1-flash-tts HTTP/1.1\r\n")
+    assert f"x-api-key: {KEY}".encode() in head
+    assert b"Content-Type: application/json" in head
+    assert json.loads(body) == {"text": "Grüße — 你好", "temperature": 0.4}
+    assert "你好".encode() in body
+
+
+def test_address_may_have_a_path(spool: Path) -> None:
+    """An API behind a gateway's path is reached below it."""
+    with bare(reply("200 OK", b"\x00" * 100), path="/gateway") as (client, server):
+        client.synthesize(SPEECH, spool)
+    assert server.requests[0].startswith(b"POST /gateway/v1/gemini-3.1-flash-tts ")
+
+
+def test_connections_are_reused(spool: Path) -> None:
+    """Calls that end in whatever whole answer leave their connection to the next."""
+    whole = [
+        reply("200 OK", b"\x00" * 300_000),
+        reply("500 Internal Server Error", b'{"error": "x"}'),
+        reply("204 No Content"),
+        reply("429 Too Many Requests"),
+        reply("200 OK", b'{"error": "x"}'),
+        reply("200 OK", b"\x00" * 10),
+    ]
+    with bare(*whole) as (client, server):
+        statuses = [client.synthesize(SPEECH, spool).status for _ in whole]
+    assert statuses == [200, 500, 204, 429, 200, 200]
+    assert server.connections == 1
+
+
+def test_threads_share_a_client(client: Client, tmp_path: Path) -> None:
+    """Calls at once, more than the pool keeps, don't meet each other."""
+    with ThreadPoolExecutor(12) as threads:
+        answers = list(threads.map(lambda n: client.synthesize(SPEECH, tmp_path / str(n)), range(24)))
+    assert {answer.size for answer in answers} == {answers[0].size}
+    assert len({answer.request_id for answer in answers}) == 24
+
+
+STATUSES = {
+    400: VerdictKind.REFUSED,
+    401: VerdictKind.GATE,
+    403: VerdictKind.GATE,
+    404: VerdictKind.GATE,
+    405: VerdictKind.REFUSED,
+    406: VerdictKind.GATE,
+    410: VerdictKind.GATE,
+    422: VerdictKind.RETRY,
+    429: VerdictKind.PACE,
+    500: VerdictKind.RETRY,
+    502: VerdictKind.RETRY,
+    504: VerdictKind.RETRY,
+}
+
+
+@pytest.mark.parametrize("shape", BodyShape)
+@pytest.mark.parametrize("status", STATUSES)
+def test_refusals_in_every_shape(
+    client: Client, emulator: Emulator, spool: Path, status: int, shape: BodyShape
+) -> None:
+    """Every status of the vendor's table, in every shape of body: the words arrive, no file is left."""
+    faulty(emulator, status=status, shape=shape, message="because it is so")
+    answer = client.synthesize(SPEECH, spool)
+    assert (answer.status, answer.failure, answer.audio, answer.sent) == (status, None, None, True)
+    assert ("because it is so" in answer.message) is (shape is not BodyShape.EMPTY)
+    assert verdict(answer).kind is STATUSES[status]
+    assert not list(spool.parent.iterdir())
+
+
+def test_account_troubles(client: Client, emulator: Emulator, spool: Path) -> None:
+    """Key, credit and spend limit close the account's gate; once mended, calls go through."""
+
+    def code() -> tuple[str, GateScope | None]:
+        found = verdict(client.synthesize(SPEECH, spool))
+        return found.code, found.scope
+
+    emulator.admin.account(key_valid=False)
+    assert code() == ("bad_key", GateScope.ACCOUNT)
+    emulator.admin.account(key_valid=True, credits=Decimal("0.001"))
+    assert code() == ("insufficient_credits", GateScope.ACCOUNT)
+    emulator.admin.account(credits=Decimal(5), spend_limit_reached=True)
+    assert code() == ("spend_limit", GateScope.ACCOUNT)
+    emulator.admin.account(spend_limit_reached=False)
+    assert code() == ("success", None)
+
+
+@pytest.mark.parametrize(
+    ("state", "code"),
+    [
+        (ModelState.NOT_FOUND, "model_not_found"),
+        (ModelState.FORBIDDEN, "forbidden"),
+        (ModelState.RETIRED, "model_retired"),
+    ],
+)
+def test_model_troubles(client: Client, emulator: Emulator, spool: Path, state: ModelState, code: str) -> None:
+    """A model's trouble closes that model's gate."""
+    emulator.admin.model(SPEECH.model, state)
+    found = verdict(client.synthesize(SPEECH, spool))
+    assert (found.code, found.scope) == (code, GateScope.MODEL)
+
+
+@pytest.mark.parametrize("form", StampFormat)
+@pytest.mark.parametrize("retry_after", [False, True])
+def test_rate_limit_stamps(
+    client: Client, emulator: Emulator, spool: Path, form: StampFormat, retry_after: bool
+) -> None:
+    """A 429 says when it ends, in whichever form; where it doesn't sensibly, `Retry-After` does, or nothing."""
+    emulator.admin.limit(Limit(rpm=1, stamp=form, retry_after=retry_after))
+    client.synthesize(SPEECH, spool)
+    found = verdict(client.synthesize(SPEECH, spool))
+    senseless = form in {StampFormat.PAST, StampFormat.UNREADABLE, StampFormat.ABSENT}
+    assert found.kind is VerdictKind.PACE
+    assert found.reset_at == (NOW + timedelta(seconds=60) if retry_after or not senseless else None)
+
+
+@pytest.mark.parametrize("take", [Take.JSON_URL, Take.JSON_DATA_URI, Take.JSON_BASE64])
+@pytest.mark.parametrize("key", ["audio", "audio_url", "output", "url", "data", "result"])
+def test_audio_in_json(client: Client, emulator: Emulator, spool: Path, take: Take, key: str) -> None:
+    """A JSON answer's audio ends in the spool as if it had been the body; a file is fetched without the key."""
+    faulty(emulator, take=take, json_key=key, content_type="audio/wav")
+    answer = client.synthesize(SPEECH, spool)
+    assert (answer.failure, answer.audio) == (None, spool)
+    assert spool.read_bytes()[:4] == b"RIFF"
+    assert answer.size == spool.stat().st_size > 10_000
+    assert emulator.state().files_with_key == 0
+
+
+def test_error_under_a_200(client: Client, emulator: Emulator, spool: Path) -> None:
+    """A 200 whose JSON has an error is judged by its words, and its cost is known all the same."""
+    faulty(emulator, take=Take.JSON_ERROR, message="the voice box is jammed")
+    answer = client.synthesize(SPEECH, spool)
+    assert (answer.failure, answer.message) == (Failure.RUN_FAILED, "the voice box is jammed")
+    assert answer.cost == MODELS[SPEECH.model].price
+    assert verdict(answer).code == "run_failed"
+    assert not list(spool.parent.iterdir())
+
+
+@pytest.mark.parametrize("take", [Take.HEADERLESS, Take.HEADER_ONLY, Take.SILENT])
+def test_doubtful_audio_is_left_to_others(client: Client, emulator: Emulator, spool: Path, take: Take) -> None:
+    """What isn't text may be audio, whatever its content type: whether it is acceptable is for others to say."""
+    faulty(emulator, take=take, content_type="application/json")
+    answer = client.synthesize(SPEECH, spool)
+    assert (answer.failure, answer.audio, answer.content_type) == (None, spool, "application/json")
+
+
+def test_empty_body_is_a_bad_take(client: Client, emulator: Emulator, spool: Path) -> None:
+    """A 200 without a body was billed, and is no audio."""
+    faulty(emulator, take=Take.EMPTY)
+    answer = client.synthesize(SPEECH, spool)
+    assert (answer.status, answer.failure, answer.audio) == (200, Failure.EMPTY, None)
+    assert verdict(answer).kind is VerdictKind.BAD_TAKE
+
+
+def test_oversized_body_is_not_read(emulator: Emulator, spool: Path) -> None:
+    """A body over the cap is given up, and nothing of it kept."""
+    faulty(emulator, take=Take.HUGE, size_bytes=3_000_000)
+    with contextlib.closing(make_client(emulator.base_url, max_audio_bytes=1_000_000)) as client:
+        answer = client.synthesize(SPEECH, spool)
+    assert (answer.failure, answer.audio) == (Failure.TOO_LARGE, None)
+    assert not list(spool.parent.iterdir())
+
+
+def test_cut_off_body_is_noticed(client: Client, emulator: Emulator, spool: Path) -> None:
+    """A body shorter than its Content-Length is no take, however good its beginning."""
+    faulty(emulator, ending=Ending.CUT)
+    answer = client.synthesize(SPEECH, spool)
+    assert (answer.status, answer.failure, answer.audio) == (200, Failure.CUT_OFF, None)
+    assert verdict(answer).kind is VerdictKind.BAD_TAKE
+    assert not list(spool.parent.iterdir())
+
+
+@pytest.mark.parametrize("ending", [Ending.RESET, Ending.LOST])
+def test_reset_after_sending_may_have_been_billed(
+    client: Client, emulator: Emulator, spool: Path, ending: Ending
+) -> None:
+    """A connection that dies under a sent request leaves open whether it was billed; it is not repeated from here."""
+    faulty(emulator, ending=ending)
+    answer = client.synthesize(SPEECH, spool)
+    assert (answer.status, answer.failure, answer.sent) == (None, Failure.RESET, True)
+    found = verdict(answer)
+    assert (found.kind, found.possibly_billed) == (VerdictKind.RETRY, True)
+    assert emulator.state().calls == 1
+
+
+def test_reset_on_a_reused_connection_counts_as_sent(spool: Path) -> None:
+    """A kept-alive connection that dies under the next request: the API may have acted on it."""
+    with bare(reply("200 OK", b"\x00" * 100), reset) as (client, server):
+        client.synthesize(SPEECH, spool)
+        answer = client.synthesize(SPEECH, spool)
+    assert (answer.failure, answer.sent) == (Failure.RESET, True)
+    assert (server.connections, len(server.requests)) == (1, 2)
+
+
+def test_a_connection_closed_while_idle_is_replaced(spool: Path) -> None:
+    """A server that closed a kept connection costs the next call nothing."""
+    closing = b"HTTP/1.1 200 OK\r\nContent-Length: 3\r\nConnection: close\r\n\r\n\x00\x00\x00"
+    with bare(closing, reply("200 OK", b"\x00" * 100)) as (client, server):
+        client.synthesize(SPEECH, spool)
+        assert client.synthesize(SPEECH, spool).size == 100
+    assert server.connections == 2
+
+
+def test_silence_after_sending_times_out(spool: Path) -> None:
+    """No answer in time: the call may have run and been billed."""
+    release = threading.Event()
+    with BareServer([lambda _: release.wait(30)]) as server:
+        with contextlib.closing(make_client(server.base_url, read_timeout=0.2)) as client:
+            answer = client.synthesize(SPEECH, spool)
+        release.set()
+    assert (answer.status, answer.failure, answer.sent) == (None, Failure.TIMEOUT_READ, True)
+    assert (verdict(answer).code, verdict(answer).possibly_billed) == ("timeout", True)
+
+
+def test_a_body_that_drips_for_ever_times_out(emulator: Emulator, spool: Path) -> None:
+    """The whole body has the read timeout once more: single bytes in time don't keep a slot for ever."""
+    faulty(emulator, ending=Ending.SLOW, body_seconds=4)
+    with contextlib.closing(make_client(emulator.base_url, read_timeout=0.5)) as hurried:
+        answer = hurried.synthesize(SPEECH, spool)
+    assert (answer.status, answer.failure, answer.audio) == (200, Failure.TIMEOUT_READ, None)
+    assert not list(spool.parent.iterdir())
+
+
+def test_slow_but_whole_body_is_fine(client: Client, emulator: Emulator, spool: Path) -> None:
+    """A body in pieces is the same body."""
+    faulty(emulator, ending=Ending.SLOW, body_seconds=0.2)
+    answer = client.synthesize(SPEECH, spool)
+    assert (answer.failure, answer.size) == (None, spool.stat().st_size)
+
+
+def test_refused_connection_was_not_sent(spool: Path) -> None:
+    """Nobody listens: nothing left this machine, and the reason is in plain words."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+    with contextlib.closing(make_client(f"http://127.0.0.1:{port}")) as client:
+        answer = client.synthesize(SPEECH, spool)
+    assert (answer.status, answer.failure, answer.sent) == (None, Failure.CONNECT, False)
+    assert answer.message == "Connection refused"
+    assert verdict(answer).possibly_billed is False
+
+
+def test_unknown_host_was_not_sent(spool: Path) -> None:
+    """A name that doesn't exist is a failure to connect."""
+    with contextlib.closing(make_client("http://nowhere.invalid")) as client:
+        answer = client.synthesize(SPEECH, spool)
+    assert (answer.failure, answer.sent) == (Failure.CONNECT, False)
+
+
+def test_failed_handshake_was_not_sent(spool: Path) -> None:
+    """A server that doesn't speak TLS gets no text, let alone the key."""
+    with bare(b"HTTP/1.1 400 Bad Request\r\n\r\n", scheme="https") as (client, server):
+        answer = client.synthesize(SPEECH, spool)
+    assert (answer.status, answer.failure, answer.sent) == (None, Failure.CONNECT, False)
+    assert not any(KEY.encode() in request for request in server.requests)
+
+
+@pytest.mark.parametrize(
+    ("raw", "failure"),
+    [
+        (b"SSH-2.0-OpenSSH_9.9\r\n", Failure.GARBLED),
+        (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\n\x00\x01\x02\x03\x04\r\n", Failure.CUT_OFF),
+        (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n\x00", Failure.CUT_OFF),
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 3, 4\r\n\r\n\x00\x00\x00", Failure.GARBLED),
+        (b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nConnection: close\r\n\r\nno gzip", Failure.GARBLED),
+        (b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n", Failure.EMPTY),
+        (b"", Failure.RESET),
+    ],
+)
+def test_broken_http(spool: Path, raw: bytes, failure: Failure) -> None:
+    """What isn't HTTP, or not to its end, is told apart, leaves no file and never raises."""
+    with bare(raw) as (client, _):
+        answer = client.synthesize(SPEECH, spool)
+    assert (answer.failure, answer.audio, answer.sent) == (failure, None, True)
+    assert verdict(answer).kind in {VerdictKind.RETRY, VerdictKind.BAD_TAKE}
+    assert not list(spool.parent.iterdir())
+
+
+def test_reset_within_the_body(spool: Path) -> None:
+    """A connection reset in the middle of a body is a reset, with what the head said kept."""
+
+    def half(connection: socket.socket) -> None:
+        connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\nx-cost: 0.0067\r\n\r\n" + bytes(50))
+        reset(connection)
+
+    with bare(half) as (client, _):
+        answer = client.synthesize(SPEECH, spool)
+    assert answer.failure in {Failure.RESET, Failure.CUT_OFF}
+    assert (answer.status, answer.audio) in {(200, None), (None, None)}
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\n\x00\x01\x02\r\n2\r\n\x03\x04\r\n0\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n\x00\x01\x02\x03\x04",
+        reply("200 OK", gzip.compress(b"\x00\x01\x02\x03\x04"), "Content-Encoding: gzip"),
+    ],
+)
+def test_framings_of_a_whole_body(spool: Path, raw: bytes) -> None:
+    """Chunked, delimited by the end of the connection, or compressed unasked: the body is the same."""
+    with bare(raw) as (client, _):
+        assert client.synthesize(SPEECH, spool).size == 5
+    assert spool.read_bytes() == b"\x00\x01\x02\x03\x04"
+
+
+@pytest.mark.parametrize("status", ["301 Moved Permanently", "302 Found", "307 Temporary Redirect"])
+def test_redirects_are_not_followed(spool: Path, status: str) -> None:
+    """The key goes nowhere but to the address it was given for; where it was sent on to is reported."""
+    with BareServer([]) as elsewhere:
+        location = f"Location: {elsewhere.base_url}/v1/x"
+        with bare(reply(status, b"", location)) as (client, server):
+            answer = client.synthesize(SPEECH, spool)
+        assert elsewhere.connections == 0
+        assert len(server.requests) == 1
+        assert elsewhere.base_url in answer.message
+    assert (verdict(answer).code, verdict(answer).scope) == ("redirected", GateScope.ACCOUNT)
+
+
+@pytest.mark.parametrize(
+    ("url", "words"),
+    [
+        ("http://files.example.com/take.wav", "is not fetched"),
+        ("https://user:secret@files.example.com/take.wav", "is not fetched"),
+        ("https://10.0.0.7/take.wav", "is not fetched"),
+        ("https://169.254.169.254/latest/meta-data", "is not fetched"),
+        ("https://localhost/take.wav", "is not fetched"),
+        ("https://[::1/take.wav", "can't be read"),
+    ],
+)
+def test_strange_addresses_are_not_fetched(spool: Path, url: str, words: str) -> None:
+    """Audio is fetched from the public network by https only, or from the API's own host."""
+    with bare(reply("200 OK", json.dumps({"audio": {"url": url}}).encode())) as (client, _):
+        answer = client.synthesize(SPEECH, spool)
+    assert answer.failure is Failure.UNREADABLE
+    assert words in answer.message
+    assert "secret" not in answer.message
+
+
+def test_unfetchable_audio_is_tried_and_explained(spool: Path) -> None:
+    """Paid audio that can't be had is asked for more than once, then the answer says where it lies, unsigned."""
+    gone = reply("404 Not Found", b"", "Connection: close")
+    with BareServer([gone, gone, gone]) as files:
+        url = f"{files.base_url}/take.wav?signature=hidden"
+        with bare(reply("200 OK", json.dumps({"output": [url]}).encode())) as (client, _):
+            answer = client.synthesize(SPEECH, spool)
+    assert len(files.requests) == 3
+    assert all(b"x-api-key" not in request.lower() for request in files.requests)
+    assert answer.failure is Failure.UNREADABLE
+    assert "status 404" in answer.message
+    assert "hidden" not in answer.message
+
+
+def test_fetched_audio_survives_one_failure(spool: Path) -> None:
+    """A file that can't be had at first and can then is fetched, not bought again."""
+    replies = [reply("503 Service Unavailable", b"", "Connection: close"), reply("200 OK", b"\x00" * 77)]
+    with BareServer(replies) as files:
+        url = f"{files.base_url}/take.wav"
+        with bare(reply("200 OK", json.dumps({"url": url}).encode(), "x-cost: 0.0067")) as (client, _):
+            answer = client.synthesize(SPEECH, spool)
+    assert (answer.failure, answer.size, answer.cost) == (None, 77, Decimal("0.0067"))
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b'{"request_id": "r-1", "status": "QUEUED", "poll_url": "https://files.example.com/poll"}',
+        b"<html><body>Sign in to continue</body></html>",
+        b"upstream connect error",
+        b"[]",
+        b'{"output": "see the attached file"}',
+        b"[" * 100_000,
+    ],
+)
+def test_text_without_audio_is_unreadable(spool: Path, body: bytes) -> None:
+    """A 200 of text in which there is no audio is tried again, with its beginning kept for the operator."""
+    with bare(reply("200 OK", body, "Content-Type: audio/wav")) as (client, _):
+        answer = client.synthesize(SPEECH, spool)
+    assert (answer.failure, answer.audio) == (Failure.UNREADABLE, None)
+    assert verdict(answer).code == "unreadable_answer"
+    assert not list(spool.parent.iterdir())
+
+
+@pytest.mark.parametrize("status", ["200 OK", "302 Found", "401 Unauthorized", "500 Internal Server Error"])
+@pytest.mark.parametrize("body", [f'{{"error": "bad key {KEY}"}}', f"<html>{KEY}</html>", f"{'x' * 1_995} {KEY}", ""])
+def test_no_answer_holds_the_key(
+    spool: Path, status: str, body: str, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """An API that echoes the key wherever it can: nothing of it is in the answer, the verdict or a log."""
+    caplog.set_level("DEBUG")
+    headers = (f"Content-Type: {KEY}", f"x-request-id: id-{KEY}", f"Location: https://x/{KEY}", f"x-cost: {KEY}")
+    with bare(reply(status, body.encode(), *headers)) as (client, server):
+        answer = client.synthesize(SPEECH, spool)
+    assert KEY.encode() in server.requests[0]
+    assert KEY not in repr(answer) + repr(verdict(answer)) + repr(client) + caplog.text + "".join(capfd.readouterr())
+
+
+def test_full_disk_is_this_machines_trouble(client: Client, spool: Path) -> None:
+    """A disk that takes no byte is an error of its own, with the cause, and carries what the call had cost."""
+    if not Path("/dev/full").exists():
+        pytest.skip("only Linux has a device that is always full")
+    spool.with_name(spool.name + PART_SUFFIX).symlink_to("/dev/full")
+    with pytest.raises(SpoolError, match="No space left") as caught:
+        client.synthesize(SPEECH, spool)
+    assert caught.value.errno == errno.ENOSPC
+    assert caught.value.answer is not None
+    assert caught.value.answer.cost == MODELS[SPEECH.model].price
+
+
+def test_credits(client: Client, emulator: Emulator) -> None:
+    """The balance is exact, and asking for it is no call."""
+    emulator.admin.account(credits=Decimal("0.1"), free_credits=Decimal("0.0184"))
+    found = client.credits()
+    assert found == Credits(paid=Decimal("0.1"), free=Decimal("0.0184"))
+    assert isinstance(found, Credits)
+    assert found.total == Decimal("0.1184")
+    assert emulator.state().calls == 0
+
+
+def test_credits_with_a_bad_key(client: Client, emulator: Emulator) -> None:
+    """The credits endpoint is the key's check: a refused key closes the gate by the same table."""
+    emulator.admin.account(key_valid=False)
+    found = client.credits()
+    assert isinstance(found, Answer)
+    assert (found.status, found.sent, verdict(found).code) == (401, False, "bad_key")
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"null",
+        b"[]",
+        b'"x"',
+        b"{",
+        b'{"credits": null}',
+        b'{"credits": "much"}',
+        b'{"credits": NaN}',
+        b"[" * 9_000,
+    ],
+)
+def test_unreadable_credits(body: bytes) -> None:
+    """A balance that can't be read is an answer that says so, never a wrong figure."""
+    with bare(reply("200 OK", body)) as (client, _):
+        found = client.credits()
+    assert isinstance(found, Answer)
+    assert (found.status, found.failure, found.sent) == (200, Failure.UNREADABLE, False)
+
+
+@pytest.mark.parametrize(
+    ("body", "expected"),
+    [
+        (b'{"credits": 3, "free-credits": 0.0184}', Credits(Decimal(3), Decimal("0.0184"))),
+        (b'{"credits": 0.10000000000000000001}', Credits(Decimal("0.10000000000000000001"), Decimal(0))),
+        (b'{"credits": "1.50", "free-credits": -0.01}', Credits(Decimal("1.50"), Decimal("-0.01"))),
+    ],
+)
+def test_credits_are_never_floats(body: bytes, expected: Credits) -> None:
+    """Figures are read to the last digit, as numbers or as text."""
+    with bare(reply("200 OK", body)) as (client, _):
+        assert client.credits() == expected
+
+
+def test_credits_of_a_dead_api() -> None:
+    """No connection is an answer too, and nothing was sent that could cost."""
+    with bare(reset) as (client, _):
+        found = client.credits()
+    assert isinstance(found, Answer)
+    assert (found.failure, found.sent) == (Failure.RESET, False)
+
+
+def test_closed_client_answers_still(client: Client, spool: Path) -> None:
+    """A call that comes after the close finds no connection; it doesn't raise."""
+    client.close()
+    answer = client.synthesize(SPEECH, spool)
+    assert (answer.failure, answer.sent) == (Failure.CONNECT, False)
+
+
+def test_missing_spool_folder_costs_nothing(client: Client, emulator: Emulator, tmp_path: Path) -> None:
+    """A spool that takes no file is found out before the call."""
+    with pytest.raises(SpoolError):
+        client.synthesize(SPEECH, tmp_path / "gone" / "take")
+    assert emulator.state().calls == 0

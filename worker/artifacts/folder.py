@@ -1,0 +1,170 @@
+"""Audio in a local folder: files a user can open, each visible only when whole, descriptions out of sight in `.ttsq/`.
+
+Weakness: after a power cut the description of the newest files may be missing (the audio itself is flushed to disk).
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import shutil
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Final
+
+from worker.artifacts.addresses import path_of
+from worker.artifacts.errors import ArtifactsError, ArtifactsTrouble
+from worker.artifacts.folder_faults import fault_of, gone
+from worker.artifacts.keys import OWN_FOLDER, checked_key
+from worker.artifacts.metadata import checked_metadata
+from worker.artifacts.partial import PARTIAL_SUFFIX, arriving, sha256_of
+from worker.artifacts.sidecar import Sidecar
+from worker.artifacts.store import StoredObject
+
+STALE_SECONDS: Final = 24 * 3600
+"""A file still on its way after this long belongs to a process that died."""
+_ABSENT: Final = (FileNotFoundError, NotADirectoryError, IsADirectoryError)
+
+
+class FolderStore:
+    """An `ArtifactStore` below one folder, which is created when the store is first used and never again."""
+
+    def __init__(self, root: Path) -> None:
+        """`root` is absolute."""
+        self.url = root.as_uri()
+        self._root = root
+        self._incoming = root / OWN_FOLDER / "incoming"
+        self._sidecars = root / OWN_FOLDER / "sidecars"
+        self._opened = False
+
+    def uri(self, key: str) -> str:
+        return self._path(key).as_uri()
+
+    def check(self) -> None:
+        with self._using(), self._arriving() as probe:
+            probe.write_bytes(b"ttsq" * 1024)
+            visible = self._root / f"{OWN_FOLDER}-check-{probe.name}"
+            probe.replace(visible)
+            visible.unlink()
+            self._sweep()
+
+    def put(
+        self, key: str, source: Path, *, content_type: str, sha256: str, metadata: Mapping[str, str]
+    ) -> StoredObject:
+        sidecar = Sidecar(content_type, checked_metadata(metadata))
+        source.stat()  # A source that can't be read is the caller's trouble, not the folder's.
+        with self._using(), self._arriving() as audio:
+            shutil.copyfile(source, audio)
+            _flush(audio)
+            if sha256_of(audio) != sha256:
+                raise ArtifactsError(
+                    ArtifactsTrouble.BAD_CHECKSUM,
+                    f"the audio for {self._path(key)} isn't the one that was accepted; nothing was stored",
+                )
+            return self._reveal(audio, key, sha256, sidecar)
+
+    def head(self, key: str) -> StoredObject | None:
+        with self._using():
+            try:
+                size, sha256 = self._path(key).stat().st_size, sha256_of(self._path(key))
+            except _ABSENT:
+                return None
+            return self._described(key, size, sha256, Sidecar.read(Sidecar.path(self._sidecars, key, sha256)))
+
+    def copy(self, source_uri: str, key: str, *, metadata: Mapping[str, str]) -> StoredObject | None:
+        source_key = self._key_of(source_uri)
+        if source_key is None:
+            return None
+        with self._using(), self._arriving() as audio:
+            try:
+                shutil.copyfile(self._path(source_key), audio)
+            except _ABSENT:
+                return None
+            _flush(audio)
+            sha256 = sha256_of(audio)
+            original = Sidecar.read(Sidecar.path(self._sidecars, source_key, sha256))
+            if original is None:
+                return None
+            return self._reveal(audio, key, sha256, Sidecar(original.content_type, checked_metadata(metadata)))
+
+    def fetch(self, key: str, into: Path) -> StoredObject | None:
+        with self._using():
+            if not self._path(key).is_file():
+                return None
+        with arriving(into.parent) as copy:
+            shutil.copyfile(self._path(key), copy)
+            size, sha256 = copy.stat().st_size, sha256_of(copy)
+            copy.replace(into)
+        return self._described(key, size, sha256, Sidecar.read(Sidecar.path(self._sidecars, key, sha256)))
+
+    def delete(self, key: str) -> None:
+        with self._using(), suppress(*_ABSENT):
+            sha256 = sha256_of(self._path(key))
+            self._path(key).unlink()
+            Sidecar.path(self._sidecars, key, sha256).unlink()
+
+    def _path(self, key: str) -> Path:
+        return self._root / checked_key(key)
+
+    def _key_of(self, uri: str) -> str | None:
+        path = path_of(uri)
+        if path is None or not path.is_relative_to(self._root):
+            return None
+        try:
+            return checked_key(path.relative_to(self._root).as_posix())
+        except ValueError:
+            return None
+
+    @contextmanager
+    def _using(self) -> Iterator[None]:
+        """Make the folder on first use, miss it later, and turn errors of the file system into the store's."""
+        try:
+            if not self._opened:
+                self._root.mkdir(parents=True, exist_ok=True)
+                self._opened = True
+            elif not self._root.is_dir():
+                raise gone(self._root)
+            yield
+        except OSError as error:
+            vanished = error.errno == errno.ENOENT and self._opened and not self._root.is_dir()
+            raise (gone(self._root) if vanished else fault_of(error, self._root)) from error
+
+    @contextmanager
+    def _arriving(self) -> Iterator[Path]:
+        self._incoming.mkdir(parents=True, exist_ok=True)
+        with arriving(self._incoming) as path:
+            yield path
+
+    def _reveal(self, audio: Path, key: str, sha256: str, sidecar: Sidecar) -> StoredObject:
+        """Put the sidecar, then the audio in place: at no moment is there audio without its description."""
+        size = audio.stat().st_size
+        with arriving(self._incoming) as description:
+            sidecar.write(description)
+            _move(description, Sidecar.path(self._sidecars, key, sha256))
+        _move(audio, self._path(key))
+        return self._described(key, size, sha256, sidecar)
+
+    def _described(self, key: str, size: int, sha256: str, sidecar: Sidecar | None) -> StoredObject:
+        sidecar = sidecar or Sidecar("application/octet-stream", {})
+        return StoredObject(key, self.uri(key), size, sha256, sidecar.content_type, dict(sidecar.metadata))
+
+    def _sweep(self) -> None:
+        """Remove what processes left behind that died while writing."""
+        dead_before = time.time() - STALE_SECONDS
+        for path in self._incoming.glob(f".*{PARTIAL_SUFFIX}"):
+            with suppress(FileNotFoundError):
+                if path.stat().st_mtime < dead_before:
+                    path.unlink()
+
+
+def _move(path: Path, target: Path) -> None:
+    target.parent.mkdir(parents=True, exist_ok=True)
+    path.replace(target)
+
+
+def _flush(path: Path) -> None:
+    """See the content on the disk before anyone is told that it is stored."""
+    with path.open("rb") as content:
+        os.fsync(content.fileno())

@@ -1,0 +1,86 @@
+"""Object keys: how a job's audio is named, and which keys a store accepts. Pure; no key leads out of a store."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import unicodedata
+from typing import Final
+
+SHARED_TEMPLATE: Final = "{tenant}/{batch}/{name}.{ext}"
+"""Where many tenants and batches share one store."""
+FLAT_TEMPLATE: Final = "{name}.{ext}"
+"""Where one run has a folder for itself."""
+NO_BATCH: Final = "jobs"
+"""Stands in for the batch of a job that has none."""
+OWN_FOLDER: Final = ".ttsq"
+"""The part of a store that is ours: checks, sidecars, files on their way. No audio has a key in it."""
+
+MAX_VALUE_BYTES: Final = 200
+"""A longer tenant, batch or name is cut and ends in a part of its own SHA-256."""
+MAX_SEGMENT_BYTES: Final = 220
+"""File systems stop at 255 bytes a name; sidecars add a checksum and a suffix to it."""
+MAX_KEY_BYTES: Final = 900
+"""S3 stops at 1,024 bytes a key, the store's own prefix included."""
+
+_FORBIDDEN: Final = frozenset('/\\:*?"<>|')
+_INVISIBLE: Final = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
+_LOOKS_ESCAPED: Final = re.compile(r"%(?=[0-9A-F]{2})")
+
+
+def object_key(template: str, *, tenant: str, batch: str | None, name: str, ext: str) -> str:
+    """The key for one job's audio. `name` (the custom_id, else the job's id) and the rest may be any text.
+
+    Different values give different keys: what a file name can't hold is percent-encoded, what is too long ends in
+    a part of its own SHA-256. A plain value stays as it is.
+
+    Args:
+        template: `{tenant}`, `{batch}`, `{name}` and `{ext}`, with slashes between folders.
+        batch: None for a job outside any batch.
+    """
+    fields = {"tenant": tenant, "batch": NO_BATCH if batch is None else batch, "name": name, "ext": ext}
+    segments = [_segment(part, fields) for part in template.split("/")]
+    return checked_key("/".join(segments))
+
+
+def checked_key(key: str) -> str:
+    """`key` itself where every store can hold it and it stays inside; else ValueError."""
+    segments = key.split("/")
+    if any(segment in {"", ".", ".."} for segment in segments) or segments[0] == OWN_FOLDER:
+        raise ValueError(f"the key {key!r} leads out of the store or into its own folder")
+    if "\\" in key or any(unicodedata.category(character) in {"Cc", "Cs"} for character in key):
+        raise ValueError(f"the key {key!r} has a backslash or a control character")
+    size = len(key.encode())
+    if size > MAX_KEY_BYTES or any(len(segment.encode()) > MAX_SEGMENT_BYTES for segment in segments):
+        raise ValueError(f"the key {key[:60]!r}… is too long: {size} bytes")
+    return key
+
+
+def _segment(part: str, fields: dict[str, str]) -> str:
+    """One folder or file name of the template, filled in; never hidden, never a step upwards."""
+    whole = part.format_map({field: _escaped(value) for field, value in fields.items()})
+    return "%2E" + whole[1:] if whole.startswith(".") else whole
+
+
+def _escaped(value: str) -> str:
+    """`value` with everything percent-encoded that a name can't hold; reversible, and plain text stays plain."""
+    if not value:
+        raise ValueError("a part of an object's key is empty")
+    literal = _LOOKS_ESCAPED.sub("%25", value)
+    return _shortened("".join(_hex(character) if _needs_escape(character) else character for character in literal))
+
+
+def _shortened(value: str) -> str:
+    encoded = value.encode()
+    if len(encoded) <= MAX_VALUE_BYTES:
+        return value
+    tail = "~" + hashlib.sha256(encoded).hexdigest()[:32]
+    return encoded[: MAX_VALUE_BYTES - len(tail)].decode(errors="ignore") + tail
+
+
+def _needs_escape(character: str) -> bool:
+    return character in _FORBIDDEN or unicodedata.category(character) in _INVISIBLE
+
+
+def _hex(character: str) -> str:
+    return "".join(f"%{byte:02X}" for byte in character.encode(errors="surrogatepass"))

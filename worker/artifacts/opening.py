@@ -1,0 +1,34 @@
+"""From an address to a store that is ready to use; `check()` on it tells whether it really is."""
+
+from __future__ import annotations
+
+from worker.artifacts.addresses import bucket_and_prefix, path_of
+from worker.artifacts.errors import ArtifactsError, ArtifactsTrouble
+from worker.artifacts.folder import FolderStore
+from worker.artifacts.store import ArtifactStore
+
+
+def open_store(url: str, *, connections: int = 50) -> ArtifactStore:
+    """Open the store at `file:///absolute/folder` or `s3://bucket/prefix`. Nothing is asked of the network yet.
+
+    Endpoint, region and credentials of an S3 come from boto3's own configuration (`AWS_*`, profiles, roles).
+
+    Args:
+        url: the address.
+        connections: how many uploads may share the S3 client at once.
+
+    Raises:
+        ArtifactsError: `bad_address`; or `unreachable` or `bad_credentials` where boto3's configuration is unusable.
+    """
+    if folder := path_of(url):
+        return FolderStore(folder)
+    if place := bucket_and_prefix(url):
+        # boto3 takes a quarter of a second to import, which a folder need not pay.
+        from worker.artifacts.s3 import S3Store  # noqa: PLC0415  (the reason is the line above)
+        from worker.artifacts.s3_client import new_client  # noqa: PLC0415  (likewise)
+
+        return S3Store(new_client(place[0], connections=connections), *place)
+    raise ArtifactsError(
+        ArtifactsTrouble.BAD_ADDRESS,
+        f"{url!r} is no place for audio; give file:///absolute/folder or s3://bucket/prefix",
+    )

@@ -1,0 +1,191 @@
+"""Audio in a bucket of any S3, through one boto3 client that all threads share. Bytes stream; no object is held whole.
+
+Two checks guard an upload: the caller's SHA-256 travels along for the store to compare (AWS, MinIO, Swift and current
+SeaweedFS do), and boto3 signs the hash of what it sends, which every S3 verifies.
+Weakness: above `MULTIPART_BYTES` the caller's SHA-256 is compared here, before the parts are sent with their own.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from boto3.s3.transfer import TransferConfig
+from botocore.exceptions import BotoCoreError, ClientError
+
+from worker.artifacts.addresses import S3_SCHEME, bucket_and_prefix
+from worker.artifacts.errors import ArtifactsError, ArtifactsTrouble
+from worker.artifacts.keys import OWN_FOLDER, checked_key
+from worker.artifacts.metadata import checked_metadata, from_headers, to_headers
+from worker.artifacts.partial import arriving, sha256_of
+from worker.artifacts.s3_faults import code_of, fault_of, trouble_of, without_credentials
+from worker.artifacts.store import StoredObject
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+    from mypy_boto3_s3.type_defs import GetObjectOutputTypeDef, HeadObjectOutputTypeDef
+
+MULTIPART_BYTES: Final = 64 * 1024 * 1024
+"""From this size on an upload goes in parts of this size, for proxies that limit a body and lines that break."""
+BLOCK_BYTES: Final = 1024 * 1024
+
+_ABSENT: Final = frozenset({"NoSuchKey", "NotFound", "404"})
+_CHANGED: Final = frozenset({"PreconditionFailed", "412"})
+
+
+class S3Store:
+    """An `ArtifactStore` in one bucket, below one prefix."""
+
+    def __init__(self, client: S3Client, bucket: str, prefix: str, *, multipart_bytes: int = MULTIPART_BYTES) -> None:
+        self.url = f"{S3_SCHEME}{bucket}/{prefix}".rstrip("/")
+        self._client = client
+        self._bucket = bucket
+        self._prefix = f"{prefix}/" if prefix else ""
+        self._endpoint = without_credentials(client.meta.endpoint_url)
+        self._transfer = TransferConfig(
+            multipart_threshold=multipart_bytes, multipart_chunksize=multipart_bytes, use_threads=False
+        )
+
+    def uri(self, key: str) -> str:
+        return f"{S3_SCHEME}{self._bucket}/{self._key(key)}"
+
+    def check(self) -> None:
+        """A small object is written and removed; the look-up of a key that never exists shows that absence is seen."""
+        probe = f"{self._prefix}{OWN_FOLDER}/check"
+        with self._asking():
+            self._client.put_object(Bucket=self._bucket, Key=probe, Body=b"ttsq", ContentType="text/plain")
+            self._headers(f"{self._prefix}{OWN_FOLDER}/absent")
+            self._client.delete_object(Bucket=self._bucket, Key=probe)
+
+    def put(
+        self, key: str, source: Path, *, content_type: str, sha256: str, metadata: Mapping[str, str]
+    ) -> StoredObject:
+        size = source.stat().st_size
+        extra = {"ContentType": content_type, "Metadata": _stored_metadata(metadata, sha256)}
+        with self._asking():
+            if size < self._transfer.multipart_threshold:
+                self._put_whole(key, source, sha256, extra)
+            else:
+                self._put_in_parts(key, source, sha256, extra)
+        return StoredObject(key, self.uri(key), size, sha256, content_type, dict(metadata))
+
+    def head(self, key: str) -> StoredObject | None:
+        with self._asking():
+            headers = self._headers(self._key(key))
+        return self._described(key, headers) if headers else None
+
+    def copy(self, source_uri: str, key: str, *, metadata: Mapping[str, str]) -> StoredObject | None:
+        source = bucket_and_prefix(source_uri)
+        if source is None or source[0] != self._bucket or not source[1].startswith(self._prefix):
+            return None
+        with self._asking():
+            headers = self._headers(source[1])
+            sha256 = from_headers(headers["Metadata"]).get("sha256") if headers else None
+            if not headers or not sha256 or not self._copied(source[1], key, headers, sha256, metadata):
+                return None
+        size, content_type = headers["ContentLength"], headers["ContentType"]
+        return StoredObject(key, self.uri(key), size, sha256, content_type, dict(metadata))
+
+    def fetch(self, key: str, into: Path) -> StoredObject | None:
+        with self._asking(), arriving(into.parent) as copy:
+            try:
+                answer = self._client.get_object(Bucket=self._bucket, Key=self._key(key))
+            except ClientError as error:
+                if code_of(error) in _ABSENT:
+                    return None
+                raise
+            found, digest = self._described(key, answer), hashlib.sha256()
+            with copy.open("wb") as target:
+                for block in answer["Body"].iter_chunks(BLOCK_BYTES):
+                    digest.update(block)
+                    target.write(block)
+            if found.sha256 not in {None, digest.hexdigest()}:
+                raise self._damaged(f"{found.uri} is not the audio that was stored there")
+            copy.replace(into)
+        return found
+
+    def delete(self, key: str) -> None:
+        with self._asking():
+            self._client.delete_object(Bucket=self._bucket, Key=self._key(key))
+
+    def _key(self, key: str) -> str:
+        return self._prefix + checked_key(key)
+
+    @contextmanager
+    def _asking(self) -> Iterator[None]:
+        """Turn boto3's errors into the store's."""
+        try:
+            yield
+        except (BotoCoreError, ClientError) as error:
+            raise fault_of(error, bucket=self._bucket, endpoint=self._endpoint) from error
+
+    def _put_whole(self, key: str, source: Path, sha256: str, extra: dict[str, Any]) -> None:
+        extra["ChecksumSHA256"] = base64.b64encode(bytes.fromhex(sha256)).decode()
+        try:
+            with source.open("rb") as body:
+                self._client.put_object(Bucket=self._bucket, Key=self._key(key), Body=body, **extra)
+        except ClientError as error:
+            if trouble_of(error) is ArtifactsTrouble.BAD_CHECKSUM:
+                self._refuse_changed(source, sha256)
+            raise
+
+    def _put_in_parts(self, key: str, source: Path, sha256: str, extra: dict[str, Any]) -> None:
+        self._refuse_changed(source, sha256)
+        with source.open("rb") as body:
+            self._client.upload_fileobj(body, self._bucket, self._key(key), ExtraArgs=extra, Config=self._transfer)
+
+    def _refuse_changed(self, source: Path, sha256: str) -> None:
+        if sha256_of(source) != sha256:
+            raise self._damaged(f"the audio for {self.url} isn't the one that was accepted; nothing was stored")
+
+    def _copied(
+        self, source: str, key: str, headers: HeadObjectOutputTypeDef, sha256: str, metadata: Mapping[str, str]
+    ) -> bool:
+        """Whether the very version that `headers` describe was copied."""
+        try:
+            self._client.copy_object(
+                Bucket=self._bucket,
+                Key=self._key(key),
+                CopySource={"Bucket": self._bucket, "Key": source},
+                CopySourceIfMatch=headers["ETag"],
+                MetadataDirective="REPLACE",
+                ContentType=headers["ContentType"],
+                Metadata=_stored_metadata(metadata, sha256),
+            )
+        except ClientError as error:
+            if code_of(error) in _ABSENT | _CHANGED:
+                return False
+            raise
+        return True
+
+    def _headers(self, key: str) -> HeadObjectOutputTypeDef | None:
+        """What HEAD says of an object, if there is one. An absent bucket is an error, though HEAD tells it alike."""
+        try:
+            return self._client.head_object(Bucket=self._bucket, Key=key)
+        except ClientError as error:
+            if code_of(error) not in _ABSENT:
+                raise
+        try:
+            self._client.head_bucket(Bucket=self._bucket)
+        except ClientError as error:
+            if code_of(error) in _ABSENT:
+                error.response["Error"]["Code"] = "NoSuchBucket"
+            raise
+        return None
+
+    def _described(self, key: str, headers: HeadObjectOutputTypeDef | GetObjectOutputTypeDef) -> StoredObject:
+        metadata = from_headers(headers["Metadata"])
+        sha256 = metadata.pop("sha256", None)
+        size, content_type = headers["ContentLength"], headers.get("ContentType", "application/octet-stream")
+        return StoredObject(key, self.uri(key), size, sha256, content_type, metadata)
+
+    def _damaged(self, message: str) -> ArtifactsError:
+        return ArtifactsError(ArtifactsTrouble.BAD_CHECKSUM, message)
+
+
+def _stored_metadata(metadata: Mapping[str, str], sha256: str) -> dict[str, str]:
+    return {**to_headers(checked_metadata(metadata)), "sha256": sha256}

@@ -1,0 +1,45 @@
+"""The one boto3 client of a store: its timeouts, retries and pool. Where it connects to is boto3's own business."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+import boto3
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError
+
+from worker.artifacts.errors import ArtifactsError, ArtifactsTrouble
+from worker.artifacts.s3_faults import fault_of
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+
+CONNECT_TIMEOUT_SECONDS: Final = 5
+READ_TIMEOUT_SECONDS: Final = 30
+TRIES: Final = 3
+"""Of one request, the first included. What lasts longer is the storage gate's concern."""
+
+
+def new_client(bucket: str, *, connections: int) -> S3Client:
+    """A client for any number of threads; endpoint, region and credentials as boto3 finds them (`AWS_*`, profiles).
+
+    Raises:
+        ArtifactsError: boto3's configuration is unusable.
+    """
+    config = Config(
+        retries={"mode": "standard", "max_attempts": TRIES},
+        max_pool_connections=connections,
+        connect_timeout=CONNECT_TIMEOUT_SECONDS,
+        read_timeout=READ_TIMEOUT_SECONDS,
+        # Checksums that boto3 adds by itself, in a trailer, are refused by many stores other than AWS.
+        request_checksum_calculation="when_required",
+        response_checksum_validation="when_required",
+    )
+    try:
+        client: S3Client = boto3.session.Session().client("s3", config=config)
+    except BotoCoreError as error:
+        raise fault_of(error, bucket=bucket, endpoint="S3") from error
+    except ValueError as error:
+        message = "AWS_ENDPOINT_URL_S3 or AWS_ENDPOINT_URL is set to no address; give one like http://host:8333"
+        raise ArtifactsError(ArtifactsTrouble.BAD_ADDRESS, message) from error
+    return client

@@ -1,0 +1,70 @@
+"""What every place for audio can do. The only words in which the rest of the program speaks about storage.
+
+The implementations are `FolderStore` and `S3Store`; one conformance suite runs against both.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+
+@dataclass(frozen=True, slots=True)
+class StoredObject:
+    """One object as the store knows it."""
+
+    key: str
+    """Relative to the store's own root or prefix."""
+    uri: str
+    """The whole address: `s3://bucket/prefix/key` with the key as it is, or a percent-encoded `file:///…`."""
+    size: int
+    """Bytes."""
+    sha256: str | None
+    """64 hex digits; None where the store doesn't know it (an object that something else put there)."""
+    content_type: str
+    metadata: Mapping[str, str]
+    """As given to `put` or `copy`."""
+
+
+class ArtifactStore(Protocol):
+    """A place for audio. Safe to use from any number of threads and processes at once.
+
+    Every method raises `ArtifactsError` when the store is in trouble, and ValueError for a key that could leave the
+    store or a metadata name other than lowercase letters, digits and hyphens. Metadata values may be any text.
+    """
+
+    url: str
+    """The address this store was opened with, without credentials."""
+
+    def uri(self, key: str) -> str:
+        """The address that an object under `key` has, whether or not there is one."""
+
+    def check(self) -> None:
+        """Prove that audio could be written and found again right now, by doing so."""
+
+    def put(
+        self, key: str, source: Path, *, content_type: str, sha256: str, metadata: Mapping[str, str]
+    ) -> StoredObject:
+        """Store the file under `key`, replacing what is there. It becomes visible whole or not at all.
+
+        Raises:
+            ArtifactsError: `bad_checksum` where the content isn't the one that `sha256` (64 hex digits) names.
+            OSError: the source can't be read.
+        """
+
+    def head(self, key: str) -> StoredObject | None:
+        """What is stored under `key`; None only when the store is well and has no such object."""
+
+    def copy(self, source_uri: str, key: str, *, metadata: Mapping[str, str]) -> StoredObject | None:
+        """Copy within this store, without the bytes passing through here; content type and checksum are kept.
+
+        None where the source is gone, was changed by another hand, or isn't in this store.
+        """
+
+    def fetch(self, key: str, into: Path) -> StoredObject | None:
+        """Stream the object into a file that appears only when whole; None where there is no such object."""
+
+    def delete(self, key: str) -> None:
+        """Remove the object; no error where there is none."""

@@ -1,0 +1,1 @@
+"""The dispatcher: the one place that decides when a job may start."""

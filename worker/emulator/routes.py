@@ -1,0 +1,89 @@
+"""The emulated endpoints over HTTP: from a request to the desk, the wait, the answer back."""
+
+from __future__ import annotations
+
+import asyncio
+
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Mount, Route
+
+from worker.emulator import desk, refusals
+from worker.emulator.calls import Call, parse
+from worker.emulator.control import control
+from worker.emulator.delivery import Delivery, abort
+from worker.emulator.vendor import Vendor
+
+
+def application(vendor: Vendor) -> Starlette:
+    """The whole emulator as an ASGI application around one vendor."""
+    endpoints = Endpoints(vendor)
+    return Starlette(
+        routes=[
+            Route("/v1/get-user-credits", endpoints.credits, methods=["GET"]),
+            Route("/v1/{slug}", endpoints.speak, methods=["POST"]),
+            Route("/files/{name}", endpoints.file, methods=["GET"]),
+            Mount("/_emulator", routes=control(vendor)),
+        ],
+        exception_handlers={404: _unknown_path, 405: _wrong_verb},
+    )
+
+
+class Endpoints:
+    """What a caller of Segmind sees."""
+
+    def __init__(self, vendor: Vendor) -> None:
+        self._vendor = vendor
+
+    async def speak(self, request: Request) -> Response:
+        """One v1 call: blocking, the audio in the body."""
+        ticket = desk.receive(self._vendor, await _call(request))
+        if ticket.wait_seconds > 0:
+            await _wait(request, ticket.wait_seconds)
+        return Delivery(desk.settle(self._vendor, ticket, _base_url(request)))
+
+    async def credits(self, request: Request) -> Response:
+        """The balance."""
+        headers = request.headers
+        return Delivery(desk.balance(self._vendor, headers.get("x-api-key"), bearer="authorization" in headers))
+
+    async def file(self, request: Request) -> Response:
+        """A result by address."""
+        return Delivery(desk.file(self._vendor, request.path_params["name"], with_key="x-api-key" in request.headers))
+
+
+async def _call(request: Request) -> Call:
+    headers = request.headers
+    return Call(
+        slug=request.path_params["slug"],
+        key=headers.get("x-api-key"),
+        bearer="authorization" in headers,
+        content_type=headers.get("content-type", ""),
+        fields=parse(await request.body()),
+    )
+
+
+async def _wait(request: Request, seconds: float) -> None:
+    """A caller that went away is waited for all the same: the vendor's models don't notice either."""
+    try:
+        await asyncio.sleep(seconds)
+    except asyncio.CancelledError:
+        # The emulator stops: its callers see a connection lost, not an answer that the server made up.
+        abort(request.scope)
+        raise
+
+
+def _base_url(request: Request) -> str:
+    return str(request.base_url).rstrip("/")
+
+
+async def _unknown_path(request: Request, error: Exception) -> Response:  # noqa: ARG001  # starlette's signature
+    return Delivery(refusals.unknown_path())
+
+
+async def _wrong_verb(request: Request, error: Exception) -> Response:  # noqa: ARG001  # starlette's signature
+    allowed = error.headers or {} if isinstance(error, HTTPException) else {}
+    answer = refusals.wrong_verb()
+    return Response(answer.body, answer.status, dict(allowed), answer.content_type)

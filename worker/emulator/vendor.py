@@ -1,0 +1,77 @@
+"""All that the emulated vendor remembers between calls, and how an operator changes it. Checks and answers nothing."""
+
+from __future__ import annotations
+
+import hashlib
+import random
+from collections.abc import Callable, Iterable
+
+from api_models.registry import MODELS
+from worker.emulator.account import Account, AccountChange
+from worker.emulator.config import EmulatorConfig
+from worker.emulator.faults import Rule, Script
+from worker.emulator.latency import Latency
+from worker.emulator.ledger import Ledger, State
+from worker.emulator.limits import Limit, limiter
+from worker.emulator.refusals import ModelState
+from worker.emulator.shelf import Shelf
+
+Clock = Callable[[], float]
+"""Epoch seconds, UTC."""
+
+
+class Vendor:
+    """Account, catalogue, rate limit, latency, scripted faults, ledger and made takes."""
+
+    def __init__(self, config: EmulatorConfig, clock: Clock) -> None:
+        self._config = config
+        self.clock = clock
+        self.reset()
+
+    def reset(self) -> None:
+        """Back to the start: the configuration's account, limit, latency and rules, and an empty ledger."""
+        config = self._config
+        self.account = Account(config.key, config.credits, config.free_credits)
+        self.models = dict.fromkeys(MODELS, ModelState.OK)
+        self.script = Script(config.rules, config.seed)
+        self.ledger = Ledger()
+        self.shelf = Shelf(config.audio_bytes)
+        self._latency = config.latency()
+        self._rng = random.Random(f"{config.seed}/latency")  # noqa: S311  # repeatable on purpose
+        self.set_limit(config.limit())
+
+    def state(self, *, detail: bool) -> State:
+        """A snapshot of the ledger and the account."""
+        return self.ledger.state((self.account.credits, self.account.free_credits), detail=detail)
+
+    def change_account(self, change: AccountChange) -> None:
+        """Takes effect with the next call."""
+        self.account.change(change)
+
+    def set_rules(self, rules: Iterable[Rule], *, append: bool) -> None:
+        """Replaces the rules, or adds behind them."""
+        if append:
+            self.script.append(rules)
+        else:
+            self.script = Script(rules, self._config.seed)
+
+    def set_model(self, slug: str, state: ModelState) -> None:
+        """What the API says about a model of the registry from now on."""
+        self.models[slug] = state
+
+    def set_limit(self, limit: Limit) -> None:
+        """Begins counting anew."""
+        self.limit = limit
+        self.limiter = limiter(limit)
+
+    def set_latency(self, latency: Latency) -> None:
+        """Takes effect with the next call."""
+        self._latency = latency
+
+    def draw_latency(self) -> float:
+        """Seconds that the next call takes."""
+        return self._latency.draw(self._rng)
+
+    def request_id(self, number: int) -> str:
+        """The id of the call of that number: 32 hex digits."""
+        return hashlib.sha256(f"{self._config.seed}/{number}".encode()).hexdigest()[:32]

@@ -1,0 +1,94 @@
+"""The file an answer is written to. It bears its final name only once it is whole; until then it ends in `.part`.
+
+Never fsyncs: after a crash of the machine the API's answer is asked for again, after one of the process it is there.
+"""
+
+from __future__ import annotations
+
+import os
+from contextlib import suppress
+from pathlib import Path
+from types import TracebackType
+from typing import Final, Self
+
+from worker.segmind.answers import Answer
+from worker.segmind.errors import SpoolError
+
+PART_SUFFIX: Final = ".part"
+
+
+class Draft:
+    """A spool file being written. Created before the call is paid for; left without `keep`, it vanishes.
+
+    It is open only from `open` on, so that calls waiting for their answer hold a socket each and no file.
+    """
+
+    __slots__ = ("_answer", "_descriptor", "_kept", "_part", "path", "size")
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.size = 0
+        self._answer: Answer | None = None
+        self._part = f"{path}{PART_SUFFIX}"
+        self._descriptor = -1
+        self._kept = False
+
+    def __enter__(self) -> Self:
+        try:
+            os.close(os.open(self._part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600))
+        except OSError as error:
+            raise SpoolError(self.path, error) from error
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._descriptor >= 0:
+            os.close(self._descriptor)
+        if not self._kept:
+            # A part that can't be removed does no harm: nothing ever takes it for an answer.
+            with suppress(OSError):
+                os.unlink(self._part)  # noqa: PTH108 - as in `keep`
+
+    def open(self, answer: Answer) -> None:
+        """Begin to write. `answer` is what is known of the call so far; an error of the disk carries it along."""
+        self._answer = answer
+        try:
+            self._descriptor = os.open(self._part, os.O_RDWR | os.O_CLOEXEC)
+        except OSError as error:
+            raise SpoolError(self.path, error, answer) from error
+
+    def write(self, piece: bytes) -> None:
+        """Append; a short write (a full disk makes one) is followed up, so that the disk's error is seen."""
+        try:
+            written = os.write(self._descriptor, piece)
+            while written < len(piece):
+                written += os.write(self._descriptor, memoryview(piece)[written:])
+        except OSError as error:
+            raise SpoolError(self.path, error, self._answer) from error
+        self.size += len(piece)
+
+    def read(self, limit_bytes: int) -> bytes:
+        """The beginning of what was written, or all of it."""
+        try:
+            return os.pread(self._descriptor, limit_bytes, 0)
+        except OSError as error:
+            raise SpoolError(self.path, error, self._answer) from error
+
+    def restart(self) -> None:
+        """Forget what was written."""
+        try:
+            os.ftruncate(self._descriptor, 0)
+            os.lseek(self._descriptor, 0, os.SEEK_SET)
+        except OSError as error:
+            raise SpoolError(self.path, error, self._answer) from error
+        self.size = 0
+
+    def keep(self) -> Path:
+        """Give the file its final name."""
+        try:
+            os.replace(self._part, self.path)  # noqa: PTH105 - a Path would be built for every call, to no use
+        except OSError as error:
+            raise SpoolError(self.path, error, self._answer) from error
+        self._kept = True
+        return self.path

@@ -1,0 +1,166 @@
+"""The rows of the verdict table: which answers they fit, and what follows. Data only; `verdicts` reads it.
+
+Order matters: the first row that fits decides, and a status's rows go from the particular to the general.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Container
+from dataclasses import dataclass
+from typing import Final
+
+from api_models.verdict import GateScope, VerdictKind
+from worker.segmind.answers import Answer, Failure
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What follows from an answer; see `Verdict` for the fields."""
+
+    kind: VerdictKind
+    code: str
+    message: str
+    scope: GateScope | None = None
+    counts: bool = True
+    bill_unknown: bool = False
+    """Whether such an answer leaves open what was billed, if the request got there."""
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One row: a status, a failure or both, and perhaps words."""
+
+    outcome: Outcome
+    statuses: Container[int] | None = None
+    failures: Container[Failure] | None = None
+    pattern: re.Pattern[str] | None = None
+    has_audio: bool = False
+
+    def fits(self, answer: Answer) -> bool:
+        """Whether this row speaks of `answer`; a field left out minds nothing."""
+        if self.has_audio and (answer.audio is None or answer.failure is not None):
+            return False
+        if self.statuses is not None and (answer.status is None or answer.status not in self.statuses):
+            return False
+        if self.failures is not None and (answer.failure is None or answer.failure not in self.failures):
+            return False
+        return self.pattern is None or self.pattern.search(answer.message) is not None
+
+
+def _gate(code: str, scope: GateScope, message: str) -> Outcome:
+    return Outcome(VerdictKind.GATE, code, message, scope=scope, counts=False)
+
+
+def _refused(code: str, message: str) -> Outcome:
+    return Outcome(VerdictKind.REFUSED, code, message)
+
+
+def _retry(code: str, message: str, *, bill_unknown: bool = False) -> Outcome:
+    return Outcome(VerdictKind.RETRY, code, message, bill_unknown=bill_unknown)
+
+
+def _words(pattern: str) -> re.Pattern[str]:
+    return re.compile(pattern, re.IGNORECASE)
+
+
+_2XX: Final = range(200, 300)
+_3XX: Final = range(300, 400)
+
+_SUCCESS: Final = Outcome(VerdictKind.SUCCESS, "success", "")
+_BAD_AUDIO: Final = Outcome(
+    VerdictKind.BAD_TAKE, "bad_audio", "The API said success, but its audio is missing or not whole", bill_unknown=True
+)
+_CREDITS: Final = _gate("insufficient_credits", GateScope.ACCOUNT, "The account is out of credit")
+_SPEND_LIMIT: Final = _gate("spend_limit", GateScope.ACCOUNT, "The account's spend limit is reached")
+_BAD_KEY: Final = _gate("bad_key", GateScope.ACCOUNT, "The API doesn't accept the API key")
+_SUSPENDED: Final = _gate("forbidden", GateScope.ACCOUNT, "The API has shut the account out")
+_FORBIDDEN: Final = _gate("forbidden", GateScope.MODEL, "The account is not permitted to use this model")
+_NOT_FOUND: Final = _gate("model_not_found", GateScope.MODEL, "The API doesn't know this model")
+_RETIRED: Final = _gate("model_retired", GateScope.MODEL, "The API has retired this model")
+_REDIRECTED: Final = _gate(
+    "redirected", GateScope.ACCOUNT, "The API's address answers with a redirect; correct SEGMIND_BASE_URL"
+)
+_RATE_LIMITED: Final = Outcome(VerdictKind.PACE, "rate_limited", "Too many requests for this account", counts=False)
+_INVALID: Final = _refused("invalid_request", "The API refuses this request")
+_OURS: Final = _refused("our_request", "The API refuses the way this program asks; please report it")
+_RUN_FAILED: Final = _retry("run_failed", "The API took the request, and its run failed", bill_unknown=True)
+_RUN_422: Final = _retry("run_failed", "The API took the request, and its run failed")
+_UNREADABLE: Final = _retry("unreadable_answer", "The API's answer can't be understood", bill_unknown=True)
+_SERVER_ERROR: Final = _retry("server_error", "The API failed within")
+_BAD_GATEWAY: Final = _retry("bad_gateway", "The API was not available")
+_UNCLEAR_SERVER_ERROR: Final = _retry("server_error", "The API failed within", bill_unknown=True)
+_GATEWAY_TIMEOUT: Final = _retry("gateway_timeout", "The API's gateway gave up waiting", bill_unknown=True)
+_TIMEOUT: Final = _retry("timeout", "The API didn't answer in time", bill_unknown=True)
+_CONNECTION: Final = _retry("connection", "The connection to the API failed", bill_unknown=True)
+UNKNOWN: Final = _retry("unknown_answer", "The API gave an answer that this program doesn't know")
+"""What no row knows is tried again, with its text kept."""
+
+_SAYS_SPEND: Final = _words(r"\bspend(ing)?\b|\bbudget\b")
+_SAYS_CREDITS: Final = _words(
+    r"\bcredits?\b(?!\s+card)|\bbalance\b|\binsufficient funds\b|\brecharge\b|\btop[- ]?up\b|\bpayment required\b"
+)
+_SAYS_CONTENT_TYPE: Final = _words(r"\bcontent[-_ ]?type\b")
+_SAYS_KEY: Final = _words(r"\bapi[-_ ]?key\b|\bunauthori[sz]ed\b|\bauthentication\b")
+_SAYS_RATE: Final = _words(r"\brate[-_ ]?limit|\btoo many requests\b")
+_SAYS_SUSPENDED: Final = _words(
+    r"\b(account|team|organi[sz]ation|user)\b.{0,40}\b(suspended|disabled|blocked|banned|deactivated)\b"
+)
+_NAMES_PARAMETER: Final = _words(
+    # A message that opens by naming what it refuses may go on to quote the text, whatever words that holds.
+    r"^\W*(invalid|unsupported|unknown)\s+(\w+\s+){0,2}(value|parameter|voice\w*|temperature|argument|field|text)\b"
+    r"|^\W*(body\.)?(voice_[12]|temperature|text)\b"
+)
+_SAYS_PARAMETER: Final = _words(
+    r"\b(voice\w*|temperature|parameters?|arguments?|fields?|values?|text|input|prompt)\b"
+    r"|\b(invalid|unsupported|not (supported|allowed|valid)|must (be|not)|out of range|too long|required)\b"
+)
+
+_BY_HTTP: Final = (
+    Row(_INVALID, {400}),
+    Row(_BAD_KEY, {401}),
+    Row(_CREDITS, {402}),
+    Row(_SUSPENDED, {403}, pattern=_SAYS_SUSPENDED),
+    Row(_FORBIDDEN, {403}),
+    Row(_NOT_FOUND, {404}),
+    Row(_OURS, {405}),
+    Row(_INVALID, {406}, pattern=_NAMES_PARAMETER),
+    Row(_SPEND_LIMIT, {406}, pattern=_SAYS_SPEND),
+    Row(_OURS, {406}, pattern=_SAYS_CONTENT_TYPE),
+    Row(_CREDITS, {406}, pattern=_SAYS_CREDITS),
+    Row(_INVALID, {406}, pattern=_SAYS_PARAMETER),
+    Row(_CREDITS, {406}),
+    Row(_RETIRED, {410}),
+    Row(_RUN_422, {422}),
+    Row(_RATE_LIMITED, {429}),
+    Row(_SERVER_ERROR, {500}),
+    Row(_BAD_GATEWAY, {502, 503}),
+    Row(_GATEWAY_TIMEOUT, {504, 524}),
+    Row(_UNCLEAR_SERVER_ERROR, range(500, 600)),
+    Row(_REDIRECTED, _3XX),
+)
+"""Answers whose status is clear."""
+
+_RAN_BADLY: Final = {Failure.RUN_FAILED}
+_BY_BODY: Final = (
+    Row(_BAD_KEY, _2XX, _RAN_BADLY, _SAYS_KEY),
+    Row(_INVALID, _2XX, _RAN_BADLY, _NAMES_PARAMETER),
+    Row(_SPEND_LIMIT, _2XX, _RAN_BADLY, _SAYS_SPEND),
+    Row(_CREDITS, _2XX, _RAN_BADLY, _SAYS_CREDITS),
+    Row(_RATE_LIMITED, _2XX, _RAN_BADLY, _SAYS_RATE),
+    Row(_RUN_FAILED, _2XX, _RAN_BADLY),
+    Row(_UNREADABLE, _2XX, {Failure.UNREADABLE, Failure.GARBLED}),
+    Row(_BAD_AUDIO, _2XX, {Failure.EMPTY, Failure.CUT_OFF, Failure.TOO_LARGE}),
+)
+"""Answers that say success and aren't one."""
+
+_BY_FAILURE: Final = (
+    Row(_TIMEOUT, failures={Failure.TIMEOUT_CONNECT, Failure.TIMEOUT_READ}),
+    Row(_CONNECTION, failures={Failure.CONNECT, Failure.SEND, Failure.RESET, Failure.CUT_OFF}),
+    Row(_UNREADABLE, failures={Failure.GARBLED}),
+)
+"""Answers that never came, or not to their end."""
+
+
+TABLE: Final = (Row(_SUCCESS, _2XX, has_audio=True), *_BY_HTTP, *_BY_BODY, *_BY_FAILURE, Row(_BAD_AUDIO, _2XX))
+"""Every row, in order. A 2xx that no row knew better has no audio."""

@@ -1,0 +1,150 @@
+"""urllib3 as this project uses it: pooled, never retrying, never following; failures told apart by what was sent."""
+
+from __future__ import annotations
+
+import socket
+import time
+from collections.abc import Iterator
+from http.client import IncompleteRead
+from typing import Final
+
+from urllib3 import BaseHTTPResponse, HTTPConnectionPool, HTTPSConnectionPool, Retry
+from urllib3.connection import HTTPConnection
+from urllib3.exceptions import (
+    ConnectTimeoutError,
+    HTTPError,
+    LocationParseError,
+    NewConnectionError,
+    ProtocolError,
+    ReadTimeoutError,
+    SSLError,
+)
+from urllib3.util import Url, parse_url
+
+from worker.segmind.answers import Failure
+from worker.segmind.errors import BrokenBodyError, UnusableAddressError
+
+USER_AGENT: Final = "ttsq"
+PIECE_BYTES: Final = 256 * 1024
+"""The most of a body that is taken in one read."""
+
+NO_RETRIES: Final = Retry(total=False, redirect=False)
+"""A POST that costs money is repeated by the queue, which writes down that it does so, or not at all."""
+
+
+class Outgoing:
+    """A request body that knows how much of it has left: the difference between "not billed" and "perhaps billed"."""
+
+    __slots__ = ("_body", "begun", "sent")
+
+    def __init__(self, body: bytes) -> None:
+        self._body = body
+        self.begun = False
+        """The headers are out, the body is on its way."""
+        self.sent = False
+        """The operating system has taken all of it."""
+
+    def __len__(self) -> int:
+        return len(self._body)
+
+    def __iter__(self) -> Iterator[bytes]:
+        self.begun = True
+        yield self._body
+        self.sent = True
+
+
+def pool(url: Url, *, connections: int = 1) -> HTTPConnectionPool:
+    """A pool for one origin, which never blocks: over `connections` at once, the surplus is closed after use.
+
+    Raises:
+        UnusableAddressError: not http or https, or no host.
+    """
+    if url.scheme not in {"http", "https"} or not url.host:
+        raise UnusableAddressError(url.url)
+    kind = HTTPSConnectionPool if url.scheme == "https" else HTTPConnectionPool
+    return kind(url.host, url.port, maxsize=connections, block=False, socket_options=_socket_options())
+
+
+def address(text: str) -> Url:
+    """`text` taken apart.
+
+    Raises:
+        UnusableAddressError: not an address at all.
+    """
+    try:
+        return parse_url(text)
+    except LocationParseError as error:
+        raise UnusableAddressError(text) from error
+
+
+def call_failure(error: HTTPError, body: Outgoing | None = None) -> Failure:
+    """Why a request got no HTTP answer. A GET has no `body`: what isn't a failure to connect came after it."""
+    begun, sent = (body.begun, body.sent) if body is not None else (True, True)
+    late = isinstance(error, (ReadTimeoutError, ConnectTimeoutError)) and not isinstance(error, NewConnectionError)
+    if not begun or isinstance(error, ConnectTimeoutError):
+        return Failure.TIMEOUT_CONNECT if late else Failure.CONNECT
+    if not sent:
+        return Failure.SEND
+    return Failure.TIMEOUT_READ if late else _broken(error)
+
+
+def reason(error: BaseException) -> str:
+    """What went wrong below HTTP, in the operating system's words where it has any."""
+    seen: BaseException | None = error
+    while seen is not None:
+        if isinstance(seen, OSError) and seen.strerror:
+            return getattr(seen, "verify_message", "") or seen.strerror
+        nested = next((part for part in seen.args if isinstance(part, BaseException)), None)
+        if nested is None and seen.__cause__ is None and str(seen):
+            return str(seen)
+        seen = nested or seen.__cause__
+    return type(error).__name__
+
+
+def pieces(response: BaseHTTPResponse, *, limit_bytes: int, seconds: float) -> Iterator[bytes]:
+    """The body as it comes in, all of it within `seconds`: a body that drips in for ever would keep its slot for ever.
+
+    Read to its end, its connection is free for the next call; the caller closes the response, which drops any other.
+
+    Raises:
+        BrokenBodyError: the body is cut off, too late, too large or garbled.
+    """
+    deadline = time.monotonic() + seconds
+    decode = "content-encoding" in response.headers
+    received = 0
+    try:
+        while piece := response.read1(PIECE_BYTES, decode_content=decode):
+            received += len(piece)
+            if received > limit_bytes:
+                raise BrokenBodyError(Failure.TOO_LARGE)
+            yield piece
+            if time.monotonic() > deadline:
+                raise BrokenBodyError(Failure.TIMEOUT_READ)
+    except HTTPError as error:
+        late = isinstance(error, ReadTimeoutError)
+        raise BrokenBodyError(Failure.TIMEOUT_READ if late else _broken(error)) from error
+
+
+def _broken(error: HTTPError) -> Failure:
+    """What became of an answer that had begun, or was due."""
+    if isinstance(error, SSLError):
+        return Failure.RESET
+    match error.args:
+        case (_, IncompleteRead()) if isinstance(error, ProtocolError):
+            return Failure.CUT_OFF
+        case (_, OSError()) if isinstance(error, ProtocolError):
+            return Failure.RESET
+        case _:
+            return Failure.GARBLED
+
+
+def _socket_options() -> list[tuple[int, int, int]]:
+    """Keep-alive probes: a router that forgot a quiet connection is found out in a minute, before the read timeout."""
+    options = [*HTTPConnection.default_socket_options, (socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)]
+    named_seconds = {"TCP_KEEPIDLE": 30, "TCP_KEEPINTVL": 10, "TCP_KEEPCNT": 3}
+    options += [
+        (socket.IPPROTO_TCP, getattr(socket, name), value)
+        for name, value in named_seconds.items()
+        if hasattr(socket, name)
+    ]
+    return options

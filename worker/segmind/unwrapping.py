@@ -1,0 +1,60 @@
+"""Turns a 2xx whose body is text into the audio it stands for, in the same draft, or says why there is none."""
+
+from __future__ import annotations
+
+import binascii
+from dataclasses import dataclass
+from typing import Final
+
+from worker.segmind.answers import Failure
+from worker.segmind.documents import Inline, Link, find_audio
+from worker.segmind.downloads import Downloads
+from worker.segmind.sniffing import OPENING_BYTES, is_text
+from worker.segmind.spool import Draft
+from worker.segmind.words import parse, reports_failure, spoken
+
+EXCERPT_CHARACTERS: Final = 64 * 1024
+"""Of a text without audio that is searched for words."""
+
+_SLICE_CHARACTERS: Final = 256 * 1024
+"""Decoded at a time, so that a long take isn't in memory twice more; a multiple of four."""
+
+
+@dataclass(frozen=True, slots=True)
+class NoAudio:
+    """Why a text body holds no audio."""
+
+    failure: Failure
+    words: str
+
+
+def unwrap(draft: Draft, downloads: Downloads) -> NoAudio | None:
+    """Leave in `draft` the audio that its text stands for; None for done."""
+    text = draft.read(draft.size).decode("utf-8", "replace").lstrip("\ufeff")
+    document = parse(text)
+    if reports_failure(document):
+        return NoAudio(Failure.RUN_FAILED, spoken(text[:EXCERPT_CHARACTERS]))
+    match find_audio(document):
+        case Link(url):
+            words = downloads.fetch(url, draft) or _still_text(draft)
+        case Inline(encoded):
+            _decode(encoded, draft)
+            words = _still_text(draft)
+        case None:
+            words = spoken(text[:EXCERPT_CHARACTERS])
+            return NoAudio(Failure.UNREADABLE, words)
+    return NoAudio(Failure.UNREADABLE, words) if words else None
+
+
+def _decode(encoded: str, draft: Draft) -> None:
+    draft.restart()
+    for start in range(0, len(encoded), _SLICE_CHARACTERS):
+        draft.write(binascii.a2b_base64(encoded[start : start + _SLICE_CHARACTERS]))
+
+
+def _still_text(draft: Draft) -> str:
+    """Text within text isn't unwrapped a second time."""
+    opening = draft.read(OPENING_BYTES)
+    if not opening:
+        return "its audio is empty"
+    return f"its audio is text: {spoken(opening.decode('utf-8', 'replace'))}" if is_text(opening) else ""

@@ -1,0 +1,152 @@
+"""Every setting, once: its name, unit, default and bounds. No other module reads `os.environ`."""
+
+from __future__ import annotations
+
+import difflib
+import os
+from functools import lru_cache
+from pathlib import Path
+from typing import Annotated, Final, Literal
+
+from pydantic import AliasChoices, Field, SecretStr, ValidationError, field_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import ArgumentError
+
+from api_models.problems import Fault, InvalidInputError, faults_of
+
+HOME: Final = Path(".ttsq")
+"""Where the embedded default keeps its database, spool and audio, below the working directory."""
+
+OFFICIAL_BASE_URL: Final = "https://api.segmind.com"
+
+
+def _env(name: str) -> AliasChoices:
+    return AliasChoices(name)
+
+
+class Settings(BaseSettings):
+    """The settings of one process, read from the environment and a `.env` file, and then never changed."""
+
+    model_config = SettingsConfigDict(
+        frozen=True, env_file=".env", env_file_encoding="utf-8", env_ignore_empty=True, extra="ignore"
+    )
+
+    segmind_api_key: Annotated[SecretStr | None, Field(validation_alias=_env("SEGMIND_API_KEY"))] = None
+    """The key of the Segmind account that pays."""
+    segmind_base_url: Annotated[str, Field(validation_alias=_env("SEGMIND_BASE_URL"), pattern=r"^https?://")] = (
+        OFFICIAL_BASE_URL
+    )
+    """The API's address; another one is for the emulator."""
+    segmind_rpm: Annotated[float | None, Field(validation_alias=_env("SEGMIND_RPM"), gt=0, le=100_000)] = None
+    """Requests a minute that the account permits. Unset: no ceiling but the pauses the API itself asks for."""
+    connect_timeout: Annotated[float, Field(validation_alias=_env("TTSQ_CONNECT_TIMEOUT"), gt=0, le=120)] = 10.0
+    """Seconds to wait for a connection to the API."""
+    read_timeout: Annotated[float, Field(validation_alias=_env("TTSQ_READ_TIMEOUT"), gt=0, le=3_600)] = 180.0
+    """Seconds to wait between two bytes of an answer; the slowest published model averages 18."""
+    max_audio_mb: Annotated[int, Field(validation_alias=_env("TTSQ_MAX_AUDIO_MB"), ge=1, le=4_096)] = 64
+    """Mebibytes of one answer; a longer one is cut off and refused."""
+    max_text_bytes: Annotated[int | None, Field(validation_alias=_env("TTSQ_MAX_TEXT_BYTES"), ge=1, le=32_768)] = None
+    """UTF-8 bytes of text a request. Unset: the model's own limit in the registry."""
+
+    database_url: Annotated[str, Field(validation_alias=_env("TTSQ_DATABASE_URL"))] = f"sqlite:///{HOME}/ttsq.db"
+    """SQLAlchemy's address of the database: `sqlite:///…` or `postgresql+psycopg://…`."""
+    database_connections: Annotated[int, Field(validation_alias=_env("TTSQ_DATABASE_CONNECTIONS"), ge=2, le=200)] = 16
+    """Connections a process may hold to PostgreSQL."""
+    broker_url: Annotated[str, Field(validation_alias=_env("TTSQ_BROKER_URL"))] = "memory://"
+    """Celery's broker: `memory://` (the worker runs inside `ttsq run`) or `redis://…`."""
+    artifacts_url: Annotated[
+        str | None, Field(validation_alias=_env("TTSQ_ARTIFACTS_URL"), pattern=r"^(file:///|s3://[^/]+)")
+    ] = None
+    """Where audio is kept: `file:///folder` or `s3://bucket/prefix`. Unset: the `--out` folder of a run."""
+
+    concurrency: Annotated[int, Field(validation_alias=_env("TTSQ_CONCURRENCY"), ge=1, le=5_000)] = 100
+    """Slots of one worker process: calls it may have in flight at once."""
+    spool_dir: Annotated[Path, Field(validation_alias=_env("TTSQ_SPOOL_DIR"))] = HOME / "spool"
+    """The folder in which answers are kept between the call and the record."""
+    spool_min_free_mb: Annotated[int, Field(validation_alias=_env("TTSQ_SPOOL_MIN_FREE_MB"), ge=1)] = 64
+    """Mebibytes that must be free in the spool's file system before a call is paid for."""
+
+    probe_seconds: Annotated[float, Field(validation_alias=_env("TTSQ_PROBE_SECONDS"), gt=0, le=3_600)] = 30.0
+    """Seconds before a closed gate is probed for the first time; the wait doubles from probe to probe."""
+    dispatch_timeout: Annotated[float, Field(validation_alias=_env("TTSQ_DISPATCH_TIMEOUT"), ge=1, le=3_600)] = 20.0
+    """Seconds after which a message that no worker claimed counts as lost."""
+    max_attempts: Annotated[int, Field(validation_alias=_env("TTSQ_MAX_ATTEMPTS"), ge=1, le=100)] = 5
+    """Attempts of one job that may fail for a passing reason."""
+    max_takes: Annotated[int, Field(validation_alias=_env("TTSQ_MAX_TAKES"), ge=1, le=20)] = 3
+    """Paid takes of one job that may turn out bad."""
+    grace_seconds: Annotated[float, Field(validation_alias=_env("TTSQ_GRACE_SECONDS"), ge=0, le=3_600)] = 60.0
+    """Seconds that calls in flight may take to finish after a stop was asked for."""
+
+    log_level: Annotated[
+        Literal["debug", "info", "warning", "error"], Field(validation_alias=_env("TTSQ_LOG_LEVEL"))
+    ] = "info"
+    """The least severe log event that is written."""
+    log_format: Annotated[Literal["auto", "json", "console"], Field(validation_alias=_env("TTSQ_LOG_FORMAT"))] = "auto"
+    """`json` for machines, `console` for people, `auto` by whether standard error is a terminal."""
+
+    @field_validator("database_url")
+    @classmethod
+    def _known_database(cls, value: str) -> str:
+        try:
+            url = make_url(value.replace("postgres://", "postgresql://", 1))
+        except ArgumentError:
+            raise ValueError("is not an address; give sqlite:///file or postgresql+psycopg://host/name") from None
+        match url.get_backend_name():
+            case "sqlite":
+                return value
+            case "postgresql":
+                return url.set(drivername="postgresql+psycopg").render_as_string(hide_password=False)
+            case other:
+                raise ValueError(f"names {other}; give sqlite:///file or postgresql+psycopg://host/name")
+
+    @field_validator("segmind_base_url")
+    @classmethod
+    def _no_trailing_slash(cls, value: str) -> str:
+        return value.rstrip("/")
+
+    @property
+    def embedded(self) -> bool:
+        """Whether the worker lives inside the producing process, over Celery's in-memory transport."""
+        return self.broker_url.startswith("memory://")
+
+
+def names() -> list[str]:
+    """Every name a setting has in the environment."""
+    return [str(field.validation_alias.choices[0]) for field in Settings.model_fields.values()]  # type: ignore[union-attr]
+
+
+def load(**overrides: object) -> Settings:
+    """Read the settings of this process; `overrides` are by environment name and win.
+
+    Raises:
+        InvalidInputError: an unknown `TTSQ_…` or `SEGMIND_…` name, or a value out of its bounds; all of them at once.
+    """
+    known = names()
+    faults = [
+        Fault(field=name, message=f"is not a setting{_suggest(name, known)}")
+        for name in sorted(os.environ)
+        if name.startswith(("TTSQ_", "SEGMIND_")) and name not in known
+    ]
+    try:
+        settings = Settings(**overrides)  # type: ignore[arg-type]
+    except ValidationError as error:
+        faults += [
+            fault.model_copy(update={"message": fault.message.removeprefix("Value error, ")})
+            for fault in faults_of(error)
+        ]
+        raise InvalidInputError("settings", faults) from None
+    if faults:
+        raise InvalidInputError("settings", faults)
+    return settings
+
+
+@lru_cache(maxsize=1)
+def current() -> Settings:
+    """The settings of this process, read once."""
+    return load()
+
+
+def _suggest(name: str, known: list[str]) -> str:
+    close = difflib.get_close_matches(name, known, n=1)
+    return f"; did you mean {close[0]}?" if close else f" (known: {', '.join(known)})"

@@ -1,0 +1,60 @@
+"""The ledger as the dispatcher reads it: what has ended since the last look, each row once."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Connection, select, tuple_, update
+
+from api_models.verdict import GateScope, VerdictKind
+from worker.store.tables import Attempt
+
+ROWS_A_LOOK = 2_000
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """One attempt that ended, as far as pace and gates care."""
+
+    model: str
+    verdict: VerdictKind
+    scope: GateScope | None
+    code: str | None
+    message: str | None
+    reset_at: datetime | None
+    started_at: datetime
+    finished_at: datetime
+
+
+def take_news(connection: Connection) -> list[Ended]:
+    """Attempts that ended since the last look, oldest first; each is handed out once, even over a change of leader."""
+    fresh = (
+        select(Attempt.job_id, Attempt.number).where(~Attempt.noted).order_by(Attempt.finished_at).limit(ROWS_A_LOOK)
+    )
+    keys: list[tuple[UUID, int]] = [(row.job_id, row.number) for row in connection.execute(fresh)]
+    if not keys:
+        return []
+    rows = connection.execute(
+        update(Attempt)
+        .where(tuple_(Attempt.job_id, Attempt.number).in_(keys), ~Attempt.noted)
+        .values(noted=True)
+        .returning(
+            Attempt.model,
+            Attempt.verdict,
+            Attempt.scope,
+            Attempt.code,
+            Attempt.message,
+            Attempt.reset_at,
+            Attempt.started_at,
+            Attempt.finished_at,
+        )
+    )
+    return sorted((_ended(tuple(row)) for row in rows), key=lambda ended: ended.finished_at)
+
+
+def _ended(row: tuple[Any, ...]) -> Ended:
+    model, verdict, scope, *rest = row
+    return Ended(model, VerdictKind(verdict), GateScope(scope) if scope else None, *rest)

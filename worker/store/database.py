@@ -1,0 +1,109 @@
+"""The way into the database: one engine a process, short transactions, and the database's own clock."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Final
+
+from sqlalchemy import Connection, Engine, create_engine, event, func, select
+from sqlalchemy.engine import URL, make_url
+from sqlalchemy.exc import DBAPIError
+
+SQLITE_BUSY_SECONDS: Final = 15
+STATEMENT_TIMEOUT_MS: Final = 30_000
+LOCK_TIMEOUT_MS: Final = 10_000
+
+
+class Database:
+    """One engine, and the two kinds of transaction the code opens: reading and writing."""
+
+    def __init__(self, url: str, *, connections: int = 16) -> None:
+        """`url` is SQLAlchemy's; `connections` bounds what this process holds on PostgreSQL."""
+        self.url: URL = make_url(url)
+        self.is_sqlite: Final = self.url.get_backend_name() == "sqlite"
+        self.engine: Final[Engine] = _sqlite(self.url) if self.is_sqlite else _postgresql(self.url, connections)
+        # SQLite has one writer. Queueing for it here is fair and idle; its own busy handler sleeps and starves.
+        self._turn = threading.Lock() if self.is_sqlite else nullcontext()
+
+    @contextmanager
+    def begin(self) -> Iterator[Connection]:
+        """A transaction that writes: committed at the end of the block, rolled back if it raises."""
+        with self._turn, self.engine.execution_options(ttsq_writes=True).begin() as connection:
+            yield connection
+
+    @contextmanager
+    def read(self) -> Iterator[Connection]:
+        """A transaction that only reads."""
+        with self.engine.connect() as connection:
+            yield connection
+
+    def now(self, connection: Connection) -> datetime:
+        """The time by the database's clock, which is the one that leases and heartbeats go by."""
+        if self.is_sqlite:
+            return datetime.now(UTC)
+        moment: datetime = connection.execute(select(func.clock_timestamp())).scalar_one()
+        return moment.astimezone(UTC)
+
+    def close(self) -> None:
+        """Give back every connection."""
+        self.engine.dispose()
+
+
+def is_passing(error: Exception) -> bool:
+    """Whether a database error may go away by itself: a lost connection, a restart, a lock, a full pool."""
+    if not isinstance(error, DBAPIError):
+        return True  # the pool's own timeout
+    state = str(getattr(error.orig, "sqlstate", None) or "")
+    if error.connection_invalidated or not state:
+        return True
+    # Connection trouble, serialization failure, resources, operator intervention, read-only, locks.
+    return state.startswith(("08", "40", "53", "57", "25006", "55P03"))
+
+
+def _sqlite(url: URL) -> Engine:
+    if url.database and url.database != ":memory:":
+        path = Path(url.database).absolute()
+        path.parent.mkdir(parents=True, exist_ok=True)
+        url = url.set(database=str(path))
+    engine = create_engine(url, pool_size=8, max_overflow=100, connect_args={"timeout": SQLITE_BUSY_SECONDS})
+
+    @event.listens_for(engine, "connect")
+    def _prepare(connection: Any, _record: object) -> None:  # noqa: ANN401 - the driver's own connection
+        connection.isolation_level = None  # the driver would begin transactions by rules of its own
+        cursor = connection.cursor()
+        cursor.execute("PRAGMA journal_mode=WAL")
+        cursor.execute("PRAGMA synchronous=FULL")  # a recorded payment survives a power cut
+        cursor.execute("PRAGMA foreign_keys=ON")
+        cursor.close()
+
+    @event.listens_for(engine, "begin")
+    def _begin(connection: Connection) -> None:
+        # A writer takes the lock at once: upgrading a read lock later can fail without waiting.
+        writes = connection.get_execution_options().get("ttsq_writes", False)
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+    return engine
+
+
+def _postgresql(url: URL, connections: int) -> Engine:
+    return create_engine(
+        url,
+        pool_size=connections,
+        max_overflow=0,
+        pool_timeout=30,
+        pool_use_lifo=True,
+        connect_args={
+            "connect_timeout": 5,
+            "application_name": "ttsq",
+            "options": f"-c statement_timeout={STATEMENT_TIMEOUT_MS} -c lock_timeout={LOCK_TIMEOUT_MS}"
+            " -c idle_in_transaction_session_timeout=60000 -c timezone=UTC",
+            "keepalives_idle": 10,
+            "keepalives_interval": 5,
+            "keepalives_count": 3,
+            "tcp_user_timeout": 20_000,
+        },
+    )

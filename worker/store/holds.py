@@ -1,0 +1,51 @@
+"""Why nothing moves: everything that holds the queue now, in words for people."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final
+
+from sqlalchemy import Connection
+
+from worker.store import account, workers
+
+STALE_SECONDS: Final = 8.0
+"""A worker not heard of for so long does not count; the dispatcher's own limit."""
+
+
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """One reason why jobs wait."""
+
+    name: str
+    """`account`, `model:…`, `storage`, `pace`, or `workers`."""
+    code: str
+    message: str
+    since: datetime | None
+    until: datetime | None
+    """When it is looked at again, where that is known."""
+
+
+def holds(connection: Connection, *, now: datetime) -> list[Hold]:
+    """Every reason why jobs wait just now, the heaviest first."""
+    found = [
+        Hold(gate.name, gate.code, gate.message, gate.since, gate.next_probe_at)
+        for gate in account.closed_gates(connection)
+    ]
+    pace = account.load_pace(connection)
+    if pace.paused_until is not None and pace.paused_until > now:
+        found.append(Hold("pace", "rate_limited", pace.message or "too many requests", None, pace.paused_until))
+    return found + _worker_holds(connection, now)
+
+
+def _worker_holds(connection: Connection, now: datetime) -> list[Hold]:
+    limit = now - timedelta(seconds=STALE_SECONDS)
+    alive = [member for member in workers.present(connection) if member.heartbeat_at >= limit]
+    if not alive:
+        return [Hold("workers", "no_workers", "no worker is running; start one with `ttsq worker`", None, None)]
+    troubled = [member for member in alive if member.trouble is not None]
+    return [
+        Hold("workers", "worker_in_trouble", f"{member.host} (pid {member.pid}): {member.trouble}", None, None)
+        for member in troubled
+    ]

@@ -1,0 +1,136 @@
+"""Dispatched to running: one worker takes one job, once."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Connection, bindparam, select, update
+from sqlalchemy.orm import aliased
+
+from api_models.speech import Speech
+from api_models.status import JobStatus
+from worker.store.tables import Job
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """A job in the hands of one worker, with everything that an attempt needs to know of it."""
+
+    job_id: UUID
+    attempt: int
+    tenant: str
+    batch_id: UUID | None
+    custom_id: str | None
+    line: int | None
+    speech: Speech
+    fingerprint: str
+    use_cache: bool
+    recover: bool
+    attempts_used: int
+    """Including this one."""
+    takes_used: int
+    worker_id: UUID
+    started_at: datetime
+    twin: UUID | None
+    """A job that may already have bought this content."""
+
+
+_bought = aliased(Job, name="bought")
+
+_CLAIM = (
+    update(Job)
+    .where(Job.id == bindparam("job"), Job.status == JobStatus.DISPATCHED, Job.attempt == bindparam("seen"))
+    .values(
+        status=JobStatus.RUNNING,
+        attempt=Job.attempt + 1,
+        attempts_used=Job.attempts_used + 1,
+        worker_id=bindparam("worker"),
+        started_at=bindparam("now"),
+    )
+    .returning(
+        Job.attempt,
+        Job.tenant,
+        Job.batch_id,
+        Job.custom_id,
+        Job.line,
+        Job.model,
+        Job.text,
+        Job.voice_1,
+        Job.voice_2,
+        Job.temperature,
+        Job.fingerprint,
+        Job.use_cache,
+        Job.recover,
+        Job.attempts_used,
+        Job.takes_used,
+        select(_bought.id)
+        .where(_bought.fingerprint == Job.fingerprint, _bought.status == JobStatus.SUCCEEDED)
+        .limit(1)
+        .correlate(Job)
+        .scalar_subquery()
+        .label("twin"),
+    )
+)
+
+
+def claim(connection: Connection, job_id: UUID, attempt: int, *, worker_id: UUID, now: datetime) -> Claim | None:
+    """Take a dispatched job. `attempt` is the number its message carries; None when someone else was first."""
+    row = connection.execute(_CLAIM, {"job": job_id, "seen": attempt, "worker": worker_id, "now": now}).one_or_none()
+    if row is None:
+        return None
+    return Claim(
+        job_id=job_id,
+        attempt=row.attempt,
+        tenant=row.tenant,
+        batch_id=row.batch_id,
+        custom_id=row.custom_id,
+        line=row.line,
+        speech=Speech.model_construct(
+            text=row.text, model=row.model, voice_1=row.voice_1, voice_2=row.voice_2, temperature=row.temperature
+        ),
+        fingerprint=row.fingerprint,
+        use_cache=row.use_cache,
+        recover=row.recover,
+        attempts_used=row.attempts_used,
+        takes_used=row.takes_used,
+        worker_id=worker_id,
+        started_at=now,
+        twin=row.twin if row.use_cache else None,
+    )
+
+
+_OWNED = select(Job.id).where(
+    Job.id == bindparam("job"), Job.status == JobStatus.RUNNING, Job.attempt == bindparam("number")
+)
+
+
+def is_owned(connection: Connection, claimed: Claim) -> bool:
+    """Whether the job is still this claim's: asked right before an upload, so a late worker overwrites nothing."""
+    return connection.execute(_OWNED, {"job": claimed.job_id, "number": claimed.attempt}).first() is not None
+
+
+@dataclass(frozen=True, slots=True)
+class Bought:
+    """Audio that is already stored and recorded for some job."""
+
+    uri: str
+    content_type: str
+    audio_bytes: int
+    sha256: str
+    duration_ms: int
+    cost: Decimal
+
+
+_AUDIO = select(Job.uri, Job.content_type, Job.audio_bytes, Job.sha256, Job.duration_ms, Job.cost).where(
+    Job.id == bindparam("job"), Job.status == JobStatus.SUCCEEDED
+)
+
+
+def bought(connection: Connection, job_id: UUID) -> Bought | None:
+    """The recorded audio of a job that succeeded."""
+    row: Any = connection.execute(_AUDIO, {"job": job_id}).one_or_none()
+    return None if row is None else Bought(*row)

@@ -1,0 +1,144 @@
+"""Scheduled to queued to dispatched, and back where a message was lost. The dispatcher's statements."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import Connection, select, tuple_, update
+
+from api_models.status import JobStatus
+from worker.store.tables import Job
+
+ROWS_A_STATEMENT = 1_000
+"""Bulk changes go in pieces, so that none holds its locks for long."""
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Lane:
+    """Jobs that wait behind one another: same priority, tenant, batch and model."""
+
+    priority: int
+    tenant: str
+    lane: UUID
+    model: str
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """A job at the head of its lane."""
+
+    job_id: UUID
+    attempt: int
+
+
+def promote(connection: Connection, *, now: datetime) -> int:
+    """Scheduled jobs whose time has come become queued. Returns how many."""
+    due = (
+        select(Job.id)
+        .where(Job.status == JobStatus.SCHEDULED, Job.not_before <= now)
+        .order_by(Job.not_before)
+        .limit(ROWS_A_STATEMENT)
+    )
+    return connection.execute(
+        update(Job)
+        .where(Job.id.in_(due), Job.status == JobStatus.SCHEDULED)
+        .values(status=JobStatus.QUEUED)
+        .execution_options(synchronize_session=False)
+    ).rowcount
+
+
+def expire(connection: Connection, *, now: datetime) -> int:
+    """Jobs that have not started by their deadline end, unpaid. Returns how many."""
+    waiting = (JobStatus.SCHEDULED, JobStatus.QUEUED)
+    late = (select(Job.id).where(Job.deadline.is_not(None), Job.status.in_(waiting), Job.deadline <= now)).limit(
+        ROWS_A_STATEMENT
+    )
+    return connection.execute(
+        update(Job)
+        .where(Job.id.in_(late), Job.status.in_(waiting))
+        .values(
+            status=JobStatus.EXPIRED,
+            finished_at=now,
+            code="deadline",
+            message="It had not started by its deadline; nothing was paid.",
+        )
+    ).rowcount
+
+
+_KEY = (Job.priority, Job.tenant, Job.lane, Job.model)
+_LANES = select(*_KEY).where(Job.status == JobStatus.QUEUED).order_by(*_KEY).limit(1)
+
+
+def lanes(connection: Connection, *, most: int) -> list[Lane]:
+    """The lanes that have someone waiting, found by hopping along the index from lane to lane."""
+    found: list[Lane] = []
+    row = connection.execute(_LANES).one_or_none()
+    while row is not None and len(found) < most:
+        found.append(Lane(*row))
+        row = connection.execute(_LANES.where(tuple_(*_KEY) > tuple_(*row))).one_or_none()
+    return found
+
+
+def heads(connection: Connection, lane: Lane, *, most: int) -> list[Waiting]:
+    """The first jobs of a lane, in the order in which they were handed in."""
+    rows = connection.execute(
+        select(Job.id, Job.attempt)
+        .where(
+            Job.status == JobStatus.QUEUED,
+            Job.priority == lane.priority,
+            Job.tenant == lane.tenant,
+            Job.lane == lane.lane,
+            Job.model == lane.model,
+        )
+        .order_by(Job.id)
+        .limit(most)
+    )
+    return [Waiting(*row) for row in rows]
+
+
+def dispatch(connection: Connection, jobs: Sequence[UUID], *, worker_id: UUID | None, now: datetime) -> list[Waiting]:
+    """Queued jobs become dispatched. Only those returned were still queued and may be published.
+
+    `worker_id` names the one worker that can receive the message, where the broker lives inside its process.
+    """
+    if not jobs:
+        return []
+    rows = connection.execute(
+        update(Job)
+        .where(Job.id.in_(jobs), Job.status == JobStatus.QUEUED)
+        .values(status=JobStatus.DISPATCHED, dispatched_at=now, worker_id=worker_id)
+        .returning(Job.id, Job.attempt)
+    )
+    return [Waiting(*row) for row in rows]
+
+
+def take_back(connection: Connection, jobs: Sequence[UUID]) -> int:
+    """Dispatched jobs whose messages were never sent, or whose worker is stopping, become queued again."""
+    if not jobs:
+        return 0
+    return connection.execute(
+        update(Job)
+        .where(Job.id.in_(jobs), Job.status == JobStatus.DISPATCHED)
+        .values(status=JobStatus.QUEUED, worker_id=None, dispatched_at=None)
+    ).rowcount
+
+
+def take_back_all(connection: Connection, *, worker_id: UUID) -> int:
+    """Everything dispatched to one worker and not yet claimed becomes queued again."""
+    return connection.execute(
+        update(Job)
+        .where(Job.status == JobStatus.DISPATCHED, Job.worker_id == worker_id)
+        .values(status=JobStatus.QUEUED, worker_id=None, dispatched_at=None)
+    ).rowcount
+
+
+def give_up_messages(connection: Connection, *, sent_before: datetime) -> int:
+    """Dispatched jobs that nobody claimed in time: their messages count as lost. Returns how many."""
+    return connection.execute(
+        update(Job)
+        .where(Job.status == JobStatus.DISPATCHED, Job.dispatched_at < sent_before)
+        .values(status=JobStatus.QUEUED, worker_id=None, dispatched_at=None)
+    ).rowcount

@@ -1,0 +1,160 @@
+"""What people look at: counts, jobs, attempts. Reading only."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, Connection, Row, String, cast, func, select
+
+from api_models.status import JobStatus
+from worker.store.tables import Attempt, Job
+
+ZERO = Decimal(0)
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """How the jobs of a selection stand, and what they have cost."""
+
+    by_status: dict[JobStatus, int] = field(default_factory=dict)
+    cached: int = 0
+    cost: Decimal = ZERO
+
+    def of(self, *states: JobStatus) -> int:
+        """Jobs in any of these states."""
+        return sum(self.by_status.get(state, 0) for state in states)
+
+    @property
+    def total(self) -> int:
+        """All jobs of the selection."""
+        return sum(self.by_status.values())
+
+
+@dataclass(frozen=True, slots=True)
+class JobRecord:
+    """One job as its producer sees it."""
+
+    id: UUID
+    custom_id: str | None
+    line: int | None
+    batch_id: UUID | None
+    tenant: str
+    model: str
+    text: str
+    voice_1: str | None
+    voice_2: str | None
+    temperature: float | None
+    status: JobStatus
+    attempt: int
+    attempts_used: int
+    code: str | None
+    message: str | None
+    detail: str | None
+    cost: Decimal
+    cached: bool
+    uri: str | None
+    audio_bytes: int | None
+    sha256: str | None
+    duration_ms: int | None
+    created_at: datetime
+    not_before: datetime | None
+    started_at: datetime | None
+    finished_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class AttemptRecord:
+    """One ended attempt of a job."""
+
+    number: int
+    verdict: str
+    code: str | None
+    message: str | None
+    detail: str | None
+    cost: Decimal
+    cost_estimated: bool
+    possibly_billed: bool
+    request_id: str | None
+    take_uri: str | None
+    started_at: datetime
+    finished_at: datetime
+
+
+def everything() -> ColumnElement[bool]:
+    """The selection of all jobs."""
+    return Job.id.is_not(None)
+
+
+def of_batch(batch_id: UUID) -> ColumnElement[bool]:
+    """The selection of one batch's jobs."""
+    return Job.batch_id == batch_id
+
+
+def counts(connection: Connection, which: ColumnElement[bool]) -> Counts:
+    """Counts by state over a selection."""
+    rows = connection.execute(
+        select(Job.status, Job.cached, func.count(), func.sum(Job.cost, type_=Job.cost.type))
+        .where(which)
+        .group_by(Job.status, Job.cached)
+    ).all()
+    by_status: dict[JobStatus, int] = {}
+    for status, _, number, _ in rows:
+        by_status[JobStatus(status)] = by_status.get(JobStatus(status), 0) + number
+    return Counts(
+        by_status=by_status,
+        cached=sum(number for _, cached, number, _ in rows if cached),
+        cost=sum((cost for *_, cost in rows), ZERO),
+    )
+
+
+_JOB_COLUMNS = tuple(getattr(Job, name) for name in JobRecord.__slots__)
+_ATTEMPT_COLUMNS = tuple(getattr(Attempt, name) for name in AttemptRecord.__slots__)
+
+
+def _job(row: Row[Any]) -> JobRecord:
+    values = dict(zip(JobRecord.__slots__, row, strict=True))
+    return JobRecord(**{**values, "status": JobStatus(values["status"])})
+
+
+def jobs(
+    connection: Connection,
+    which: ColumnElement[bool],
+    *,
+    states: Sequence[JobStatus] = (),
+    after: UUID | None = None,
+    most: int | None = None,
+) -> list[JobRecord]:
+    """Jobs of a selection in the order they were handed in, optionally only some states, in pages after an id."""
+    query = select(*_JOB_COLUMNS).where(which).order_by(Job.id)
+    if states:
+        query = query.where(Job.status.in_([str(state) for state in states]))
+    if after is not None:
+        query = query.where(Job.id > after)
+    if most is not None:
+        query = query.limit(most)
+    return [_job(row) for row in connection.execute(query)]
+
+
+def by_id_prefix(connection: Connection, prefix: str, *, most: int = 2) -> list[JobRecord]:
+    """Jobs whose id begins with these hex digits, hyphens or none: what people type from a list."""
+    digits = prefix.replace("-", "").lower()
+    text_of_id = func.replace(cast(Job.id, String), "-", "")
+    return jobs(connection, text_of_id.like(f"{digits}%"), most=most) if digits.isalnum() else []
+
+
+def attempts(connection: Connection, job_id: UUID) -> list[AttemptRecord]:
+    """The ledger rows of one job, in order."""
+    rows = connection.execute(select(*_ATTEMPT_COLUMNS).where(Attempt.job_id == job_id).order_by(Attempt.number))
+    return [AttemptRecord(*row) for row in rows]
+
+
+def in_flight(connection: Connection, *states: JobStatus) -> int:
+    """How many jobs occupy a slot."""
+    return connection.execute(
+        select(func.count()).select_from(Job).where(Job.status.in_([str(state) for state in states]))
+    ).scalar_one()

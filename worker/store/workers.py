@@ -1,0 +1,91 @@
+"""Worker processes and their signs of life."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import Connection, delete, insert, select, update
+
+from worker.store.tables import Lease, Worker
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """One worker as the others see it."""
+
+    id: UUID
+    host: str
+    pid: int
+    queue: str
+    slots: int
+    heartbeat_at: datetime
+    stopping: bool
+    trouble: str | None
+
+
+def register(
+    connection: Connection, *, worker_id: UUID, host: str, pid: int, queue: str, slots: int, now: datetime
+) -> None:
+    """Add a worker that begins now."""
+    connection.execute(
+        insert(Worker).values(
+            id=worker_id,
+            host=host,
+            pid=pid,
+            queue=queue,
+            slots=slots,
+            started_at=now,
+            heartbeat_at=now,
+            stopping=False,
+        )
+    )
+
+
+def beat(connection: Connection, worker_id: UUID, *, trouble: str | None, stopping: bool, now: datetime) -> bool:
+    """Record a sign of life. False when the worker had been given up meanwhile: it is taken back in, jobs or none."""
+    revived = connection.execute(
+        update(Worker)
+        .where(Worker.id == worker_id, Worker.stopped_at.is_(None))
+        .values(heartbeat_at=now, trouble=trouble, stopping=stopping)
+    ).rowcount
+    if not revived:
+        connection.execute(
+            update(Worker)
+            .where(Worker.id == worker_id)
+            .values(heartbeat_at=now, trouble=trouble, stopping=stopping, stopped_at=None)
+        )
+    return bool(revived)
+
+
+def sign_off(connection: Connection, worker_id: UUID, *, now: datetime) -> None:
+    """A worker has ended in good order, or has been given up and its jobs taken."""
+    connection.execute(update(Worker).where(Worker.id == worker_id).values(stopped_at=now, stopping=True))
+
+
+def present(connection: Connection) -> list[Member]:
+    """Every worker that has not signed off, fresh or not."""
+    rows = connection.execute(
+        select(
+            Worker.id,
+            Worker.host,
+            Worker.pid,
+            Worker.queue,
+            Worker.slots,
+            Worker.heartbeat_at,
+            Worker.stopping,
+            Worker.trouble,
+        ).where(Worker.stopped_at.is_(None))
+    )
+    return [Member(*row) for row in rows]
+
+
+def forget(connection: Connection, *, stopped_before: datetime) -> int:
+    """Drop the rows of workers that ended long ago."""
+    return connection.execute(delete(Worker).where(Worker.stopped_at < stopped_before)).rowcount
+
+
+def release_leases(connection: Connection, worker_id: UUID) -> None:
+    """Give up every duty that a worker holds, so that another need not wait for it to run out."""
+    connection.execute(delete(Lease).where(Lease.holder == worker_id))

@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validat
 from pydantic_core import PydanticCustomError
 
 from api_models.hints import did_you_mean, quoted
-from api_models.registry import DEFAULT_MODEL, MODELS, VOICES, SpeechModel
+from api_models.registry import DEFAULT_MODEL, MODELS, SpeechModel
 from api_models.values import (
     MAX_CUSTOM_ID_BYTES,
     OptionalMoment,
@@ -81,7 +81,7 @@ class Speech(BaseModel):
     def _known_voice(cls, value: str | None, info: ValidationInfo) -> str | None:
         models = _models(info)
         if value is not None and not any(value in model.voices for model in models):
-            voices = [voice for voice in VOICES if any(voice in model.voices for model in models)]
+            voices = tuple(dict.fromkeys(voice for model in models for voice in model.voices))
             raise PydanticCustomError(
                 "voice",
                 "no voice {name}{hint} (`ttsq voices` lists all {count})",

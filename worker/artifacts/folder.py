@@ -53,7 +53,7 @@ class FolderStore:
     def put(
         self, key: str, source: Path, *, content_type: str, sha256: str, metadata: Mapping[str, str]
     ) -> StoredObject:
-        sidecar = Sidecar(content_type, checked_metadata(metadata))
+        target, sidecar = self._path(key), Sidecar(content_type, checked_metadata(metadata))
         source.stat()  # A source that can't be read is the caller's trouble, not the folder's.
         with self._using(), self._arriving() as audio:
             shutil.copyfile(source, audio)
@@ -61,9 +61,9 @@ class FolderStore:
             if sha256_of(audio) != sha256:
                 raise ArtifactsError(
                     ArtifactsTrouble.BAD_CHECKSUM,
-                    f"the audio for {self._path(key)} isn't the one that was accepted; nothing was stored",
+                    f"the audio for {target} isn't the one that was accepted; nothing was stored",
                 )
-            return self._reveal(audio, key, sha256, sidecar)
+            return self._reveal(audio, target, key, sha256, sidecar)
 
     def head(self, key: str) -> StoredObject | None:
         with self._using():
@@ -74,7 +74,7 @@ class FolderStore:
             return self._described(key, size, sha256, Sidecar.read(Sidecar.path(self._sidecars, key, sha256)))
 
     def copy(self, source_uri: str, key: str, *, metadata: Mapping[str, str]) -> StoredObject | None:
-        source_key = self._key_of(source_uri)
+        target, source_key = self._path(key), self._key_of(source_uri)
         if source_key is None:
             return None
         with self._using(), self._arriving() as audio:
@@ -87,7 +87,8 @@ class FolderStore:
             original = Sidecar.read(Sidecar.path(self._sidecars, source_key, sha256))
             if original is None:
                 return None
-            return self._reveal(audio, key, sha256, Sidecar(original.content_type, checked_metadata(metadata)))
+            sidecar = Sidecar(original.content_type, checked_metadata(metadata))
+            return self._reveal(audio, target, key, sha256, sidecar)
 
     def fetch(self, key: str, into: Path) -> StoredObject | None:
         with self._using():
@@ -104,6 +105,9 @@ class FolderStore:
             sha256 = sha256_of(self._path(key))
             self._path(key).unlink()
             Sidecar.path(self._sidecars, key, sha256).unlink()
+
+    def close(self) -> None:
+        """A folder holds nothing open."""
 
     def _path(self, key: str) -> Path:
         return self._root / checked_key(key)
@@ -137,13 +141,13 @@ class FolderStore:
         with arriving(self._incoming) as path:
             yield path
 
-    def _reveal(self, audio: Path, key: str, sha256: str, sidecar: Sidecar) -> StoredObject:
+    def _reveal(self, audio: Path, target: Path, key: str, sha256: str, sidecar: Sidecar) -> StoredObject:
         """Put the sidecar, then the audio in place: at no moment is there audio without its description."""
         size = audio.stat().st_size
         with arriving(self._incoming) as description:
             sidecar.write(description)
             _move(description, Sidecar.path(self._sidecars, key, sha256))
-        _move(audio, self._path(key))
+        _move(audio, target)
         return self._described(key, size, sha256, sidecar)
 
     def _described(self, key: str, size: int, sha256: str, sidecar: Sidecar | None) -> StoredObject:

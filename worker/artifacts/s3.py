@@ -112,6 +112,9 @@ class S3Store:
         with self._asking():
             self._client.delete_object(Bucket=self._bucket, Key=self._key(key))
 
+    def close(self) -> None:
+        self._client.close()
+
     def _key(self, key: str) -> str:
         return self._prefix + checked_key(key)
 

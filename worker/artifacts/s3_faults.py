@@ -48,8 +48,8 @@ _NO_CREDENTIALS: Final = (
 _REMEDIES: Final = {
     ArtifactsTrouble.NO_SUCH_BUCKET: "no bucket {bucket} at {endpoint}; create it: aws s3 mb s3://{bucket}",
     ArtifactsTrouble.ACCESS_DENIED: (
-        "the credentials may not use the bucket {bucket} at {endpoint}; "
-        "grant them s3:PutObject, s3:GetObject, s3:DeleteObject and s3:ListBucket on it"
+        "{endpoint} refuses these credentials the bucket {bucket}; check AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, "
+        "and grant them s3:PutObject, s3:GetObject, s3:DeleteObject and s3:ListBucket on it"
     ),
     ArtifactsTrouble.BAD_CREDENTIALS: (
         "{endpoint} does not take the credentials for the bucket {bucket}; "
@@ -61,7 +61,7 @@ _REMEDIES: Final = {
     ArtifactsTrouble.UNREACHABLE: (
         "no answer from {endpoint} for the bucket {bucket}; start it, or set AWS_ENDPOINT_URL_S3 to its address"
     ),
-    ArtifactsTrouble.UNEXPECTED: "the bucket {bucket} at {endpoint} can't be used; the detail has the store's own words",
+    ArtifactsTrouble.UNEXPECTED: "the bucket {bucket} at {endpoint} can't be used; see the store's own words",
 }
 _PASSING: Final = frozenset({ArtifactsTrouble.THROTTLED, ArtifactsTrouble.UNREACHABLE, ArtifactsTrouble.BAD_CHECKSUM})
 
@@ -72,7 +72,7 @@ def fault_of(error: BotoCoreError | ClientError, *, bucket: str, endpoint: str) 
         return _answered(error, bucket, endpoint)
     if isinstance(error, _NO_CREDENTIALS):
         trouble = ArtifactsTrouble.BAD_CREDENTIALS
-    elif isinstance(error, boto.HTTPClientError | boto.IncompleteReadError):
+    elif isinstance(error, boto.ConnectionError | boto.HTTPClientError | boto.IncompleteReadError):
         trouble = ArtifactsTrouble.UNREACHABLE
     else:
         trouble = ArtifactsTrouble.UNEXPECTED

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
@@ -36,4 +36,5 @@ class Sidecar:
 
     def write(self, path: Path) -> None:
         """Write the whole description to a file that nobody else writes to."""
-        path.write_text(json.dumps(asdict(self), ensure_ascii=False), encoding="utf-8")
+        fields = {"content_type": self.content_type, "metadata": dict(self.metadata)}
+        path.write_text(json.dumps(fields, ensure_ascii=False), encoding="utf-8")

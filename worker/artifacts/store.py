@@ -68,3 +68,6 @@ class ArtifactStore(Protocol):
 
     def delete(self, key: str) -> None:
         """Remove the object; no error where there is none."""
+
+    def close(self) -> None:
+        """Give back the connections; the store isn't used afterwards."""

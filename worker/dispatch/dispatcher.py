@@ -79,7 +79,7 @@ class _Tick:
 
 @dataclass(slots=True)
 class Dispatcher:
-    """Leads, or waits to lead. `start` and `stop` drive the thread, `run_once` is one tick, for the thread and tests."""
+    """Leads, or waits to. `start` and `stop` drive the thread; `run_once` is one tick, for the thread and for tests."""
 
     database: Database
     me: UUID

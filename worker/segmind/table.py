@@ -92,6 +92,8 @@ _BAD_GATEWAY: Final = _retry("bad_gateway", "The API was not available")
 _UNCLEAR_SERVER_ERROR: Final = _retry("server_error", "The API failed within", bill_unknown=True)
 _GATEWAY_TIMEOUT: Final = _retry("gateway_timeout", "The API's gateway gave up waiting", bill_unknown=True)
 _TIMEOUT: Final = _retry("timeout", "The API didn't answer in time", bill_unknown=True)
+# No connection came about: a network that is down for an hour must not use up the attempts of a night's jobs.
+_UNREACHABLE: Final = Outcome(VerdictKind.RETRY, "unreachable", "The API can't be reached", counts=False)
 _CONNECTION: Final = _retry("connection", "The connection to the API failed", bill_unknown=True)
 UNKNOWN: Final = _retry("unknown_answer", "The API gave an answer that this program doesn't know")
 """What no row knows is tried again, with its text kept."""
@@ -155,8 +157,9 @@ _BY_BODY: Final = (
 """Answers that say success and aren't one."""
 
 _BY_FAILURE: Final = (
-    Row(_TIMEOUT, failures={Failure.TIMEOUT_CONNECT, Failure.TIMEOUT_READ}),
-    Row(_CONNECTION, failures={Failure.CONNECT, Failure.SEND, Failure.RESET, Failure.CUT_OFF}),
+    Row(_UNREACHABLE, failures={Failure.CONNECT, Failure.TIMEOUT_CONNECT}),
+    Row(_TIMEOUT, failures={Failure.TIMEOUT_READ}),
+    Row(_CONNECTION, failures={Failure.SEND, Failure.RESET, Failure.CUT_OFF}),
     Row(_UNREADABLE, failures={Failure.GARBLED}),
 )
 """Answers that never came, or not to their end."""

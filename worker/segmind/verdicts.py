@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from api_models.verdict import GateScope, VerdictKind
+from worker.redaction import redact
 from worker.segmind.answers import Answer
-from worker.segmind.redaction import redact
 from worker.segmind.table import TABLE, UNKNOWN, Outcome
 
 

@@ -7,7 +7,7 @@ import json
 import re
 from typing import Final
 
-from worker.segmind.redaction import redact
+from worker.redaction import redact
 
 MAX_MESSAGE_CHARACTERS: Final = 2_000
 

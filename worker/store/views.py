@@ -12,6 +12,7 @@ from uuid import UUID
 from sqlalchemy import ColumnElement, Connection, Row, String, cast, func, select
 
 from api_models.status import JobStatus
+from worker.store.states import in_state
 from worker.store.tables import Attempt, Job
 
 ZERO = Decimal(0)
@@ -132,7 +133,7 @@ def jobs(
     """Jobs of a selection in the order they were handed in, optionally only some states, in pages after an id."""
     query = select(*_JOB_COLUMNS).where(which).order_by(Job.id)
     if states:
-        query = query.where(Job.status.in_([str(state) for state in states]))
+        query = query.where(in_state(*states))
     if after is not None:
         query = query.where(Job.id > after)
     if most is not None:
@@ -155,6 +156,4 @@ def attempts(connection: Connection, job_id: UUID) -> list[AttemptRecord]:
 
 def in_flight(connection: Connection, *states: JobStatus) -> int:
     """How many jobs occupy a slot."""
-    return connection.execute(
-        select(func.count()).select_from(Job).where(Job.status.in_([str(state) for state in states]))
-    ).scalar_one()
+    return connection.execute(select(func.count()).select_from(Job).where(in_state(*states))).scalar_one()

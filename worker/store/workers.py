@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from uuid import UUID
 
 from sqlalchemy import Connection, delete, insert, select, update
@@ -89,3 +89,10 @@ def forget(connection: Connection, *, stopped_before: datetime) -> int:
 def release_leases(connection: Connection, worker_id: UUID) -> None:
     """Give up every duty that a worker holds, so that another need not wait for it to run out."""
     connection.execute(delete(Lease).where(Lease.holder == worker_id))
+
+
+def give_up(connection: Connection, worker_id: UUID, *, now: datetime) -> None:
+    """Note that a worker is known to be dead: its heartbeat counts as lapsed, and the next tick rescues its jobs."""
+    connection.execute(
+        update(Worker).where(Worker.id == worker_id).values(heartbeat_at=now - timedelta(days=1), stopping=True)
+    )

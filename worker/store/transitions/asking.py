@@ -10,6 +10,7 @@ from uuid import UUID
 from sqlalchemy import ColumnElement, Connection, insert, update
 
 from api_models.status import TERMINAL, JobStatus
+from worker.store.states import in_state
 from worker.store.tables import Job
 
 
@@ -25,7 +26,7 @@ def cancel(connection: Connection, which: ColumnElement[bool], *, now: datetime)
     """Call off every job of the selection that is not over. A call under way is still paid and its cost recorded."""
     return connection.execute(
         update(Job)
-        .where(which, Job.status.not_in([str(status) for status in TERMINAL]))
+        .where(which, ~in_state(*sorted(TERMINAL)))
         .values(
             status=JobStatus.CANCELLED,
             finished_at=now,
@@ -41,7 +42,7 @@ def retry(connection: Connection, which: ColumnElement[bool], *, states: Sequenc
     allowed = TERMINAL - {JobStatus.SUCCEEDED}
     return connection.execute(
         update(Job)
-        .where(which, Job.status.in_([str(status) for status in states if status in allowed]))
+        .where(which, in_state(*(status for status in states if status in allowed)))
         .values(
             status=JobStatus.QUEUED,
             attempts_used=0,

@@ -8,11 +8,11 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Connection, bindparam, select, update
-from sqlalchemy.orm import aliased
+from sqlalchemy import Connection, Uuid, bindparam, literal_column, select, update
 
 from api_models.speech import Speech
 from api_models.status import JobStatus
+from worker.store.states import in_state
 from worker.store.tables import Job
 
 
@@ -39,11 +39,17 @@ class Claim:
     """A job that may already have bought this content."""
 
 
-_bought = aliased(Job, name="bought")
+# Written out, because SQLAlchemy's SQLite compiler leaves the table's name off inside RETURNING, subqueries included:
+# the condition would compare a fingerprint with itself.
+_TWIN = literal_column(
+    "(SELECT bought.id FROM jobs AS bought"
+    " WHERE bought.fingerprint = jobs.fingerprint AND bought.status = 'succeeded' LIMIT 1)",
+    Uuid,
+).label("twin")
 
 _CLAIM = (
     update(Job)
-    .where(Job.id == bindparam("job"), Job.status == JobStatus.DISPATCHED, Job.attempt == bindparam("seen"))
+    .where(Job.id == bindparam("job"), in_state(JobStatus.DISPATCHED), Job.attempt == bindparam("seen"))
     .values(
         status=JobStatus.RUNNING,
         attempt=Job.attempt + 1,
@@ -67,12 +73,7 @@ _CLAIM = (
         Job.recover,
         Job.attempts_used,
         Job.takes_used,
-        select(_bought.id)
-        .where(_bought.fingerprint == Job.fingerprint, _bought.status == JobStatus.SUCCEEDED)
-        .limit(1)
-        .correlate(Job)
-        .scalar_subquery()
-        .label("twin"),
+        _TWIN,
     )
 )
 
@@ -104,7 +105,7 @@ def claim(connection: Connection, job_id: UUID, attempt: int, *, worker_id: UUID
 
 
 _OWNED = select(Job.id).where(
-    Job.id == bindparam("job"), Job.status == JobStatus.RUNNING, Job.attempt == bindparam("number")
+    Job.id == bindparam("job"), in_state(JobStatus.RUNNING), Job.attempt == bindparam("number")
 )
 
 
@@ -126,7 +127,7 @@ class Bought:
 
 
 _AUDIO = select(Job.uri, Job.content_type, Job.audio_bytes, Job.sha256, Job.duration_ms, Job.cost).where(
-    Job.id == bindparam("job"), Job.status == JobStatus.SUCCEEDED
+    Job.id == bindparam("job"), in_state(JobStatus.SUCCEEDED)
 )
 
 

@@ -10,6 +10,7 @@ from uuid import UUID
 from sqlalchemy import Connection, select, tuple_, update
 
 from api_models.status import JobStatus
+from worker.store.states import in_state
 from worker.store.tables import Job
 
 ROWS_A_STATEMENT = 1_000
@@ -38,13 +39,13 @@ def promote(connection: Connection, *, now: datetime) -> int:
     """Scheduled jobs whose time has come become queued. Returns how many."""
     due = (
         select(Job.id)
-        .where(Job.status == JobStatus.SCHEDULED, Job.not_before <= now)
+        .where(in_state(JobStatus.SCHEDULED), Job.not_before <= now)
         .order_by(Job.not_before)
         .limit(ROWS_A_STATEMENT)
     )
     return connection.execute(
         update(Job)
-        .where(Job.id.in_(due), Job.status == JobStatus.SCHEDULED)
+        .where(Job.id.in_(due), in_state(JobStatus.SCHEDULED))
         .values(status=JobStatus.QUEUED)
         .execution_options(synchronize_session=False)
     ).rowcount
@@ -53,12 +54,12 @@ def promote(connection: Connection, *, now: datetime) -> int:
 def expire(connection: Connection, *, now: datetime) -> int:
     """Jobs that have not started by their deadline end, unpaid. Returns how many."""
     waiting = (JobStatus.SCHEDULED, JobStatus.QUEUED)
-    late = (select(Job.id).where(Job.deadline.is_not(None), Job.status.in_(waiting), Job.deadline <= now)).limit(
+    late = (select(Job.id).where(Job.deadline.is_not(None), in_state(*waiting), Job.deadline <= now)).limit(
         ROWS_A_STATEMENT
     )
     return connection.execute(
         update(Job)
-        .where(Job.id.in_(late), Job.status.in_(waiting))
+        .where(Job.id.in_(late), in_state(*waiting))
         .values(
             status=JobStatus.EXPIRED,
             finished_at=now,
@@ -69,7 +70,7 @@ def expire(connection: Connection, *, now: datetime) -> int:
 
 
 _KEY = (Job.priority, Job.tenant, Job.lane, Job.model)
-_LANES = select(*_KEY).where(Job.status == JobStatus.QUEUED).order_by(*_KEY).limit(1)
+_LANES = select(*_KEY).where(in_state(JobStatus.QUEUED)).order_by(*_KEY).limit(1)
 
 
 def lanes(connection: Connection, *, most: int) -> list[Lane]:
@@ -87,7 +88,7 @@ def heads(connection: Connection, lane: Lane, *, most: int) -> list[Waiting]:
     rows = connection.execute(
         select(Job.id, Job.attempt)
         .where(
-            Job.status == JobStatus.QUEUED,
+            in_state(JobStatus.QUEUED),
             Job.priority == lane.priority,
             Job.tenant == lane.tenant,
             Job.lane == lane.lane,
@@ -108,7 +109,7 @@ def dispatch(connection: Connection, jobs: Sequence[UUID], *, worker_id: UUID | 
         return []
     rows = connection.execute(
         update(Job)
-        .where(Job.id.in_(jobs), Job.status == JobStatus.QUEUED)
+        .where(Job.id.in_(jobs), in_state(JobStatus.QUEUED))
         .values(status=JobStatus.DISPATCHED, dispatched_at=now, worker_id=worker_id)
         .returning(Job.id, Job.attempt)
     )
@@ -121,7 +122,7 @@ def take_back(connection: Connection, jobs: Sequence[UUID]) -> int:
         return 0
     return connection.execute(
         update(Job)
-        .where(Job.id.in_(jobs), Job.status == JobStatus.DISPATCHED)
+        .where(Job.id.in_(jobs), in_state(JobStatus.DISPATCHED))
         .values(status=JobStatus.QUEUED, worker_id=None, dispatched_at=None)
     ).rowcount
 
@@ -130,7 +131,7 @@ def take_back_all(connection: Connection, *, worker_id: UUID) -> int:
     """Everything dispatched to one worker and not yet claimed becomes queued again."""
     return connection.execute(
         update(Job)
-        .where(Job.status == JobStatus.DISPATCHED, Job.worker_id == worker_id)
+        .where(in_state(JobStatus.DISPATCHED), Job.worker_id == worker_id)
         .values(status=JobStatus.QUEUED, worker_id=None, dispatched_at=None)
     ).rowcount
 
@@ -139,6 +140,6 @@ def give_up_messages(connection: Connection, *, sent_before: datetime) -> int:
     """Dispatched jobs that nobody claimed in time: their messages count as lost. Returns how many."""
     return connection.execute(
         update(Job)
-        .where(Job.status == JobStatus.DISPATCHED, Job.dispatched_at < sent_before)
+        .where(in_state(JobStatus.DISPATCHED), Job.dispatched_at < sent_before)
         .values(status=JobStatus.QUEUED, worker_id=None, dispatched_at=None)
     ).rowcount

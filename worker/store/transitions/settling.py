@@ -12,6 +12,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from api_models.status import TERMINAL, JobStatus
 from api_models.verdict import GateScope, VerdictKind
+from worker.store.states import in_state
 from worker.store.tables import Attempt, Job
 from worker.store.transitions.claiming import Claim
 
@@ -56,7 +57,7 @@ class Settlement:
 
 _SETTLE = (
     update(Job)
-    .where(Job.id == bindparam("job"), Job.status == JobStatus.RUNNING, Job.attempt == bindparam("number"))
+    .where(Job.id == bindparam("job"), in_state(JobStatus.RUNNING), Job.attempt == bindparam("number"))
     .values(
         status=bindparam("new_status"),
         attempts_used=Job.attempts_used - bindparam("uncounted"),

@@ -1,0 +1,78 @@
+"""Any take as a WAV with true sizes in its header, streamed in blocks; sample rate and channels stay as they are."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+from typing import Final
+
+from worker.audio.container import Container
+from worker.audio.riff import completed_head, new_head, read_header
+from worker.audio.take import PCM_CHANNELS, PCM_FRAME_BYTES, PCM_SAMPLE_RATE, Take
+
+BLOCK_BYTES: Final = 1024 * 1024
+PARTIAL_SUFFIX: Final = ".part"
+PCM_SAMPLE_BITS: Final = 8 * PCM_FRAME_BYTES
+
+
+def as_wav(take: Take, into: Path) -> Take:
+    """The take as a WAV: `take` itself where it is one already, else a new file that appears only when whole.
+
+    Raises:
+        BadAudioError: the sound can't be decoded to its end.
+        OSError: `into` can't be written.
+    """
+    if take.container is Container.WAV and not _is_streamed(take.path):
+        return take
+    partial = into.with_name(into.name + PARTIAL_SUFFIX)
+    try:
+        frames = _written(take, partial)
+        partial.replace(into)
+    finally:
+        partial.unlink(missing_ok=True)
+    return Take(into, Container.WAV, take.sample_rate, take.channels, frames)
+
+
+def _is_streamed(path: Path) -> bool:
+    """Whether the header's sizes were never filled in; many players show such a WAV as hours long."""
+    header = read_header(path)
+    return header is not None and header.streamed
+
+
+def _written(take: Take, into: Path) -> int:
+    """Write the WAV; the number of its frames."""
+    match take.container:
+        case Container.WAV:
+            _complete_streamed(take.path, into)
+        case Container.PCM:
+            size = take.frames * PCM_FRAME_BYTES
+            head = new_head(size, sample_rate=PCM_SAMPLE_RATE, channels=PCM_CHANNELS, sample_bits=PCM_SAMPLE_BITS)
+            _write_samples(take.path, 0, size, head, into)
+        case _:
+            # soundfile and numpy take long to import, which headerless samples and plain WAV need not pay.
+            from worker.audio.decoding import decode  # noqa: PLC0415  (the reason is the line above)
+
+            return decode(take.path, into)
+    return take.frames
+
+
+def _complete_streamed(path: Path, into: Path) -> None:
+    header = read_header(path)
+    if header is None:
+        raise ValueError(f"{path} is no plain WAV any more")
+    with path.open("rb") as source:
+        head = source.read(header.offset)
+    size = header.frames * header.frame_bytes
+    _write_samples(path, header.offset, size, completed_head(head, size), into)
+
+
+def _write_samples(path: Path, offset: int, size: int, head: bytes, into: Path) -> None:
+    """`head`, then `size` bytes of the source from `offset` on, then the padding that RIFF asks for."""
+    with path.open("rb") as source, into.open("wb") as target:
+        source.seek(offset)
+        target.write(head)
+        shutil.copyfileobj(source, target, BLOCK_BYTES)
+        target.truncate(len(head) + size)
+        target.seek(0, os.SEEK_END)
+        target.write(b"\0" * (size % 2))

@@ -1,0 +1,103 @@
+"""Everything that a person at the terminal can be told to mend, beside faults of an input. Data and words only."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+
+class CliError(Exception):
+    """The command can't do what was asked; `remedy` says what would help, and may be empty."""
+
+    def __init__(self, message: str, remedy: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.remedy = remedy
+
+
+class NoKeyError(CliError):
+    """Speech would have to be paid for, and there is no key to pay with."""
+
+    def __init__(self, source: str) -> None:
+        super().__init__(
+            "there is no API key",
+            "set SEGMIND_API_KEY in the environment or in .env; to try things out with no key and no money:"
+            f" ttsq run {source} --rehearse",
+        )
+
+
+class NoQueueError(CliError):
+    """There is no database where the settings say it is."""
+
+    def __init__(self, path: str) -> None:
+        super().__init__(
+            f"there is no queue at {path} yet",
+            "change to the folder where `ttsq run` was given, or set TTSQ_DATABASE_URL;"
+            " the first `ttsq run FILE` makes a queue",
+        )
+        self.path = path
+
+
+class NotMigratedError(CliError):
+    """The database's tables are missing or older than this program."""
+
+    def __init__(self, found: str | None, needed: str) -> None:
+        state = "has no tables yet" if found is None else f"is at revision {found}, and this program needs {needed}"
+        super().__init__(f"the database {state}", "run `ttsq migrate` once, with the same settings")
+        self.found = found
+        self.needed = needed
+
+
+class NewerDatabaseError(CliError):
+    """A newer version of this program made the database's tables."""
+
+    def __init__(self, found: str, needed: str) -> None:
+        super().__init__(
+            f"the database is at revision {found}, which this program, at {needed}, doesn't know",
+            "upgrade ttsq to the version that made it",
+        )
+        self.found = found
+        self.needed = needed
+
+
+class UnknownBatchError(CliError):
+    """No batch is called this."""
+
+    def __init__(self, wanted: str, hint: str = "") -> None:
+        super().__init__(f'no batch has the id or name "{wanted}"{hint}', "`ttsq status` lists the newest batches")
+        self.wanted = wanted
+
+
+class UnknownJobError(CliError):
+    """No job's id begins like this."""
+
+    def __init__(self, wanted: str) -> None:
+        super().__init__(f'no job\'s id begins with "{wanted}"', "`ttsq jobs list` shows the ids")
+        self.wanted = wanted
+
+
+class AmbiguousError(CliError):
+    """The beginning of an id fits more than one."""
+
+    def __init__(self, what: str, wanted: str, matches: Sequence[str]) -> None:
+        super().__init__(f'"{wanted}" could be more than one {what}: {", ".join(matches)}', "give more of its id")
+        self.wanted = wanted
+
+
+class NothingChosenError(CliError):
+    """A command that changes jobs wasn't told which."""
+
+    def __init__(self, command: str) -> None:
+        super().__init__(
+            f"which jobs should be {command}?", "name their ids, or choose with --batch BATCH, --code CODE"
+        )
+
+
+class MemoryBrokerError(CliError):
+    """A worker by itself can't be reached over a broker that lives in another process's memory."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "TTSQ_BROKER_URL is memory://: no message from another process could ever reach this worker",
+            "with memory:// the worker runs inside `ttsq run FILE`; for workers of their own set"
+            " TTSQ_BROKER_URL=redis://host:6379/0 and TTSQ_DATABASE_URL=postgresql+psycopg://…, here and for `ttsq run`",
+        )

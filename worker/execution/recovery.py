@@ -1,0 +1,85 @@
+"""Audio that was already paid for, looked for before paying again: stored, spooled here, or bought for a twin."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from dataclasses import dataclass
+from decimal import Decimal, InvalidOperation
+
+import structlog
+
+from worker.artifacts.store import StoredObject
+from worker.execution.places import Place
+from worker.execution.spool import Receipt
+from worker.execution.storing import described
+from worker.store.database import Database
+from worker.store.transitions import claiming
+from worker.store.transitions.claiming import Claim
+from worker.store.transitions.settling import StoredAudio
+
+log = structlog.get_logger("ttsq.execution")
+
+
+@dataclass(frozen=True, slots=True)
+class Recovered:
+    """Audio of an earlier attempt, already under the job's key."""
+
+    audio: StoredAudio
+    receipt: Receipt
+
+
+def stored_before(claim: Claim, place: Place) -> Recovered | None:
+    """An object that an attempt of this very job stored and died before recording."""
+    found = place.store.head(place.key)
+    if found is None or found.sha256 is None or not _is_ours(claim, found):
+        return None
+    log.info("recovered", source="store", uri=found.uri)
+    return Recovered(
+        described(found, sha256=found.sha256, duration_ms=_number(found.metadata.get("ttsq-duration-ms"))),
+        Receipt(_cost(found), found.metadata.get("ttsq-request-id") or None),
+    )
+
+
+def copied(database: Database, claim: Claim, place: Place) -> StoredAudio | None:
+    """A copy of the audio that was bought for the same content; None where it is gone, so that a call must be made."""
+    if claim.twin is None:
+        return None
+    with database.read() as connection:
+        bought = claiming.bought(connection, claim.twin)
+    if bought is None:
+        return None
+    stored = place.store.copy(
+        bought.uri,
+        place.key,
+        metadata={
+            "ttsq-job": str(claim.job_id),
+            "ttsq-attempt": str(claim.attempt),
+            "ttsq-fingerprint": claim.fingerprint,
+            "ttsq-cost": "0",
+            "ttsq-cost-estimated": "no",
+            "ttsq-duration-ms": str(bought.duration_ms),
+        },
+    )
+    if stored is None:
+        return None
+    return described(stored, sha256=bought.sha256, duration_ms=bought.duration_ms)
+
+
+def _is_ours(claim: Claim, found: StoredObject) -> bool:
+    return (
+        found.metadata.get("ttsq-job") == str(claim.job_id)
+        and found.metadata.get("ttsq-fingerprint") == claim.fingerprint
+    )
+
+
+def _cost(found: StoredObject) -> Decimal | None:
+    """The cost as reported. An estimated one is left out, so that the record marks it as estimated again."""
+    if found.metadata.get("ttsq-cost-estimated") == "yes":
+        return None
+    with suppress(InvalidOperation, KeyError):
+        return Decimal(found.metadata["ttsq-cost"])
+    return None
+
+
+def _number(text: str | None) -> int:
+    return int(text) if text and text.isdigit() else 0

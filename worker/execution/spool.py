@@ -1,0 +1,140 @@
+"""The spool: answers on this machine's disk between the call and the record, so that nothing paid for is lost.
+
+A file named after its job and attempt is a whole answer; what its call cost stands in a receipt beside it.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+from contextlib import suppress
+from dataclasses import dataclass
+from decimal import Decimal, InvalidOperation
+from pathlib import Path
+from typing import Final
+from uuid import UUID
+
+from worker.segmind.answers import Answer
+
+AUDIO: Final = ".audio"
+RECEIPT: Final = ".receipt"
+PART: Final = ".part"
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """What is known of the call that brought an answer."""
+
+    cost: Decimal | None = None
+    request_id: str | None = None
+    remaining_credits: Decimal | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Spooled:
+    """An answer on disk."""
+
+    path: Path
+    receipt: Receipt
+
+
+@dataclass(frozen=True, slots=True)
+class Spool:
+    """A folder for answers, with a floor of free space under which nothing more is bought."""
+
+    folder: Path
+    min_free_bytes: int
+
+    def prepare(self) -> None:
+        """Make the folder, and clear what a dead process left half-written. Raises OSError."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        for part in self.folder.glob(f"*{PART}"):
+            part.unlink(missing_ok=True)
+
+    def trouble(self) -> str | None:
+        """Why answers can't be kept just now, with the remedy; None when they can."""
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            free = shutil.disk_usage(self.folder).free
+            probe = self.folder / f"writable{PART}"
+            probe.write_bytes(b"")
+        except OSError as error:
+            return f"the spool folder {self.folder} can't be written ({error.strerror}); mend it or set TTSQ_SPOOL_DIR"
+        return None if free >= self.min_free_bytes else self._too_full(free)
+
+    def has_room(self) -> bool:
+        """Whether there is space for another answer; cheap enough to ask before every call."""
+        try:
+            return shutil.disk_usage(self.folder).free >= self.min_free_bytes
+        except OSError:
+            return False
+
+    def place(self, job_id: UUID, attempt: int) -> Path:
+        """Where the answer of this attempt goes."""
+        return self.folder / f"{job_id}.{attempt}{AUDIO}"
+
+    def keep_receipt(self, audio: Path, answer: Answer) -> Receipt:
+        """Note beside an answer what its call cost."""
+        receipt = Receipt(answer.cost, answer.request_id, answer.remaining_credits)
+        text = json.dumps(
+            {
+                "cost": None if receipt.cost is None else str(receipt.cost),
+                "request_id": receipt.request_id,
+                "remaining_credits": None if receipt.remaining_credits is None else str(receipt.remaining_credits),
+            }
+        )
+        audio.with_suffix(RECEIPT).write_text(text, encoding="utf-8")
+        return receipt
+
+    def find(self, job_id: UUID) -> Spooled | None:
+        """The latest answer that an earlier attempt of this job left here."""
+        found = sorted(self.folder.glob(f"{job_id}.*{AUDIO}"), key=_attempt_number)
+        return Spooled(found[-1], _read_receipt(found[-1])) if found else None
+
+    def discard(self, job_id: UUID) -> None:
+        """Forget every answer of a job: it is recorded, or worth nothing."""
+        for path in self.folder.glob(f"{job_id}.*"):
+            path.unlink(missing_ok=True)
+
+    def discard_answer(self, audio: Path) -> None:
+        """Forget one answer, its receipt and what was made of it."""
+        for path in (audio, audio.with_suffix(RECEIPT), converted(audio)):
+            path.unlink(missing_ok=True)
+
+    def jobs(self) -> set[UUID]:
+        """The jobs that have an answer here."""
+        found = set()
+        for path in self.folder.glob(f"*{AUDIO}"):
+            with suppress(ValueError):
+                found.add(UUID(path.name.split(".", 1)[0]))
+        return found
+
+    def _too_full(self, free: int) -> str:
+        have, need = free / 2**20, self.min_free_bytes / 2**20
+        return (
+            f"the spool folder {self.folder} has {have:.1f} MiB free and needs {need:.0f};"
+            " free some space, or set TTSQ_SPOOL_DIR or TTSQ_SPOOL_MIN_FREE_MB"
+        )
+
+
+def converted(audio: Path) -> Path:
+    """Where the WAV made of an answer in another container goes."""
+    return audio.with_suffix(".wav")
+
+
+def _attempt_number(path: Path) -> int:
+    number = path.name.removesuffix(AUDIO).rsplit(".", 1)[-1]
+    return int(number) if number.isdigit() else -1
+
+
+def _read_receipt(audio: Path) -> Receipt:
+    """The receipt, or an empty one: the process may have died between the two files."""
+    try:
+        known = json.loads(audio.with_suffix(RECEIPT).read_text(encoding="utf-8"))
+        return Receipt(_money(known["cost"]), known["request_id"], _money(known["remaining_credits"]))
+    except (OSError, ValueError, KeyError, TypeError, InvalidOperation):
+        return Receipt()
+
+
+def _money(text: str | None) -> Decimal | None:
+    return None if text is None else Decimal(text)

@@ -1,0 +1,133 @@
+"""Putting a finished take where it belongs, however long the store is in trouble: it is paid for and on this disk.
+
+While the store refuses, the storage gate is closed, so that nothing more is bought that couldn't be stored.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Final, TypeVar
+
+import structlog
+from sqlalchemy.exc import SQLAlchemyError
+
+from api_models.verdict import GateScope
+from worker.artifacts.errors import ArtifactsError
+from worker.artifacts.store import StoredObject
+from worker.audio.take import Take
+from worker.execution.outcomes import Cost
+from worker.execution.places import Place
+from worker.execution.spool import Receipt
+from worker.store import account
+from worker.store.database import Database
+from worker.store.transitions.claiming import Claim
+from worker.store.transitions.settling import StoredAudio
+
+FIRST_WAIT_SECONDS: Final = 0.5
+LONGEST_WAIT_SECONDS: Final = 15.0
+QUIET_TRIES: Final = 2
+"""Passing troubles that are tried again before the gate closes."""
+
+CONTENT_TYPE: Final = "audio/wav"
+
+log = structlog.get_logger("ttsq.execution")
+T = TypeVar("T")
+
+
+class InterruptedStoringError(Exception):
+    """The worker stops while the store is still in trouble; the take stays in the spool."""
+
+
+@dataclass(frozen=True, slots=True)
+class Persistence:
+    """How long to insist, and what to do about a store in trouble."""
+
+    database: Database
+    stopping: threading.Event
+    probe_seconds: float
+
+    def insist(self, work: Callable[[], T]) -> T:
+        """Do the work, again and again while the store is in trouble.
+
+        Raises:
+            InterruptedStoringError: the worker is stopping.
+        """
+        tries = 0
+        while True:
+            try:
+                done = work()
+            except ArtifactsError as error:
+                tries += 1
+                if not error.transient or tries > QUIET_TRIES:
+                    self._close_gate(error)
+                wait = min(LONGEST_WAIT_SECONDS, FIRST_WAIT_SECONDS * 2 ** (tries - 1))
+                log.warning("store_trouble", code=error.code, message=error.message, retry_in_seconds=wait)
+                if self.stopping.wait(wait):
+                    raise InterruptedStoringError from error
+            else:
+                if tries:
+                    self._open_gate()
+                return done
+
+    def _close_gate(self, error: ArtifactsError) -> None:
+        try:
+            with self.database.begin() as connection:
+                now = self.database.now(connection)
+                closed = account.close_gate(
+                    connection,
+                    GateScope.STORAGE,
+                    None,
+                    code=str(error.code),
+                    message=error.message,
+                    next_probe_at=now + timedelta(seconds=self.probe_seconds),
+                    now=now,
+                )
+            if closed:
+                log.warning("gate_closed", gate=str(GateScope.STORAGE), code=error.code, message=error.message)
+        except SQLAlchemyError as trouble:
+            log.warning("database_trouble", error=str(trouble).splitlines()[0])
+
+    def _open_gate(self) -> None:
+        try:
+            with self.database.begin() as connection:
+                if account.open_gate(connection, str(GateScope.STORAGE)):
+                    log.info("gate_opened", gate=str(GateScope.STORAGE))
+        except SQLAlchemyError as trouble:
+            log.warning("database_trouble", error=str(trouble).splitlines()[0])
+
+
+def upload(claim: Claim, place: Place, take: Take, receipt: Receipt, cost: Cost) -> StoredAudio:
+    """Store a take under its job's key, with all that a recovery would need to record it."""
+    with take.path.open("rb") as file:
+        sha256 = hashlib.file_digest(file, "sha256").hexdigest()
+    stored = place.store.put(
+        place.key,
+        take.path,
+        content_type=CONTENT_TYPE,
+        sha256=sha256,
+        metadata={
+            "ttsq-job": str(claim.job_id),
+            "ttsq-attempt": str(claim.attempt),
+            "ttsq-fingerprint": claim.fingerprint,
+            "ttsq-cost": str(cost.amount),
+            "ttsq-cost-estimated": "yes" if cost.estimated else "no",
+            "ttsq-request-id": receipt.request_id or "",
+            "ttsq-duration-ms": str(take.duration_ms),
+        },
+    )
+    return described(stored, sha256=sha256, duration_ms=take.duration_ms)
+
+
+def described(stored: StoredObject, *, sha256: str, duration_ms: int) -> StoredAudio:
+    """A stored object as the job's row records it."""
+    return StoredAudio(
+        uri=stored.uri,
+        content_type=stored.content_type,
+        audio_bytes=stored.size,
+        sha256=sha256,
+        duration_ms=duration_ms,
+    )

@@ -1,0 +1,127 @@
+"""Bytes into numbered lines of text. Finds what is not UTF-8 and says where; never guesses at another encoding."""
+
+from __future__ import annotations
+
+import codecs
+import io
+from collections.abc import Iterator
+from typing import IO, Final
+
+from api_models.problems import Fault
+from worker.intake.record import Line
+
+MAX_LINE_CHARACTERS: Final = 1_048_576
+"""Far beyond any text that a model takes; a longer line means that the file isn't made of lines."""
+
+_UTF_16: Final = 'is encoded as UTF-16; save it as UTF-8 (in Excel: "CSV UTF-8")'
+
+_FOREIGN: Final[tuple[tuple[bytes, str], ...]] = (
+    (codecs.BOM_UTF32_LE, "is encoded as UTF-32; save it as UTF-8"),  # before UTF-16, whose mark begins alike
+    (codecs.BOM_UTF32_BE, "is encoded as UTF-32; save it as UTF-8"),
+    (codecs.BOM_UTF16_LE, _UTF_16),
+    (codecs.BOM_UTF16_BE, _UTF_16),
+    (b"PK\x03\x04", 'is a workbook or another zip archive; save the sheet as "CSV UTF-8"'),
+    (b"\x1f\x8b", "is compressed with gzip; unpack it first"),
+    (b"%PDF", "is a PDF document; save its text as a .txt file"),
+)
+"""How files begin that aren't UTF-8 text at all, and what to do about each."""
+
+_RECOGNISED_BYTES: Final = 64
+"""So much of a file is enough to see that it isn't UTF-8."""
+
+
+def foreign(head: bytes) -> Fault | None:
+    """What a file is, judged by its first bytes, if it can't be UTF-8 text."""
+    for signature, what in _FOREIGN:
+        if head.startswith(signature):
+            return Fault(message=what)
+    head = head[:_RECOGNISED_BYTES]
+    # Without a byte order mark, UTF-16 betrays itself by a NUL in every other byte of Latin letters and punctuation.
+    pairs = len(head) // 2
+    if pairs and max(head[0::2].count(0), head[1::2].count(0)) > pairs // 2:
+        return Fault(message=_UTF_16)
+    return None
+
+
+class Lines:
+    """The lines of a stream, one at a time. Broken ones are handed on mended, so that parsers keep their bearings."""
+
+    def __init__(self, stream: IO[bytes]) -> None:
+        """`stream` is read from where it stands, and left open."""
+        # An undecodable byte becomes one lone surrogate, by which it is found again; newline="" keeps the line endings.
+        self._text = io.TextIOWrapper(stream, encoding="utf-8", errors="surrogateescape", newline="")
+        self._offset = 0
+        self._undecodable: list[int] = []
+        self._broken: set[int] = set()
+        self._faults: list[Fault] = []
+
+    def __iter__(self) -> Iterator[Line]:
+        number = 0
+        while text := self._text.readline(MAX_LINE_CHARACTERS):
+            number += 1
+            if number == 1 and text.startswith("\ufeff"):
+                self._offset, text = len(codecs.BOM_UTF8), text[1:]
+                if not text:
+                    return
+            if len(text) == MAX_LINE_CHARACTERS:
+                text = self._pass_over(number, text)
+            elif text.isascii():
+                self._offset += len(text)
+            else:
+                text = self._checked(number, text)
+            yield Line(number, text)
+
+    def take(self) -> list[Fault]:
+        """The faults found since the last call."""
+        taken, self._faults = self._faults, []
+        return taken
+
+    def is_broken(self, first: int, last: int) -> bool:
+        """Whether a line from `first` to `last` was handed on with another text than the file has."""
+        return bool(self._broken) and not self._broken.isdisjoint(range(first, last + 1))
+
+    def take_last(self) -> list[Fault]:
+        """The faults left at the end of the file, and how many lines share the first one's trouble."""
+        if len(self._undecodable) > 1:
+            message = f"is not UTF-8 either; {len(self._undecodable):,} lines of the file are not"
+            self._faults.append(Fault(line=self._undecodable[1], message=message))
+        return self.take()
+
+    def close(self) -> None:
+        """Let go of the stream, which stays open."""
+        self._text.detach()
+
+    def _checked(self, number: int, text: str) -> str:
+        start = self._offset
+        raw = text.encode("utf-8", "surrogateescape")
+        self._offset += len(raw)
+        try:
+            raw.decode()
+        except UnicodeDecodeError as error:
+            if not self._undecodable:
+                self._faults.append(Fault(line=number, message=_undecodable(error, start)))
+            self._undecodable.append(number)
+            self._broken.add(number)
+            return raw.decode("utf-8", "replace")
+        return text
+
+    def _pass_over(self, number: int, text: str) -> str:
+        """Skip the rest of a line that is too long, and hand on an empty one in its place."""
+        self._faults.append(
+            Fault(line=number, message=f"is longer than {MAX_LINE_CHARACTERS:,} characters; is a line break missing?")
+        )
+        self._broken.add(number)
+        while text:
+            self._offset += len(text.encode("utf-8", "surrogateescape"))
+            text = "" if text[-1] in "\r\n" else self._text.readline(MAX_LINE_CHARACTERS)
+        return "\n"
+
+
+def _undecodable(error: UnicodeDecodeError, line_offset: int) -> str:
+    byte = error.object[error.start : error.start + 1]
+    meant = byte.decode("cp1252", "ignore")
+    guess = f' ("{meant}" in Windows-1252)' if meant.isprintable() and meant else ""
+    return (
+        f"byte {error.start + 1} of the line, {line_offset + error.start + 1:,} of the file, is 0x{byte.hex().upper()}"
+        f"{guess}, which is not UTF-8; save the file as UTF-8"
+    )

@@ -1,0 +1,86 @@
+"""One record against the rules of a job request: a row that may be stored, or all that is wrong with it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+
+from pydantic import ValidationError
+
+from api_models.problems import Fault, faults_of
+from api_models.speech import JobRequest, Speech
+from api_models.values import blank_is_none
+from worker.intake.header import FIELDS, TEXT
+from worker.intake.naming import Names
+from worker.intake.record import Record
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One job of an input, sound in itself."""
+
+    line: int
+    """Where it stands, for anything there is to say about it."""
+    request: JobRequest
+    """Its `custom_id` is always set: the one given, or the line number padded with zeros."""
+
+
+@dataclass(frozen=True, slots=True)
+class Defaults:
+    """What fills the fields that a row leaves empty."""
+
+    model: str | None = None
+    voice_1: str | None = None
+    voice_2: str | None = None
+    temperature: float | None = None
+
+
+class Judge:
+    """Judges the records of one input, in their order."""
+
+    def __init__(self, defaults: Defaults, names: Names, max_text_bytes: int | None) -> None:
+        """`max_text_bytes` is the operator's limit of UTF-8 bytes a text; None leaves it to the model."""
+        self._names = names
+        self._context = {"max_text_bytes": max_text_bytes}
+        self._defaults: dict[str, object] = {
+            field: value for field, value in asdict(defaults).items() if value is not None
+        }
+        self.default_faults = _faults_of_defaults(self._defaults)
+        """What is wrong with the defaults themselves. They are then left out, or every row would say so again."""
+        for fault in self.default_faults:
+            del self._defaults[str(fault.field)]
+
+    def __call__(self, record: Record) -> Iterator[Row | Fault]:
+        """The row that `record` makes, or its faults."""
+        fields = self._defaults | {
+            field: value
+            for field, value in record.fields.items()
+            if field == TEXT or (value is not None and blank_is_none(value) is not None)
+        }
+        given = fields.get("custom_id")
+        if given is None:
+            fields["custom_id"] = name = self._names.give(record.line)
+            if isinstance(name, Fault):
+                yield name
+                fields["custom_id"] = None
+        try:
+            request = JobRequest.model_validate(fields, context=self._context)
+        except ValidationError as error:
+            faults = faults_of(error, record.line, known=FIELDS)
+            yield from faults
+            usable = all(fault.field != "custom_id" for fault in faults)
+            if given is not None and usable and (taken := self._names.claim(str(given), record.line)):
+                yield taken
+            return
+        if given is not None and (taken := self._names.claim(str(request.custom_id), record.line)):
+            yield taken
+        elif request.custom_id is not None:
+            yield Row(record.line, request)
+
+
+def _faults_of_defaults(defaults: dict[str, object]) -> list[Fault]:
+    try:
+        Speech.model_validate({TEXT: "a", **defaults})
+    except ValidationError as error:
+        return faults_of(error)
+    return []

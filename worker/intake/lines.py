@@ -1,0 +1,90 @@
+"""JSON Lines: one object a line, with the keys of a job request. Stricter than `json`: no NaN, no key given twice."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from typing import Any, Final, NoReturn
+
+from api_models.hints import printable, quoted
+from api_models.problems import Fault
+from worker.intake.record import Line, Parsed, Record
+
+_EXAMPLE: Final = 'a line is one object such as {"text": "Hello."}'
+
+
+class _RepeatedKeyError(ValueError):
+    """An object gives one key two values."""
+
+    def __init__(self, key: str) -> None:
+        super().__init__(key)
+        self.key = key
+
+
+class _NotANumberError(ValueError):
+    """NaN or an infinity, which JSON doesn't have."""
+
+
+def parse(lines: Iterable[Line]) -> Parsed:
+    """One record or fault a line that isn't blank."""
+    for number, text in lines:
+        if not text.isspace():
+            yield _record(number, text.rstrip("\r\n"))
+
+
+def _record(number: int, text: str) -> Record | Fault:
+    try:
+        value = _DECODER.decode(text)
+    except json.JSONDecodeError as error:
+        return Fault(line=number, message=_syntax(error))
+    except _RepeatedKeyError as error:
+        return Fault(
+            line=number, field=printable(error.key), message="is given more than once in this object; keep one"
+        )
+    except _NotANumberError as error:
+        return Fault(line=number, message=f"{error} is not a value that JSON has; give a number, or leave the key out")
+    except (RecursionError, ValueError):  # lists in lists in lists; a number of thousands of digits
+        return Fault(line=number, message=f"holds a value no job can use; {_EXAMPLE}")
+    if not isinstance(value, dict):
+        return Fault(line=number, message=f"is {_article(value)}, not an object; {_EXAMPLE}")
+    return Record(number, number, value)
+
+
+def _syntax(error: json.JSONDecodeError) -> str:
+    if error.pos >= len(error.doc.rstrip()) or error.msg.startswith("Unterminated string"):
+        return f"is not JSON: it ends before the object does (column {error.colno}); {_EXAMPLE}"
+    what = error.msg[:1].lower() + error.msg[1:]
+    found = quoted(error.doc[error.pos : error.pos + 12])
+    return f"is not JSON: {what} at column {error.colno}, found {found}; {_EXAMPLE}"
+
+
+def _article(value: object) -> str:
+    match value:
+        case None:
+            return "null"
+        case bool():
+            return "true or false"
+        case str():
+            return "a text"
+        case list():
+            return "a list"
+        case _:
+            return "a number"
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    made = dict(pairs)
+    if len(made) != len(pairs):
+        seen: set[str] = set()
+        for key, _ in pairs:
+            if key in seen:
+                raise _RepeatedKeyError(key)
+            seen.add(key)
+    return made
+
+
+def _refuse(constant: str) -> NoReturn:
+    raise _NotANumberError(constant)
+
+
+_DECODER: Final = json.JSONDecoder(object_pairs_hook=_object, parse_constant=_refuse)

@@ -1,0 +1,69 @@
+"""What each job is called within its file, and so its audio: as given, or after its line. No two alike, ever."""
+
+from __future__ import annotations
+
+import unicodedata
+from array import array
+from bisect import bisect_left
+from typing import Final
+
+from api_models.hints import quoted
+from api_models.problems import Fault
+
+MIN_DIGITS: Final = 4
+"""Digits of a name made of a line number; more where the file has more lines, so that names sort as lines do."""
+
+_FIELD: Final = "custom_id"
+
+
+class Names:
+    """The names taken so far. Names that differ only in upper and lower case are one file on macOS and Windows."""
+
+    def __init__(self, lines: int) -> None:
+        """`lines` is how many the file has."""
+        self._digits = max(MIN_DIGITS, len(str(lines)))
+        self._lines: dict[str, int] = {}
+        self._spellings: dict[str, str] = {}
+        self._numbered = array("Q")  # ascending, as lines are: four times smaller than a set, and searched rarely
+
+    def give(self, line: int) -> str | Fault:
+        """Name a job after its line."""
+        name = f"{line:0{self._digits}}"
+        if taken := self._lines.get(name):
+            message = f"would be named {quoted(name)} after its line, but line {taken} has that name; give it another"
+            return Fault(line=line, field=_FIELD, message=message)
+        self._numbered.append(line)
+        return name
+
+    def claim(self, name: str, line: int) -> Fault | None:
+        """Take the name that a job was given."""
+        folded = _folded(name)
+        if taken := self._lines.get(folded):
+            return Fault(line=line, field=_FIELD, message=self._twice(name, folded, taken))
+        if self._was_given(name):
+            message = f"{quoted(name)} is what line {int(name)} is named after its number; choose another"
+            return Fault(line=line, field=_FIELD, message=message)
+        self._lines[folded] = line
+        if folded != name:
+            self._spellings[folded] = name
+        return None
+
+    def _was_given(self, name: str) -> bool:
+        if len(name) != self._digits or not (name.isascii() and name.isdigit()):
+            return False
+        index = bisect_left(self._numbered, int(name))
+        return index < len(self._numbered) and self._numbered[index] == int(name)
+
+    def _twice(self, name: str, folded: str, taken: int) -> str:
+        earlier = self._spellings.get(folded, folded)
+        if earlier == name:
+            return f"{quoted(name)} is already the name of line {taken}; every job needs its own"
+        return (
+            f"{quoted(name)} would overwrite {quoted(earlier)} of line {taken} where file names ignore case; rename one"
+        )
+
+
+def _folded(name: str) -> str:
+    return (
+        name.lower() if name.isascii() else unicodedata.normalize("NFC", unicodedata.normalize("NFC", name).casefold())
+    )

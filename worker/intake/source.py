@@ -1,0 +1,73 @@
+"""Where the bytes come from: a file or a stream. Opens, rewinds and counts them; understands nothing."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import SpooledTemporaryFile
+from typing import IO, Final
+
+from api_models.problems import Fault
+
+HEAD_BYTES: Final = 65_536
+"""So much is looked at before anything is parsed."""
+
+_CHUNK_BYTES: Final = 1_048_576
+_MEMORY_BYTES: Final = 8_388_608
+"""A pipe's bytes are kept in memory up to here, and beyond it in a temporary file."""
+
+
+@contextmanager
+def opened(source: Path | IO[bytes]) -> Iterator[IO[bytes]]:
+    """The bytes of `source` as a stream that can be read twice. A stream that was passed in stays open.
+
+    Raises:
+        OSError: the source can't be opened or read.
+    """
+    if isinstance(source, Path):
+        with source.open("rb") as stream, _rewindable(stream) as rewindable:
+            yield rewindable
+    else:
+        with _rewindable(source) as rewindable:
+            yield rewindable
+
+
+@contextmanager
+def _rewindable(stream: IO[bytes]) -> Iterator[IO[bytes]]:
+    if stream.seekable():
+        yield stream
+        return
+    with SpooledTemporaryFile(max_size=_MEMORY_BYTES) as copy:
+        shutil.copyfileobj(stream, copy, _CHUNK_BYTES)
+        copy.seek(0)
+        yield copy
+
+
+def head_and_lines(stream: IO[bytes]) -> tuple[bytes, int]:
+    """The first bytes of the stream and the number of its lines, as an editor counts them. Rewinds."""
+    start = stream.tell()
+    head = stream.read(HEAD_BYTES)
+    stream.seek(start)
+    breaks, last = 0, b""
+    while chunk := stream.read(_CHUNK_BYTES):
+        breaks += chunk.count(b"\n") + chunk.count(b"\r") - chunk.count(b"\r\n")
+        breaks -= last == b"\r" and chunk.startswith(b"\n")
+        last = chunk[-1:]
+    stream.seek(start)
+    return head, breaks + (last not in {b"", b"\n", b"\r"})
+
+
+def unreadable(error: OSError) -> Fault:
+    """Why a source can't be read, in words."""
+    match error:
+        case FileNotFoundError():
+            what = "there is no such file"
+        case IsADirectoryError():
+            what = "is a folder; name a file in it"
+        case PermissionError():
+            what = "can't be read: permission denied"
+        case _:
+            what = f"can't be read: {error.strerror or error}"
+    return Fault(message=what)

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from worker.segmind.redaction import REDACTED, redact
+from worker.redaction import REDACTED, redact
 from worker.segmind.words import MAX_MESSAGE_CHARACTERS, reports_failure, words
 
 KEY = "SG_0123456789abcdef"

@@ -24,10 +24,8 @@ def measured(path: Path) -> tuple[int, int, int]:
         BadAudioError: `unreadable`, or `cut_off` where the last frame promised can't be decoded.
     """
     with _opened(path) as sound:
-        if sound.frames > 0:
-            sound.seek(sound.frames - 1)
-            if len(sound.read(1)) == 0:
-                raise BadAudioError(BadAudio.CUT_OFF, f"sound that ends before the {sound.frames:,} frames it promises")
+        if sound.frames > 0 and not _reaches_its_end(sound):
+            raise BadAudioError(BadAudio.CUT_OFF, f"sound that ends before the {sound.frames:,} frames it promises")
         return sound.samplerate, sound.channels, sound.frames
 
 
@@ -37,17 +35,14 @@ def decode(path: Path, into: Path) -> int:
     Lossy containers become 16-bit samples, lossless ones keep their width.
 
     Raises:
-        BadAudioError: `unreadable`, or `cut_off` where the sound ends before its time.
+        BadAudioError: `unreadable`.
     """
     with _opened(path) as sound:
         subtype, dtype = _LOSSLESS.get(sound.subtype, _LOSSY)
         with soundfile.SoundFile(into, "w", sound.samplerate, sound.channels, subtype, format="WAV") as target:
             for block in sound.blocks(BLOCK_FRAMES, dtype=dtype):
                 target.write(block)
-            written = int(target.frames)
-        if written < sound.frames:
-            raise BadAudioError(BadAudio.CUT_OFF, f"sound that ends after {written:,} of {sound.frames:,} frames")
-        return written
+            return int(target.frames)
 
 
 @contextmanager
@@ -57,4 +52,14 @@ def _opened(path: Path) -> Iterator[soundfile.SoundFile]:
         with soundfile.SoundFile(path) as sound:
             yield sound
     except soundfile.LibsndfileError as error:
-        raise BadAudioError(BadAudio.UNREADABLE, f"damaged or unsupported audio ({error.error_string})") from error
+        words = error.error_string or f"libsndfile's error {error.code}"
+        raise BadAudioError(BadAudio.UNREADABLE, f"damaged or unsupported audio ({words})") from error
+
+
+def _reaches_its_end(sound: soundfile.SoundFile) -> bool:
+    """Whether the last frame promised can be decoded. Ogg promises none: there a cut shows in the length only."""
+    try:
+        sound.seek(sound.frames - 1)
+        return len(sound.read(1)) == 1
+    except soundfile.LibsndfileError:
+        return False

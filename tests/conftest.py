@@ -1,0 +1,97 @@
+"""What every test stands on: an environment without the developer's settings, and real servers, started on demand.
+
+Servers are one set per test process, so with xdist every worker has its own. A server that can't be had fails the test:
+only where its package has nothing for the platform at all is the test skipped.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+import pytest
+
+from tests.servers.moto import Moto
+from tests.servers.postgres import Postgres
+from tests.servers.s3 import Bucket, S3Server
+from tests.servers.swift import Swift
+from tests.servers.valkey import Valkey
+
+OWN_PREFIXES: Final = ("TTSQ_", "SEGMIND_", "AWS_")
+SERVER_FIXTURES: Final = frozenset({"valkey", "postgres", "swift", "moto", "s3"})
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark the tests that need a server, so that `-m "not servers"` runs the others alone."""
+    for item in items:
+        if SERVER_FIXTURES.intersection(getattr(item, "fixturenames", ())):
+            item.add_marker(pytest.mark.servers)
+
+
+@pytest.fixture(autouse=True)
+def isolated(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """No test sees the developer's settings, credentials, `.env` or `.ttsq`, nor sends a local call through a proxy."""
+    for name in [name for name in os.environ if name.upper().startswith(OWN_PREFIXES)]:
+        monkeypatch.delenv(name)
+    for name in ("AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE"):
+        monkeypatch.setenv(name, os.devnull)
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    for name in ("NO_PROXY", "no_proxy"):
+        monkeypatch.setenv(name, "127.0.0.1,localhost")
+    monkeypatch.chdir(tmp_path)
+
+
+@pytest.fixture(scope="session")
+def valkey() -> Iterator[Valkey]:
+    """This test process's Valkey."""
+    with Valkey() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Postgres]:
+    """This test process's PostgreSQL."""
+    with Postgres() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def swift() -> Iterator[Swift]:
+    """This test process's Swift, the strict S3."""
+    if sys.platform != "linux":
+        pytest.skip("Swift runs on Linux only")
+    with Swift() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def moto() -> Iterator[Moto]:
+    """This test process's moto, the lenient S3."""
+    with Moto() as server:
+        yield server
+
+
+@pytest.fixture
+def redis_url(valkey: Valkey) -> str:
+    """The address of an empty Redis database."""
+    valkey.flush()
+    return valkey.url
+
+
+@pytest.fixture
+def postgres_database(postgres: Postgres) -> Iterator[str]:
+    """SQLAlchemy's address of a fresh, empty database, which is dropped after the test."""
+    name = f"test_{uuid.uuid4().hex}"
+    yield postgres.create_database(name)
+    postgres.drop_database(name)
+
+
+@pytest.fixture(params=["swift", "moto"])
+def s3(request: pytest.FixtureRequest) -> Bucket:
+    """A fresh, empty bucket, once on each S3 server."""
+    server: S3Server = request.getfixturevalue(request.param)
+    return server.create_bucket(f"test-{uuid.uuid4().hex}")

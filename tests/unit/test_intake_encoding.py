@@ -1,0 +1,92 @@
+"""Bytes that are not UTF-8 are found, placed and named; nothing is guessed."""
+
+from __future__ import annotations
+
+import codecs
+
+import pytest
+
+from tests.unit.intake_outcomes import faults_of, texts_of
+from worker.intake.encoding import MAX_LINE_CHARACTERS
+from worker.intake.kinds import Kind
+
+UTF_16 = 'is encoded as UTF-16; save it as UTF-8 (in Excel: "CSV UTF-8")'
+
+
+def test_a_byte_order_mark_is_tolerated() -> None:
+    """Excel writes one before UTF-8."""
+    assert texts_of(codecs.BOM_UTF8 + b"text\nHello.\n") == {2: "Hello."}
+
+
+@pytest.mark.parametrize(
+    ("content", "expected"),
+    [
+        ("text\nHello.\n".encode("utf-16"), UTF_16),
+        (codecs.BOM_UTF16_BE + "text\nHello.\n".encode("utf-16-be"), UTF_16),
+        ("text\nHello.\n".encode("utf-16-le"), UTF_16),
+        ("text\nHello.\n".encode("utf-16-be"), UTF_16),
+        ("text\nHello.\n".encode("utf-32"), "is encoded as UTF-32; save it as UTF-8"),
+        (b"PK\x03\x04rest", 'is a workbook or another zip archive; save the sheet as "CSV UTF-8"'),
+        (b"\x1f\x8b\x08rest", "is compressed with gzip; unpack it first"),
+        (b"%PDF-1.7", "is a PDF document; save its text as a .txt file"),
+    ],
+)
+def test_a_foreign_file_is_named_once(content: bytes, expected: str) -> None:
+    """What it is and how to mend it, instead of a fault a line."""
+    assert faults_of(content, Kind.CSV) == [expected]
+
+
+@pytest.mark.parametrize(("mark", "offset"), [(b"", 0), (codecs.BOM_UTF8, 3)])
+def test_the_first_wrong_byte_is_placed(mark: bytes, offset: int) -> None:
+    """Its line, its place in the line and in the file, and what it would have been on an older Windows."""
+    content = mark + "text\nschön\n".encode() + "schön".encode("cp1252") + b"\n"
+    assert faults_of(content, Kind.CSV) == [
+        (
+            f'line 3: byte 4 of the line, {16 + offset} of the file, is 0xF6 ("ö" in Windows-1252), '
+            "which is not UTF-8; save the file as UTF-8"
+        )
+    ]
+
+
+def test_lines_in_the_same_trouble_are_counted() -> None:
+    """One wrongly saved file doesn't drown the other faults."""
+    content = "text,voice_1\né,Kore\nè,Bob\nfine,Kore\nà,Kore\n".encode("latin-1")
+    assert faults_of(content, Kind.CSV) == [
+        (
+            'line 2: byte 1 of the line, 14 of the file, is 0xE9 ("é" in Windows-1252), which is not UTF-8; '
+            "save the file as UTF-8"
+        ),
+        'line 3, voice_1: no voice "Bob" (`ttsq voices` lists all 30)',
+        "line 3: is not UTF-8 either; 3 lines of the file are not",
+    ]
+
+
+def test_a_wrong_byte_inside_a_cell_of_several_lines() -> None:
+    """The line of the byte is named, not that of the row."""
+    (fault,) = faults_of(b'text\n"One\nTwo \xff"\nThree\n', Kind.CSV)
+    assert fault.startswith('line 3: byte 5 of the line, 15 of the file, is 0xFF ("ÿ" in Windows-1252)')
+
+
+def test_a_surrogate_in_utf_8_is_no_character() -> None:
+    """Its three bytes are not valid UTF-8, whoever wrote them."""
+    (fault,) = faults_of(b"\xed\xa0\xbd\n", Kind.PLAIN)
+    assert fault.startswith('line 1: byte 1 of the line, 1 of the file, is 0xED ("í" in Windows-1252)')
+
+
+@pytest.mark.parametrize("length", [MAX_LINE_CHARACTERS - 1, MAX_LINE_CHARACTERS, 2 * MAX_LINE_CHARACTERS + 1])
+def test_places_behind_a_long_line_are_right(length: int) -> None:
+    """The line is passed over to its end and no further, and counted in the file's bytes."""
+    found = faults_of(b"x" * length + b"\n\xff\n", Kind.PLAIN)
+    assert found[0] == "line 1: is longer than 1,048,576 characters; is a line break missing?"
+    assert found[1].startswith(f"line 2: byte 1 of the line, {length + 2:,} of the file, is 0xFF")
+
+
+@pytest.mark.parametrize("kind", [Kind.CSV, Kind.JSONL, Kind.PLAIN])
+def test_a_line_beyond_all_measure_is_passed_over(kind: Kind) -> None:
+    """It is a fault by its length alone; the lines behind it keep their numbers."""
+    head = "text\n" if kind is Kind.CSV else '{"text": "a"}\n'
+    content = head + "x" * (2 * MAX_LINE_CHARACTERS + 1) + "\n" + '{"text": ""\n' + "…\n"
+    found = faults_of(content, kind)
+    assert found[0] == "line 2: is longer than 1,048,576 characters; is a line break missing?"
+    assert all(fault.startswith(("line 3", "line 4")) for fault in found[1:])
+    assert found[-1].startswith("line 4")

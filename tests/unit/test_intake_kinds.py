@@ -1,0 +1,78 @@
+"""Which kind of input it is: by the name of a file, or by the first line of a stream."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from api_models.problems import Fault
+from tests.unit.intake_outcomes import texts_of
+from worker.intake.kinds import Kind, by_name, sniff
+
+
+@pytest.mark.parametrize(
+    ("name", "kind"),
+    [
+        ("a.csv", Kind.CSV),
+        ("a.b.CSV", Kind.CSV),
+        ("a.tsv", Kind.TSV),
+        ("a.jsonl", Kind.JSONL),
+        ("a.ndjson", Kind.JSONL),
+        ("a.txt", Kind.PLAIN),
+    ],
+)
+def test_an_extension_tells_the_kind(name: str, kind: Kind) -> None:
+    """Upper case is no matter."""
+    assert by_name(Path(name)) is kind
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("a.xlsx", "the extension .xlsx is not known (known: .csv, .tsv, .jsonl, .ndjson, .txt)"),
+        (
+            "a.json",
+            'the extension .json is not known; did you mean ".jsonl"? (known: .csv, .tsv, .jsonl, .ndjson, .txt)',
+        ),
+        (
+            "texts",
+            "has no extension to tell its format by; rename it to end in one of .csv, .tsv, .jsonl, .ndjson, .txt",
+        ),
+    ],
+)
+def test_other_names_are_refused(name: str, message: str) -> None:
+    """Guessing could speak the columns of a sheet aloud."""
+    assert by_name(Path(name)) == Fault(message=message)
+
+
+@pytest.mark.parametrize(
+    ("head", "kind"),
+    [
+        (b'{"text": "a"}\n', Kind.JSONL),
+        (b'\n \n  {"text": "a"}\n', Kind.JSONL),
+        (b'\xef\xbb\xbf{"text": "a"}\n', Kind.JSONL),
+        (b"text\nhello\n", Kind.CSV),
+        (b"custom_id,text\n", Kind.CSV),
+        (b"text;voice_1\r\n", Kind.CSV),
+        (b"text,notes\r\n", Kind.CSV),
+        (b'"text","voice_1"\n', Kind.CSV),
+        (b"text,voice_1\rhello,Kore\r", Kind.CSV),
+        (b"text\tvoice_1\n", Kind.TSV),
+        (b"\xef\xbb\xbftext,voice_1\n", Kind.CSV),
+        (b"Hello there.\n", Kind.PLAIN),
+        (b"Hello, text, world\n", Kind.PLAIN),
+        (b"The text of it\n", Kind.PLAIN),
+        (b"[whispers] Hello.\n", Kind.PLAIN),
+        (b"", Kind.PLAIN),
+        (b"\xff\xfe\x00", Kind.PLAIN),
+    ],
+)
+def test_a_first_line_tells_the_kind(head: bytes, kind: Kind) -> None:
+    """An object, a header made of known columns, or else plain text."""
+    assert sniff(head) is kind
+
+
+def test_plain_text_is_one_job_a_line() -> None:
+    """Blank lines are skipped and counted, blanks around a line are dropped."""
+    assert texts_of('One.\n\n  \n  Two. \r\nThree, "four".', Kind.PLAIN) == {1: "One.", 4: "Two.", 5: 'Three, "four".'}

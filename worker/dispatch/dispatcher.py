@@ -36,6 +36,8 @@ FOLLOWER_POLL_SECONDS: Final = 0.5
 BUSY_POLL_SECONDS: Final = 0.1
 """The longest wait between two ticks of a leader with work; a wake-up cuts it short."""
 IDLE_POLL_SECONDS: Final = 0.25
+GATHER_SECONDS: Final = 0.02
+"""The least time between two ticks: wake-ups that come together are answered together."""
 HEARTBEAT_LAPSE_SECONDS: Final = 8.0
 """A worker that was not heard of for so long is given up, and its jobs go on elsewhere."""
 MOST_LANES: Final = 500
@@ -113,7 +115,7 @@ class Dispatcher:
     def _loop(self) -> None:
         leading = False
         while not self._stopping.is_set():
-            self._wake.clear()
+            self._wake.clear()  # before the look: what changes during it wakes the next one
             try:
                 tick = self.run_once()
             except SQLAlchemyError as error:
@@ -122,7 +124,8 @@ class Dispatcher:
             if tick.leads != leading:
                 leading = tick.leads
                 log.info("leadership", leads=leading)
-            self._wake.wait(_wait_seconds(tick))
+            self._stopping.wait(GATHER_SECONDS)
+            self._wake.wait(_wait_seconds(tick) - GATHER_SECONDS)
 
     def run_once(self) -> _Tick:
         """One tick: lead or don't; chores; read what ended; admit; publish."""
@@ -298,4 +301,4 @@ def _wait_seconds(tick: _Tick) -> float:
     if tick.next_chance is None or tick.now is None:
         return wait
     until_chance = (tick.next_chance - tick.now).total_seconds()
-    return min(wait, until_chance) if until_chance > 0 else wait
+    return min(wait, max(until_chance, GATHER_SECONDS)) if until_chance > 0 else wait

@@ -18,7 +18,6 @@ import structlog
 from sqlalchemy import Connection
 from sqlalchemy.exc import SQLAlchemyError
 
-from api_models.status import JobStatus
 from api_models.verdict import GateScope, VerdictKind
 from worker.dispatch import admission, gates, pace
 from worker.dispatch.probes import Prober
@@ -41,7 +40,7 @@ GATHER_SECONDS: Final = 0.02
 HEARTBEAT_LAPSE_SECONDS: Final = 8.0
 """A worker that was not heard of for so long is given up, and its jobs go on elsewhere."""
 MOST_LANES: Final = 500
-CHORES_SECONDS: Final = 1.0
+CHORES_SECONDS: Final = 0.25
 """Promotion, expiry and rescue need no finer clock than this."""
 
 log = structlog.get_logger("ttsq.dispatch")
@@ -152,10 +151,10 @@ class Dispatcher:
         return _Tick(leads=True, busy=waiting or bool(chosen), next_chance=pace.next_chance(paced, now), now=now)
 
     def _chores(self, connection: Connection, now: datetime) -> None:
-        dispatching.promote(connection, now=now)
         if self._chores_due is not None and now < self._chores_due:
             return
         self._chores_due = now + timedelta(seconds=CHORES_SECONDS)
+        dispatching.promote(connection, now=now)
         if expired := dispatching.expire(connection, now=now):
             log.info("expired", jobs=expired)
         overdue = now - timedelta(seconds=self.limits.dispatch_timeout)
@@ -283,7 +282,7 @@ class Dispatcher:
             and not member.stopping
             and member.trouble is None
         )
-        return slots - views.in_flight(connection, JobStatus.DISPATCHED, JobStatus.RUNNING) if slots else 0
+        return slots - views.in_flight(connection) if slots else 0
 
 
 def _open(connection: Connection, closed: list[Gate], opening: Sequence[Gate]) -> list[Gate]:

@@ -73,23 +73,25 @@ def save_pace(connection: Connection, pace: PaceState) -> None:
     )
 
 
+_CLOSED = (
+    select(
+        GateRow.name,
+        GateRow.scope,
+        GateRow.model,
+        GateRow.code,
+        GateRow.message,
+        GateRow.since,
+        GateRow.next_probe_at,
+        GateRow.probes,
+    )
+    .where(GateRow.closed)
+    .order_by(GateRow.since)
+)
+
+
 def closed_gates(connection: Connection) -> list[Gate]:
     """Every gate that is closed now."""
-    rows = connection.execute(
-        select(
-            GateRow.name,
-            GateRow.scope,
-            GateRow.model,
-            GateRow.code,
-            GateRow.message,
-            GateRow.since,
-            GateRow.next_probe_at,
-            GateRow.probes,
-        )
-        .where(GateRow.closed)
-        .order_by(GateRow.since)
-    )
-    return [Gate(row[0], GateScope(row[1]), *row[2:]) for row in rows]
+    return [Gate(row[0], GateScope(row[1]), *row[2:]) for row in connection.execute(_CLOSED)]
 
 
 def close_gate(

@@ -29,12 +29,12 @@ class Ended:
     finished_at: datetime
 
 
+_FRESH = select(Attempt.job_id, Attempt.number).where(~Attempt.noted).order_by(Attempt.finished_at).limit(ROWS_A_LOOK)
+
+
 def take_news(connection: Connection) -> list[Ended]:
     """Attempts that ended since the last look, oldest first; each is handed out once, even over a change of leader."""
-    fresh = (
-        select(Attempt.job_id, Attempt.number).where(~Attempt.noted).order_by(Attempt.finished_at).limit(ROWS_A_LOOK)
-    )
-    keys: list[tuple[UUID, int]] = [(row.job_id, row.number) for row in connection.execute(fresh)]
+    keys: list[tuple[UUID, int]] = [(row.job_id, row.number) for row in connection.execute(_FRESH)]
     if not keys:
         return []
     rows = connection.execute(

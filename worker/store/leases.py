@@ -5,21 +5,25 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from sqlalchemy import Connection, or_, select, update
+from sqlalchemy import Connection, bindparam, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from worker.store.tables import Lease
+
+_RENEW = (
+    update(Lease)
+    .where(
+        Lease.name == bindparam("lease"),
+        or_(Lease.holder == bindparam("me"), Lease.expires_at <= bindparam("now")),
+    )
+    .values(holder=bindparam("me"), expires_at=bindparam("until"))
+)
 
 
 def hold(connection: Connection, name: str, holder: UUID, *, seconds: float, now: datetime) -> bool:
     """Take or renew the lease. True while `holder` has it; only an expired lease changes hands."""
     until = now + timedelta(seconds=seconds)
-    renewed = connection.execute(
-        update(Lease)
-        .where(Lease.name == name, or_(Lease.holder == holder, Lease.expires_at <= now))
-        .values(holder=holder, expires_at=until)
-    ).rowcount
-    if renewed:
+    if connection.execute(_RENEW, {"lease": name, "me": holder, "now": now, "until": until}).rowcount:
         return True
     dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
     added = connection.execute(

@@ -154,6 +154,9 @@ def attempts(connection: Connection, job_id: UUID) -> list[AttemptRecord]:
     return [AttemptRecord(*row) for row in rows]
 
 
-def in_flight(connection: Connection, *states: JobStatus) -> int:
-    """How many jobs occupy a slot."""
-    return connection.execute(select(func.count()).select_from(Job).where(in_state(*states))).scalar_one()
+_IN_FLIGHT = select(func.count()).select_from(Job).where(in_state(JobStatus.DISPATCHED, JobStatus.RUNNING))
+
+
+def in_flight(connection: Connection) -> int:
+    """How many jobs occupy a slot, dispatched or running."""
+    return connection.execute(_IN_FLIGHT).scalar_one()

@@ -64,21 +64,21 @@ def sign_off(connection: Connection, worker_id: UUID, *, now: datetime) -> None:
     connection.execute(update(Worker).where(Worker.id == worker_id).values(stopped_at=now, stopping=True))
 
 
+_PRESENT = select(
+    Worker.id,
+    Worker.host,
+    Worker.pid,
+    Worker.queue,
+    Worker.slots,
+    Worker.heartbeat_at,
+    Worker.stopping,
+    Worker.trouble,
+).where(Worker.stopped_at.is_(None))
+
+
 def present(connection: Connection) -> list[Member]:
     """Every worker that has not signed off, fresh or not."""
-    rows = connection.execute(
-        select(
-            Worker.id,
-            Worker.host,
-            Worker.pid,
-            Worker.queue,
-            Worker.slots,
-            Worker.heartbeat_at,
-            Worker.stopping,
-            Worker.trouble,
-        ).where(Worker.stopped_at.is_(None))
-    )
-    return [Member(*row) for row in rows]
+    return [Member(*row) for row in connection.execute(_PRESENT)]
 
 
 def forget(connection: Connection, *, stopped_before: datetime) -> int:

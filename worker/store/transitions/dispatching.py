@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import Connection, select, tuple_, update
+from sqlalchemy import Connection, Integer, bindparam, select, tuple_, update
 
 from api_models.status import JobStatus
 from worker.store.states import in_state
@@ -35,20 +35,25 @@ class Waiting:
     attempt: int
 
 
+# Statements of every tick are built once: building one costs more than running it.
+_PROMOTE = (
+    update(Job)
+    .where(
+        Job.id.in_(
+            select(Job.id)
+            .where(in_state(JobStatus.SCHEDULED), Job.not_before <= bindparam("now"))
+            .order_by(Job.not_before)
+            .limit(ROWS_A_STATEMENT)
+        ),
+        in_state(JobStatus.SCHEDULED),
+    )
+    .values(status=JobStatus.QUEUED)
+)
+
+
 def promote(connection: Connection, *, now: datetime) -> int:
     """Scheduled jobs whose time has come become queued. Returns how many."""
-    due = (
-        select(Job.id)
-        .where(in_state(JobStatus.SCHEDULED), Job.not_before <= now)
-        .order_by(Job.not_before)
-        .limit(ROWS_A_STATEMENT)
-    )
-    return connection.execute(
-        update(Job)
-        .where(Job.id.in_(due), in_state(JobStatus.SCHEDULED))
-        .values(status=JobStatus.QUEUED)
-        .execution_options(synchronize_session=False)
-    ).rowcount
+    return connection.execute(_PROMOTE, {"now": now}).rowcount
 
 
 def expire(connection: Connection, *, now: datetime) -> int:
@@ -70,34 +75,40 @@ def expire(connection: Connection, *, now: datetime) -> int:
 
 
 _KEY = (Job.priority, Job.tenant, Job.lane, Job.model)
-_LANES = select(*_KEY).where(in_state(JobStatus.QUEUED)).order_by(*_KEY).limit(1)
+_FIRST_LANE = select(*_KEY).where(in_state(JobStatus.QUEUED)).order_by(*_KEY).limit(1)
+_NEXT_LANE = _FIRST_LANE.where(
+    tuple_(*_KEY) > tuple_(*(bindparam(f"after_{column.key}", type_=column.type) for column in _KEY))
+)
+_HEADS = (
+    select(Job.id, Job.attempt)
+    .where(in_state(JobStatus.QUEUED), *(column == bindparam(f"its_{column.key}") for column in _KEY))
+    .order_by(Job.id)
+    .limit(bindparam("most", type_=Integer))
+)
 
 
 def lanes(connection: Connection, *, most: int) -> list[Lane]:
     """The lanes that have someone waiting, found by hopping along the index from lane to lane."""
     found: list[Lane] = []
-    row = connection.execute(_LANES).one_or_none()
+    row = connection.execute(_FIRST_LANE).one_or_none()
     while row is not None and len(found) < most:
         found.append(Lane(*row))
-        row = connection.execute(_LANES.where(tuple_(*_KEY) > tuple_(*row))).one_or_none()
+        row = connection.execute(_NEXT_LANE, _named("after", found[-1])).one_or_none()
     return found
 
 
 def heads(connection: Connection, lane: Lane, *, most: int) -> list[Waiting]:
     """The first jobs of a lane, in the order in which they were handed in."""
-    rows = connection.execute(
-        select(Job.id, Job.attempt)
-        .where(
-            in_state(JobStatus.QUEUED),
-            Job.priority == lane.priority,
-            Job.tenant == lane.tenant,
-            Job.lane == lane.lane,
-            Job.model == lane.model,
-        )
-        .order_by(Job.id)
-        .limit(most)
-    )
-    return [Waiting(*row) for row in rows]
+    return [Waiting(*row) for row in connection.execute(_HEADS, {**_named("its", lane), "most": most})]
+
+
+def _named(prefix: str, lane: Lane) -> dict[str, object]:
+    return {
+        f"{prefix}_priority": lane.priority,
+        f"{prefix}_tenant": lane.tenant,
+        f"{prefix}_lane": lane.lane,
+        f"{prefix}_model": lane.model,
+    }
 
 
 def dispatch(connection: Connection, jobs: Sequence[UUID], *, worker_id: UUID | None, now: datetime) -> list[Waiting]:

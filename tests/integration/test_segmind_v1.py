@@ -475,7 +475,7 @@ def test_reset_within_the_body(spool: Path) -> None:
     [
         b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\n\x00\x01\x02\r\n2\r\n\x03\x04\r\n0\r\n\r\n",
         b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n\x00\x01\x02\x03\x04",
-        reply("200 OK", gzip.compress(b"\x00\x01\x02\x03\x04"), "Content-Encoding: gzip"),
+        reply("200 OK", gzip.compress(b"\x00\x01\x02\x03\x04", mtime=0), "Content-Encoding: gzip"),
     ],
 )
 def test_framings_of_a_whole_body(spool: Path, raw: bytes) -> None:

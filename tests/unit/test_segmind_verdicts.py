@@ -102,11 +102,11 @@ BY_BODY: list[type_of_case] = [
 BY_FAILURE: list[type_of_case] = [
     (Answer(failure=failure), VerdictKind.RETRY, code, None)
     for failure, code in (
-        (Failure.CONNECT, "connection"),
+        (Failure.CONNECT, "unreachable"),
         (Failure.SEND, "connection"),
         (Failure.RESET, "connection"),
         (Failure.CUT_OFF, "connection"),
-        (Failure.TIMEOUT_CONNECT, "timeout"),
+        (Failure.TIMEOUT_CONNECT, "unreachable"),
         (Failure.TIMEOUT_READ, "timeout"),
         (Failure.GARBLED, "unreadable_answer"),
     )
@@ -122,9 +122,10 @@ def test_row(answer: Answer, kind: VerdictKind, code: str, scope: GateScope | No
 
 @pytest.mark.parametrize("case", [*BY_STATUS, *BY_406_MESSAGE, *BY_BODY, *BY_FAILURE])
 def test_only_the_accounts_trouble_spares_the_attempt(case: type_of_case) -> None:
-    """Gates and pace use up no attempt; everything else does."""
+    """Gates, pace and an API that can't be reached use up no attempt; everything else does."""
     found = verdict(case[0])
-    assert found.counts is (found.kind not in {VerdictKind.GATE, VerdictKind.PACE})
+    spared = found.kind in {VerdictKind.GATE, VerdictKind.PACE} or found.code == "unreachable"
+    assert found.counts is not spared
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 import sys
+import threading
 from collections.abc import Callable, Sequence
 from functools import lru_cache
 from typing import Any, Final
@@ -16,6 +17,7 @@ import structlog
 from celery import Celery, signals
 from kombu import Queue
 from kombu.exceptions import KombuError
+from sqlalchemy.exc import SQLAlchemyError
 
 from api_models.problems import InvalidInputError
 from worker import logs, runtime, settings
@@ -24,11 +26,14 @@ from worker.settings import Settings
 from worker.store.transitions.dispatching import Waiting
 
 TASK: Final = "ttsq.attempt"
+STOP_SECONDS: Final = 10.0
 
 log = structlog.get_logger("ttsq.broker")
 
 _here: list[Runtime] = []
 """The runtime of this process; at most one."""
+
+_stopping: list[threading.Thread] = []
 
 
 def make_app(configuration: Settings, queue: str) -> Celery:
@@ -155,17 +160,35 @@ def _build(**_: object) -> None:
         settle_in(runtime.build(configuration, runtime.open_database(configuration), publisher(app, runtime.QUEUE)))
     except StartError as error:
         sys.exit(f"ttsq: {error.message}; {error.remedy}")
+    except SQLAlchemyError as error:
+        sys.exit(_no_database(error))
+
+
+# Celery logs what its signals' receivers raise and goes on. Only SystemExit gets through, and a worker without its
+# runtime must not go on: it would take messages and do nothing about them.
 
 
 def _start(**_: object) -> None:
-    here().start()
+    try:
+        here().start()
+    except SQLAlchemyError as error:
+        sys.exit(_no_database(error))
+
+
+def _no_database(error: SQLAlchemyError) -> str:
+    return f"ttsq: the database can't be used ({str(error).splitlines()[0]}); see `ttsq doctor`"
 
 
 def _begin_stop(**_: object) -> None:
-    here().begin_stop()
+    # The receiver runs inside the signal handler, between any two instructions of the main thread. A thread of its own
+    # can wait for locks that the main thread may be holding.
+    _stopping.append(threading.Thread(target=here().begin_stop, name="ttsq-stop", daemon=True))
+    _stopping[-1].start()
 
 
 def _finish_stop(**_: object) -> None:
+    for thread in _stopping:
+        thread.join(STOP_SECONDS)
     here().finish_stop()
 
 

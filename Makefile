@@ -35,7 +35,7 @@ $(STAMP): requirements.txt pyproject.toml | $(filter .tools/bin/uv,$(UV))
 	@touch $@
 
 demo: $(STAMP) ## speak a sample file with no key, no server, no Docker
-	@$(BIN)/ttsq demo
+	@$(BIN)/ttsq run examples/welcome.csv --rehearse --out audio/welcome
 
 test: $(STAMP) ## run the whole test suite; real servers are started by it
 	@$(BIN)/python -m pytest -n auto --dist worksteal $(PYTEST_ARGS)

@@ -17,6 +17,7 @@ import structlog
 from celery import Celery, signals
 from kombu import Queue
 from kombu.exceptions import KombuError
+from kombu.transport import TRANSPORT_ALIASES
 from sqlalchemy.exc import SQLAlchemyError
 
 from api_models.problems import InvalidInputError
@@ -38,6 +39,7 @@ _stopping: list[threading.Thread] = []
 
 def make_app(configuration: Settings, queue: str) -> Celery:
     """A Celery application for these settings, reading one queue."""
+    TRANSPORT_ALIASES.update(dict.fromkeys(("redis", "rediss"), "worker.redis_transport:Transport"))
     app = Celery("ttsq", set_as_current=False)
     app.conf.update(
         broker_url=configuration.broker_url,
@@ -71,9 +73,8 @@ def _transport_options(configuration: Settings) -> dict[str, Any]:
     if configuration.embedded:
         return {"polling_interval": 0.005}
     return {
-        "visibility_timeout": 600,
-        "unacked_restore_interval": 15,
-        "unacked_restore_throttle": 1,
+        # No copies of unacknowledged messages in Redis: the rows bring a lost one back, sooner and surely.
+        "ack_emulation": False,
         "socket_timeout": 15,
         "socket_connect_timeout": 5,
         "socket_keepalive": True,

@@ -69,7 +69,7 @@ class Settings(BaseSettings):
 
     probe_seconds: Annotated[float, Field(validation_alias=_env("TTSQ_PROBE_SECONDS"), gt=0, le=3_600)] = 30.0
     """Seconds before a closed gate is probed for the first time; the wait doubles from probe to probe."""
-    dispatch_timeout: Annotated[float, Field(validation_alias=_env("TTSQ_DISPATCH_TIMEOUT"), ge=1, le=3_600)] = 20.0
+    dispatch_timeout: Annotated[float, Field(validation_alias=_env("TTSQ_DISPATCH_TIMEOUT"), ge=1, le=3_600)] = 12.0
     """Seconds after which a message that no worker claimed counts as lost."""
     max_attempts: Annotated[int, Field(validation_alias=_env("TTSQ_MAX_ATTEMPTS"), ge=1, le=100)] = 5
     """Attempts of one job that may fail for a passing reason."""

@@ -26,7 +26,7 @@ from worker.store.account import Gate, PaceState
 from worker.store.attempts import Ended
 from worker.store.database import Database
 from worker.store.transitions import dispatching, rescuing
-from worker.store.transitions.dispatching import Waiting
+from worker.store.transitions.dispatching import Lane, Waiting
 
 LEASE: Final = "dispatcher"
 LEASE_SECONDS: Final = 4.0
@@ -35,10 +35,13 @@ FOLLOWER_POLL_SECONDS: Final = 0.5
 BUSY_POLL_SECONDS: Final = 0.1
 """The longest wait between two ticks of a leader with work; a wake-up cuts it short."""
 IDLE_POLL_SECONDS: Final = 0.25
-GATHER_SECONDS: Final = 0.02
+GATHER_SECONDS: Final = 0.04
 """The least time between two ticks: wake-ups that come together are answered together."""
 HEARTBEAT_LAPSE_SECONDS: Final = 8.0
 """A worker that was not heard of for so long is given up, and its jobs go on elsewhere."""
+DOUBT_SECONDS: Final = HEARTBEAT_LAPSE_SECONDS / 2
+"""Age from which an unclaimed message may have died with a worker that is given up now: its last sign of life came
+twice as long ago, and it beat four times as often."""
 MOST_LANES: Final = 500
 CHORES_SECONDS: Final = 0.25
 """Promotion, expiry and rescue need no finer clock than this."""
@@ -92,6 +95,7 @@ class Dispatcher:
     _wake: threading.Event = field(default_factory=threading.Event)
     _stopping: threading.Event = field(default_factory=threading.Event)
     _thread: threading.Thread | None = None
+    _leads: bool = False
     _pace: PaceState | None = None
     _chores_due: datetime | None = None
 
@@ -101,8 +105,9 @@ class Dispatcher:
         self._thread.start()
 
     def wake(self) -> None:
-        """Something has changed: look now rather than at the next poll."""
-        self._wake.set()
+        """Something has changed: look now rather than at the next poll. A follower has nothing to look at."""
+        if self._leads:
+            self._wake.set()
 
     def stop(self, timeout: float = 10.0) -> None:
         """Stop admitting at once, and hand the lead to whoever is next."""
@@ -112,7 +117,6 @@ class Dispatcher:
             self._thread.join(timeout)
 
     def _loop(self) -> None:
-        leading = False
         while not self._stopping.is_set():
             self._wake.clear()  # before the look: what changes during it wakes the next one
             try:
@@ -120,9 +124,9 @@ class Dispatcher:
             except SQLAlchemyError as error:
                 log.warning("database_trouble", error=str(error).splitlines()[0], remedy="check the database; retrying")
                 tick = _Tick()
-            if tick.leads != leading:
-                leading = tick.leads
-                log.info("leadership", leads=leading)
+            if tick.leads != self._leads:
+                self._leads = tick.leads
+                log.info("leadership", leads=tick.leads)
             self._stopping.wait(GATHER_SECONDS)
             self._wake.wait(_wait_seconds(tick) - GATHER_SECONDS)
 
@@ -174,7 +178,10 @@ class Dispatcher:
             workers.sign_off(connection, member.id, now=now)
             silent = round((now - member.heartbeat_at).total_seconds(), 1)
             log.warning("worker_lost", worker=str(member.id), host=member.host, pid=member.pid, silent_seconds=silent)
-        log.warning("rescued", requeued=rescued.requeued, failed=rescued.failed)
+        # Messages that died with a worker, between the broker and its claim, are not told apart from those that still
+        # wait in the broker. All are sent anew: a second message for the same turn changes nothing.
+        unclaimed = dispatching.give_up_messages(connection, sent_before=now - timedelta(seconds=DOUBT_SECONDS))
+        log.warning("rescued", requeued=rescued.requeued, failed=rescued.failed, unclaimed=unclaimed)
 
     def _learn(
         self, connection: Connection, paced: PaceState, closed: list[Gate], now: datetime
@@ -224,8 +231,10 @@ class Dispatcher:
 
     def _probe(self, connection: Connection, closed: list[Gate], now: datetime) -> list[Gate]:
         """Take the results of free checks, and start those that are due. What is still closed comes back."""
-        for name in self.prober.passed():
-            closed = _open(connection, closed, [gate for gate in closed if gate.name == name])
+        for seen in self.prober.passed():
+            # A gate that closed anew while it was looked at has another time, and the look proves nothing about it.
+            proved = [gate for gate in closed if (gate.name, gate.since) == (seen.name, seen.since)]
+            closed = _open(connection, closed, proved)
         for gate in gates.due_probes(closed, now):
             if gates.is_free(gate) and self._begin_probe(connection, gate, now):
                 self.prober.check(gate)
@@ -248,23 +257,26 @@ class Dispatcher:
         if not lanes:
             return [], paced, False
         blocked = gates.blocked(closed)
-        chosen = admission.admit(
+        # Probes go first: behind another model's endless jobs they would never find a place.
+        chosen = self._probe_jobs(connection, closed, lanes, places, now)
+        chosen += admission.admit(
             admission.admissible(lanes, blocked),
-            places,
+            places - len(chosen),
             lambda lane, most: dispatching.heads(connection, lane, most=most),
         )
-        chosen += self._probe_jobs(connection, closed, lanes, now)[: places - len(chosen)]
         dispatched = dispatching.dispatch(
             connection, [job.job_id for job in chosen], worker_id=self.reach.only_worker, now=now
         )
         return dispatched, pace.after_starts(paced, now, len(dispatched)), True
 
     def _probe_jobs(
-        self, connection: Connection, closed: Sequence[Gate], lanes: Sequence[dispatching.Lane], now: datetime
+        self, connection: Connection, closed: Sequence[Gate], lanes: Sequence[Lane], places: int, now: datetime
     ) -> list[Waiting]:
-        """One real job for each gate whose probe is due and costs a call."""
+        """One real job for each gate whose probe is due and costs a call, as far as there are places."""
         jobs: list[Waiting] = []
         for gate in gates.due_probes(closed, now):
+            if len(jobs) == places:
+                break
             others = gates.blocked([other for other in closed if other.name != gate.name])
             theirs = [lane for lane in admission.admissible(lanes, others) if gate.model in {None, lane.model}]
             if gates.is_free(gate) or not theirs or not self._begin_probe(connection, gate, now):
@@ -274,15 +286,20 @@ class Dispatcher:
 
     def _free_slots(self, connection: Connection, now: datetime) -> int:
         limit = now - timedelta(seconds=HEARTBEAT_LAPSE_SECONDS)
-        slots = sum(
-            member.slots
+        fit = [
+            member
             for member in workers.present(connection)
             if member.queue == self.reach.queue
             and member.heartbeat_at >= limit
             and not member.stopping
             and member.trouble is None
-        )
-        return slots - views.in_flight(connection) if slots else 0
+        ]
+        if not fit:
+            return 0
+        # What others still have in hand, as a worker that is stopping, takes no slot of these.
+        taken = views.in_flight_by_worker(connection)
+        unclaimed = taken.get(None, 0)
+        return sum(member.slots - taken.get(member.id, 0) for member in fit) - unclaimed
 
 
 def _open(connection: Connection, closed: list[Gate], opening: Sequence[Gate]) -> list[Gate]:

@@ -22,7 +22,7 @@ class Prober:
     """Runs one check a gate at a time, each in a short-lived thread."""
 
     look: Check
-    _passed: queue.SimpleQueue[str] = field(default_factory=queue.SimpleQueue)
+    _passed: queue.SimpleQueue[Gate] = field(default_factory=queue.SimpleQueue)
     _under_way: set[str] = field(default_factory=set)
 
     def check(self, gate: Gate) -> None:
@@ -32,18 +32,18 @@ class Prober:
         self._under_way.add(gate.name)
         threading.Thread(target=self._run, args=(gate,), name=f"ttsq-probe-{gate.name}", daemon=True).start()
 
-    def passed(self) -> list[str]:
-        """The names of gates whose checks passed since the last call."""
-        names = []
+    def passed(self) -> list[Gate]:
+        """The gates, as they were when their checks began, whose checks passed since the last call."""
+        gates = []
         while not self._passed.empty():
-            names.append(self._passed.get())
-        return names
+            gates.append(self._passed.get())
+        return gates
 
     def _run(self, gate: Gate) -> None:
         try:
             trouble = self.look(gate)
             if trouble is None:
-                self._passed.put(gate.name)
+                self._passed.put(gate)
             else:
                 log.info("probe_failed", gate=gate.name, reason=trouble)
         finally:

@@ -16,9 +16,9 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from api_models.status import JobStatus
 from api_models.verdict import VerdictKind
-from worker.audio.errors import BadAudioError
 from worker.audio.container import Container
 from worker.audio.converting import as_wav
+from worker.audio.errors import BadAudioError
 from worker.audio.take import Take, accept
 from worker.execution import outcomes, recovery, storing
 from worker.execution.heartbeat import Heartbeat
@@ -82,7 +82,7 @@ class Executor:
             self._hand_back(job_id)
             return None
         try:
-            with self.database.begin() as connection:
+            with self.database.at_once() as connection:
                 return claiming.claim(
                     connection, job_id, attempt, worker_id=self.heartbeat.worker_id, now=self.heartbeat.now()
                 )
@@ -160,7 +160,12 @@ class Executor:
         return take if take.container is Container.WAV else as_wav(take, converted(spooled.path))
 
     def _is_owned(self, claim: Claim) -> bool:
-        """Asked right before the upload. With the database away, the answer is yes: the record will tell."""
+        """Asked right before the upload. With the database away, the answer is yes: the record will tell.
+
+        A worker whose heart has not missed a beat since the claim was given up by nobody, and need not ask.
+        """
+        if self.heartbeat.is_unbroken_since(claim.started_at):
+            return True
         try:
             with self.database.read() as connection:
                 return claiming.is_owned(connection, claim)
@@ -184,8 +189,7 @@ class Executor:
         waits = iter(RECORD_WAITS_SECONDS)
         while True:
             try:
-                with self.database.begin() as connection:
-                    won = settling.settle(connection, claim, settlement, now=self.heartbeat.now())
+                won = self._write(claim, settlement)
                 break
             except SQLAlchemyError as error:
                 wait = next(waits, RECORD_WAITS_SECONDS[-1])
@@ -193,10 +197,32 @@ class Executor:
                 if self.stopping.wait(wait) and not self.heartbeat.is_fresh():
                     return  # The take stays stored and spooled; whoever rescues the job finds it.
         self._tell(claim, settlement, won=won)
+        if not won:
+            self._clear_after_cancel(claim, settlement)
         if won and settlement.verdict is not VerdictKind.RELEASED:
             self.spool.discard_answer(self.spool.place(claim.job_id, claim.attempt))
             if claim.recover:
                 self.spool.discard(claim.job_id)
+
+    def _clear_after_cancel(self, claim: Claim, settlement: Settlement) -> None:
+        """A job that was cancelled during its call leaves no object that no row names."""
+        if settlement.audio is None:
+            return
+        with self.database.read() as connection:
+            status = claiming.status_of(connection, claim.job_id)
+        if status is JobStatus.CANCELLED:
+            place = self.places.of(claim)
+            place.store.delete(place.key)
+            self.spool.discard(claim.job_id)
+
+    def _write(self, claim: Claim, settlement: Settlement) -> bool:
+        """One statement as a rule; a transaction only for an attempt whose job was taken away."""
+        now = self.heartbeat.now()
+        with self.database.at_once() as connection:
+            if settling.settle_at_once(connection, claim, settlement, now=now):
+                return True
+        with self.database.begin() as connection:
+            return settling.settle(connection, claim, settlement, now=now)
 
     def _tell(self, claim: Claim, settlement: Settlement, *, won: bool) -> None:
         event = log.info if settlement.status is not JobStatus.FAILED else log.warning

@@ -39,6 +39,8 @@ class Heartbeat:
     trouble: Callable[[], str | None]
     clock: Callable[[], float] = time.monotonic
     stopping: bool = False
+    _whole_since: datetime | None = None
+    """Since when no beat was missed for long enough that others could have given this worker up."""
     _last_good: float = 0.0
     _database_time: datetime | None = None
     """What the database's clock said at `_last_good`."""
@@ -59,7 +61,7 @@ class Heartbeat:
                 slots=self.slots,
                 now=now,
             )
-        self._last_good, self._database_time = self.clock(), now
+        self._last_good, self._database_time, self._whole_since = self.clock(), now, now
         self._thread = threading.Thread(target=self._loop, name="ttsq-heartbeat", daemon=True)
         self._thread.start()
 
@@ -73,6 +75,8 @@ class Heartbeat:
         with self.database.begin() as connection:
             now = self.database.now(connection)
             kept = workers.beat(connection, self.worker_id, trouble=trouble, stopping=self.stopping, now=now)
+        if began - self._last_good >= FRESH_SECONDS or not kept:
+            self._whole_since = now
         self._last_good, self._database_time = began, now
         if not kept:
             log.warning("worker_was_given_up", remedy="its jobs went on elsewhere; it is taken back in")
@@ -80,6 +84,10 @@ class Heartbeat:
     def is_fresh(self) -> bool:
         """Whether others still know this worker to be alive, so that it may start a call that costs."""
         return self.clock() - self._last_good < FRESH_SECONDS
+
+    def is_unbroken_since(self, moment: datetime) -> bool:
+        """Whether every beat since then came in time, so that nobody can have taken this worker's jobs."""
+        return self.is_fresh() and self._whole_since is not None and self._whole_since <= moment
 
     def now(self) -> datetime:
         """The time by the database's clock, carried on from the last beat without asking again."""

@@ -120,6 +120,7 @@ def close_gate(
             dialect.insert(GateRow)
             .values(name=name, scope=scope, model=model if scope is GateScope.MODEL else None, **fresh)
             .on_conflict_do_update(index_elements=["name"], set_=fresh, where=~GateRow.closed)
+            .execution_options(preserve_rowcount=True)  # an INSERT's count is thrown away otherwise
         ).rowcount
         > 0
     )

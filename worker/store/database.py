@@ -26,14 +26,26 @@ class Database:
         self.url: URL = make_url(url)
         self.is_sqlite: Final = self.url.get_backend_name() == "sqlite"
         self.engine: Final[Engine] = _sqlite(self.url) if self.is_sqlite else _postgresql(self.url, connections)
+        self._writing = self.engine.execution_options(ttsq_writes=True)
+        self._at_once = self._writing if self.is_sqlite else self.engine.execution_options(isolation_level="AUTOCOMMIT")
         # SQLite has one writer. Queueing for it here is fair and idle; its own busy handler sleeps and starves.
         self._turn = threading.Lock() if self.is_sqlite else nullcontext()
 
     @contextmanager
     def begin(self) -> Iterator[Connection]:
         """A transaction that writes: committed at the end of the block, rolled back if it raises."""
-        with self._turn, self.engine.execution_options(ttsq_writes=True).begin() as connection:
+        with self._turn, self._writing.begin() as connection:
             yield connection
+
+    @contextmanager
+    def at_once(self) -> Iterator[Connection]:
+        """For a single statement that writes: it commits itself, without the round trips of a transaction."""
+        if self.is_sqlite:
+            with self.begin() as connection:
+                yield connection
+        else:
+            with self._at_once.connect() as connection:
+                yield connection
 
     @contextmanager
     def read(self) -> Iterator[Connection]:

@@ -27,7 +27,10 @@ def hold(connection: Connection, name: str, holder: UUID, *, seconds: float, now
         return True
     dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
     added = connection.execute(
-        dialect.insert(Lease).values(name=name, holder=holder, expires_at=until).on_conflict_do_nothing()
+        dialect.insert(Lease)
+        .values(name=name, holder=holder, expires_at=until)
+        .on_conflict_do_nothing()
+        .execution_options(preserve_rowcount=True)  # an INSERT's count is thrown away otherwise
     ).rowcount
     return added > 0
 

@@ -154,9 +154,11 @@ def attempts(connection: Connection, job_id: UUID) -> list[AttemptRecord]:
     return [AttemptRecord(*row) for row in rows]
 
 
-_IN_FLIGHT = select(func.count()).select_from(Job).where(in_state(JobStatus.DISPATCHED, JobStatus.RUNNING))
+_IN_FLIGHT = (
+    select(Job.worker_id, func.count()).where(in_state(JobStatus.DISPATCHED, JobStatus.RUNNING)).group_by(Job.worker_id)
+)
 
 
-def in_flight(connection: Connection) -> int:
-    """How many jobs occupy a slot, dispatched or running."""
-    return connection.execute(_IN_FLIGHT).scalar_one()
+def in_flight_by_worker(connection: Connection) -> dict[UUID | None, int]:
+    """How many jobs occupy a slot of each worker; None holds those that are dispatched to whoever takes them."""
+    return {worker_id: number for worker_id, number in connection.execute(_IN_FLIGHT)}

@@ -114,6 +114,12 @@ def is_owned(connection: Connection, claimed: Claim) -> bool:
     return connection.execute(_OWNED, {"job": claimed.job_id, "number": claimed.attempt}).first() is not None
 
 
+def status_of(connection: Connection, job_id: UUID) -> JobStatus | None:
+    """Where a job stands; None when it is gone."""
+    status = connection.execute(select(Job.status).where(Job.id == job_id)).scalar()
+    return None if status is None else JobStatus(status)
+
+
 @dataclass(frozen=True, slots=True)
 class Bought:
     """Audio that is already stored and recorded for some job."""

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import Connection, Integer, bindparam, select, tuple_, update
+from sqlalchemy import ColumnElement, Connection, Integer, bindparam, select, tuple_, update
 
 from api_models.status import JobStatus
-from worker.store.states import in_state
+from worker.store.states import in_flight_as, in_state
 from worker.store.tables import Job
 
 ROWS_A_STATEMENT = 1_000
@@ -58,16 +58,20 @@ def promote(connection: Connection, *, now: datetime) -> int:
 
 def expire(connection: Connection, *, now: datetime) -> int:
     """Jobs that have not started by their deadline end, unpaid. Returns how many."""
-    waiting = (JobStatus.SCHEDULED, JobStatus.QUEUED)
-    late = (select(Job.id).where(Job.deadline.is_not(None), in_state(*waiting), Job.deadline <= now)).limit(
-        ROWS_A_STATEMENT
-    )
+    # Word for word the predicate of a partial index, as in `in_flight_as`.
+    waiting = Job.deadline.is_not(None) & in_state(JobStatus.SCHEDULED, JobStatus.QUEUED)
+    return sum(_expire(connection, state, now) for state in (waiting, in_flight_as(JobStatus.DISPATCHED)))
+
+
+def _expire(connection: Connection, state: ColumnElement[bool], now: datetime) -> int:
+    late = select(Job.id).where(state, Job.deadline <= now).limit(ROWS_A_STATEMENT)
     return connection.execute(
         update(Job)
-        .where(Job.id.in_(late), in_state(*waiting))
+        .where(Job.id.in_(late), state)
         .values(
             status=JobStatus.EXPIRED,
             finished_at=now,
+            worker_id=None,
             code="deadline",
             message="It had not started by its deadline; nothing was paid.",
         )
@@ -75,9 +79,10 @@ def expire(connection: Connection, *, now: datetime) -> int:
 
 
 _KEY = (Job.priority, Job.tenant, Job.lane, Job.model)
-_FIRST_LANE = select(*_KEY).where(in_state(JobStatus.QUEUED)).order_by(*_KEY).limit(1)
+# The index is read backwards: of more lanes than are looked at, those left out are the least urgent.
+_FIRST_LANE = select(*_KEY).where(in_state(JobStatus.QUEUED)).order_by(*(column.desc() for column in _KEY)).limit(1)
 _NEXT_LANE = _FIRST_LANE.where(
-    tuple_(*_KEY) > tuple_(*(bindparam(f"after_{column.key}", type_=column.type) for column in _KEY))
+    tuple_(*_KEY) < tuple_(*(bindparam(f"after_{column.key}", type_=column.type) for column in _KEY))
 )
 _HEADS = (
     select(Job.id, Job.attempt)
@@ -88,7 +93,7 @@ _HEADS = (
 
 
 def lanes(connection: Connection, *, most: int) -> list[Lane]:
-    """The lanes that have someone waiting, found by hopping along the index from lane to lane."""
+    """The lanes that have someone waiting, the most urgent first, found by hopping along the index."""
     found: list[Lane] = []
     row = connection.execute(_FIRST_LANE).one_or_none()
     while row is not None and len(found) < most:
@@ -142,7 +147,7 @@ def take_back_all(connection: Connection, *, worker_id: UUID) -> int:
     """Everything dispatched to one worker and not yet claimed becomes queued again."""
     return connection.execute(
         update(Job)
-        .where(in_state(JobStatus.DISPATCHED), Job.worker_id == worker_id)
+        .where(in_flight_as(JobStatus.DISPATCHED), Job.worker_id == worker_id)
         .values(status=JobStatus.QUEUED, worker_id=None, dispatched_at=None)
     ).rowcount
 
@@ -151,6 +156,6 @@ def give_up_messages(connection: Connection, *, sent_before: datetime) -> int:
     """Dispatched jobs that nobody claimed in time: their messages count as lost. Returns how many."""
     return connection.execute(
         update(Job)
-        .where(in_state(JobStatus.DISPATCHED), Job.dispatched_at < sent_before)
+        .where(in_flight_as(JobStatus.DISPATCHED), Job.dispatched_at < sent_before)
         .values(status=JobStatus.QUEUED, worker_id=None, dispatched_at=None)
     ).rowcount

@@ -13,7 +13,7 @@ from sqlalchemy.sql.elements import ColumnElement
 
 from api_models.status import JobStatus
 from api_models.verdict import VerdictKind
-from worker.store.states import in_state
+from worker.store.states import in_flight_as
 from worker.store.tables import Attempt, Job
 from worker.store.transitions.dispatching import take_back_all
 from worker.store.types import Money
@@ -36,7 +36,7 @@ def rescue(connection: Connection, dead: Sequence[UUID], *, max_attempts: int, n
         return Rescued(0, 0)
     for worker_id in dead:
         take_back_all(connection, worker_id=worker_id)
-    theirs = (in_state(JobStatus.RUNNING), Job.worker_id.in_(dead))
+    theirs = (in_flight_as(JobStatus.RUNNING), Job.worker_id.in_(dead))
     # The rows are locked first, so that a worker that turns out to be alive settles before or after, not between.
     locked = connection.execute(select(Job.id).where(*theirs).with_for_update()).all()
     if not locked:

@@ -7,7 +7,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, insert, update
+from sqlalchemy import Connection, bindparam, insert, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from api_models.status import TERMINAL, JobStatus
@@ -79,41 +79,66 @@ _SETTLE = (
     )
 )
 _RECORD = insert(Attempt)
+_LEDGER_COLUMNS = [column.key for column in Attempt.__table__.columns]
+# Both in one statement, for a database that can: the ledger's row is written exactly if the job was still this claim's.
+_WON = _SETTLE.returning(Job.id).cte("won")
+_SETTLE_AND_RECORD = (
+    insert(Attempt)
+    .from_select(
+        _LEDGER_COLUMNS,
+        select(*(bindparam(f"ledger_{column.key}", type_=column.type) for column in Attempt.__table__.columns)).where(
+            select(_WON.c.id).exists()
+        ),
+    )
+    .execution_options(preserve_rowcount=True)
+)  # an INSERT's count is thrown away otherwise
 _CHARGE = update(Job).where(Job.id == bindparam("job")).values(cost=Job.cost + bindparam("paid", type_=Job.cost.type))
 
 
 def settle(connection: Connection, claim: Claim, settlement: Settlement, *, now: datetime) -> bool:
     """End this claim's attempt. False when the job had already been taken away: then only the ledger is written."""
-    ends = settlement.status in TERMINAL
-    audio = settlement.audio
-    won = connection.execute(
-        _SETTLE,
-        {
-            "job": claim.job_id,
-            "number": claim.attempt,
-            "new_status": settlement.status,
-            "uncounted": 0 if settlement.counts else 1,
-            "bad_takes": 1 if settlement.bad_take else 0,
-            "new_recover": settlement.recover,
-            "new_not_before": settlement.not_before,
-            "new_finished_at": now if ends else None,
-            "new_code": settlement.code,
-            "new_message": settlement.message,
-            "new_detail": settlement.detail,
-            "paid": settlement.cost,
-            "new_cached": settlement.verdict is VerdictKind.CACHED,
-            "new_uri": audio.uri if audio else None,
-            "new_content_type": audio.content_type if audio else None,
-            "new_audio_bytes": audio.audio_bytes if audio else None,
-            "new_sha256": audio.sha256 if audio else None,
-            "new_duration_ms": audio.duration_ms if audio else None,
-        },
-    ).rowcount
-    if won:
-        connection.execute(_RECORD, _ledger_row(claim, settlement, settlement.verdict, now))
+    if settle_at_once(connection, claim, settlement, now=now):
         return True
     _record_late(connection, claim, settlement, now)
     return False
+
+
+def settle_at_once(connection: Connection, claim: Claim, settlement: Settlement, *, now: datetime) -> bool:
+    """As `settle`, but for a job that was taken away nothing is written. On PostgreSQL it is a single statement."""
+    changes = _changes(claim, settlement, now)
+    row = _ledger_row(claim, settlement, settlement.verdict, now)
+    if connection.dialect.name == "postgresql":
+        ledger = {f"ledger_{name}": value for name, value in row.items()}
+        return connection.execute(_SETTLE_AND_RECORD, changes | ledger).rowcount > 0
+    if not connection.execute(_SETTLE, changes).rowcount:
+        return False
+    connection.execute(_RECORD, row)
+    return True
+
+
+def _changes(claim: Claim, settlement: Settlement, now: datetime) -> dict[str, Any]:
+    ends = settlement.status in TERMINAL
+    audio = settlement.audio
+    return {
+        "job": claim.job_id,
+        "number": claim.attempt,
+        "new_status": settlement.status,
+        "uncounted": 0 if settlement.counts else 1,
+        "bad_takes": 1 if settlement.bad_take else 0,
+        "new_recover": settlement.recover,
+        "new_not_before": settlement.not_before,
+        "new_finished_at": now if ends else None,
+        "new_code": settlement.code,
+        "new_message": settlement.message,
+        "new_detail": settlement.detail,
+        "paid": settlement.cost,
+        "new_cached": settlement.verdict is VerdictKind.CACHED,
+        "new_uri": audio.uri if audio else None,
+        "new_content_type": audio.content_type if audio else None,
+        "new_audio_bytes": audio.audio_bytes if audio else None,
+        "new_sha256": audio.sha256 if audio else None,
+        "new_duration_ms": audio.duration_ms if audio else None,
+    }
 
 
 def _ledger_row(claim: Claim, settlement: Settlement, verdict: VerdictKind, now: datetime) -> dict[str, Any]:
@@ -145,13 +170,19 @@ def _ledger_row(claim: Claim, settlement: Settlement, verdict: VerdictKind, now:
 def _record_late(connection: Connection, claim: Claim, settlement: Settlement, now: datetime) -> None:
     """The job went to someone else or was cancelled; what this attempt cost is owed all the same.
 
-    The rescue may have written this attempt's row as lost: then its guess is replaced by what is known now.
+    The rescue may have written this attempt's row as lost: then its guess is replaced by what is known now. Any other
+    row is this very record, whose commit went through though nobody heard of it: it is not charged again.
     """
     row = _ledger_row(claim, settlement, VerdictKind.LATE, now)
     known = {name: value for name, value in row.items() if name not in {"job_id", "number"}}
     dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
-    connection.execute(
-        dialect.insert(Attempt).values(row).on_conflict_do_update(index_elements=["job_id", "number"], set_=known)
-    )
-    if settlement.cost:
+    written = connection.execute(
+        dialect.insert(Attempt)
+        .values(row)
+        .on_conflict_do_update(
+            index_elements=["job_id", "number"], set_=known, where=Attempt.verdict == VerdictKind.LOST
+        )
+        .execution_options(preserve_rowcount=True)
+    ).rowcount
+    if written and settlement.cost:
         connection.execute(_CHARGE, {"job": claim.job_id, "paid": settlement.cost})

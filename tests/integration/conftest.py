@@ -1,0 +1,27 @@
+"""What the integration tests stand on beside the servers: migrated databases."""
+
+from __future__ import annotations
+
+from tests.databases import (
+    database,
+    empty_database,
+    empty_on_postgresql,
+    empty_on_sqlite,
+    migrated_and_empty,
+    migrated_file,
+    migrated_template,
+    on_postgresql,
+    on_sqlite,
+)
+
+__all__ = [
+    "database",
+    "empty_database",
+    "empty_on_postgresql",
+    "empty_on_sqlite",
+    "migrated_and_empty",
+    "migrated_file",
+    "migrated_template",
+    "on_postgresql",
+    "on_sqlite",
+]

@@ -1,0 +1,133 @@
+"""The statements of every tick find their rows by a partial index: thousands of jobs that are over cost them nothing.
+
+The plan that is looked at is that of the statement as it is sent, with its own parameters.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from typing import Any, Final
+from uuid import UUID
+
+import pytest
+from sqlalchemy import Connection, event, insert, text
+from uuid_utils.compat import uuid7
+
+from api_models.status import TERMINAL, JobStatus
+from tests.factories import NOW, OTHER_MODEL, add_jobs, attempt_row, job_row
+from worker.store import attempts, views
+from worker.store.database import Database
+from worker.store.tables import Attempt
+from worker.store.transitions import claiming, dispatching, rescuing
+
+OVER: Final = 4_000
+"""Jobs that are over, each with its attempt; the few others are those that statements look for."""
+FEW: Final = 12
+HOLDER: Final = uuid7()
+
+TABLE_SCAN: Final = re.compile(r"Seq Scan|SCAN (jobs|attempts)(?! USING)")
+WHOLE_INDEX: Final = re.compile(
+    r"ix_jobs_batch_status|ix_attempts_finished_at|SCAN \w+ USING (COVERING )?INDEX sqlite_"
+)
+"""Indexes that hold a row for every job or attempt; no hot statement has a value to look up in them."""
+
+Sent = tuple[str, Any]
+
+
+@contextmanager
+def watched(connection: Connection) -> Iterator[list[Sent]]:
+    """Every statement that is sent meanwhile, as the driver gets it."""
+    sent: list[Sent] = []
+
+    def note(_c: object, _cursor: object, statement: str, parameters: Any, *_: object) -> None:  # noqa: ANN401 - the driver's
+        sent.append((statement, parameters))
+
+    event.listen(connection, "before_cursor_execute", note)
+    yield sent
+    event.remove(connection, "before_cursor_execute", note)
+
+
+def plans(database: Database, run: Callable[[Connection], object]) -> str:
+    """What the database would do for each statement that `run` sends, asked before it does it."""
+    with database.begin() as connection:
+        with watched(connection) as sent:
+            run(connection)
+        connection.rollback()
+    explain = "EXPLAIN QUERY PLAN " if database.is_sqlite else "EXPLAIN "
+    with database.read() as connection:
+        rows = [connection.exec_driver_sql(explain + statement, given) for statement, given in sent]
+        return "\n".join(str(row[-1]) for found in rows for row in found)
+
+
+def fill(connection: Connection) -> None:
+    """A long history and a few jobs of every other state."""
+    ended = sorted(TERMINAL)
+    add_jobs(connection, *(job_row(status=ended[number % 4], deadline=NOW) for number in range(OVER)))
+    live = sorted(set(JobStatus) - TERMINAL)
+    columns = {"worker_id": HOLDER, "deadline": NOW + timedelta(days=1), "not_before": NOW, "attempt": 0}
+    add_jobs(connection, *(job_row(status=live[number % 4], **columns) for number in range(4 * FEW)))
+    news = [attempt_row(noted=number >= FEW) for number in range(OVER)]
+    connection.execute(insert(Attempt), news)
+
+
+@pytest.fixture
+def busy(database: Database) -> Database:
+    """A database with a history. PostgreSQL takes its statistics by itself; SQLite, as in production, has none."""
+    with database.begin() as connection:
+        fill(connection)
+    if not database.is_sqlite:
+        with database.begin() as connection:
+            connection.execute(text("ANALYZE"))
+    return database
+
+
+def claim(connection: Connection) -> None:
+    """Take a job, and look whether its text was bought."""
+    claiming.claim(connection, uuid7(), 0, worker_id=HOLDER, now=NOW)
+
+
+LANE: Final = dispatching.Lane(0, "default", UUID(int=0), OTHER_MODEL)
+
+HOT: Final[dict[str, tuple[Callable[[Connection], object], set[str]]]] = {
+    "promote": (lambda connection: dispatching.promote(connection, now=NOW), {"ix_jobs_due"}),
+    "expire": (lambda connection: dispatching.expire(connection, now=NOW), {"ix_jobs_deadline", "ix_jobs_in_flight"}),
+    "lanes": (lambda connection: dispatching.lanes(connection, most=9), {"ix_jobs_queued"}),
+    "heads": (lambda connection: dispatching.heads(connection, LANE, most=9), {"ix_jobs_queued"}),
+    "in_flight_by_worker": (views.in_flight_by_worker, {"ix_jobs_in_flight"}),
+    "give_up_messages": (
+        lambda connection: dispatching.give_up_messages(connection, sent_before=NOW + timedelta(1)),
+        {"ix_jobs_in_flight"},
+    ),
+    "take_back_all": (
+        lambda connection: dispatching.take_back_all(connection, worker_id=HOLDER),
+        {"ix_jobs_in_flight"},
+    ),
+    "rescue": (
+        lambda connection: rescuing.rescue(connection, [HOLDER], max_attempts=9, now=NOW),
+        {"ix_jobs_in_flight"},
+    ),
+    "claim with its twin": (claim, {"ix_jobs_bought"}),
+    "take_news": (attempts.take_news, {"ix_attempts_unnoted"}),
+}
+
+
+def faults(plan: str, indexes: set[str]) -> list[str]:
+    """What is wrong with a plan."""
+    found = [match[0] for match in TABLE_SCAN.finditer(plan)] + [match[0] for match in WHOLE_INDEX.finditer(plan)]
+    return found + [f"{index} isn't used" for index in sorted(indexes) if index not in plan]
+
+
+def test_hot_statements_read_no_table_from_end_to_end(busy: Database) -> None:
+    """Each uses its partial index, and no step of its plan reads all jobs or the whole ledger."""
+    looked_at = {name: (plans(busy, run), indexes) for name, (run, indexes) in HOT.items()}
+    wrong = {name: (found, plan) for name, (plan, indexes) in looked_at.items() if (found := faults(plan, indexes))}
+    assert not wrong
+
+
+def test_the_look_at_plans_sees_a_scan(busy: Database) -> None:
+    """A query that no index serves is told from the others."""
+    plan = plans(busy, lambda connection: connection.execute(text("SELECT id FROM jobs WHERE message = 'x'")))
+    assert len(faults(plan, {"ix_jobs_due"})) == 2

@@ -1,0 +1,254 @@
+"""The store beside the jobs: exact money, instants in UTC, leases, gates, the pace and the signs of life."""
+
+from __future__ import annotations
+
+import random
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta, timezone
+from decimal import Decimal
+
+import pytest
+from sqlalchemy import func, select, update
+from sqlalchemy.exc import StatementError
+from uuid_utils.compat import uuid7
+
+from api_models.status import JobStatus
+from api_models.verdict import GateScope
+from tests.factories import MODEL, NOW, a_gate, add_attempt, add_gate, add_job, add_lease, add_worker, job_row, stored
+from worker.store import account, leases, views, workers
+from worker.store.account import PaceState
+from worker.store.database import Database
+from worker.store.tables import Attempt, Job
+from worker.store.transitions import asking
+
+SECOND = timedelta(seconds=1)
+
+
+def test_money_is_exact_to_the_picodollar_through_a_sum(database: Database) -> None:
+    """A thousand odd amounts add up to the last digit, where floats would not."""
+    rng = random.Random(11)
+    costs = [Decimal(rng.randrange(10**13)).scaleb(-12) for _ in range(1_000)] + [Decimal("0.1")] * 3
+    with database.begin() as connection:
+        asking.submit(connection, [job_row(cost=cost) for cost in costs])
+        assert views.counts(connection, views.everything()).cost == sum(costs)
+
+
+@pytest.mark.parametrize(
+    ("amount", "kept"),
+    [
+        ("0.000000000001", "0.000000000001"),
+        ("9000000", "9000000"),
+        ("0.0067", "0.0067"),
+        ("10", "10"),
+        ("0", "0"),
+        ("1E+2", "100"),
+        ("0.0000000000014", "0.000000000001"),
+    ],
+)
+def test_amounts_come_back_as_they_went_in(database: Database, amount: str, kept: str) -> None:
+    """Without trailing zeros; what is finer than a picodollar is rounded."""
+    with database.begin() as connection:
+        add_attempt(connection, cost=Decimal(amount), remaining_credits=None)
+        assert f"{connection.execute(select(Attempt.cost)).scalar_one():f}" == kept
+        assert connection.execute(select(Attempt.remaining_credits)).scalar_one() is None
+
+
+def test_an_instant_is_the_same_moment_in_utc(database: Database) -> None:
+    """Whatever its zone was, to the microsecond, and comparable in SQL."""
+    moment = datetime(2026, 11, 21, 1, 2, 3, 456_789, tzinfo=timezone(timedelta(hours=9)))
+    with database.begin() as connection:
+        job = add_job(connection, created_at=moment)
+        found = stored(connection, job).created_at
+        earlier = select(func.count()).select_from(Job).where(Job.created_at < moment + timedelta(microseconds=1))
+        assert connection.execute(earlier).scalar_one() == 1
+        assert connection.execute(earlier.where(Job.created_at < moment)).scalar_one() == 0
+    assert found == moment
+    assert found.tzinfo is UTC
+
+
+def test_a_naive_time_is_refused(database: Database) -> None:
+    """Nobody can say which moment it means, neither in a row nor in a condition."""
+    naive = NOW.replace(tzinfo=None)
+    with database.begin() as connection:
+        with pytest.raises(StatementError, match="naive"):
+            add_job(connection, created_at=naive)
+        with pytest.raises(StatementError, match="naive"):
+            connection.execute(select(Job.id).where(Job.created_at < naive))
+
+
+def test_the_databases_clock_has_a_zone(database: Database) -> None:
+    """And goes on within a transaction, as leases need it to."""
+    with database.begin() as connection:
+        first, second = database.now(connection), database.now(connection)
+    assert first.tzinfo is UTC
+    assert first <= second
+
+
+def test_writers_wait_for_one_another(database: Database) -> None:
+    """Many threads that write at once all get through."""
+    with database.begin() as connection:
+        job = add_job(connection)
+
+    def charge(_: int) -> None:
+        with database.begin() as connection:
+            connection.execute(update(Job).where(Job.id == job).values(cost=Job.cost + Decimal("0.01")))
+
+    with ThreadPoolExecutor(12) as executor:
+        list(executor.map(charge, range(60)))
+    with database.read() as connection:
+        assert stored(connection, job).cost == Decimal("0.6")
+
+
+def test_a_block_that_raises_writes_nothing(database: Database) -> None:
+    """The whole transaction is rolled back."""
+
+    def fail_half_way() -> None:
+        with database.begin() as connection:
+            add_job(connection)
+            raise KeyError
+
+    with pytest.raises(KeyError):
+        fail_half_way()
+    with database.read() as connection:
+        assert views.counts(connection, views.everything()).total == 0
+
+
+def test_the_first_to_ask_holds_a_lease_until_it_lapses(database: Database) -> None:
+    """At once, renewed at will, and refused to others until its time is up."""
+    me, other = uuid7(), uuid7()
+    with database.begin() as connection:
+        assert leases.hold(connection, "duty", me, seconds=4, now=NOW)
+        assert leases.hold(connection, "duty", me, seconds=4, now=NOW + SECOND)
+        assert not leases.hold(connection, "duty", other, seconds=4, now=NOW + 4 * SECOND)
+        assert leases.hold(connection, "other duty", other, seconds=4, now=NOW)
+        assert leases.holder(connection, "duty", now=NOW + 4 * SECOND) == me
+        assert leases.holder(connection, "duty", now=NOW + 5 * SECOND) is None
+        assert leases.hold(connection, "duty", other, seconds=4, now=NOW + 5 * SECOND)
+        assert not leases.hold(connection, "duty", me, seconds=4, now=NOW + 6 * SECOND)
+
+
+@pytest.mark.parametrize("held_before", [False, True])
+def test_of_many_who_ask_one_gets_the_lease(database: Database, held_before: bool) -> None:
+    """Whether it is new or has just lapsed."""
+    rivals = 10
+    if held_before:
+        with database.begin() as connection:
+            add_lease(connection, name="duty", expires_at=NOW)
+    line = threading.Barrier(rivals)
+
+    def ask(_: int) -> bool:
+        line.wait()
+        with database.begin() as connection:
+            return leases.hold(connection, "duty", uuid7(), seconds=4, now=NOW)
+
+    with ThreadPoolExecutor(rivals) as executor:
+        assert sum(executor.map(ask, range(rivals))) == 1
+
+
+def test_leases_are_given_up_with_their_holder(database: Database) -> None:
+    """A worker that stops leaves no duty to wait for."""
+    me = uuid7()
+    with database.begin() as connection:
+        leases.hold(connection, "duty", me, seconds=4, now=NOW)
+        workers.release_leases(connection, uuid7())
+        assert leases.holder(connection, "duty", now=NOW) == me
+        workers.release_leases(connection, me)
+        assert leases.hold(connection, "duty", uuid7(), seconds=4, now=NOW)
+
+
+def close(database: Database, *, code: str = "bad_key", now: datetime = NOW) -> bool:
+    """Close the account's gate."""
+    with database.begin() as connection:
+        return account.close_gate(
+            connection, GateScope.ACCOUNT, MODEL, code=code, message="m", next_probe_at=now + 30 * SECOND, now=now
+        )
+
+
+def test_a_gate_is_closed_once_and_opened_once(database: Database) -> None:
+    """Only the one who did it is told so, so that each is reported once; closed anew, its time begins anew."""
+    assert close(database)
+    assert not close(database, code="insufficient_credits", now=NOW + SECOND)
+    with database.begin() as connection:
+        (gate,) = account.closed_gates(connection)
+        assert gate == a_gate(code="bad_key", message="m")
+        assert account.begin_probe(connection, gate, next_probe_at=NOW + 90 * SECOND)
+        assert not account.begin_probe(connection, gate, next_probe_at=NOW + 90 * SECOND)
+        assert account.open_gate(connection, "account")
+        assert not account.open_gate(connection, "account")
+        assert account.closed_gates(connection) == []
+    assert close(database, code="spend_limit", now=NOW + SECOND)
+    with database.read() as connection:
+        (gate,) = account.closed_gates(connection)
+    assert (gate.code, gate.since, gate.probes) == ("spend_limit", NOW + SECOND, 0)
+
+
+def test_a_trouble_met_again_keeps_the_time_and_renews_the_words(database: Database) -> None:
+    """Since when it holds doesn't change; what is in the way may."""
+    with database.begin() as connection:
+        add_gate(connection, a_gate())
+        account.still_closed(connection, "account", code="spend_limit", message="Spend limit reached")
+        (gate,) = account.closed_gates(connection)
+        assert gate == a_gate(code="spend_limit", message="Spend limit reached")
+        account.open_gate(connection, "account")
+        account.still_closed(connection, "account", code="bad_key", message="late news")
+        assert account.closed_gates(connection) == []
+
+
+def test_the_pace_outlives_its_leader(database: Database) -> None:
+    """A new one goes on where the old one stopped; before the first, nothing holds."""
+    pace = PaceState(rpm=90.5, next_start_at=NOW, paused_until=NOW + SECOND, strikes=3, message="Slow down")
+    with database.begin() as connection:
+        assert account.load_pace(connection) == PaceState()
+        for kept in (PaceState(rpm=1), pace):
+            account.save_pace(connection, kept)
+        assert account.load_pace(connection) == pace
+
+
+def test_a_worker_that_was_given_up_is_taken_back_in(database: Database) -> None:
+    """Its next sign of life says that it had been gone; from then on it is present again."""
+    with database.begin() as connection:
+        worker = add_worker(connection)
+        assert workers.beat(connection, worker, trouble="disk full", stopping=False, now=NOW + SECOND)
+        (member,) = workers.present(connection)
+        assert (member.trouble, member.heartbeat_at) == ("disk full", NOW + SECOND)
+        workers.sign_off(connection, worker, now=NOW)
+        assert workers.present(connection) == []
+        assert not workers.beat(connection, worker, trouble=None, stopping=False, now=NOW + 2 * SECOND)
+        (member,) = workers.present(connection)
+    assert (member.trouble, member.stopping) == (None, False)
+
+
+def test_long_gone_workers_are_forgotten(database: Database) -> None:
+    """Those present, and those that stopped just now, are kept."""
+    with database.begin() as connection:
+        add_worker(connection)
+        for age in (SECOND, timedelta(days=8)):
+            workers.sign_off(connection, add_worker(connection), now=NOW - age)
+        assert workers.forget(connection, stopped_before=NOW - timedelta(days=7)) == 1
+        assert workers.forget(connection, stopped_before=NOW) == 1
+        assert len(workers.present(connection)) == 1
+
+
+def test_counts_say_how_a_selection_stands(database: Database) -> None:
+    """By state, with copies and costs; an empty one costs nothing."""
+    with database.begin() as connection:
+        for status in JobStatus:
+            add_job(connection, status=status, worker_id=uuid7(), cost=Decimal("0.5"))
+        add_job(connection, status=JobStatus.SUCCEEDED, cached=True)
+        found = views.counts(connection, views.everything())
+        nothing = views.counts(connection, views.of_batch(uuid7()))
+    assert found.by_status == {**dict.fromkeys(JobStatus, 1), JobStatus.SUCCEEDED: 2}
+    assert (found.total, found.cached, found.cost) == (9, 1, Decimal(4))
+    assert (nothing.total, nothing.cached, nothing.cost) == (0, 0, Decimal(0))
+
+
+def test_a_job_is_found_by_the_beginning_of_its_id(database: Database) -> None:
+    """With or without hyphens, in any case; words that are no digits of an id find nothing."""
+    with database.begin() as connection:
+        jobs = [add_job(connection) for _ in range(3)]
+        for typed in (str(jobs[1]), jobs[1].hex, str(jobs[1]).upper()):
+            assert [job.id for job in views.by_id_prefix(connection, typed)] == [jobs[1]]
+        assert len(views.by_id_prefix(connection, jobs[0].hex[:6], most=2)) == 2
+        assert views.by_id_prefix(connection, "%") == []
+        assert views.by_id_prefix(connection, "") == []

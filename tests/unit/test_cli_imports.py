@@ -1,0 +1,35 @@
+"""What starting the command costs."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+HEAVY = ("sqlalchemy", "celery", "boto3", "numpy", "soundfile", "starlette", "uvicorn", "structlog", "urllib3")
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["run", "--help"], ["voices"], ["voices", "--json"], ["--version"]])
+def test_help_and_voices_import_nothing_heavy(arguments: list[str]) -> None:
+    """Whoever asks for help, or presses Tab, doesn't wait for a database's library."""
+    script = (
+        "import json, sys\n"
+        "from worker.cli.main import main\n"
+        "try:\n"
+        f"    main({arguments!r})\n"
+        "except SystemExit as ended:\n"
+        "    assert not ended.code, ended.code\n"
+        f"print(json.dumps([name for name in {HEAVY!r} if name in sys.modules]))\n"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True, timeout=60)
+    assert json.loads(done.stdout.splitlines()[-1]) == []
+
+
+def test_the_module_is_the_command() -> None:
+    """`python -m worker.cli` does what `ttsq` does."""
+    done = subprocess.run(
+        [sys.executable, "-m", "worker.cli", "--version"], capture_output=True, text=True, check=True, timeout=60
+    )
+    assert done.stdout.startswith("ttsq ")

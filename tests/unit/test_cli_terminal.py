@@ -1,0 +1,66 @@
+"""Which words go to which stream, and what never goes to either."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from worker import settings
+from worker.cli.terminal import Terminal
+
+KEY = "not-shaped-like-a-key-at-all"
+
+
+def test_with_json_all_words_leave_standard_output(capsys: pytest.CaptureFixture[str]) -> None:
+    """A script reads standard output and finds JSON, nothing else."""
+    terminal = Terminal(as_json=True)
+    terminal.result("words")
+    terminal.note("more words")
+    terminal.data({"total": 1, "name": "Grüße"})
+    shown = capsys.readouterr()
+    assert json.loads(shown.out) == {"total": 1, "name": "Grüße"}
+    assert shown.err == "words\nmore words\n"
+
+
+def test_without_json_there_is_none(capsys: pytest.CaptureFixture[str]) -> None:
+    """People get words, and data is dropped."""
+    terminal = Terminal()
+    terminal.result("words")
+    terminal.data({"total": 1})
+    assert capsys.readouterr().out == "words\n"
+
+
+def test_quiet_keeps_back_all_but_troubles(capsys: pytest.CaptureFixture[str]) -> None:
+    """A quiet command still says what went wrong."""
+    terminal = Terminal(quiet=True)
+    terminal.result("result")
+    terminal.note("note")
+    terminal.trouble("trouble")
+    shown = capsys.readouterr()
+    assert (shown.out, shown.err) == ("", "trouble\n")
+
+
+def test_the_key_passes_no_stream(capsys: pytest.CaptureFixture[str]) -> None:
+    """Neither the key of the settings, whatever its shape, nor anything shaped like the vendor's."""
+    terminal = Terminal(as_json=True)
+    terminal.guard(settings.load(SEGMIND_API_KEY=KEY))
+    terminal.data({"message": f"bad key {KEY}"})
+    terminal.trouble(f"bad key {KEY} or SG_0123456789abcdef")
+    shown = capsys.readouterr()
+    assert KEY not in shown.out + shown.err
+    assert "SG_" not in shown.out + shown.err
+    assert json.loads(shown.out) == {"message": "bad key ***"}
+
+
+def test_brackets_are_words_not_markup(capsys: pytest.CaptureFixture[str]) -> None:
+    """Texts are full of tags such as [whispers] and [/b]; they are shown as they are."""
+    Terminal().result("[whispers] hello [/b] :smile:")
+    assert capsys.readouterr().out == "[whispers] hello [/b] :smile:\n"
+
+
+def test_lines_of_a_pipe_are_never_wrapped(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    """What someone greps for stays on its line, however long it is."""
+    Terminal().result(f"{tmp_path} " * 50)
+    assert capsys.readouterr().out.count("\n") == 1

@@ -15,10 +15,11 @@ from uuid import UUID
 
 import structlog
 from celery import Celery, signals
-from kombu import Queue
+from kombu import Producer, Queue
 from kombu.exceptions import KombuError
 from kombu.transport import TRANSPORT_ALIASES
 from sqlalchemy.exc import SQLAlchemyError
+from uuid_utils.compat import uuid7
 
 from api_models.problems import InvalidInputError
 from worker import logs, runtime, settings
@@ -28,6 +29,20 @@ from worker.store.transitions.dispatching import Waiting
 
 TASK: Final = "ttsq.attempt"
 STOP_SECONDS: Final = 10.0
+
+_HEADERS: Final = {
+    "lang": "py",
+    "task": TASK,
+    "parent_id": None,
+    "group": None,
+    "retries": 0,
+    "eta": None,
+    "expires": None,
+    "timelimit": [None, None],
+    "ignore_result": True,
+}
+_NO_SEQUEL: Final = {"callbacks": None, "errbacks": None, "chain": None, "chord": None}
+"""The part of a message that says what comes after its task; here it is always nothing."""
 
 log = structlog.get_logger("ttsq.broker")
 
@@ -92,20 +107,27 @@ def publisher(app: Celery, queue: str) -> Callable[[Sequence[Waiting]], Sequence
         try:
             with app.producer_pool.acquire(block=True, timeout=5) as producer:
                 for job in jobs:
-                    app.send_task(
-                        TASK,
-                        args=(str(job.job_id), job.attempt),
-                        queue=queue,
-                        producer=producer,
-                        retry=False,
-                        ignore_result=True,
-                    )
+                    _send(producer, queue, job)
                     sent += 1
         except broken as error:
             log.warning("publish_failed", unsent=len(jobs) - sent, error=str(error).splitlines()[0])
         return jobs[sent:]
 
     return publish
+
+
+def _send(producer: Producer, queue: str, job: Waiting) -> None:
+    """One message in version 2 of Celery's documented protocol; building it by hand costs half of `send_task`."""
+    message_id = str(uuid7())
+    producer.publish(
+        ((str(job.job_id), job.attempt), {}, _NO_SEQUEL),
+        routing_key=queue,
+        exchange="",
+        serializer="json",
+        correlation_id=message_id,
+        headers={"id": message_id, "root_id": message_id, **_HEADERS},
+        retry=False,
+    )
 
 
 def _sending_errors(app: Celery) -> tuple[type[BaseException], ...]:

@@ -18,6 +18,8 @@ from api_models.problems import Fault, InvalidInputError, faults_of
 HOME: Final = Path(".ttsq")
 """Where the embedded default keeps its database, spool and audio, below the working directory."""
 
+MOST_RPM: Final = 100_000
+
 OFFICIAL_BASE_URL: Final = "https://api.segmind.com"
 
 
@@ -38,8 +40,8 @@ class Settings(BaseSettings):
         OFFICIAL_BASE_URL
     )
     """The API's address; another one is for the emulator."""
-    segmind_rpm: Annotated[float | None, Field(validation_alias=_env("SEGMIND_RPM"), gt=0, le=100_000)] = None
-    """Requests a minute that the account permits. Unset: no ceiling but the pauses the API itself asks for."""
+    segmind_rpm: Annotated[float | Literal["auto"] | None, Field(validation_alias=_env("SEGMIND_RPM"))] = None
+    """Requests a minute that the account permits, or `auto` to find out. Unset: only the API's own pauses limit."""
     connect_timeout: Annotated[float, Field(validation_alias=_env("TTSQ_CONNECT_TIMEOUT"), gt=0, le=120)] = 10.0
     """Seconds to wait for a connection to the API."""
     read_timeout: Annotated[float, Field(validation_alias=_env("TTSQ_READ_TIMEOUT"), gt=0, le=3_600)] = 180.0
@@ -99,6 +101,19 @@ class Settings(BaseSettings):
                 return url.set(drivername="postgresql+psycopg").render_as_string(hide_password=False)
             case other:
                 raise ValueError(f"names {other}; give sqlite:///file or postgresql+psycopg://host/name")
+
+    @field_validator("segmind_rpm", mode="before")
+    @classmethod
+    def _rate_or_auto(cls, value: object) -> object:
+        if value is None or value == "auto":
+            return value
+        try:
+            rate = float(str(value))
+        except ValueError:
+            raise ValueError("must be a number of requests a minute, or auto to find it out") from None
+        if not 0 < rate <= MOST_RPM:
+            raise ValueError(f"must be above 0 and at most {MOST_RPM:,}")
+        return rate
 
     @field_validator("segmind_base_url")
     @classmethod

@@ -91,6 +91,7 @@ def upgrade() -> None:
         sa.Column("paused_until", Instant(), nullable=True),
         sa.Column("strikes", sa.Integer(), nullable=False),
         sa.Column("message", sa.Text(), nullable=True),
+        sa.Column("search", sa.Text(), nullable=True),
         sa.PrimaryKeyConstraint("account", name=op.f("pk_pace")),
     )
     op.create_table(

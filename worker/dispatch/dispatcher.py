@@ -11,7 +11,7 @@ import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Final, Literal
 from uuid import UUID
 
 import structlog
@@ -65,7 +65,7 @@ class Reach:
 class Limits:
     """The settings that a dispatcher goes by."""
 
-    rpm: float | None
+    rpm: float | Literal["auto"] | None
     dispatch_timeout: float
     probe_seconds: float
     max_attempts: int
@@ -139,7 +139,7 @@ class Dispatcher:
                 return _Tick()
             self._chores(connection, now)
             pace_before = self._pace or account.load_pace(connection)
-            paced = pace.with_ceiling(pace_before, self.limits.rpm)
+            paced = pace.over_time(pace.with_ceiling(pace_before, self.limits.rpm), now)
             closed = account.closed_gates(connection)
             paced, closed = self._learn(connection, paced, closed, now)
             closed = self._probe(connection, closed, now)
@@ -205,6 +205,7 @@ class Dispatcher:
         slower = pace.after_refusal(
             paced,
             refused_at=ended.finished_at,
+            started_at=ended.started_at,
             reset_at=ended.reset_at,
             message=ended.message or "",
             now=now,

@@ -25,6 +25,8 @@ class PaceState:
     paused_until: datetime | None = None
     strikes: int = 0
     message: str | None = None
+    search: str | None = None
+    """What the search for an unknown limit has learnt, as the dispatcher writes it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,9 +51,14 @@ def gate_name(scope: GateScope, model: str | None) -> str:
 def load_pace(connection: Connection) -> PaceState:
     """The pace as the last leader left it."""
     row = connection.execute(
-        select(PaceRow.rpm, PaceRow.next_start_at, PaceRow.paused_until, PaceRow.strikes, PaceRow.message).where(
-            PaceRow.account == ACCOUNT
-        )
+        select(
+            PaceRow.rpm,
+            PaceRow.next_start_at,
+            PaceRow.paused_until,
+            PaceRow.strikes,
+            PaceRow.message,
+            PaceRow.search,
+        ).where(PaceRow.account == ACCOUNT)
     ).one_or_none()
     return PaceState() if row is None else PaceState(*row)
 
@@ -64,6 +71,7 @@ def save_pace(connection: Connection, pace: PaceState) -> None:
         "paused_until": pace.paused_until,
         "strikes": pace.strikes,
         "message": pace.message,
+        "search": pace.search,
     }
     dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
     connection.execute(

@@ -245,6 +245,8 @@ class PaceRow(Base):
     strikes: Mapped[int]
     """429s since the last success; the pauses grow with it."""
     message: Mapped[str | None]
+    search: Mapped[str | None]
+    """What the search for an unknown limit has learnt, as JSON."""
 
 
 class GateRow(Base):

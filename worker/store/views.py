@@ -155,10 +155,13 @@ def attempts(connection: Connection, job_id: UUID) -> list[AttemptRecord]:
 
 
 _IN_FLIGHT = (
-    select(Job.worker_id, func.count()).where(in_state(JobStatus.DISPATCHED, JobStatus.RUNNING)).group_by(Job.worker_id)
+    select(Job.worker_id, func.count().label("number"))
+    .where(in_state(JobStatus.DISPATCHED, JobStatus.RUNNING))
+    .group_by(Job.worker_id)
 )
 
 
 def in_flight_by_worker(connection: Connection) -> dict[UUID | None, int]:
     """How many jobs occupy a slot of each worker; None holds those that are dispatched to whoever takes them."""
-    return {worker_id: number for worker_id, number in connection.execute(_IN_FLIGHT)}
+    rows = connection.execute(_IN_FLIGHT)
+    return {row.worker_id: row.number for row in rows}

@@ -30,7 +30,7 @@ from worker.segmind import verdicts
 from worker.segmind.answers import Answer
 from worker.segmind.client import Client
 from worker.segmind.errors import SpoolError
-from worker.store.database import Database
+from worker.store.database import Database, is_passing
 from worker.store.transitions import claiming, dispatching, settling
 from worker.store.transitions.claiming import Claim
 from worker.store.transitions.settling import Settlement
@@ -104,6 +104,19 @@ class Executor:
             return outcomes.handed_back(
                 code="store_trouble", message="The worker stopped while the audio could not be stored."
             )
+        except Exception as error:  # noqa: BLE001 - a job left running would stay so for as long as this worker lives
+            return self._surprised(claim, error)
+
+    def _surprised(self, claim: Claim, error: Exception) -> Settlement:
+        """The attempt broke off in a way that its steps don't foresee; whatever was bought is in the spool."""
+        now = self.heartbeat.now()
+        if isinstance(error, SQLAlchemyError) and is_passing(error):
+            log.warning("database_trouble", error=str(error).splitlines()[0])
+            later = now + timedelta(seconds=TROUBLE_WAIT_SECONDS)
+            message = "The database was away in the middle of the attempt."
+            return outcomes.handed_back(code="database_trouble", message=message, not_before=later)
+        log.error("attempt_crashed", exc_info=error)
+        return outcomes.crashed(claim, error, self.bounds, now=now, rng=self.rng)
 
     def _attempt(self, claim: Claim) -> Settlement:
         """Everything between claim and record; gives the settlement that the record writes."""
@@ -198,6 +211,7 @@ class Executor:
                     return  # The take stays stored and spooled; whoever rescues the job finds it.
         self._tell(claim, settlement, won=won)
         if not won:
+            self.spool.note_charged(self.spool.place(claim.job_id, claim.attempt))
             self._clear_after_cancel(claim, settlement)
         if won and settlement.verdict is not VerdictKind.RELEASED:
             self.spool.discard_answer(self.spool.place(claim.job_id, claim.attempt))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Final
@@ -13,6 +13,7 @@ from api_models.status import JobStatus
 from api_models.verdict import VerdictKind
 from worker.execution.delays import next_delay
 from worker.execution.spool import Receipt
+from worker.redaction import redact
 from worker.segmind.answers import Answer
 from worker.segmind.verdicts import Verdict
 from worker.store.transitions.claiming import Claim
@@ -120,6 +121,17 @@ def overtaken(claim: Claim, receipt: Receipt) -> Settlement:
         cost_estimated=cost.estimated,
         remaining_credits=receipt.remaining_credits,
     )
+
+
+def crashed(claim: Claim, error: Exception, bounds: Bounds, *, now: datetime, rng: random.Random) -> Settlement:
+    """An error that nobody foresaw ended the attempt. It counts, so that a job that always meets it ends."""
+    verdict = Verdict(
+        VerdictKind.RETRY,
+        code="internal_error",
+        message="The worker met an error that it doesn't know; its log has more.",
+        detail=redact(f"{type(error).__name__}: {error}"),
+    )
+    return replace(unsuccessful(claim, verdict, Answer(), bounds, now=now, rng=rng), recover=True)
 
 
 def handed_back(

@@ -1,0 +1,857 @@
+"""One attempt from claim to record, against the emulator, a folder store and real databases: what ends how, and what it
+costs. Waiting is passed in: where the executor would wait, the test mends what it waits for.
+"""
+
+from __future__ import annotations
+
+import random
+import shutil
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from pathlib import Path
+from typing import Any, Final
+from uuid import UUID
+
+import pytest
+from pydantic import SecretStr
+from sqlalchemy import text
+from uuid_utils.compat import uuid7
+
+from api_models.registry import MODELS
+from api_models.speech import Speech
+from api_models.status import JobStatus
+from api_models.verdict import GateScope, VerdictKind
+from tests.databases import BOTH
+from tests.factories import MODEL, OTHER_MODEL, add_batch, add_job, ledger, stored
+from tests.servers.postgres import Postgres
+from worker.artifacts.folder import FolderStore
+from worker.audio.take import accept
+from worker.emulator.answers import Ending
+from worker.emulator.config import EmulatorConfig
+from worker.emulator.faults import Effect, Match, Rule, Take
+from worker.emulator.refusals import ModelState
+from worker.emulator.server import Emulator
+from worker.execution import storing
+from worker.execution.executor import Executor
+from worker.execution.heartbeat import FRESH_SECONDS, Heartbeat
+from worker.execution.outcomes import Bounds, Cost
+from worker.execution.places import Places
+from worker.execution.spool import Receipt, Spool
+from worker.segmind.answers import Answer, Credits
+from worker.segmind.client import NO_HANDLE, Client, Handle
+from worker.segmind.v1 import ClientV1
+from worker.store import account, schema, workers
+from worker.store.database import Database
+from worker.store.transitions import asking, claiming, dispatching, rescuing
+from worker.store.transitions.claiming import Claim
+
+PRICE: Final = MODELS[MODEL].price
+IMPATIENT_SECONDS: Final = 0.2
+BOUNDS: Final = Bounds(max_attempts=4, max_takes=3)
+SUCCEEDED, FAILED, QUEUED, SCHEDULED = (
+    JobStatus.SUCCEEDED,
+    JobStatus.FAILED,
+    JobStatus.QUEUED,
+    JobStatus.SCHEDULED,
+)
+
+
+class Clock:
+    """A monotonic clock that a test moves."""
+
+    def __init__(self) -> None:
+        self.seconds = 100.0
+
+    def __call__(self) -> float:
+        return self.seconds
+
+
+class Waits(threading.Event):
+    """The stop signal of a worker whose waits take no time: in the place of each, a step of the test is taken."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.steps: list[Callable[[], object]] = []
+        self.waited: list[float | None] = []
+
+    def wait(self, timeout: float | None = None) -> bool:
+        """Take the next step; a wait beyond them all is one that the test did not expect."""
+        self.waited.append(timeout)
+        self.steps.pop(0)()
+        return self.is_set()
+
+
+@dataclass(slots=True)
+class During:
+    """A client whose next call takes so long that something happens meanwhile."""
+
+    client: Client
+    event: Callable[[], object] | None = None
+
+    def synthesize(self, speech: Speech, spool: Path, handle: Handle = NO_HANDLE) -> Answer:
+        """The call, with the event in the middle of it."""
+        event, self.event = self.event, None
+        if event is not None:
+            event()
+        return self.client.synthesize(speech, spool, handle)
+
+    def credits(self) -> Credits | Answer:
+        """The balance."""
+        return self.client.credits()
+
+    def close(self) -> None:
+        """Close the client."""
+        self.client.close()
+
+
+@dataclass(slots=True)
+class Workshop:
+    """One worker with all that it needs, and a place to hand it jobs."""
+
+    database: Database
+    emulator: Emulator
+    folder: Path
+    client: During
+    clock: Clock = field(default_factory=Clock)
+    waits: Waits = field(default_factory=Waits)
+    worker_id: UUID = field(default_factory=uuid7)
+    machine: str = "here"
+    min_free_bytes: int = 1
+    _executor: Executor | None = None
+
+    @property
+    def audio(self) -> Path:
+        """Where audio goes that no batch takes elsewhere."""
+        return self.folder / "audio"
+
+    @property
+    def spool(self) -> Spool:
+        """Its spool."""
+        return Spool(self.folder / f"spool-{self.machine}", self.min_free_bytes)
+
+    @property
+    def store(self) -> FolderStore:
+        """A second look at the audio."""
+        return FolderStore(self.audio)
+
+    @property
+    def executor(self) -> Executor:
+        """The executor of a worker that has just given its first sign of life."""
+        if self._executor is None:
+            self._executor = self._started()
+        return self._executor
+
+    def _started(self) -> Executor:
+        with self.database.begin() as connection:
+            now = self.database.now(connection)
+            workers.register(connection, worker_id=self.worker_id, host="studio", pid=1, queue="ttsq", slots=4, now=now)
+        self.spool.prepare()
+        heartbeat = Heartbeat(
+            self.database, self.worker_id, "studio", 1, "ttsq", 4, trouble=self.spool.trouble, clock=self.clock
+        )
+        heartbeat.run_once()
+        return Executor(
+            database=self.database,
+            client=self.client,
+            places=Places(self.database, self.audio.as_uri(), connections=4),
+            spool=self.spool,
+            heartbeat=heartbeat,
+            bounds=BOUNDS,
+            probe_seconds=30,
+            finished=lambda: None,
+            rng=random.Random(1),
+            stopping=self.waits,
+        )
+
+    def neighbour(self) -> Workshop:
+        """Another worker on another machine: it shares the database and the audio, but not the spool."""
+        return Workshop(self.database, self.emulator, self.folder, During(self.client.client), machine="there")
+
+    def restarted(self) -> Workshop:
+        """The worker that takes the dead one's place on this machine, and finds its spool."""
+        return Workshop(self.database, self.emulator, self.folder, During(self.client.client))
+
+    def job(self, **columns: Any) -> UUID:  # noqa: ANN401 - any column
+        """A job whose message is out."""
+        with self.database.begin() as connection:
+            return add_job(connection, **({"status": JobStatus.DISPATCHED} | columns))
+
+    def batch(self, **columns: Any) -> UUID:  # noqa: ANN401 - any column
+        """A batch without jobs."""
+        with self.database.begin() as connection:
+            return add_batch(connection, **columns)
+
+    def run(self, job: UUID) -> Any:  # noqa: ANN401 - the job's row
+        """Dispatch the job if need be, carry out one attempt of it, and look at its row."""
+        self.send(job)
+        self.executor.run(job, self.row(job).attempt)
+        return self.row(job)
+
+    def send(self, job: UUID) -> None:
+        """Its backoff is over, and its message is out."""
+        with self.database.begin() as connection:
+            dispatching.promote(connection, now=datetime.now(UTC) + timedelta(days=1))
+            dispatching.dispatch(connection, [job], worker_id=None, now=self.database.now(connection))
+
+    def claim(self, job: UUID) -> Claim:
+        """The job in this worker's hands, without anything being done about it."""
+        self.send(job)
+        with self.database.begin() as connection:
+            seen = stored(connection, job).attempt
+            now = self.database.now(connection)
+            claim = claiming.claim(connection, job, seen, worker_id=self.worker_id, now=now)
+        assert claim is not None
+        return claim
+
+    def die(self) -> None:
+        """The worker fell silent, and its jobs were taken from it."""
+        with self.database.begin() as connection:
+            now = self.database.now(connection)
+            rescuing.rescue(connection, [self.worker_id], max_attempts=BOUNDS.max_attempts, now=now)
+        self.clock.seconds += FRESH_SECONDS + 1
+
+    def revive(self) -> None:
+        """It is heard of again."""
+        self.executor.heartbeat.run_once()
+
+    def row(self, job: UUID) -> Any:  # noqa: ANN401 - the job's row
+        """A job's row as it stands."""
+        with self.database.read() as connection:
+            return stored(connection, job)
+
+    def books(self, job: UUID) -> list[Any]:
+        """Its attempts."""
+        with self.database.read() as connection:
+            return ledger(connection, job)
+
+    def gates(self) -> list[str]:
+        """What is closed."""
+        with self.database.read() as connection:
+            return [gate.name for gate in account.closed_gates(connection)]
+
+    def spooled(self) -> list[str]:
+        """What the spool holds, but for the probe of its being writable."""
+        return sorted(path.name for path in self.spool.folder.iterdir() if not path.name.startswith("writable"))
+
+    def script(self, *, times: int | None = None, match: Match | None = None, **effect: object) -> None:
+        """What the API does to calls from now on."""
+        rule = Rule(effect=Effect.model_validate(effect), times=times, match=match or Match())
+        self.emulator.admin.rules([rule])
+
+    def bought(self) -> int:
+        """Calls that the API billed."""
+        return self.emulator.state(detail=False).billed_calls
+
+
+@pytest.fixture(scope="module")
+def running() -> Iterator[Emulator]:
+    """One emulator for the module."""
+    with Emulator(EmulatorConfig(audio_bytes=4_844)) as emulator:
+        yield emulator
+
+
+@pytest.fixture
+def emulator(running: Emulator) -> Emulator:
+    """The emulator as new."""
+    running.admin.reset()
+    return running
+
+
+def client_of(emulator: Emulator, *, read_seconds: float = 30) -> ClientV1:
+    """A client of the emulator."""
+    return ClientV1(
+        base_url=emulator.base_url,
+        api_key=SecretStr(emulator.key),
+        connections=8,
+        connect_timeout=5,
+        read_timeout=read_seconds,
+        max_audio_bytes=2**20,
+        clock=lambda: datetime.now(UTC),
+    )
+
+
+@pytest.fixture
+def client(emulator: Emulator) -> Iterator[ClientV1]:
+    """A patient client."""
+    with closing(client_of(emulator)) as made:
+        yield made
+
+
+def opened(shop: Workshop) -> Workshop:
+    """The shop with its worker there, before anything happens."""
+    assert shop.executor.heartbeat.is_fresh()
+    return shop
+
+
+@pytest.fixture
+def shop(on_sqlite: Database, emulator: Emulator, client: ClientV1, tmp_path: Path) -> Workshop:
+    """A worker on SQLite."""
+    return opened(Workshop(on_sqlite, emulator, tmp_path, During(client)))
+
+
+@pytest.fixture(params=BOTH)
+def shop_on_both(request: pytest.FixtureRequest, emulator: Emulator, client: ClientV1, tmp_path: Path) -> Workshop:
+    """A worker, once on each database."""
+    return opened(Workshop(request.getfixturevalue(f"on_{request.param}"), emulator, tmp_path, During(client)))
+
+
+def test_a_success_is_stored_and_recorded(shop_on_both: Workshop) -> None:
+    """The row names the very object in the store and what it cost, and the spool is empty again."""
+    shop = shop_on_both
+    job = shop.job(tenant="ann", custom_id="intro")
+    row, found = shop.run(job), shop.store.head("ann/jobs/intro.wav")
+    assert found is not None
+    assert (row.status, row.attempts_used, row.cached, row.cost) == (SUCCEEDED, 1, False, PRICE)
+    assert (row.uri, row.sha256, row.audio_bytes) == (found.uri, found.sha256, found.size)
+    assert row.content_type == found.content_type == "audio/wav"
+    assert row.duration_ms == accept(shop.audio / "ann/jobs/intro.wav").duration_ms
+    assert row.started_at <= row.finished_at
+    (attempt,) = shop.books(job)
+    assert (attempt.verdict, attempt.cost, attempt.cost_estimated) == (VerdictKind.SUCCESS, PRICE, False)
+    assert attempt.remaining_credits == Decimal(1_000) - PRICE
+    assert attempt.request_id
+    assert shop.spooled() == []
+
+
+def test_a_batch_has_its_audio_where_it_asked_for_it(shop: Workshop) -> None:
+    """Flat in its own folder, by the names of its lines."""
+    out = shop.folder / "out"
+    batch = shop.batch(output_url=out.as_uri())
+    row = shop.run(shop.job(batch_id=batch, custom_id="0007"))
+    assert row.uri == (out / "0007.wav").as_uri()
+    assert (out / "0007.wav").is_file()
+
+
+def test_a_cost_that_the_api_does_not_name_is_estimated(shop: Workshop) -> None:
+    """The registry's price stands in, and the ledger says so."""
+    shop.script(without_headers=("x-cost",))
+    job = shop.job()
+    assert shop.run(job).cost == PRICE
+    assert shop.books(job)[0].cost_estimated
+
+
+@pytest.mark.parametrize("take", [Take.HEADERLESS, Take.JSON_URL, Take.JSON_BASE64])
+def test_audio_in_another_guise_is_stored_as_wav(shop: Workshop, take: Take) -> None:
+    """Whatever it came in, the object is a WAV that plays."""
+    shop.script(take=take)
+    row = shop.run(shop.job(custom_id="a"))
+    assert row.status == SUCCEEDED
+    assert accept(shop.audio / "default/jobs/a.wav").duration_ms == row.duration_ms
+    assert shop.spooled() == []
+
+
+def test_a_duplicate_message_buys_nothing(shop: Workshop) -> None:
+    """Delivered again, during the attempt or after it, it finds nothing to claim."""
+    job = shop.job()
+    shop.client.event = lambda: shop.executor.run(job, 0)
+    assert shop.run(job).status == SUCCEEDED
+    shop.executor.run(job, 0)
+    shop.executor.run(job, 1)
+    assert shop.bought() == 1
+    assert len(shop.books(job)) == 1
+
+
+def test_many_attempts_at_once_keep_apart(shop_on_both: Workshop) -> None:
+    """Thirty jobs on ten threads: each is bought once, each has its own object, and nothing is left over."""
+    shop = shop_on_both
+    jobs = [shop.job() for _ in range(30)]
+    with ThreadPoolExecutor(10) as pool:
+        list(pool.map(shop.executor.run, jobs, [0] * len(jobs)))
+    rows = [shop.row(job) for job in jobs]
+    assert {row.status for row in rows} == {SUCCEEDED}
+    assert len({row.uri for row in rows}) == shop.bought() == len(jobs)
+    assert shop.executor.under_way() == 0
+    assert shop.spooled() == []
+
+
+# Recovery: what was paid for before is looked for before paying again.
+
+
+def test_audio_that_was_stored_and_not_recorded_is_found(shop_on_both: Workshop) -> None:
+    """A worker died between the upload and the record: the next one records the object as it is, and buys nothing."""
+    shop = shop_on_both
+    job = shop.job()
+    take = shop.folder / "take.wav"
+    other = shop.run(shop.job(custom_id="source"))
+    shutil.copyfile(shop.audio / "default/jobs/source.wav", take)
+    claim, place = shop.claim(job), shop.executor.places
+    receipt, cost = Receipt(Decimal("0.0042"), "req-9"), Cost(Decimal("0.0042"), estimated=False)
+    put = storing.upload(claim, place.of(claim), accept(take), receipt, cost)
+    shop.die()
+    row = shop.neighbour().run(job)
+    assert (row.status, row.uri, row.sha256, row.cost) == (SUCCEEDED, put.uri, other.sha256, Decimal("0.0042"))
+    assert row.duration_ms == other.duration_ms
+    lost, won = shop.books(job)
+    assert (lost.verdict, lost.cost) == (VerdictKind.LOST, 0)
+    assert (won.verdict, won.request_id, won.cost_estimated) == (VerdictKind.SUCCESS, "req-9", False)
+    assert shop.bought() == 1
+
+
+def test_an_estimated_cost_stays_one_through_recovery(shop: Workshop) -> None:
+    """The next worker doesn't take a guess for the API's word."""
+    job = shop.job(custom_id="a")
+    shop.run(shop.job(custom_id="source"))
+    claim = shop.claim(job)
+    take = accept(shop.audio / "default/jobs/source.wav")
+    storing.upload(claim, shop.executor.places.of(claim), take, Receipt(), Cost(PRICE, estimated=True))
+    shop.die()
+    assert shop.neighbour().run(job).cost == PRICE
+    assert shop.books(job)[-1].cost_estimated
+
+
+def test_an_answer_in_the_spool_is_delivered(shop: Workshop) -> None:
+    """A worker died after the call: restarted, it stores what it had, and the receipt says what that cost."""
+    job = shop.job()
+    shop.run(shop.job(custom_id="source"))
+    claim = shop.claim(job)
+    spooled = shop.spool.place(job, claim.attempt)
+    shutil.copyfile(shop.audio / "default/jobs/source.wav", spooled)
+    shop.spool.keep_receipt(spooled, Answer(status=200, cost=Decimal("0.0042"), request_id="req-9"))
+    shop.die()
+    row = shop.restarted().run(job)
+    assert (row.status, row.cost) == (SUCCEEDED, Decimal("0.0042"))
+    assert shop.books(job)[-1].request_id == "req-9"
+    assert shop.spooled() == []
+    assert shop.bought() == 1
+
+
+def test_an_answer_without_its_receipt_is_estimated(shop: Workshop) -> None:
+    """The worker died between the two files: the audio is used, its cost the registry's."""
+    job = shop.job(recover=True, attempt=1)
+    shop.run(shop.job(custom_id="source"))
+    shutil.copyfile(shop.audio / "default/jobs/source.wav", shop.spool.place(job, 1))
+    assert shop.restarted().run(job).cost == PRICE
+    assert shop.books(job)[-1].cost_estimated
+    assert shop.bought() == 1
+
+
+def test_a_spooled_answer_that_is_no_audio_is_a_bad_take(shop: Workshop) -> None:
+    """It was paid for and is counted; the next attempt buys anew instead of finding it again."""
+    job = shop.job(recover=True, attempt=1)
+    shop.spool.place(job, 1).write_bytes(b"RIFF")
+    first = shop.run(job)
+    assert (first.status, first.takes_used, first.cost) == (QUEUED, 1, PRICE)
+    assert shop.spooled() == []
+    assert shop.bought() == 0
+    assert shop.run(job).status == SUCCEEDED
+
+
+def test_with_nothing_to_recover_a_call_is_made(shop: Workshop) -> None:
+    """A job marked for recovery whose earlier attempt left nothing is bought once."""
+    job = shop.job(recover=True, attempt=1)
+    assert shop.run(job).status == SUCCEEDED
+    assert shop.bought() == 1
+
+
+def test_an_object_of_another_job_is_not_taken_for_ones_own(shop: Workshop) -> None:
+    """A file of the same name, from a run before, is replaced and not recorded, even where the words are the same."""
+    here = {"custom_id": "a", "text": "The same words.", "use_cache": False}
+    shop.run(shop.job(batch_id=shop.batch(output_url=shop.audio.as_uri()), **here))
+    later = shop.batch(output_url=shop.audio.as_uri())
+    job = shop.job(batch_id=later, recover=True, attempt=1, **here)
+    assert shop.run(job).status == SUCCEEDED
+    assert shop.bought() == 2
+    found = shop.store.head("a.wav")
+    assert found is not None
+    assert found.metadata["ttsq-job"] == str(job)
+
+
+# The same content is bought once.
+
+
+def test_the_same_content_is_copied_for_nothing(shop_on_both: Workshop) -> None:
+    """Each job owns its object; the copy costs nothing and says that it is one."""
+    shop = shop_on_both
+    first = shop.run(shop.job(text="Say it once.", custom_id="one"))
+    row = shop.run(shop.job(text="Say it once.", custom_id="two"))
+    assert (row.status, row.cached, row.cost) == (SUCCEEDED, True, 0)
+    assert (row.sha256, row.duration_ms, row.audio_bytes) == (first.sha256, first.duration_ms, first.audio_bytes)
+    assert row.uri != first.uri
+    assert (shop.audio / "default/jobs/two.wav").read_bytes() == (shop.audio / "default/jobs/one.wav").read_bytes()
+    assert shop.books(row.id)[0].verdict == VerdictKind.CACHED
+    assert shop.bought() == 1
+
+
+def test_a_fresh_take_is_bought_where_it_was_asked_for(shop: Workshop) -> None:
+    """A job that bypasses the cache pays, whatever was bought before."""
+    shop.run(shop.job(text="Say it twice."))
+    assert not shop.run(shop.job(text="Say it twice.", use_cache=False)).cached
+    assert shop.bought() == 2
+
+
+def test_a_twin_whose_audio_has_gone_is_no_help(shop: Workshop) -> None:
+    """Then the call is made after all."""
+    shop.run(shop.job(text="Gone.", custom_id="one"))
+    (shop.audio / "default/jobs/one.wav").unlink()
+    row = shop.run(shop.job(text="Gone.", custom_id="two"))
+    assert (row.status, row.cached, row.cost) == (SUCCEEDED, False, PRICE)
+
+
+# What the API answers.
+
+
+@pytest.mark.parametrize("take", [Take.HEADER_ONLY, Take.EMPTY])
+def test_bad_takes_are_paid_for_and_bounded(shop: Workshop, take: Take) -> None:
+    """Each is owned up to; after the last one permitted the job fails, and says why."""
+    shop.script(take=take)
+    job = shop.job()
+    rows = [shop.run(job) for _ in range(BOUNDS.max_takes)]
+    assert [row.status for row in rows] == [QUEUED, QUEUED, FAILED]
+    assert (rows[-1].code, rows[-1].takes_used, rows[-1].cost) == ("bad_audio", 3, 3 * PRICE)
+    assert shop.emulator.state().billed == rows[-1].cost
+    assert [attempt.verdict for attempt in shop.books(job)] == [VerdictKind.BAD_TAKE] * 3
+    assert list(shop.audio.glob("**/*.wav")) == []
+
+
+def test_a_bad_take_is_followed_by_a_good_one(shop: Workshop) -> None:
+    """Both are in the price."""
+    shop.script(take=Take.HEADER_ONLY, times=1)
+    job = shop.job()
+    shop.run(job)
+    row = shop.run(job)
+    assert (row.status, row.cost, row.code, row.takes_used) == (SUCCEEDED, 2 * PRICE, None, 1)
+
+
+def test_a_refused_text_fails_with_the_apis_words(shop_on_both: Workshop) -> None:
+    """At once, alone, unpaid."""
+    shop = shop_on_both
+    shop.script(status=400, message="Invalid parameter text: not in this house", times=1)
+    row = shop.run(shop.job())
+    assert (row.status, row.code, row.cost) == (FAILED, "invalid_request", 0)
+    assert "not in this house" in row.message
+    assert "status 400" in row.detail
+
+
+def key_revoked(emulator: Emulator) -> None:
+    """401."""
+    emulator.admin.account(key_valid=False)
+
+
+def out_of_credit(emulator: Emulator) -> None:
+    """406."""
+    emulator.admin.account(credits=Decimal("0.001"))
+
+
+def spend_limit(emulator: Emulator) -> None:
+    """406."""
+    emulator.admin.account(spend_limit_reached=True)
+
+
+def unknown_model(emulator: Emulator) -> None:
+    """404."""
+    emulator.admin.model(MODEL, ModelState.NOT_FOUND)
+
+
+@pytest.mark.parametrize(
+    ("trouble", "scope", "code"),
+    [
+        (key_revoked, GateScope.ACCOUNT, "bad_key"),
+        (out_of_credit, GateScope.ACCOUNT, "insufficient_credits"),
+        (spend_limit, GateScope.ACCOUNT, "spend_limit"),
+        (unknown_model, GateScope.MODEL, "model_not_found"),
+    ],
+)
+def test_the_accounts_trouble_hands_the_job_back(
+    shop: Workshop, trouble: Callable[[Emulator], None], scope: GateScope, code: str
+) -> None:
+    """No attempt is used up, however often; the ledger tells the dispatcher which gate to close."""
+    trouble(shop.emulator)
+    job = shop.job()
+    for _ in range(BOUNDS.max_attempts + 2):
+        row = shop.run(job)
+        assert (row.status, row.attempts_used, row.cost) == (QUEUED, 0, 0)
+    assert {(attempt.verdict, attempt.scope, attempt.code) for attempt in shop.books(job)} == {
+        (VerdictKind.GATE, scope, code)
+    }
+    shop.emulator.admin.reset()
+    assert shop.run(job).status == SUCCEEDED
+
+
+def test_too_many_requests_hand_the_job_back_with_the_stamp(shop: Workshop) -> None:
+    """The API's word on when to come back goes to the dispatcher."""
+    reset = datetime.now(UTC).replace(microsecond=0) + timedelta(minutes=3)
+    shop.script(status=429, headers={"x-rate-limit-reset-at-utc": reset.isoformat()}, times=1)
+    job = shop.job()
+    row = shop.run(job)
+    assert (row.status, row.attempts_used, row.not_before) == (QUEUED, 0, None)
+    (attempt,) = shop.books(job)
+    assert (attempt.verdict, attempt.reset_at) == (VerdictKind.PACE, reset)
+
+
+def test_a_server_error_is_tried_again_later_and_not_for_ever(shop: Workshop) -> None:
+    """Scheduled for after its backoff; failed with the last permitted attempt."""
+    shop.script(status=500)
+    job = shop.job()
+    for used in range(1, BOUNDS.max_attempts):
+        row = shop.run(job)
+        assert (row.status, row.attempts_used) == (SCHEDULED, used)
+        assert row.not_before >= row.started_at
+    row = shop.run(job)
+    assert (row.status, row.code, row.cost) == (FAILED, "server_error", 0)
+
+
+def test_a_call_without_an_answer_may_have_been_billed(shop: Workshop) -> None:
+    """A read that times out is flagged: nobody knows whether it was paid for."""
+    shop.script(delay_seconds=IMPATIENT_SECONDS * 5, times=1)
+    job = shop.job()
+    with closing(client_of(shop.emulator, read_seconds=IMPATIENT_SECONDS)) as impatient:
+        shop.client.client = impatient
+        row = shop.run(job)
+    assert (row.status, row.attempts_used, row.cost, row.code) == (SCHEDULED, 1, 0, "timeout")
+    assert shop.books(job)[0].possibly_billed
+
+
+@pytest.mark.parametrize("ending", [Ending.RESET, Ending.LOST])
+def test_a_call_that_is_cut_off_is_flagged_and_tried_again(shop: Workshop, ending: Ending) -> None:
+    """Billed or not: from here both look alike."""
+    shop.script(ending=ending, times=1)
+    job = shop.job()
+    assert shop.run(job).status == SCHEDULED
+    assert shop.run(job).status == SUCCEEDED
+    assert [attempt.possibly_billed for attempt in shop.books(job)] == [True, False]
+
+
+def test_one_models_trouble_is_recorded_under_its_name(shop: Workshop) -> None:
+    """The other model goes on."""
+    unknown_model(shop.emulator)
+    assert shop.run(shop.job()).status == QUEUED
+    other = shop.neighbour()
+    assert other.run(other.job(model=OTHER_MODEL)).status == SUCCEEDED
+
+
+# A worker that comes too late, or should not begin.
+
+
+def test_a_late_worker_never_overwrites_the_winners_object(shop_on_both: Workshop) -> None:
+    """Rescued and finished elsewhere meanwhile: the object and the record stay the winner's; both calls are charged."""
+    shop = shop_on_both
+    other = shop.neighbour()
+    job = shop.job(custom_id="a")
+
+    def meanwhile() -> None:
+        shop.die()
+        assert other.run(job).status == SUCCEEDED
+
+    shop.client.event = meanwhile
+    row = shop.run(job)
+    found = shop.store.head("default/jobs/a.wav")
+    assert found is not None
+    assert (row.status, row.sha256, row.cost) == (SUCCEEDED, found.sha256, 2 * PRICE)
+    assert found.metadata["ttsq-attempt"] == "2"
+    late, won = shop.books(job)
+    assert (late.verdict, late.cost, late.possibly_billed) == (VerdictKind.LATE, PRICE, False)
+    assert (won.verdict, won.cost) == (VerdictKind.SUCCESS, PRICE)
+    assert shop.emulator.state().billed == row.cost
+
+
+@pytest.mark.xfail(reason="ownership is not asked for while the worker's own heartbeat is whole")
+def test_a_job_called_off_and_tried_again_keeps_the_later_takes_object(shop: Workshop) -> None:
+    """A call that outlives its cancelling, and the retry that finished meanwhile: the record names what is stored."""
+    other = shop.neighbour()
+    job = shop.job(custom_id="a")
+
+    def meanwhile() -> None:
+        with shop.database.begin() as connection:
+            asking.cancel(connection, asking.these([job]), now=shop.database.now(connection))
+            asking.retry(connection, asking.these([job]), states=[JobStatus.CANCELLED])
+        assert other.run(job).status == SUCCEEDED
+
+    shop.client.event = meanwhile
+    row = shop.run(job)
+    found = shop.store.head("default/jobs/a.wav")
+    assert found is not None
+    assert (row.status, row.sha256, found.metadata["ttsq-attempt"]) == (SUCCEEDED, found.sha256, "2")
+
+
+def test_a_late_take_is_found_by_the_attempt_that_follows(shop: Workshop) -> None:
+    """The job still waited when the audio came: kept in the spool, it is not bought again on this machine."""
+    job = shop.job()
+    shop.client.event = shop.die
+    row = shop.run(job)
+    assert (row.status, row.recover, row.cost) == (QUEUED, True, PRICE)
+    shop.revive()
+    row = shop.run(job)
+    assert row.status == SUCCEEDED
+    assert shop.bought() == 1
+    assert shop.spooled() == []
+
+
+def test_a_take_that_is_delivered_late_is_charged_once(shop: Workshop) -> None:
+    """The late attempt owned up to its cost; the one that delivers its take adds nothing to it."""
+    job = shop.job()
+    shop.client.event = shop.die
+    shop.run(job)
+    shop.revive()
+    assert shop.run(job).cost == PRICE
+
+
+def test_a_job_cancelled_during_its_call_stays_cancelled(shop: Workshop) -> None:
+    """The call is owed; no object is left that no row names."""
+    job = shop.job(custom_id="a")
+
+    def cancel() -> None:
+        with shop.database.begin() as connection:
+            asking.cancel(connection, asking.these([job]), now=shop.database.now(connection))
+
+    shop.client.event = cancel
+    row = shop.run(job)
+    assert (row.status, row.cost, row.uri) == (JobStatus.CANCELLED, PRICE, None)
+    assert not (shop.audio / "default/jobs/a.wav").exists()
+
+
+def test_a_worker_that_stops_claims_nothing(shop: Workshop) -> None:
+    """Its message is handed back at once."""
+    shop.executor.stopping.set()
+    job = shop.job()
+    row = shop.run(job)
+    assert (row.status, row.attempt) == (QUEUED, 0)
+    assert shop.bought() == 0
+
+
+def test_a_worker_out_of_touch_starts_no_paid_call(shop: Workshop) -> None:
+    """Its own last sign of life is too old: others may be about to take its jobs."""
+    shop.clock.seconds += FRESH_SECONDS
+    job = shop.job()
+    assert shop.run(job).status == QUEUED
+    assert shop.bought() == 0
+    shop.revive()
+    assert shop.run(job).status == SUCCEEDED
+
+
+def test_idleness_can_be_waited_for(shop: Workshop) -> None:
+    """A stop lets calls in flight finish."""
+    shop.client.event = lambda: seen.append((shop.executor.under_way(), shop.executor.wait_until_idle(0)))
+    seen: list[tuple[int, bool]] = []
+    shop.run(shop.job())
+    assert seen == [(1, False)]
+    assert shop.executor.wait_until_idle(0)
+
+
+# Trouble of this machine, of the store, of the database.
+
+
+def test_a_full_spool_buys_nothing(shop: Workshop) -> None:
+    """The job goes back for a while, with no attempt used, and the ledger says what is wrong."""
+    full = shop.neighbour()
+    full.min_free_bytes = 2**62
+    row = full.run(shop.job())
+    assert (row.status, row.attempts_used, row.cost) == (SCHEDULED, 0, 0)
+    assert "free some space" in row.message
+    assert shop.emulator.state().calls == 0
+
+
+def test_a_spool_that_cannot_be_written_buys_nothing(shop: Workshop) -> None:
+    """A file stands where its folder was: found out before the call is paid for."""
+    shutil.rmtree(shop.spool.folder)
+    shop.spool.folder.write_text("in the way")
+    job = shop.job()
+    row = shop.run(job)
+    assert (row.status, row.attempts_used, row.code) == (SCHEDULED, 0, "spool_trouble")
+    assert shop.emulator.state().calls == 0
+    shop.spool.folder.unlink()
+    shop.spool.prepare()
+    assert shop.run(job).status == SUCCEEDED
+
+
+def test_a_receipt_that_cannot_be_written_costs_nothing_extra(shop: Workshop) -> None:
+    """The audio is there and paid for: it is delivered, and its cost is known, receipt or none."""
+    job = shop.job()
+    shop.client.event = lambda: shop.spool.place(job, 1).with_suffix(".receipt").symlink_to("nowhere/receipt")
+    row = shop.run(job)
+    assert (row.status, row.cost) == (SUCCEEDED, PRICE)
+    assert shop.bought() == 1
+
+
+def test_a_store_in_trouble_is_waited_for(shop_on_both: Workshop) -> None:
+    """The storage gate closes, so that nothing more is bought; mended, it opens, and the take in hand is stored."""
+    shop = shop_on_both
+    shop.run(shop.job())
+    shop.client.event = lambda: shop.audio.rename(shop.folder / "away")
+    closed: list[list[str]] = []
+
+    def mend() -> None:
+        closed.append(shop.gates())
+        (shop.folder / "away").rename(shop.audio)
+
+    shop.waits.steps = [lambda: closed.append(shop.gates()), mend]
+    row = shop.run(shop.job())
+    assert closed == [["storage"], ["storage"]]
+    assert (row.status, row.cost) == (SUCCEEDED, PRICE)
+    assert shop.gates() == []
+    assert shop.bought() == 2
+
+
+def test_a_worker_that_stops_while_the_store_is_in_trouble_keeps_the_take(shop: Workshop) -> None:
+    """Handed back with the audio in the spool, the job is finished by the next start without a second call."""
+    shop.run(shop.job())
+    shop.client.event = lambda: shop.audio.rename(shop.folder / "away")
+    shop.waits.steps = [shop.waits.set]
+    job = shop.job()
+    row = shop.run(job)
+    assert (row.status, row.attempts_used, row.recover) == (QUEUED, 0, True)
+    assert len(shop.spooled()) == 2
+    shop.waits.clear()
+    (shop.folder / "away").rename(shop.audio)
+    row = shop.run(job)
+    assert (row.status, row.cost) == (SUCCEEDED, PRICE)
+    assert shop.bought() == 2
+
+
+def test_a_surprise_does_not_leave_a_job_running_for_ever(shop: Workshop) -> None:
+    """An error that nobody foresaw uses up an attempt and is told; the worker lives on, and so does the job."""
+    batch = shop.batch(output_url="ftp://nowhere/audio")
+    job = shop.job(batch_id=batch, custom_id="a")
+    row = shop.run(job)
+    assert (row.status, row.attempts_used, row.recover) == (SCHEDULED, 1, True)
+    assert "ftp://nowhere/audio" in row.detail
+    last = shop.job(batch_id=batch, custom_id="b", attempts_used=BOUNDS.max_attempts - 1)
+    assert shop.run(last).status == FAILED
+    assert shop.bought() == 0
+
+
+def test_a_database_that_fails_within_an_attempt_costs_the_job_nothing(shop: Workshop) -> None:
+    """Handed back for a while, no attempt used; with the database well again the job goes on."""
+    batch = shop.batch()
+    job = shop.job(batch_id=batch, custom_id="a")
+    with shop.database.begin() as connection:
+        connection.execute(text("ALTER TABLE batches RENAME TO away"))
+    row = shop.run(job)
+    assert (row.status, row.attempts_used, row.code) == (SCHEDULED, 0, "database_trouble")
+    with shop.database.begin() as connection:
+        connection.execute(text("ALTER TABLE away RENAME TO batches"))
+    assert shop.run(job).status == SUCCEEDED
+    assert shop.bought() == 1
+
+
+@pytest.fixture
+def own_postgres() -> Iterator[Postgres]:
+    """A server that this test may kill."""
+    with Postgres() as server:
+        yield server
+
+
+@pytest.mark.servers
+def test_a_payment_is_recorded_when_the_database_is_back(
+    own_postgres: Postgres, emulator: Emulator, client: ClientV1, tmp_path: Path
+) -> None:
+    """Gone during the call, it is asked again and again; a message that comes meanwhile is dropped and buys nothing."""
+    database = Database(own_postgres.create_database("queue"), connections=4)
+    with closing(database):
+        schema.upgrade(database)
+        shop = Workshop(database, emulator, tmp_path, During(client))
+        job, other = shop.job(), shop.job()
+        shop.client.event = own_postgres.kill
+        shop.waits.steps = [lambda: shop.executor.run(other, 0), own_postgres.restart]
+        shop.executor.run(job, 0)
+        row = shop.row(job)
+        assert (row.status, row.cost) == (SUCCEEDED, PRICE)
+        assert shop.row(other).status == JobStatus.DISPATCHED
+        assert len(shop.books(job)) == 1
+        assert shop.bought() == 1
+        assert shop.spooled() == []
+        assert shop.waits.waited == [0.2, 0.5]

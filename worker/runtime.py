@@ -145,6 +145,7 @@ def build(settings: Settings, database: Database, publish: Publish, *, worker_id
         rng=random.Random(),  # noqa: S311 - jitter, not a secret
         stopping=threading.Event(),
     )
+    heartbeat.look_around = executor.look_for_orphans
     return Runtime(settings, database, worker_id, reach.queue, client, places, spool, heartbeat, executor, dispatcher)
 
 

@@ -195,7 +195,7 @@ def test_a_lease_is_renewed_with_every_tick(stage: Stage) -> None:
     stage.lapse()
     assert leader.run_once().leads
     with stage.database.read() as connection:
-        soon = stage.database.now(connection) + (LEASE_SECONDS - 1) * SECOND
+        soon = stage.database.now(connection) + LEASE_SECONDS / 4 * SECOND
         assert leases.holder(connection, "dispatcher", now=soon) == leader.me
 
 
@@ -329,6 +329,34 @@ def test_jobs_of_a_dead_worker_go_on_elsewhere(stage: Stage) -> None:
     with stage.database.read() as connection:
         assert [member.id for member in workers.present(connection)] == [alive]
         assert [attempt.verdict for attempt in ledger(connection, jobs[0])] == [VerdictKind.LOST]
+
+
+def test_after_an_outage_every_worker_gets_the_time_for_a_beat(stage: Stage) -> None:
+    """When nobody could look at the database for a while, old heartbeats prove nothing yet."""
+    leader = stage.dispatcher()
+    leader.run_once()
+    silent = stage.now() - (HEARTBEAT_LAPSE_SECONDS + 1) * SECOND
+    job = stage.job(status=JobStatus.RUNNING, worker_id=stage.worker(heartbeat_at=silent))
+    leader._looked_at = leader._chores_due = stage.now() - 60 * SECOND
+    leader.run_once()
+    assert stage.status(job) == [JobStatus.RUNNING]
+    leader._blind_until = leader._chores_due = stage.now()
+    leader.run_once()
+    assert stage.status(job) == [JobStatus.QUEUED]
+
+
+def test_a_search_begins_slowly_and_is_remembered(stage: Stage) -> None:
+    """With the limit to be found out, few start at first; the next leader goes on with what was learnt."""
+    stage.worker(slots=100)
+    stage.jobs(50)
+    stage.dispatcher(rpm="auto").run_once()
+    assert 0 < len(stage.post.collect()) < 5
+    learnt = stage.pace().search
+    assert learnt is not None
+    stage.lapse()
+    stage.dispatcher(rpm="auto").run_once()
+    assert stage.post.collect() == []
+    assert stage.pace().search == learnt
 
 
 def test_a_worker_heard_of_lately_is_left_alone(stage: Stage) -> None:

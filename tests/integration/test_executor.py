@@ -649,7 +649,6 @@ def test_a_late_worker_never_overwrites_the_winners_object(shop_on_both: Worksho
     assert shop.emulator.state().billed == row.cost
 
 
-@pytest.mark.xfail(reason="ownership is not asked for while the worker's own heartbeat is whole")
 def test_a_job_called_off_and_tried_again_keeps_the_later_takes_object(shop: Workshop) -> None:
     """A call that outlives its cancelling, and the retry that finished meanwhile: the record names what is stored."""
     other = shop.neighbour()
@@ -855,3 +854,19 @@ def test_a_payment_is_recorded_when_the_database_is_back(
         assert shop.bought() == 1
         assert shop.spooled() == []
         assert shop.waits.waited == [0.2, 0.5]
+
+
+def test_a_claim_whose_answer_was_lost_is_given_back(shop: Workshop) -> None:
+    """The database says that a job runs here, and it doesn't: the second look in a row hands it back, unused."""
+    executor = shop.executor
+    job = shop.job()
+    with shop.database.begin() as connection:
+        now = shop.database.now(connection)
+        assert claiming.claim(connection, job, 0, worker_id=shop.worker_id, now=now) is not None
+    executor.look_for_orphans()
+    with shop.database.read() as connection:
+        assert stored(connection, job).status == JobStatus.RUNNING
+    executor.look_for_orphans()
+    with shop.database.read() as connection:
+        row = stored(connection, job)
+    assert (row.status, row.attempts_used, row.recover) == (QUEUED, 0, True)

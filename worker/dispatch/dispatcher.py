@@ -42,6 +42,10 @@ HEARTBEAT_LAPSE_SECONDS: Final = 8.0
 DOUBT_SECONDS: Final = HEARTBEAT_LAPSE_SECONDS / 2
 """Age from which an unclaimed message may have died with a worker that is given up now: its last sign of life came
 twice as long ago, and it beat four times as often."""
+BLIND_SECONDS: Final = 3.0
+"""A gap between two looks at the database from which on silence may be the database's own."""
+REGAIN_SECONDS: Final = 3.0
+"""After such a gap every worker gets the time for a beat before it is given up."""
 MOST_LANES: Final = 500
 CHORES_SECONDS: Final = 0.25
 """Promotion, expiry and rescue need no finer clock than this."""
@@ -98,6 +102,8 @@ class Dispatcher:
     _leads: bool = False
     _pace: PaceState | None = None
     _chores_due: datetime | None = None
+    _looked_at: datetime | None = None
+    _blind_until: datetime | None = None
 
     def start(self) -> None:
         """Begin ticking in a thread of its own."""
@@ -134,6 +140,7 @@ class Dispatcher:
         """One tick: lead or don't; chores; read what ended; admit; publish."""
         with self.database.begin() as connection:
             now = self.database.now(connection)
+            self._note_gap(now)
             if not leases.hold(connection, LEASE, self.me, seconds=LEASE_SECONDS, now=now):
                 self._pace = None
                 return _Tick()
@@ -166,7 +173,15 @@ class Dispatcher:
             log.warning("messages_lost", jobs=lost)
         self._rescue(connection, now)
 
+    def _note_gap(self, now: datetime) -> None:
+        """After an outage of the database all heartbeats are old, and none of their workers need be dead."""
+        if self._looked_at is not None and (now - self._looked_at).total_seconds() > BLIND_SECONDS:
+            self._blind_until = now + timedelta(seconds=REGAIN_SECONDS)
+        self._looked_at = now
+
     def _rescue(self, connection: Connection, now: datetime) -> None:
+        if self._blind_until is not None and now < self._blind_until:
+            return
         limit = now - timedelta(seconds=HEARTBEAT_LAPSE_SECONDS)
         dead = [member for member in workers.present(connection) if member.heartbeat_at < limit]
         if not dead:

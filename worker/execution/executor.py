@@ -14,7 +14,6 @@ from uuid import UUID
 import structlog
 from sqlalchemy.exc import SQLAlchemyError
 
-from api_models.status import JobStatus
 from api_models.verdict import VerdictKind
 from worker.audio.container import Container
 from worker.audio.converting import as_wav
@@ -24,6 +23,7 @@ from worker.execution import outcomes, recovery, storing
 from worker.execution.heartbeat import Heartbeat
 from worker.execution.outcomes import Bounds
 from worker.execution.places import Place, Places
+from worker.execution.recording import Recorder
 from worker.execution.spool import Spool, Spooled, converted
 from worker.execution.storing import InterruptedStoringError, Persistence
 from worker.segmind import verdicts
@@ -31,13 +31,12 @@ from worker.segmind.answers import Answer
 from worker.segmind.client import Client
 from worker.segmind.errors import SpoolError
 from worker.store.database import Database, is_passing
-from worker.store.transitions import claiming, dispatching, settling
+from worker.store.transitions import claiming, dispatching, rescuing
 from worker.store.transitions.claiming import Claim
 from worker.store.transitions.settling import Settlement
 
 TROUBLE_WAIT_SECONDS: Final = 5.0
 """How long a job stays away from a worker whose spool is in trouble; the dispatcher hears of it by then."""
-RECORD_WAITS_SECONDS: Final = (0.2, 0.5, 1.0, 2.0, 5.0)
 
 log = structlog.get_logger("ttsq.execution")
 
@@ -57,24 +56,42 @@ class Executor:
     """Called after each attempt: a slot is free."""
     rng: random.Random = field(default_factory=random.Random)
     stopping: threading.Event = field(default_factory=threading.Event)
-    _under_way: int = 0
+    _in_hand: set[UUID] = field(default_factory=set)
+    _missing: set[UUID] = field(default_factory=set)
     _idle: threading.Condition = field(default_factory=threading.Condition)
 
     def run(self, job_id: UUID, attempt: int) -> None:
         """One message: its job is carried out here, or was taken by someone else, or is handed back."""
-        with self._counted(), structlog.contextvars.bound_contextvars(job=str(job_id)):
+        with self._in_hands(job_id), structlog.contextvars.bound_contextvars(job=str(job_id)):
             claim = self._claim(job_id, attempt)
             if claim is not None:
-                self._record(claim, self._settled(claim))
+                Recorder(self.database, self.heartbeat, self.places, self.spool, self.stopping).record(
+                    claim, self._settled(claim)
+                )
 
     def under_way(self) -> int:
         """Attempts at this moment."""
-        return self._under_way
+        return len(self._in_hand)
+
+    def look_for_orphans(self) -> None:
+        """Give back jobs that the database says run here and that don't: the answer to their claim was lost.
+
+        Raises SQLAlchemyError. A job counts as lost only when two looks in a row find it so; a claim may be under way.
+        """
+        with self.database.glance() as connection:
+            running = set(claiming.running_here(connection, self.heartbeat.worker_id))
+        with self._idle:
+            missing = running - self._in_hand
+        orphans, self._missing = missing & self._missing, missing
+        if orphans:
+            with self.database.begin() as connection:
+                given_back = rescuing.disown(connection, sorted(orphans), worker_id=self.heartbeat.worker_id)
+            log.warning("claims_lost", jobs=given_back)
 
     def wait_until_idle(self, timeout: float) -> bool:
         """Wait for attempts to end. False when some are still under way after `timeout` seconds."""
         with self._idle:
-            return self._idle.wait_for(lambda: self._under_way == 0, timeout)
+            return self._idle.wait_for(lambda: not self._in_hand, timeout)
 
     def _claim(self, job_id: UUID, attempt: int) -> Claim | None:
         """Take the job. A message that can't be served now is dropped: its row brings the job back."""
@@ -173,14 +190,9 @@ class Executor:
         return take if take.container is Container.WAV else as_wav(take, converted(spooled.path))
 
     def _is_owned(self, claim: Claim) -> bool:
-        """Asked right before the upload. With the database away, the answer is yes: the record will tell.
-
-        A worker whose heart has not missed a beat since the claim was given up by nobody, and need not ask.
-        """
-        if self.heartbeat.is_unbroken_since(claim.started_at):
-            return True
+        """Asked right before the upload. With the database away, the answer is yes: the record will tell."""
         try:
-            with self.database.read() as connection:
+            with self.database.glance() as connection:
                 return claiming.is_owned(connection, claim)
         except SQLAlchemyError as error:
             log.warning("ownership_unknown", error=str(error).splitlines()[0])
@@ -197,67 +209,14 @@ class Executor:
         paid = error.answer if isinstance(error, SpoolError) else None
         return outcomes.handed_back(code="spool_trouble", message=message, not_before=later, paid=paid)
 
-    def _record(self, claim: Claim, settlement: Settlement) -> None:
-        """Write the outcome, again and again while the database is away: it may be a payment."""
-        waits = iter(RECORD_WAITS_SECONDS)
-        while True:
-            try:
-                won = self._write(claim, settlement)
-                break
-            except SQLAlchemyError as error:
-                wait = next(waits, RECORD_WAITS_SECONDS[-1])
-                log.warning("record_failed", error=str(error).splitlines()[0], retry_in_seconds=wait)
-                if self.stopping.wait(wait) and not self.heartbeat.is_fresh():
-                    return  # The take stays stored and spooled; whoever rescues the job finds it.
-        self._tell(claim, settlement, won=won)
-        if not won:
-            self.spool.note_charged(self.spool.place(claim.job_id, claim.attempt))
-            self._clear_after_cancel(claim, settlement)
-        if won and settlement.verdict is not VerdictKind.RELEASED:
-            self.spool.discard_answer(self.spool.place(claim.job_id, claim.attempt))
-            if claim.recover:
-                self.spool.discard(claim.job_id)
-
-    def _clear_after_cancel(self, claim: Claim, settlement: Settlement) -> None:
-        """A job that was cancelled during its call leaves no object that no row names."""
-        if settlement.audio is None:
-            return
-        with self.database.read() as connection:
-            status = claiming.status_of(connection, claim.job_id)
-        if status is JobStatus.CANCELLED:
-            place = self.places.of(claim)
-            place.store.delete(place.key)
-            self.spool.discard(claim.job_id)
-
-    def _write(self, claim: Claim, settlement: Settlement) -> bool:
-        """One statement as a rule; a transaction only for an attempt whose job was taken away."""
-        now = self.heartbeat.now()
-        with self.database.at_once() as connection:
-            if settling.settle_at_once(connection, claim, settlement, now=now):
-                return True
-        with self.database.begin() as connection:
-            return settling.settle(connection, claim, settlement, now=now)
-
-    def _tell(self, claim: Claim, settlement: Settlement, *, won: bool) -> None:
-        event = log.info if settlement.status is not JobStatus.FAILED else log.warning
-        event(
-            "attempt" if won else "attempt_late",
-            attempt=claim.attempt,
-            model=claim.speech.model,
-            verdict=str(settlement.verdict),
-            status=str(settlement.status),
-            code=settlement.code,
-            cost=str(settlement.cost),
-        )
-
     @contextmanager
-    def _counted(self) -> Iterator[None]:
+    def _in_hands(self, job_id: UUID) -> Iterator[None]:
         with self._idle:
-            self._under_way += 1
+            self._in_hand.add(job_id)
         try:
             yield
         finally:
             with self._idle:
-                self._under_way -= 1
+                self._in_hand.discard(job_id)
                 self._idle.notify_all()
             self.finished()

@@ -20,6 +20,7 @@ from worker.store import workers
 from worker.store.database import Database
 
 BEAT_SECONDS: Final = 2.0
+LOOK_BEATS: Final = 5
 FRESH_SECONDS: Final = 5.0
 """Own silence after which no paid call is started. Below the eight seconds after which others take the jobs over."""
 
@@ -37,10 +38,10 @@ class Heartbeat:
     queue: str
     slots: int
     trouble: Callable[[], str | None]
+    look_around: Callable[[], None] = lambda: None
+    """Called after every few beats, with the same right to raise SQLAlchemyError as a beat."""
     clock: Callable[[], float] = time.monotonic
     stopping: bool = False
-    _whole_since: datetime | None = None
-    """Since when no beat was missed for long enough that others could have given this worker up."""
     _last_good: float = 0.0
     _database_time: datetime | None = None
     """What the database's clock said at `_last_good`."""
@@ -61,7 +62,7 @@ class Heartbeat:
                 slots=self.slots,
                 now=now,
             )
-        self._last_good, self._database_time, self._whole_since = self.clock(), now, now
+        self._last_good, self._database_time = self.clock(), now
         self._thread = threading.Thread(target=self._loop, name="ttsq-heartbeat", daemon=True)
         self._thread.start()
 
@@ -75,8 +76,6 @@ class Heartbeat:
         with self.database.begin() as connection:
             now = self.database.now(connection)
             kept = workers.beat(connection, self.worker_id, trouble=trouble, stopping=self.stopping, now=now)
-        if began - self._last_good >= FRESH_SECONDS or not kept:
-            self._whole_since = now
         self._last_good, self._database_time = began, now
         if not kept:
             log.warning("worker_was_given_up", remedy="its jobs went on elsewhere; it is taken back in")
@@ -84,10 +83,6 @@ class Heartbeat:
     def is_fresh(self) -> bool:
         """Whether others still know this worker to be alive, so that it may start a call that costs."""
         return self.clock() - self._last_good < FRESH_SECONDS
-
-    def is_unbroken_since(self, moment: datetime) -> bool:
-        """Whether every beat since then came in time, so that nobody can have taken this worker's jobs."""
-        return self.is_fresh() and self._whole_since is not None and self._whole_since <= moment
 
     def now(self) -> datetime:
         """The time by the database's clock, carried on from the last beat without asking again."""
@@ -114,8 +109,12 @@ class Heartbeat:
                 workers.release_leases(connection, self.worker_id)
 
     def _loop(self) -> None:
+        beats = 0
         while not self._ended.wait(BEAT_SECONDS):
+            beats += 1
             try:
                 self.run_once()
+                if beats % LOOK_BEATS == 0:
+                    self.look_around()
             except SQLAlchemyError as error:
                 log.warning("heartbeat_failed", error=str(error).splitlines()[0])

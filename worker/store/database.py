@@ -53,6 +53,12 @@ class Database:
         with self.engine.connect() as connection:
             yield connection
 
+    @contextmanager
+    def glance(self) -> Iterator[Connection]:
+        """For a single statement that reads, without the round trips of a transaction."""
+        with (self.engine if self.is_sqlite else self._at_once).connect() as connection:
+            yield connection
+
     def now(self, connection: Connection) -> datetime:
         """The time by the database's clock, which is the one that leases and heartbeats go by."""
         if self.is_sqlite:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -12,7 +13,7 @@ from sqlalchemy import Connection, Uuid, bindparam, literal_column, select, upda
 
 from api_models.speech import Speech
 from api_models.status import JobStatus
-from worker.store.states import in_state
+from worker.store.states import in_flight_as, in_state
 from worker.store.tables import Job
 
 
@@ -112,6 +113,15 @@ _OWNED = select(Job.id).where(
 def is_owned(connection: Connection, claimed: Claim) -> bool:
     """Whether the job is still this claim's: asked right before an upload, so a late worker overwrites nothing."""
     return connection.execute(_OWNED, {"job": claimed.job_id, "number": claimed.attempt}).first() is not None
+
+
+def running_here(connection: Connection, worker_id: UUID) -> Sequence[UUID]:
+    """The jobs that the database takes to be running on one worker."""
+    return (
+        connection.execute(select(Job.id).where(in_flight_as(JobStatus.RUNNING), Job.worker_id == worker_id))
+        .scalars()
+        .all()
+    )
 
 
 def status_of(connection: Connection, job_id: UUID) -> JobStatus | None:

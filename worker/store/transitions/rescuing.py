@@ -60,6 +60,15 @@ def rescue(connection: Connection, dead: Sequence[UUID], *, max_attempts: int, n
     return Rescued(requeued=requeued, failed=failed)
 
 
+def disown(connection: Connection, jobs: Sequence[UUID], *, worker_id: UUID) -> int:
+    """A living worker gives back jobs that it never knew it had: nothing was called, so no attempt is used up."""
+    return connection.execute(
+        update(Job)
+        .where(Job.id.in_(jobs), in_flight_as(JobStatus.RUNNING), Job.worker_id == worker_id)
+        .values(status=JobStatus.QUEUED, worker_id=None, recover=True, attempts_used=Job.attempts_used - 1)
+    ).rowcount
+
+
 def _record_lost(connection: Connection, theirs: tuple[ColumnElement[bool], ...], now: datetime) -> None:
     """A ledger row for each lost attempt. Whether its call was billed is unknown until its audio turns up."""
     columns: dict[str, Any] = {

@@ -1,4 +1,4 @@
-"""Producers and operators at a terminal: the command `ttsq`. Stands on the other rooms; no rule of the queue lives here.
+"""Producers and operators at a terminal: the command `ttsq`. No rule of the queue lives here.
 
 A module per command, thin; what they do together stands beside them, and how things look apart from how they go.
 """

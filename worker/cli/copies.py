@@ -27,6 +27,8 @@ from worker.store.database import Database
 from worker.store.views import JobRecord
 
 ROUND_SECONDS: Final = 1.0
+LEAVE_SECONDS: Final = 2.0
+"""For the copy under way; nobody who pressed Ctrl-C waits longer for it."""
 OVERLAP_SECONDS: Final = 30.0
 """A row may become visible this long after the time it says it finished at."""
 PAGE_JOBS: Final = 500
@@ -51,8 +53,9 @@ class Copies:
 
     def __exit__(self, *_: object) -> None:
         self._leaving.set()
-        self._thread.join()
-        self._store.close()
+        self._thread.join(LEAVE_SECONDS)
+        if not self._thread.is_alive():
+            self._store.close()
 
     def finish(self) -> list[str]:
         """Copy whatever is still missing. Returns what went wrong, a line each."""
@@ -80,9 +83,7 @@ class Copies:
         after: UUID | None = None
         while True:
             with self._database.read() as connection:
-                page = views.jobs(
-                    connection, self._which, states=[JobStatus.SUCCEEDED], after=after, most=PAGE_JOBS
-                )
+                page = views.jobs(connection, self._which, states=[JobStatus.SUCCEEDED], after=after, most=PAGE_JOBS)
             yield from page
             if len(page) < PAGE_JOBS:
                 return

@@ -98,6 +98,6 @@ class MemoryBrokerError(CliError):
     def __init__(self) -> None:
         super().__init__(
             "TTSQ_BROKER_URL is memory://: no message from another process could ever reach this worker",
-            "with memory:// the worker runs inside `ttsq run FILE`; for workers of their own set"
-            " TTSQ_BROKER_URL=redis://host:6379/0 and TTSQ_DATABASE_URL=postgresql+psycopg://…, here and for `ttsq run`",
+            "with memory:// the worker runs inside `ttsq run FILE`; for workers of their own set TTSQ_BROKER_URL=redis://…"
+            " and TTSQ_DATABASE_URL=postgresql+psycopg://…, here and for `ttsq run`",
         )

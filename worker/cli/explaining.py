@@ -11,6 +11,7 @@ from worker.cli.errors import CliError
 
 SHOWN_FAULTS: Final = 20
 """Faults of an input that are printed; a screenful. The others are counted."""
+_UNTOUCHED: Final = "nothing was stored or spent"
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,13 +44,14 @@ def explain(error: BaseException) -> Explanation:
 
 
 def _faults(error: InvalidInputError) -> Explanation:
+    if error.total == 1 and error.source != "settings":
+        return Explanation(f"{error.source}: {error.faults[0]}; {_UNTOUCHED}")
     shown = [str(fault) for fault in error.faults[:SHOWN_FAULTS]]
     if more := error.total - len(shown):
         shown.append(f"and {more:,} more")
     if error.source == "settings":
         return Explanation("the settings can't be used", "mend them in the environment or in .env", shown)
-    number = "1 fault" if error.total == 1 else f"{error.total:,} faults"
-    return Explanation(f"{error.source} has {number}", "nothing was stored and nothing spent", shown)
+    return Explanation(f"{error.source}: {error.total:,} faults; {_UNTOUCHED}", "", shown)
 
 
 def _of_a_room(error: BaseException) -> Explanation | None:
@@ -64,7 +66,7 @@ def _of_a_room(error: BaseException) -> Explanation | None:
         case StartError():
             return Explanation(error.message, error.remedy)
         case ArtifactsError():
-            return Explanation(error.message, error.detail)
+            return Explanation(error.message)
         case CannotListenError():
             return Explanation(str(error), "choose another --port (0 takes a free one) or --host")
         case SQLAlchemyError():
@@ -79,7 +81,7 @@ def _database(error: Exception) -> Explanation:
         return Explanation(f"the database is busy: {words}", "another process is writing; give the command again")
     return Explanation(
         f"the database can't be used: {words}",
-        "check TTSQ_DATABASE_URL and that the server is up; `ttsq doctor` looks at everything",
+        "check TTSQ_DATABASE_URL, and that the server is up",
     )
 
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
+from pathlib import Path
 from typing import Final
 from uuid import UUID
 
 from sqlalchemy import ColumnElement, Connection, and_, func, select
 
 from api_models.hints import did_you_mean
-from api_models.status import JobStatus
+from api_models.status import TERMINAL, JobStatus
 from worker.cli.errors import AmbiguousError, UnknownBatchError, UnknownJobError
 from worker.cli.wording import short
 from worker.store import batches, views
@@ -24,7 +25,7 @@ SHOWN_MATCHES: Final = 5
 
 
 def batch(connection: Connection, wanted: str) -> BatchRecord:
-    """The batch that is meant: an id first, then the beginning of one, then the newest of that name.
+    """The batch that is meant: by its id, by the beginning of one, or the newest of that name, with its ending or not.
 
     Raises:
         UnknownBatchError, AmbiguousError
@@ -36,7 +37,7 @@ def batch(connection: Connection, wanted: str) -> BatchRecord:
     matches = [record for record in known if digits and record.id.hex.startswith(digits)]
     if len(matches) == 1:
         return matches[0]
-    named = next((record for record in known if record.name == wanted), None)
+    named = next((record for record in known if wanted in {record.name, Path(record.name).stem}), None)
     if named is not None:
         return named
     if matches:
@@ -79,6 +80,11 @@ def selection(
 def of_model(which: ColumnElement[bool], model: str) -> ColumnElement[bool]:
     """The jobs of a selection that one model speaks."""
     return and_(which, Job.model == model)
+
+
+def unfinished(which: ColumnElement[bool]) -> ColumnElement[bool]:
+    """The jobs of a selection that aren't over."""
+    return and_(which, Job.status.not_in([str(state) for state in TERMINAL]))
 
 
 def finished_since(which: ColumnElement[bool], moment: datetime) -> ColumnElement[bool]:

@@ -1,4 +1,4 @@
-"""From settings to a database that is ready to use, or the reason why it isn't. Makes tables only where nobody else may."""
+"""From settings to a database that is ready to use, or why it isn't. Makes tables only where nobody else may."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def queue(chosen: Settings) -> Iterator[Database]:
 
 @contextmanager
 def queue_to_fill(chosen: Settings) -> Iterator[Database]:
-    """A queue for a producer. The embedded default makes and upgrades its own file; a shared database is nobody's own."""
+    """A queue for a producer. The embedded default upgrades its own file; a shared database is nobody's own."""
     database = connect(chosen)
     try:
         found = schema.revision(database)

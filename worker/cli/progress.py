@@ -18,7 +18,7 @@ from rich.text import Text
 from worker.cli.meter import Meter
 from worker.cli.reckoning import Snapshot
 from worker.cli.terminal import Terminal
-from worker.cli.wording import duration, money, moment, number
+from worker.cli.wording import duration, moment, money
 from worker.store.holds import Hold
 
 REFRESHES_A_SECOND: Final = 8
@@ -107,7 +107,13 @@ class Bar:
         grid.add_column(no_wrap=True, overflow="ellipsis", max_width=30)
         grid.add_column(no_wrap=True)
         grid.add_column(no_wrap=True)
-        bar = ProgressBar(total=max(snapshot.total, 1), completed=snapshot.finished, width=self._bar_columns())
+        bar = ProgressBar(
+            total=max(snapshot.total, 1),
+            completed=snapshot.finished,
+            width=self._bar_columns(),
+            complete_style="green",
+            finished_style="green",
+        )
         grid.add_row(Text(self._title, style="bold"), bar, f"{snapshot.finished:,}/{snapshot.total:,}")
         return grid
 
@@ -221,8 +227,3 @@ def _subject(hold: Hold) -> str:
             return "waiting"
         case name, _, _:
             return f"held by the {name}"
-
-
-def queue_words(snapshot: Snapshot) -> str:
-    """What is left, for those who only look."""
-    return f"{number(snapshot.total - snapshot.finished, 'job')} to go"

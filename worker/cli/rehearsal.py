@@ -7,8 +7,6 @@ from contextlib import contextmanager
 from typing import Final
 
 from worker import settings as settings_page
-from worker.emulator.config import EmulatorConfig
-from worker.emulator.server import Emulator
 from worker.settings import HOME, Settings
 
 FOLDER: Final = HOME / "rehearsal"
@@ -23,6 +21,9 @@ JITTER: Final = 0.04
 @contextmanager
 def stage() -> Iterator[Settings]:
     """The settings of a rehearsal, for as long as its emulator runs. What else is set holds for it too."""
+    from worker.emulator.config import EmulatorConfig  # noqa: PLC0415 - a web server that only a rehearsal needs
+    from worker.emulator.server import Emulator  # noqa: PLC0415 - likewise
+
     config = EmulatorConfig(latency_seconds=LATENCY_SECONDS, jitter=JITTER)
     with Emulator(config) as emulator:
         yield settings_page.load(

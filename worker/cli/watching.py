@@ -29,12 +29,13 @@ def watch(look: Look, view: Progress, interrupts: Interrupts, *, poll_seconds: f
     while not snapshot.over and not interrupts.count:
         interrupts.wait(max(poll_seconds, took * POLLS_SHARE))
         began = time.monotonic()
-        snapshot = _look_again(look, view) or snapshot
+        snapshot = look_again(look, view) or snapshot
         took = time.monotonic() - began
     return snapshot
 
 
-def _look_again(look: Look, view: Progress) -> Snapshot | None:
+def look_again(look: Look, view: Progress) -> Snapshot | None:
+    """Show newer figures; None where the database is away just now."""
     try:
         snapshot = look()
     except SQLAlchemyError as error:

@@ -38,9 +38,11 @@ def duration(seconds: float) -> str:
 
 
 def moment(at: datetime, now: datetime) -> str:
-    """A time on the reader's own clock, with its date where that isn't today."""
+    """A time on the reader's own clock; the day and the year are named only where they are other ones."""
     local, today = at.astimezone(), now.astimezone()
-    return f"{local:%H:%M:%S}" if local.date() == today.date() else f"{local:%Y-%m-%d %H:%M}"
+    if local.date() == today.date():
+        return f"{local:%H:%M:%S}"
+    return f"{local:%d %b %H:%M}" if local.year == today.year else f"{local:%Y-%m-%d}"
 
 
 def short(batch_id: object) -> str:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from pathlib import Path
 from typing import Final, Protocol
 
 from worker.cli.interrupts import Interrupts
-from worker.settings import HOME, Settings
+from worker.settings import Settings
 from worker.store.database import Database
 
 LOOK_SECONDS: Final = 0.25
-LOG_NAME: Final = "ttsq.log"
 
 
 class Workforce(Protocol):
@@ -46,19 +46,19 @@ class Elsewhere:
         """They go on."""
 
 
-def workforce(settings: Settings, database: Database) -> Workforce:
+def workforce(settings: Settings, database: Database, log_file: Path) -> Workforce:
     """Those that the settings ask for. The embedded worker's log goes to a file, so that it can't tear the display."""
     if not settings.embedded:
         return Elsewhere()
     from worker import logs  # noqa: PLC0415 - a producer with a broker needs neither Celery nor logs of a worker
     from worker.embedded import EmbeddedWorker  # noqa: PLC0415 - likewise
 
-    logs.configure(settings, to=settings.spool_dir.parent / LOG_NAME if _is_own(settings) else HOME / LOG_NAME)
+    logs.configure(settings, to=log_file)
     return EmbeddedWorker(settings, database)
 
 
-def dismiss(workers: Workforce, interrupts: Interrupts, *, grace_seconds: float, tick: Callable[[], None]) -> bool:
-    """Stop in good order, calling `tick` meanwhile; a further signal ends it at once. True if it ended in good order."""
+def dismiss(workers: Workforce, interrupts: Interrupts, *, grace_seconds: float, tick: Callable[[], object]) -> bool:
+    """Stop in good order, calling `tick` meanwhile; a further signal ends it at once. True if it was in good order."""
     seen = interrupts.count
     failures: list[BaseException] = []
 
@@ -80,7 +80,3 @@ def dismiss(workers: Workforce, interrupts: Interrupts, *, grace_seconds: float,
     for failure in failures:
         raise failure
     return True
-
-
-def _is_own(settings: Settings) -> bool:
-    return settings.spool_dir.is_relative_to(HOME)

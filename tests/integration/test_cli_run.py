@@ -1,0 +1,380 @@
+"""`ttsq run` as its user knows it: a process, an API, files in a folder, an exit code. On the embedded default."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import wave
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from decimal import Decimal
+from pathlib import Path
+from typing import Any, Final
+
+import pytest
+
+from tests.cluster.waiting import wait_for
+from worker.cli.main import main
+from worker.emulator.config import EmulatorConfig
+from worker.emulator.faults import Effect, Match, Rule
+from worker.emulator.latency import Latency
+from worker.emulator.server import Emulator
+
+END_SECONDS: Final = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """What a command left behind."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def data(self) -> Any:  # noqa: ANN401 - whatever the command printed
+        """The JSON of its last line."""
+        return json.loads(self.out.splitlines()[-1])
+
+
+@contextmanager
+def running(*arguments: str) -> Iterator[subprocess.Popen[str]]:
+    """The command in a process of its own, in the folder and environment of the test. It never outlives the block."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "worker.cli", *arguments],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=os.environ | {"PYTHONWARNINGS": "error"},
+    )
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.communicate()
+
+
+def end(process: subprocess.Popen[str]) -> Shown:
+    """Wait for it."""
+    out, err = process.communicate(timeout=END_SECONDS)
+    return Shown(process.returncode, out, err)
+
+
+def ttsq(*arguments: str) -> Shown:
+    """One command, from its start to its end."""
+    with running(*arguments) as process:
+        return end(process)
+
+
+def write_texts(name: str, texts: Sequence[str], *, prefix: str = "job") -> Path:
+    """A CSV with a name for each text."""
+    path = Path(name)
+    with path.open("w", newline="", encoding="utf-8") as stream:
+        rows = csv.writer(stream)
+        rows.writerow(["custom_id", "text"])
+        rows.writerows([f"{prefix}-{index}", text] for index, text in enumerate(texts))
+    return path
+
+
+def lines(count: int) -> list[str]:
+    """So many different texts."""
+    return [f"This is text number {index}, spoken for a test." for index in range(count)]
+
+
+def seconds_of(path: Path) -> float:
+    """The length of a WAV file; whoever can read that can play it."""
+    with wave.open(str(path)) as sound:
+        return float(sound.getnframes() / sound.getframerate())
+
+
+@pytest.fixture
+def emulator(monkeypatch: pytest.MonkeyPatch) -> Iterator[Emulator]:
+    """An API, and the settings that lead to it."""
+    with Emulator(EmulatorConfig(latency_seconds=0.02)) as running:
+        monkeypatch.setenv("SEGMIND_BASE_URL", running.base_url)
+        monkeypatch.setenv("SEGMIND_API_KEY", running.key)
+        monkeypatch.setenv("TTSQ_PROBE_SECONDS", "0.3")
+        yield running
+
+
+def test_every_line_becomes_a_playable_file(emulator: Emulator, tmp_path: Path) -> None:
+    """One WAV a line under its name, each paid for once, and a JSON line that adds up."""
+    rows = [
+        '{"text": "Hello from the first line.", "custom_id": "first", "voice_1": "Puck"}',
+        '{"text": "Ann: Hello. Ben: Goodbye.", "voice_1": "Kore", "voice_2": "Charon", "temperature": 1.5}',
+        '{"text": "The other model speaks [softly].", "model": "gemini-2.5-flash-tts"}',
+    ]
+    Path("texts.jsonl").write_text("\n".join(rows) + "\n", encoding="utf-8")
+
+    shown = ttsq("run", "texts.jsonl", "--out", "spoken", "--json")
+
+    assert shown.code == 0, shown.err
+    found = shown.data
+    assert found.pop("seconds") > 0
+    assert len(found.pop("batch")) == 36
+    assert found == {
+        "total": 3,
+        "succeeded": 3,
+        "failed": 0,
+        "cached": 0,
+        "cancelled": 0,
+        "held": 0,
+        "hold": None,
+        "cost": "0.0184",
+    }
+    assert len(shown.out.splitlines()) == 1
+    assert "3 texts spoken" in shown.err
+    files = sorted(path.name for path in (tmp_path / "spoken").glob("*.wav"))
+    assert files == ["0002.wav", "0003.wav", "first.wav"]
+    assert all(seconds_of(tmp_path / "spoken" / name) > 0.5 for name in files)
+    state = emulator.state()
+    assert (state.billed_calls, state.billed) == (3, Decimal("0.0184"))
+
+
+def test_the_same_command_buys_nothing_twice(emulator: Emulator, tmp_path: Path) -> None:
+    """It says that all is there. Only `--fresh` buys anew, under a batch of its own."""
+    write_texts("texts.csv", lines(4))
+    first = ttsq("run", "texts.csv", "--json").data
+    again = ttsq("run", "texts.csv", "--json")
+    assert (again.code, again.data["batch"], again.data["succeeded"]) == (0, first["batch"], 4)
+    assert "already spoken" in again.err
+    assert emulator.state().billed_calls == 4
+    fresh = ttsq("run", "texts.csv", "--fresh", "--json")
+    assert (fresh.code, fresh.data["succeeded"], fresh.data["cached"]) == (0, 4, 0)
+    assert fresh.data["batch"] != first["batch"]
+    assert emulator.state().billed_calls == 8
+    assert (tmp_path / "audio" / "texts" / "job-0.wav").is_file()
+
+
+def test_a_text_that_was_bought_before_is_copied(emulator: Emulator, tmp_path: Path) -> None:
+    """Another file, other names, one line more: only that line is paid for."""
+    write_texts("texts.csv", lines(3))
+    ttsq("run", "texts.csv", "--out", "spoken")
+    write_texts("more.csv", lines(4), prefix="more")
+    found = ttsq("run", "more.csv", "--out", "spoken", "--json").data
+    assert (found["succeeded"], found["cached"], found["cost"]) == (4, 3, "0.0067")
+    assert emulator.state().billed_calls == 4
+    spoken = tmp_path / "spoken"
+    for index in range(3):
+        assert (spoken / f"more-{index}.wav").read_bytes() == (spoken / f"job-{index}.wav").read_bytes()
+
+
+def test_a_refused_line_fails_alone(emulator: Emulator) -> None:
+    """Exit code 1, the line and the API's words; given again, only that line is tried again."""
+    refused = Effect(status=400, message="text is rude")
+    emulator.admin.rules([Rule(effect=refused, match=Match(text_contains="number 2"))])
+    write_texts("texts.csv", lines(4))
+    shown = ttsq("run", "texts.csv", "--json", "--quiet")
+    assert (shown.code, shown.data["succeeded"], shown.data["failed"]) == (1, 3, 1)
+    (line,) = shown.err.splitlines()
+    assert "line 4, job-2" in line
+    assert "text is rude" in line
+    emulator.admin.rules([])
+    shown = ttsq("run", "texts.csv", "--json")
+    assert (shown.code, shown.data["succeeded"]) == (0, 4)
+    assert emulator.state().billed_calls == 4
+
+
+def test_ctrl_c_stops_in_good_order_and_the_same_command_goes_on(
+    emulator: Emulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Calls in flight finish and are kept; in the end each text was paid for exactly once."""
+    emulator.admin.latency(Latency(seconds=0.3))
+    monkeypatch.setenv("TTSQ_CONCURRENCY", "2")
+    write_texts("texts.csv", lines(12))
+    with running("run", "texts.csv", "--json") as process:
+        wait_for(lambda: emulator.state().billed_calls >= 2, seconds=30, what="two calls billed")
+        process.send_signal(signal.SIGINT)
+        stopped = end(process)
+
+    assert stopped.code == 130, stopped.err
+    assert "Stopping" in stopped.err
+    assert "buys nothing twice" in stopped.err
+    billed = emulator.state().billed_calls
+    assert stopped.data["succeeded"] == billed < 12
+    assert stopped.data["held"] == 12 - billed
+    shown = ttsq("run", "texts.csv", "--json")
+    assert (shown.code, shown.data["succeeded"]) == (0, 12), shown.err
+    assert f"{billed} done already, {12 - billed} to go" in shown.err
+    assert set(emulator.state().billed_texts.values()) == {1}
+
+
+def test_a_second_ctrl_c_ends_at_once(emulator: Emulator) -> None:
+    """However long a call would have taken; what it left behind is taken up by the next run."""
+    emulator.admin.latency(Latency(seconds=600))
+    write_texts("texts.csv", lines(2))
+    with running("run", "texts.csv") as process:
+        wait_for(lambda: emulator.state(detail=False).in_flight == 2, seconds=30, what="two calls in flight")
+        process.send_signal(signal.SIGINT)
+        assert process.stderr is not None
+        while "again to end at once" not in (line := process.stderr.readline()):
+            assert line, "it ended without a word"
+        process.send_signal(signal.SIGINT)
+        stopped = end(process)
+    assert stopped.code == 130
+    assert "Ended at once" in stopped.err
+    emulator.admin.latency(Latency(seconds=0.02))
+    assert ttsq("run", "texts.csv", "--json").data["succeeded"] == 2
+
+
+def test_a_closed_account_holds_the_run_until_it_is_mended(emulator: Emulator) -> None:
+    """No job fails; `ttsq status` says why and since when; the run goes on by itself."""
+    emulator.admin.account(key_valid=False)
+    write_texts("texts.csv", lines(3))
+
+    def hold() -> dict[str, Any]:
+        shown = ttsq("status", "texts", "--json")
+        found: dict[str, Any] = shown.data if shown.code == 0 else {}
+        return found if (found.get("hold") or {}).get("name") == "account" else {}
+
+    with running("run", "texts.csv", "--json") as process:
+        found = wait_for(hold, seconds=30, what="the hold in `ttsq status`")
+        assert (found["hold"]["code"], found["failed"]) == ("bad_key", 0)
+        assert found["hold"]["since"].endswith("Z")
+        emulator.admin.account(key_valid=True)
+        shown = end(process)
+    assert (shown.code, shown.data["succeeded"], shown.data["hold"]) == (0, 3, None), shown.err
+    assert "held by the account since" in shown.err
+    assert emulator.state().billed_calls == 3
+
+
+BAD_INPUTS: Final[dict[str, tuple[str, bytes, list[str]]]] = {
+    "empty text": ("a.csv", b"text\nfine\n\"\"\nfine too\n", ["line 3, text: is empty"]),
+    "long text": ("a.txt", b"fine\n" + b"word " * 1_000, ["line 2, text: is 4,999 bytes"]),
+    "voice": ("a.csv", b"text,voice_1\nfine,Kor\n", ['line 2, voice_1: no voice "Kor"; did you mean "Kore"?']),
+    "temperature": ("a.csv", b"text,temperature\nfine,9\n", ["line 2, temperature: 9 is outside 0 to 2"]),
+    "encoding": ("a.txt", b"fine\nna\xefve\n", ["line 2"]),
+    "column": ("a.csv", b"txt,voice_1\nfine,Kore\n", ["text"]),
+    "duplicate": ("a.csv", b"custom_id,text\nx,fine\nx,fine\n", ['line 3, custom_id: "x" is already the name of']),
+    "empty file": ("a.csv", b"", ["is empty"]),
+    "no such file": ("nowhere/a.csv", b"", ["there is no such file"]),
+    "several": (
+        "a.csv",
+        b"custom_id,text,voice_1\nx,,Kore\nx,fine,Kor\n",
+        ["line 2, text", "line 3, voice_1", "line 3, custom_id"],
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", BAD_INPUTS)
+def test_bad_input_is_told_at_once_and_costs_nothing(
+    emulator: Emulator, tmp_path: Path, capsys: pytest.CaptureFixture[str], case: str
+) -> None:
+    """Every fault with its line and field, exit code 2; nothing was stored, nothing was spent."""
+    name, content, faults = BAD_INPUTS[case]
+    if "/" not in name:
+        Path(name).write_bytes(content)
+    with pytest.raises(SystemExit) as ended:
+        main(["run", name, "--json"])
+    shown = capsys.readouterr()
+    assert (ended.value.code, shown.out) == (2, "")
+    for fault in faults:
+        assert fault in shown.err
+    assert "nothing was stored or spent" in shown.err
+    assert not (tmp_path / ".ttsq").exists()
+    assert not (tmp_path / "audio").exists()
+    assert emulator.state().calls == 0
+
+
+def test_a_folder_that_cannot_be_written_is_found_before_anything_is_bought(emulator: Emulator, tmp_path: Path) -> None:
+    """Not after the first paid call."""
+    write_texts("texts.csv", lines(2))
+    (tmp_path / "taken").touch()
+    shown = ttsq("run", "texts.csv", "--out", "taken/folder")
+    assert shown.code == 2
+    assert "taken/folder" in shown.err
+    assert emulator.state().calls == 0
+
+
+def test_without_a_key_the_way_to_one_is_named(tmp_path: Path) -> None:
+    """And the way to do without one. Nothing is stored."""
+    write_texts("texts.csv", lines(2))
+    shown = ttsq("run", "texts.csv")
+    assert shown.code == 2
+    assert "SEGMIND_API_KEY" in shown.err
+    assert "ttsq run texts.csv --rehearse" in shown.err
+    assert not (tmp_path / ".ttsq").exists()
+
+
+def test_a_rehearsal_needs_nothing_and_touches_nothing_real(tmp_path: Path) -> None:
+    """No key, no settings; a queue and a folder of its own. Given again it is quick; files that went are made again."""
+    write_texts("texts.csv", lines(3))
+    folder = tmp_path / "audio" / "texts-rehearsal"
+    shown = ttsq("run", "texts.csv", "--rehearse")
+    assert shown.code == 0, shown.err
+    assert "this was a rehearsal" in shown.out
+    assert sorted(path.name for path in folder.glob("*.wav")) == ["job-0.wav", "job-1.wav", "job-2.wav"]
+    assert not (tmp_path / ".ttsq" / "ttsq.db").exists()
+    assert "already spoken" in ttsq("run", "texts.csv", "--rehearse").out
+    shutil.rmtree(folder)
+    assert "3 texts spoken" in ttsq("run", "texts.csv", "--rehearse").out
+    assert seconds_of(folder / "job-0.wav") > 0.5
+
+
+def test_files_that_went_are_missed(emulator: Emulator, tmp_path: Path) -> None:
+    """They were paid for, so they aren't bought again unasked: exit code 1, and what would buy them."""
+    write_texts("texts.csv", lines(3))
+    ttsq("run", "texts.csv")
+    (tmp_path / "audio" / "texts" / "job-1.wav").unlink()
+    shown = ttsq("run", "texts.csv")
+    assert shown.code == 1
+    assert "1 file recorded as done is no longer there" in shown.err
+    assert "ttsq run texts.csv --fresh" in shown.err
+    assert emulator.state().billed_calls == 3
+
+
+def test_a_pipe_is_read_and_the_options_fill_what_it_leaves_open(emulator: Emulator, tmp_path: Path) -> None:
+    """`-` is standard input; names come from line numbers, and go to a folder of that name."""
+    done = subprocess.run(
+        [sys.executable, "-m", "worker.cli", "run", "-", "--json", "--model=gemini-2.5-flash-tts", "--voice=Puck"],
+        input="One line.\n\nAnother line.\n",
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=END_SECONDS,
+    )
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["cost"] == "0.01"
+    assert sorted(path.name for path in (tmp_path / "audio" / "stdin").glob("*.wav")) == ["0001.wav", "0003.wav"]
+    rows = [json.loads(line) for line in ttsq("jobs", "list", "--json").out.splitlines()]
+    assert {row["model"] for row in rows} == {"gemini-2.5-flash-tts"}
+    assert emulator.state().billed_calls == 2
+
+
+def test_a_quiet_run_that_went_well_says_nothing(emulator: Emulator) -> None:
+    """Neither on one stream nor on the other."""
+    write_texts("texts.csv", lines(2))
+    shown = ttsq("run", "texts.csv", "--quiet")
+    assert (shown.code, shown.out, shown.err) == (0, "", "")
+    assert emulator.state().billed_calls == 2
+
+
+def test_the_key_is_nowhere_to_be_found(emulator: Emulator, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Not in any output, log, row or file, also where the API says it back."""
+    monkeypatch.setenv("TTSQ_LOG_LEVEL", "debug")
+    told = Effect(status=400, message=f"the key {emulator.key} may not say that")
+    emulator.admin.rules([Rule(effect=told, match=Match(text_contains="number 1"))])
+    write_texts("texts.csv", lines(3))
+    outputs = [
+        ttsq("run", "texts.csv", "--json"),
+        ttsq("status"),
+        ttsq("status", "texts", "--json"),
+        ttsq("jobs", "list", "--json"),
+        ttsq("jobs", "list"),
+        ttsq("doctor"),
+    ]
+    assert outputs[0].code == 1
+    assert "may not say that" in outputs[0].err
+    written = [path for path in tmp_path.rglob("*") if path.is_file()]
+    assert tmp_path / ".ttsq" / "ttsq.log" in written
+    for shown in outputs:
+        assert emulator.key not in shown.out + shown.err
+    for path in written:
+        assert emulator.key.encode() not in path.read_bytes(), path

@@ -1,7 +1,7 @@
 """kombu's Redis transport, without its habit of handing back unacknowledged messages when a connection closes.
 
-The rows bring every job back, so nothing is lost by it. With it, a worker that had messages in hand when Redis died would
-try to hand them back over the dead connection a second time, fail in a way that Celery doesn't expect, and exit.
+The rows bring every job back, so nothing is lost by it. With it, a worker that had messages in hand when Redis died
+would hand them back over the dead connection a second time, fail in a way that Celery doesn't expect, and exit.
 """
 
 from __future__ import annotations

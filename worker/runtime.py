@@ -242,9 +242,10 @@ class _FreeChecks:
         answer = self.client.credits()
         if not isinstance(answer, Credits):
             return answer.message or f"the credits endpoint answered {answer.status}"
-        cheapest = min(model.price for model in MODELS.values())
-        if gate.code == "insufficient_credits" and answer.total < cheapest:
-            return f"the balance is ${answer.total}, less than one call costs"
+        dearest = max(model.price for model in MODELS.values())
+        if gate.code == "insufficient_credits" and answer.total < dearest:
+            # Opening for the cheapest model would let the others run into the same refusal again and again.
+            return f"the balance is ${answer.total:f}, less than a call of every model costs (${dearest:f})"
         return None
 
 

@@ -206,6 +206,19 @@ def test_ctrl_c_stops_in_good_order_and_the_same_command_goes_on(
     assert set(emulator.state().billed_texts.values()) == {1}
 
 
+def test_a_line_put_on_top_costs_one_call(emulator: Emulator) -> None:
+    """Every unnamed line moves to another file; each file holds its own line's speech, and nothing is bought again."""
+    texts = lines(12)
+    Path("p.txt").write_text("\n".join(texts), encoding="utf-8")
+    assert ttsq("run", "p.txt", "--out", "spoken").code == 0
+    spoken = [Path(f"spoken/{line:04}.wav").read_bytes() for line in range(1, 13)]
+    Path("p.txt").write_text("\n".join(["This line is new.", *texts]), encoding="utf-8")
+    shown = ttsq("run", "p.txt", "--out", "spoken", "--json")
+    assert (shown.code, shown.data["succeeded"], shown.data["cached"]) == (0, 13, 12)
+    assert [Path(f"spoken/{line:04}.wav").read_bytes() for line in range(2, 14)] == spoken
+    assert emulator.state().billed_calls == 13
+
+
 def test_a_second_ctrl_c_ends_at_once(emulator: Emulator) -> None:
     """However long a call would have taken; what it left behind is taken up by the next run."""
     emulator.admin.latency(Latency(seconds=600))

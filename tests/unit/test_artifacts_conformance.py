@@ -135,6 +135,13 @@ class StoreConformance:
         assert read_back(store, "t/b/copy.mp3", tmp_path) == b"ID3"
         assert store.head("a.mp3") == source
 
+    def test_a_copy_of_another_content_is_refused(self, store: ArtifactStore, tmp_path: Path) -> None:
+        """Asked for one content, a store never hands out another that has taken its place."""
+        source = store_bytes(store, "a.wav", b"sound", tmp_path)
+        assert store.copy(source.uri, "b.wav", metadata={}, sha256="0" * 64) is None
+        assert store.head("b.wav") is None
+        assert store.copy(source.uri, "b.wav", metadata={}, sha256=source.sha256) is not None
+
     def test_a_copy_of_a_copy_and_a_copy_onto_itself(self, store: ArtifactStore, tmp_path: Path) -> None:
         """A copy is as good a source as what was put, even for itself."""
         source = store_bytes(store, "a.wav", b"sound", tmp_path)

@@ -128,6 +128,27 @@ def test_audio_edited_by_hand_is_no_longer_ours(tmp_path: Path) -> None:
     assert store.copy(put.uri, "b.wav", metadata={}) is None
 
 
+def test_a_take_outlives_the_file_that_showed_it(tmp_path: Path) -> None:
+    """Another take has the source's name by now: the wanted one is still found by its checksum, never the wrong one."""
+    store = FolderStore(tmp_path / "out")
+    wanted = store_bytes(store, "a.wav", b"sound", tmp_path)
+    store_bytes(store, "a.wav", b"another", tmp_path)
+    copied = store.copy(wanted.uri, "b.wav", metadata={}, sha256=wanted.sha256)
+    assert copied is not None
+    assert (copied.sha256, (tmp_path / "out" / "b.wav").read_bytes()) == (wanted.sha256, b"sound")
+
+
+def test_a_take_is_copied_from_another_folder(tmp_path: Path) -> None:
+    """A second run elsewhere needs not buy again what the first one bought, as long as the content is the same."""
+    first, second = FolderStore(tmp_path / "first"), FolderStore(tmp_path / "second")
+    put = store_bytes(first, "a.wav", b"sound", tmp_path)
+    copied = second.copy(put.uri, "b.wav", metadata={"n": "1"}, sha256=put.sha256)
+    assert copied is not None
+    assert (copied.sha256, copied.metadata) == (put.sha256, {"n": "1"})
+    (tmp_path / "first" / "a.wav").write_bytes(b"edited")
+    assert FolderStore(tmp_path / "third").copy(put.uri, "c.wav", metadata={}, sha256=put.sha256) is None
+
+
 def test_a_broken_sidecar_costs_the_description_only(tmp_path: Path) -> None:
     """After a power cut a sidecar may be empty: the audio is still there, with its checksum."""
     store = FolderStore(tmp_path / "out")

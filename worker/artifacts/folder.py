@@ -6,6 +6,7 @@ Weakness: after a power cut the description of the newest files may be missing (
 from __future__ import annotations
 
 import errno
+import mimetypes
 import os
 import shutil
 import time
@@ -17,6 +18,7 @@ from typing import Final
 from worker.artifacts.addresses import path_of
 from worker.artifacts.errors import ArtifactsError, ArtifactsTrouble
 from worker.artifacts.folder_faults import fault_of, gone
+from worker.artifacts.hindsight import forget, remember, remembered
 from worker.artifacts.keys import OWN_FOLDER, checked_key
 from worker.artifacts.metadata import checked_metadata
 from worker.artifacts.partial import PARTIAL_SUFFIX, arriving, sha256_of
@@ -73,22 +75,18 @@ class FolderStore:
                 return None
             return self._described(key, size, sha256, Sidecar.read(Sidecar.path(self._sidecars, key, sha256)))
 
-    def copy(self, source_uri: str, key: str, *, metadata: Mapping[str, str]) -> StoredObject | None:
-        target, source_key = self._path(key), self._key_of(source_uri)
-        if source_key is None:
+    def copy(
+        self, source_uri: str, key: str, *, metadata: Mapping[str, str], sha256: str | None = None
+    ) -> StoredObject | None:
+        target, source = self._path(key), path_of(source_uri)
+        if source is None:
             return None
         with self._using(), self._arriving() as audio:
-            try:
-                shutil.copyfile(self._path(source_key), audio)
-            except _ABSENT:
+            found = self._taken(source, audio, sha256)
+            content_type = self._content_type_of(source, found, wanted=sha256) if found else None
+            if found is None or content_type is None:
                 return None
-            _flush(audio)
-            sha256 = sha256_of(audio)
-            original = Sidecar.read(Sidecar.path(self._sidecars, source_key, sha256))
-            if original is None:
-                return None
-            sidecar = Sidecar(original.content_type, checked_metadata(metadata))
-            return self._reveal(audio, target, key, sha256, sidecar)
+            return self._reveal(audio, target, key, found, Sidecar(content_type, checked_metadata(metadata)))
 
     def fetch(self, key: str, into: Path) -> StoredObject | None:
         with self._using():
@@ -108,6 +106,27 @@ class FolderStore:
 
     def close(self) -> None:
         """A folder holds nothing open."""
+
+    def _taken(self, source: Path, audio: Path, wanted: str | None) -> str | None:
+        """Copy the source, or what the folders remember of it; gives the checksum of what was taken."""
+        for candidate in (source, *remembered(source, wanted), *remembered(self._root / "here", wanted)):
+            try:
+                shutil.copyfile(candidate, audio)
+            except _ABSENT:
+                continue
+            found = sha256_of(audio)
+            if wanted is None or found == wanted:
+                _flush(audio)
+                return found
+        return None
+
+    def _content_type_of(self, source: Path, sha256: str, *, wanted: str | None) -> str | None:
+        """What the source's description says. A file in another folder has none here, but its checksum can vouch."""
+        key = self._key_of(source.as_uri())
+        sidecar = Sidecar.read(Sidecar.path(self._sidecars, key, sha256)) if key else None
+        if sidecar is not None:
+            return sidecar.content_type
+        return mimetypes.guess_type(source.name)[0] if sha256 == wanted else None
 
     def _path(self, key: str) -> Path:
         return self._root / checked_key(key)
@@ -148,6 +167,7 @@ class FolderStore:
             sidecar.write(description)
             _move(description, Sidecar.path(self._sidecars, key, sha256))
         _move(audio, target)
+        remember(self._root, target, sha256)
         return self._described(key, size, sha256, sidecar)
 
     def _described(self, key: str, size: int, sha256: str, sidecar: Sidecar | None) -> StoredObject:
@@ -161,6 +181,7 @@ class FolderStore:
             with suppress(FileNotFoundError):
                 if path.stat().st_mtime < dead_before:
                     path.unlink()
+        forget(self._root)
 
 
 def _move(path: Path, target: Path) -> None:

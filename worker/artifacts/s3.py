@@ -80,17 +80,21 @@ class S3Store:
             headers = self._headers(self._key(key))
         return self._described(key, headers) if headers else None
 
-    def copy(self, source_uri: str, key: str, *, metadata: Mapping[str, str]) -> StoredObject | None:
+    def copy(
+        self, source_uri: str, key: str, *, metadata: Mapping[str, str], sha256: str | None = None
+    ) -> StoredObject | None:
         source = bucket_and_prefix(source_uri)
         if source is None or source[0] != self._bucket or not source[1].startswith(self._prefix):
             return None
         with self._asking():
             headers = self._headers(source[1])
-            sha256 = from_headers(headers["Metadata"]).get("sha256") if headers else None
-            if not headers or not sha256 or not self._copied(source[1], key, headers, sha256, metadata):
+            found = from_headers(headers["Metadata"]).get("sha256") if headers else None
+            if not headers or not found or found != (sha256 or found):
+                return None
+            if not self._copied(source[1], key, headers, found, metadata):
                 return None
         size, content_type = headers["ContentLength"], headers["ContentType"]
-        return StoredObject(key, self.uri(key), size, sha256, content_type, dict(metadata))
+        return StoredObject(key, self.uri(key), size, found, content_type, dict(metadata))
 
     def fetch(self, key: str, into: Path) -> StoredObject | None:
         with self._asking(), arriving(into.parent) as copy:

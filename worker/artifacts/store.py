@@ -57,10 +57,13 @@ class ArtifactStore(Protocol):
     def head(self, key: str) -> StoredObject | None:
         """What is stored under `key`; None only when the store is well and has no such object."""
 
-    def copy(self, source_uri: str, key: str, *, metadata: Mapping[str, str]) -> StoredObject | None:
+    def copy(
+        self, source_uri: str, key: str, *, metadata: Mapping[str, str], sha256: str | None = None
+    ) -> StoredObject | None:
         """Copy within this store, without the bytes passing through here; content type and checksum are kept.
 
-        None where the source is gone, was changed by another hand, or isn't in this store.
+        `sha256` names the content that is wanted, should something else have taken the source's place meanwhile.
+        None where the source is gone, is another content, was changed by another hand, or can't be reached from here.
         """
 
     def fetch(self, key: str, into: Path) -> StoredObject | None:

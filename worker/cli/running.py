@@ -105,6 +105,7 @@ class _Run:
 
     def _dismiss(self, view: Progress, last: Snapshot) -> bool:
         """Let the workers go. True if they went in good order."""
+        seen = self.interrupts.count
         if self.settings.embedded:
             others = look(self.database, views.everything(), embedded=True).in_flight if last.over else 0
             for words in _stopping_words(last, others):
@@ -114,6 +115,7 @@ class _Run:
             self.interrupts,
             grace_seconds=self.settings.grace_seconds,
             tick=lambda: look_again(self._look_without_holds, view),
+            seen=seen,
         )
 
     def _say_farewell(self, last: Snapshot, *, orderly: bool) -> None:

@@ -57,9 +57,19 @@ def workforce(settings: Settings, database: Database, log_file: Path) -> Workfor
     return EmbeddedWorker(settings, database)
 
 
-def dismiss(workers: Workforce, interrupts: Interrupts, *, grace_seconds: float, tick: Callable[[], object]) -> bool:
-    """Stop in good order, calling `tick` meanwhile; a further signal ends it at once. True if it was in good order."""
-    seen = interrupts.count
+def dismiss(
+    workers: Workforce,
+    interrupts: Interrupts,
+    *,
+    grace_seconds: float,
+    tick: Callable[[], object],
+    seen: int | None = None,
+) -> bool:
+    """Stop in good order, calling `tick` meanwhile; a further signal ends it at once. True if it was in good order.
+
+    `seen` is how many signals had come before the user was told that one more would end it; None for those so far.
+    """
+    seen = interrupts.count if seen is None else seen
     failures: list[BaseException] = []
 
     def stop() -> None:

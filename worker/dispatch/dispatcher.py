@@ -130,6 +130,10 @@ class Dispatcher:
             except SQLAlchemyError as error:
                 log.warning("database_trouble", error=str(error).splitlines()[0], remedy="check the database; retrying")
                 tick = _Tick()
+            except Exception:
+                # Without this thread nothing starts any more, and nobody would know: it must outlive any surprise.
+                log.exception("dispatcher_surprised")
+                tick = _Tick()
             if tick.leads != self._leads:
                 self._leads = tick.leads
                 log.info("leadership", leads=tick.leads)

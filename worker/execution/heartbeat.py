@@ -118,3 +118,5 @@ class Heartbeat:
                     self.look_around()
             except SQLAlchemyError as error:
                 log.warning("heartbeat_failed", error=str(error).splitlines()[0])
+            except Exception:  # as in the dispatcher: a worker whose heart has stopped loses its jobs
+                log.exception("heartbeat_surprised")

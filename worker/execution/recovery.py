@@ -51,6 +51,7 @@ def copied(database: Database, claim: Claim, place: Place) -> StoredAudio | None
     stored = place.store.copy(
         bought.uri,
         place.key,
+        sha256=bought.sha256,
         metadata={
             "ttsq-job": str(claim.job_id),
             "ttsq-attempt": str(claim.attempt),

@@ -6,9 +6,11 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from sqlalchemy import Connection, delete, insert, select, update
+from sqlalchemy import Connection, delete, exists, insert, select, update
 
-from worker.store.tables import Lease, Worker
+from api_models.status import JobStatus
+from worker.store.states import in_flight_as
+from worker.store.tables import Job, Lease, Worker
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,8 +62,14 @@ def beat(connection: Connection, worker_id: UUID, *, trouble: str | None, stoppi
 
 
 def sign_off(connection: Connection, worker_id: UUID, *, now: datetime) -> None:
-    """A worker has ended in good order, or has been given up and its jobs taken."""
-    connection.execute(update(Worker).where(Worker.id == worker_id).values(stopped_at=now, stopping=True))
+    """A worker has ended in good order, or has been given up and its jobs taken.
+
+    One that leaves without having recorded what it ran is not signed off: it will be missed, and its jobs rescued.
+    """
+    runs_something = exists().where(in_flight_as(JobStatus.RUNNING), Job.worker_id == worker_id)
+    connection.execute(
+        update(Worker).where(Worker.id == worker_id, ~runs_something).values(stopped_at=now, stopping=True)
+    )
 
 
 _PRESENT = select(

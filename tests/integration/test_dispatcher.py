@@ -28,6 +28,7 @@ from tests.factories import (
     stored,
 )
 from worker.dispatch.dispatcher import (
+    DOUBT_SECONDS,
     HEARTBEAT_LAPSE_SECONDS,
     LEASE_SECONDS,
     MOST_LANES,
@@ -329,6 +330,16 @@ def test_jobs_of_a_dead_worker_go_on_elsewhere(stage: Stage) -> None:
     with stage.database.read() as connection:
         assert [member.id for member in workers.present(connection)] == [alive]
         assert [attempt.verdict for attempt in ledger(connection, jobs[0])] == [VerdictKind.LOST]
+
+
+def test_a_dead_worker_may_have_taken_messages_with_it(stage: Stage) -> None:
+    """Jobs whose messages it may have taken from the broker are sent anew at once; fresh messages are left alone."""
+    stage.worker(heartbeat_at=stage.now() - (HEARTBEAT_LAPSE_SECONDS + 1) * SECOND)
+    stage.worker(slots=4)
+    doubtful = stage.job(status=JobStatus.DISPATCHED, dispatched_at=stage.now() - (DOUBT_SECONDS + 1) * SECOND)
+    stage.job(status=JobStatus.DISPATCHED, dispatched_at=stage.now())
+    stage.dispatcher().run_once()
+    assert stage.post.collect() == [doubtful]
 
 
 def test_after_an_outage_every_worker_gets_the_time_for_a_beat(stage: Stage) -> None:

@@ -11,7 +11,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -43,8 +43,18 @@ class Account:
 class Process:
     """A server process, from its start until it and all its children are gone."""
 
-    def __init__(self, name: str, command: Sequence[str], folder: Path, account: Account) -> None:
-        """Start `command` in `folder`, which is removed with it when it is ended by `end` or by our own death."""
+    def __init__(
+        self,
+        name: str,
+        command: Sequence[str],
+        folder: Path,
+        account: Account,
+        environment: Mapping[str, str] | None = None,
+    ) -> None:
+        """Start `command` in `folder`, which is removed with it when it is ended by `end` or by our own death.
+
+        `environment` comes on top of what every server gets.
+        """
         self.name = name
         self._log = folder / "server.log"
         leash = [sys.executable, "-I", "-S", str(LEASH), str(folder), str(signal.SIGINT.value)]
@@ -55,7 +65,7 @@ class Process:
                 stdout=subprocess.PIPE,
                 stderr=log,
                 cwd=folder,
-                env=_environment(folder),
+                env={**_environment(folder), **(environment or {})},
                 bufsize=0,
                 start_new_session=True,
             )
@@ -70,7 +80,12 @@ class Process:
     @property
     def log(self) -> str:
         """The last lines the server wrote."""
-        return self._log.read_text(errors="replace")[-LOG_TAIL_CHARACTERS:] if self._log.exists() else ""
+        return self.whole_log[-LOG_TAIL_CHARACTERS:]
+
+    @property
+    def whole_log(self) -> str:
+        """Everything the server wrote."""
+        return self._log.read_text(errors="replace") if self._log.exists() else ""
 
     def await_line(self, marker: str, seconds: float) -> None:
         """Return once the log says `marker`.

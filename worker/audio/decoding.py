@@ -1,4 +1,4 @@
-"""Containers that need a library: opened, measured and turned into WAV by libsndfile, in blocks."""
+"""Containers that need a library: opened, measured, read and turned into WAV by libsndfile, in blocks."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
+import numpy as np
+import numpy.typing as npt
 import soundfile
 
 from worker.audio.errors import BadAudio, BadAudioError
@@ -43,6 +45,16 @@ def decode(path: Path, into: Path) -> int:
             for block in sound.blocks(BLOCK_FRAMES, dtype=dtype):
                 target.write(block)
             return int(target.frames)
+
+
+def decoded_blocks(path: Path, block_frames: int) -> Iterator[npt.NDArray[np.float32]]:
+    """The samples in order, one row a frame, full scale being 1.
+
+    Raises:
+        BadAudioError: `unreadable`.
+    """
+    with _opened(path) as sound:
+        yield from sound.blocks(block_frames, dtype="float32", always_2d=True)
 
 
 @contextmanager

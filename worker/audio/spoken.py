@@ -1,0 +1,98 @@
+"""How much of a text is spoken, as a range: what is said for certain, and all that could be. Knows letters, not sound.
+
+What steers a voice need not be heard: inline tags, `Name:` before the lines of a dialogue, "Say warmly:" before a text,
+the headed notes before a transcript. Models differ in it, so such words count only as what could be said. Figures and
+signs are read as words longer than they are written; that too counts only there.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Callable
+from typing import Final, NamedTuple
+
+WIDE_WEIGHT: Final = 3
+"""A Chinese character or Korean syllable takes as long to say as three letters."""
+KANA_WEIGHT: Final = 2
+"""At the least: Japanese has seven to eight kana a second, which makes one two letters."""
+FIGURE_WEIGHT: Final = 6
+"""A digit or a sign as a word: "seven", "percent"."""
+CAPITAL_WEIGHT: Final = 3
+"""The name of a letter that is spelt out, and the pause after it."""
+PAUSE_WEIGHT: Final = 6
+"""The pause after a sentence or line."""
+MAX_PROMPT_CHARACTERS: Final = 300
+"""Before the first colon of a text that begins as an instruction does."""
+MAX_PHRASE_CHARACTERS: Final = 60
+"""Before the first colon of any other text, without the end of a sentence: an instruction in another language."""
+MAX_LABEL_CHARACTERS: Final = 40
+"""Before the first colon of a line: the name of who speaks."""
+
+_DIRECTIVES: Final = (
+    "act|announce|as|deliver|imagine|in an?|make|narrate|perform|please|pretend|read|recite|say|shout|sing|speak|"
+    "style|tell|tone|tts|use|using|voice|whisper|with|you are|you're"
+)
+_TAG: Final = re.compile(r"\[[^\[\]\n]{1,80}\]|【[^【】\n]{1,80}】")
+_ASIDE: Final = re.compile(r"\([^()\n]{1,80}\)|<[^<>\n]{1,80}>|（[^（）\n]{1,80}）")
+_NOTES: Final = re.compile(r"\A(?:.*\n)?[ \t]*#{1,6}[ \t][^\n]*", re.DOTALL)
+_COLON: Final = r"(?:[:：](?!\d)|(?<!\d)[:：])"
+"""None that stands between two digits: that is a time."""
+_PROMPT: Final = re.compile(
+    rf"\A\s*(?:(?:{_DIRECTIVES})\b[^\n:：]{{0,{MAX_PROMPT_CHARACTERS}}}"
+    rf"|[^\n:：.!?。！？]{{1,{MAX_PHRASE_CHARACTERS}}}){_COLON}",
+    re.IGNORECASE,
+)
+_LABEL: Final = re.compile(rf"\A\s*[^\W\d_][^:：]{{0,{MAX_LABEL_CHARACTERS - 1}}}{_COLON}")
+_GAP: Final = re.compile(r"[^\W_](?=[^\w\n])")
+_PAUSE: Final = re.compile(r"[.!?…。！？;\n][\s.!?…。！？]*")
+_QUIET: Final = frozenset({"Mn", "Mc", "Me", "Cf", "Cc", "Pi", "Pf", "Ps", "Pe", "Pd"})
+"""Marks that belong to a letter, quotation marks, brackets and dashes."""
+_PUNCTUATION: Final = frozenset(".,;:!?'\"…、。，；：！？・¡¿।")
+
+
+class Weight(NamedTuple):
+    """Characters as speech counts them: a letter is one, and so is what stands between two words."""
+
+    least: int
+    """Of what is spoken for certain."""
+    written: int
+    """Of all words as they are written, markup too; kana count as any wide character."""
+    most: int
+    """Of everything that may be spoken, at its longest."""
+
+
+def weigh(text: str) -> Weight:
+    """The weight of a text with its markup."""
+    most = sum(map(_longest, text)) + PAUSE_WEIGHT * len(_PAUSE.findall(text))
+    return Weight(_plain(_without_markup(text), _shortest), _plain(text, _usual), most)
+
+
+def _without_markup(text: str) -> str:
+    words = _ASIDE.sub(" ", _TAG.sub(" ", text))
+    words = _PROMPT.sub("", _NOTES.sub("", words))
+    return "\n".join(_LABEL.sub("", line).strip() for line in words.splitlines())
+
+
+def _plain(words: str, length: Callable[[str], int]) -> int:
+    """Letters, digits and the gaps behind words; dots, dashes and pictures are silent."""
+    return sum(length(character) for character in words if character.isalnum()) + len(_GAP.findall(words))
+
+
+def _usual(character: str) -> int:
+    return WIDE_WEIGHT if unicodedata.east_asian_width(character) in "WF" else 1
+
+
+def _shortest(character: str) -> int:
+    if unicodedata.east_asian_width(character) != "W":
+        return 1
+    return KANA_WEIGHT if "\u3040" <= character <= "\u30ff" else WIDE_WEIGHT
+
+
+def _longest(character: str) -> int:
+    if character.isalpha():
+        wide = unicodedata.east_asian_width(character) in "WFH"
+        return CAPITAL_WEIGHT if wide or character.isupper() else 1
+    if character.isspace() or unicodedata.category(character) in _QUIET:
+        return 1
+    return 1 if character in _PUNCTUATION else FIGURE_WEIGHT

@@ -485,9 +485,11 @@ def test_a_fresh_take_is_bought_where_it_was_asked_for(shop: Workshop) -> None:
 
 
 def test_a_twin_whose_audio_has_gone_is_no_help(shop: Workshop) -> None:
-    """Then the call is made after all."""
+    """Then the call is made after all: the file is gone, and what the folder remembered of it."""
     shop.run(shop.job(text="Gone.", custom_id="one"))
     (shop.audio / "default/jobs/one.wav").unlink()
+    for content in (shop.audio / ".ttsq/contents").iterdir():
+        content.unlink()
     row = shop.run(shop.job(text="Gone.", custom_id="two"))
     assert (row.status, row.cached, row.cost) == (SUCCEEDED, False, PRICE)
 

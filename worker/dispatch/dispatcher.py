@@ -35,7 +35,7 @@ FOLLOWER_POLL_SECONDS: Final = 0.5
 BUSY_POLL_SECONDS: Final = 0.1
 """The longest wait between two ticks of a leader with work; a wake-up cuts it short."""
 IDLE_POLL_SECONDS: Final = 0.25
-GATHER_SECONDS: Final = 0.04
+GATHER_SECONDS: Final = 0.05
 """The least time between two ticks: wake-ups that come together are answered together."""
 HEARTBEAT_LAPSE_SECONDS: Final = 8.0
 """A worker that was not heard of for so long is given up, and its jobs go on elsewhere."""

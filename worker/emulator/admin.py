@@ -53,6 +53,10 @@ class Admin:
         change = AccountChange(
             credits=credits, free_credits=free_credits, key_valid=key_valid, spend_limit_reached=spend_limit_reached
         )
+        self.change_account(change)
+
+    def change_account(self, change: AccountChange) -> None:
+        """The same as a value."""
         self._change("account", change)
 
     def rules(self, rules: Iterable[Rule], *, append: bool = False) -> None:

@@ -44,6 +44,23 @@ class BodyShape(StrEnum):
     """Nothing."""
 
 
+class OutputShape(StrEnum):
+    """The forms in which a completed run of v2 hands over its audio."""
+
+    AUDIO = "audio"
+    """`output` is the file's address, and an `audio` object beside it describes the file: the documented form."""
+    URL = "url"
+    """`output` is the file's address."""
+    LIST = "list"
+    """`output` is a list of one address."""
+    OBJECT = "object"
+    """`output` is an object with the address in it."""
+    DATA_URI = "data_uri"
+    """`output` is a data URI."""
+    BASE64 = "base64"
+    """`output` is bare base64."""
+
+
 @dataclass(frozen=True, slots=True)
 class Answer:
     """One reply."""
@@ -58,6 +75,8 @@ class Answer:
     """With the ending `cut`: the share of the body that is sent."""
     body_seconds: float = 0.0
     """With the ending `slow`: the seconds over which the body is sent."""
+    wait_seconds: float = 0.0
+    """To be waited before it is sent, where its sender didn't wait already."""
     stretched_to_bytes: int = 0
     """Above the body's length: the body is followed by zeros up to this length."""
 

@@ -1,4 +1,4 @@
-"""How an emulator behaves from its start. A scenario file is this class as JSON."""
+"""How an emulator behaves from its start."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Annotated, Final
 from pydantic import BaseModel, ConfigDict, Field
 
 from worker.emulator.account import Money
+from worker.emulator.answers import OutputShape
 from worker.emulator.faults import Rule
 from worker.emulator.latency import Latency, Share
 from worker.emulator.limits import SECONDS_PER_MINUTE, Limit, WindowKind
@@ -49,6 +50,17 @@ class EmulatorConfig(BaseModel):
     tail_share: Share = 0.0
     """The share of calls that take `tail_factor` times as long."""
     tail_factor: Annotated[float, Field(ge=1)] = 5.0
+
+    queued_share: Share = 0.25
+    """v2: the share of the latency for which a run is QUEUED; for the rest it is PROCESSING."""
+    output: OutputShape = OutputShape.AUDIO
+    """v2: the form of the outputs."""
+    record_seconds: Annotated[float, Field(gt=0)] = 3_600.0
+    """v2: how long after its submission a request can be polled."""
+    count_polls: bool = False
+    """v2: whether polls count against the rate limit; the vendor doesn't say."""
+    files_host: str | None = None
+    """The host named in the addresses of result files, such as `localhost`; None names the one that was called."""
 
     audio_bytes: Annotated[int | None, Field(ge=46, multiple_of=2)] = None
     """Every answer is one ready-made WAV of exactly this size, at almost no CPU; None speaks the text."""

@@ -13,7 +13,7 @@ from typing import Annotated, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from worker.emulator.answers import BodyShape, Ending
+from worker.emulator.answers import BodyShape, Ending, OutputShape
 
 
 class Take(StrEnum):
@@ -47,11 +47,24 @@ class Take(StrEnum):
     """JSON with an `error`, under a 200, billed."""
 
 
+class Step(StrEnum):
+    """What a rule speaks of."""
+
+    CALL = "call"
+    """A request for speech: the whole of a v1 call; of a v2 one the submission and what comes of its run."""
+    POLL = "poll"
+    """A question of v2 how a run stands, or for its result."""
+    FILE = "file"
+    """The fetch of a result file."""
+
+
 class Match(BaseModel):
     """Which calls a rule takes. Every condition given must hold; none given takes every call."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
+    step: Step = Step.CALL
+    """Conditions and counts speak of requests of this kind only, by the text that they are about."""
     text_contains: str | None = None
     model: str | None = None
     nth: tuple[int, ...] = ()
@@ -91,7 +104,16 @@ class Effect(BaseModel):
     body_seconds: Annotated[float, Field(ge=0)] = 5.0
     """Time over which a slow body is sent."""
     json_key: str = "audio"
-    """The key under which a JSON answer holds its audio."""
+    """The key under which a JSON answer of v1 holds its audio."""
+
+    output: OutputShape | None = None
+    """v2: the form of the run's output; None takes the configuration's."""
+    run_fails: bool = False
+    """The run ends without audio, unbilled, with `message`: in v2 as FAILED, in v1 as a 500."""
+    failed_status: Annotated[int, Field(ge=200, le=599)] = 422
+    """The HTTP status under which v2 says FAILED."""
+    word: str | None = None
+    """Of a poll: the state that it is told instead of the true one, without any output."""
 
     @model_validator(mode="after")
     def _one_thing(self) -> Self:
@@ -117,7 +139,7 @@ class Script:
     def __init__(self, rules: Iterable[Rule], seed: int) -> None:
         self._seed = seed
         self._lines: list[_Line] = []
-        self._texts: Counter[str] = Counter()
+        self._texts: Counter[tuple[Step, str]] = Counter()
         self.append(rules)
 
     def append(self, rules: Iterable[Rule]) -> None:
@@ -125,11 +147,12 @@ class Script:
         for rule in rules:
             self._lines.append(_Line(rule, random.Random(f"{self._seed}/{len(self._lines)}")))  # noqa: S311  # repeatable on purpose
 
-    def effect(self, slug: str, text: str) -> Effect | None:
+    def effect(self, slug: str, text: str, step: Step = Step.CALL) -> Effect | None:
         """What happens to this call, the next in order; None lets it succeed."""
-        self._texts[text] += 1
-        nth_of_text = self._texts[text]
-        return next((line.rule.effect for line in self._lines if line.fires(slug, text, nth_of_text)), None)
+        self._texts[step, text] += 1
+        nth_of_text = self._texts[step, text]
+        lines = (line for line in self._lines if line.rule.match.step is step)
+        return next((line.rule.effect for line in lines if line.fires(slug, text, nth_of_text)), None)
 
 
 class _Line:

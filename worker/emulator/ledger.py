@@ -49,8 +49,17 @@ class State(BaseModel):
     free_credits: Decimal
     credit_checks: int
     """Calls of the credits endpoint."""
+    files: int = 0
+    """Fetches of result files."""
     files_with_key: int
     """Fetches of a result file that carried an API key; a careful client makes none."""
+    submits: int = 0
+    """Of the calls, those that came over v2."""
+    polls: int = 0
+    """Questions of v2 how a run stands, or for its result."""
+    poll_statuses: dict[str, int] = {}
+    """Answers to polls, by status or ending; they aren't among `statuses`."""
+    polls_by_request: dict[str, int] = {}
     texts: dict[str, int] = {}
     """Calls by text."""
     billed_texts: dict[str, int] = {}
@@ -69,12 +78,16 @@ class Ledger:
     def __init__(self) -> None:
         self.calls = 0
         self.credit_checks = 0
+        self.files = 0
         self.files_with_key = 0
+        self.submits = 0
         self.max_in_flight = 0
         self.bill: list[BillLine] = []
         self.admitted_at = array("d")
         self.refused_at = array("d")
         self._statuses: Counter[str] = Counter()
+        self._polls: Counter[str] = Counter()
+        self._poll_statuses: Counter[str] = Counter()
         self._texts: Counter[str] = Counter()
         self._texts_in_flight: Counter[str] = Counter()
         self._in_flight = 0
@@ -107,6 +120,11 @@ class Ledger:
         """`outcome` is a status, or how the connection ended."""
         self._statuses[outcome] += 1
 
+    def polled(self, request_id: str, outcome: str) -> None:
+        """A poll was answered, or its connection dropped."""
+        self._polls[request_id] += 1
+        self._poll_statuses[outcome] += 1
+
     def state(self, funds: tuple[Decimal, Decimal], *, detail: bool) -> State:
         """A snapshot; `funds` are credits and free credits. Without `detail` the long lists and tables stay empty."""
         summary = State(
@@ -120,7 +138,11 @@ class Ledger:
             credits=funds[0],
             free_credits=funds[1],
             credit_checks=self.credit_checks,
+            files=self.files,
             files_with_key=self.files_with_key,
+            submits=self.submits,
+            polls=self._polls.total(),
+            poll_statuses=dict(sorted(self._poll_statuses.items())),
         )
         return summary.model_copy(update=self._detail()) if detail else summary
 
@@ -130,6 +152,7 @@ class Ledger:
             "billed_texts": dict(Counter(line.text for line in self.bill)),
             "texts_in_flight": dict(self._texts_in_flight),
             "bill": list(self.bill),
+            "polls_by_request": dict(self._polls),
             "admitted_at": self.admitted_at.tolist(),
             "refused_at": self.refused_at.tolist(),
         }

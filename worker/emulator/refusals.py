@@ -78,6 +78,11 @@ def unknown_path() -> Answer:
     return error(404, "Endpoint not found")
 
 
+def unknown_request(request_id: str) -> Answer:
+    """Polled for a request that was never submitted, or whose record has expired."""
+    return error(404, f"Request not found or expired: {request_id}")
+
+
 def wrong_verb() -> Answer:
     """The endpoint exists, for another method."""
     return error(405, "The method is not allowed for the requested URL.", BodyShape.HTML)

@@ -10,10 +10,12 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Mount, Route
 
-from worker.emulator import desk, refusals
+from worker.emulator import desk, desk_v2, refusals
+from worker.emulator.answers import Answer
 from worker.emulator.calls import Call, parse
 from worker.emulator.control import control
 from worker.emulator.delivery import Delivery, abort
+from worker.emulator.desk_v2 import View, Visit
 from worker.emulator.vendor import Vendor
 
 
@@ -24,6 +26,10 @@ def application(vendor: Vendor) -> Starlette:
         routes=[
             Route("/v1/get-user-credits", endpoints.credits, methods=["GET"]),
             Route("/v1/{slug}", endpoints.speak, methods=["POST"]),
+            Route("/v2/{slug}", endpoints.submit, methods=["POST"]),
+            Route("/v2/requests/{request_id}/status", endpoints.status, methods=["GET"]),
+            Route("/v2/requests/{request_id}", endpoints.result, methods=["GET"]),
+            Route("/v1/requests/{request_id}", endpoints.result, methods=["GET"]),
             Route("/files/{name}", endpoints.file, methods=["GET"]),
             Mount("/_emulator", routes=control(vendor)),
         ],
@@ -42,7 +48,19 @@ class Endpoints:
         ticket = desk.receive(self._vendor, await _call(request))
         if ticket.wait_seconds > 0:
             await _wait(request, ticket.wait_seconds)
-        return Delivery(desk.settle(self._vendor, ticket, _base_url(request)))
+        return Delivery(desk.settle(self._vendor, ticket, self._files_url(request)))
+
+    async def submit(self, request: Request) -> Response:
+        """One submission of v2, answered at once."""
+        return await _delivered(request, desk_v2.submit(self._vendor, await _call(request), _base_url(request)))
+
+    async def status(self, request: Request) -> Response:
+        """How a run of v2 stands."""
+        return await _delivered(request, desk_v2.poll(self._vendor, self._visit(request, View.STATUS)))
+
+    async def result(self, request: Request) -> Response:
+        """The same with the output."""
+        return await _delivered(request, desk_v2.poll(self._vendor, self._visit(request, View.RESULT)))
 
     async def credits(self, request: Request) -> Response:
         """The balance."""
@@ -51,7 +69,28 @@ class Endpoints:
 
     async def file(self, request: Request) -> Response:
         """A result by address."""
-        return Delivery(desk.file(self._vendor, request.path_params["name"], with_key="x-api-key" in request.headers))
+        with_key = "x-api-key" in request.headers
+        return await _delivered(request, desk.file(self._vendor, request.path_params["name"], with_key=with_key))
+
+    def _visit(self, request: Request, view: View) -> Visit:
+        return Visit(
+            request_id=request.path_params["request_id"],
+            view=view,
+            key=request.headers.get("x-api-key"),
+            bearer="authorization" in request.headers,
+            base_url=_base_url(request),
+            files_url=self._files_url(request),
+        )
+
+    def _files_url(self, request: Request) -> str:
+        host = self._vendor.config.files_host
+        return _base_url(request) if host is None else f"{request.url.scheme}://{host}:{request.url.port}"
+
+
+async def _delivered(request: Request, answer: Answer) -> Response:
+    if answer.wait_seconds > 0:
+        await _wait(request, answer.wait_seconds)
+    return Delivery(answer)
 
 
 async def _call(request: Request) -> Call:

@@ -17,6 +17,7 @@ from worker.emulator.delivery import connection
 from worker.emulator.errors import CannotListenError, NotRunningError
 from worker.emulator.ledger import State
 from worker.emulator.routes import application
+from worker.emulator.timetable import Timetable
 from worker.emulator.vendor import Clock, Vendor
 
 BACKLOG: Final = 4_096
@@ -35,6 +36,7 @@ class Emulator:
         self._server: uvicorn.Server | None = None
         self._thread: threading.Thread | None = None
         self._admin: Admin | None = None
+        self._timetable: Timetable | None = None
         self._base_url = ""
 
     def __enter__(self) -> Self:
@@ -57,12 +59,16 @@ class Emulator:
             target=self._server.run, kwargs={"sockets": [listener]}, name="emulator", daemon=True
         )
         self._thread.start()
+        self._timetable = Timetable(self.config, self._base_url)
+        self._timetable.start()
         return self
 
     def stop(self) -> None:
         """Drops calls in flight and stops listening. Does nothing where it isn't running."""
         if self._server is None or self._thread is None or self._admin is None:
             return
+        if self._timetable is not None:
+            self._timetable.stop()
         self._admin.close()
         self._server.should_exit = True
         self._thread.join()
@@ -95,6 +101,8 @@ class Emulator:
 def serve(config: EmulatorConfig, on_ready: Callable[[str], None], clock: Clock = time.time) -> None:
     """Serves in the foreground until interrupted or terminated; `on_ready` gets the base URL once calls are taken.
 
+    The changes of a `Scenario` happen in their time.
+
     Raises:
         CannotListenError: the address is taken or isn't this machine's.
     """
@@ -102,8 +110,11 @@ def serve(config: EmulatorConfig, on_ready: Callable[[str], None], clock: Clock 
     _allow_many_connections()
     server = _server(config, clock)
     on_ready(_url(listener))
+    timetable = Timetable(config, _url(listener))
+    timetable.start()
     with contextlib.suppress(KeyboardInterrupt):  # uvicorn raises it again after its own orderly stop
         server.run(sockets=[listener])
+    timetable.stop()
 
 
 def _server(config: EmulatorConfig, clock: Clock) -> uvicorn.Server:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import base64
 from collections import OrderedDict
+from dataclasses import dataclass
 from typing import Final
 
 from api_models.registry import MODELS
@@ -10,10 +12,31 @@ from worker.emulator import takes
 from worker.emulator.calls import Call
 from worker.emulator.faults import Effect, Take
 from worker.emulator.synthesis import Utterance, filler, speak
+from worker.emulator.tickets import PLAIN
 from worker.emulator.wav import wav
 
 KEPT_FILES: Final = 10_000
 """Addresses that stay valid; the oldest are forgotten."""
+
+
+@dataclass(frozen=True, slots=True)
+class File:
+    """A result file."""
+
+    call: Call
+    content_type: str
+    body: bytes
+    stretched_to_bytes: int = 0
+    """Above the body's length: zeros follow up to this length."""
+
+    @property
+    def size(self) -> int:
+        """In bytes."""
+        return max(len(self.body), self.stretched_to_bytes)
+
+    def base64(self) -> str:
+        """The body as text."""
+        return base64.b64encode(self.body).decode()
 
 
 class Shelf:
@@ -22,34 +45,40 @@ class Shelf:
     def __init__(self, audio_bytes: int | None) -> None:
         """`audio_bytes` makes every take a ready file of that size."""
         self._audio_bytes = audio_bytes
-        self._files: OrderedDict[str, Utterance] = OrderedDict()
+        self._files: OrderedDict[str, tuple[Call, Effect]] = OrderedDict()
         # With the bytes of a good ready file at hand, a load test's answer copies nothing.
         self._ready = wav(filler(audio_bytes)) if audio_bytes is not None else None
 
     def body(self, request_id: str, call: Call, effect: Effect, base_url: str) -> tuple[str, bytes]:
-        """Content type and body of the answer to `call`."""
+        """Content type and body of v1's answer to `call`."""
         if self._ready is not None and effect.take is Take.GOOD:
             return takes.WAV, self._ready
-        utterance = _utterance(call)
 
         def file_url() -> str:
-            self._keep(request_id, utterance)
+            self.put(request_id, call, PLAIN)
             return f"{base_url}/files/{request_id}.wav"
 
-        return takes.body(effect, self._pcm(utterance), file_url)
+        return takes.body(effect, self._pcm(call), file_url)
 
-    def fetch(self, name: str) -> bytes | None:
-        """The file of an answer by address, or None where there is none."""
-        utterance = self._files.get(name.removesuffix(".wav"))
-        return wav(self._pcm(utterance)) if utterance is not None else None
-
-    def _keep(self, request_id: str, utterance: Utterance) -> None:
-        self._files[request_id] = utterance
+    def put(self, name: str, call: Call, effect: Effect) -> File:
+        """Keeps the take of a call under a name. Takes that are forms of JSON are good files."""
+        self._files[name] = (call, PLAIN if effect.take in takes.JSON_TAKES else effect)
         if len(self._files) > KEPT_FILES:
             self._files.popitem(last=False)
+        return self._made(*self._files[name])
 
-    def _pcm(self, utterance: Utterance) -> bytes:
-        return speak(utterance) if self._audio_bytes is None else filler(self._audio_bytes)
+    def fetch(self, name: str) -> File | None:
+        """The file of an answer by address, or None where there is none."""
+        recipe = self._files.get(name.removesuffix(".wav"))
+        return None if recipe is None else self._made(*recipe)
+
+    def _made(self, call: Call, effect: Effect) -> File:
+        content_type, body = self.body("", call, effect, "")
+        stretched = effect.size_bytes if effect.take is Take.HUGE else 0
+        return File(call, effect.content_type or content_type, body, stretched)
+
+    def _pcm(self, call: Call) -> bytes:
+        return speak(_utterance(call)) if self._audio_bytes is None else filler(self._audio_bytes)
 
 
 def _utterance(call: Call) -> Utterance:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import random
+import time
 from collections.abc import Callable, Iterable
 
 from api_models.registry import MODELS
@@ -14,38 +15,48 @@ from worker.emulator.latency import Latency
 from worker.emulator.ledger import Ledger, State
 from worker.emulator.limits import Limit, limiter
 from worker.emulator.refusals import ModelState
+from worker.emulator.runs import Runs
 from worker.emulator.shelf import Shelf
 
 Clock = Callable[[], float]
-"""Epoch seconds, UTC."""
+"""Seconds: of the epoch in UTC, or of a steady clock, as its use says."""
 
 
 class Vendor:
-    """Account, catalogue, rate limit, latency, scripted faults, ledger and made takes."""
+    """Account, catalogue, rate limit, latency, scripted faults, runs, ledger and made takes."""
 
-    def __init__(self, config: EmulatorConfig, clock: Clock) -> None:
-        self._config = config
+    def __init__(self, config: EmulatorConfig, clock: Clock, elapsed: Clock = time.monotonic) -> None:
+        """`clock` gives epoch seconds; `elapsed` never goes back, and is what the runs of v2 take their time by."""
+        self.config = config
         self.clock = clock
+        self.elapsed = elapsed
         self.reset()
 
     def reset(self) -> None:
         """Back to the start: the configuration's account, limit, latency and rules, and an empty ledger."""
-        config = self._config
+        config = self.config
         self.account = Account(config.key, config.credits, config.free_credits)
         self.models = dict.fromkeys(MODELS, ModelState.OK)
         self.script = Script(config.rules, config.seed)
         self.ledger = Ledger()
         self.shelf = Shelf(config.audio_bytes)
+        self.runs = Runs(queued_share=config.queued_share, record_seconds=config.record_seconds)
         self._latency = config.latency()
         self._rng = random.Random(f"{config.seed}/latency")  # noqa: S311  # repeatable on purpose
         self.set_limit(config.limit())
 
     def state(self, *, detail: bool) -> State:
         """A snapshot of the ledger and the account."""
+        self.settle_runs()
         return self.ledger.state((self.account.credits, self.account.free_credits), detail=detail)
+
+    def settle_runs(self) -> None:
+        """Bill the runs of v2 that have ended. To be called before anyone looks at money or records."""
+        self.runs.settle(self.elapsed())
 
     def change_account(self, change: AccountChange) -> None:
         """Takes effect with the next call."""
+        self.settle_runs()
         self.account.change(change)
 
     def set_rules(self, rules: Iterable[Rule], *, append: bool) -> None:
@@ -53,7 +64,7 @@ class Vendor:
         if append:
             self.script.append(rules)
         else:
-            self.script = Script(rules, self._config.seed)
+            self.script = Script(rules, self.config.seed)
 
     def set_model(self, slug: str, state: ModelState) -> None:
         """What the API says about a model of the registry from now on."""
@@ -74,4 +85,4 @@ class Vendor:
 
     def request_id(self, number: int) -> str:
         """The id of the call of that number: 32 hex digits."""
-        return hashlib.sha256(f"{self._config.seed}/{number}".encode()).hexdigest()[:32]
+        return hashlib.sha256(f"{self.config.seed}/{number}".encode()).hexdigest()[:32]

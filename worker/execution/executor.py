@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -20,6 +20,7 @@ from worker.audio.converting import as_wav
 from worker.audio.errors import BadAudioError
 from worker.audio.take import Take, accept
 from worker.execution import outcomes, recovery, storing
+from worker.execution.grouping import Grouped
 from worker.execution.heartbeat import Heartbeat
 from worker.execution.outcomes import Bounds
 from worker.execution.places import Place, Places
@@ -56,18 +57,22 @@ class Executor:
     """Called after each attempt: a slot is free."""
     rng: random.Random = field(default_factory=random.Random)
     stopping: threading.Event = field(default_factory=threading.Event)
+    _recorder: Recorder = field(init=False)
+    _claims: Grouped[tuple[UUID, int], Claim | None] = field(init=False)
     _in_hand: set[UUID] = field(default_factory=set)
     _missing: set[UUID] = field(default_factory=set)
     _idle: threading.Condition = field(default_factory=threading.Condition)
+
+    def __post_init__(self) -> None:
+        self._recorder = Recorder(self.database, self.heartbeat, self.places, self.spool, self.stopping)
+        self._claims = Grouped(self._claim_all)
 
     def run(self, job_id: UUID, attempt: int) -> None:
         """One message: its job is carried out here, or was taken by someone else, or is handed back."""
         with self._in_hands(job_id), structlog.contextvars.bound_contextvars(job=str(job_id)):
             claim = self._claim(job_id, attempt)
             if claim is not None:
-                Recorder(self.database, self.heartbeat, self.places, self.spool, self.stopping).record(
-                    claim, self._settled(claim)
-                )
+                self._recorder.record(claim, self._settled(claim))
 
     def under_way(self) -> int:
         """Attempts at this moment."""
@@ -99,13 +104,14 @@ class Executor:
             self._hand_back(job_id)
             return None
         try:
-            with self.database.at_once() as connection:
-                return claiming.claim(
-                    connection, job_id, attempt, worker_id=self.heartbeat.worker_id, now=self.heartbeat.now()
-                )
+            return self._claims((job_id, attempt))
         except SQLAlchemyError as error:
             log.warning("claim_failed", error=str(error).splitlines()[0])
             return None
+
+    def _claim_all(self, turns: Sequence[tuple[UUID, int]]) -> list[Claim | None]:
+        with self.database.at_once() as connection:
+            return claiming.claim_all(connection, turns, worker_id=self.heartbeat.worker_id, now=self.heartbeat.now())
 
     def _hand_back(self, job_id: UUID) -> None:
         try:

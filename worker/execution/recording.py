@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import threading
 import time
-from dataclasses import dataclass
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Final
 
 import structlog
@@ -13,6 +16,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from api_models.status import JobStatus
 from api_models.verdict import VerdictKind
 from worker.artifacts.errors import ArtifactsError
+from worker.execution.grouping import Grouped
 from worker.execution.heartbeat import Heartbeat
 from worker.execution.places import Places
 from worker.execution.spool import Spool
@@ -28,15 +32,23 @@ LAST_TRIES_SECONDS: Final = 0.5
 log = structlog.get_logger("ttsq.execution")
 
 
-@dataclass(frozen=True, slots=True)
+class _TakenAwayError(Exception):
+    """A job of the group is no longer its claim's: the group is rolled back."""
+
+
+@dataclass(slots=True)
 class Recorder:
-    """The last step of an attempt."""
+    """The last step of an attempt. One a worker, so that attempts that end together are written together."""
 
     database: Database
     heartbeat: Heartbeat
     places: Places
     spool: Spool
     stopping: threading.Event
+    _together: Grouped[tuple[Claim, Settlement], bool] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._together = Grouped(self._write)
 
     def record(self, claim: Claim, settlement: Settlement) -> None:
         """Write the outcome and forget the answer, or keep it for whoever has the job now."""
@@ -58,7 +70,7 @@ class Recorder:
         waits = iter(RECORD_WAITS_SECONDS)
         while True:
             try:
-                return self._write(claim, settlement)
+                return self._together((claim, settlement))
             except SQLAlchemyError as error:
                 wait = next(waits, RECORD_WAITS_SECONDS[-1])
                 log.warning("record_failed", error=str(error).splitlines()[0], retry_in_seconds=wait)
@@ -67,9 +79,18 @@ class Recorder:
                         return None
                     time.sleep(LAST_TRIES_SECONDS)
 
-    def _write(self, claim: Claim, settlement: Settlement) -> bool:
-        """One statement as a rule; a transaction only for an attempt whose job was taken away."""
+    def _write(self, ended: Sequence[tuple[Claim, Settlement]]) -> list[bool]:
+        """One transaction for all that end together as a rule; one each where a job had been taken away."""
         now = self.heartbeat.now()
+        if len(ended) > 1:
+            with suppress(_TakenAwayError), self.database.begin() as connection:
+                won = settling.settle_all_at_once(connection, ended, now=now)
+                if won is None or not all(won):
+                    raise _TakenAwayError
+                return won
+        return [self._write_one(claim, settlement, now) for claim, settlement in ended]
+
+    def _write_one(self, claim: Claim, settlement: Settlement, now: datetime) -> bool:
         with self.database.at_once() as connection:
             if settling.settle_at_once(connection, claim, settlement, now=now):
                 return True

@@ -13,7 +13,7 @@ from worker.segmind.stamps import reset_stamp, retry_after
 RESET_CAP: Final = timedelta(hours=1)
 """A pause asked for beyond this is not believed; the ordinary backoff asks again sooner."""
 
-_AMOUNT: Final = re.compile(r"\$?\s?(-?[0-9]{1,12}(?:\.[0-9]{1,30})?(?:[eE]-?[0-9]{1,2})?)")
+_AMOUNT: Final = re.compile(r"\$?\s?(-?[0-9]{1,12}(?:\.[0-9]{1,30})?(?:[eE][+-]?[0-9]{1,2})?)")
 _MAX_AMOUNT: Final = Decimal(10) ** 9
 
 

@@ -34,6 +34,14 @@ class Failure(StrEnum):
     """A 2xx whose JSON says that the run failed; `message` has its words."""
     UNREADABLE = "unreadable"
     """A 2xx whose body is text in which no audio is found, or whose audio can't be fetched."""
+    FAILED = "failed"
+    """v2 says of the submitted run that it FAILED, under whatever HTTP status. Such runs aren't billed."""
+    EXPIRED = "expired"
+    """v2 keeps no record of the submitted request any more: how its run ended can't be told."""
+    UNFINISHED = "unfinished"
+    """Polling was given up after its time; the run may well go on, and its request id still leads to it."""
+    INTERRUPTED = "interrupted"
+    """This worker was told to stop while it polled; the request id still leads to the run."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +66,9 @@ class Answer:
     remaining_credits: Decimal | None = None
     """US dollars left, as the API reported them."""
     request_id: str | None = None
+    """v1: what the API calls this call. v2: the handle of the submitted request, and never anything else."""
+    handle_spent: bool = False
+    """v2: nothing more can come of the submitted request; a later attempt must submit anew."""
     generation_seconds: float | None = None
     reset_at: datetime | None = None
     """When the API said it will take requests again, in UTC; None where it said nothing usable."""

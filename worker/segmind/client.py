@@ -2,17 +2,44 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Final, Protocol
 
 from api_models.speech import Speech
 from worker.segmind.answers import Answer, Credits
 
 
+class Handle(Protocol):
+    """What a job's attempts know of a request that was submitted for it."""
+
+    @property
+    def request_id(self) -> str | None:
+        """What an earlier attempt submitted: it is polled, and nothing is submitted again."""
+        ...
+
+    def keep(self, request_id: str) -> None:
+        """Commit what was just submitted. No poll is made before this has returned; what it raises passes through."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class NoHandle:
+    """Knows of no request, and keeps none: a crash leaves what was submitted unfound."""
+
+    request_id: None = None
+
+    def keep(self, request_id: str) -> None:
+        """Forget it."""
+
+
+NO_HANDLE: Final = NoHandle()
+
+
 class Client(Protocol):
     """One account at the API. Safe to share between threads."""
 
-    def synthesize(self, speech: Speech, spool: Path) -> Answer:
+    def synthesize(self, speech: Speech, spool: Path, handle: Handle = NO_HANDLE) -> Answer:
         """Buy one take; its body lands in `spool`, which appears only when the body is whole.
 
         Never raises for what the network or the API does.

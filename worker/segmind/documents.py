@@ -5,10 +5,11 @@ from __future__ import annotations
 import binascii
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from worker.segmind.sniffing import is_container
+from worker.segmind.words import parse
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,6 +17,8 @@ class Link:
     """The audio lies at another address."""
 
     url: str
+    least_bytes: int = 0
+    """What the API says of the file's size; 0 where it says nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +35,7 @@ _FIELDS: Final = (
 )
 """Where the vendor, its models and their maker put audio, the plainest first. Poll addresses are not among them."""
 
+_SIZE_FIELD: Final = "file_size"
 _TYPE_FIELDS: Final = ("content_type", "mime_type", "mimeType", "media_type", "type")
 _MAX_DEPTH: Final = 8
 _MAX_URL_CHARACTERS: Final = 4_096
@@ -47,34 +51,62 @@ _BASE64: Final = re.compile(r"[A-Za-z0-9+/]+={0,2}")
 _STANDARD_ALPHABET: Final = str.maketrans({"-": "+", "_": "/", "\r": None, "\n": None})
 
 
+@dataclass(frozen=True, slots=True)
+class _Said:
+    """A string in a usual place, and what stands beside it."""
+
+    text: str
+    declared: bool = False
+    """A type says that it is audio."""
+    size: int = 0
+
+
 def find_audio(document: object) -> Link | Inline | None:
     """The first thing in `document` that is, or leads to, audio."""
-    for text, declared in _strings(document, declared=False, depth=0):
-        if found := _audio_in(text.strip(), declared=declared):
+    for said in _strings(document, _Said(""), depth=0):
+        if found := _audio_in(said.text.strip(), said):
             return found
     return None
 
 
-def _strings(node: object, *, declared: bool, depth: int) -> Iterator[tuple[str, bool]]:
-    """Every string in a usual place, and whether a type beside it says that it is audio."""
+def is_blank(document: object) -> bool:
+    """Whether nothing at all stands where audio would."""
+    return not any(said.text.strip() for said in _strings(document, _Said(""), depth=0))
+
+
+def _strings(node: object, beside: _Said, *, depth: int) -> Iterator[_Said]:
+    """Every string in a usual place, below what `beside` says of its surroundings."""
     if isinstance(node, str):
-        yield node, declared
+        # Some models write their output's JSON into a string.
+        inner = parse(node) if node[:1] in {"{", "["} and depth < _MAX_DEPTH else node
+        if isinstance(inner, str):
+            yield replace(beside, text=node)
+        else:
+            yield from _strings(inner, beside, depth=depth + 1)
     elif depth >= _MAX_DEPTH:
         return
     elif isinstance(node, list):
         for entry in node:
-            yield from _strings(entry, declared=declared, depth=depth + 1)
+            yield from _strings(entry, beside, depth=depth + 1)
     elif isinstance(node, dict):
-        types = (node.get(field) for field in _TYPE_FIELDS)
-        declared = declared or any(isinstance(name, str) and name.lower().startswith("audio/") for name in types)
+        beside = _described(node, beside)
         for field in _FIELDS:
             if field in node:
-                yield from _strings(node[field], declared=declared, depth=depth + 1)
+                yield from _strings(node[field], beside, depth=depth + 1)
 
 
-def _audio_in(text: str, *, declared: bool) -> Link | Inline | None:
+def _described(node: dict[str, object], beside: _Said) -> _Said:
+    """What an object says of the strings in it."""
+    types = (node.get(field) for field in _TYPE_FIELDS)
+    declared = beside.declared or any(isinstance(name, str) and name.lower().startswith("audio/") for name in types)
+    size = node.get(_SIZE_FIELD)
+    return _Said("", declared, size if isinstance(size, int) else 0)
+
+
+def _audio_in(text: str, said: _Said) -> Link | Inline | None:
+    declared = said.declared
     if _URL.match(text):
-        return Link(text) if len(text) <= _MAX_URL_CHARACTERS and _URL.fullmatch(text) else None
+        return Link(text, said.size) if len(text) <= _MAX_URL_CHARACTERS and _URL.fullmatch(text) else None
     if text[:5].lower() == "data:":
         header, _, text = text.partition(",")
         if not header.lower().endswith(";base64"):

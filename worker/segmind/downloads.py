@@ -4,50 +4,73 @@ from __future__ import annotations
 
 import ipaddress
 from contextlib import closing
+from dataclasses import dataclass, replace
 from typing import Final
 
 from urllib3 import Timeout
 from urllib3.exceptions import HTTPError, LocationValueError
 from urllib3.util import Url
 
+from worker.segmind.answers import Failure
 from worker.segmind.errors import BrokenBodyError, UnusableAddressError
 from worker.segmind.spool import Draft
-from worker.segmind.transport import NO_RETRIES, USER_AGENT, address, pieces, pool
+from worker.segmind.transport import NO_RETRIES, USER_AGENT, address, origins, pieces
 
 TRIES: Final = 3
 """How often a paid file is asked for before the take is given up."""
+
+FILE_HOSTS: Final = 8
+"""Hosts whose connections are kept for the next file; the vendor has one."""
+
+_GONE: Final = frozenset({400, 401, 403, 404, 410})
+"""Answers of a file host that asking again won't change."""
+
+
+@dataclass(frozen=True, slots=True)
+class Miss:
+    """Why a file couldn't be had."""
+
+    words: str
+    failure: Failure = Failure.UNREADABLE
+    useless: bool = False
+    """The file itself is no good, or not there: only another take could bring one."""
 
 
 class Downloads:
     """Fetches files into drafts, within the same bounds as the API's own bodies."""
 
-    def __init__(self, *, api: Url, timeout: Timeout, body_seconds: float, max_bytes: int) -> None:
+    def __init__(self, *, api: Url, connections: int, timeout: Timeout, body_seconds: float, max_bytes: int) -> None:
         self._api = api
+        self._origins = origins(hosts=FILE_HOSTS, connections=connections)
         self._timeout = timeout
         self._body_seconds = body_seconds
         self._max_bytes = max_bytes
 
-    def fetch(self, url: str, draft: Draft) -> str | None:
-        """Write the file behind `url` into `draft`; None for done, else why it couldn't be had."""
+    def fetch(self, url: str, draft: Draft, *, least_bytes: int = 0) -> Miss | None:
+        """Write the file behind `url` into `draft`; None for done. One of under `least_bytes` was cut off."""
         try:
             source = address(url)
         except UnusableAddressError:
-            return "its audio has an address that can't be read"
+            return Miss("its audio has an address that can't be read")
         if not permitted(source, self._api):
-            return f"its audio lies at an address that is not fetched: {_shown(source)}"
-        why = ""
+            return Miss(f"its audio lies at an address that is not fetched: {_shown(source)}")
+        miss = Miss("")
         for _ in range(TRIES):
             draft.restart()
-            why = self._try(source, draft)
-            if not why:
+            found = self._try(source, draft)
+            if found is None and draft.size >= least_bytes:
                 return None
-        return f"its audio at {_shown(source)} can't be had: {why}"
+            miss = found or Miss(f"{draft.size} bytes where the API named {least_bytes}", useless=True)
+        return replace(miss, words=f"its audio at {_shown(source)} can't be had: {miss.words}")
 
-    def _try(self, source: Url, draft: Draft) -> str:
-        """One go; "" for done."""
-        origin = pool(source)
+    def close(self) -> None:
+        """Close all idle connections."""
+        self._origins.clear()
+
+    def _try(self, source: Url, draft: Draft) -> Miss | None:
+        """One go."""
         try:
-            response = origin.urlopen(
+            response = self._origins.connection_from_url(source.url).urlopen(
                 "GET",
                 source.request_uri,
                 headers={"User-Agent": USER_AGENT, "Accept-Encoding": "identity"},
@@ -58,24 +81,29 @@ class Downloads:
             )
             with closing(response):
                 if response.status != 200:
-                    return f"status {response.status}"
+                    return Miss(f"status {response.status}", useless=response.status in _GONE)
                 for piece in pieces(response, limit_bytes=self._max_bytes, seconds=self._body_seconds):
                     draft.write(piece)
         except BrokenBodyError as error:
-            return error.failure.value
+            if error.failure is Failure.TOO_LARGE:
+                return Miss(f"over {self._max_bytes:,} bytes", Failure.TOO_LARGE, useless=True)
+            return Miss(error.failure.value)
         except (HTTPError, LocationValueError) as error:
-            return type(error).__name__
-        finally:
-            origin.close()
-        return ""
+            return Miss(type(error).__name__)
+        return None
 
 
 def permitted(source: Url, api: Url) -> bool:
-    """https to a public host; anything else only at the API's own host, where a rehearsal keeps its files."""
+    """https to a public host; anything else only at the API's own host, where a rehearsal keeps its files.
+
+    A rehearsal on this machine may keep them under another of the machine's own names.
+    """
     if source.auth or not source.host:
         return False
     if source.host == api.host:
         return source.scheme in {"https", api.scheme}
+    if source.scheme == "http":
+        return api.scheme == "http" and _loopback(source.host) and _loopback(api.host or "")
     return source.scheme == "https" and _public(source.host)
 
 
@@ -84,6 +112,13 @@ def _public(host: str) -> bool:
         return ipaddress.ip_address(host.strip("[]")).is_global
     except ValueError:
         return "." in host and not host.endswith((".local", ".internal", ".localhost"))
+
+
+def _loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return host == "localhost"
 
 
 def _shown(source: Url) -> str:

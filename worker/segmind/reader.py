@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
@@ -18,13 +19,15 @@ from urllib3.exceptions import HTTPError
 
 from worker.segmind import account
 from worker.segmind.answers import Answer, Credits, Failure
+from worker.segmind.api import Api
 from worker.segmind.downloads import Downloads
 from worker.segmind.errors import BrokenBodyError
+from worker.segmind.pages import Page, metered, request_id
 from worker.segmind.sniffing import OPENING_BYTES, is_text
 from worker.segmind.spool import Draft
 from worker.segmind.transport import pieces, reason
 from worker.segmind.unwrapping import unwrap
-from worker.segmind.words import tidy, words
+from worker.segmind.words import parse, tidy, words
 
 MAX_WORDS_BYTES: Final = 64 * 1024
 """Of a body that holds words, or the balance."""
@@ -59,7 +62,7 @@ class Reader:
         if not draft.size:
             return replace(answer, failure=Failure.EMPTY)
         if is_text(draft.read(OPENING_BYTES)) and (nothing := unwrap(draft, self.downloads)):
-            return replace(answer, failure=nothing.failure, message=self._tidy(nothing.words))
+            return replace(answer, failure=nothing.failure, message=self.tidy(nothing.words))
         return replace(answer, audio=draft.keep(), size=draft.size)
 
     def balance(self, response: BaseHTTPResponse) -> Credits | Answer:
@@ -74,22 +77,50 @@ class Reader:
             self._head(response), failure=Failure.UNREADABLE, message=words(body, self.key.get_secret_value())
         )
 
+    def page(self, response: BaseHTTPResponse) -> Page:
+        """One reply of the v2 endpoints, whole and in memory.
+
+        Raises:
+            BrokenBodyError: a 2xx that didn't arrive whole.
+        """
+        if 200 <= response.status < 300:
+            body = b"".join(self._pieces(response, self.max_audio_bytes))
+            return self._paged(self._head(response), body)
+        body = self._what_came(response, self.max_audio_bytes)
+        return self._paged(self._refused(response, body), body)
+
+    def said(self, page: Page) -> str:
+        """The words in a page."""
+        return words(page.body[:MAX_WORDS_BYTES], self.key.get_secret_value())
+
     def refusal(self, response: BaseHTTPResponse) -> Answer:
         """An answer that isn't a 2xx. Its status is clear, so whatever becomes of its body, that is no failure."""
+        return self._refused(response, self._what_came(response, MAX_WORDS_BYTES))
+
+    def _what_came(self, response: BaseHTTPResponse, limit_bytes: int) -> bytes:
         body = bytearray()
-        try:
-            for piece in self._pieces(response, MAX_WORDS_BYTES):
+        with suppress(BrokenBodyError):
+            for piece in self._pieces(response, limit_bytes):
                 body += piece
-        except BrokenBodyError:
-            pass
-        said = words(bytes(body), self.key.get_secret_value())
+        return bytes(body)
+
+    def _refused(self, response: BaseHTTPResponse, body: bytes) -> Answer:
+        said = words(body[:MAX_WORDS_BYTES], self.key.get_secret_value())
         if not said and (location := response.headers.get("location")):
-            said = self._tidy(f"redirects to {location}")
+            said = self.tidy(f"redirects to {location}")
         return replace(self._head(response), message=said, reset_at=account.reset_at(response.headers, self.clock()))
 
     def unanswered(self, failure: Failure, error: HTTPError) -> Answer:
         """A call that came to no HTTP answer."""
-        return Answer(failure=failure, sent=failure not in _UNSENT, message=self._tidy(reason(error)))
+        return Answer(failure=failure, sent=failure not in _UNSENT, message=self.tidy(reason(error)))
+
+    def _paged(self, answer: Answer, body: bytes) -> Page:
+        text = is_text(body[:OPENING_BYTES])
+        document = parse(body.decode("utf-8", "replace").lstrip("\ufeff")) if text else None
+        handle = request_id(document)
+        # An id that holds the key, or isn't whole once tidied, can't be written down and so can't be polled later.
+        handle = handle if handle and self._word(handle) == handle else None
+        return Page(metered(answer, document), body, document, handle)
 
     def _pieces(self, response: BaseHTTPResponse, limit_bytes: int) -> Iterator[bytes]:
         return pieces(response, limit_bytes=limit_bytes, seconds=self.body_seconds)
@@ -106,11 +137,22 @@ class Reader:
             generation_seconds=account.seconds(headers.get("x-generation-time")),
         )
 
-    def _tidy(self, text: str) -> str:
+    def tidy(self, text: str) -> str:
+        """Any text as a message, without the key."""
         return tidy(text, self.key.get_secret_value())
 
     def _word(self, value: str | None) -> str | None:
-        return self._tidy(value)[:MAX_HEADER_CHARACTERS] if value else None
+        return self.tidy(value)[:MAX_HEADER_CHARACTERS] if value else None
+
+
+def open_reader(
+    api: Api, *, connections: int, body_seconds: float, max_audio_bytes: int, clock: Callable[[], datetime]
+) -> Reader:
+    """The reader of what comes from `api`. A body, and a file that one links to, has `body_seconds` and the cap."""
+    downloads = Downloads(
+        api=api.url, connections=connections, timeout=api.timeout, body_seconds=body_seconds, max_bytes=max_audio_bytes
+    )
+    return Reader(api.key, body_seconds, max_audio_bytes, downloads, clock)
 
 
 def _credits(body: bytes) -> Credits | None:

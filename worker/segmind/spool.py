@@ -77,6 +77,8 @@ class Draft:
 
     def restart(self) -> None:
         """Forget what was written."""
+        if not self.size:
+            return
         try:
             os.ftruncate(self._descriptor, 0)
             os.lseek(self._descriptor, 0, os.SEEK_SET)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Container
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Final
 
 from api_models.verdict import GateScope, VerdictKind
@@ -85,7 +86,18 @@ _RATE_LIMITED: Final = Outcome(VerdictKind.PACE, "rate_limited", "Too many reque
 _INVALID: Final = _refused("invalid_request", "The API refuses this request")
 _OURS: Final = _refused("our_request", "The API refuses the way this program asks; please report it")
 _RUN_FAILED: Final = _retry("run_failed", "The API took the request, and its run failed", bill_unknown=True)
-_RUN_422: Final = _retry("run_failed", "The API took the request, and its run failed")
+_RUN_UNBILLED: Final = _retry("run_failed", "The API took the request, and its run failed")
+_EXPIRED: Final = _retry(
+    "request_expired", "The API has forgotten the request, so its audio is lost", bill_unknown=True
+)
+_UNFINISHED: Final = _retry("run_unfinished", "The API hasn't finished the request in time; it is asked for again")
+# The request id leads the next attempt to the same run: nothing is lost, and nothing was used up.
+_INTERRUPTED: Final = Outcome(
+    VerdictKind.RELEASED,
+    "interrupted",
+    "The worker stopped while the API was at work; its request is kept",
+    counts=False,
+)
 _UNREADABLE: Final = _retry("unreadable_answer", "The API's answer can't be understood", bill_unknown=True)
 _SERVER_ERROR: Final = _retry("server_error", "The API failed within")
 _BAD_GATEWAY: Final = _retry("bad_gateway", "The API was not available")
@@ -118,6 +130,14 @@ _SAYS_PARAMETER: Final = _words(
     r"|\b(invalid|unsupported|not (supported|allowed|valid)|must (be|not)|out of range|too long|required)\b"
 )
 
+_BY_RUN: Final = (
+    Row(_RUN_UNBILLED, failures={Failure.FAILED}),
+    Row(_EXPIRED, failures={Failure.EXPIRED}),
+    Row(_UNFINISHED, failures={Failure.UNFINISHED}),
+    Row(_INTERRUPTED, failures={Failure.INTERRUPTED}),
+)
+"""What became of a submitted request, whatever the status of the reply that said so."""
+
 _BY_HTTP: Final = (
     Row(_INVALID, {400}),
     Row(_BAD_KEY, {401}),
@@ -133,7 +153,7 @@ _BY_HTTP: Final = (
     Row(_INVALID, {406}, pattern=_SAYS_PARAMETER),
     Row(_CREDITS, {406}),
     Row(_RETIRED, {410}),
-    Row(_RUN_422, {422}),
+    Row(_RUN_UNBILLED, {422}),
     Row(_RATE_LIMITED, {429}),
     Row(_SERVER_ERROR, {500}),
     Row(_BAD_GATEWAY, {502, 503}),
@@ -165,5 +185,33 @@ _BY_FAILURE: Final = (
 """Answers that never came, or not to their end."""
 
 
-TABLE: Final = (Row(_SUCCESS, _2XX, has_audio=True), *_BY_HTTP, *_BY_BODY, *_BY_FAILURE, Row(_BAD_AUDIO, _2XX))
+TABLE: Final = (
+    Row(_SUCCESS, _2XX, has_audio=True),
+    *_BY_RUN,
+    *_BY_HTTP,
+    *_BY_BODY,
+    *_BY_FAILURE,
+    Row(_BAD_AUDIO, _2XX),
+)
 """Every row, in order. A 2xx that no row knew better has no audio."""
+
+
+class Poll(StrEnum):
+    """What an error in answer to a poll means. The request was taken, so none of them says anything of the job."""
+
+    AGAIN = "again"
+    """It passes, or can't be understood: the same is asked again."""
+    GONE = "gone"
+    """The record isn't there. Said more than once, it means that it has expired."""
+    STOP = "stop"
+    """The account's trouble, or the address's: it is judged by its row like any other, and the handle is kept."""
+
+
+_POLLS: Final[dict[int, Poll]] = {404: Poll.GONE, 410: Poll.GONE} | dict.fromkeys(
+    (401, 402, 403, 406, *_3XX), Poll.STOP
+)
+
+
+def poll_refused(status: int | None) -> Poll:
+    """What follows from a poll that was answered with the error `status`."""
+    return _POLLS.get(status or 0, Poll.AGAIN)

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from http.client import IncompleteRead
 from typing import Final
 
-from urllib3 import BaseHTTPResponse, HTTPConnectionPool, HTTPSConnectionPool, Retry
+from urllib3 import BaseHTTPResponse, HTTPConnectionPool, HTTPSConnectionPool, PoolManager, Retry
 from urllib3.connection import HTTPConnection
 from urllib3.exceptions import (
     ConnectTimeoutError,
@@ -63,6 +63,11 @@ def pool(url: Url, *, connections: int = 1) -> HTTPConnectionPool:
         raise UnusableAddressError(url.url)
     kind = HTTPSConnectionPool if url.scheme == "https" else HTTPConnectionPool
     return kind(url.host, url.port, maxsize=connections, block=False, socket_options=_socket_options())
+
+
+def origins(*, hosts: int, connections: int) -> PoolManager:
+    """Pools for origins that aren't known beforehand; those of the `hosts` last used are kept."""
+    return PoolManager(num_pools=hosts, maxsize=connections, block=False, socket_options=_socket_options())
 
 
 def address(text: str) -> Url:

@@ -22,10 +22,12 @@ _SLICE_CHARACTERS: Final = 256 * 1024
 
 @dataclass(frozen=True, slots=True)
 class NoAudio:
-    """Why a text body holds no audio."""
+    """Why there is no audio."""
 
     failure: Failure
     words: str
+    useless: bool = False
+    """Asking for the same output again brings nothing better."""
 
 
 def unwrap(draft: Draft, downloads: Downloads) -> NoAudio | None:
@@ -34,16 +36,22 @@ def unwrap(draft: Draft, downloads: Downloads) -> NoAudio | None:
     document = parse(text)
     if reports_failure(document):
         return NoAudio(Failure.RUN_FAILED, spoken(text[:EXCERPT_CHARACTERS]))
-    match find_audio(document):
-        case Link(url):
-            words = downloads.fetch(url, draft) or _still_text(draft)
+    found = find_audio(document)
+    return bring(found, draft, downloads) if found else NoAudio(Failure.UNREADABLE, spoken(text[:EXCERPT_CHARACTERS]))
+
+
+def bring(found: Link | Inline, draft: Draft, downloads: Downloads) -> NoAudio | None:
+    """Leave in `draft` the audio that was found; None for done."""
+    match found:
+        case Link(url, least_bytes):
+            if miss := downloads.fetch(url, draft, least_bytes=least_bytes):
+                return NoAudio(miss.failure, miss.words, miss.useless)
         case Inline(encoded):
             _decode(encoded, draft)
-            words = _still_text(draft)
-        case None:
-            words = spoken(text[:EXCERPT_CHARACTERS])
-            return NoAudio(Failure.UNREADABLE, words)
-    return NoAudio(Failure.UNREADABLE, words) if words else None
+    if not draft.size:
+        return NoAudio(Failure.EMPTY, "its audio is empty", useless=True)
+    words = _still_text(draft)
+    return NoAudio(Failure.UNREADABLE, words, useless=True) if words else None
 
 
 def _decode(encoded: str, draft: Draft) -> None:
@@ -55,6 +63,4 @@ def _decode(encoded: str, draft: Draft) -> None:
 def _still_text(draft: Draft) -> str:
     """Text within text isn't unwrapped a second time."""
     opening = draft.read(OPENING_BYTES)
-    if not opening:
-        return "its audio is empty"
     return f"its audio is text: {spoken(opening.decode('utf-8', 'replace'))}" if is_text(opening) else ""

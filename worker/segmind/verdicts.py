@@ -33,6 +33,8 @@ class Verdict:
     """The call may have been paid for, and no answer says whether or how much."""
     reset_at: datetime | None = None
     """The API's own word on when to come back."""
+    handle_spent: bool = False
+    """v2: the submitted request is of no more use, so the next attempt submits anew; else it polls on."""
 
 
 def verdict(answer: Answer) -> Verdict:
@@ -48,6 +50,7 @@ def verdict(answer: Answer) -> Verdict:
         counts=outcome.counts,
         possibly_billed=outcome.bill_unknown and answer.sent and answer.cost is None,
         reset_at=answer.reset_at,
+        handle_spent=answer.handle_spent,
     )
 
 
@@ -58,6 +61,7 @@ def bad_take(answer: Answer, finding: str) -> Verdict:
         code="bad_audio",
         message=f"The API returned audio that can't be used: {redact(finding)}",
         detail=_detail(answer),
+        handle_spent=True,
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import html
 import json
 import re
+from decimal import Decimal
 from typing import Final
 
 from worker.redaction import redact
@@ -21,9 +22,9 @@ _MARKUP: Final = re.compile(r"\s*<(!doctype|html|head|body|\?xml)\b", re.IGNOREC
 
 
 def parse(text: str) -> object:
-    """The JSON value of `text`, or `text` itself where it is no JSON."""
+    """The JSON value of `text`, its fractions exact, or `text` itself where it is no JSON."""
     try:
-        return json.loads(text)
+        return json.loads(text, parse_float=Decimal)
     except (ValueError, RecursionError):
         return text
 

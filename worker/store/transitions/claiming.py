@@ -9,7 +9,7 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Connection, Uuid, bindparam, literal_column, select, update
+from sqlalchemy import Connection, Uuid, bindparam, literal_column, select, tuple_, update
 
 from api_models.speech import Speech
 from api_models.status import JobStatus
@@ -50,7 +50,7 @@ _TWIN = literal_column(
 
 _CLAIM = (
     update(Job)
-    .where(Job.id == bindparam("job"), in_state(JobStatus.DISPATCHED), Job.attempt == bindparam("seen"))
+    .where(in_state(JobStatus.DISPATCHED), tuple_(Job.id, Job.attempt).in_(bindparam("turns", expanding=True)))
     .values(
         status=JobStatus.RUNNING,
         attempt=Job.attempt + 1,
@@ -59,6 +59,7 @@ _CLAIM = (
         started_at=bindparam("now"),
     )
     .returning(
+        Job.id,
         Job.attempt,
         Job.tenant,
         Job.batch_id,
@@ -81,11 +82,22 @@ _CLAIM = (
 
 def claim(connection: Connection, job_id: UUID, attempt: int, *, worker_id: UUID, now: datetime) -> Claim | None:
     """Take a dispatched job. `attempt` is the number its message carries; None when someone else was first."""
-    row = connection.execute(_CLAIM, {"job": job_id, "seen": attempt, "worker": worker_id, "now": now}).one_or_none()
-    if row is None:
-        return None
+    return claim_all(connection, [(job_id, attempt)], worker_id=worker_id, now=now)[0]
+
+
+def claim_all(
+    connection: Connection, turns: Sequence[tuple[UUID, int]], *, worker_id: UUID, now: datetime
+) -> list[Claim | None]:
+    """Take several dispatched jobs in one statement; each is won or lost on its own."""
+    rows = connection.execute(_CLAIM, {"turns": turns, "worker": worker_id, "now": now})
+    won = {row.id: _claimed(row, worker_id, now) for row in rows}
+    # A message that came twice is answered once.
+    return [won.pop(job_id, None) for job_id, _ in turns]
+
+
+def _claimed(row: Any, worker_id: UUID, now: datetime) -> Claim:
     return Claim(
-        job_id=job_id,
+        job_id=row.id,
         attempt=row.attempt,
         tenant=row.tenant,
         batch_id=row.batch_id,

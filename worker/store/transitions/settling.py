@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -106,14 +107,33 @@ def settle(connection: Connection, claim: Claim, settlement: Settlement, *, now:
 def settle_at_once(connection: Connection, claim: Claim, settlement: Settlement, *, now: datetime) -> bool:
     """As `settle`, but for a job that was taken away nothing is written. On PostgreSQL it is a single statement."""
     changes = _changes(claim, settlement, now)
-    row = _ledger_row(claim, settlement, settlement.verdict, now)
     if connection.dialect.name == "postgresql":
-        ledger = {f"ledger_{name}": value for name, value in row.items()}
-        return connection.execute(_SETTLE_AND_RECORD, changes | ledger).rowcount > 0
+        return connection.execute(_SETTLE_AND_RECORD, changes | _ledger(claim, settlement, now)).rowcount > 0
+    row = _ledger_row(claim, settlement, settlement.verdict, now)
     if not connection.execute(_SETTLE, changes).rowcount:
         return False
     connection.execute(_RECORD, row)
     return True
+
+
+def settle_all_at_once(
+    connection: Connection, ended: Sequence[tuple[Claim, Settlement]], *, now: datetime
+) -> list[bool] | None:
+    """`settle_at_once` for several attempts, in a transaction of the caller's.
+
+    None where a job of them had been taken away and the database doesn't tell which: then the caller must roll back
+    and settle them one by one.
+    """
+    if connection.dialect.name != "postgresql":
+        return [settle_at_once(connection, claim, settlement, now=now) for claim, settlement in ended]
+    values = [_changes(claim, settlement, now) | _ledger(claim, settlement, now) for claim, settlement in ended]
+    won = connection.execute(_SETTLE_AND_RECORD, values).rowcount
+    return [True] * len(ended) if won == len(ended) else None
+
+
+def _ledger(claim: Claim, settlement: Settlement, now: datetime) -> dict[str, Any]:
+    row = _ledger_row(claim, settlement, settlement.verdict, now)
+    return {f"ledger_{name}": value for name, value in row.items()}
 
 
 def _changes(claim: Claim, settlement: Settlement, now: datetime) -> dict[str, Any]:

@@ -1,0 +1,78 @@
+"""Work done together for many threads: nobody is forgotten, nobody hears another's result."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from worker.execution.grouping import MOST_IN_A_GROUP, Grouped
+
+
+def test_everyone_gets_the_result_of_their_own_item() -> None:
+    """However the threads meet, a result belongs to its item, and each item is done once."""
+    done: list[int] = []
+
+    def work(items: Sequence[int]) -> list[int]:
+        done.extend(items)
+        return [item * 2 for item in items]
+
+    double = Grouped(work)
+    with ThreadPoolExecutor(50) as threads:
+        assert list(threads.map(double, range(2_000))) == [item * 2 for item in range(2_000)]
+    assert sorted(done) == list(range(2_000))
+
+
+def test_those_who_ask_meanwhile_are_served_together() -> None:
+    """While the first is at work the others gather, and the next piece of work is for all of them."""
+    groups: list[list[int]] = []
+    first_is_at_work, others_wait = threading.Event(), threading.Event()
+
+    def work(items: Sequence[int]) -> list[int]:
+        groups.append(sorted(items))
+        if not first_is_at_work.is_set():
+            first_is_at_work.set()
+            assert others_wait.wait(10)
+        return list(items)
+
+    grouped = Grouped(work)
+    with ThreadPoolExecutor(6) as threads:
+        first = threads.submit(grouped, 0)
+        assert first_is_at_work.wait(10)
+        others = [threads.submit(grouped, item) for item in range(1, 6)]
+        while len(grouped._waiting) < 5:
+            threading.Event().wait(0.001)
+        others_wait.set()
+        assert [first.result(10), *(other.result(10) for other in others)] == [0, 1, 2, 3, 4, 5]
+    assert groups == [[0], [1, 2, 3, 4, 5]]
+
+
+def test_an_error_reaches_everyone_in_the_group_and_nobody_after() -> None:
+    """What went wrong for a group is raised for each of it; the next group starts afresh."""
+
+    def work(items: Sequence[int]) -> list[int]:
+        if any(item < 0 for item in items):
+            raise OSError("no such number")
+        return list(items)
+
+    grouped = Grouped(work)
+    with pytest.raises(OSError, match="no such number"):
+        grouped(-1)
+    assert grouped(1) == 1
+
+
+def test_no_group_is_larger_than_a_statement_should_be() -> None:
+    """A crowd is served in pieces."""
+    sizes: list[int] = []
+
+    def work(items: Sequence[int]) -> list[int]:
+        sizes.append(len(items))
+        return list(items)
+
+    grouped = Grouped(work)
+    with ThreadPoolExecutor(MOST_IN_A_GROUP * 2) as threads:
+        list(threads.map(grouped, range(3_000)))
+    assert max(sizes) <= MOST_IN_A_GROUP
+    assert sum(sizes) == 3_000

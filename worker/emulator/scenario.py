@@ -1,0 +1,94 @@
+"""A rehearsal written down: how the emulator begins, and what changes when. Reads the file; `timetable` plays it."""
+
+from __future__ import annotations
+
+import json
+import tomllib
+from decimal import Decimal
+from pathlib import Path
+from typing import Annotated, Any, Final, Self
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+
+from api_models.hints import did_you_mean
+from api_models.problems import Fault, InvalidInputError, faults_of
+from api_models.registry import MODELS
+from worker.emulator.account import AccountChange
+from worker.emulator.config import EmulatorConfig
+from worker.emulator.faults import Rule
+from worker.emulator.latency import Latency
+from worker.emulator.limits import Limit
+from worker.emulator.refusals import ModelState
+
+_KINDS: Final = ("account", "limit", "latency", "rules", "model")
+
+
+class ModelSwitch(BaseModel):
+    """What the API says about a model from now on."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    slug: str
+    state: ModelState
+
+    @field_validator("slug")
+    @classmethod
+    def _known(cls, value: str) -> str:
+        if value not in MODELS:
+            raise ValueError(f"no model {value}{did_you_mean(value, MODELS)} (known: {', '.join(MODELS)})")
+        return value
+
+
+class Change(BaseModel):
+    """What an operator would do at one moment: exactly one of the changes below."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    at_seconds: Annotated[float, Field(ge=0, allow_inf_nan=False)]
+    """After the emulator began to take calls."""
+    account: AccountChange | None = None
+    limit: Limit | None = None
+    latency: Latency | None = None
+    rules: tuple[Rule, ...] | None = None
+    """These faults take the place of the present ones; none at all ends them."""
+    model: ModelSwitch | None = None
+
+    @model_validator(mode="after")
+    def _one_thing(self) -> Self:
+        given = [kind for kind in _KINDS if getattr(self, kind) is not None]
+        if len(given) != 1:
+            raise ValueError(f"give exactly one of {', '.join(_KINDS)}; this has {', '.join(given) or 'none'}")
+        return self
+
+
+class Scenario(EmulatorConfig):
+    """A configuration, and what changes while it runs."""
+
+    changes: tuple[Change, ...] = ()
+    """In any order; those of one moment happen as they are listed."""
+
+    def timeline(self) -> list[Change]:
+        """The changes by time."""
+        return sorted(self.changes, key=lambda change: change.at_seconds)
+
+
+def load(path: Path) -> Scenario:
+    """The scenario in a file: TOML where its name ends so, else JSON. Amounts may be numbers; they stay exact.
+
+    Raises:
+        InvalidInputError: it can't be read, or says something that means nothing.
+    """
+    try:
+        content = _content(path.read_text("utf-8"), toml=path.suffix.lower() == ".toml")
+    except OSError as error:
+        raise InvalidInputError(str(path), [Fault(message=error.strerror or str(error))]) from error
+    except (ValueError, RecursionError) as error:  # covers both syntaxes' errors and undecodable bytes
+        raise InvalidInputError(str(path), [Fault(message=str(error))]) from error
+    try:
+        return Scenario.model_validate(content)
+    except ValidationError as error:
+        raise InvalidInputError(str(path), faults_of(error)) from error
+
+
+def _content(text: str, *, toml: bool) -> Any:  # noqa: ANN401 - whatever the file says; the model judges it
+    return tomllib.loads(text, parse_float=Decimal) if toml else json.loads(text, parse_float=Decimal)

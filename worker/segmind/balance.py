@@ -1,0 +1,29 @@
+"""Asks for the account's balance, free of charge. The vendor's own way to check a key, whichever way one speaks."""
+
+from __future__ import annotations
+
+from contextlib import closing
+from dataclasses import replace
+from typing import Final
+
+from urllib3 import Timeout
+from urllib3.exceptions import HTTPError
+
+from worker.segmind.answers import Answer, Credits
+from worker.segmind.api import Api
+from worker.segmind.reader import Reader
+from worker.segmind.transport import call_failure
+
+PROBE_SECONDS: Final = 5.0
+"""For the credits endpoint to be reached, and again to answer: it only reads a figure."""
+
+
+def balance(api: Api, reader: Reader) -> Credits | Answer:
+    """What is left. It costs nothing, so an answer that says why not is never marked as sent."""
+    try:
+        response = api.get(api.target("v1", "get-user-credits"), Timeout(connect=PROBE_SECONDS, read=PROBE_SECONDS))
+    except HTTPError as error:
+        return replace(reader.unanswered(call_failure(error), error), sent=False)
+    with closing(response):
+        found = reader.balance(response)
+    return found if isinstance(found, Credits) else replace(found, sent=False)

@@ -1,0 +1,181 @@
+"""The submitting client: one POST that is answered with a handle, then polls until the run is over.
+
+A handle is kept before the first poll, so that no crash makes anyone submit twice. Knows nothing of jobs.
+"""
+
+from __future__ import annotations
+
+import json
+import random
+import time
+from collections.abc import Callable
+from contextlib import closing
+from dataclasses import replace
+from datetime import datetime
+from pathlib import Path
+
+from pydantic import SecretStr
+from urllib3.exceptions import HTTPError
+
+from api_models.speech import Speech
+from worker.segmind.answers import Answer, Credits, Failure
+from worker.segmind.api import Api
+from worker.segmind.balance import balance
+from worker.segmind.cadence import Cadence
+from worker.segmind.client import NO_HANDLE, Handle
+from worker.segmind.documents import is_blank
+from worker.segmind.errors import BrokenBodyError
+from worker.segmind.pages import Page, Stage
+from worker.segmind.polling import Poller, Seen, run_at
+from worker.segmind.reader import open_reader
+from worker.segmind.spool import Draft
+from worker.segmind.transport import Outgoing, call_failure
+from worker.segmind.unwrapping import NoAudio, bring
+from worker.segmind.words import reports_failure
+
+
+class ClientV2:
+    """`POST /v2/{model}`, then `GET /v2/requests/{id}`. One for a process; safe to share between threads."""
+
+    def __init__(
+        self,
+        *,
+        base_url: str,
+        api_key: SecretStr,
+        connections: int,
+        connect_timeout: float,
+        read_timeout: float,
+        max_audio_bytes: int,
+        clock: Callable[[], datetime],
+        sleep: Callable[[float], object],
+        run_timeout: float,
+        poll_first_seconds: float = 2.0,
+        poll_last_seconds: float = 5.0,
+        monotonic: Callable[[], float] = time.monotonic,
+        rng: random.Random | None = None,
+    ) -> None:
+        """Timeouts in seconds; `run_timeout` is how long one call polls before it leaves the run to a later one.
+
+        `sleep` waits so many seconds and answers whether the worker is stopping: `threading.Event.wait` does both.
+
+        Raises:
+            UnusableKeyError: the key can't stand in a header.
+            UnusableAddressError: the base URL is no address.
+        """
+        self._api = Api(
+            base_url=base_url,
+            api_key=api_key,
+            connections=connections,
+            connect_timeout=connect_timeout,
+            read_timeout=read_timeout,
+        )
+        self._reader = open_reader(
+            self._api,
+            connections=connections,
+            body_seconds=read_timeout,
+            max_audio_bytes=max_audio_bytes,
+            clock=clock,
+        )
+        self._first_wait = poll_first_seconds
+        self._poller = Poller(
+            api=self._api,
+            reader=self._reader,
+            cadence=Cadence(poll_first_seconds, poll_last_seconds),
+            run_timeout=run_timeout,
+            sleep=sleep,
+            monotonic=monotonic,
+            rng=rng or random.Random(),  # noqa: S311 - it spreads polls, it guards nothing
+        )
+
+    def synthesize(self, speech: Speech, spool: Path, handle: Handle = NO_HANDLE) -> Answer:
+        """Buy one take, or go on with the one that `handle` names; see `Client`."""
+        # The draft is opened first: a disk that takes no file must be found out before the call is paid for.
+        with Draft(spool) as draft:
+            if handle.request_id:
+                run = run_at(self._api, handle.request_id)
+                return self._delivered(run.request_id, self._poller.follow(run, wait=0.0), draft)
+            submitted = self._submit(speech)
+            if isinstance(submitted, Answer) or submitted.is_audio:
+                return self._delivered(None, submitted, draft)
+            return self._taken(submitted, draft, handle)
+
+    def credits(self) -> Credits | Answer:
+        """The account's balance; see `Client`."""
+        return balance(self._api, self._reader)
+
+    def close(self) -> None:
+        """Close all idle connections; calls in flight end by themselves."""
+        self._api.close()
+        self._reader.downloads.close()
+
+    def _submit(self, speech: Speech) -> Seen:
+        """Send the text. An answer that was lost, whole or in part, leaves open whether the API acts on it."""
+        body = Outgoing(json.dumps(speech.body(), ensure_ascii=False).encode())
+        try:
+            with closing(self._api.post(self._api.target("v2", speech.model), body)) as response:
+                return self._reader.page(response)
+        except HTTPError as error:
+            return self._reader.unanswered(call_failure(error, body), error)
+        except BrokenBodyError as error:
+            lost = Failure.UNREADABLE if error.failure is Failure.TOO_LARGE else error.failure
+            return Answer(status=200 if lost is Failure.UNREADABLE else None, failure=lost, sent=True)
+
+    def _taken(self, page: Page, draft: Draft, handle: Handle) -> Answer:
+        """What follows from the reply to a submission."""
+        if page.stage is Stage.REFUSED:
+            return page.answer
+        if page.request_id is None:
+            return self._without_handle(page, draft)
+        run = run_at(self._api, page.request_id, page)
+        if page.stage is Stage.FAILED:
+            return self._poller.failed(run, page)
+        handle.keep(run.request_id)
+        seen: Seen = page
+        if page.stage is Stage.RUNNING or not page.has_output:
+            seen = self._poller.follow(run, wait=self._first_wait if page.stage is Stage.RUNNING else 0.0)
+        return self._delivered(run.request_id, seen, draft)
+
+    def _without_handle(self, page: Page, draft: Draft) -> Answer:
+        """A reply that names no request: the audio itself, an error's words, or nothing to be made sense of."""
+        if page.stage is Stage.COMPLETED and page.has_output:
+            return self._delivered(None, page, draft)
+        if not page.is_accepted:
+            return page.answer
+        failure = Failure.RUN_FAILED if reports_failure(page.document) else Failure.UNREADABLE
+        words = self._reader.said(page) or "the reply names no request"
+        return replace(page.answer, failure=failure, message=words)
+
+    def _delivered(self, request_id: str | None, seen: Seen, draft: Draft) -> Answer:
+        """Leave the output in the spool; an end without output is handed on."""
+        if isinstance(seen, Answer):
+            return seen
+        # A page may come under any HTTP status; what it says of the run is what counts from here on.
+        answer = replace(seen.answer, status=200, message="", reset_at=None, request_id=request_id)
+        # With a disk in trouble the handle leads on, so the cost is left to the attempt that ends the run.
+        draft.open(answer if request_id is None else replace(answer, cost=None))
+        nothing = self._fill(seen, draft)
+        if nothing is not None:
+            return self._without_audio(answer, nothing)
+        return replace(answer, audio=draft.keep(), size=draft.size)
+
+    def _without_audio(self, answer: Answer, nothing: NoAudio) -> Answer:
+        """A run is paid for once: while its handle leads on, its cost is left to the attempt that ends it."""
+        spent = nothing.useless or answer.request_id is None
+        return replace(
+            answer,
+            failure=nothing.failure,
+            message=self._reader.tidy(nothing.words),
+            cost=answer.cost if spent else None,
+            handle_spent=spent,
+        )
+
+    def _fill(self, page: Page, draft: Draft) -> NoAudio | None:
+        if page.is_audio:
+            draft.write(page.body)
+            return None
+        if found := page.audio():
+            return bring(found, draft, self._reader.downloads)
+        if is_blank(page.document):
+            return NoAudio(Failure.EMPTY, self._reader.said(page), useless=True)
+        # It may be this program that can't read it: the same output is looked at again before another is paid for.
+        return NoAudio(Failure.UNREADABLE, self._reader.said(page))

@@ -81,6 +81,11 @@ class Runtime:
         """Start nothing more: neither dispatch nor claim. Calls in flight go on."""
         self.executor.stopping.set()
         self.dispatcher.stop()
+        try:
+            with self.database.begin() as connection:
+                workers.release_leases(connection, self.worker_id)  # the next leader need not wait for it to run out
+        except SQLAlchemyError as error:
+            log.warning("lease_kept", error=str(error).splitlines()[0])
         self.heartbeat.announce_stop()
 
     def finish_stop(self) -> None:

@@ -95,7 +95,7 @@ def claim_all(
     return [won.pop(job_id, None) for job_id, _ in turns]
 
 
-def _claimed(row: Any, worker_id: UUID, now: datetime) -> Claim:
+def _claimed(row: Any, worker_id: UUID, now: datetime) -> Claim:  # noqa: ANN401 - the row of a statement that names no type
     return Claim(
         job_id=row.id,
         attempt=row.attempt,

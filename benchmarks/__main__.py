@@ -1,0 +1,91 @@
+"""`python -m benchmarks [--full] [NAME [KNOB=VALUE …] …]`: run benchmarks, all by default; see README.md beside it."""
+
+from __future__ import annotations
+
+import dataclasses
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Final
+
+from rich.console import Console
+
+from benchmarks import bound, cpu, pace
+from benchmarks.report import Report, keep, machine, show
+
+
+@dataclass(frozen=True, slots=True)
+class Benchmark:
+    """One module of this package: its knobs as they are by default and with `--full`, and its measurement."""
+
+    knobs: Any
+    full: Any
+    measure: Callable[[Any, Callable[[str], None]], Report]
+
+
+BENCHMARKS: Final = {
+    "cpu": Benchmark(cpu.Knobs(), cpu.FULL, cpu.measure),
+    "bound": Benchmark(bound.Knobs(), bound.FULL, bound.measure),
+    "pace": Benchmark(pace.Knobs(), pace.FULL, pace.measure),
+}
+
+
+class UsageError(Exception):
+    """The words on the command line make no sense; the message says which."""
+
+
+def plan(words: Sequence[str]) -> dict[str, Any]:
+    """The benchmarks to run, each with its knobs. A `KNOB=VALUE` belongs to the name before it."""
+    full = "--full" in words
+    chosen: dict[str, Any] = {}
+    name = ""
+    for word in words:
+        if word == "--full":
+            continue
+        knob, equals, value = word.partition("=")
+        if not equals:
+            if word not in BENCHMARKS:
+                raise UsageError(f"no benchmark {word}; there are {', '.join(BENCHMARKS)}")
+            name = word
+            chosen[name] = _start(name, full=full)
+        elif not name:
+            raise UsageError(f"{word} comes before the name of its benchmark")
+        else:
+            chosen[name] = _turned(chosen[name], knob, value)
+    return chosen or {name: _start(name, full=full) for name in BENCHMARKS}
+
+
+def main(words: Sequence[str]) -> int:
+    """Run them one after the other; 0 where every figure counts, 1 where some don't, 2 for a wrong command line."""
+    console = Console(width=None if sys.stdout.isatty() else 120)
+    try:
+        chosen = plan(words)
+    except UsageError as error:
+        console.print(f"benchmarks: {error}", markup=False, highlight=False)
+        return 2
+    console.print(", ".join(f"{name}: {value}" for name, value in machine().items()), markup=False, highlight=False)
+    sound = True
+    for name, knobs in chosen.items():
+        report = BENCHMARKS[name].measure(knobs, lambda line: console.print(line, style="dim", highlight=False))
+        show(report, console)
+        console.print(f"  kept in {keep(report, knobs)}\n", highlight=False)
+        sound = sound and not report.faults
+    return 0 if sound else 1
+
+
+def _start(name: str, *, full: bool) -> Any:  # noqa: ANN401 - each benchmark has knobs of its own
+    return BENCHMARKS[name].full if full else BENCHMARKS[name].knobs
+
+
+def _turned(knobs: Any, knob: str, value: str) -> Any:  # noqa: ANN401 - as above
+    known = {field.name: type(getattr(knobs, field.name)) for field in dataclasses.fields(knobs)}
+    if knob not in known:
+        raise UsageError(f"no knob {knob}; there are {', '.join(known)}")
+    try:
+        return replace(knobs, **{knob: known[knob](value)})
+    except ValueError:
+        raise UsageError(f"{knob} takes a number, not {value}") from None
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

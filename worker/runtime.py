@@ -100,6 +100,7 @@ class Runtime:
             log.warning("sign_off_failed", error=str(error).splitlines()[0])
         if idle:
             self.client.close()
+            self.spool.clear_away()
         log.info("worker_stopped", worker=str(self.worker_id), left_under_way=self.executor.under_way())
 
 

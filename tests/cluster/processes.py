@@ -80,8 +80,9 @@ class WorkerProcess:
         self._process.await_line("worker_started", START_SECONDS)
 
     def spooled(self) -> list[str]:
-        """The names of the files in its spool, without the one by which it tries whether it can write there."""
-        return sorted(path.name for path in self.spool.glob("*") if path.name != PROBE_FILE)
+        """The names of the files in its spool, but for the probe of its being writable, and emptied spare ones."""
+        names = (path.name for path in self.spool.glob("*"))
+        return sorted(name for name in names if name != PROBE_FILE and not name.startswith("spare-"))
 
     def send(self, number: signal.Signals) -> None:
         """Send it a signal."""

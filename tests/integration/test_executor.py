@@ -235,8 +235,9 @@ class Workshop:
             return [gate.name for gate in account.closed_gates(connection)]
 
     def spooled(self) -> list[str]:
-        """What the spool holds, but for the probe of its being writable."""
-        return sorted(path.name for path in self.spool.folder.iterdir() if not path.name.startswith("writable"))
+        """What the spool holds, but for the probe of its being writable, and emptied files kept for the next answer."""
+        ours = ("writable", "spare-")
+        return sorted(path.name for path in self.spool.folder.iterdir() if not path.name.startswith(ours))
 
     def script(self, *, times: int | None = None, match: Match | None = None, **effect: object) -> None:
         """What the API does to calls from now on."""

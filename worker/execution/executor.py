@@ -59,6 +59,7 @@ class Executor:
     stopping: threading.Event = field(default_factory=threading.Event)
     _recorder: Recorder = field(init=False)
     _claims: Grouped[tuple[UUID, int], Claim | None] = field(init=False)
+    _owned: Grouped[Claim, bool] = field(init=False)
     _in_hand: set[UUID] = field(default_factory=set)
     _missing: set[UUID] = field(default_factory=set)
     _idle: threading.Condition = field(default_factory=threading.Condition)
@@ -66,6 +67,7 @@ class Executor:
     def __post_init__(self) -> None:
         self._recorder = Recorder(self.database, self.heartbeat, self.places, self.spool, self.stopping)
         self._claims = Grouped(self._claim_all)
+        self._owned = Grouped(self._are_owned)
 
     def run(self, job_id: UUID, attempt: int) -> None:
         """One message: its job is carried out here, or was taken by someone else, or is handed back."""
@@ -164,6 +166,7 @@ class Executor:
         if not self.spool.has_room():
             return self._spool_trouble(None)
         path = self.spool.place(claim.job_id, claim.attempt)
+        self.spool.lay_out(path)
         try:
             answer = self.client.synthesize(claim.speech, path)
             verdict = verdicts.verdict(answer)
@@ -198,11 +201,14 @@ class Executor:
     def _is_owned(self, claim: Claim) -> bool:
         """Asked right before the upload. With the database away, the answer is yes: the record will tell."""
         try:
-            with self.database.glance() as connection:
-                return claiming.is_owned(connection, claim)
+            return self._owned(claim)
         except SQLAlchemyError as error:
             log.warning("ownership_unknown", error=str(error).splitlines()[0])
             return True
+
+    def _are_owned(self, claims: Sequence[Claim]) -> list[bool]:
+        with self.database.glance() as connection:
+            return claiming.are_owned(connection, claims)
 
     def _unsuccessful(self, claim: Claim, verdict: verdicts.Verdict, answer: Answer) -> Settlement:
         now = self.heartbeat.now()

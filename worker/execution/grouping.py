@@ -1,17 +1,21 @@
 """Doing together what many threads ask for at the same moment: one transaction for a whole burst of jobs.
 
 The first to ask does its own work at once. Whoever asks meanwhile waits, and when the first is done one of them does it
-for all that wait. So nothing is delayed on purpose, and the busier the worker, the larger the groups.
+for all that wait. While the worker is busy, each group is given a moment to gather; an idle worker waits for nobody.
 """
 
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Final, Generic, TypeVar
 
 MOST_IN_A_GROUP: Final = 200
+GATHER_SECONDS: Final = 0.01
+BUSY_SECONDS: Final = 0.05
+"""A group that comes this soon after the last one is one of many."""
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -37,6 +41,7 @@ class Grouped(Generic[Item, Result]):
         self._waiting: list[_Wish[Item, Result]] = []
         self._lock = threading.Lock()
         self._led = False
+        self._last = float("-inf")
 
     def __call__(self, item: Item) -> Result:
         """The result for this item."""
@@ -54,6 +59,8 @@ class Grouped(Generic[Item, Result]):
 
     def _lead(self) -> None:
         """Carry out everything that waits now, the leader's own wish first of all, and name a successor."""
+        if time.monotonic() - self._last < BUSY_SECONDS:
+            time.sleep(GATHER_SECONDS)
         with self._lock:
             group, self._waiting = self._waiting[:MOST_IN_A_GROUP], self._waiting[MOST_IN_A_GROUP:]
         try:
@@ -64,6 +71,7 @@ class Grouped(Generic[Item, Result]):
                 wish.error = error
         for wish in group:
             wish.done = True
+        self._last = time.monotonic()
         with self._lock:
             successor = self._waiting[0] if self._waiting else None
             self._led = successor is not None

@@ -5,11 +5,14 @@ A file named after its job and attempt is a whole answer; what its call cost sta
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import shutil
+import time
+from collections import deque
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import Final
@@ -21,6 +24,10 @@ AUDIO: Final = ".audio"
 RECEIPT: Final = ".receipt"
 PART: Final = ".part"
 CONVERTED: Final = ".wav"
+PART_LIFE_SECONDS: Final = 6 * 3600
+"""Longer than any call may take by its timeouts."""
+MOST_SPARES: Final = 256
+_NUMBERS: Final = itertools.count()
 ATTRIBUTE: Final = "user.ttsq.receipt"
 
 
@@ -47,12 +54,20 @@ class Spool:
 
     folder: Path
     min_free_bytes: int
+    _spares: deque[str] = field(default_factory=deque, compare=False, repr=False)
+    """Emptied files of answers that are done with. Giving one a new name costs far less than making and deleting."""
 
     def prepare(self) -> None:
-        """Make the folder, and clear what a dead process left half-written. Raises OSError."""
+        """Make the folder, and clear what dead processes left half-written long ago. Raises OSError.
+
+        Younger parts may belong to another worker that shares the folder, and to a call that it is paying for.
+        """
         self.folder.mkdir(parents=True, exist_ok=True)
+        dead_before = time.time() - PART_LIFE_SECONDS
         for part in self.folder.glob(f"*{PART}"):
-            part.unlink(missing_ok=True)
+            with suppress(FileNotFoundError):
+                if part.stat().st_mtime < dead_before:
+                    part.unlink()
 
     def trouble(self) -> str | None:
         """Why answers can't be kept just now, with the remedy; None when they can."""
@@ -75,6 +90,11 @@ class Spool:
     def place(self, job_id: UUID, attempt: int) -> Path:
         """Where the answer of this attempt goes."""
         return self.folder / f"{job_id}.{attempt}{AUDIO}"
+
+    def lay_out(self, place: Path) -> None:
+        """Have a used file ready where the next answer will be written, if there is one."""
+        with suppress(IndexError, OSError):
+            os.rename(self._spares.pop(), f"{place}{PART}")  # noqa: PTH104 - on every job's way
 
     def keep_receipt(self, audio: Path, answer: Answer) -> Receipt:
         """Note beside an answer what its call cost. Where it can't be written, whoever finds the answer estimates."""
@@ -107,9 +127,20 @@ class Spool:
 
     def discard_answer(self, audio: Path) -> None:
         """Forget one answer, its receipt and what was made of it."""
-        for name in (str(audio), _beside(audio, RECEIPT), _beside(audio, CONVERTED)):
+        for name in (_beside(audio, RECEIPT), _beside(audio, CONVERTED)):
             with suppress(FileNotFoundError):
                 os.unlink(name)  # noqa: PTH108 - on every job's way, where pathlib doubles its cost
+        with suppress(FileNotFoundError):
+            if len(self._spares) < MOST_SPARES:
+                self._spares.append(_emptied(str(audio), f"{self.folder}/spare-{os.getpid()}-{next(_NUMBERS)}{PART}"))
+            else:
+                os.unlink(audio)  # noqa: PTH108 - likewise
+
+    def clear_away(self) -> None:
+        """Delete the files that were kept ready: no answer comes any more."""
+        while self._spares:
+            with suppress(OSError):
+                os.unlink(self._spares.pop())  # noqa: PTH108 - likewise
 
     def jobs(self) -> set[UUID]:
         """The jobs that have an answer here."""
@@ -134,6 +165,16 @@ def converted(audio: Path) -> Path:
 
 def _beside(audio: Path, suffix: str) -> str:
     return str(audio).removesuffix(AUDIO) + suffix
+
+
+def _emptied(name: str, spare: str) -> str:
+    """Take a file's name, content and receipt away."""
+    os.rename(name, spare)  # noqa: PTH104 - likewise
+    os.truncate(spare, 0)
+    if hasattr(os, "removexattr"):
+        with suppress(OSError):
+            os.removexattr(spare, ATTRIBUTE)
+    return spare
 
 
 def _attach(audio: Path, receipt: bytes) -> None:

@@ -1,0 +1,64 @@
+"""The spool's files: receipts, leftovers, and files that are used again."""
+
+from __future__ import annotations
+
+import os
+from decimal import Decimal
+from pathlib import Path
+from uuid import UUID
+
+from worker.execution.spool import PART_LIFE_SECONDS, Spool
+from worker.segmind.answers import Answer
+
+JOB = UUID(int=7)
+OTHER = UUID(int=8)
+
+
+def test_a_receipt_is_found_with_its_answer(tmp_path: Path) -> None:
+    """What a call cost is known again to the last digit by whoever finds its answer."""
+    spool = Spool(tmp_path, 1)
+    audio = spool.place(JOB, 2)
+    audio.write_bytes(b"sound")
+    spool.keep_receipt(audio, Answer(cost=Decimal("0.00670000001"), request_id="r-1"))
+    found = Spool(tmp_path, 1).find(JOB)
+    assert found is not None
+    assert (found.path, found.receipt.cost, found.receipt.request_id) == (audio, Decimal("0.00670000001"), "r-1")
+
+
+def test_a_file_used_again_brings_nothing_of_its_past(tmp_path: Path) -> None:
+    """An emptied file becomes the next answer's: neither the audio nor the receipt of the one before is left in it."""
+    spool = Spool(tmp_path, 1)
+    first, second = spool.place(JOB, 1), spool.place(OTHER, 1)
+    first.write_bytes(b"the first")
+    spool.keep_receipt(first, Answer(cost=Decimal(9), request_id="r-1"))
+    spool.discard_answer(first)
+    assert spool.find(JOB) is None
+    spool.lay_out(second)
+    part = Path(f"{second}.part")
+    assert part.read_bytes() == b""
+    part.rename(second)
+    found = spool.find(OTHER)
+    assert found is not None
+    assert (found.receipt.cost, found.receipt.request_id) == (None, None)
+
+
+def test_the_parts_of_a_living_neighbour_are_left_alone(tmp_path: Path) -> None:
+    """Workers may share a folder: only what no call can still be writing is cleared when one of them starts."""
+    young, old = tmp_path / "a.audio.part", tmp_path / "b.audio.part"
+    for part in (young, old):
+        part.write_bytes(b"half")
+    past = old.stat().st_mtime - PART_LIFE_SECONDS - 60
+    os.utime(old, (past, past))
+    Spool(tmp_path, 1).prepare()
+    assert (young.exists(), old.exists()) == (True, False)
+
+
+def test_spare_files_go_when_the_worker_does(tmp_path: Path) -> None:
+    """A worker that stops leaves an empty spool."""
+    spool = Spool(tmp_path, 1)
+    audio = spool.place(JOB, 1)
+    audio.write_bytes(b"sound")
+    spool.discard_answer(audio)
+    assert len(list(tmp_path.iterdir())) == 1
+    spool.clear_away()
+    assert list(tmp_path.iterdir()) == []

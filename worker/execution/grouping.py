@@ -14,7 +14,7 @@ from typing import Final, Generic, TypeVar
 
 MOST_IN_A_GROUP: Final = 200
 GATHER_SECONDS: Final = 0.01
-BUSY_SECONDS: Final = 0.05
+BUSY_SECONDS: Final = 0.5
 """A group that comes this soon after the last one is one of many."""
 
 Item = TypeVar("Item")

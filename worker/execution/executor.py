@@ -20,7 +20,7 @@ from worker.audio.converting import as_wav
 from worker.audio.errors import BadAudioError
 from worker.audio.take import Take, accept
 from worker.execution import outcomes, recovery, storing
-from worker.execution.grouping import Grouped
+from worker.execution.grouping import GATHER_SECONDS, Grouped
 from worker.execution.heartbeat import Heartbeat
 from worker.execution.outcomes import Bounds
 from worker.execution.places import Place, Places
@@ -66,8 +66,9 @@ class Executor:
 
     def __post_init__(self) -> None:
         self._recorder = Recorder(self.database, self.heartbeat, self.places, self.spool, self.stopping)
-        self._claims = Grouped(self._claim_all)
-        self._owned = Grouped(self._are_owned)
+        gather_seconds = 0.0 if self.database.is_sqlite else GATHER_SECONDS
+        self._claims = Grouped(self._claim_all, gather_seconds=gather_seconds)
+        self._owned = Grouped(self._are_owned, gather_seconds=gather_seconds)
 
     def run(self, job_id: UUID, attempt: int) -> None:
         """One message: its job is carried out here, or was taken by someone else, or is handed back."""

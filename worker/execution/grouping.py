@@ -1,7 +1,7 @@
 """Doing together what many threads ask for at the same moment: one transaction for a whole burst of jobs.
 
 The first to ask does its own work at once. Whoever asks meanwhile waits, and when the first is done one of them does it
-for all that wait. While the worker is busy, each group is given a moment to gather; an idle worker waits for nobody.
+for all that wait. A busy worker may give each group a moment to gather; an idle one waits for nobody.
 """
 
 from __future__ import annotations
@@ -35,8 +35,13 @@ class _Wish(Generic[Item, Result]):
 class Grouped(Generic[Item, Result]):
     """A function of one item, carried out by a function of many."""
 
-    def __init__(self, work: Callable[[Sequence[Item]], Sequence[Result]]) -> None:
-        """`work` gives one result an item, in order. What it raises, everyone in the group raises."""
+    def __init__(self, work: Callable[[Sequence[Item]], Sequence[Result]], *, gather_seconds: float = 0.0) -> None:
+        """`work` gives one result an item, in order. What it raises, everyone in the group raises.
+
+        `gather_seconds` is the moment that each group is given while the worker is busy. It pays where a statement is
+        a round trip to another process, and only costs time where the database is a file.
+        """
+        self._gather_seconds = gather_seconds
         self._work = work
         self._waiting: list[_Wish[Item, Result]] = []
         self._lock = threading.Lock()
@@ -59,8 +64,8 @@ class Grouped(Generic[Item, Result]):
 
     def _lead(self) -> None:
         """Carry out everything that waits now, the leader's own wish first of all, and name a successor."""
-        if time.monotonic() - self._last < BUSY_SECONDS:
-            time.sleep(GATHER_SECONDS)
+        if self._gather_seconds and time.monotonic() - self._last < BUSY_SECONDS:
+            time.sleep(self._gather_seconds)
         with self._lock:
             group, self._waiting = self._waiting[:MOST_IN_A_GROUP], self._waiting[MOST_IN_A_GROUP:]
         try:

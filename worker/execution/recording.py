@@ -16,7 +16,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from api_models.status import JobStatus
 from api_models.verdict import VerdictKind
 from worker.artifacts.errors import ArtifactsError
-from worker.execution.grouping import Grouped
+from worker.execution.grouping import GATHER_SECONDS, Grouped
 from worker.execution.heartbeat import Heartbeat
 from worker.execution.places import Places
 from worker.execution.spool import Spool
@@ -48,7 +48,8 @@ class Recorder:
     _together: Grouped[tuple[Claim, Settlement], bool] = field(init=False)
 
     def __post_init__(self) -> None:
-        self._together = Grouped(self._write)
+        gather_seconds = 0.0 if self.database.is_sqlite else GATHER_SECONDS
+        self._together = Grouped(self._write, gather_seconds=gather_seconds)
 
     def record(self, claim: Claim, settlement: Settlement) -> None:
         """Write the outcome and forget the answer, or keep it for whoever has the job now."""

@@ -35,8 +35,10 @@ FOLLOWER_POLL_SECONDS: Final = 0.5
 BUSY_POLL_SECONDS: Final = 0.1
 """The longest wait between two ticks of a leader with work; a wake-up cuts it short."""
 IDLE_POLL_SECONDS: Final = 0.25
-GATHER_SECONDS: Final = 0.05
+GATHER_SECONDS: Final = 0.1
 """The least time between two ticks: wake-ups that come together are answered together."""
+EMBEDDED_GATHER_SECONDS: Final = 0.04
+"""The same where the database is a file beside it, and a tick costs little."""
 HEARTBEAT_LAPSE_SECONDS: Final = 8.0
 """A worker that was not heard of for so long is given up, and its jobs go on elsewhere."""
 DOUBT_SECONDS: Final = HEARTBEAT_LAPSE_SECONDS / 2
@@ -137,8 +139,11 @@ class Dispatcher:
             if tick.leads != self._leads:
                 self._leads = tick.leads
                 log.info("leadership", leads=tick.leads)
-            self._stopping.wait(GATHER_SECONDS)
-            self._wake.wait(_wait_seconds(tick) - GATHER_SECONDS)
+            gather_seconds = EMBEDDED_GATHER_SECONDS if self.database.is_sqlite else GATHER_SECONDS
+            # A rate may ask for a start sooner than that.
+            wait_seconds = _wait_seconds(tick)
+            self._stopping.wait(min(gather_seconds, wait_seconds))
+            self._wake.wait(max(0.0, wait_seconds - gather_seconds))
 
     def run_once(self) -> _Tick:
         """One tick: lead or don't; chores; read what ended; admit; publish."""
@@ -337,4 +342,4 @@ def _wait_seconds(tick: _Tick) -> float:
     if tick.next_chance is None or tick.now is None:
         return wait
     until_chance = (tick.next_chance - tick.now).total_seconds()
-    return min(wait, max(until_chance, GATHER_SECONDS)) if until_chance > 0 else wait
+    return min(wait, max(until_chance, EMBEDDED_GATHER_SECONDS)) if until_chance > 0 else wait

@@ -7,7 +7,19 @@ from decimal import Decimal
 from typing import Final
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, Float, ForeignKey, Index, MetaData, SmallInteger, String, Text, Uuid
+from sqlalchemy import (
+    BigInteger,
+    CheckConstraint,
+    Float,
+    ForeignKey,
+    Index,
+    Integer,
+    MetaData,
+    SmallInteger,
+    String,
+    Text,
+    Uuid,
+)
 from sqlalchemy import text as sql
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
@@ -53,6 +65,10 @@ class Batch(Base):
     """Where this batch's audio goes; None for the place in the settings."""
     total: Mapped[int]
     created_at: Mapped[datetime]
+    max_cost: Mapped[Decimal | None]
+    """What its calls may cost altogether; the rest of its jobs is held, never failed. None: no limit."""
+    spent: Mapped[Decimal] = mapped_column(server_default=sql("0"))
+    """What the ledger's rows of this batch add up to, as far as the dispatcher has read them."""
 
     __table_args__ = (
         Index("uq_batches_resume_key", "tenant", "resume_key", unique=True),
@@ -94,6 +110,8 @@ class Job(Base):
     recover: Mapped[bool]
     """An earlier attempt may have left its audio somewhere: look before paying again."""
     worker_id: Mapped[UUID | None]
+    request_id: Mapped[str | None]
+    """What was submitted for this job (v2) and is to be polled before anything is submitted again."""
 
     created_at: Mapped[datetime]
     dispatched_at: Mapped[datetime | None]
@@ -112,6 +130,9 @@ class Job(Base):
     audio_bytes: Mapped[int | None]
     sha256: Mapped[str | None] = mapped_column(String(64))
     duration_ms: Mapped[int | None]
+    peak_dbfs: Mapped[float | None] = mapped_column(Float)
+    loudness_lufs: Mapped[float | None] = mapped_column(Float)
+    silence_share: Mapped[float | None] = mapped_column(Float)
 
     __table_args__ = (
         CheckConstraint(f"status IN ({', '.join(repr(str(status)) for status in JobStatus)})", name="status"),
@@ -263,3 +284,55 @@ class GateRow(Base):
     since: Mapped[datetime]
     next_probe_at: Mapped[datetime]
     probes: Mapped[int]
+
+
+class BalanceRow(Base):
+    """What is left in the account, as an answer of the API last said."""
+
+    __tablename__ = "balances"
+
+    account: Mapped[str] = mapped_column(String(32), primary_key=True)
+    remaining: Mapped[Decimal]
+    seen_at: Mapped[datetime]
+    low: Mapped[bool]
+    """It has been said that the balance is low; said again only after it had recovered."""
+
+
+class Tenant(Base):
+    """Somebody whose jobs are kept apart from others'. A row exists only for one who has settings of its own."""
+
+    __tablename__ = "tenants"
+
+    name: Mapped[str] = mapped_column(String(64), primary_key=True)
+    monthly_budget: Mapped[Decimal | None]
+    """What the calls of a calendar month (UTC) may cost; the rest is held until the next month. None: no limit."""
+
+
+class TenantMonth(Base):
+    """What one tenant's calls have cost in one calendar month (UTC), as far as the dispatcher has read the ledger."""
+
+    __tablename__ = "tenant_months"
+
+    tenant: Mapped[str] = mapped_column(String(64), primary_key=True)
+    month: Mapped[str] = mapped_column(String(7), primary_key=True)
+    """Such as 2026-11."""
+    spent: Mapped[Decimal]
+
+
+class EventRow(Base):
+    """Something that happened once and that somebody may want to hear of. Rows are only ever added."""
+
+    __tablename__ = "events"
+
+    id: Mapped[int] = mapped_column(BigInteger().with_variant(Integer(), "sqlite"), primary_key=True)
+    at: Mapped[datetime]
+    type: Mapped[str] = mapped_column(String(40))
+    """Such as `account.held`."""
+    tenant: Mapped[str | None] = mapped_column(String(64))
+    """Whom it concerns; None for the whole account."""
+    subject: Mapped[str]
+    """What it is about: a gate's name, a job's or a batch's id."""
+    data: Mapped[str]
+    """The rest, as a JSON object."""
+
+    __table_args__ = (Index("ix_events_at", "at"),)

@@ -5,6 +5,7 @@ A file named after its job and attempt is a whole answer; what its call cost sta
 
 from __future__ import annotations
 
+import hashlib
 import itertools
 import json
 import os
@@ -38,6 +39,8 @@ class Receipt:
     cost: Decimal | None = None
     request_id: str | None = None
     remaining_credits: Decimal | None = None
+    sha256: str | None = None
+    """Of the answer as it came in, in hex."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,12 +101,13 @@ class Spool:
 
     def keep_receipt(self, audio: Path, answer: Answer) -> Receipt:
         """Note beside an answer what its call cost. Where it can't be written, whoever finds the answer estimates."""
-        receipt = Receipt(answer.cost, answer.request_id, answer.remaining_credits)
+        receipt = Receipt(answer.cost, answer.request_id, answer.remaining_credits, answer.sha256)
         text = json.dumps(
             {
                 "cost": None if receipt.cost is None else str(receipt.cost),
                 "request_id": receipt.request_id,
                 "remaining_credits": None if receipt.remaining_credits is None else str(receipt.remaining_credits),
+                "sha256": receipt.sha256,
             }
         )
         with suppress(OSError):
@@ -113,12 +117,19 @@ class Spool:
     def note_charged(self, audio: Path) -> None:
         """The cost of this answer, if it is still here, is in the books: whoever delivers it adds nothing to it."""
         if audio.exists():
-            self.keep_receipt(audio, Answer(cost=Decimal(0), request_id=_read_receipt(audio).request_id))
+            known = _read_receipt(audio)
+            self.keep_receipt(audio, Answer(cost=Decimal(0), request_id=known.request_id, sha256=known.sha256))
 
     def find(self, job_id: UUID) -> Spooled | None:
-        """The latest answer that an earlier attempt of this job left here."""
-        found = sorted(self.folder.glob(f"{job_id}.*{AUDIO}"), key=_attempt_number)
-        return Spooled(found[-1], _read_receipt(found[-1])) if found else None
+        """The latest answer that an earlier attempt of this job left here whole.
+
+        Nothing is fsynced on its way here, so a machine that lost its power may have kept a name and not its content.
+        """
+        for path in sorted(self.folder.glob(f"{job_id}.*{AUDIO}"), key=_attempt_number, reverse=True):
+            spooled = Spooled(path, _read_receipt(path))
+            if spooled.receipt.sha256 in {None, _sha256_of(path)}:
+                return spooled
+        return None
 
     def discard(self, job_id: UUID) -> None:
         """Forget every answer of a job: it is recorded, or worth nothing."""
@@ -207,11 +218,18 @@ def _attempt_number(path: Path) -> int:
     return int(number) if number.isdigit() else -1
 
 
+def _sha256_of(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
 def _read_receipt(audio: Path) -> Receipt:
     """The receipt, or an empty one: the process may have died between the two files."""
     try:
         known = json.loads(_attached(audio))
-        return Receipt(_money(known["cost"]), known["request_id"], _money(known["remaining_credits"]))
+        return Receipt(
+            _money(known["cost"]), known["request_id"], _money(known["remaining_credits"]), known.get("sha256")
+        )
     except (OSError, ValueError, KeyError, TypeError, InvalidOperation):
         return Receipt()
 

@@ -21,7 +21,7 @@ from worker.artifacts.store import StoredObject
 from worker.audio.take import Take
 from worker.execution.outcomes import Cost
 from worker.execution.places import Place
-from worker.execution.spool import Receipt
+from worker.execution.spool import AUDIO, Receipt
 from worker.store import account
 from worker.store.database import Database
 from worker.store.transitions.claiming import Claim
@@ -102,8 +102,8 @@ class Persistence:
 
 def upload(claim: Claim, place: Place, take: Take, receipt: Receipt, cost: Cost) -> StoredAudio:
     """Store a take under its job's key, with all that a recovery would need to record it."""
-    with take.path.open("rb") as file:
-        sha256 = hashlib.file_digest(file, "sha256").hexdigest()
+    # The API's own bytes were hashed as they came in; what was made of them was not.
+    sha256 = receipt.sha256 if receipt.sha256 and take.path.suffix == AUDIO else _sha256_of(take)
     stored = place.store.put(
         place.key,
         take.path,
@@ -120,6 +120,11 @@ def upload(claim: Claim, place: Place, take: Take, receipt: Receipt, cost: Cost)
         },
     )
     return described(stored, sha256=sha256, duration_ms=take.duration_ms)
+
+
+def _sha256_of(take: Take) -> str:
+    with take.path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def described(stored: StoredObject, *, sha256: str, duration_ms: int) -> StoredAudio:

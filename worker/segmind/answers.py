@@ -57,6 +57,8 @@ class Answer:
     """The spooled body of a 2xx that may be audio."""
     size: int = 0
     """Bytes of `audio`."""
+    sha256: str | None = None
+    """Of `audio`, in hex, as it came in."""
     content_type: str = ""
     """What the API calls the body; never to be trusted."""
     message: str = ""

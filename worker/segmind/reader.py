@@ -63,7 +63,7 @@ class Reader:
             return replace(answer, failure=Failure.EMPTY)
         if is_text(draft.read(OPENING_BYTES)) and (nothing := unwrap(draft, self.downloads)):
             return replace(answer, failure=nothing.failure, message=self.tidy(nothing.words))
-        return replace(answer, audio=draft.keep(), size=draft.size)
+        return replace(answer, audio=draft.keep(), size=draft.size, sha256=draft.sha256)
 
     def balance(self, response: BaseHTTPResponse) -> Credits | Answer:
         """What an answer of the credits endpoint says."""

@@ -5,6 +5,7 @@ Never fsyncs: after a crash of the machine the API's answer is asked for again, 
 
 from __future__ import annotations
 
+import hashlib
 import os
 from contextlib import suppress
 from pathlib import Path
@@ -23,7 +24,7 @@ class Draft:
     It is open only from `open` on, so that calls waiting for their answer hold a socket each and no file.
     """
 
-    __slots__ = ("_answer", "_descriptor", "_kept", "_part", "path", "size")
+    __slots__ = ("_answer", "_descriptor", "_digest", "_kept", "_part", "path", "size")
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -31,6 +32,7 @@ class Draft:
         self._answer: Answer | None = None
         self._part = f"{path}{PART_SUFFIX}"
         self._descriptor = -1
+        self._digest = hashlib.sha256()
         self._kept = False
 
     def __enter__(self) -> Self:
@@ -67,6 +69,7 @@ class Draft:
         except OSError as error:
             raise SpoolError(self.path, error, self._answer) from error
         self.size += len(piece)
+        self._digest.update(piece)
 
     def read(self, limit_bytes: int) -> bytes:
         """The beginning of what was written, or all of it."""
@@ -85,6 +88,12 @@ class Draft:
         except OSError as error:
             raise SpoolError(self.path, error, self._answer) from error
         self.size = 0
+        self._digest = hashlib.sha256()
+
+    @property
+    def sha256(self) -> str:
+        """Of what was written: taken as it passes, so that nobody reads the file again for it."""
+        return self._digest.hexdigest()
 
     def keep(self) -> Path:
         """Give the file its final name."""

@@ -156,7 +156,7 @@ class ClientV2:
         nothing = self._fill(seen, draft)
         if nothing is not None:
             return self._without_audio(answer, nothing)
-        return replace(answer, audio=draft.keep(), size=draft.size)
+        return replace(answer, audio=draft.keep(), size=draft.size, sha256=draft.sha256)
 
     def _without_audio(self, answer: Answer, nothing: NoAudio) -> Answer:
         """A run is paid for once: while its handle leads on, its cost is left to the attempt that ends it."""

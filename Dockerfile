@@ -1,4 +1,4 @@
-# One image for the worker and for `ttsq migrate`: slim, without build tools, and not run as root.
+# One image for worker, gateway, migrate and every command: slim, without build tools, not run as root.
 FROM python:3.12-slim AS build
 RUN pip install --no-cache-dir --root-user-action=ignore uv
 WORKDIR /src
@@ -8,15 +8,24 @@ COPY worker worker
 COPY migrations migrations
 # The same pinned versions as in development; the constraint leaves out what only development needs.
 RUN sed -E 's/ *\\$//; /^ *--hash/d' requirements.txt > constraints.txt \
- && uv venv /venv && uv pip install --python /venv/bin/python --constraint constraints.txt .
+ && uv venv /venv \
+ && uv pip install --python /venv/bin/python --compile-bytecode --constraint constraints.txt ".[xlsx,otel]"
 
 FROM python:3.12-slim
-RUN useradd --system --create-home --uid 10001 ttsq
+RUN useradd --system --create-home --uid 10001 ttsq && mkdir /spool && chown ttsq /spool
 COPY --from=build /venv /venv
-ENV PATH=/venv/bin:$PATH PYTHONUNBUFFERED=1 TTSQ_LOG_FORMAT=json TTSQ_SPOOL_DIR=/spool
-RUN mkdir /spool && chown ttsq /spool
+ENV PATH=/venv/bin:$PATH \
+    PYTHONUNBUFFERED=1 \
+    TTSQ_LOG_FORMAT=json \
+    TTSQ_SPOOL_DIR=/spool \
+    TTSQ_ALIVE_FILE=/tmp/ttsq-alive
+# What is paid for and not yet stored: keep it on a volume that outlives the container.
 VOLUME /spool
 USER ttsq
 WORKDIR /home/ttsq
 STOPSIGNAL SIGTERM
+# A worker touches the file with every beat of its heart, also while the database is away: restarting it would cut calls
+# that are being paid for, and help nobody. Other commands than the worker have checks of their own in docker-compose.yml.
+HEALTHCHECK --interval=20s --timeout=5s --start-period=60s --retries=3 \
+    CMD ["python", "-S", "-c", "import os, time; exit(time.time() - os.stat(os.environ['TTSQ_ALIVE_FILE']).st_mtime > 60)"]
 CMD ["celery", "-A", "worker.app", "worker"]

@@ -16,7 +16,7 @@ UV := $(shell command -v uv 2>/dev/null || echo .tools/bin/uv)
 RUN_UV := $(if $(filter .tools/bin/uv,$(UV)),PYTHONPATH=.tools) $(UV)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check format bench lock clean
+.PHONY: help setup demo fuzz test chaos proof check format bench lock clean
 
 help: ## list the commands
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -39,6 +39,15 @@ demo: $(STAMP) ## speak a sample file with no key, no server, no Docker
 
 test: $(STAMP) ## run the whole test suite; real servers are started by it
 	@$(BIN)/python -m pytest -n auto --dist worksteal $(PYTEST_ARGS)
+
+chaos: $(STAMP) ## hurt a real cluster at random for MINUTES (2), and see that nothing is lost; SEED repeats a plan
+	@$(BIN)/python -m tests.chaos --minutes $(or $(MINUTES),2) $(if $(SEED),--seed $(SEED))
+
+proof: $(STAMP) ## the store's proofs in full: a million jobs, and EXAMPLES (2000) random histories against its model
+	@PLAN_ROWS=1000000 STORE_MACHINE_EXAMPLES=$(or $(EXAMPLES),2000) $(BIN)/python -m pytest tests/integration/test_plans_at_scale.py tests/integration/test_store_machine.py $(PYTEST_ARGS)
+
+fuzz: $(STAMP) ## send 10,000 requests made from the API's description, good and bad, to a running gateway
+	@FUZZ_EXAMPLES=330 $(BIN)/python -m pytest -q -s tests/integration/test_gateway_schema.py
 
 check: $(STAMP) ## lint, types, import rules, dependencies, security
 	@$(BIN)/ruff format --check --quiet .

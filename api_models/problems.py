@@ -24,6 +24,8 @@ _PLAIN_WORDS: Final[Mapping[str, str]] = {
     "int_parsing_size": "has too many digits",
     "float_type": _NUMBER,
     "float_parsing": _NUMBER,
+    "decimal_type": _NUMBER,
+    "decimal_parsing": _NUMBER,
     "finite_number": "must be a finite number",
     "bool_type": _TRUTH,
     "bool_parsing": _TRUTH,
@@ -31,6 +33,7 @@ _PLAIN_WORDS: Final[Mapping[str, str]] = {
     "datetime_parsing": _TIME,
     "datetime_from_date_parsing": _TIME,
     "timezone_aware": _TIME,
+    "model_type": "must hold fields with their values",
     "greater_than": "must be over {gt}",
     "greater_than_equal": "must be at least {ge}",
     "less_than": "must be under {lt}",
@@ -85,10 +88,14 @@ def faults_of(error: ValidationError, line: int | None = None, known: Iterable[s
 
     `known` are the names of fields that a misspelt one may have meant.
     """
-    return [
-        Fault(line=line, field=_field(entry["loc"]), message=_message(entry, known))
-        for entry in error.errors(include_url=False, include_input=False)
-    ]
+    return faults_of_errors(error.errors(include_url=False, include_input=False), line, known)
+
+
+def faults_of_errors(
+    entries: Iterable[Mapping[str, Any]], line: int | None = None, known: Iterable[str] = ()
+) -> list[Fault]:
+    """The same, for whoever has pydantic's findings without its error."""
+    return [Fault(line=line, field=_field(entry["loc"]), message=_message(entry, known)) for entry in entries]
 
 
 def _field(location: tuple[int | str, ...]) -> str | None:

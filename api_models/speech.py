@@ -132,6 +132,8 @@ class JobRequest(Speech):
     """Not started after this time: the job then ends as expired, unpaid."""
     cache: Literal["use", "bypass"] = "use"
     """`bypass` buys a fresh take even where the same content was bought before."""
+    variant: Annotated[int, Field(ge=0, le=1_000_000)] = 0
+    """Another take of the same text: each number is a content of its own, bought once and then copied."""
 
     @field_validator("custom_id", mode="before")
     @classmethod
@@ -159,6 +161,11 @@ class JobRequest(Speech):
         if value is not None and not_before is not None and value < not_before:
             raise PydanticCustomError("deadline", "lies before not_before, so the job could never start")
         return value
+
+    def fingerprint(self, *, origin: str, audio_format: str) -> str:
+        """As for any speech; each variant has one of its own."""
+        plain = super().fingerprint(origin=origin, audio_format=audio_format)
+        return hashlib.sha256(f"{plain} {self.variant}".encode()).hexdigest() if self.variant else plain
 
     def speech(self) -> Speech:
         """The part that decides how the audio sounds."""

@@ -10,7 +10,8 @@ class JobStatus(StrEnum):
     """Where a job stands. Each state says what a crash leaves behind in it."""
 
     SCHEDULED = "scheduled"
-    """`not_before` lies ahead: a later start or a backoff. A crash leaves a row that the next dispatcher promotes."""
+    """`not_before` lies ahead: a later start, a backoff, or a twin that is buying the same. A crash leaves a row that the
+    next dispatcher promotes."""
     QUEUED = "queued"
     """May start as soon as the dispatcher admits it. A crash changes nothing: the row waits."""
     DISPATCHED = "dispatched"
@@ -38,7 +39,7 @@ WAITING: Final = frozenset({JobStatus.SCHEDULED, JobStatus.QUEUED})
 
 TRANSITIONS: Final[dict[JobStatus, frozenset[JobStatus]]] = {
     JobStatus.SCHEDULED: frozenset({JobStatus.QUEUED, JobStatus.CANCELLED, JobStatus.EXPIRED}),
-    JobStatus.QUEUED: frozenset({JobStatus.DISPATCHED, JobStatus.CANCELLED, JobStatus.EXPIRED}),
+    JobStatus.QUEUED: frozenset({JobStatus.DISPATCHED, JobStatus.SCHEDULED, JobStatus.CANCELLED, JobStatus.EXPIRED}),
     JobStatus.DISPATCHED: frozenset({JobStatus.RUNNING, JobStatus.QUEUED, JobStatus.CANCELLED, JobStatus.EXPIRED}),
     JobStatus.RUNNING: frozenset(
         {JobStatus.SUCCEEDED, JobStatus.FAILED, JobStatus.QUEUED, JobStatus.SCHEDULED, JobStatus.CANCELLED}

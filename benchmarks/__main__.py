@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from rich.console import Console
 
-from benchmarks import bound, cpu, pace
+from benchmarks import bound, budget, cpu, credit, faults, gateway, kills, large, leave, pace, takes
 from benchmarks.report import Report, keep, machine, show
 
 
@@ -27,6 +27,14 @@ BENCHMARKS: Final = {
     "cpu": Benchmark(cpu.Knobs(), cpu.FULL, cpu.measure),
     "bound": Benchmark(bound.Knobs(), bound.FULL, bound.measure),
     "pace": Benchmark(pace.Knobs(), pace.FULL, pace.measure),
+    "large": Benchmark(large.Knobs(), large.FULL, large.measure),
+    "leave": Benchmark(leave.Knobs(), leave.FULL, leave.measure),
+    "credit": Benchmark(credit.Knobs(), credit.FULL, credit.measure),
+    "budget": Benchmark(budget.Knobs(), budget.FULL, budget.measure),
+    "kills": Benchmark(kills.Knobs(), kills.FULL, kills.measure),
+    "takes": Benchmark(takes.Knobs(), takes.FULL, takes.measure),
+    "faults": Benchmark(faults.Knobs(), faults.FULL, faults.measure),
+    "gateway": Benchmark(gateway.Knobs(), gateway.FULL, gateway.measure),
 }
 
 

@@ -250,6 +250,9 @@ def a_settlement(status: JobStatus = JobStatus.SUCCEEDED, **fields: Any) -> Sett
 def an_ended(**fields: Any) -> Ended:  # noqa: ANN401 - any field of it
     """An attempt as the dispatcher reads it, a success unless said otherwise."""
     ended = Ended(
+        job_id=uuid7(),
+        tenant="default",
+        batch_id=None,
         model=MODEL,
         verdict=VerdictKind.SUCCESS,
         scope=None,
@@ -258,6 +261,8 @@ def an_ended(**fields: Any) -> Ended:  # noqa: ANN401 - any field of it
         reset_at=None,
         started_at=NOW,
         finished_at=NOW + timedelta(seconds=8),
+        cost=Decimal("0.0067"),
+        remaining_credits=None,
     )
     return replace(ended, **fields)
 

@@ -6,8 +6,8 @@ The broker only wakes workers. A message says which job's turn it is, and losing
 from __future__ import annotations
 
 import logging
+import os
 import sys
-import threading
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from functools import lru_cache
@@ -16,6 +16,7 @@ from uuid import UUID
 
 import structlog
 from celery import Celery, signals
+from celery.worker import WorkController
 from kombu import Producer, Queue
 from kombu.exceptions import KombuError
 from kombu.transport import TRANSPORT_ALIASES
@@ -23,17 +24,21 @@ from sqlalchemy.exc import SQLAlchemyError
 from uuid_utils.compat import uuid7
 
 from api_models.problems import InvalidInputError
-from worker import logs, runtime, settings
+from worker import logs, runtime, settings, steps
+from worker.broker import Broker
+from worker.leaving import Ask, Leaving
+from worker.memory import give_back_large_blocks
 from worker.runtime import Runtime, StartError
 from worker.settings import Settings
+from worker.store.deliveries import Due
 from worker.store.transitions.dispatching import Waiting
+from worker.webhooks.postman import Post
 
 TASK: Final = "ttsq.attempt"
-STOP_SECONDS: Final = 10.0
+DELIVER: Final = "ttsq.deliver"
 
 _HEADERS: Final = {
     "lang": "py",
-    "task": TASK,
     "parent_id": None,
     "group": None,
     "retries": 0,
@@ -45,12 +50,13 @@ _HEADERS: Final = {
 _NO_SEQUEL: Final = {"callbacks": None, "errbacks": None, "chain": None, "chord": None}
 """The part of a message that says what comes after its task; here it is always nothing."""
 
-log = structlog.get_logger("ttsq.broker")
+log = structlog.get_logger("ttsq.worker")
 
 _here: list[Runtime] = []
 """The runtime of this process; at most one."""
 
-_stopping: list[threading.Thread] = []
+_leaving: list[Leaving] = []
+"""How this process leaves, once it has a runtime."""
 
 
 def make_app(configuration: Settings, queue: str) -> Celery:
@@ -76,8 +82,8 @@ def make_app(configuration: Settings, queue: str) -> Celery:
         worker_redirect_stdouts=False,
         worker_enable_remote_control=False,
         worker_cancel_long_running_tasks_on_connection_loss=False,
-        worker_soft_shutdown_timeout=configuration.grace_seconds,
         broker_connection_retry_on_startup=True,
+        broker_channel_error_retry=True,  # a broker that is full refuses a new consumer; that passes like all else
         broker_connection_max_retries=None,
         broker_pool_acquire_timeout=5,
         broker_transport_options=_transport_options(configuration),
@@ -95,13 +101,22 @@ def _transport_options(configuration: Settings) -> dict[str, Any]:
         "socket_connect_timeout": 5,
         "socket_keepalive": True,
         "health_check_interval": 10,
+        "heard": _heard,
     }
 
 
-def publisher(app: Celery, queue: str) -> Callable[[Sequence[Waiting]], Sequence[Waiting]]:
-    """Sends one message a job to the queue; what could not be sent comes back."""
+def _heard() -> None:
+    """Redis has answered the wait for messages."""
+    if _here:
+        here().broker.connected()
+
+
+def publisher(app: Celery, queue: str, broker: Broker) -> Callable[[Sequence[Waiting]], Sequence[Waiting]]:
+    """Sends one message a job to the queue; what could not be sent comes back, and the broker's trouble is noted."""
 
     broken = _sending_errors(app)
+    # A job that there is none of: whoever takes the message claims nothing.
+    broker.probe = lambda: _send_alone(app, queue, Waiting(uuid7(), 0))
 
     def publish(jobs: Sequence[Waiting]) -> Sequence[Waiting]:
         try:
@@ -111,11 +126,28 @@ def publisher(app: Celery, queue: str) -> Callable[[Sequence[Waiting]], Sequence
                 for job in jobs:
                     _send(producer, queue, job)
         except broken as error:
-            log.warning("publish_failed", unsent=len(jobs), error=str(error).splitlines()[0])
+            broker.unsent(error, messages=len(jobs))
             return jobs
         return ()
 
     return publish
+
+
+def poster(app: Celery, queue: str) -> Post:
+    """Sends one message a delivery to the same queue; what could not be sent comes back."""
+    broken = _sending_errors(app)
+
+    def post(due: Sequence[Due]) -> Sequence[Due]:
+        try:
+            with app.producer_pool.acquire(block=True, timeout=5) as producer, _together(producer):
+                for one in due:
+                    _send_task(producer, queue, DELIVER, (str(one.id), one.attempts))
+        except broken as error:
+            log.warning("publish_failed", unsent=len(due), error=str(error).splitlines()[0])
+            return due
+        return ()
+
+    return post
 
 
 def _together(producer: Producer) -> AbstractContextManager[object]:
@@ -123,16 +155,25 @@ def _together(producer: Producer) -> AbstractContextManager[object]:
     return batch
 
 
+def _send_alone(app: Celery, queue: str, job: Waiting) -> None:
+    with app.producer_pool.acquire(block=True, timeout=5) as producer:
+        _send(producer, queue, job)
+
+
 def _send(producer: Producer, queue: str, job: Waiting) -> None:
+    _send_task(producer, queue, TASK, (str(job.job_id), job.attempt))
+
+
+def _send_task(producer: Producer, queue: str, task: str, arguments: tuple[str, int]) -> None:
     """One message in version 2 of Celery's documented protocol; building it by hand costs half of `send_task`."""
     message_id = str(uuid7())
     producer.publish(
-        ((str(job.job_id), job.attempt), {}, _NO_SEQUEL),
+        (arguments, {}, _NO_SEQUEL),
         routing_key=queue,
         exchange="",
         serializer="json",
         correlation_id=message_id,
-        headers={"id": message_id, "root_id": message_id, **_HEADERS},
+        headers={"id": message_id, "root_id": message_id, "task": task, **_HEADERS},
         retry=False,
     )
 
@@ -158,6 +199,12 @@ def carry_out(job_id: str, attempt: int) -> None:
         here().executor.run(UUID(job_id), attempt)
 
 
+def deliver(delivery_id: str, attempts: int) -> None:
+    """What the other task does with its message: it is handed over at once, so that no slot waits for a receiver."""
+    if _here:
+        here().hands.take(UUID(delivery_id), attempts)
+
+
 @lru_cache(maxsize=1)
 def _worker_app() -> Celery:
     """The application of a worker process that Celery itself starts."""
@@ -167,11 +214,11 @@ def _worker_app() -> Celery:
         sys.exit("\n".join(["ttsq: the settings are not usable:", *(f"  {fault}" for fault in error.faults)]))
     app = make_app(configuration, runtime.QUEUE)
     app.set_default()
+    steps.add_to(app, start=_start, ask=_ask, broker=lambda: here().broker)
+    steps.quieten(lambda: here().broker)
     signals.setup_logging.connect(_configure_logs)
     signals.worker_init.connect(_build)
-    signals.worker_ready.connect(_start)
-    signals.worker_shutting_down.connect(_begin_stop)
-    signals.worker_shutdown.connect(_finish_stop)
+    signals.worker_shutdown.connect(_leave)
     return app
 
 
@@ -182,23 +229,31 @@ def _configure_logs(**_: object) -> None:
 
 def _build(**_: object) -> None:
     """Before anything is consumed: a worker that could not work must not start."""
+    _configure_logs()
     configuration = settings.current()
     if configuration.embedded:
         sys.exit("ttsq: TTSQ_BROKER_URL is memory://, which only reaches its own process; set it to redis://…")
-    app = _worker_app()
+    if os.geteuid() == 0:
+        log.warning("runs_as_root", remedy="give the worker a user of its own; it needs no rights but on its spool")
+    give_back_large_blocks()
+    broker = Broker()
+    publish = publisher(_worker_app(), runtime.QUEUE, broker)
+    post = poster(_worker_app(), runtime.QUEUE)
     try:
-        settle_in(runtime.build(configuration, runtime.open_database(configuration), publisher(app, runtime.QUEUE)))
+        database = runtime.open_database(configuration)
+        settle_in(runtime.build(configuration, database, publish, broker=broker, post=post))
     except StartError as error:
         sys.exit(f"ttsq: {error.message}; {error.remedy}")
     except SQLAlchemyError as error:
         sys.exit(_no_database(error))
+    _leaving.append(Leaving(here(), grace_seconds=configuration.grace_seconds))
 
 
 # Celery logs what its signals' receivers raise and goes on. Only SystemExit gets through, and a worker without its
 # runtime must not go on: it would take messages and do nothing about them.
 
 
-def _start(**_: object) -> None:
+def _start() -> None:
     try:
         here().start()
     except SQLAlchemyError as error:
@@ -209,17 +264,17 @@ def _no_database(error: SQLAlchemyError) -> str:
     return f"ttsq: the database can't be used ({str(error).splitlines()[0]}); see `ttsq doctor`"
 
 
-def _begin_stop(**_: object) -> None:
-    # The receiver runs inside the signal handler, between any two instructions of the main thread. A thread of its own
-    # can wait for locks that the main thread may be holding.
-    _stopping.append(threading.Thread(target=here().begin_stop, name="ttsq-stop", daemon=True))
-    _stopping[-1].start()
+def _ask(how: Ask) -> None:
+    """In a signal handler, between any two instructions of the main thread."""
+    for leaving in _leaving:
+        leaving.ask(how)
 
 
-def _finish_stop(**_: object) -> None:
-    for thread in _stopping:
-        thread.join(STOP_SECONDS)
-    here().finish_stop()
+def _leave(sender: WorkController, **_: object) -> None:
+    """Celery is done, whether it was asked to be or broke off. What kept it from starting is told by its own end."""
+    told = isinstance(sender.exitcode, str)
+    for leaving in _leaving if not told else ():
+        leaving.complete(int(sender.exitcode or 0))
 
 
 def __getattr__(name: str) -> Celery:

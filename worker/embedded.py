@@ -11,6 +11,8 @@ from uuid_utils.compat import uuid7
 
 from worker import app as celery_app
 from worker import runtime
+from worker.broker import Broker
+from worker.leaving import LAST_SECONDS
 from worker.settings import Settings
 from worker.store.database import Database
 
@@ -39,8 +41,14 @@ class EmbeddedWorker:
         queue = runtime.private_queue(worker_id)
         app = celery_app.make_app(self._settings, queue)
         app.set_default()  # pool threads look the current application up
+        publish = celery_app.publisher(app, queue, broker := Broker())
         self._parts = runtime.build(
-            self._settings, self._database, celery_app.publisher(app, queue), worker_id=worker_id
+            self._settings,
+            self._database,
+            publish,
+            broker=broker,
+            post=celery_app.poster(app, queue),
+            worker_id=worker_id,
         )
         celery_app.settle_in(self._parts)
         ready = threading.Event()
@@ -72,15 +80,16 @@ class EmbeddedWorker:
         if self._parts is None:
             return
         self._parts.begin_stop()
-        self._parts.executor.wait_until_idle(grace_seconds)
+        self._parts.wait_until_idle(grace_seconds)
         self._parts.finish_stop()
         self._end_celery()
 
     def kill(self) -> None:
-        """End at once. Rows are left as they stand; the next worker recovers them."""
+        """End at once: what is in hand is handed back as it stands, and the next worker looks for its audio first."""
         if self._parts is not None:
-            self._parts.executor.stopping.set()
-            self._parts.dispatcher.stop(timeout=1)
+            last = threading.Thread(target=self._parts.drop, name="ttsq-leaving-at-once", daemon=True)
+            last.start()
+            last.join(LAST_SECONDS)
 
     def _end_celery(self) -> None:
         """Celery's consumer looks for the stop flag after a message, and then waits for one more: it is sent two."""

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import logging
 import sys
-from collections.abc import MutableMapping
+from collections.abc import Iterator, MutableMapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final, TextIO
 
@@ -53,9 +54,29 @@ def configure(settings: Settings, to: Path | None = None) -> None:
     logging.getLogger("ttsq").setLevel(level)
 
 
+def silence() -> None:
+    """Write no log events at all: for a command whose words tell the same to whoever gave it."""
+    structlog.configure(processors=[_drop])
+
+
+@contextmanager
+def silenced() -> Iterator[None]:
+    """`silence`, for as long as the block lasts."""
+    before = structlog.get_config()
+    silence()
+    try:
+        yield
+    finally:
+        structlog.configure(**before)
+
+
 def _opened(path: Path) -> TextIO:
     path.parent.mkdir(parents=True, exist_ok=True)
     return path.open("a", encoding="utf-8")
+
+
+def _drop(_logger: object, _method: str, _event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    raise structlog.DropEvent
 
 
 class _Redacted:

@@ -6,41 +6,68 @@ import os
 import random
 import socket
 import threading
+import time
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeVar
 from uuid import UUID
 
 import structlog
+from pydantic import SecretStr
 from sqlalchemy.exc import SQLAlchemyError
 from uuid_utils.compat import uuid7
 
 from api_models.registry import MODELS
-from api_models.status import TERMINAL
 from api_models.verdict import GateScope
 from worker.artifacts.errors import ArtifactsError
-from worker.dispatch.dispatcher import Dispatcher, Limits, Publish, Reach
-from worker.dispatch.probes import Prober
+from worker.audio.gate import GateLimits
+from worker.broker import Broker
+from worker.dispatch.dispatcher import Dispatcher
+from worker.dispatch.probes import Finding, Prober
+from worker.dispatch.reach import Limits, Publish, Reach
 from worker.execution.executor import Executor
 from worker.execution.heartbeat import Heartbeat
 from worker.execution.outcomes import Bounds
 from worker.execution.places import Places
 from worker.execution.spool import Spool
+from worker.execution.sweeping import Sweeper
 from worker.segmind.answers import Credits
 from worker.segmind.client import Client
 from worker.segmind.errors import UnusableAddressError, UnusableKeyError
+from worker.segmind.following import Following
 from worker.segmind.v1 import ClientV1
+from worker.segmind.v2 import ClientV2
 from worker.settings import HOME, Settings
-from worker.store import schema, views, workers
+from worker.store import schema, workers
 from worker.store.account import Gate
 from worker.store.database import Database
-from worker.store.transitions import asking, dispatching
+from worker.store.deliveries import Due
+from worker.store.faults import words
+from worker.store.transitions import dispatching
+from worker.webhooks.addresses import Allowed
+from worker.webhooks.delivering import Deliverer
+from worker.webhooks.hands import Hands
+from worker.webhooks.postman import Post, Postman
+from worker.webhooks.sending import Sender
 
 QUEUE: Final = "ttsq"
 """The Celery queue that all workers of a shared broker read."""
 
+VITAL_CONNECTIONS: Final = 2
+"""Of those that a process may hold to the database, these are its heartbeat's and its dispatcher's."""
+IDLE_SECONDS: Final = 10.0
+"""How long the rows that an attempt is changing stay locked when its host vanishes."""
+VITAL_IDLE_SECONDS: Final = 3.0
+"""The same for the dispatcher's lease: no longer than another one waits for it to run out."""
+
+POLL_FIRST_SECONDS: Final = 2.0
+POLL_LAST_SECONDS: Final = 5.0
+"""Polls may count against the account's rate limit, so they grow rarer; the vendor names no figure."""
+
 log = structlog.get_logger("ttsq.worker")
+T = TypeVar("T")
 
 
 class StartError(Exception):
@@ -66,68 +93,115 @@ class Runtime:
     spool: Spool
     heartbeat: Heartbeat
     executor: Executor
+    sweeper: Sweeper
     dispatcher: Dispatcher
+    broker: Broker
+    postman: Postman
+    hands: Hands
 
     def start(self) -> None:
         """Sign on, and begin to dispatch."""
-        _sweep(self.spool, self.database)
+        self.sweeper.run_once()
         if self.settings.embedded:
             _bury_dead_neighbours(self.database)
         self.heartbeat.start()
         self.dispatcher.start()
+        self.postman.start()
         log.info("worker_started", worker=str(self.worker_id), slots=self.heartbeat.slots, queue=self.queue)
 
     def begin_stop(self) -> None:
         """Start nothing more: neither dispatch nor claim. Calls in flight go on."""
         self.executor.stopping.set()
-        self.dispatcher.stop()
-        try:
-            with self.database.begin() as connection:
-                workers.release_leases(connection, self.worker_id)  # the next leader need not wait for it to run out
-        except SQLAlchemyError as error:
-            log.warning("lease_kept", error=str(error).splitlines()[0])
         self.heartbeat.announce_stop()
+        self.dispatcher.stop()
+        self.postman.stop()
+        self._try("lease_kept", self._release_leases)  # the next leader need not wait for it to run out
+
+    def wait_until_idle(self, seconds: float) -> bool:
+        """Wait for attempts under way. False when some still are after so many seconds."""
+        return self.executor.wait_until_idle(seconds)
 
     def finish_stop(self) -> None:
-        """Give back what was never claimed, sign off if nothing is left, and close what is open."""
-        idle = self.executor.under_way() == 0
-        try:
-            if self.dispatcher.reach.only_worker is not None:
-                with self.database.begin() as connection:
-                    dispatching.take_back_all(connection, worker_id=self.worker_id)
-            self.heartbeat.stop(sign_off=idle)
-        except SQLAlchemyError as error:
-            log.warning("sign_off_failed", error=str(error).splitlines()[0])
+        """Hand back what is left, sign off if nothing is, and close what is open."""
+        idle = self.executor.wait_until_idle(0)
+        self.hands.close()
+        self._sign_off()
         if idle:
             self.client.close()
             self.spool.clear_away()
-        log.info("worker_stopped", worker=str(self.worker_id), left_under_way=self.executor.under_way())
+
+    def drop(self) -> None:
+        """Start nothing more, hand back everything as it stands, and sign off: the process is about to end."""
+        self.executor.stopping.set()
+        self.dispatcher.stop(timeout=0)
+        self.postman.stop(timeout=0)
+        self._sign_off()
+        self._try("lease_kept", self._release_leases)
+
+    def _sign_off(self) -> None:
+        """With nothing left in hand, or else leave the row as it is: it will be missed, and its jobs rescued."""
+        left = self._try("hand_back_failed", self.executor.give_up)
+        if self.dispatcher.reach.only_worker is not None:
+            self._try("hand_back_failed", self._take_back_messages)
+        self._try("sign_off_failed", lambda: self.heartbeat.stop(sign_off=left == 0))
+        log.info("worker_stopped", worker=str(self.worker_id), left_under_way=left)
+
+    def _take_back_messages(self) -> None:
+        with self.database.begin() as connection:
+            dispatching.take_back_all(connection, worker_id=self.worker_id)
+
+    def _release_leases(self) -> None:
+        with self.database.begin() as connection:
+            workers.release_leases(connection, self.worker_id)
+
+    @staticmethod
+    def _try(event: str, work: Callable[[], T]) -> T | None:
+        try:
+            return work()
+        except SQLAlchemyError as error:
+            log.warning(event, error=words(error))
+            return None
 
 
-def build(settings: Settings, database: Database, publish: Publish, *, worker_id: UUID | None = None) -> Runtime:
-    """Put a worker together and check that it could work.
+def _nobody_posts(due: Sequence[Due]) -> Sequence[Due]:
+    return due
+
+
+def build(
+    settings: Settings,
+    database: Database,
+    publish: Publish,
+    *,
+    broker: Broker,
+    post: Post = _nobody_posts,
+    worker_id: UUID | None = None,
+) -> Runtime:
+    """Put a worker together and check that it could work. `post` sends messages for deliveries of webhooks.
 
     Raises:
         StartError: the key, the spool, the schema or the store is unusable.
     """
     worker_id = worker_id or uuid7()
     require_schema(database)
-    client = open_client(settings)
+    stopping = threading.Event()
+    client = open_client(settings, sleep=stopping.wait)
     spool = _open_spool(settings)
     places = Places(database, default_artifacts_url(settings), connections=min(settings.concurrency, 100))
     _check_store(places)
     reach = Reach(queue=private_queue(worker_id), only_worker=worker_id) if settings.embedded else Reach(queue=QUEUE)
+    vital = _vital(database, settings)
     heartbeat = Heartbeat(
-        database=database,
+        database=vital,
         worker_id=worker_id,
         host=socket.gethostname(),
         pid=os.getpid(),
         queue=reach.queue,
         slots=settings.concurrency,
-        trouble=spool.trouble,
+        trouble=lambda: spool.trouble() or broker.trouble(),
+        alive_file=settings.alive_file,
     )
     dispatcher = Dispatcher(
-        database=database,
+        database=vital,
         me=worker_id,
         reach=reach,
         limits=Limits(
@@ -135,6 +209,7 @@ def build(settings: Settings, database: Database, publish: Publish, *, worker_id
             dispatch_timeout=settings.dispatch_timeout,
             probe_seconds=settings.probe_seconds,
             max_attempts=settings.max_attempts,
+            low_balance=settings.low_balance,
         ),
         publish=publish,
         prober=Prober(_FreeChecks(client, places)),
@@ -146,13 +221,37 @@ def build(settings: Settings, database: Database, publish: Publish, *, worker_id
         spool=spool,
         heartbeat=heartbeat,
         bounds=Bounds(settings.max_attempts, settings.max_takes),
+        limits=take_limits(settings),
         probe_seconds=settings.probe_seconds,
         finished=dispatcher.wake,
         rng=random.Random(),  # noqa: S311 - jitter, not a secret
-        stopping=threading.Event(),
+        stopping=stopping,
     )
-    heartbeat.look_around = executor.look_for_orphans
-    return Runtime(settings, database, worker_id, reach.queue, client, places, spool, heartbeat, executor, dispatcher)
+    sweeper = Sweeper(database, spool, executor.in_hand)
+
+    def look_around() -> None:
+        executor.look_for_orphans()
+        sweeper.run_once()
+
+    heartbeat.look_around = look_around
+    broker.changed = heartbeat.nudge
+    dispatcher.hindered = lambda: not broker.can_send()
+    return Runtime(
+        settings=settings,
+        database=database,
+        worker_id=worker_id,
+        queue=reach.queue,
+        client=client,
+        places=places,
+        spool=spool,
+        heartbeat=heartbeat,
+        executor=executor,
+        sweeper=sweeper,
+        dispatcher=dispatcher,
+        broker=broker,
+        postman=Postman(database, post, leads=lambda: dispatcher.leads),
+        hands=Hands(Deliverer(database, Sender(Allowed.parse(settings.webhook_allow.split(","))))),
+    )
 
 
 def private_queue(worker_id: UUID) -> str:
@@ -161,8 +260,16 @@ def private_queue(worker_id: UUID) -> str:
 
 
 def open_database(settings: Settings) -> Database:
-    """The database of the settings."""
-    return Database(settings.database_url, connections=settings.database_connections)
+    """The database of the settings, for all but a worker's own life."""
+    connections = settings.database_connections - VITAL_CONNECTIONS
+    return Database(settings.database_url, connections=connections, idle_seconds=IDLE_SECONDS)
+
+
+def _vital(database: Database, settings: Settings) -> Database:
+    """For heartbeat and dispatcher: however many attempts wait for a connection, these two never do."""
+    if database.is_sqlite:
+        return database
+    return Database(settings.database_url, connections=VITAL_CONNECTIONS, idle_seconds=VITAL_IDLE_SECONDS)
 
 
 def default_artifacts_url(settings: Settings) -> str:
@@ -170,8 +277,21 @@ def default_artifacts_url(settings: Settings) -> str:
     return settings.artifacts_url or (HOME / "audio").absolute().as_uri()
 
 
-def open_client(settings: Settings) -> Client:
-    """The client of the API that the settings name.
+def take_limits(settings: Settings) -> GateLimits | None:
+    """Where a good take ends; None where the settings ask for no such checks."""
+    if settings.take_checks == "off":
+        return None
+    return GateLimits(
+        characters_per_second=settings.take_characters_per_second,
+        min_length=settings.take_min_length,
+        max_length=settings.take_max_length,
+        min_peak_dbfs=settings.take_min_peak_dbfs,
+        max_silence_share=settings.take_max_silence,
+    )
+
+
+def open_client(settings: Settings, *, sleep: Callable[[float], object] = time.sleep) -> Client:
+    """The client of the API that the settings name. `sleep` waits between polls, as `threading.Event.wait` does.
 
     Raises:
         StartError: there is no key, or it or the address can't be used.
@@ -179,19 +299,42 @@ def open_client(settings: Settings) -> Client:
     if settings.segmind_api_key is None:
         raise StartError("SEGMIND_API_KEY is not set", "put your Segmind key there, or into a .env file")
     try:
-        return ClientV1(
-            base_url=settings.segmind_base_url,
-            api_key=settings.segmind_api_key,
-            connections=settings.concurrency,
-            connect_timeout=settings.connect_timeout,
-            read_timeout=settings.read_timeout,
-            max_audio_bytes=settings.max_audio_mb * 2**20,
-            clock=lambda: datetime.now(UTC),
-        )
+        polling = _polling_client(settings, settings.segmind_api_key, sleep)
+        if settings.segmind_api == "v2":
+            return polling
+        return Following(buyer=_blocking_client(settings, settings.segmind_api_key), follower=polling)
     except UnusableKeyError as error:
         raise StartError("SEGMIND_API_KEY is unusable", str(error)) from None
     except UnusableAddressError as error:
         raise StartError("SEGMIND_BASE_URL is unusable", str(error)) from None
+
+
+def _blocking_client(settings: Settings, api_key: SecretStr) -> ClientV1:
+    return ClientV1(
+        base_url=settings.segmind_base_url,
+        api_key=api_key,
+        connections=settings.concurrency,
+        connect_timeout=settings.connect_timeout,
+        read_timeout=settings.read_timeout,
+        max_audio_bytes=settings.max_audio_mb * 2**20,
+        clock=lambda: datetime.now(UTC),
+    )
+
+
+def _polling_client(settings: Settings, api_key: SecretStr, sleep: Callable[[float], object]) -> ClientV2:
+    return ClientV2(
+        base_url=settings.segmind_base_url,
+        api_key=api_key,
+        connections=settings.concurrency,
+        connect_timeout=settings.connect_timeout,
+        read_timeout=settings.read_timeout,
+        max_audio_bytes=settings.max_audio_mb * 2**20,
+        clock=lambda: datetime.now(UTC),
+        sleep=sleep,
+        run_timeout=settings.run_timeout,
+        poll_first_seconds=POLL_FIRST_SECONDS,
+        poll_last_seconds=POLL_LAST_SECONDS,
+    )
 
 
 def require_schema(database: Database) -> None:
@@ -233,39 +376,27 @@ class _FreeChecks:
     client: Client
     places: Places
 
-    def __call__(self, gate: Gate) -> str | None:
+    def __call__(self, gate: Gate) -> Finding:
         return self._storage() if gate.scope is GateScope.STORAGE else self._account(gate)
 
-    def _storage(self) -> str | None:
+    def _storage(self) -> Finding:
         try:
             for store in self.places.opened():
                 store.check()
         except ArtifactsError as error:
-            return error.message
-        return None
+            return Finding(error.message)
+        return Finding(None)
 
-    def _account(self, gate: Gate) -> str | None:
+    def _account(self, gate: Gate) -> Finding:
         answer = self.client.credits()
         if not isinstance(answer, Credits):
-            return answer.message or f"the credits endpoint answered {answer.status}"
+            return Finding(answer.message or f"the credits endpoint answered {answer.status}")
+        trouble = None
         dearest = max(model.price for model in MODELS.values())
         if gate.code == "insufficient_credits" and answer.total < dearest:
             # Opening for the cheapest model would let the others run into the same refusal again and again.
-            return f"the balance is ${answer.total:f}, less than a call of every model costs (${dearest:f})"
-        return None
-
-
-def _sweep(spool: Spool, database: Database) -> None:
-    """Drop answers of jobs that have ended meanwhile; what others could still need stays."""
-    waiting = sorted(spool.jobs())
-    if not waiting:
-        return
-    with database.read() as connection:
-        rows = views.jobs(connection, asking.these(waiting))
-    kept = {row.id for row in rows if row.status not in TERMINAL}
-    for job_id in waiting:
-        if job_id not in kept:
-            spool.discard(job_id)
+            trouble = f"the balance is ${answer.total:f}, less than a call of every model costs (${dearest:f})"
+        return Finding(trouble, balance=answer.total)
 
 
 def _bury_dead_neighbours(database: Database) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import os
+from decimal import Decimal
 from functools import lru_cache
 from pathlib import Path
 from typing import Annotated, Final, Literal
@@ -40,12 +41,17 @@ class Settings(BaseSettings):
         OFFICIAL_BASE_URL
     )
     """The API's address; another one is for the emulator."""
-    segmind_rpm: Annotated[float | Literal["auto"] | None, Field(validation_alias=_env("SEGMIND_RPM"))] = None
-    """Requests a minute that the account permits, or `auto` to find out. Unset: only the API's own pauses limit."""
+    segmind_api: Annotated[Literal["v1", "v2"], Field(validation_alias=_env("SEGMIND_API"))] = "v1"
+    """How models are called: `v1` waits for the audio, `v2` submits and polls, so that a crash buys nothing twice."""
+    segmind_rpm: Annotated[float | Literal["unlimited"] | None, Field(validation_alias=_env("SEGMIND_RPM"))] = None
+    """Requests a minute that the account permits. Unset or `auto`: they are found out by what the API refuses;
+    `unlimited`: only the API's own pauses hold calls back."""
     connect_timeout: Annotated[float, Field(validation_alias=_env("TTSQ_CONNECT_TIMEOUT"), gt=0, le=120)] = 10.0
     """Seconds to wait for a connection to the API."""
     read_timeout: Annotated[float, Field(validation_alias=_env("TTSQ_READ_TIMEOUT"), gt=0, le=3_600)] = 180.0
     """Seconds to wait between two bytes of an answer; the slowest published model averages 18."""
+    run_timeout: Annotated[float, Field(validation_alias=_env("TTSQ_RUN_TIMEOUT"), ge=1, le=86_400)] = 600.0
+    """Seconds for which one attempt polls what it submitted (v2); the next attempt goes on with the same request."""
     max_audio_mb: Annotated[int, Field(validation_alias=_env("TTSQ_MAX_AUDIO_MB"), ge=1, le=4_096)] = 64
     """Mebibytes of one answer; a longer one is cut off and refused."""
     max_text_bytes: Annotated[int | None, Field(validation_alias=_env("TTSQ_MAX_TEXT_BYTES"), ge=1, le=32_768)] = None
@@ -53,7 +59,7 @@ class Settings(BaseSettings):
 
     database_url: Annotated[str, Field(validation_alias=_env("TTSQ_DATABASE_URL"))] = f"sqlite:///{HOME}/ttsq.db"
     """SQLAlchemy's address of the database: `sqlite:///…` or `postgresql+psycopg://…`."""
-    database_connections: Annotated[int, Field(validation_alias=_env("TTSQ_DATABASE_CONNECTIONS"), ge=2, le=200)] = 16
+    database_connections: Annotated[int, Field(validation_alias=_env("TTSQ_DATABASE_CONNECTIONS"), ge=4, le=200)] = 16
     """Connections a process may hold to PostgreSQL."""
     broker_url: Annotated[str, Field(validation_alias=_env("TTSQ_BROKER_URL"))] = "memory://"
     """Celery's broker: `memory://` (the worker runs inside `ttsq run`) or `redis://…`."""
@@ -71,14 +77,38 @@ class Settings(BaseSettings):
 
     probe_seconds: Annotated[float, Field(validation_alias=_env("TTSQ_PROBE_SECONDS"), gt=0, le=3_600)] = 30.0
     """Seconds before a closed gate is probed for the first time; the wait doubles from probe to probe."""
+    low_balance: Annotated[Decimal, Field(validation_alias=_env("TTSQ_LOW_BALANCE"), ge=0)] = Decimal("1.00")
+    """US dollars left in the account below which a warning event is written, once until it has recovered."""
     dispatch_timeout: Annotated[float, Field(validation_alias=_env("TTSQ_DISPATCH_TIMEOUT"), ge=1, le=3_600)] = 12.0
     """Seconds after which a message that no worker claimed counts as lost."""
     max_attempts: Annotated[int, Field(validation_alias=_env("TTSQ_MAX_ATTEMPTS"), ge=1, le=100)] = 5
     """Attempts of one job that may fail for a passing reason."""
     max_takes: Annotated[int, Field(validation_alias=_env("TTSQ_MAX_TAKES"), ge=1, le=20)] = 3
     """Paid takes of one job that may turn out bad."""
+    take_checks: Annotated[Literal["on", "off"], Field(validation_alias=_env("TTSQ_TAKE_CHECKS"))] = "on"
+    """Whether takes are measured and bad ones refused. `off` looks at the container and its frames only: for load
+    tests, whose audio has nothing to do with the text."""
+    take_min_length: Annotated[float, Field(validation_alias=_env("TTSQ_TAKE_MIN_LENGTH"), ge=0, le=1)] = 0.5
+    """The part of the expected length under which a take counts as truncated; up to 40 characters it asks for less."""
+    take_max_length: Annotated[float, Field(validation_alias=_env("TTSQ_TAKE_MAX_LENGTH"), ge=1, le=100)] = 3.0
+    """How many times the expected length is too long."""
+    take_min_peak_dbfs: Annotated[float, Field(validation_alias=_env("TTSQ_TAKE_MIN_PEAK_DBFS"), ge=-120, le=0)] = -50.0
+    """The peak in dBFS under which a take counts as silent."""
+    take_max_silence: Annotated[float, Field(validation_alias=_env("TTSQ_TAKE_MAX_SILENCE"), ge=0, le=1)] = 0.6
+    """The part of a take that may be silent."""
+    take_characters_per_second: Annotated[
+        float, Field(validation_alias=_env("TTSQ_TAKE_CHARACTERS_PER_SECOND"), ge=1, le=100)
+    ] = 15.0
+    """How fast a text is expected to be spoken; a Chinese character counts as three."""
     grace_seconds: Annotated[float, Field(validation_alias=_env("TTSQ_GRACE_SECONDS"), ge=0, le=3_600)] = 60.0
     """Seconds that calls in flight may take to finish after a stop was asked for."""
+    alive_file: Annotated[Path | None, Field(validation_alias=_env("TTSQ_ALIVE_FILE"))] = None
+    """A file that a worker touches every few seconds while its heart beats, for health checks. Unset: none."""
+
+    webhook_allow: Annotated[str, Field(validation_alias=_env("TTSQ_WEBHOOK_ALLOW"))] = ""
+    """Networks and hosts that webhooks may reach beside the public internet over TLS: `10.0.0.0/8,hooks.lan`."""
+    max_upload_mb: Annotated[int, Field(validation_alias=_env("TTSQ_MAX_UPLOAD_MB"), ge=1, le=16_384)] = 256
+    """Mebibytes of one sheet that is uploaded to the gateway."""
 
     log_level: Annotated[
         Literal["debug", "info", "warning", "error"], Field(validation_alias=_env("TTSQ_LOG_LEVEL"))
@@ -104,13 +134,15 @@ class Settings(BaseSettings):
 
     @field_validator("segmind_rpm", mode="before")
     @classmethod
-    def _rate_or_auto(cls, value: object) -> object:
-        if value is None or value == "auto":
+    def _rate_or_word(cls, value: object) -> object:
+        if value is None or value == "unlimited":
             return value
+        if value == "auto":
+            return None
         try:
             rate = float(str(value))
         except ValueError:
-            raise ValueError("must be a number of requests a minute, or auto to find it out") from None
+            raise ValueError("must be a number of requests a minute, or auto, or unlimited") from None
         if not 0 < rate <= MOST_RPM:
             raise ValueError(f"must be above 0 and at most {MOST_RPM:,}")
         return rate
@@ -163,5 +195,11 @@ def current() -> Settings:
 
 
 def _suggest(name: str, known: list[str]) -> str:
-    close = difflib.get_close_matches(name, known, n=1)
+    """The name that was probably meant: the same one under the other prefix before one that merely looks alike."""
+    twins = [other for other in known if _bare(other) == _bare(name)]
+    close = twins or difflib.get_close_matches(name, known, n=1)
     return f"; did you mean {close[0]}?" if close else f" (known: {', '.join(known)})"
+
+
+def _bare(name: str) -> str:
+    return name.partition("_")[2]

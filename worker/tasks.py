@@ -11,3 +11,9 @@ from worker import app
 def attempt(job_id: str, number: int) -> None:
     """It is this job's turn; `number` is how many claims it has seen."""
     app.carry_out(job_id, number)
+
+
+@shared_task(name=app.DELIVER)
+def deliver(delivery_id: str, attempts: int) -> None:
+    """It is this delivery's turn; `attempts` is how many requests were made for it."""
+    app.deliver(delivery_id, attempts)

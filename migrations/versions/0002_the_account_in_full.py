@@ -13,12 +13,13 @@ depends_on = None
 
 def upgrade() -> None:
     """Apply this revision. It only adds, so that workers of the revision before go on meanwhile."""
-    op.add_column("batches", sa.Column("max_cost", Money(), nullable=True))
-    op.add_column("batches", sa.Column("spent", Money(), server_default=sa.text("0"), nullable=False))
+    # Jobs first: whoever adds a job locks them before their batches, and would wait here in a circle.
     op.add_column("jobs", sa.Column("request_id", sa.Text(), nullable=True))
     op.add_column("jobs", sa.Column("peak_dbfs", sa.Float(), nullable=True))
     op.add_column("jobs", sa.Column("loudness_lufs", sa.Float(), nullable=True))
     op.add_column("jobs", sa.Column("silence_share", sa.Float(), nullable=True))
+    op.add_column("batches", sa.Column("max_cost", Money(), nullable=True))
+    op.add_column("batches", sa.Column("spent", Money(), server_default=sa.text("0"), nullable=False))
     op.create_table(
         "balances",
         sa.Column("account", sa.String(length=32), nullable=False),
@@ -53,8 +54,9 @@ def upgrade() -> None:
     op.create_index("ix_events_at", "events", ["at"], unique=False)
     # What the ledger holds already counts.
     op.execute(
-        "UPDATE batches SET spent = coalesce("
-        "(SELECT sum(attempts.cost) FROM attempts WHERE attempts.batch_id = batches.id AND attempts.noted), 0)"
+        "UPDATE batches SET spent = paid.cost FROM ("
+        "SELECT batch_id, sum(cost) AS cost FROM attempts WHERE noted AND batch_id IS NOT NULL GROUP BY batch_id"
+        ") AS paid WHERE paid.batch_id = batches.id"
     )
 
 

@@ -10,6 +10,7 @@ import tempfile
 from collections.abc import Sequence
 from contextlib import ExitStack, closing
 from datetime import UTC, datetime
+from decimal import Decimal
 from pathlib import Path
 from typing import Final, Self
 from uuid import UUID
@@ -83,16 +84,19 @@ class Cluster:
         worker.await_ready()
         return worker
 
-    def launch_worker(self, **settings: str) -> WorkerProcess:
-        """One more worker that may not come up."""
-        return self._launch(settings)
+    def launch_worker(self, *, through: Sequence[str] = (), **settings: str) -> WorkerProcess:
+        """One more worker that may not come up. `through` is a command that runs it in another place."""
+        return self._launch(settings, through)
 
     def environment(self) -> dict[str, str]:
         """The settings that all workers share."""
         rpm = {} if self.shape.rpm is None else {"SEGMIND_RPM": f"{self.shape.rpm:g}"}
+        # Audio of a fixed size fits no text.
+        checks = {} if self.shape.emulator.audio_bytes is None else {"TTSQ_TAKE_CHECKS": "off"}
         return {
             **self.place.environment(),
             **rpm,
+            **checks,
             "SEGMIND_BASE_URL": self.emulator.base_url,
             "SEGMIND_API_KEY": self.emulator.key,
             "TTSQ_CONCURRENCY": str(self.shape.slots),
@@ -111,12 +115,12 @@ class Cluster:
         worker.send(signal.SIGTERM)
         return worker.wait()
 
-    def submit(self, work: Sequence[str | Row], *, name: str = "work") -> UUID:
-        """Hand in a batch, as rows or as mere texts. Returns its id."""
+    def submit(self, work: Sequence[str | Row], *, name: str = "work", max_cost: Decimal | None = None) -> UUID:
+        """Hand in a batch, as rows or as mere texts, and perhaps with a budget in US dollars. Returns its id."""
         rows = [_row(number, item) if isinstance(item, str) else item for number, item in enumerate(work, 1)]
         with self.database.begin() as connection:
             submission = producer.submit_batch(
-                connection, rows, name=name, origin=self.emulator.base_url, output_url=None
+                connection, rows, name=name, origin=self.emulator.base_url, output_url=None, max_cost=max_cost
             )
         return submission.batch.id
 
@@ -185,9 +189,9 @@ class Cluster:
             lines += [f"--- {worker.name} (pid {worker.pid})", *worker.log.splitlines()[-LOG_TAIL_LINES:]]
         return "\n".join(lines)
 
-    def _launch(self, settings: dict[str, str]) -> WorkerProcess:
+    def _launch(self, settings: dict[str, str], through: Sequence[str] = ()) -> WorkerProcess:
         name = f"worker-{len(self.workers) + 1}"
-        worker = WorkerProcess(name, {**self.environment(), **settings}, self._home)
+        worker = WorkerProcess(name, {**self.environment(), **settings}, self._home, through=through)
         self.workers.append(worker)
         self._stack.callback(worker.stop)
         return worker

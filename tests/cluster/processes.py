@@ -5,7 +5,7 @@ from __future__ import annotations
 import signal
 import sys
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -50,12 +50,12 @@ class EmulatorProcess:
 class WorkerProcess:
     """One `celery -A worker.app worker`, with a folder of its own for spool and log."""
 
-    def __init__(self, name: str, environment: Mapping[str, str], home: Path) -> None:
-        """Start it; `await_ready` tells when it is up."""
+    def __init__(self, name: str, environment: Mapping[str, str], home: Path, *, through: Sequence[str] = ()) -> None:
+        """Start it; `await_ready` tells when it is up. `through` is a command that runs it in another place."""
         self.name: Final = name
         self.folder: Final = Path(tempfile.mkdtemp(prefix=f"{name}-", dir=home))
-        self.spool: Final = self.folder / "spool"
-        command = [sys.executable, "-m", "celery", "-A", "worker.app", "worker"]
+        self.spool: Final = Path(environment.get("TTSQ_SPOOL_DIR", self.folder / "spool"))
+        command = [*through, sys.executable, "-m", "celery", "-A", "worker.app", "worker"]
         self._process: Final = Process(
             name, command, self.folder, Account.own(), {**NO_PROXY, "TTSQ_SPOOL_DIR": str(self.spool), **environment}
         )

@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 
 from api_models.status import JobStatus
+from api_models.verdict import VerdictKind
 from tests.cluster.services import Place
 from worker.artifacts.addresses import path_of
 from worker.dispatch.dispatcher import LEASE
@@ -65,6 +66,13 @@ class Sight:
             ).all()
         return [Ended(*row) for row in rows]
 
+    def succeeded_since(self, moment: datetime, worker_id: UUID | None = None) -> int:
+        """Attempts that began after this moment and ended their job well; those of one worker, or all."""
+        well = Attempt.verdict.in_([VerdictKind.SUCCESS, VerdictKind.CACHED])
+        which = [well, Attempt.started_at > moment, *([Attempt.worker_id == worker_id] if worker_id else [])]
+        with self.database.read() as connection:
+            return connection.execute(select(func.count()).select_from(Attempt).where(*which)).scalar_one()
+
     def holds(self) -> list[Hold]:
         """Why jobs wait now."""
         with self.database.read() as connection:
@@ -84,6 +92,18 @@ class Sight:
         """The id under which the worker with this process id signed on."""
         with self.database.read() as connection:
             return connection.execute(select(Worker.id).where(Worker.pid == pid)).scalar_one()
+
+    def known_worker(self, pid: int) -> UUID | None:
+        """The same, or None where no worker with this process id has signed on; of several, the latest."""
+        latest = select(Worker.id).where(Worker.pid == pid).order_by(Worker.started_at.desc())
+        with self.database.read() as connection:
+            return connection.execute(latest).scalars().first()
+
+    def attempts_on(self, worker_id: UUID) -> set[tuple[UUID, int]]:
+        """The jobs that a worker has in hand, each with the number of its attempt."""
+        running = (Job.status == JobStatus.RUNNING, Job.worker_id == worker_id)
+        with self.database.read() as connection:
+            return {(row.id, row.attempt) for row in connection.execute(select(Job.id, Job.attempt).where(*running))}
 
     def running_on(self, pid: int) -> set[UUID]:
         """The jobs that the worker with this process id has in hand."""

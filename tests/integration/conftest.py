@@ -1,4 +1,4 @@
-"""What the integration tests stand on beside the servers: migrated databases."""
+"""What the integration tests stand on beside the servers: migrated databases, and the command on one."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from tests.databases import (
     on_postgresql,
     on_sqlite,
 )
+from tests.terminal import queue, ttsq
 
 __all__ = [
     "database",
@@ -24,4 +25,6 @@ __all__ = [
     "migrated_template",
     "on_postgresql",
     "on_sqlite",
+    "queue",
+    "ttsq",
 ]

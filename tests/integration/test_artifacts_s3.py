@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import urllib.request
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import closing
@@ -53,6 +54,15 @@ def store(s3: Bucket, monkeypatch: pytest.MonkeyPatch) -> Iterator[ArtifactStore
 
 class TestS3(StoreConformance):
     """The suite against each S3 server."""
+
+    def test_a_link_opens_the_object_for_anybody(self, store: ArtifactStore, tmp_path: Path) -> None:
+        """It needs no credentials, and the browser is told the name to save it under."""
+        store_bytes(store, "t/größe 1.wav", b"sound", tmp_path)
+        link = store.link("t/größe 1.wav", seconds=60, name="größe 1.wav")
+        assert link is not None
+        with urllib.request.urlopen(link, timeout=10) as answer:
+            assert answer.read() == b"sound"
+            assert "gr%C3%B6%C3%9Fe%201.wav" in answer.headers["content-disposition"]
 
 
 class TestStrictS3(ChecksumConformance):

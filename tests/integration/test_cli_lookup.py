@@ -10,10 +10,10 @@ import pytest
 from api_models.status import JobStatus
 from api_models.verdict import GateScope
 from tests.factories import MODEL, NOW, OTHER_MODEL, a_gate, add_batch, add_gate, add_job, add_worker
-from worker.cli import lookup
-from worker.cli.errors import AmbiguousError, UnknownBatchError, UnknownJobError
-from worker.cli.reckoning import look
-from worker.store import views
+from worker.cli.queue import lookup
+from worker.cli.queue.reckoning import look
+from worker.cli.talk.errors import AmbiguousError, UnknownBatchError, UnknownJobError
+from worker.store import selections, views
 from worker.store.database import Database
 
 FIRST = UUID("01a1fd72-f8f8-726d-92bf-40351fa64fe1")
@@ -70,11 +70,11 @@ def test_filters_are_taken_together(database: Database) -> None:
         add_job(connection, batch_id=batch, status=JobStatus.FAILED, code="timeout")
         add_job(connection, status=JobStatus.FAILED, code="bad_audio")
         add_job(connection, batch_id=batch)
-        which = lookup.selection(batch_id=batch, states=[JobStatus.FAILED], code="bad_audio")
+        which = selections.selection(batch_id=batch, states=[JobStatus.FAILED], code="bad_audio")
         assert [job.id for job in views.jobs(connection, which)] == [wanted]
-        assert views.counts(connection, lookup.selection()).total == 4
-        assert views.counts(connection, lookup.selection(job_ids=[wanted])).total == 1
-        assert views.counts(connection, lookup.unfinished(lookup.selection(batch_id=batch))).total == 1
+        assert views.counts(connection, selections.selection()).total == 4
+        assert views.counts(connection, selections.selection(job_ids=[wanted])).total == 1
+        assert views.counts(connection, selections.unfinished(selections.selection(batch_id=batch))).total == 1
 
 
 def test_a_closed_account_holds_every_waiting_job(database: Database) -> None:

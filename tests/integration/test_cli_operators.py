@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -14,47 +13,9 @@ import pytest
 
 from api_models.status import JobStatus
 from tests.factories import a_gate, add_attempt, add_batch, add_gate, add_job, stored
-from worker.cli.main import main
+from tests.terminal import Ttsq
+from worker.store import schema
 from worker.store.database import Database
-
-KEY = "SG_0123456789abcdef"
-
-
-@dataclass(frozen=True, slots=True)
-class Shown:
-    """What a command left behind."""
-
-    code: int
-    out: str
-    err: str
-
-    @property
-    def data(self) -> Any:  # noqa: ANN401 - whatever the command printed
-        """The JSON of its last line."""
-        return json.loads(self.out.splitlines()[-1])
-
-
-class Ttsq:
-    """The command, in this process."""
-
-    def __init__(self, capsys: pytest.CaptureFixture[str]) -> None:
-        self._capsys = capsys
-
-    def __call__(self, *arguments: str) -> Shown:
-        """Run one command line."""
-        with pytest.raises(SystemExit) as ended:
-            main(arguments)
-        shown = self._capsys.readouterr()
-        assert KEY not in shown.out + shown.err
-        return Shown(int(ended.value.code or 0), shown.out, shown.err)
-
-
-@pytest.fixture
-def ttsq(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Ttsq:
-    """The command, with a key that no output may show."""
-    monkeypatch.setenv("SEGMIND_API_KEY", KEY)
-    monkeypatch.setenv("SEGMIND_BASE_URL", "http://127.0.0.1:9")
-    return Ttsq(capsys)
 
 
 @pytest.fixture
@@ -211,6 +172,23 @@ def test_jobs_show_tells_everything_about_every_attempt(ttsq: Ttsq, batch: Seque
     assert (attempt["verdict"], attempt["possibly_billed"], attempt["cost"]) == ("bad_take", True, "0.0067")
 
 
+def test_jobs_show_tells_how_the_audio_sounds(ttsq: Ttsq, queue: Database) -> None:
+    """As it was measured; and what is submitted for a job that is under way."""
+    with queue.begin() as connection:
+        measured = {"duration_ms": 2_340, "peak_dbfs": -3.1, "loudness_lufs": -19.8, "silence_share": 0.124}
+        done = add_job(connection, status=JobStatus.SUCCEEDED, **measured)
+        running = add_job(connection, status=JobStatus.RUNNING, request_id="req-77")
+        add_attempt(connection, job_id=running, request_id="req-76", verdict="late", take_uri="file:///takes/2.wav")
+    assert "2.3 s, peak -3.1 dBFS, loudness -19.8 LUFS, 12% silence" in ttsq("jobs", "show", str(done)).out
+    found = ttsq("jobs", "show", str(done), "--json").data
+    assert {name: found[name] for name in measured} == measured
+    shown = [line.split() for line in ttsq("jobs", "show", str(running)).out.splitlines()]
+    assert ["submitted", "req-77"] in shown
+    assert ["request", "req-76"] in shown
+    assert ["late", "take", "file:///takes/2.wav"] in shown
+    assert ttsq("jobs", "show", str(running), "--json").data["request_id"] == "req-77"
+
+
 def test_jobs_retry_queues_ended_jobs_again(ttsq: Ttsq, queue: Database, batch: Sequence[Any]) -> None:
     """Under their own ids; what succeeded or goes on is left alone."""
     shown = ttsq("jobs", "retry", "--batch", "texts")
@@ -272,8 +250,8 @@ def test_where_there_is_no_queue_none_is_made(ttsq: Ttsq, tmp_path: Path, comman
 
 def test_migrate_makes_the_tables_once(ttsq: Ttsq) -> None:
     """And says from where to where."""
-    assert "is now at revision 0001 (before: no tables)" in ttsq("migrate").out
-    assert "is at revision 0001 already" in ttsq("migrate").out
+    assert f"is now at revision {schema.HEAD} (before: no tables)" in ttsq("migrate").out
+    assert f"is at revision {schema.HEAD} already" in ttsq("migrate").out
     assert ttsq("status").out == "Nothing has been handed in yet.\n"
 
 
@@ -292,6 +270,8 @@ def test_a_database_of_another_version_is_refused(ttsq: Ttsq, queue: Database) -
     ("setting", "value", "words"),
     [
         ("SEGMIND_RMP", "60", "SEGMIND_RMP: is not a setting; did you mean SEGMIND_RPM?"),
+        ("TTSQ_RPM", "60", "TTSQ_RPM: is not a setting; did you mean SEGMIND_RPM?"),
+        ("SEGMIND_CONCURRENCY", "9", "SEGMIND_CONCURRENCY: is not a setting; did you mean TTSQ_CONCURRENCY?"),
         ("TTSQ_CONCURRENCY", "0", "TTSQ_CONCURRENCY: must be at least 1"),
     ],
 )
@@ -319,7 +299,7 @@ def test_a_traceback_is_shown_at_the_debug_level_alone(ttsq: Ttsq, monkeypatch: 
     monkeypatch.setenv("TTSQ_DATABASE_URL", "postgresql://u:hidden@127.0.0.1:9/x")
     shown = ttsq("status")
     assert (shown.code, "Traceback" in shown.err) == (2, False)
-    assert shown.err.startswith("ttsq: the database can't be used: ")
+    assert shown.err.startswith("ttsq: the database can't be reached: ")
     monkeypatch.setenv("TTSQ_LOG_LEVEL", "debug")
     shown = ttsq("status")
     assert (shown.code, "Traceback" in shown.err) == (2, True)

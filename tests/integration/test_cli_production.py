@@ -158,3 +158,13 @@ def test_ctrl_c_stops_watching_and_not_the_work(emulator: Emulator) -> None:
     assert f"ttsq status {batch[:13]} --watch" in command.err
     code, found = ttsq("status", batch, "--watch", "--json")
     assert (code, found["succeeded"], emulator.state().billed_calls) == (0, 6, 6)
+
+
+@pytest.mark.usefixtures("worker")
+def test_a_run_held_by_its_budget_stops_watching_and_the_workers_go_on_once_it_is_raised(emulator: Emulator) -> None:
+    """Nobody need give the run again: `ttsq budget batch` is enough."""
+    code, found = ttsq("run", "texts.txt", "--max-cost", "0.02", "--json")
+    assert (code, found["succeeded"], found["held"], found["hold"]["code"]) == (3, 2, 4, "budget_used_up")
+    assert ttsq("budget", "batch", found["batch"], "1")[0] == 0
+    code, found = ttsq("status", found["batch"], "--watch", "--json")
+    assert (code, found["succeeded"], emulator.state().billed_calls) == (0, 6, 6)

@@ -331,16 +331,42 @@ def test_a_rehearsal_needs_nothing_and_touches_nothing_real(tmp_path: Path) -> N
     assert seconds_of(folder / "job-0.wav") > 0.5
 
 
-def test_files_that_went_are_missed(emulator: Emulator, tmp_path: Path) -> None:
-    """They were paid for, so they aren't bought again unasked: exit code 1, and what would buy them."""
+def test_a_file_that_went_is_put_back(emulator: Emulator, tmp_path: Path) -> None:
+    """Its folder remembers what it held: the very take that was bought, at no cost."""
     write_texts("texts.csv", lines(3))
     ttsq("run", "texts.csv")
-    (tmp_path / "audio" / "texts" / "job-1.wav").unlink()
+    path = tmp_path / "audio" / "texts" / "job-1.wav"
+    bought = path.read_bytes()
+    path.unlink()
     shown = ttsq("run", "texts.csv")
+    assert (shown.code, path.read_bytes()) == (0, bought)
+    assert "1 file that had gone put back, at no cost" in shown.err
+    assert emulator.state().billed_calls == 3
+
+
+def test_files_that_went_for_good_are_missed(emulator: Emulator, tmp_path: Path) -> None:
+    """They were paid for, so they aren't bought again unasked: exit code 1, and the command that buys just those."""
+    write_texts("texts.csv", lines(3))
+    ttsq("run", "texts.csv", "--out", "my audio")
+    folder = tmp_path / "my audio"
+    sound = {path.name: path.read_bytes() for path in folder.glob("*.wav")}
+    shutil.rmtree(folder / ".ttsq" / "contents")
+    (folder / "job-1.wav").unlink()
+    shown = ttsq("run", "texts.csv", "--out", "my audio")
     assert shown.code == 1
     assert "1 file recorded as done is no longer there" in shown.err
-    assert "ttsq run texts.csv --fresh" in shown.err
+    assert "`ttsq run texts.csv --out 'my audio' --missing`" in shown.err
     assert emulator.state().billed_calls == 3
+    shown = ttsq("run", "texts.csv", "--out", "my audio", "--missing", "--json")
+    assert (shown.code, shown.data["succeeded"], shown.data["cached"], shown.data["cost"]) == (0, 3, 2, "0.0067")
+    assert "About $0.0067 for 1 call" in shown.err
+    assert emulator.state().billed_calls == 4
+    assert seconds_of(folder / "job-1.wav") > 0.5
+    assert {path.name: path.read_bytes() for path in folder.glob("*.wav")}.items() >= {
+        name: content for name, content in sound.items() if name != "job-1.wav"
+    }.items()
+    again = ttsq("run", "texts.csv", "--out", "my audio", "--missing")
+    assert (again.code, emulator.state().billed_calls) == (0, 4)
 
 
 def test_a_pipe_is_read_and_the_options_fill_what_it_leaves_open(emulator: Emulator, tmp_path: Path) -> None:

@@ -2,161 +2,30 @@
 
 from __future__ import annotations
 
-import random
 import threading
 from collections.abc import Sequence
-from dataclasses import dataclass, field
-from datetime import datetime, timedelta
-from typing import Any, Final
+from datetime import datetime
 from uuid import UUID
 
 import pytest
 from sqlalchemy import update
-from uuid_utils.compat import uuid7
 
 from api_models.status import JobStatus
 from api_models.verdict import GateScope, VerdictKind
-from tests.factories import (
-    MODEL,
-    OTHER_MODEL,
-    a_gate,
-    add_attempt,
-    add_gate,
-    add_job,
-    add_worker,
-    ledger,
-    stored,
-)
-from worker.dispatch.dispatcher import (
-    DOUBT_SECONDS,
-    HEARTBEAT_LAPSE_SECONDS,
-    LEASE_SECONDS,
-    MOST_LANES,
-    Dispatcher,
-    Limits,
-    Reach,
-)
-from worker.dispatch.probes import Prober
+from tests.factories import MODEL, OTHER_MODEL, add_job, ledger
+from tests.stage import SECOND, Stage, await_checks
+from worker.dispatch.dispatcher import LEASE_SECONDS
+from worker.dispatch.probes import Finding
+from worker.dispatch.ramp import FIRST_CALLS
+from worker.dispatch.reach import Reach
+from worker.dispatch.rescue import DOUBT_SECONDS, HEARTBEAT_LAPSE_SECONDS
+from worker.dispatch.window import MOST_LANES
 from worker.store import account, leases, workers
-from worker.store.account import Gate, PaceState
+from worker.store.account import Gate
 from worker.store.database import Database
-from worker.store.tables import GateRow, Lease, PaceRow
+from worker.store.tables import GateRow, PaceRow
 from worker.store.transitions import asking, claiming
 from worker.store.transitions.dispatching import Waiting
-
-SECOND: Final = timedelta(seconds=1)
-LIMITS: Final = Limits(rpm=None, dispatch_timeout=20, probe_seconds=30, max_attempts=3)
-SHARED: Final = Reach(queue="ttsq")
-
-
-@dataclass(slots=True)
-class Post:
-    """Publishes into a list; of each batch it can send only so many."""
-
-    sent: list[Waiting] = field(default_factory=list)
-    most: int = 10_000
-
-    def __call__(self, jobs: Sequence[Waiting]) -> Sequence[Waiting]:
-        self.sent += jobs[: self.most]
-        return jobs[self.most :]
-
-    def collect(self) -> list[UUID]:
-        """What was sent since the last look, in the order in which it was handed in."""
-        jobs, self.sent = sorted(job.job_id for job in self.sent), []
-        return jobs
-
-
-@dataclass(slots=True)
-class Look:
-    """A free check whose result a test sets; it notes what it was asked for."""
-
-    trouble: str | None = None
-    asked: list[str] = field(default_factory=list)
-
-    def __call__(self, gate: Gate) -> str | None:
-        self.asked.append(gate.name)
-        return self.trouble
-
-
-def await_checks() -> None:
-    """Let every check that was begun come to its end."""
-    for thread in threading.enumerate():
-        if thread.name.startswith("ttsq-probe-"):
-            thread.join()
-
-
-@dataclass(slots=True)
-class Stage:
-    """A database with workers and jobs, and as many dispatchers as a test wants."""
-
-    database: Database
-    post: Post = field(default_factory=Post)
-    look: Look = field(default_factory=Look)
-
-    def dispatcher(self, *, reach: Reach = SHARED, me: UUID | None = None, **limits: Any) -> Dispatcher:  # noqa: ANN401 - any limit
-        """One more dispatcher."""
-        values = {name: getattr(LIMITS, name) for name in Limits.__slots__} | limits
-        return Dispatcher(
-            self.database, me or uuid7(), reach, Limits(**values), self.post, Prober(self.look), random.Random(1)
-        )
-
-    def now(self) -> datetime:
-        """The database's time."""
-        with self.database.read() as connection:
-            return self.database.now(connection)
-
-    def worker(self, **columns: Any) -> UUID:  # noqa: ANN401 - any column
-        """A worker that was heard of just now."""
-        with self.database.begin() as connection:
-            return add_worker(connection, **({"heartbeat_at": self.database.now(connection)} | columns))
-
-    def job(self, **columns: Any) -> UUID:  # noqa: ANN401 - any column
-        """A job."""
-        with self.database.begin() as connection:
-            return add_job(connection, **columns)
-
-    def jobs(self, count: int, **columns: Any) -> list[UUID]:  # noqa: ANN401 - any column
-        """Several jobs."""
-        with self.database.begin() as connection:
-            return [add_job(connection, **columns) for _ in range(count)]
-
-    def row(self, job: UUID) -> Any:  # noqa: ANN401 - a row
-        """A job's row as it stands."""
-        with self.database.read() as connection:
-            return stored(connection, job)
-
-    def status(self, *jobs: UUID) -> list[str]:
-        """Where jobs stand."""
-        return [self.row(job).status for job in jobs]
-
-    def close(self, **fields: Any) -> Gate:  # noqa: ANN401 - any field
-        """A gate that closed a minute ago, its probe not due for another."""
-        now = self.now()
-        gate = a_gate(**({"since": now - 60 * SECOND, "next_probe_at": now + 60 * SECOND} | fields))
-        with self.database.begin() as connection:
-            return add_gate(connection, gate)
-
-    def gates(self) -> dict[str, Gate]:
-        """What is closed now."""
-        with self.database.read() as connection:
-            return {gate.name: gate for gate in account.closed_gates(connection)}
-
-    def ended(self, verdict: VerdictKind, **columns: Any) -> None:  # noqa: ANN401 - any column
-        """An attempt that has just ended this way."""
-        now = self.now()
-        times = {"started_at": now - SECOND, "finished_at": now}
-        with self.database.begin() as connection:
-            add_attempt(connection, verdict=verdict, **(times | columns))
-
-    def pace(self) -> PaceState:
-        """The pace as it is kept."""
-        with self.database.read() as connection:
-            return account.load_pace(connection)
-
-    def lapse(self) -> None:
-        """Let the leader's lease run out."""
-        with self.database.begin() as connection:
-            connection.execute(update(Lease).values(expires_at=self.database.now(connection) - SECOND))
 
 
 @pytest.fixture
@@ -348,26 +217,29 @@ def test_after_an_outage_every_worker_gets_the_time_for_a_beat(stage: Stage) -> 
     leader.run_once()
     silent = stage.now() - (HEARTBEAT_LAPSE_SECONDS + 1) * SECOND
     job = stage.job(status=JobStatus.RUNNING, worker_id=stage.worker(heartbeat_at=silent))
-    leader._looked_at = leader._chores_due = stage.now() - 60 * SECOND
+    leader.rescue.looked_at = leader.chores.due = stage.now() - 60 * SECOND
     leader.run_once()
     assert stage.status(job) == [JobStatus.RUNNING]
-    leader._blind_until = leader._chores_due = stage.now()
+    leader.rescue.blind_until = leader.chores.due = stage.now()
     leader.run_once()
     assert stage.status(job) == [JobStatus.QUEUED]
 
 
 def test_a_search_begins_slowly_and_is_remembered(stage: Stage) -> None:
-    """With the limit to be found out, few start at first; the next leader goes on with what was learnt."""
+    """With the limit to be found out, few start at first; the next leader goes on with what a refusal has taught."""
     stage.worker(slots=100)
     stage.jobs(50)
-    stage.dispatcher(rpm="auto").run_once()
-    assert 0 < len(stage.post.collect()) < 5
-    learnt = stage.pace().search
-    assert learnt is not None
+    leader = stage.dispatcher(rpm=None)
+    leader.run_once()
+    assert len(stage.post.collect()) == FIRST_CALLS
+    stage.ended(VerdictKind.PACE, started_at=stage.now(), reset_at=stage.now() + 60 * SECOND)
+    leader.run_once()
+    learnt = stage.pace()
+    assert learnt.rpm == FIRST_CALLS - 1
     stage.lapse()
-    stage.dispatcher(rpm="auto").run_once()
+    stage.dispatcher(rpm=None).run_once()
     assert stage.post.collect() == []
-    assert stage.pace().search == learnt
+    assert stage.pace() == learnt
 
 
 def test_a_worker_heard_of_lately_is_left_alone(stage: Stage) -> None:
@@ -490,19 +362,20 @@ def test_a_check_begun_before_a_gate_closed_anew_does_not_open_it(stage: Stage) 
     """Proof must have begun after the closing: what the check saw is no longer so."""
     seen, go = threading.Event(), threading.Event()
 
-    def slowly(_: Gate) -> None:
+    def slowly(_: Gate) -> Finding:
         seen.set()
         go.wait(10)
+        return Finding(None)
 
     stage.close(code="bad_key", next_probe_at=stage.now())
-    leader = stage.dispatcher()
-    leader.prober = Prober(slowly)
+    leader = stage.dispatcher(look=slowly)
     leader.run_once()
     seen.wait(10)
     stage.ended(VerdictKind.SUCCESS)
     leader.run_once()
     assert stage.gates() == {}
-    stage.ended(VerdictKind.GATE, scope=GateScope.ACCOUNT, code="bad_key", message="refused again")
+    again = {"started_at": stage.now() + SECOND, "message": "refused again"}
+    stage.ended(VerdictKind.GATE, scope=GateScope.ACCOUNT, code="bad_key", **again)
     leader.run_once()
     go.set()
     await_checks()

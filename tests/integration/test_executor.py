@@ -4,249 +4,47 @@ costs. Waiting is passed in: where the executor would wait, the test mends what 
 
 from __future__ import annotations
 
-import random
 import shutil
-import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
-from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
-from typing import Any, Final
-from uuid import UUID
+from typing import Final
 
 import pytest
-from pydantic import SecretStr
 from sqlalchemy import text
-from uuid_utils.compat import uuid7
 
-from api_models.registry import MODELS
-from api_models.speech import Speech
 from api_models.status import JobStatus
 from api_models.verdict import GateScope, VerdictKind
 from tests.databases import BOTH
-from tests.factories import MODEL, OTHER_MODEL, add_batch, add_job, ledger, stored
+from tests.factories import MODEL, OTHER_MODEL, stored
+from tests.integration.workshop import BOUNDS, PRICE, During, Workshop, client_of, opened
 from tests.servers.postgres import Postgres
-from worker.artifacts.folder import FolderStore
 from worker.audio.take import accept
 from worker.emulator.answers import Ending
 from worker.emulator.config import EmulatorConfig
-from worker.emulator.faults import Effect, Match, Rule, Take
+from worker.emulator.faults import Take
 from worker.emulator.refusals import ModelState
 from worker.emulator.server import Emulator
 from worker.execution import storing
-from worker.execution.executor import Executor
-from worker.execution.heartbeat import FRESH_SECONDS, Heartbeat
-from worker.execution.outcomes import Bounds, Cost
-from worker.execution.places import Places
-from worker.execution.spool import Receipt, Spool
-from worker.segmind.answers import Answer, Credits
-from worker.segmind.client import NO_HANDLE, Client, Handle
+from worker.execution.heartbeat import FRESH_SECONDS
+from worker.execution.outcomes import Cost
+from worker.execution.spool import Receipt
+from worker.segmind.answers import Answer
 from worker.segmind.v1 import ClientV1
-from worker.store import account, schema, workers
+from worker.store import schema
 from worker.store.database import Database
-from worker.store.transitions import asking, claiming, dispatching, rescuing
-from worker.store.transitions.claiming import Claim
+from worker.store.transitions import asking, claiming
 
-PRICE: Final = MODELS[MODEL].price
 IMPATIENT_SECONDS: Final = 0.2
-BOUNDS: Final = Bounds(max_attempts=4, max_takes=3)
 SUCCEEDED, FAILED, QUEUED, SCHEDULED = (
     JobStatus.SUCCEEDED,
     JobStatus.FAILED,
     JobStatus.QUEUED,
     JobStatus.SCHEDULED,
 )
-
-
-class Clock:
-    """A monotonic clock that a test moves."""
-
-    def __init__(self) -> None:
-        self.seconds = 100.0
-
-    def __call__(self) -> float:
-        return self.seconds
-
-
-class Waits(threading.Event):
-    """The stop signal of a worker whose waits take no time: in the place of each, a step of the test is taken."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.steps: list[Callable[[], object]] = []
-        self.waited: list[float | None] = []
-
-    def wait(self, timeout: float | None = None) -> bool:
-        """Take the next step; a wait beyond them all is one that the test did not expect."""
-        self.waited.append(timeout)
-        self.steps.pop(0)()
-        return self.is_set()
-
-
-@dataclass(slots=True)
-class During:
-    """A client whose next call takes so long that something happens meanwhile."""
-
-    client: Client
-    event: Callable[[], object] | None = None
-
-    def synthesize(self, speech: Speech, spool: Path, handle: Handle = NO_HANDLE) -> Answer:
-        """The call, with the event in the middle of it."""
-        event, self.event = self.event, None
-        if event is not None:
-            event()
-        return self.client.synthesize(speech, spool, handle)
-
-    def credits(self) -> Credits | Answer:
-        """The balance."""
-        return self.client.credits()
-
-    def close(self) -> None:
-        """Close the client."""
-        self.client.close()
-
-
-@dataclass(slots=True)
-class Workshop:
-    """One worker with all that it needs, and a place to hand it jobs."""
-
-    database: Database
-    emulator: Emulator
-    folder: Path
-    client: During
-    clock: Clock = field(default_factory=Clock)
-    waits: Waits = field(default_factory=Waits)
-    worker_id: UUID = field(default_factory=uuid7)
-    machine: str = "here"
-    min_free_bytes: int = 1
-    _executor: Executor | None = None
-
-    @property
-    def audio(self) -> Path:
-        """Where audio goes that no batch takes elsewhere."""
-        return self.folder / "audio"
-
-    @property
-    def spool(self) -> Spool:
-        """Its spool."""
-        return Spool(self.folder / f"spool-{self.machine}", self.min_free_bytes)
-
-    @property
-    def store(self) -> FolderStore:
-        """A second look at the audio."""
-        return FolderStore(self.audio)
-
-    @property
-    def executor(self) -> Executor:
-        """The executor of a worker that has just given its first sign of life."""
-        if self._executor is None:
-            self._executor = self._started()
-        return self._executor
-
-    def _started(self) -> Executor:
-        with self.database.begin() as connection:
-            now = self.database.now(connection)
-            workers.register(connection, worker_id=self.worker_id, host="studio", pid=1, queue="ttsq", slots=4, now=now)
-        self.spool.prepare()
-        heartbeat = Heartbeat(
-            self.database, self.worker_id, "studio", 1, "ttsq", 4, trouble=self.spool.trouble, clock=self.clock
-        )
-        heartbeat.run_once()
-        return Executor(
-            database=self.database,
-            client=self.client,
-            places=Places(self.database, self.audio.as_uri(), connections=4),
-            spool=self.spool,
-            heartbeat=heartbeat,
-            bounds=BOUNDS,
-            probe_seconds=30,
-            finished=lambda: None,
-            rng=random.Random(1),
-            stopping=self.waits,
-        )
-
-    def neighbour(self) -> Workshop:
-        """Another worker on another machine: it shares the database and the audio, but not the spool."""
-        return Workshop(self.database, self.emulator, self.folder, During(self.client.client), machine="there")
-
-    def restarted(self) -> Workshop:
-        """The worker that takes the dead one's place on this machine, and finds its spool."""
-        return Workshop(self.database, self.emulator, self.folder, During(self.client.client))
-
-    def job(self, **columns: Any) -> UUID:  # noqa: ANN401 - any column
-        """A job whose message is out."""
-        with self.database.begin() as connection:
-            return add_job(connection, **({"status": JobStatus.DISPATCHED} | columns))
-
-    def batch(self, **columns: Any) -> UUID:  # noqa: ANN401 - any column
-        """A batch without jobs."""
-        with self.database.begin() as connection:
-            return add_batch(connection, **columns)
-
-    def run(self, job: UUID) -> Any:  # noqa: ANN401 - the job's row
-        """Dispatch the job if need be, carry out one attempt of it, and look at its row."""
-        self.send(job)
-        self.executor.run(job, self.row(job).attempt)
-        return self.row(job)
-
-    def send(self, job: UUID) -> None:
-        """Its backoff is over, and its message is out."""
-        with self.database.begin() as connection:
-            dispatching.promote(connection, now=datetime.now(UTC) + timedelta(days=1))
-            dispatching.dispatch(connection, [job], worker_id=None, now=self.database.now(connection))
-
-    def claim(self, job: UUID) -> Claim:
-        """The job in this worker's hands, without anything being done about it."""
-        self.send(job)
-        with self.database.begin() as connection:
-            seen = stored(connection, job).attempt
-            now = self.database.now(connection)
-            claim = claiming.claim(connection, job, seen, worker_id=self.worker_id, now=now)
-        assert claim is not None
-        return claim
-
-    def die(self) -> None:
-        """The worker fell silent, and its jobs were taken from it."""
-        with self.database.begin() as connection:
-            now = self.database.now(connection)
-            rescuing.rescue(connection, [self.worker_id], max_attempts=BOUNDS.max_attempts, now=now)
-        self.clock.seconds += FRESH_SECONDS + 1
-
-    def revive(self) -> None:
-        """It is heard of again."""
-        self.executor.heartbeat.run_once()
-
-    def row(self, job: UUID) -> Any:  # noqa: ANN401 - the job's row
-        """A job's row as it stands."""
-        with self.database.read() as connection:
-            return stored(connection, job)
-
-    def books(self, job: UUID) -> list[Any]:
-        """Its attempts."""
-        with self.database.read() as connection:
-            return ledger(connection, job)
-
-    def gates(self) -> list[str]:
-        """What is closed."""
-        with self.database.read() as connection:
-            return [gate.name for gate in account.closed_gates(connection)]
-
-    def spooled(self) -> list[str]:
-        """What the spool holds, but for the probe of its being writable, and emptied files kept for the next answer."""
-        ours = ("writable", "spare-")
-        return sorted(path.name for path in self.spool.folder.iterdir() if not path.name.startswith(ours))
-
-    def script(self, *, times: int | None = None, match: Match | None = None, **effect: object) -> None:
-        """What the API does to calls from now on."""
-        rule = Rule(effect=Effect.model_validate(effect), times=times, match=match or Match())
-        self.emulator.admin.rules([rule])
-
-    def bought(self) -> int:
-        """Calls that the API billed."""
-        return self.emulator.state(detail=False).billed_calls
 
 
 @pytest.fixture(scope="module")
@@ -263,30 +61,11 @@ def emulator(running: Emulator) -> Emulator:
     return running
 
 
-def client_of(emulator: Emulator, *, read_seconds: float = 30) -> ClientV1:
-    """A client of the emulator."""
-    return ClientV1(
-        base_url=emulator.base_url,
-        api_key=SecretStr(emulator.key),
-        connections=8,
-        connect_timeout=5,
-        read_timeout=read_seconds,
-        max_audio_bytes=2**20,
-        clock=lambda: datetime.now(UTC),
-    )
-
-
 @pytest.fixture
 def client(emulator: Emulator) -> Iterator[ClientV1]:
     """A patient client."""
     with closing(client_of(emulator)) as made:
         yield made
-
-
-def opened(shop: Workshop) -> Workshop:
-    """The shop with its worker there, before anything happens."""
-    assert shop.executor.heartbeat.is_fresh()
-    return shop
 
 
 @pytest.fixture
@@ -802,6 +581,41 @@ def test_a_worker_that_stops_while_the_store_is_in_trouble_keeps_the_take(shop: 
     row = shop.run(job)
     assert (row.status, row.cost) == (SUCCEEDED, PRICE)
     assert shop.bought() == 2
+
+
+def test_a_take_that_is_left_behind_is_paid_for_at_once(shop: Workshop) -> None:
+    """Its worker stopped while the store was in trouble, and another machine bought anew: both costs are recorded."""
+    shop.run(shop.job())
+    shop.client.event = lambda: shop.audio.rename(shop.folder / "away")
+    shop.waits.steps = [shop.waits.set]
+    job = shop.job()
+    assert shop.run(job).cost == PRICE
+    (shop.folder / "away").rename(shop.audio)
+    row = shop.neighbour().run(job)
+    assert (row.status, row.cost) == (SUCCEEDED, 2 * PRICE)
+    assert shop.emulator.state().billed == 3 * PRICE
+
+
+def test_a_surprise_after_the_call_loses_no_audio(shop: Workshop) -> None:
+    """The cost is owned up to, the answer stays in the spool, and the next attempt delivers it for nothing more."""
+    shop.script(take=Take.HEADERLESS)
+    job = shop.job()
+    in_the_way = shop.spool.place(job, 1).with_name(f"{job}.1.wav.part")
+    shop.client.event = in_the_way.mkdir
+    row = shop.run(job)
+    assert (row.status, row.code, row.cost, row.recover) == (SCHEDULED, "internal_error", PRICE, True)
+    in_the_way.rmdir()
+    row = shop.run(job)
+    assert (row.status, row.cost, shop.bought()) == (SUCCEEDED, PRICE, 1)
+    assert shop.spooled() == []
+
+
+def test_a_surprise_in_the_midst_of_the_call_is_in_doubt(shop: Workshop) -> None:
+    """Nobody knows how far it came."""
+    job = shop.job()
+    shop.client.event = lambda: next(iter(()))
+    assert shop.run(job).code == "internal_error"
+    assert shop.books(job)[0].possibly_billed
 
 
 def test_a_surprise_does_not_leave_a_job_running_for_ever(shop: Workshop) -> None:

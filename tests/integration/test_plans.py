@@ -1,26 +1,27 @@
 """The statements of every tick find their rows by a partial index: thousands of jobs that are over cost them nothing.
 
-The plan that is looked at is that of the statement as it is sent, with its own parameters.
+The plan that is looked at is that of the statement as it is sent, with its own parameters. How much is touched where
+there are many more jobs, `test_plans_at_scale` says.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from datetime import timedelta
-from typing import Any, Final
+from typing import Final
 from uuid import UUID
 
 import pytest
-from sqlalchemy import Connection, event, insert, text
+from sqlalchemy import Connection, insert, text
 from uuid_utils.compat import uuid7
 
 from api_models.status import TERMINAL, JobStatus
 from tests.factories import NOW, OTHER_MODEL, add_jobs, attempt_row, job_row
-from worker.store import attempts, views
+from tests.integration.plans import plans
+from worker.store import attempts, charges, flights, limits, views
 from worker.store.database import Database
-from worker.store.tables import Attempt
+from worker.store.tables import Attempt, TenantMonth
 from worker.store.transitions import claiming, dispatching, rescuing
 
 OVER: Final = 4_000
@@ -28,38 +29,11 @@ OVER: Final = 4_000
 FEW: Final = 12
 HOLDER: Final = uuid7()
 
-TABLE_SCAN: Final = re.compile(r"Seq Scan|SCAN (jobs|attempts)(?! USING)")
+TABLE_SCAN: Final = re.compile(r"Seq Scan on (jobs|attempts)|SCAN (jobs|attempts)(?! USING)")
 WHOLE_INDEX: Final = re.compile(
     r"ix_jobs_batch_status|ix_attempts_finished_at|SCAN \w+ USING (COVERING )?INDEX sqlite_"
 )
 """Indexes that hold a row for every job or attempt; no hot statement has a value to look up in them."""
-
-Sent = tuple[str, Any]
-
-
-@contextmanager
-def watched(connection: Connection) -> Iterator[list[Sent]]:
-    """Every statement that is sent meanwhile, as the driver gets it."""
-    sent: list[Sent] = []
-
-    def note(_c: object, _cursor: object, statement: str, parameters: Any, *_: object) -> None:  # noqa: ANN401 - the driver's
-        sent.append((statement, parameters))
-
-    event.listen(connection, "before_cursor_execute", note)
-    yield sent
-    event.remove(connection, "before_cursor_execute", note)
-
-
-def plans(database: Database, run: Callable[[Connection], object]) -> str:
-    """What the database would do for each statement that `run` sends, asked before it does it."""
-    with database.begin() as connection:
-        with watched(connection) as sent:
-            run(connection)
-        connection.rollback()
-    explain = "EXPLAIN QUERY PLAN " if database.is_sqlite else "EXPLAIN "
-    with database.read() as connection:
-        rows = [connection.exec_driver_sql(explain + statement, given) for statement, given in sent]
-        return "\n".join(str(row[-1]) for found in rows for row in found)
 
 
 def fill(connection: Connection) -> None:
@@ -71,6 +45,7 @@ def fill(connection: Connection) -> None:
     add_jobs(connection, *(job_row(status=live[number % 4], **columns) for number in range(4 * FEW)))
     news = [attempt_row(noted=number >= FEW) for number in range(OVER)]
     connection.execute(insert(Attempt), news)
+    connection.execute(insert(TenantMonth).values(tenant="default", month=charges.month_of(NOW), spent=0))
 
 
 @pytest.fixture
@@ -89,6 +64,11 @@ def claim(connection: Connection) -> None:
     claiming.claim(connection, uuid7(), 0, worker_id=HOLDER, now=NOW)
 
 
+def limited(connection: Connection) -> None:
+    """Look up what a batch and a tenant may still spend."""
+    limits.limits(connection, [LANE.lane], [LANE.tenant], now=NOW)
+
+
 LANE: Final = dispatching.Lane(0, "default", UUID(int=0), OTHER_MODEL)
 
 HOT: Final[dict[str, tuple[Callable[[Connection], object], set[str]]]] = {
@@ -96,6 +76,11 @@ HOT: Final[dict[str, tuple[Callable[[Connection], object], set[str]]]] = {
     "expire": (lambda connection: dispatching.expire(connection, now=NOW), {"ix_jobs_deadline", "ix_jobs_in_flight"}),
     "lanes": (lambda connection: dispatching.lanes(connection, most=9), {"ix_jobs_queued"}),
     "heads": (lambda connection: dispatching.heads(connection, LANE, most=9), {"ix_jobs_queued"}),
+    "in_flight": (
+        lambda connection: flights.in_flight(connection, [LANE.lane], [LANE.tenant]),
+        {"ix_jobs_in_flight"},
+    ),
+    "limits": (limited, {"ix_attempts_unnoted"}),
     "in_flight_by_worker": (views.in_flight_by_worker, {"ix_jobs_in_flight"}),
     "give_up_messages": (
         lambda connection: dispatching.give_up_messages(connection, sent_before=NOW + timedelta(1)),

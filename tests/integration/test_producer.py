@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
 import pytest
-from sqlalchemy import Connection, select, text, update
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy import Connection, text, update
 
 from api_models.status import JobStatus
 from tests.factories import NOW, ORIGIN, SHA256, a_request, input_rows, stored
 from worker import producer
 from worker.intake.judging import Row
 from worker.producer import Submission
-from worker.store import batches, views
+from worker.store import batches, bulk, views
 from worker.store.database import Database
-from worker.store.tables import NO_LANE, Batch, Job
+from worker.store.tables import NO_LANE, Job
 
 OUT = "file:///tmp/out"
 
@@ -125,8 +126,8 @@ def test_a_batch_is_written_whole(database: Database) -> None:
 def test_a_big_batch_goes_in_pieces(database: Database) -> None:
     """More lines than one statement takes are all there."""
     with database.begin() as connection:
-        submission = submit(connection, input_rows(producer.ROWS_A_STATEMENT + 1))
-        assert views.counts(connection, views.of_batch(submission.batch.id)).total == producer.ROWS_A_STATEMENT + 1
+        submission = submit(connection, input_rows(bulk.ROWS_A_PIECE + 1))
+        assert views.counts(connection, views.of_batch(submission.batch.id)).total == bulk.ROWS_A_PIECE + 1
 
 
 def test_the_same_command_takes_its_batch_up_again(database: Database) -> None:
@@ -208,10 +209,45 @@ def test_a_line_that_bypasses_the_cache_does_so_alone(database: Database) -> Non
         assert [stored(connection, job).use_cache for job in jobs] == [False, True]
 
 
+def at_once(database: Database, rivals: int, **options: Any) -> list[Submission]:  # noqa: ANN401 - any option
+    """The same command, given by several at the same moment, each in a transaction of its own."""
+    line = threading.Barrier(rivals)
+
+    def give(_: int) -> Submission:
+        line.wait()
+        with database.begin() as connection:
+            return submit(connection, input_rows(40), **options)
+
+    with ThreadPoolExecutor(rivals) as executor:
+        return list(executor.map(give, range(rivals)))
+
+
 def test_one_command_given_twice_at_once_makes_one_batch(database: Database) -> None:
-    """The database refuses the second of two batches with one key, whole."""
+    """Whoever comes second waits for the first, and takes up what that one made."""
+    submissions = at_once(database, 6)
+    assert len({submission.batch.id for submission in submissions}) == 1
+    assert sorted(submission.resumed for submission in submissions) == [False] + [True] * 5
+    with database.read() as connection:
+        assert everything(connection) == 40
+
+
+def test_fresh_batches_made_at_once_are_all_made(database: Database) -> None:
+    """Each has its jobs, and one of them is what the command finds from then on."""
+    submissions = at_once(database, 4, resume=False)
+    made = {submission.batch.id for submission in submissions}
+    assert (len(made), {submission.resumed for submission in submissions}) == (4, {False})
     with database.begin() as connection:
-        first = submit(connection, input_rows(2))
-        key = connection.execute(select(Batch.resume_key).where(Batch.id == first.batch.id)).scalar_one()
-    with pytest.raises(IntegrityError), database.begin() as connection:
-        batches.add(connection, first.batch.__class__(NO_LANE, "default", "w", None, 0, NOW), resume_key=key)
+        assert everything(connection) == 4 * 40
+        assert submit(connection, input_rows(40)).batch.id in made
+
+
+def test_tenants_share_no_content(database: Database) -> None:
+    """The same request of two tenants is bought by each: nobody learns what another has had spoken."""
+    one, other = a_request(text="The same."), a_request(text="The same.")
+    with database.begin() as connection:
+        jobs = [
+            producer.enqueue(connection, request, origin=ORIGIN, tenant=tenant)
+            for request, tenant in ((one, "a"), (other, "b"), (other, "b"))
+        ]
+        prints = [stored(connection, job).fingerprint for job in jobs]
+    assert prints[0] != prints[1] == prints[2]

@@ -18,10 +18,10 @@ pytestmark = pytest.mark.servers
 
 
 @contextmanager
-def connected(redis_url: str) -> Iterator[Connection]:
+def connected(redis_url: str, **options: object) -> Iterator[Connection]:
     """A connection as the application makes it."""
     TRANSPORT_ALIASES.update(redis="worker.redis_transport:Transport")
-    with Connection(redis_url, transport_options={"ack_emulation": False}) as connection:
+    with Connection(redis_url, transport_options={"ack_emulation": False, **options}) as connection:
         yield connection
 
 
@@ -78,6 +78,22 @@ def test_a_lonely_message_is_taken_alone(redis_url: str) -> None:
         with consumer:
             connection.drain_events(timeout=5)
         assert [message.payload for message in taken] == [0]
+
+
+def test_every_answer_is_told(redis_url: str) -> None:
+    """The word that nothing waits, and a message: whoever listens knows that the broker is there."""
+    told: list[str] = []
+    with connected(redis_url, heard=lambda: told.append("heard")) as connection:
+        consumer = Consumer(connection, queues=[QUEUE], on_message=lambda _message: told.append("taken"))
+        consumer.qos(prefetch_count=10)
+        with consumer:
+            with pytest.raises(TimeoutError):
+                connection.drain_events(timeout=2)
+            assert set(told) == {"heard"}
+            told.clear()
+            publish(connection, 1)
+            connection.drain_events(timeout=5)
+    assert {"heard", "taken"} <= set(told)
 
 
 def test_closing_hands_nothing_back(redis_url: str) -> None:

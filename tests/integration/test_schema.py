@@ -39,6 +39,14 @@ def test_alembic_finds_nothing_to_do(database: Database) -> None:
         assert compare_metadata(context, Base.metadata) == []
 
 
+def storage_settings(connection: Connection, table: str) -> list[str]:
+    """What PostgreSQL is told of a table's storage; SQLite is told nothing."""
+    if connection.dialect.name != "postgresql":
+        return []
+    query = text("SELECT unnest(reloptions) FROM pg_class WHERE relname = :table ORDER BY 1")
+    return list(connection.execute(query, {"table": table}).scalars())
+
+
 def described(connection: Connection) -> dict[str, Any]:
     """Everything the database itself says of its tables, in an order that doesn't matter to it."""
     inspector = inspect(connection)
@@ -60,6 +68,7 @@ def described(connection: Connection) -> dict[str, Any]:
             "checks": {check["name"]: check["sqltext"] for check in inspector.get_check_constraints(table)},
             "foreign": inspector.get_foreign_keys(table),
             "primary": inspector.get_pk_constraint(table),
+            "settings": storage_settings(connection, table),
         }
     return found
 
@@ -74,7 +83,7 @@ def test_the_migrated_schema_is_that_of_the_models(migrated_and_empty: tuple[Dat
 
 
 def test_the_comparison_would_see_a_predicate_or_a_constraint_change(database: Database) -> None:
-    """The description holds every partial index with its predicate, and every CHECK constraint."""
+    """The description holds every partial index with its predicate, every CHECK constraint, and how rows are stored."""
     with database.read() as connection:
         jobs = described(connection)["jobs"]
     assert {name for name, index in jobs["indexes"].items() if index["where"]} == {
@@ -83,8 +92,11 @@ def test_the_comparison_would_see_a_predicate_or_a_constraint_change(database: D
         "ix_jobs_deadline",
         "ix_jobs_in_flight",
         "ix_jobs_bought",
+        "ix_jobs_follows",
+        "ix_jobs_key",
     }
     assert len(jobs["checks"]) == 6
+    assert bool(jobs["settings"]) is not database.is_sqlite
 
 
 def test_the_newest_revision_is_the_one_the_code_expects(database: Database) -> None:

@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta, timezone
 from decimal import Decimal
 
 import pytest
-from sqlalchemy import func, select, update
+from sqlalchemy import func, select, text, update
 from sqlalchemy.exc import StatementError
 from uuid_utils.compat import uuid7
 
@@ -83,6 +83,18 @@ def test_the_databases_clock_has_a_zone(database: Database) -> None:
         first, second = database.now(connection), database.now(connection)
     assert first.tzinfo is UTC
     assert first <= second
+
+
+def test_a_server_of_another_isolation_level_changes_nothing(on_postgresql: Database) -> None:
+    """The statements count on seeing what others committed while they waited, whatever the server's default is."""
+    name = on_postgresql.url.database
+    with on_postgresql.begin() as connection:
+        connection.execute(text(f"ALTER DATABASE {name} SET default_transaction_isolation TO 'serializable'"))
+    database = Database(on_postgresql.url.render_as_string(hide_password=False))
+    for way in (database.begin, database.at_once, database.read, database.glance):
+        with way() as connection:
+            assert connection.execute(text("SHOW transaction_isolation")).scalar_one() == "read committed"
+    database.close()
 
 
 def test_writers_wait_for_one_another(database: Database) -> None:

@@ -12,7 +12,7 @@ from typing import Any, Final
 from uuid import UUID
 
 import pytest
-from sqlalchemy import Connection, delete, update
+from sqlalchemy import Connection, delete, insert, update
 from sqlalchemy.exc import IntegrityError
 from uuid_utils.compat import uuid7
 
@@ -25,19 +25,23 @@ from tests.factories import (
     a_settlement,
     add_job,
     add_worker,
+    attempt_row,
     job_row,
     ledger,
     stored,
 )
 from worker.store import attempts, views
 from worker.store.database import Database
-from worker.store.tables import Job
-from worker.store.transitions import asking, claiming, dispatching, rescuing, settling
+from worker.store.tables import Attempt, Job
+from worker.store.transitions import asking, claiming, dispatching, following, rescuing, settling
 from worker.store.transitions.claiming import Claim
 
+SECOND: Final = timedelta(seconds=1)
 LATER: Final = NOW + timedelta(minutes=5)
 HOLDER: Final = uuid7()
 """The worker of every job that has one."""
+LEADER: Final = uuid7()
+"""Whom every job follows, where it follows."""
 NUMBER: Final = 3
 """The number of claims that every job has seen."""
 
@@ -67,7 +71,7 @@ def _claim_of(job_id: UUID) -> Claim:
 
 def _settled(status: JobStatus) -> Statement:
     def run(connection: Connection, job_id: UUID) -> int:
-        return settling.settle(connection, _claim_of(job_id), a_settlement(status), now=LATER)
+        return settling.settle_at_once(connection, _claim_of(job_id), a_settlement(status), now=LATER)
 
     return Statement(f"settle as {status}", run, {R: status})
 
@@ -79,6 +83,12 @@ def _rescued(name: str, max_attempts: int, status: JobStatus) -> Statement:
         return before - sum(views.in_flight_by_worker(connection).values())
 
     return Statement(name, run, {D: Q, R: status})
+
+
+def _follow(connection: Connection, job_id: UUID) -> int:
+    before = stored(connection, job_id).status
+    following.follow(connection, {job_id: LEADER}, now=LATER)
+    return int(stored(connection, job_id).status != before)
 
 
 STATEMENTS: Final = (
@@ -101,6 +111,8 @@ STATEMENTS: Final = (
         lambda connection, job: claiming.claim(connection, job, NUMBER, worker_id=HOLDER, now=LATER) is not None,
         {D: R},
     ),
+    Statement("follow", _follow, {Q: S}),
+    Statement("release", lambda connection, _: following.release(connection, [LEADER]), {S: Q}),
     *map(_settled, (SUCCEEDED, FAILED, Q, S)),
     _rescued("rescue with attempts left", NUMBER + 1, Q),
     _rescued("rescue with none left", NUMBER, FAILED),
@@ -129,6 +141,7 @@ def one_in(connection: Connection, status: JobStatus, **columns: Any) -> UUID:  
         "worker_id": HOLDER,
         "attempt": NUMBER,
         "attempts_used": NUMBER,
+        "follows": LEADER,
     }
     return add_job(connection, **(fitting | columns))
 
@@ -353,14 +366,14 @@ def test_a_late_worker_may_come_while_the_job_still_waits(database: Database) ->
 
 @pytest.mark.parametrize("late", [False, True])
 def test_a_record_written_again_charges_nothing_twice(database: Database, late: bool) -> None:
-    """The answer to a commit may be lost with the connection: the second try finds its own work and leaves it."""
+    """The answer to a commit may be lost with the connection: the second try finds its own work and says the same."""
     with database.begin() as connection:
         claim = claimed(connection, add_job(connection))
         if late:
             rescuing.rescue(connection, [HOLDER], max_attempts=5, now=NOW)
-        settling.settle(connection, claim, a_settlement(), now=LATER)
+        won = settling.settle(connection, claim, a_settlement(), now=LATER)
         row, books = stored(connection, claim.job_id), ledger(connection, claim.job_id)
-        assert not settling.settle(connection, claim, a_settlement(), now=LATER)
+        assert settling.settle(connection, claim, a_settlement(), now=LATER) is won is not late
         assert stored(connection, claim.job_id) == row
         assert ledger(connection, claim.job_id) == books
 
@@ -512,6 +525,17 @@ def test_news_are_read_once_oldest_first(database: Database) -> None:
         assert attempts.take_news(connection) == []
     assert [(ended.finished_at - NOW).seconds for ended in news] == [10, 20, 30]
     assert {ended.verdict for ended in news} == {VerdictKind.GATE}
+
+
+def test_the_news_of_one_job_wait_their_turn_like_others(database: Database) -> None:
+    """Of a job that ended often, a look takes as many attempts as of anybody, the oldest first, and each once."""
+    rows = attempts.ROWS_A_LOOK + 1
+    with database.begin() as connection:
+        news = [attempt_row(job_id=HOLDER, number=number, finished_at=NOW + number * SECOND) for number in range(rows)]
+        connection.execute(insert(Attempt), news)
+        looks = [attempts.take_news(connection) for _ in range(3)]
+    assert [len(look) for look in looks] == [attempts.ROWS_A_LOOK, 1, 0]
+    assert [ended.finished_at for look in looks for ended in look] == [row["finished_at"] for row in news]
 
 
 def test_many_news_are_read_in_pieces(database: Database) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import secrets
+import signal
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final
@@ -68,6 +69,11 @@ class Postgres(Server):
     def greet(self) -> None:
         """Ask for an answer."""
         self._execute("SELECT 1")
+
+    def crash(self) -> None:
+        """An immediate shutdown (SIGQUIT) and a new start: every session breaks off, and the log is played back."""
+        self._leave(signal.SIGQUIT)
+        self._launch()
 
     def home(self) -> Path:
         """A temporary folder that the server's user can reach, in memory if there is room."""

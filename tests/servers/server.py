@@ -83,6 +83,14 @@ class Server(ABC):
         self._leave(signal.SIGINT)
         self._launch()
 
+    def pause(self) -> None:
+        """Stop it in its tracks (SIGSTOP): connections stay, new ones come about, and nothing is answered."""
+        self.process.signal(signal.SIGSTOP)
+
+    def resume(self) -> None:
+        """Let it go on after `pause` (SIGCONT)."""
+        self.process.signal(signal.SIGCONT)
+
     def stop(self) -> None:
         """End it and remove all that it kept."""
         if self._process is not None:

@@ -119,6 +119,23 @@ def test_no_more_rows_are_read_than_there_are_places(queue: Queue, places: int) 
     assert all(read <= places for read in queue.read.values())
 
 
+def test_who_is_held_holds_those_behind_it_and_nobody_else() -> None:
+    """A job that may not go takes no place, and its lane ends there for now."""
+    first, second = a_lane(tenant="ann"), a_lane(tenant="bob")
+    queue = Queue({first: 10, second: 10})
+    held = queue.waiting[first][2]
+    chosen = admit([first, second], 12, queue.heads, lambda _, job: job != held)
+    assert Counter(queue.lane_of[job.job_id] for job in chosen) == Counter({first: 2, second: 10})
+    assert [job for job in chosen if queue.lane_of[job.job_id] == first] == queue.waiting[first][:2]
+
+
+def test_lanes_whose_turn_has_not_come_are_not_read() -> None:
+    """With a place for two, of a hundred tenants' lanes two are."""
+    queue = Queue({a_lane(tenant=f"tenant {number:03}"): 5 for number in range(100)})
+    queue.admit(2)
+    assert len(queue.read) == 2
+
+
 def test_closed_gates_hold_lanes_back() -> None:
     """A model's gate holds its lanes, the account's all of them."""
     both = [a_lane(model=MODEL), a_lane(model=OTHER_MODEL)]

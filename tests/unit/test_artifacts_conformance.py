@@ -208,6 +208,35 @@ class StoreConformance:
         assert found.sha256 == hashlib.sha256(winner).hexdigest()
         assert read_back(store, "t/b/a.wav", tmp_path) == winner
 
+    @pytest.mark.parametrize(
+        ("start", "length", "part"),
+        [(0, None, b"0123456789"), (3, 4, b"3456"), (8, 9, b"89"), (9, None, b"9"), (10, None, b""), (4, 0, b"")],
+    )
+    def test_a_part_is_read_alone(
+        self, store: ArtifactStore, tmp_path: Path, start: int, length: int | None, part: bytes
+    ) -> None:
+        """Bytes from anywhere, as many as there are; what lies behind the end is empty."""
+        store_bytes(store, "t/b/größe.wav", b"0123456789", tmp_path)
+        blocks = store.read("t/b/größe.wav", start=start, length=length)
+        assert blocks is not None
+        assert b"".join(blocks) == part
+
+    def test_what_is_not_there_is_not_read(self, store: ArtifactStore) -> None:
+        """An absent object is None, before anything is streamed."""
+        assert store.read("gone.wav") is None
+        assert store.read("gone.wav", start=3, length=4) is None
+
+    @pytest.mark.parametrize("key", KEYS)
+    def test_an_address_leads_back_to_its_key(self, store: ArtifactStore, key: str) -> None:
+        """What `uri` gives, `key_of` takes."""
+        assert store.key_of(store.uri(key)) == key
+
+    def test_addresses_of_others_lead_to_no_key(self, store: ArtifactStore) -> None:
+        """Another store's, and one that climbs out of this one."""
+        outside = ("s3://another-bucket/a.wav", "file:///somewhere/else/a.wav", "", "nonsense", f"{store.url}-x/a.wav")
+        for uri in (*outside, f"{store.url}/../up.wav", f"{store.url}/.ttsq/x"):
+            assert store.key_of(uri) is None
+
     def test_check_is_silent_on_a_healthy_store(self, store: ArtifactStore) -> None:
         """A store that can be written to passes the check, again and again."""
         store.check()
@@ -236,3 +265,8 @@ class TestFolder(StoreConformance, ChecksumConformance):
         store = open_store((tmp_path / "out put" / "größe %20#1").as_uri())
         yield store
         store.close()
+
+    def test_a_folder_gives_no_links(self, store: ArtifactStore, tmp_path: Path) -> None:
+        """Its audio is streamed by whoever serves it."""
+        store_bytes(store, "a.wav", b"sound", tmp_path)
+        assert store.link("a.wav", seconds=60) is None

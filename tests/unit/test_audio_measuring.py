@@ -217,6 +217,14 @@ def test_speech_that_goes_on_is_unlike_itself(tmp_path: Path, text: str) -> None
     assert measured(tmp_path, spoken(text)).repeat_likeness < 0.5
 
 
+@pytest.mark.parametrize("seconds", [1.0, 1.2, 4.0])
+def test_silence_is_unlike_anything(tmp_path: Path, seconds: float) -> None:
+    """Digital silence after the speech, however long: what is compared with it is not taken for its likeness."""
+    sound = spoken("Yes, of course!")
+    silence = np.zeros(int(len(sound) * seconds))
+    assert measured(tmp_path, np.concatenate([sound, silence])).repeat_likeness < 0.5
+
+
 def test_memory_is_bounded(tmp_path: Path) -> None:
     """An hour of sound, 173 MB, holds less than 16 MB."""
     path, size = tmp_path / "take", 3_600 * 48_000

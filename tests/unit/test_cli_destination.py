@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from worker import settings
-from worker.cli import destination
-from worker.cli.copies import key_of
+from worker.cli.run import destination
+from worker.cli.run.copies import key_of
 
 
 def test_without_a_store_the_batch_has_a_folder_of_its_own(tmp_path: Path) -> None:

@@ -10,8 +10,8 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from api_models.problems import Fault, InvalidInputError
 from worker.artifacts.errors import ArtifactsError, ArtifactsTrouble
-from worker.cli.errors import NotMigratedError
-from worker.cli.explaining import SHOWN_FAULTS, explain
+from worker.cli.talk.errors import NotMigratedError
+from worker.cli.talk.explaining import SHOWN_FAULTS, explain
 from worker.emulator.errors import CannotListenError
 from worker.runtime import StartError
 from worker.store.database import Database
@@ -64,14 +64,14 @@ def test_every_rooms_errors_are_told_with_their_remedies(error: Exception, messa
     assert not found.surprise
 
 
-def test_a_database_that_cannot_be_used_says_what_its_driver_said(tmp_path: Path) -> None:
-    """The driver's first line, without SQLAlchemy's own pages of background."""
+def test_a_database_that_cannot_be_used_says_why(tmp_path: Path) -> None:
+    """In one line for people, without SQLAlchemy's own pages of background."""
     (tmp_path / "folder.db").mkdir()
     database = Database(f"sqlite:///{tmp_path}/folder.db")
     with pytest.raises(SQLAlchemyError) as caught, database.read() as connection:
         connection.execute(text("SELECT 1"))
     found = explain(caught.value)
-    assert found.message == "the database can't be used: unable to open database file"
+    assert found.message == "the database file can't be opened; check its folder and its owner"
     assert "TTSQ_DATABASE_URL" in found.remedy
 
 

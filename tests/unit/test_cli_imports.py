@@ -11,7 +11,16 @@ import pytest
 HEAVY = ("sqlalchemy", "celery", "boto3", "numpy", "soundfile", "starlette", "uvicorn", "structlog", "urllib3")
 
 
-@pytest.mark.parametrize("arguments", [["--help"], ["run", "--help"], ["voices"], ["voices", "--json"], ["--version"]])
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["--help"],
+        *([command, "--help"] for command in ("run", "quote", "gates", "events", "spend", "budget", "emulator")),
+        ["voices"],
+        ["voices", "--json"],
+        ["--version"],
+    ],
+)
 def test_help_and_voices_import_nothing_heavy(arguments: list[str]) -> None:
     """Whoever asks for help, or presses Tab, doesn't wait for a database's library."""
     script = (

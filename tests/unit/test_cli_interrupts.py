@@ -8,8 +8,8 @@ import threading
 
 import pytest
 
-from worker.cli.interrupts import Interrupts
-from worker.cli.workforce import dismiss
+from worker.cli.run.workforce import dismiss
+from worker.cli.talk.interrupts import Interrupts
 
 
 class Stopping:

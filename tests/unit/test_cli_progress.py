@@ -10,10 +10,10 @@ import pytest
 
 from api_models.status import JobStatus
 from tests.factories import NOW
-from worker.cli.meter import Meter
-from worker.cli.progress import LINE_SECONDS, Lines, figures, hold_words, progress
-from worker.cli.reckoning import Snapshot
-from worker.cli.terminal import Terminal
+from worker.cli.follow.meter import Meter
+from worker.cli.follow.progress import LINE_SECONDS, Lines, figures, hold_words, progress
+from worker.cli.queue.reckoning import Snapshot
+from worker.cli.talk.terminal import Terminal
 from worker.store.holds import Hold
 from worker.store.views import Counts
 

@@ -10,8 +10,8 @@ import pytest
 
 from api_models.status import JobStatus
 from tests.factories import NOW
-from worker.cli.exits import Exit
-from worker.cli.reckoning import Snapshot, amount, report, stamp
+from worker.cli.queue.reckoning import Snapshot, amount, report, stamp
+from worker.cli.talk.exits import Exit
 from worker.store.holds import Hold
 from worker.store.views import Counts
 

@@ -10,9 +10,9 @@ from uuid_utils.compat import uuid7
 
 from api_models.status import JobStatus
 from tests.factories import NOW
-from worker.cli.reckoning import Snapshot
-from worker.cli.summary import SHOWN_FAILURES, Ending, failure_words, summarize
-from worker.cli.terminal import Terminal
+from worker.cli.queue.reckoning import Snapshot
+from worker.cli.run.summary import SHOWN_FAILURES, Ending, Shortage, failure_words, summarize
+from worker.cli.talk.terminal import Terminal
 from worker.store.views import Counts, JobRecord
 
 BATCH = UUID("01a1fd72-f8f8-726d-92bf-40351fa64fef")
@@ -115,3 +115,19 @@ def test_a_rehearsal_says_that_no_money_was_spent(capsys: pytest.CaptureFixture[
 def test_a_failure_is_one_line(job: JobRecord, words: str) -> None:
     """Where it stands, its name where that says more than the line, and why."""
     assert failure_words(job) == words
+
+
+def test_a_run_that_its_budget_holds_says_what_goes_on(capsys: pytest.CaptureFixture[str]) -> None:
+    """What is spent, how much is held, what the rest needs, and the command; nothing of trying again what failed."""
+    shortage = Shortage(
+        3, "$0.0134 of the run's budget of $0.0150", Decimal("0.0201"), ["  ttsq run a.csv --max-cost 0.05"]
+    )
+    states = {"succeeded": 2, "queued": 3}
+    lines = said(capsys, ending(states=states, shortage=shortage)).splitlines()
+    assert lines[0] == "■ 2 of 5 texts spoken, 3 held by the budget, in 34 s"
+    assert lines[-2:] == [
+        "  $0.0134 of the run's budget of $0.0150 spent: the rest needs about $0.0201 more. Nothing failed; to go on:",
+        "    ttsq run a.csv --max-cost 0.05",
+    ]
+    quiet = said(capsys, ending(states=states, shortage=shortage), quiet=True)
+    assert "--max-cost 0.05" in quiet

@@ -7,7 +7,7 @@ from decimal import Decimal
 
 import pytest
 
-from worker.cli.wording import cut, duration, moment, money, number
+from worker.cli.talk.wording import cut, duration, exact, moment, money, number
 
 NOON = datetime(2026, 11, 21, 12, tzinfo=UTC)
 
@@ -57,3 +57,10 @@ def test_a_cut_text_shows_that_it_was_cut() -> None:
     """Line breaks are gone, and the last character is an ellipsis."""
     assert cut("one\n two", 20) == "one two"
     assert cut("abcdef", 4) == "abc…"
+
+
+def test_exact_amounts_stand_in_line_and_lose_no_digit() -> None:
+    """As many digits as the finest of them has, and four at least."""
+    assert exact([Decimal("0.0067"), Decimal(1_200)]) == ["$0.0067", "$1,200.0000"]
+    assert exact([Decimal("0.006700000001"), Decimal(0)]) == ["$0.006700000001", "$0.000000000000"]
+    assert exact([]) == []

@@ -12,11 +12,14 @@ import numpy.typing as npt
 import pytest
 
 from api_models.registry import VOICES
+from worker.emulator.calls import Call
 from worker.emulator.config import EmulatorConfig
 from worker.emulator.faults import Effect, Take
 from worker.emulator.score import Note, score, turns, weight
+from worker.emulator.shelf import Shelf
 from worker.emulator.synthesis import Utterance, filler, speak
 from worker.emulator.takes import body
+from worker.emulator.tickets import PLAIN
 from worker.emulator.timbre import syllable, timbre
 from worker.emulator.wav import wav
 
@@ -147,6 +150,22 @@ def frames_of(data: bytes) -> bytes:
     with wave.open(io.BytesIO(data)) as file:
         frames: bytes = file.readframes(file.getnframes())
         return frames
+
+
+@pytest.mark.parametrize("audio_bytes", [46, 24_044, None])
+def test_takes_of_the_same_text_differ_where_they_are_told_to(audio_bytes: int | None) -> None:
+    """Two requests give two files of one length that sound alike; a file that is fetched again is the same file."""
+    shelf = Shelf(audio_bytes, takes_differ=True)
+    call = Call("gemini-3.1-flash-tts", None, bearer=False, content_type="application/json", fields={"text": PROSE})
+    (_, one), (_, other) = (shelf.body(name, call, PLAIN, "") for name in ("one", "other"))
+    shelf.put("one", call, PLAIN)
+    kept = shelf.fetch("one.wav")
+
+    assert one != other
+    assert len(one) == len(other)
+    assert one[44:-24] == other[44:-24]
+    assert kept is not None
+    assert kept.body == one
 
 
 def test_each_bad_take_is_bad_in_its_own_way() -> None:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from decimal import Decimal
 
 import pytest
 
+from api_models.registry import MODELS
 from api_models.verdict import GateScope, VerdictKind
 from tests.factories import MODEL, NOW, OTHER_MODEL, a_gate, an_ended
-from worker.dispatch import gates
-from worker.store.account import Gate
+from worker.dispatch import breaker, gates
+from worker.store.account import OPERATOR, Gate
 
 SECOND = timedelta(seconds=1)
 ACCOUNT = a_gate()
@@ -54,6 +56,15 @@ def test_a_success_opens_its_own_model_and_the_account_and_never_the_storage() -
     assert gates.opened_by(proof, [ACCOUNT, STORAGE, RETIRED, here]) == [ACCOUNT, here]
 
 
+def test_a_gate_closed_by_hand_is_neither_probed_nor_opened_by_a_success() -> None:
+    """However long it is closed, and whatever is let through meanwhile: a hand opens it."""
+    by_hand = a_gate(code=OPERATOR)
+    much_later = NOW + timedelta(days=30)
+    assert gates.due_probes([by_hand, ACCOUNT], much_later) == [ACCOUNT]
+    assert gates.opened_by(an_ended(started_at=much_later), [by_hand]) == []
+    assert gates.blocked([by_hand]).everything
+
+
 def test_only_a_gate_verdict_with_a_scope_closes_a_gate() -> None:
     """The name says which one."""
     trouble = {"verdict": VerdictKind.GATE, "model": OTHER_MODEL}
@@ -68,6 +79,40 @@ def test_the_wait_before_a_probe_doubles_up_to_its_cap() -> None:
     waits = [gates.wait_before_probe(probes, 30).total_seconds() for probes in range(12)]
     assert waits[:7] == [30, 60, 120, 240, 480, 960, 1_800]
     assert set(waits[7:]) == {gates.PROBE_CAP_SECONDS}
+
+
+def test_a_broken_upstream_is_probed_soon_and_often() -> None:
+    """5, 10, 20, 40 s and then every minute, or sooner where all probes are to come sooner."""
+    waits = [gates.wait_before_probe(probes, 30, breaker.CODE).total_seconds() for probes in range(8)]
+    assert waits == [5, 10, 20, 40, 60, 60, 60, 60]
+    assert gates.wait_before_probe(0, 0.5, breaker.CODE) == SECOND / 2
+    assert gates.wait_before_probe(10_000, 30, breaker.CODE) == 60 * SECOND
+
+
+def test_a_refusal_from_before_a_gate_opened_closes_nothing() -> None:
+    """A call that was under way then says nothing of how things are since; a later one does."""
+    refusal = an_ended(verdict=VerdictKind.GATE, scope=GateScope.ACCOUNT, started_at=NOW)
+    assert gates.closed_by(refusal, {"account": NOW}) is None
+    assert gates.closed_by(refusal, {"account": NOW - SECOND}) == "account"
+    assert gates.closed_by(refusal, {f"model:{MODEL}": NOW}) == "account"
+
+
+def test_a_call_that_began_before_the_latest_refusal_proves_nothing() -> None:
+    """It may have been let through before the refusal was given, though it began after the gate had closed."""
+    proof = an_ended(started_at=NOW + 2 * SECOND)
+    assert gates.opened_by(proof, [ACCOUNT], {"account": NOW + 2 * SECOND}) == []
+    assert gates.opened_by(proof, [ACCOUNT], {"account": NOW + SECOND}) == [ACCOUNT]
+    assert gates.opened_by(proof, [ACCOUNT], {f"model:{MODEL}": NOW + 9 * SECOND}) == [ACCOUNT]
+
+
+def test_a_balance_proves_nothing_that_the_calls_in_flight_will_take() -> None:
+    """It must pay for a call of every model beside them; for other troubles than credit it doesn't matter."""
+    dearest = max(model.price for model in MODELS.values())
+    assert gates.is_proof(ACCOUNT, 11 * dearest, in_flight=10)
+    assert not gates.is_proof(ACCOUNT, 11 * dearest - Decimal("1e-12"), in_flight=10)
+    assert gates.is_proof(ACCOUNT, dearest, in_flight=0)
+    assert gates.is_proof(a_gate(code="bad_key"), Decimal(0), in_flight=10)
+    assert gates.is_proof(STORAGE, None, in_flight=10)
 
 
 def test_a_probe_is_due_from_its_time_on() -> None:

@@ -132,6 +132,62 @@ def test_an_unclear_bill_is_flagged() -> None:
     assert (settlement.possibly_billed, settlement.cost, settlement.cost_estimated) == (True, Decimal(0), False)
 
 
+@pytest.mark.parametrize(
+    ("spent", "past", "doubt"),
+    [(False, {}, False), (False, LAST_ATTEMPT, True), (True, {}, True), (True, LAST_ATTEMPT, True)],
+)
+def test_what_the_next_attempt_asks_after_is_in_no_doubt(spent: bool, past: dict[str, int], doubt: bool) -> None:
+    """An unclear end of what was submitted is cleared up by its handle, unless that is spent or all is over."""
+    verdict = a_verdict(RETRY, possibly_billed=True, handle_spent=spent)
+    settlement = outcomes.unsuccessful(
+        a_claim(**past), verdict, an_answer(cost=None), BOUNDS, handle="req-1", now=NOW, rng=random.Random(5)
+    )
+    assert settlement.possibly_billed is doubt
+    assert settlement.spent_handle == ("req-1" if spent else None)
+
+
+def test_a_failed_job_whose_run_goes_on_is_in_doubt() -> None:
+    """Even where this attempt's own end was clear: nobody asks after the run any more."""
+    settlement = outcomes.unsuccessful(
+        a_claim(**LAST_ATTEMPT), a_verdict(RETRY), an_answer(), BOUNDS, handle="req-1", now=NOW, rng=random.Random(5)
+    )
+    assert (settlement.status, settlement.possibly_billed) == (FAILED, True)
+
+
+def test_an_interrupted_attempt_goes_back_at_once() -> None:
+    """Unused, however many there were, and to be recovered from if it was so before."""
+    claim = a_claim(**LAST_ATTEMPT, recover=True)
+    settlement = settle(claim, a_verdict(VerdictKind.RELEASED, counts=False))
+    assert (settlement.status, settlement.not_before, settlement.counts) == (QUEUED, None, False)
+    assert settlement.recover
+
+
+def test_a_call_that_is_followed_is_no_debt_yet() -> None:
+    """Its cost is named once, by the attempt that ends it."""
+    assert outcomes.bill_so_far(an_answer(cost=None), followed=True).possibly_billed is False
+    assert outcomes.bill_so_far(an_answer(cost=None), followed=False).possibly_billed is True
+
+
+def test_an_attempt_that_crashed_after_its_call_owns_up_to_it() -> None:
+    """Named or estimated; and what was under way is in doubt."""
+    bills = [
+        outcomes.bill_for(MODEL, Receipt(Decimal("0.0042"), "req-7")),
+        outcomes.bill_for(MODEL, Receipt()),
+        outcomes.Bill(possibly_billed=True),
+    ]
+    crashed = [
+        outcomes.crashed(a_claim(), ValueError("no"), BOUNDS, bill=bill, now=NOW, rng=random.Random(5))
+        for bill in bills
+    ]
+    assert [(end.cost, end.cost_estimated) for end in crashed] == [
+        (Decimal("0.0042"), False),
+        (PRICE, True),
+        (0, False),
+    ]
+    assert [end.possibly_billed for end in crashed] == [False, False, True]
+    assert {end.recover for end in crashed} == {True}
+
+
 @pytest.mark.parametrize("kind", [REFUSED, RETRY, GATE, PACE])
 def test_only_what_the_api_named_is_charged_for_a_failure(kind: VerdictKind) -> None:
     """The registry's price is no cost of a call that brought nothing."""
@@ -193,9 +249,14 @@ def test_a_job_handed_back_waits_only_if_it_must() -> None:
 
 def test_a_job_handed_back_after_its_call_owns_up_to_the_cost() -> None:
     """A named cost is charged; an unnamed one of a call that was sent is flagged; a call never made is neither."""
-    named = outcomes.handed_back(code="c", message="m", paid=an_answer())
-    silent = outcomes.handed_back(code="c", message="m", paid=an_answer(cost=None))
-    unmade = outcomes.handed_back(code="c", message="m")
+    named, silent, unmade = (
+        outcomes.handed_back(code="c", message="m", bill=bill)
+        for bill in (
+            outcomes.bill_so_far(an_answer(), followed=False),
+            outcomes.bill_so_far(an_answer(cost=None), followed=False),
+            outcomes.NO_BILL,
+        )
+    )
     assert (named.cost, named.possibly_billed, named.request_id) == (Decimal("0.0067"), False, "req-1")
     assert (silent.cost, silent.possibly_billed) == (Decimal(0), True)
     assert (unmade.cost, unmade.possibly_billed, unmade.request_id) == (Decimal(0), False, None)

@@ -1,4 +1,4 @@
-"""The pace: an even spacing under the ceiling that no stretch of a minute exceeds, and the pauses after a 429."""
+"""The pace: even spacing under a ceiling, the ramp and the search where there is none, and the pauses after a 429."""
 
 from __future__ import annotations
 
@@ -11,8 +11,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from api_models.problems import InvalidInputError
 from tests.factories import NOW
-from worker.dispatch import pace
+from worker import settings as app_settings
+from worker.dispatch import pace, ramp, search
+from worker.dispatch.search import Phase
+from worker.emulator.limits import Limit, WindowKind, limiter
 from worker.store.account import PaceState
 
 PLENTY = 10_000
@@ -68,6 +72,21 @@ def test_a_busy_dispatcher_uses_nearly_the_whole_ceiling(rpm: int, seed: int, lo
     assert len(starts) >= 0.95 * rpm * minutes
 
 
+@pytest.mark.parametrize("window", WindowKind)
+@pytest.mark.parametrize("rpm", [5, 60, 300, 1000])
+def test_a_limit_that_is_set_right_is_used_and_never_hit(window: WindowKind, rpm: int) -> None:
+    """After the first five minutes of an hour at least 98 % of it is used, and of all calls none is refused, though
+    each takes up to a tenth of a second to arrive."""
+    rng, account = random.Random(rpm), limiter(Limit(rpm=rpm, window=window))
+    starts = Ticks(rpm, seed=rpm, longest=0.1).run(3_600)
+    arrivals = sorted(start.timestamp() + rng.uniform(0, 0.1) for start in starts)
+    refused = sum(account.admit(arrival) is not None for arrival in arrivals)
+    used = sum(arrival - NOW.timestamp() >= 300 for arrival in arrivals) / 55 / rpm
+    print(f"{window} {rpm}/min: {used:.1%} used, {refused} refused")
+    assert used >= 0.98
+    assert refused == 0
+
+
 def test_a_single_late_tick_makes_good_only_a_moment() -> None:
     """After an hour of silence the first tick starts no burst, only what a quarter of a second is worth."""
     idle = PaceState(rpm=6_000, next_start_at=NOW - timedelta(hours=1))
@@ -100,8 +119,79 @@ def test_without_a_ceiling_nothing_is_kept() -> None:
 def test_lifting_the_ceiling_keeps_the_pause() -> None:
     """A new ceiling replaces the old one and nothing else."""
     paused = PaceState(rpm=60, paused_until=NOW + MINUTE, strikes=2, message="Too many requests")
-    lifted = pace.with_ceiling(paused, None)
+    lifted = pace.with_ceiling(paused, "unlimited")
     assert (lifted.rpm, lifted.paused_until, lifted.strikes) == (None, NOW + MINUTE, 2)
+
+
+def test_without_a_setting_the_ramp_decides_until_all_slots_are_full() -> None:
+    """A hundred slots: the first calls, and at each next chance thrice as many as before."""
+    state, now = pace.with_ceiling(PaceState(), None), NOW
+    starts: list[int] = []
+    while sum(starts) < 100:
+        starts.append(pace.permitted(state, now, 100 - sum(starts)))
+        state = pace.after_starts(state, now, starts[-1])
+        now = pace.next_chance(state, now)
+    assert starts == [6, 13, 43, 38]
+    assert now <= NOW + timedelta(seconds=1)
+    assert (state.rpm, pace.found_rate(state)) == (None, None)
+
+
+def test_a_step_of_the_ramp_is_a_chance_that_the_dispatcher_wakes_for() -> None:
+    """Right after the first calls nothing more may start; at the next chance, to the microsecond, something may."""
+    state = pace.after_starts(pace.with_ceiling(PaceState(), None), NOW, ramp.FIRST_CALLS)
+    chance = pace.next_chance(state, NOW)
+    assert pace.permitted(state, NOW, PLENTY) == 0
+    assert chance == NOW + timedelta(seconds=ramp.FIRST_PROOF_SECONDS)
+    assert pace.permitted(state, chance, PLENTY) > 0
+
+
+def test_the_first_refusal_ends_the_freedom() -> None:
+    """What came through is the rate from then on, evenly spaced, for every leader that reads the row."""
+    state = pace.after_starts(pace.with_ceiling(PaceState(), None), NOW, 6)
+    heard = NOW + timedelta(seconds=0.1)
+    state = refused(state, at=heard, reset_at=NOW + MINUTE, now=heard)
+    assert (state.rpm, pace.found_rate(state)) == (5, 5)
+    assert pace.permitted(state, heard, PLENTY) == 0
+    assert pace.permitted(state, NOW + MINUTE, PLENTY) == 1
+    state = pace.after_starts(state, NOW + MINUTE, 1)
+    assert pace.next_chance(state, NOW + MINUTE) == NOW + MINUTE + timedelta(seconds=12 / pace.SEARCH_HEADROOM)
+
+
+@pytest.mark.parametrize(("said", "meant"), [("auto", None), ("unlimited", "unlimited"), ("60", 60.0), ("0.5", 0.5)])
+def test_the_ceiling_is_a_setting(said: str, meant: pace.Ceiling) -> None:
+    """A number, or one of two words; `auto` says in so many words what is meant where nothing is set."""
+    assert app_settings.load(SEGMIND_RPM=said).segmind_rpm == meant
+
+
+@pytest.mark.parametrize("said", ["fast", "0", "-1", "nan", "100001"])
+def test_anything_else_is_refused_as_a_ceiling(said: str) -> None:
+    """With the name of the setting."""
+    with pytest.raises(InvalidInputError) as refusal:
+        app_settings.load(SEGMIND_RPM=said)
+    assert [fault.field for fault in refusal.value.faults] == ["SEGMIND_RPM"]
+
+
+def test_a_ceiling_ends_a_search_and_lifting_it_begins_a_new_one() -> None:
+    """What was found is forgotten where a ceiling is set, or none at all is wanted."""
+    found = refused(pace.after_starts(pace.with_ceiling(PaceState(), None), NOW, 6))
+    assert pace.with_ceiling(found, None) == found
+    assert pace.with_ceiling(found, 60).search is None
+    assert pace.with_ceiling(found, "unlimited").rpm is None
+    fresh = pace.with_ceiling(pace.with_ceiling(found, 60), None)
+    assert search.read(fresh.search or "").phase is Phase.FREE
+
+
+def test_a_stamp_that_has_passed_meanwhile_means_that_the_way_is_clear() -> None:
+    """A bucket's permit had flowed in again before its refusal was read: a search backs off by a moment only, not until
+    the minute's calls have thinned out."""
+    state = pace.after_starts(pace.with_ceiling(PaceState(), None), NOW, 60)
+    heard = NOW + timedelta(seconds=0.3)
+    stamped = refused(state, at=heard, reset_at=NOW + timedelta(seconds=0.2), now=heard)
+    silent = refused(state, at=heard, now=heard)
+    assert stamped.paused_until is not None
+    assert silent.paused_until is not None
+    assert stamped.paused_until <= heard + timedelta(seconds=pace.BACKOFF_SECONDS)
+    assert silent.paused_until >= NOW + MINUTE
 
 
 def refused(
@@ -109,7 +199,13 @@ def refused(
 ) -> PaceState:
     """The pace after one 429."""
     return pace.after_refusal(
-        state, refused_at=at, reset_at=reset_at, message="Slow down", now=now, rng=random.Random(seed)
+        state,
+        refused_at=at,
+        started_at=min(at, NOW),
+        reset_at=reset_at,
+        message="Slow down",
+        now=now,
+        rng=random.Random(seed),
     )
 
 

@@ -217,6 +217,14 @@ def test_everything_that_is_heard_changes_the_fingerprint(other: dict[str, objec
     assert request(**other).fingerprint(origin="o", audio_format="wav") != plain
 
 
+def test_a_variant_is_a_content_of_its_own_and_none_is_the_plain_one() -> None:
+    """Takes are told apart by their numbers; number zero is what a request without one asks for."""
+    plain, zero, one, two = request(), request(variant=0), request(variant="1"), request(variant=2)
+    prints = [job.fingerprint(origin="o", audio_format="wav") for job in (plain, zero, one, two)]
+    assert prints[0] == prints[1]
+    assert len(set(prints)) == 3
+
+
 def test_origin_and_format_change_the_fingerprint() -> None:
     """Audio of a rehearsal, or in another format, is other audio."""
     job = request()

@@ -42,6 +42,22 @@ def test_a_file_used_again_brings_nothing_of_its_past(tmp_path: Path) -> None:
     assert (found.receipt.cost, found.receipt.request_id) == (None, None)
 
 
+def test_a_record_that_comes_late_leaves_the_next_attempts_answer_alone(tmp_path: Path) -> None:
+    """It clears what it and the attempts before it left, not what is being written now."""
+    spool = Spool(tmp_path, 1)
+    for attempt in (1, 2):
+        audio = spool.place(JOB, attempt)
+        audio.write_bytes(b"sound")
+        spool.keep_receipt(audio, Answer(cost=Decimal(1)))
+    part = Path(f"{spool.place(JOB, 10)}.part")
+    part.write_bytes(b"half")
+    spool.discard(JOB, up_to=2)
+    assert spool.find(JOB) is None
+    assert part.exists()
+    spool.discard(JOB)
+    assert not part.exists()
+
+
 def test_the_parts_of_a_living_neighbour_are_left_alone(tmp_path: Path) -> None:
     """Workers may share a folder: only what no call can still be writing is cleared when one of them starts."""
     young, old = tmp_path / "a.audio.part", tmp_path / "b.audio.part"

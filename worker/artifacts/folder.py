@@ -13,7 +13,7 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Final
+from typing import BinaryIO, Final
 
 from worker.artifacts.addresses import path_of
 from worker.artifacts.errors import ArtifactsError, ArtifactsTrouble
@@ -27,6 +27,7 @@ from worker.artifacts.store import StoredObject
 
 STALE_SECONDS: Final = 24 * 3600
 """A file still on its way after this long belongs to a process that died."""
+BLOCK_BYTES: Final = 256 * 1024
 _ABSENT: Final = (FileNotFoundError, NotADirectoryError, IsADirectoryError)
 
 
@@ -97,6 +98,29 @@ class FolderStore:
             size, sha256 = copy.stat().st_size, sha256_of(copy)
             copy.replace(into)
         return self._described(key, size, sha256, Sidecar.read(Sidecar.path(self._sidecars, key, sha256)))
+
+    def key_of(self, uri: str) -> str | None:
+        return self._key_of(uri)
+
+    def read(self, key: str, *, start: int = 0, length: int | None = None) -> Iterator[bytes] | None:
+        with self._using():
+            try:
+                content = self._path(key).open("rb")
+            except _ABSENT:
+                return None
+        return self._blocks(content, start, length)
+
+    def _blocks(self, content: BinaryIO, start: int, length: int | None) -> Iterator[bytes]:
+        with content, self._using():
+            content.seek(start)
+            left = length
+            while block := content.read(BLOCK_BYTES if left is None else min(left, BLOCK_BYTES)):
+                left = None if left is None else left - len(block)
+                yield block
+
+    def link(self, key: str, *, seconds: int, name: str | None = None) -> str | None:  # noqa: ARG002 - as every store's
+        checked_key(key)
+        return None
 
     def delete(self, key: str) -> None:
         with self._using(), suppress(*_ABSENT):

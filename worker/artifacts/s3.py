@@ -10,9 +10,10 @@ from __future__ import annotations
 import base64
 import hashlib
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import quote
 
 from boto3.s3.transfer import TransferConfig
 from botocore.exceptions import BotoCoreError, ClientError
@@ -26,6 +27,7 @@ from worker.artifacts.s3_faults import code_of, fault_of, trouble_of, without_cr
 from worker.artifacts.store import StoredObject
 
 if TYPE_CHECKING:
+    from botocore.response import StreamingBody
     from mypy_boto3_s3 import S3Client
     from mypy_boto3_s3.type_defs import GetObjectOutputTypeDef, HeadObjectOutputTypeDef
 
@@ -36,6 +38,7 @@ IN_MEMORY_BYTES: Final = 2 * 1024 * 1024
 """Audio up to this size (45 s of speech) is handed to boto3 whole."""
 
 _ABSENT: Final = frozenset({"NoSuchKey", "NotFound", "404"})
+_NO_SUCH_PART: Final = frozenset({"InvalidRange", "416"})
 _CHANGED: Final = frozenset({"PreconditionFailed", "412"})
 
 
@@ -113,6 +116,39 @@ class S3Store:
                 raise self._damaged(f"{found.uri} is not the audio that was stored there")
             copy.replace(into)
         return found
+
+    def key_of(self, uri: str) -> str | None:
+        place = bucket_and_prefix(uri)
+        if place is None or place[0] != self._bucket or not place[1].startswith(self._prefix):
+            return None
+        try:
+            return checked_key(place[1].removeprefix(self._prefix))
+        except ValueError:
+            return None
+
+    def read(self, key: str, *, start: int = 0, length: int | None = None) -> Iterator[bytes] | None:
+        asked: Any = {} if (start, length) == (0, None) else {"Range": _range(start, length)}
+        with self._asking():
+            try:
+                answer = self._client.get_object(Bucket=self._bucket, Key=self._key(key), **asked)
+            except ClientError as error:
+                if code_of(error) in _ABSENT:
+                    return None
+                if code_of(error) in _NO_SUCH_PART:
+                    return iter(())
+                raise
+        return self._blocks(answer["Body"]) if length != 0 else iter(())
+
+    def _blocks(self, body: StreamingBody) -> Iterator[bytes]:
+        with self._asking(), closing(body):
+            yield from body.iter_chunks(BLOCK_BYTES)
+
+    def link(self, key: str, *, seconds: int, name: str | None = None) -> str | None:
+        asked = {"Bucket": self._bucket, "Key": self._key(key)}
+        if name is not None:
+            asked["ResponseContentDisposition"] = f"attachment; filename*=UTF-8''{quote(name, safe='')}"
+        with self._asking():
+            return self._client.generate_presigned_url("get_object", Params=asked, ExpiresIn=seconds)
 
     def delete(self, key: str) -> None:
         with self._asking():
@@ -202,3 +238,8 @@ class S3Store:
 
 def _stored_metadata(metadata: Mapping[str, str], sha256: str) -> dict[str, str]:
     return {**to_headers(checked_metadata(metadata)), "sha256": sha256}
+
+
+def _range(start: int, length: int | None) -> str:
+    """A part of no length can't be asked for: its first byte stands in."""
+    return f"bytes={start}-" if length is None else f"bytes={start}-{start + max(1, length) - 1}"

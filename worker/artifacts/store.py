@@ -5,7 +5,7 @@ The implementations are `FolderStore` and `S3Store`; one conformance suite runs 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -68,6 +68,21 @@ class ArtifactStore(Protocol):
 
     def fetch(self, key: str, into: Path) -> StoredObject | None:
         """Stream the object into a file that appears only when whole; None where there is no such object."""
+
+    def key_of(self, uri: str) -> str | None:
+        """The key of an object by its address; None where the address isn't one of this store's."""
+
+    def read(self, key: str, *, start: int = 0, length: int | None = None) -> Iterator[bytes] | None:
+        """A part of the object's bytes, block by block; None where there is no such object. Nothing is held whole.
+
+        What the object doesn't have is left out: a part that begins behind its end is empty.
+        """
+
+    def link(self, key: str, *, seconds: int, name: str | None = None) -> str | None:
+        """An address at which anybody can read the object for so long, under this file name; None where there is none.
+
+        A folder has no such addresses. Whether the object exists is not looked at.
+        """
 
     def delete(self, key: str) -> None:
         """Remove the object; no error where there is none."""

@@ -6,6 +6,8 @@ Importing it costs numpy: import it where a take is measured, inside the functio
 from __future__ import annotations
 
 import math
+import threading
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -28,6 +30,13 @@ SILENCE_DBFS: Final = -50.0
 """Root mean square of a frame in which nothing is heard: 30 dB below ordinary speech."""
 SILENCE_BELOW_PEAK_DB: Final = -40.0
 """A whisper is quiet without being silent: where the peak is low, silence lies so far below it."""
+AT_ONCE: Final = 2
+"""Takes that a process measures at the same moment; more would gain no time."""
+LONG_SECONDS: Final = 120
+"""Of longer takes one at a time is measured: ten minutes need 80 MB."""
+
+_AT_ONCE: Final = threading.BoundedSemaphore(AT_ONCE)
+_LONG: Final = threading.Lock()
 
 
 @dataclass(slots=True)
@@ -53,10 +62,11 @@ def measure(take: Take) -> Measures:
     frame = max(1, take.sample_rate // FRAMES_A_SECOND)
     step = outline_step(take.sample_rate, frame)
     tally, count = _Tally(), 0
-    for block in blocks(take, frame * FRAMES_A_PIECE * PIECES_A_BLOCK):
-        _add(tally, block, take.sample_rate, frame, step)
-        count += block.shape[1]
-    return _summary(tally, count, take.sample_rate, frame, step)
+    with _LONG if take.frames > LONG_SECONDS * take.sample_rate else nullcontext(), _AT_ONCE:
+        for block in blocks(take, frame * FRAMES_A_PIECE * PIECES_A_BLOCK):
+            _add(tally, block, take.sample_rate, frame, step)
+            count += block.shape[1]
+        return _summary(tally, count, take.sample_rate, frame, step)
 
 
 def _add(tally: _Tally, block: Block, sample_rate: int, frame: int, step: int) -> None:

@@ -22,6 +22,9 @@ SHIFTS: Final = (0.24, 0.52)
 SAME_LIKENESS: Final = 0.75
 """Of the best. What comes four times is about as much like itself two places on as one: the farthest is told."""
 
+QUIET_SHARE: Final = 0.01
+"""Of the energy: a part with less is silence, in which rounding alone would look like a likeness."""
+
 
 def outline_step(sample_rate: int, frame: int) -> int:
     """How many samples make one of the outline: a divisor of `frame`, so that no block leaves a rest."""
@@ -51,10 +54,14 @@ def _products(outline: npt.NDArray[np.float32], longest_shift: int) -> npt.NDArr
 
 
 def _energies(outline: npt.NDArray[np.float32], shifts: npt.NDArray[np.intp]) -> npt.NDArray[np.float64]:
-    """What that sum would be if both parts were the same, by shift; never zero."""
+    """What that sum would be if both parts were the same, by shift; never zero.
+
+    Where one part is next to silent there is nothing to be alike: it counts as so loud that nothing is.
+    """
     energy = np.concatenate(([0.0], np.cumsum(np.square(outline, dtype=np.float64))))
     kept, cut = energy[len(outline) - shifts], energy[-1] - energy[shifts]
-    largest: npt.NDArray[np.float64] = np.maximum(np.sqrt(kept * cut), 1e-9)
+    least = max(1e-9, QUIET_SHARE * float(energy[-1]))
+    largest: npt.NDArray[np.float64] = np.maximum(np.sqrt(np.maximum(kept * cut, 0.0)), least)
     return largest
 
 

@@ -9,8 +9,22 @@ from typing import Annotated
 
 import typer
 
-from worker.cli import doctor, emulator, jobs, migrate, run, status, voices, worker
-from worker.cli.exits import Exit
+from worker.cli.doctor.command import doctor
+from worker.cli.gates import commands as gates
+from worker.cli.gateway import commands as gateway
+from worker.cli.jobs import commands as jobs
+from worker.cli.look.events import events
+from worker.cli.look.status import status
+from worker.cli.look.voices import voices
+from worker.cli.money import budget
+from worker.cli.money.credits import credits as credits_command
+from worker.cli.money.quote import quote
+from worker.cli.money.spend import spend
+from worker.cli.run.command import run
+from worker.cli.service.emulator import emulator
+from worker.cli.service.migrate import migrate
+from worker.cli.service.worker import worker
+from worker.cli.talk.exits import Exit
 
 app = typer.Typer(
     name="ttsq",
@@ -19,14 +33,27 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-app.command()(run.run)
-app.command()(status.status)
-app.add_typer(jobs.app)
-app.command()(voices.voices)
-app.command()(worker.worker)
-app.command()(migrate.migrate)
-app.command()(doctor.doctor)
-app.command()(emulator.emulator)
+SPEAK, QUEUE, MONEY, SERVICE = "Speak texts", "The queue", "Money", "The installation"
+HTTP = "Over HTTP"
+
+app.command(rich_help_panel=SPEAK)(run)
+app.command(rich_help_panel=SPEAK)(quote)
+app.command(rich_help_panel=SPEAK)(voices)
+app.command(rich_help_panel=QUEUE)(status)
+app.add_typer(jobs.app, rich_help_panel=QUEUE)
+app.add_typer(gates.app, rich_help_panel=QUEUE)
+app.command(rich_help_panel=QUEUE)(events)
+app.command("credits", rich_help_panel=MONEY)(credits_command)
+app.command(rich_help_panel=MONEY)(spend)
+app.add_typer(budget.app, rich_help_panel=MONEY)
+app.command(rich_help_panel=SERVICE)(doctor)
+app.command(rich_help_panel=SERVICE)(migrate)
+app.command(rich_help_panel=SERVICE)(worker)
+app.command(rich_help_panel=SERVICE)(emulator)
+app.command(rich_help_panel=HTTP)(gateway.serve)
+app.add_typer(gateway.keys, rich_help_panel=HTTP)
+app.add_typer(gateway.hooks, rich_help_panel=HTTP)
+app.add_typer(gateway.webhooks, rich_help_panel=HTTP)
 
 
 def _version(asked: bool) -> None:
@@ -56,7 +83,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     except KeyboardInterrupt:
         sys.exit(Exit.INTERRUPTED)
     except Exception as error:  # noqa: BLE001 - whatever it is, its reader gets one clear line and an exit code
-        from worker.cli.complaint import complain  # noqa: PLC0415 - only now is there something to explain
+        from worker.cli.talk.complaint import complain  # noqa: PLC0415 - only now is there something to explain
 
         complain(error)
         sys.exit(Exit.UNUSABLE)

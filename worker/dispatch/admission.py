@@ -9,35 +9,54 @@ from itertools import groupby
 from worker.dispatch.gates import Blocked
 from worker.store.transitions.dispatching import Lane, Waiting
 
+Heads = Callable[[Lane, int], Sequence[Waiting]]
+"""Fetches the first jobs of a lane, at most so many."""
+Serve = Callable[[Lane, Waiting], bool]
+"""Asked for each job whose turn it is: False holds it, and with it all that wait behind it in its lane."""
+
 
 def admissible(lanes: Iterable[Lane], blocked: Blocked) -> list[Lane]:
     """The lanes that no closed gate holds."""
     return [] if blocked.everything else [lane for lane in lanes if lane.model not in blocked.models]
 
 
-def admit(lanes: Sequence[Lane], places: int, heads: Callable[[Lane, int], Sequence[Waiting]]) -> list[Waiting]:
+def everybody(_lane: Lane, _job: Waiting) -> bool:
+    """Holds nobody."""
+    return True
+
+
+def admit(lanes: Sequence[Lane], places: int, heads: Heads, serve: Serve = everybody) -> list[Waiting]:
     """Fill the free places: the highest priority first, and within one every tenant and lane in turn.
 
-    `heads(lane, most)` fetches the first jobs of a lane, so that only rows that may start now are ever read.
+    Of one priority, the tenants go in the order in which their lanes are given, and so do the lanes of each. Only rows
+    that may start now are read: of each lane no more than there are places, and none before its turn has come.
     """
     chosen: list[Waiting] = []
-    by_priority = sorted(lanes, key=lambda lane: (-lane.priority, lane))
-    for _, tier in groupby(by_priority, key=lambda lane: lane.priority):
+    for tier in tiers(lanes):
         left = places - len(chosen)
         if left <= 0:
             break
-        chosen += _deal(list(tier), left, heads)
+        chosen += _deal(tier, left, heads, serve)
     return chosen
 
 
-def _deal(tier: Sequence[Lane], places: int, heads: Callable[[Lane, int], Sequence[Waiting]]) -> list[Waiting]:
-    """One priority's share, a job at a time from tenant to tenant, and from lane to lane within a tenant."""
-    waiting = {lane: deque(heads(lane, places)) for lane in tier}
-    tenants = {
-        tenant: _in_turn([waiting[lane] for lane in lanes])
-        for tenant, lanes in groupby(sorted(tier, key=lambda lane: lane.tenant), key=lambda lane: lane.tenant)
-    }
-    turns = deque(tenants.values())
+def tiers(lanes: Iterable[Lane]) -> list[list[Lane]]:
+    """Lanes of one urgency together, the most urgent first. Of equals, none waits behind another."""
+    by_urgency = sorted(lanes, key=urgency, reverse=True)
+    return [list(tier) for _, tier in groupby(by_urgency, key=urgency)]
+
+
+def urgency(lane: Lane) -> int:
+    """What decides before all turns."""
+    return lane.priority
+
+
+def _deal(tier: Sequence[Lane], places: int, heads: Heads, serve: Serve) -> list[Waiting]:
+    """One tier's share, a job at a time from tenant to tenant, and from lane to lane within a tenant."""
+    tenants: dict[str, list[Iterator[Waiting]]] = {}
+    for lane in tier:
+        tenants.setdefault(lane.tenant, []).append(_line(lane, places, heads, serve))
+    turns = deque(_in_turn(lines) for lines in tenants.values())
     chosen: list[Waiting] = []
     while turns and len(chosen) < places:
         turn = turns.popleft()
@@ -48,11 +67,20 @@ def _deal(tier: Sequence[Lane], places: int, heads: Callable[[Lane, int], Sequen
     return chosen
 
 
-def _in_turn(lanes: Sequence[deque[Waiting]]) -> Iterator[Waiting]:
+def _line(lane: Lane, most: int, heads: Heads, serve: Serve) -> Iterator[Waiting]:
+    """Those of a lane who may go, as they are asked for."""
+    for job in heads(lane, most):
+        if not serve(lane, job):
+            return
+        yield job
+
+
+def _in_turn(lines: Iterable[Iterator[Waiting]]) -> Iterator[Waiting]:
     """Jobs of several lanes, one from each in turn, until all are empty."""
-    turns = deque(lanes)
+    turns = deque(lines)
     while turns:
-        lane = turns.popleft()
-        if lane:
-            yield lane.popleft()
-            turns.append(lane)
+        line = turns.popleft()
+        job = next(line, None)
+        if job is not None:
+            yield job
+            turns.append(line)

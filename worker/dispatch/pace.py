@@ -1,15 +1,13 @@
-"""How fast calls may start: even spacing under a set or a searched limit, and the pauses the API asks for. Pure."""
+"""How fast calls may start: even spacing under a set or a found limit, and the pauses the API asks for. Pure."""
 
 from __future__ import annotations
 
-import json
 import random
-from dataclasses import asdict, replace
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from functools import lru_cache
 from typing import Final, Literal
 
-from worker.dispatch import search as searching
+from worker.dispatch import finding, search
 from worker.dispatch.search import Phase, Search
 from worker.store.account import PaceState
 
@@ -30,13 +28,17 @@ SEARCH_CAP_SECONDS: Final = 16.0
 PATIENT_STRIKES: Final = 8
 """From so many refusals in a row on it is no longer a window that fills, and the long backoff applies."""
 
-AUTO: Final = "auto"
+UNLIMITED: Final = "unlimited"
+
+Ceiling = float | Literal["unlimited"] | None
+"""Requests a minute; `unlimited` for none but the API's own pauses; None for what a search finds."""
 
 
-def with_ceiling(pace: PaceState, rpm: float | Literal["auto"] | None) -> PaceState:
-    """The same pace under this ceiling in requests a minute; None lifts it, `auto` begins or goes on with a search."""
-    if rpm == AUTO:
-        return replace(pace, rpm=None, search=pace.search or _kept(Search()))
+def with_ceiling(pace: PaceState, ceiling: Ceiling) -> PaceState:
+    """The same pace under this ceiling; None begins a search, or goes on with it."""
+    if ceiling is None:
+        return pace if pace.search else _searched(pace, Search())
+    rpm = None if ceiling == UNLIMITED else ceiling
     return pace if (pace.rpm, pace.search) == (rpm, None) else replace(pace, rpm=rpm, search=None)
 
 
@@ -44,14 +46,14 @@ def over_time(pace: PaceState, now: datetime) -> PaceState:
     """The pace after time has passed: a search may grow."""
     if pace.search is None:
         return pace
-    before = _searched(pace.search)
-    after = searching.grown(before, now.timestamp())
-    return pace if after is before else replace(pace, search=_kept(after))
+    before = search.read(pace.search)
+    after = finding.grown(before, now.timestamp())
+    return pace if after is before else _searched(pace, after)
 
 
 def found_rate(pace: PaceState) -> float | None:
-    """Requests a minute that the search holds for right; None where the limit is set, or nothing limits."""
-    return _searched(pace.search).known if pace.search else None
+    """Requests a minute that a search holds for right; None where the limit is set, or nothing was ever refused."""
+    return search.read(pace.search).limit if pace.search else None
 
 
 def permitted(pace: PaceState, now: datetime, wanted: int) -> int:
@@ -60,7 +62,7 @@ def permitted(pace: PaceState, now: datetime, wanted: int) -> int:
         return 0
     spacing = _spacing(pace)
     if spacing is None:
-        return wanted
+        return min(wanted, finding.allowed(search.read(pace.search), now.timestamp())) if pace.search else wanted
     earliest = _earliest(pace, now)
     if earliest > now:
         return 0
@@ -69,11 +71,13 @@ def permitted(pace: PaceState, now: datetime, wanted: int) -> int:
 
 def after_starts(pace: PaceState, now: datetime, started: int) -> PaceState:
     """The pace once `started` calls were let go."""
-    spacing = _spacing(pace)
-    if spacing is None or started == 0:
+    if started == 0:
         return pace
+    spacing = _spacing(pace)
     if pace.search is not None:
-        pace = replace(pace, search=_kept(searching.after_starts(_searched(pace.search), now.timestamp(), started)))
+        pace = _searched(pace, finding.after_starts(search.read(pace.search), now.timestamp(), started))
+    if spacing is None:
+        return pace
     return replace(pace, next_start_at=_earliest(pace, now) + timedelta(seconds=started * spacing))
 
 
@@ -94,11 +98,15 @@ def after_refusal(
     """
     if pace.search is not None:
         began = (started_at or refused_at).timestamp()
-        pace = replace(pace, search=_kept(searching.after_refusal(_searched(pace.search), began, now.timestamp())))
+        pace = _searched(pace, finding.after_refusal(search.read(pace.search), began, now.timestamp()))
     if pace.paused_until is not None and refused_at <= pace.paused_until:
         later = max(pace.paused_until, reset_at) if reset_at else pace.paused_until
         return replace(pace, paused_until=later)
-    until = reset_at if reset_at and reset_at > now else _backed_off(pace, now, rng)
+    if reset_at is not None and reset_at > now:
+        until = reset_at
+    else:
+        told = reset_at is not None and started_at is not None and reset_at > started_at
+        until = _backed_off(pace, now, rng, told=told)
     return replace(pace, paused_until=until, strikes=pace.strikes + 1, message=message)
 
 
@@ -118,35 +126,35 @@ def next_chance(pace: PaceState, now: datetime) -> datetime:
     """When a call may start at the earliest."""
     if is_paused(pace, now) and pace.paused_until is not None:
         return pace.paused_until
-    return now if _spacing(pace) is None else max(now, _earliest(pace, now))
-
-
-def _backed_off(pace: PaceState, now: datetime, rng: random.Random) -> datetime:
-    """When to try again after a refusal that didn't say."""
-    cap = SEARCH_CAP_SECONDS if pace.search and pace.strikes < PATIENT_STRIKES else BACKOFF_CAP_SECONDS
-    until = now + timedelta(seconds=rng.uniform(0, min(cap, BACKOFF_SECONDS * 2 ** min(pace.strikes, 20))))
+    if _spacing(pace) is not None:
+        return max(now, _earliest(pace, now))
     if pace.search is None:
+        return now
+    return max(now, datetime.fromtimestamp(finding.next_step(search.read(pace.search), now.timestamp()), UTC))
+
+
+def _backed_off(pace: PaceState, now: datetime, rng: random.Random, *, told: bool) -> datetime:
+    """When to try again after a refusal that didn't say, or that was `told` of a moment that has passed by now."""
+    strikes = max(0, pace.strikes - PATIENT_STRIKES) if told and pace.search else pace.strikes
+    cap = SEARCH_CAP_SECONDS if pace.search and pace.strikes < PATIENT_STRIKES else BACKOFF_CAP_SECONDS
+    until = now + timedelta(seconds=rng.uniform(0, min(cap, BACKOFF_SECONDS * 2 ** min(strikes, 20))))
+    if pace.search is None or told:
         return until
-    clear = searching.clear_at(_searched(pace.search), now.timestamp())
+    clear = finding.clear_at(search.read(pace.search), now.timestamp())
     return max(until, datetime.fromtimestamp(clear, UTC))
 
 
+def _searched(pace: PaceState, found: Search) -> PaceState:
+    """The pace with what its search knows now."""
+    return replace(pace, rpm=found.limit, search=search.kept(found))
+
+
 def _spacing(pace: PaceState) -> float | None:
-    """Seconds between two starts; None where nothing limits them."""
-    if pace.search is not None:
-        return 60.0 / (_searched(pace.search).rate * SEARCH_HEADROOM)
-    return None if pace.rpm is None else 60.0 / (pace.rpm * HEADROOM)
-
-
-@lru_cache(maxsize=16)
-def _searched(kept: str) -> Search:
-    values = json.loads(kept)
-    accepted = tuple((int(second), int(count)) for second, count in values.pop("accepted"))
-    return Search(**{**values, "phase": Phase(values["phase"]), "accepted": accepted})
-
-
-def _kept(search: Search) -> str:
-    return json.dumps(asdict(search))
+    """Seconds between two starts; None where nothing spaces them."""
+    if pace.search is None:
+        return None if pace.rpm is None else 60.0 / (pace.rpm * HEADROOM)
+    found = search.read(pace.search)
+    return None if found.phase is Phase.FREE else 60.0 / (found.rate * SEARCH_HEADROOM)
 
 
 def _earliest(pace: PaceState, now: datetime) -> datetime:

@@ -64,6 +64,8 @@ class EmulatorConfig(BaseModel):
 
     audio_bytes: Annotated[int | None, Field(ge=46, multiple_of=2)] = None
     """Every answer is one ready-made WAV of exactly this size, at almost no CPU; None speaks the text."""
+    takes_differ: bool = False
+    """No two takes are the same bytes, as with the models themselves; else the same text always sounds the same."""
     seed: int = 0
     """Same seed, same order of calls: same latencies and faults."""
     rules: tuple[Rule, ...] = ()

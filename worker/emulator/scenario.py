@@ -15,7 +15,7 @@ from api_models.problems import Fault, InvalidInputError, faults_of
 from api_models.registry import MODELS
 from worker.emulator.account import AccountChange
 from worker.emulator.config import EmulatorConfig
-from worker.emulator.faults import Rule
+from worker.emulator.faults import Effect, Match, Rule
 from worker.emulator.latency import Latency
 from worker.emulator.limits import Limit
 from worker.emulator.refusals import ModelState
@@ -72,6 +72,14 @@ class Scenario(EmulatorConfig):
         return sorted(self.changes, key=lambda change: change.at_seconds)
 
 
+_FIELDS: Final = frozenset(
+    name
+    for model in (Scenario, Change, AccountChange, Limit, Latency, Rule, Match, Effect, ModelSwitch)
+    for name in model.model_fields
+)
+"""What a misspelt name may have meant, wherever in the file it stands."""
+
+
 def load(path: Path) -> Scenario:
     """The scenario in a file: TOML where its name ends so, else JSON. Amounts may be numbers; they stay exact.
 
@@ -87,7 +95,7 @@ def load(path: Path) -> Scenario:
     try:
         return Scenario.model_validate(content)
     except ValidationError as error:
-        raise InvalidInputError(str(path), faults_of(error)) from error
+        raise InvalidInputError(str(path), faults_of(error, known=_FIELDS)) from error
 
 
 def _content(text: str, *, toml: bool) -> Any:  # noqa: ANN401 - whatever the file says; the model judges it

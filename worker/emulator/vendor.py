@@ -39,7 +39,7 @@ class Vendor:
         self.models = dict.fromkeys(MODELS, ModelState.OK)
         self.script = Script(config.rules, config.seed)
         self.ledger = Ledger()
-        self.shelf = Shelf(config.audio_bytes)
+        self.shelf = Shelf(config.audio_bytes, takes_differ=config.takes_differ)
         self.runs = Runs(queued_share=config.queued_share, record_seconds=config.record_seconds)
         self._latency = config.latency()
         self._rng = random.Random(f"{config.seed}/latency")  # noqa: S311  # repeatable on purpose

@@ -8,8 +8,10 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Final
 from uuid import UUID
 
@@ -18,6 +20,8 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from worker.store import workers
 from worker.store.database import Database
+from worker.store.faults import words
+from worker.trouble import Trouble
 
 BEAT_SECONDS: Final = 2.0
 LOOK_BEATS: Final = 5
@@ -41,11 +45,16 @@ class Heartbeat:
     look_around: Callable[[], None] = lambda: None
     """Called after every few beats, with the same right to raise SQLAlchemyError as a beat."""
     clock: Callable[[], float] = time.monotonic
+    alive_file: Path | None = None
+    """Touched after every beat, one that failed included: a database that is away is no reason to end this worker."""
     stopping: bool = False
     _last_good: float = 0.0
     _database_time: datetime | None = None
     """What the database's clock said at `_last_good`."""
     _last_trouble: str | None = None
+    _missed: Trouble = field(default_factory=lambda: Trouble(log, "heartbeat_failed"))
+    _due: threading.Event = field(default_factory=threading.Event)
+    """Set when the next beat must not wait."""
     _ended: threading.Event = field(default_factory=threading.Event)
     _thread: threading.Thread | None = None
 
@@ -65,6 +74,7 @@ class Heartbeat:
         self._last_good, self._database_time = self.clock(), now
         self._thread = threading.Thread(target=self._loop, name="ttsq-heartbeat", daemon=True)
         self._thread.start()
+        threading.Thread(target=self._watch, name="ttsq-heartbeat-watch", daemon=True).start()
 
     def run_once(self) -> None:
         """One beat. Raises SQLAlchemyError when the database can't be reached."""
@@ -90,33 +100,55 @@ class Heartbeat:
             return datetime.now(UTC)
         return self._database_time + timedelta(seconds=self.clock() - self._last_good)
 
+    def nudge(self) -> None:
+        """Beat now: there is news of this worker."""
+        self._due.set()
+
     def announce_stop(self) -> None:
         """Tell the dispatcher at once that this worker takes no more jobs."""
         self.stopping = True
+        if self._thread is None:
+            return
         try:
             self.run_once()
         except SQLAlchemyError as error:
-            log.warning("heartbeat_failed", error=str(error).splitlines()[0])
+            self._missed.met(words(error))
 
     def stop(self, *, sign_off: bool) -> None:
         """End beating; with `sign_off` the row says that nothing of this worker is left to rescue."""
         self._ended.set()
+        self._due.set()
         if self._thread is not None:
             self._thread.join(5)
         if sign_off:
             with self.database.begin() as connection:
-                workers.sign_off(connection, self.worker_id, now=self.database.now(connection))
+                # The lease first, as a leader does that signs off the dead: so neither waits for the other.
                 workers.release_leases(connection, self.worker_id)
+                workers.sign_off(connection, self.worker_id, now=self.database.now(connection))
+
+    def _watch(self) -> None:
+        """A database that neither answers nor hangs up keeps a beat for ever; somebody must say so."""
+        while not self._ended.wait(FRESH_SECONDS):
+            if not self.is_fresh():
+                self._missed.met(self._missed.words or "the database does not answer")
 
     def _loop(self) -> None:
         beats = 0
-        while not self._ended.wait(BEAT_SECONDS):
+        while True:
+            self._due.wait(BEAT_SECONDS)
+            self._due.clear()
+            if self._ended.is_set():
+                return
             beats += 1
             try:
                 self.run_once()
+                self._missed.over()
                 if beats % LOOK_BEATS == 0:
                     self.look_around()
             except SQLAlchemyError as error:
-                log.warning("heartbeat_failed", error=str(error).splitlines()[0])
+                self._missed.met(words(error), still_fresh=self.is_fresh())
             except Exception:  # as in the dispatcher: a worker whose heart has stopped loses its jobs
                 log.exception("heartbeat_surprised")
+            if self.alive_file is not None:
+                with suppress(OSError):
+                    self.alive_file.touch()

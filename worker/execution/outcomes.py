@@ -39,6 +39,32 @@ class Cost:
     estimated: bool
 
 
+@dataclass(frozen=True, slots=True)
+class Bill:
+    """What an attempt owes for its call, where it ends before the call's outcome could be settled."""
+
+    cost: Cost = Cost(ZERO, estimated=False)
+    request_id: str | None = None
+    possibly_billed: bool = False
+    remaining_credits: Decimal | None = None
+
+
+NO_BILL: Final = Bill()
+
+
+def bill_for(model: str, receipt: Receipt) -> Bill:
+    """The audio is here, so it is paid for."""
+    cost = cost_of(model, receipt.cost, billed=True)
+    return Bill(cost, receipt.request_id, remaining_credits=receipt.remaining_credits)
+
+
+def bill_so_far(answer: Answer, *, followed: bool) -> Bill:
+    """A call of which only so much is known. What is followed by its handle is paid for by whoever ends it."""
+    cost = Cost(answer.cost or ZERO, estimated=False)
+    unclear = answer.sent and answer.cost is None and not followed
+    return Bill(cost, answer.request_id, unclear, answer.remaining_credits)
+
+
 def cost_of(model: str, reported: Decimal | None, *, billed: bool) -> Cost:
     """The reported cost; for a billed call without one, the registry's price, marked as estimated."""
     if reported is not None:
@@ -48,10 +74,18 @@ def cost_of(model: str, reported: Decimal | None, *, billed: bool) -> Cost:
 
 
 def unsuccessful(
-    claim: Claim, verdict: Verdict, answer: Answer, bounds: Bounds, *, now: datetime, rng: random.Random
+    claim: Claim,
+    verdict: Verdict,
+    answer: Answer,
+    bounds: Bounds,
+    *,
+    handle: str | None = None,
+    now: datetime,
+    rng: random.Random,
 ) -> Settlement:
-    """The settlement of every verdict but success."""
+    """The settlement of every verdict but success. `handle` is what the job's row names as submitted (v2)."""
     status, not_before = _next(claim, verdict, bounds, now, rng)
+    followed = handle is not None and not verdict.handle_spent
     cost = cost_of(claim.speech.model, answer.cost, billed=verdict.kind is VerdictKind.BAD_TAKE)
     return Settlement(
         status=status,
@@ -68,8 +102,10 @@ def unsuccessful(
         request_id=answer.request_id,
         cost=cost.amount,
         cost_estimated=cost.estimated,
-        possibly_billed=verdict.possibly_billed,
+        # What the next attempt will ask after is in no doubt, unless there is no next one.
+        possibly_billed=status is JobStatus.FAILED if followed else verdict.possibly_billed,
         remaining_credits=answer.remaining_credits,
+        spent_handle=answer.request_id if verdict.handle_spent else None,
     )
 
 
@@ -79,7 +115,7 @@ def _next(
     match verdict.kind:
         case VerdictKind.REFUSED:
             return JobStatus.FAILED, None
-        case VerdictKind.GATE | VerdictKind.PACE:
+        case VerdictKind.GATE | VerdictKind.PACE | VerdictKind.RELEASED:
             return JobStatus.QUEUED, None
         case VerdictKind.BAD_TAKE:
             over = claim.takes_used + 1 >= bounds.max_takes or claim.attempts_used >= bounds.max_attempts
@@ -91,8 +127,13 @@ def _next(
             return JobStatus.SCHEDULED, max(later, verdict.reset_at) if verdict.reset_at else later
 
 
-def succeeded(claim: Claim, audio: StoredAudio, receipt: Receipt, *, verdict: VerdictKind) -> Settlement:
-    """Audio is stored: all that is left is to record it. A copy of what was bought before costs nothing."""
+def succeeded(
+    claim: Claim, audio: StoredAudio, receipt: Receipt, *, verdict: VerdictKind, source: int | None = None
+) -> Settlement:
+    """Audio is stored: all that is left is to record it. A copy of what was bought before costs nothing.
+
+    `source` is the earlier attempt that bought it, if one did.
+    """
     paid = verdict is VerdictKind.SUCCESS
     cost = cost_of(claim.speech.model, receipt.cost, billed=True) if paid else Cost(ZERO, estimated=False)
     return Settlement(
@@ -103,12 +144,14 @@ def succeeded(claim: Claim, audio: StoredAudio, receipt: Receipt, *, verdict: Ve
         cost_estimated=cost.estimated,
         remaining_credits=receipt.remaining_credits,
         audio=audio,
+        spent_handle=receipt.request_id,
+        source=source,
     )
 
 
 def overtaken(claim: Claim, receipt: Receipt) -> Settlement:
     """The job was given to another worker, or cancelled, before this take could be stored; it is paid all the same."""
-    cost = cost_of(claim.speech.model, receipt.cost, billed=True)
+    bill = bill_for(claim.speech.model, receipt)
     return Settlement(
         status=JobStatus.QUEUED,
         verdict=VerdictKind.LATE,
@@ -116,30 +159,40 @@ def overtaken(claim: Claim, receipt: Receipt) -> Settlement:
         recover=True,
         code="overtaken",
         message="The audio came after the job had been taken away.",
-        request_id=receipt.request_id,
-        cost=cost.amount,
-        cost_estimated=cost.estimated,
-        remaining_credits=receipt.remaining_credits,
+        request_id=bill.request_id,
+        cost=bill.cost.amount,
+        cost_estimated=bill.cost.estimated,
+        remaining_credits=bill.remaining_credits,
     )
 
 
-def crashed(claim: Claim, error: Exception, bounds: Bounds, *, now: datetime, rng: random.Random) -> Settlement:
+def crashed(
+    claim: Claim,
+    error: Exception,
+    bounds: Bounds,
+    *,
+    bill: Bill = NO_BILL,
+    handle: str | None = None,
+    now: datetime,
+    rng: random.Random,
+) -> Settlement:
     """An error that nobody foresaw ended the attempt. It counts, so that a job that always meets it ends."""
     verdict = Verdict(
         VerdictKind.RETRY,
         code="internal_error",
         message="The worker met an error that it doesn't know; its log has more.",
         detail=redact(f"{type(error).__name__}: {error}"),
+        possibly_billed=bill.possibly_billed,
     )
-    return replace(unsuccessful(claim, verdict, Answer(), bounds, now=now, rng=rng), recover=True)
+    known = Answer(request_id=bill.request_id, remaining_credits=bill.remaining_credits)
+    settlement = unsuccessful(claim, verdict, known, bounds, handle=handle, now=now, rng=rng)
+    return replace(settlement, recover=True, cost=bill.cost.amount, cost_estimated=bill.cost.estimated)
 
 
-def handed_back(
-    *, code: str, message: str, not_before: datetime | None = None, paid: Answer | None = None
-) -> Settlement:
+def handed_back(*, code: str, message: str, not_before: datetime | None = None, bill: Bill = NO_BILL) -> Settlement:
     """The worker can't go on with the job, through no fault of the job: it uses up no attempt.
 
-    `paid` is the answer to a call that was made all the same.
+    `bill` is for a call that was made all the same.
     """
     return Settlement(
         status=JobStatus.QUEUED if not_before is None else JobStatus.SCHEDULED,
@@ -149,7 +202,9 @@ def handed_back(
         message=message,
         not_before=not_before,
         recover=True,
-        request_id=paid.request_id if paid else None,
-        cost=paid.cost if paid and paid.cost is not None else ZERO,
-        possibly_billed=paid is not None and paid.sent and paid.cost is None,
+        request_id=bill.request_id,
+        cost=bill.cost.amount,
+        cost_estimated=bill.cost.estimated,
+        possibly_billed=bill.possibly_billed,
+        remaining_credits=bill.remaining_credits,
     )

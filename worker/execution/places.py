@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Final
 from uuid import UUID
 
-from worker.artifacts.keys import FLAT_TEMPLATE, SHARED_TEMPLATE, object_key
+from worker.artifacts.keys import FLAT_TEMPLATE, SHARED_TEMPLATE, checked_key, object_key
 from worker.artifacts.opening import open_store
 from worker.artifacts.store import ArtifactStore
 from worker.store import batches
@@ -15,6 +15,8 @@ from worker.store.database import Database
 from worker.store.transitions.claiming import Claim
 
 EXTENSION: Final = "wav"
+REFUSED: Final = "refused"
+"""The folder of refused takes: whoever opens, counts or copies the files beside it meets only good ones."""
 REMEMBERED_BATCHES: Final = 10_000
 
 
@@ -24,6 +26,12 @@ class Place:
 
     store: ArtifactStore
     key: str
+
+    def refused_key(self, attempt: int, extension: str) -> str:
+        """Where a take is kept that was refused: in a folder beside the job's audio, in which no job has its own."""
+        folder, slash, file = self.key.rpartition("/")
+        name = file.removesuffix(f".{EXTENSION}")
+        return checked_key(f"{folder}{slash}{REFUSED}/{name}.{attempt}.{extension}")
 
 
 @dataclass(slots=True)

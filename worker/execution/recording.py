@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Final
 
 import structlog
 from sqlalchemy.exc import SQLAlchemyError
@@ -18,16 +16,13 @@ from api_models.verdict import VerdictKind
 from worker.artifacts.errors import ArtifactsError
 from worker.execution.grouping import GATHER_SECONDS, Grouped
 from worker.execution.heartbeat import Heartbeat
-from worker.execution.places import Places
+from worker.execution.insisting import Insistence
+from worker.execution.places import Place, Places
 from worker.execution.spool import Spool
 from worker.store.database import Database
-from worker.store.transitions import claiming, settling
+from worker.store.transitions import claiming, restating, settling
 from worker.store.transitions.claiming import Claim
-from worker.store.transitions.settling import Settlement
-
-RECORD_WAITS_SECONDS: Final = (0.2, 0.5, 1.0, 2.0, 5.0)
-LAST_TRIES_SECONDS: Final = 0.5
-"""Between two tries of a worker that is stopping."""
+from worker.store.transitions.settling import Settlement, StoredAudio
 
 log = structlog.get_logger("ttsq.execution")
 
@@ -45,72 +40,103 @@ class Recorder:
     places: Places
     spool: Spool
     stopping: threading.Event
+    _insistence: Insistence = field(init=False)
     _together: Grouped[tuple[Claim, Settlement], bool] = field(init=False)
 
     def __post_init__(self) -> None:
         gather_seconds = 0.0 if self.database.is_sqlite else GATHER_SECONDS
+        self._insistence = Insistence(self.heartbeat, self.stopping)
         self._together = Grouped(self._write, gather_seconds=gather_seconds)
 
     def record(self, claim: Claim, settlement: Settlement) -> None:
         """Write the outcome and forget the answer, or keep it for whoever has the job now."""
         won = self._insist(claim, settlement)
-        if won is None:
-            return  # The take stays stored and spooled; whoever rescues the job finds it.
+        if won is not None:  # else the take stays stored and spooled; whoever rescues the job finds it
+            self._conclude(claim, settlement, won=won)
+
+    def record_all(self, ended: Sequence[tuple[Claim, Settlement]]) -> None:
+        """`record` for a worker that leaves: in one go, and tried once. Raises SQLAlchemyError."""
+        for (claim, settlement), won in zip(ended, self._write(ended), strict=True):
+            self._conclude(claim, settlement, won=won)
+
+    def _conclude(self, claim: Claim, settlement: Settlement, *, won: bool) -> None:
         _tell(claim, settlement, won=won)
         answer = self.spool.place(claim.job_id, claim.attempt)
-        if not won:
-            self.spool.note_charged(answer)
-            self._clear_after_cancel(claim, settlement)
-        elif settlement.verdict is not VerdictKind.RELEASED:
+        if won and not _broke_off(settlement):
             self.spool.discard_answer(answer)
             if claim.recover:
-                self.spool.discard(claim.job_id)
+                self.spool.discard(claim.job_id, up_to=claim.attempt)
+            return
+        if settlement.cost:
+            self.spool.note_charged(answer)  # it may wait here for the next attempt
+        if not won:
+            self._look_after(claim, settlement)
 
     def _insist(self, claim: Claim, settlement: Settlement) -> bool | None:
         """Whether the job was still this claim's; None where a stopping worker had to leave without knowing."""
-        waits = iter(RECORD_WAITS_SECONDS)
-        while True:
-            try:
-                return self._together((claim, settlement))
-            except SQLAlchemyError as error:
-                wait = next(waits, RECORD_WAITS_SECONDS[-1])
-                log.warning("record_failed", error=str(error).splitlines()[0], retry_in_seconds=wait)
-                if self.stopping.wait(wait):
-                    if not self.heartbeat.is_fresh():
-                        return None
-                    time.sleep(LAST_TRIES_SECONDS)
+        try:
+            return self._insistence.until_done(lambda: self._together((claim, settlement)), event="record_failed")
+        except SQLAlchemyError:
+            return None
 
     def _write(self, ended: Sequence[tuple[Claim, Settlement]]) -> list[bool]:
-        """One transaction for all that end together as a rule; one each where a job had been taken away."""
+        """One transaction for all that end together as a rule; one each where others may have had a hand in the job."""
         now = self.heartbeat.now()
-        if len(ended) > 1:
-            with suppress(_TakenAwayError), self.database.begin() as connection:
-                won = settling.settle_all_at_once(connection, ended, now=now)
-                if won is None or not all(won):
-                    raise _TakenAwayError
-                return won
-        return [self._write_one(claim, settlement, now) for claim, settlement in ended]
+        first = [one for one in ended if not settling.may_repeat(one[0])]
+        done = len(first) > 1 and self._write_all(first, now)
+        return [
+            (done and not settling.may_repeat(claim)) or self._write_one(claim, settlement, now)
+            for claim, settlement in ended
+        ]
+
+    def _write_all(self, ended: Sequence[tuple[Claim, Settlement]], now: datetime) -> bool:
+        """False, and nothing written, where one of the jobs had been taken away."""
+        with suppress(_TakenAwayError), self.database.begin() as connection:
+            won = settling.settle_all_at_once(connection, ended, now=now)
+            if won is None or not all(won):
+                raise _TakenAwayError
+            return True
+        return False
 
     def _write_one(self, claim: Claim, settlement: Settlement, now: datetime) -> bool:
-        with self.database.at_once() as connection:
-            if settling.settle_at_once(connection, claim, settlement, now=now):
-                return True
+        if not (settling.may_repeat(claim) or claim.heard):
+            with self.database.at_once() as connection:
+                if settling.settle_at_once(connection, claim, settlement, now=now):
+                    return True
         with self.database.begin() as connection:
             return settling.settle(connection, claim, settlement, now=now)
 
-    def _clear_after_cancel(self, claim: Claim, settlement: Settlement) -> None:
-        """A job that was cancelled during its call leaves no object that no row names."""
+    def _look_after(self, claim: Claim, settlement: Settlement) -> None:
+        """What came too late was stored all the same: see that the object and the job's row agree."""
         if settlement.audio is None:
             return
         try:
             with self.database.glance() as connection:
                 status = claiming.status_of(connection, claim.job_id)
+            place = self.places.of(claim)
             if status is JobStatus.CANCELLED:
-                place = self.places.of(claim)
                 place.store.delete(place.key)
-                self.spool.discard(claim.job_id)
+                self.spool.discard(claim.job_id, up_to=claim.attempt)
+            elif status is JobStatus.SUCCEEDED:
+                self._own_up(claim, place, settlement.audio)
         except (SQLAlchemyError, ArtifactsError) as error:
             log.warning("orphan_left", uri=settlement.audio.uri, error=str(error).splitlines()[0])
+
+    def _own_up(self, claim: Claim, place: Place, audio: StoredAudio) -> None:
+        """The job was taken away between the question whose it is and the upload, as from a worker that was stopped in
+        its tracks: where this take replaced the winner's, the row must not name the one that is gone."""
+        found = place.store.head(place.key)
+        if found is None or found.sha256 != audio.sha256:
+            return
+        with self.database.begin() as connection:
+            restated = restating.restate(connection, claim.job_id, audio)
+        if restated:
+            log.warning("object_replaced", uri=audio.uri, sha256=audio.sha256)
+
+
+def _broke_off(settlement: Settlement) -> bool:
+    """Whether the attempt ended without settling what it bought: a store or worker in trouble, a surprise."""
+    return settlement.recover and settlement.verdict in {VerdictKind.RELEASED, VerdictKind.RETRY}
 
 
 def _tell(claim: Claim, settlement: Settlement, *, won: bool) -> None:

@@ -10,6 +10,7 @@ import structlog
 
 from worker.artifacts.store import StoredObject
 from worker.execution.places import Place
+from worker.execution.sound import Sound, written
 from worker.execution.spool import Receipt
 from worker.execution.storing import described
 from worker.store.database import Database
@@ -26,6 +27,8 @@ class Recovered:
 
     audio: StoredAudio
     receipt: Receipt
+    source: int
+    """The attempt that stored it."""
 
 
 def stored_before(claim: Claim, place: Place) -> Recovered | None:
@@ -35,8 +38,14 @@ def stored_before(claim: Claim, place: Place) -> Recovered | None:
         return None
     log.info("recovered", source="store", uri=found.uri)
     return Recovered(
-        described(found, sha256=found.sha256, duration_ms=_number(found.metadata.get("ttsq-duration-ms"))),
+        described(
+            found,
+            sha256=found.sha256,
+            duration_ms=_number(found.metadata.get("ttsq-duration-ms")),
+            sound=written(found.metadata),
+        ),
         Receipt(_cost(found), found.metadata.get("ttsq-request-id") or None),
+        _number(found.metadata.get("ttsq-attempt")),
     )
 
 
@@ -48,6 +57,7 @@ def copied(database: Database, claim: Claim, place: Place) -> StoredAudio | None
         bought = claiming.bought(connection, claim.twin)
     if bought is None:
         return None
+    sound = Sound(bought.peak_dbfs, bought.loudness_lufs, bought.silence_share)
     stored = place.store.copy(
         bought.uri,
         place.key,
@@ -59,11 +69,12 @@ def copied(database: Database, claim: Claim, place: Place) -> StoredAudio | None
             "ttsq-cost": "0",
             "ttsq-cost-estimated": "no",
             "ttsq-duration-ms": str(bought.duration_ms),
+            **sound.metadata(),
         },
     )
     if stored is None:
         return None
-    return described(stored, sha256=bought.sha256, duration_ms=bought.duration_ms)
+    return described(stored, sha256=bought.sha256, duration_ms=bought.duration_ms, sound=sound)
 
 
 def _is_ours(claim: Claim, found: StoredObject) -> bool:

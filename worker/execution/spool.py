@@ -50,6 +50,11 @@ class Spooled:
     path: Path
     receipt: Receipt
 
+    @property
+    def attempt(self) -> int:
+        """The number of the attempt whose call brought it."""
+        return _attempt_number(self.path)
+
 
 @dataclass(frozen=True, slots=True)
 class Spool:
@@ -131,10 +136,14 @@ class Spool:
                 return spooled
         return None
 
-    def discard(self, job_id: UUID) -> None:
-        """Forget every answer of a job: it is recorded, or worth nothing."""
+    def discard(self, job_id: UUID, *, up_to: int | None = None) -> None:
+        """Forget the answers of a job up to this attempt: it is recorded, or they are worth nothing.
+
+        What a later attempt is writing meanwhile is its own; without a limit, everything of the job goes.
+        """
         for path in self.folder.glob(f"{job_id}.*"):
-            path.unlink(missing_ok=True)
+            if up_to is None or _attempt_number(path) <= up_to:
+                path.unlink(missing_ok=True)
 
     def discard_answer(self, audio: Path) -> None:
         """Forget one answer, its receipt and what was made of it."""
@@ -153,13 +162,17 @@ class Spool:
             with suppress(OSError):
                 os.unlink(self._spares.pop())  # noqa: PTH108 - likewise
 
-    def jobs(self) -> set[UUID]:
-        """The jobs that have an answer here."""
-        found = set()
+    def answers(self) -> dict[UUID, list[Path]]:
+        """Every answer here, by its job."""
+        found: dict[UUID, list[Path]] = {}
         for path in self.folder.glob(f"*{AUDIO}"):
             with suppress(ValueError):
-                found.add(UUID(path.name.split(".", 1)[0]))
+                found.setdefault(UUID(path.name.split(".", 1)[0]), []).append(path)
         return found
+
+    def with_receipt(self, audio: Path) -> Spooled:
+        """One of the answers, with what is known of its call."""
+        return Spooled(audio, _read_receipt(audio))
 
     def _too_full(self, free: int) -> str:
         have, need = free / 2**20, self.min_free_bytes / 2**20
@@ -214,7 +227,7 @@ def _write(name: str, content: bytes) -> None:
 
 
 def _attempt_number(path: Path) -> int:
-    number = path.name.removesuffix(AUDIO).rsplit(".", 1)[-1]
+    number = path.name.split(".")[1]
     return int(number) if number.isdigit() else -1
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Final, TypeVar
 
@@ -21,11 +21,13 @@ from worker.artifacts.store import StoredObject
 from worker.audio.take import Take
 from worker.execution.outcomes import Cost
 from worker.execution.places import Place
+from worker.execution.sound import UNKNOWN, Sound
 from worker.execution.spool import AUDIO, Receipt
 from worker.store import account
 from worker.store.database import Database
 from worker.store.transitions.claiming import Claim
 from worker.store.transitions.settling import StoredAudio
+from worker.trouble import Trouble
 
 FIRST_WAIT_SECONDS: Final = 0.5
 LONGEST_WAIT_SECONDS: Final = 15.0
@@ -49,6 +51,8 @@ class Persistence:
     database: Database
     stopping: threading.Event
     probe_seconds: float
+    _trouble: Trouble = field(default_factory=lambda: Trouble(log, "store_trouble"))
+    """All attempts of a worker tell it together."""
 
     def insist(self, work: Callable[[], T]) -> T:
         """Do the work, again and again while the store is in trouble.
@@ -65,11 +69,12 @@ class Persistence:
                 if not error.transient or tries > QUIET_TRIES:
                     self._close_gate(error)
                 wait = min(LONGEST_WAIT_SECONDS, FIRST_WAIT_SECONDS * 2 ** (tries - 1))
-                log.warning("store_trouble", code=error.code, message=error.message, retry_in_seconds=wait)
+                self._trouble.met(error.message, code=error.code)
                 if self.stopping.wait(wait):
                     raise InterruptedStoringError from error
             else:
                 if tries:
+                    self._trouble.over()
                     self._open_gate()
                 return done
 
@@ -100,7 +105,9 @@ class Persistence:
             log.warning("database_trouble", error=str(trouble).splitlines()[0])
 
 
-def upload(claim: Claim, place: Place, take: Take, receipt: Receipt, cost: Cost) -> StoredAudio:
+def upload(
+    claim: Claim, place: Place, take: Take, receipt: Receipt, cost: Cost, *, sound: Sound = UNKNOWN
+) -> StoredAudio:
     """Store a take under its job's key, with all that a recovery would need to record it."""
     # The API's own bytes were hashed as they came in; what was made of them was not.
     sha256 = receipt.sha256 if receipt.sha256 and take.path.suffix == AUDIO else _sha256_of(take)
@@ -117,9 +124,10 @@ def upload(claim: Claim, place: Place, take: Take, receipt: Receipt, cost: Cost)
             "ttsq-cost-estimated": "yes" if cost.estimated else "no",
             "ttsq-request-id": receipt.request_id or "",
             "ttsq-duration-ms": str(take.duration_ms),
+            **sound.metadata(),
         },
     )
-    return described(stored, sha256=sha256, duration_ms=take.duration_ms)
+    return described(stored, sha256=sha256, duration_ms=take.duration_ms, sound=sound)
 
 
 def _sha256_of(take: Take) -> str:
@@ -127,7 +135,7 @@ def _sha256_of(take: Take) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def described(stored: StoredObject, *, sha256: str, duration_ms: int) -> StoredAudio:
+def described(stored: StoredObject, *, sha256: str, duration_ms: int, sound: Sound) -> StoredAudio:
     """A stored object as the job's row records it."""
     return StoredAudio(
         uri=stored.uri,
@@ -135,4 +143,7 @@ def described(stored: StoredObject, *, sha256: str, duration_ms: int) -> StoredA
         audio_bytes=stored.size,
         sha256=sha256,
         duration_ms=duration_ms,
+        peak_dbfs=sound.peak_dbfs,
+        loudness_lufs=sound.loudness_lufs,
+        silence_share=sound.silence_share,
     )

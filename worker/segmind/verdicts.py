@@ -54,13 +54,16 @@ def verdict(answer: Answer) -> Verdict:
     )
 
 
-def bad_take(answer: Answer, finding: str) -> Verdict:
-    """The verdict on audio that arrived and was then not accepted; `finding` says what was measured."""
+def bad_take(answer: Answer, finding: str, *, measured: str = "") -> Verdict:
+    """The verdict on audio that arrived and was then not accepted.
+
+    `finding` says for people what is wrong with it, `measured` for the operator all that was measured.
+    """
     return Verdict(
         kind=VerdictKind.BAD_TAKE,
         code="bad_audio",
         message=f"The API returned audio that can't be used: {redact(finding)}",
-        detail=_detail(answer),
+        detail="; ".join(filter(None, (redact(measured), _detail(answer)))),
         handle_spent=True,
     )
 

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
-from typing import Final
+from datetime import UTC, datetime
+from typing import Any, Final
 
 from sqlalchemy import Connection, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from api_models.verdict import GateScope
+from worker.store import events
 from worker.store.tables import GateRow, PaceRow
 
 ACCOUNT: Final = "default"
 """One account a deployment; the column leaves room for more."""
+
+OPERATOR: Final = "operator"
+"""The code of a gate that somebody closed by hand: it is never probed, and nothing but a hand opens it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,25 +85,44 @@ def save_pace(connection: Connection, pace: PaceState) -> None:
     )
 
 
-_CLOSED = (
-    select(
-        GateRow.name,
-        GateRow.scope,
-        GateRow.model,
-        GateRow.code,
-        GateRow.message,
-        GateRow.since,
-        GateRow.next_probe_at,
-        GateRow.probes,
-    )
-    .where(GateRow.closed)
-    .order_by(GateRow.since)
+_GATE = (
+    GateRow.name,
+    GateRow.scope,
+    GateRow.model,
+    GateRow.code,
+    GateRow.message,
+    GateRow.since,
+    GateRow.next_probe_at,
+    GateRow.probes,
 )
+_CLOSED = select(*_GATE).where(GateRow.closed).order_by(GateRow.since)
 
 
 def closed_gates(connection: Connection) -> list[Gate]:
     """Every gate that is closed now."""
-    return [Gate(row[0], GateScope(row[1]), *row[2:]) for row in connection.execute(_CLOSED)]
+    return [_gate(row) for row in connection.execute(_CLOSED)]
+
+
+def known_gates(connection: Connection) -> list[tuple[Gate, bool]]:
+    """Every gate that ever closed, as it last did, and whether it is closed now; the latest first."""
+    rows = connection.execute(select(*_GATE, GateRow.closed).order_by(GateRow.closed.desc(), GateRow.since.desc()))
+    return [(_gate(row[:8]), row[8]) for row in rows]
+
+
+def hold_gate(connection: Connection, scope: GateScope, model: str | None, *, message: str, now: datetime) -> None:
+    """Close a gate by hand, whether or not it is closed already, until it is opened by hand."""
+    name, model = gate_name(scope, model), model if scope is GateScope.MODEL else None
+    held = {"closed": True, "code": OPERATOR, "message": message, "since": now, "next_probe_at": now, "probes": 0}
+    events.take_turn(connection)
+    was_closed = connection.execute(select(GateRow.closed).where(GateRow.name == name)).scalar()
+    dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
+    connection.execute(
+        dialect.insert(GateRow)
+        .values(name=name, scope=scope, model=model, **held)
+        .on_conflict_do_update(index_elements=["name"], set_=held)
+    )
+    if not was_closed:
+        _tell(connection, events.HELD, Gate(name, scope, model, OPERATOR, message, now, now, 0), now)
 
 
 def close_gate(
@@ -112,8 +135,9 @@ def close_gate(
     next_probe_at: datetime,
     now: datetime,
 ) -> bool:
-    """Close a gate. True only for the one who closed it, so that its closing is reported once."""
-    name = gate_name(scope, model)
+    """Close a gate. True only for the one who closed it; its event is written with it, so that it is told of once."""
+    name, model = gate_name(scope, model), model if scope is GateScope.MODEL else None
+    gate = Gate(name, scope, model, code, message, since=now, next_probe_at=next_probe_at, probes=0)
     fresh = {
         "closed": True,
         "code": code,
@@ -122,29 +146,38 @@ def close_gate(
         "next_probe_at": next_probe_at,
         "probes": 0,
     }
+    events.take_turn(connection)
     dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
-    return (
-        connection.execute(
-            dialect.insert(GateRow)
-            .values(name=name, scope=scope, model=model if scope is GateScope.MODEL else None, **fresh)
-            .on_conflict_do_update(index_elements=["name"], set_=fresh, where=~GateRow.closed)
-            .execution_options(preserve_rowcount=True)  # an INSERT's count is thrown away otherwise
-        ).rowcount
-        > 0
-    )
+    closed = connection.execute(
+        dialect.insert(GateRow)
+        .values(name=name, scope=scope, model=model, **fresh)
+        .on_conflict_do_update(index_elements=["name"], set_=fresh, where=~GateRow.closed)
+        .execution_options(preserve_rowcount=True)  # an INSERT's count is thrown away otherwise
+    ).rowcount
+    if closed:
+        _tell(connection, events.HELD, gate, now)
+    return closed > 0
 
 
 def still_closed(connection: Connection, name: str, *, code: str, message: str) -> None:
-    """A closed gate's trouble was met again: keep its latest words, not its time."""
-    connection.execute(update(GateRow).where(GateRow.name == name, GateRow.closed).values(code=code, message=message))
-
-
-def open_gate(connection: Connection, name: str) -> bool:
-    """Open a gate. True only for the one who opened it."""
-    return (
-        connection.execute(update(GateRow).where(GateRow.name == name, GateRow.closed).values(closed=False)).rowcount
-        > 0
+    """A closed gate's trouble was met again: keep its latest words, not its time. One closed by hand keeps its own."""
+    connection.execute(
+        update(GateRow)
+        .where(GateRow.name == name, GateRow.closed, GateRow.code != OPERATOR)
+        .values(code=code, message=message)
     )
+
+
+def open_gate(connection: Connection, name: str, *, now: datetime | None = None) -> bool:
+    """Open a gate. True only for the one who opened it; its event is written with it. `now` is for that event alone."""
+    events.take_turn(connection)
+    row = connection.execute(
+        update(GateRow).where(GateRow.name == name, GateRow.closed).values(closed=False).returning(*_GATE)
+    ).one_or_none()
+    if row is None:
+        return False
+    _tell(connection, events.RELEASED, _gate(row), now or datetime.now(UTC))
+    return True
 
 
 def begin_probe(connection: Connection, gate: Gate, *, next_probe_at: datetime) -> bool:
@@ -157,3 +190,21 @@ def begin_probe(connection: Connection, gate: Gate, *, next_probe_at: datetime) 
         ).rowcount
         > 0
     )
+
+
+def _gate(row: Any) -> Gate:  # noqa: ANN401 - the columns of `_GATE`
+    name, scope, *rest = row
+    return Gate(name, GateScope(scope), *rest)
+
+
+def _tell(connection: Connection, event: str, gate: Gate, now: datetime) -> None:
+    """`since` is when the gate closed, in both events."""
+    data = {
+        "gate": gate.name,
+        "scope": str(gate.scope),
+        "model": gate.model,
+        "code": gate.code,
+        "message": gate.message,
+        "since": gate.since.isoformat(),
+    }
+    events.record(connection, event, gate.name, data, now=now)

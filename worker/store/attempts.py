@@ -1,16 +1,19 @@
-"""The ledger as the dispatcher reads it: what has ended since the last look, each row once."""
+"""The ledger as the dispatcher reads it: what has ended since the last look, each row once, charged as it is read."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from decimal import Decimal
+from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import Connection, select, update
+from sqlalchemy import Connection, select, tuple_, update
 from sqlalchemy import text as sql
 
 from api_models.verdict import GateScope, VerdictKind
+from worker.store import charges
+from worker.store.charges import Charge
 from worker.store.tables import Attempt
 
 ROWS_A_LOOK = 2_000
@@ -18,8 +21,11 @@ ROWS_A_LOOK = 2_000
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """One attempt that ended, as far as pace and gates care."""
+    """One attempt that ended, as far as pace, gates and budgets care."""
 
+    job_id: UUID
+    tenant: str
+    batch_id: UUID | None
     model: str
     verdict: VerdictKind
     scope: GateScope | None
@@ -28,36 +34,57 @@ class Ended:
     reset_at: datetime | None
     started_at: datetime
     finished_at: datetime
+    cost: Decimal
+    """US dollars."""
+    remaining_credits: Decimal | None
+    """US dollars left in the account, where its answer said so."""
 
 
 # Written out as in the partial index: SQLAlchemy would say `noted = 0` to SQLite, which then reads the whole ledger.
-_UNNOTED = sql("NOT attempts.noted")
-_FRESH = select(Attempt.job_id).where(_UNNOTED).order_by(Attempt.finished_at).limit(ROWS_A_LOOK)
+UNNOTED: Final = sql("NOT attempts.noted")
+"""The condition that the dispatcher hasn't read a row yet."""
+# As in `locks`: a row that a late worker is writing anew just now is left to the next look.
+_FRESH = (
+    select(Attempt.job_id, Attempt.number)
+    .where(UNNOTED)
+    .order_by(Attempt.finished_at)
+    .limit(ROWS_A_LOOK)
+    .with_for_update(skip_locked=True)
+    .cte("fresh")
+)
+_COLUMNS = (
+    Attempt.job_id,
+    Attempt.tenant,
+    Attempt.batch_id,
+    Attempt.model,
+    Attempt.verdict,
+    Attempt.scope,
+    Attempt.code,
+    Attempt.message,
+    Attempt.reset_at,
+    Attempt.started_at,
+    Attempt.finished_at,
+    Attempt.cost,
+    Attempt.remaining_credits,
+)
+_TAKE = (
+    update(Attempt)
+    .where(tuple_(Attempt.job_id, Attempt.number).in_(select(_FRESH.c.job_id, _FRESH.c.number)))
+    .values(noted=True)
+    .returning(*_COLUMNS)
+)
 
 
 def take_news(connection: Connection) -> list[Ended]:
-    """Attempts that ended since the last look, oldest first; each is handed out once, even over a change of leader."""
-    jobs: set[UUID] = set(connection.execute(_FRESH).scalars())
-    if not jobs:
-        return []
-    rows = connection.execute(
-        update(Attempt)
-        .where(Attempt.job_id.in_(jobs), _UNNOTED)
-        .values(noted=True)
-        .returning(
-            Attempt.model,
-            Attempt.verdict,
-            Attempt.scope,
-            Attempt.code,
-            Attempt.message,
-            Attempt.reset_at,
-            Attempt.started_at,
-            Attempt.finished_at,
-        )
-    )
-    return sorted((_ended(tuple(row)) for row in rows), key=lambda ended: ended.finished_at)
+    """Attempts that ended since the last look, oldest first; each is handed out once, even over a change of leader.
+
+    What they cost is added to what their batches and tenants have spent, in the same transaction.
+    """
+    news = sorted((_ended(tuple(row)) for row in connection.execute(_TAKE)), key=lambda ended: ended.finished_at)
+    charges.add(connection, (Charge(ended.tenant, ended.batch_id, ended.finished_at, ended.cost) for ended in news))
+    return news
 
 
 def _ended(row: tuple[Any, ...]) -> Ended:
-    model, verdict, scope, *rest = row
-    return Ended(model, VerdictKind(verdict), GateScope(scope) if scope else None, *rest)
+    job_id, tenant, batch_id, model, verdict, scope, *rest = row
+    return Ended(job_id, tenant, batch_id, model, VerdictKind(verdict), GateScope(scope) if scope else None, *rest)

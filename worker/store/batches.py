@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, select, update
+from sqlalchemy.dialects import postgresql, sqlite
 
 from worker.store.tables import Batch
 
@@ -27,18 +28,25 @@ class BatchRecord:
 _COLUMNS = (Batch.id, Batch.tenant, Batch.name, Batch.output_url, Batch.total, Batch.created_at)
 
 
-def add(connection: Connection, batch: BatchRecord, *, resume_key: str | None) -> None:
-    """Write a new batch. Its jobs follow in the same transaction."""
-    connection.execute(
-        insert(Batch).values(
-            id=batch.id,
-            tenant=batch.tenant,
-            name=batch.name,
-            output_url=batch.output_url,
-            total=batch.total,
-            created_at=batch.created_at,
-            resume_key=resume_key,
-        )
+def add(connection: Connection, batch: BatchRecord, *, resume_key: str | None) -> bool:
+    """Write a new batch, whose jobs follow in the same transaction. False where the same command has just made one."""
+    dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
+    return (
+        connection.execute(
+            dialect.insert(Batch)
+            .values(
+                id=batch.id,
+                tenant=batch.tenant,
+                name=batch.name,
+                output_url=batch.output_url,
+                total=batch.total,
+                created_at=batch.created_at,
+                resume_key=resume_key,
+            )
+            .on_conflict_do_nothing(index_elements=["tenant", "resume_key"])
+            .execution_options(preserve_rowcount=True)  # an INSERT's count is thrown away otherwise
+        ).rowcount
+        > 0
     )
 
 
@@ -65,3 +73,8 @@ def latest(connection: Connection, *, most: int) -> Sequence[BatchRecord]:
     """The newest batches, newest first."""
     rows = connection.execute(select(*_COLUMNS).order_by(Batch.created_at.desc()).limit(most))
     return [BatchRecord(*row) for row in rows]
+
+
+def announce(connection: Connection, batch_id: UUID, *, callback_url: str | None) -> None:
+    """Its end is to be written down as an event, and to be told to this address."""
+    connection.execute(update(Batch).where(Batch.id == batch_id).values(callback_url=callback_url, notify=True))

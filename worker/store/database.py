@@ -10,22 +10,30 @@ from pathlib import Path
 from typing import Any, Final
 
 from sqlalchemy import Connection, Engine, create_engine, event, func, select
-from sqlalchemy.engine import URL, make_url
+from sqlalchemy.engine import URL, ExceptionContext, make_url
 from sqlalchemy.exc import DBAPIError
 
 SQLITE_BUSY_SECONDS: Final = 15
 STATEMENT_TIMEOUT_MS: Final = 30_000
 LOCK_TIMEOUT_MS: Final = 10_000
+READ_ONLY: Final = "25006"
+"""PostgreSQL's word for a server that takes no writes."""
 
 
 class Database:
     """One engine, and the two kinds of transaction the code opens: reading and writing."""
 
-    def __init__(self, url: str, *, connections: int = 16) -> None:
-        """`url` is SQLAlchemy's; `connections` bounds what this process holds on PostgreSQL."""
+    def __init__(self, url: str, *, connections: int = 16, idle_seconds: float = 60.0) -> None:
+        """`url` is SQLAlchemy's; `connections` bounds what this process holds on PostgreSQL.
+
+        `idle_seconds` is how long PostgreSQL waits for the next statement of a transaction. Should this host vanish,
+        its rows stay locked for so long: nothing but that tells the server.
+        """
         self.url: URL = make_url(url)
         self.is_sqlite: Final = self.url.get_backend_name() == "sqlite"
-        self.engine: Final[Engine] = _sqlite(self.url) if self.is_sqlite else _postgresql(self.url, connections)
+        self.engine: Final[Engine] = (
+            _sqlite(self.url) if self.is_sqlite else _postgresql(self.url, connections, idle_seconds)
+        )
         self._writing = self.engine.execution_options(ttsq_writes=True)
         self._at_once = self._writing if self.is_sqlite else self.engine.execution_options(isolation_level="AUTOCOMMIT")
         # SQLite has one writer. Queueing for it here is fair and idle; its own busy handler sleeps and starves.
@@ -79,7 +87,7 @@ def is_passing(error: Exception) -> bool:
     if error.connection_invalidated or not state:
         return True
     # Connection trouble, serialization failure, resources, operator intervention, read-only, locks.
-    return state.startswith(("08", "40", "53", "57", "25006", "55P03"))
+    return state.startswith(("08", "40", "53", "57", READ_ONLY, "55P03"))
 
 
 def _sqlite(url: URL) -> Engine:
@@ -107,8 +115,8 @@ def _sqlite(url: URL) -> Engine:
     return engine
 
 
-def _postgresql(url: URL, connections: int) -> Engine:
-    return create_engine(
+def _postgresql(url: URL, connections: int, idle_seconds: float) -> Engine:
+    engine = create_engine(
         url,
         pool_size=connections,
         max_overflow=0,
@@ -117,11 +125,21 @@ def _postgresql(url: URL, connections: int) -> Engine:
         connect_args={
             "connect_timeout": 5,
             "application_name": "ttsq",
+            # A statement that waited for a row must see what became of it: at any other level it would fail instead.
             "options": f"-c statement_timeout={STATEMENT_TIMEOUT_MS} -c lock_timeout={LOCK_TIMEOUT_MS}"
-            " -c idle_in_transaction_session_timeout=60000 -c timezone=UTC",
+            f" -c idle_in_transaction_session_timeout={idle_seconds * 1000:.0f} -c timezone=UTC"
+            r" -c default_transaction_isolation=read\ committed",
             "keepalives_idle": 10,
             "keepalives_interval": 5,
             "keepalives_count": 3,
             "tcp_user_timeout": 20_000,
         },
     )
+
+    @event.listens_for(engine, "handle_error")
+    def _leave_a_replica(context: ExceptionContext) -> None:
+        # After a failover that left connections standing, they would all lead to the old primary for ever.
+        if getattr(context.original_exception, "sqlstate", None) == READ_ONLY:
+            context.is_disconnect = True
+
+    return engine

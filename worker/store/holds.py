@@ -8,10 +8,15 @@ from typing import Final
 
 from sqlalchemy import Connection
 
-from worker.store import account, workers
+from worker.store import account, budgets, charges, workers
+from worker.store.account import OPERATOR
+from worker.store.budgets import Budget
 
 STALE_SECONDS: Final = 8.0
 """A worker not heard of for so long does not count; the dispatcher's own limit."""
+
+BUDGET_PREFIX: Final = "budget:"
+"""The names of budgets' holds begin with it; the batch's id or the tenant's name follows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,7 +24,7 @@ class Hold:
     """One reason why jobs wait."""
 
     name: str
-    """`account`, `model:…`, `storage`, `pace`, or `workers`."""
+    """`account`, `model:…`, `storage`, `pace`, `budget:…`, or `workers`."""
     code: str
     message: str
     since: datetime | None
@@ -30,13 +35,28 @@ class Hold:
 def holds(connection: Connection, *, now: datetime) -> list[Hold]:
     """Every reason why jobs wait just now, the heaviest first."""
     found = [
-        Hold(gate.name, gate.code, gate.message, gate.since, gate.next_probe_at)
+        Hold(gate.name, gate.code, gate.message, gate.since, None if gate.code == OPERATOR else gate.next_probe_at)
         for gate in account.closed_gates(connection)
     ]
     pace = account.load_pace(connection)
     if pace.paused_until is not None and pace.paused_until > now:
         found.append(Hold("pace", "rate_limited", pace.message or "too many requests", None, pace.paused_until))
+    found += [_budget_hold(budget) for budget in budgets.standings(connection, now=now) if budget.holds]
     return found + _worker_holds(connection, now)
+
+
+def _budget_hold(budget: Budget) -> Hold:
+    figures = f"${budget.spent:f} of ${budget.limit:f} is spent"
+    if budget.reserved:
+        figures += f", calls in flight may cost ${budget.reserved:f}"
+    figures += f" and the next one ${budget.wanted:f}"
+    if budget.month is None:
+        remedy = f"raise it with `ttsq budget batch {budget.batch_id} DOLLARS`"
+        return Hold(f"{BUDGET_PREFIX}{budget.batch_id}", "budget", f"{budget.name}: {figures}; {remedy}", None, None)
+    remedy = f"raise it with `ttsq budget set {budget.tenant} DOLLARS --monthly`, or wait for the next month"
+    message = f"{budget.tenant} in {budget.month}: {figures}; {remedy}"
+    _, until = charges.span(budget.month)
+    return Hold(f"{BUDGET_PREFIX}{budget.tenant}", "budget", message, None, until)
 
 
 def _worker_holds(connection: Connection, now: datetime) -> list[Hold]:

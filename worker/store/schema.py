@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -13,11 +15,18 @@ from worker.store.database import Database
 if TYPE_CHECKING:
     from alembic.config import Config
 
-HEAD: Final = "0002"
+HEAD: Final = "0005"
 """The newest revision. A test holds it against the migrations folder, so that a running process need not read that."""
 
-ADVISORY_LOCK: Final = 0x7474_7371
-"""PostgreSQL's advisory lock under which migrations run ("ttsq" in ASCII), so that two never run at once."""
+ADVISORY_LOCK: Final = 0x7474_736D
+"""PostgreSQL's advisory lock under which migrations run ("ttsm" in ASCII), so that two never run at once."""
+
+TURN_MINUTES: Final = 30
+"""The longest wait for another migration to end."""
+
+TRIES: Final = 60
+TRY_AGAIN_SECONDS: Final = 1.0
+"""Between two tries to get at tables that are in use."""
 
 
 def migrations_folder() -> Path:
@@ -43,23 +52,45 @@ def upgrade(database: Database, to: str = "head") -> None:
     """Bring the database to a revision; nothing happens when it is there already."""
     from alembic import command  # noqa: PLC0415 - 0.1 s that only a migrating process should spend
 
-    with database.begin() as connection:
-        _lock(connection)
-        command.upgrade(_config(connection), to)
+    _migrate(database, lambda config: command.upgrade(config, to))
 
 
 def downgrade(database: Database, to: str) -> None:
     """Take the database back to an older revision."""
     from alembic import command  # noqa: PLC0415 - as above
 
-    with database.begin() as connection:
-        _lock(connection)
-        command.downgrade(_config(connection), to)
+    _migrate(database, lambda config: command.downgrade(config, to))
 
 
-def _lock(connection: Connection) -> None:
+def _migrate(database: Database, migrate: Callable[[Config], None]) -> None:
+    """One transaction, tried again for as long as others use a table that it has to change.
+
+    A change waits for its table only briefly (`migrations/env.py`), because all who come after it wait behind it.
+    """
+    for left in reversed(range(TRIES)):
+        try:
+            with database.begin() as connection:
+                _take_turn(connection)
+                migrate(_config(connection))
+        except DBAPIError as error:
+            if not left or not _is_in_use(error):
+                raise
+            time.sleep(TRY_AGAIN_SECONDS)
+        else:
+            return
+
+
+def _take_turn(connection: Connection) -> None:
+    """Wait for a migration that another process has begun. On SQLite whoever writes waits for whoever does."""
     if connection.dialect.name == "postgresql":
+        connection.execute(text(f"SET LOCAL lock_timeout = '{TURN_MINUTES}min'"))
+        connection.execute(text(f"SET LOCAL statement_timeout = '{TURN_MINUTES}min'"))
         connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": ADVISORY_LOCK})
+
+
+def _is_in_use(error: DBAPIError) -> bool:
+    """Whether a lock was not to be had: within its time, or because two waited for each other."""
+    return getattr(error.orig, "sqlstate", None) in {"55P03", "40P01"}
 
 
 def _config(connection: Connection) -> Config:

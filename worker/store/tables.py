@@ -29,6 +29,9 @@ from worker.store.types import Instant, Money
 NO_LANE: Final = UUID(int=0)
 """The lane of jobs that belong to no batch."""
 
+VACUUM_EARLY: Final = {"autovacuum_vacuum_scale_factor": 0.02, "autovacuum_analyze_scale_factor": 0.02}
+"""For tables whose rows change state: the dead ones stand at the front of the indexes that every tick reads."""
+
 
 class Base(DeclarativeBase):
     """All tables hang here; the names of constraints are fixed so that migrations can name them."""
@@ -69,6 +72,10 @@ class Batch(Base):
     """What its calls may cost altogether; the rest of its jobs is held, never failed. None: no limit."""
     spent: Mapped[Decimal] = mapped_column(server_default=sql("0"))
     """What the ledger's rows of this batch add up to, as far as the dispatcher has read them."""
+    callback_url: Mapped[str | None]
+    """Who is told, beside the tenant's endpoints, that all of its jobs are over."""
+    notify: Mapped[bool | None]
+    """As for its jobs."""
 
     __table_args__ = (
         Index("uq_batches_resume_key", "tenant", "resume_key", unique=True),
@@ -113,6 +120,9 @@ class Job(Base):
     request_id: Mapped[str | None]
     """What was submitted for this job (v2) and is to be polled before anything is submitted again."""
 
+    follows: Mapped[UUID | None]
+    """The job in flight that buys the same content: this one waits for it, and then takes a copy."""
+
     created_at: Mapped[datetime]
     dispatched_at: Mapped[datetime | None]
     started_at: Mapped[datetime | None]
@@ -134,6 +144,17 @@ class Job(Base):
     loudness_lufs: Mapped[float | None] = mapped_column(Float)
     silence_share: Mapped[float | None] = mapped_column(Float)
 
+    tags: Mapped[str | None]
+    """The producer's own words for it, each between two commas: `,news,evening,`."""
+    callback_url: Mapped[str | None]
+    """Who is told, beside the tenant's endpoints, that it is over."""
+    notify: Mapped[bool | None]
+    """Its end is written down as an event. Empty: only where its tenant has an endpoint that might want to hear."""
+    key_id: Mapped[UUID | None]
+    """The API key that handed it in, whose budget it uses."""
+    traceparent: Mapped[str | None] = mapped_column(String(55))
+    """The trace that it belongs to, as W3C writes it."""
+
     __table_args__ = (
         CheckConstraint(f"status IN ({', '.join(repr(str(status)) for status in JobStatus)})", name="status"),
         CheckConstraint("status <> 'running' OR worker_id IS NOT NULL", name="running_has_worker"),
@@ -147,6 +168,13 @@ class Job(Base):
         ),
         Index("uq_jobs_custom_id", "batch_id", "custom_id", unique=True),
         Index("ix_jobs_batch_status", "batch_id", "status"),
+        Index("ix_jobs_tenant", "tenant", "id"),
+        Index(
+            "ix_jobs_key",
+            "key_id",
+            postgresql_where=sql("key_id IS NOT NULL"),
+            sqlite_where=sql("key_id IS NOT NULL"),
+        ),
         # Each waiting state has an index of its own, so the dispatcher never reads past rows that are over.
         Index(
             "ix_jobs_queued",
@@ -178,11 +206,18 @@ class Job(Base):
             sqlite_where=sql("status IN ('dispatched', 'running')"),
         ),
         Index(
+            "ix_jobs_follows",
+            "follows",
+            postgresql_where=sql("follows IS NOT NULL"),
+            sqlite_where=sql("follows IS NOT NULL"),
+        ),
+        Index(
             "ix_jobs_bought",
             "fingerprint",
             postgresql_where=sql("status = 'succeeded'"),
             sqlite_where=sql("status = 'succeeded'"),
         ),
+        {"postgresql_with": VACUUM_EARLY},
     )
 
 
@@ -220,6 +255,7 @@ class Attempt(Base):
     __table_args__ = (
         Index("ix_attempts_unnoted", "finished_at", postgresql_where=sql("NOT noted"), sqlite_where=sql("NOT noted")),
         Index("ix_attempts_finished_at", "finished_at"),
+        {"postgresql_with": VACUUM_EARLY},
     )
 
 
@@ -336,3 +372,187 @@ class EventRow(Base):
     """The rest, as a JSON object."""
 
     __table_args__ = (Index("ix_events_at", "at"),)
+
+
+# What the gateway keeps: keys, idempotency, hooks, endpoints, and the outbox.
+
+
+class ApiKey(Base):
+    """A key that opens the HTTP API for one tenant. The key itself is stored nowhere."""
+
+    __tablename__ = "api_keys"
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    tenant: Mapped[str] = mapped_column(String(64))
+    name: Mapped[str]
+    """What people call it."""
+    hash: Mapped[str] = mapped_column(String(64))
+    """SHA-256 of the key, in hex."""
+    prefix: Mapped[str] = mapped_column(String(16))
+    """How the key begins: enough to know it by, far too little to use."""
+    scopes: Mapped[str]
+    """Separated by blanks."""
+    rate: Mapped[int | None]
+    """Requests a minute; None: no limit."""
+    budget: Mapped[Decimal | None]
+    """What the jobs handed in with it may cost altogether; None: no limit."""
+    created_at: Mapped[datetime]
+    last_used_at: Mapped[datetime | None]
+    """To the minute."""
+    revoked_at: Mapped[datetime | None]
+
+    __table_args__ = (Index("uq_api_keys_hash", "hash", unique=True), Index("ix_api_keys_tenant", "tenant"))
+
+
+class IdempotencyKey(Base):
+    """A request that must not be carried out twice, and what came of it: both are written, or neither."""
+
+    __tablename__ = "idempotency_keys"
+
+    tenant: Mapped[str] = mapped_column(String(64), primary_key=True)
+    key: Mapped[str] = mapped_column(String(255), primary_key=True)
+    body_hash: Mapped[str] = mapped_column(String(64))
+    job_id: Mapped[UUID | None]
+    batch_id: Mapped[UUID | None]
+    created_at: Mapped[datetime]
+
+    __table_args__ = (Index("ix_idempotency_keys_created_at", "created_at"),)
+
+
+class Hook(Base):
+    """An address at which another system's webhooks become jobs."""
+
+    __tablename__ = "hooks"
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    tenant: Mapped[str] = mapped_column(String(64))
+    name: Mapped[str] = mapped_column(String(64))
+    """The last part of its address; unique in the installation."""
+    scheme: Mapped[str] = mapped_column(String(16))
+    """How the sender proves who it is."""
+    secret: Mapped[str]
+    """Checking a signature takes the secret itself, so it can't be kept as a hash."""
+    options: Mapped[str]
+    """What else the scheme needs, such as a header's name, as a JSON object."""
+    mapping: Mapped[str]
+    """What makes jobs of a payload, as a JSON object."""
+    created_at: Mapped[datetime]
+
+    __table_args__ = (Index("uq_hooks_name", "name", unique=True),)
+
+
+class HookDelivery(Base):
+    """One webhook that a hook has taken, by the name its sender gives it: a second one makes no second job."""
+
+    __tablename__ = "hook_deliveries"
+
+    hook_id: Mapped[UUID] = mapped_column(ForeignKey("hooks.id", ondelete="CASCADE"), primary_key=True)
+    delivery: Mapped[str] = mapped_column(String(255), primary_key=True)
+    received_at: Mapped[datetime]
+    jobs: Mapped[int]
+    """How many came of it."""
+
+    __table_args__ = (Index("ix_hook_deliveries_received_at", "received_at"),)
+
+
+class Endpoint(Base):
+    """Somebody who wants to hear of a tenant's events over HTTP."""
+
+    __tablename__ = "endpoints"
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    tenant: Mapped[str] = mapped_column(String(64))
+    url: Mapped[str | None]
+    """None for the one that stands for the callback addresses of the tenant's jobs and batches."""
+    secret: Mapped[str]
+    """Signing takes the secret itself, so it can't be kept as a hash."""
+    old_secret: Mapped[str | None]
+    """The one before, with which messages are signed as well until its time is over."""
+    old_secret_until: Mapped[datetime | None]
+    events: Mapped[str]
+    """The types it wants to hear of, separated by blanks; empty: all."""
+    ordered: Mapped[bool]
+    """One at a time, in the order in which things happened; a message that fails holds up those behind it."""
+    thin: Mapped[bool]
+    """Messages name what they are about and say no more."""
+    created_at: Mapped[datetime]
+    failing_since: Mapped[datetime | None]
+    disabled_at: Mapped[datetime | None]
+    disabled_why: Mapped[str | None]
+
+    __table_args__ = (
+        Index("ix_endpoints_tenant", "tenant"),
+        Index(
+            "uq_endpoints_callbacks",
+            "tenant",
+            unique=True,
+            postgresql_where=sql("url IS NULL"),
+            sqlite_where=sql("url IS NULL"),
+        ),
+    )
+
+
+class Delivery(Base):
+    """One event on its way to one endpoint: the outbox. Its state says nothing of the job's."""
+
+    __tablename__ = "deliveries"
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    tenant: Mapped[str] = mapped_column(String(64))
+    endpoint_id: Mapped[UUID] = mapped_column(ForeignKey("endpoints.id", ondelete="CASCADE"))
+    event_id: Mapped[int] = mapped_column(BigInteger().with_variant(Integer(), "sqlite"))
+    url: Mapped[str | None]
+    """The callback address; None: the endpoint's own."""
+    state: Mapped[str] = mapped_column(String(10))
+    next_at: Mapped[datetime | None]
+    """When it is its turn; None while it stands behind another, or is over."""
+    attempts: Mapped[int]
+    created_at: Mapped[datetime]
+    finished_at: Mapped[datetime | None]
+
+    __table_args__ = (
+        CheckConstraint("state IN ('pending', 'sent', 'sending', 'delivered', 'failed')", name="state"),
+        Index("ix_deliveries_event", "endpoint_id", "event_id"),
+        Index(
+            "ix_deliveries_open",
+            "endpoint_id",
+            "next_at",
+            postgresql_where=sql("state IN ('pending', 'sent', 'sending')"),
+            sqlite_where=sql("state IN ('pending', 'sent', 'sending')"),
+        ),
+        Index(
+            "ix_deliveries_due",
+            "next_at",
+            postgresql_where=sql("state IN ('pending', 'sent', 'sending')"),
+            sqlite_where=sql("state IN ('pending', 'sent', 'sending')"),
+        ),
+        Index("ix_deliveries_finished_at", "finished_at"),
+    )
+
+
+class DeliveryTry(Base):
+    """One request that carried a delivery, and what came back: the log that people look at."""
+
+    __tablename__ = "delivery_tries"
+
+    delivery_id: Mapped[UUID] = mapped_column(ForeignKey("deliveries.id", ondelete="CASCADE"), primary_key=True)
+    number: Mapped[int] = mapped_column(primary_key=True)
+    at: Mapped[datetime]
+    seconds: Mapped[float] = mapped_column(Float)
+    status: Mapped[int | None]
+    """None where no answer came."""
+    request: Mapped[str]
+    """The headers that were sent, without the signature, as a JSON object."""
+    response: Mapped[str | None]
+    """How the answer began."""
+    error: Mapped[str | None]
+
+
+class Cursor(Base):
+    """How far somebody has read the events."""
+
+    __tablename__ = "cursors"
+
+    name: Mapped[str] = mapped_column(String(32), primary_key=True)
+    position: Mapped[int] = mapped_column(BigInteger)
+    """The id of the last event that was read."""

@@ -66,6 +66,11 @@ class JobRecord:
     not_before: datetime | None
     started_at: datetime | None
     finished_at: datetime | None
+    request_id: str | None = None
+    """What is submitted for it now and polled (v2)."""
+    peak_dbfs: float | None = None
+    loudness_lufs: float | None = None
+    silence_share: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +116,12 @@ def counts(connection: Connection, which: ColumnElement[bool]) -> Counts:
         cached=sum(number for _, cached, number, _ in rows if cached),
         cost=sum((cost for *_, cost in rows), ZERO),
     )
+
+
+def span(connection: Connection, which: ColumnElement[bool]) -> tuple[datetime | None, datetime | None]:
+    """When the first job of a selection was handed in, and when the last so far ended."""
+    row = connection.execute(select(func.min(Job.created_at), func.max(Job.finished_at)).where(which)).one()
+    return row[0], row[1]
 
 
 _JOB_COLUMNS = tuple(getattr(Job, name) for name in JobRecord.__slots__)

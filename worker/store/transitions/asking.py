@@ -4,29 +4,36 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, Final, cast
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Connection, insert, update
+from sqlalchemy import ColumnElement, Connection, Table, select, update
 
 from api_models.status import TERMINAL, JobStatus
+from worker.store import bulk, locks
 from worker.store.states import in_state
 from worker.store.tables import Job
+from worker.store.transitions import charging, telling
+from worker.store.transitions.charging import Call
+
+JOBS: Final = cast("Table", Job.__table__)
 
 
 def submit(connection: Connection, rows: Iterable[dict[str, Any]]) -> int:
     """Write new jobs, exactly as the producer made them. Returns how many."""
-    prepared = list(rows)
-    if prepared:
-        connection.execute(insert(Job), prepared)
-    return len(prepared)
+    return bulk.insert_many(connection, JOBS, rows)
 
 
 def cancel(connection: Connection, which: ColumnElement[bool], *, now: datetime) -> int:
-    """Call off every job of the selection that is not over. A call under way is still paid and its cost recorded."""
-    return connection.execute(
+    """Call off every job of the selection that is not over. A call under way is still paid and its cost recorded.
+
+    What was submitted for a job and is polled by nobody any more (v2) may be billed without our knowing.
+    """
+    unfinished = which & ~in_state(*sorted(TERMINAL))
+    submitted = connection.execute(select(Job.id, Job.request_id).where(unfinished, Job.request_id.is_not(None))).all()
+    calling_off = (
         update(Job)
-        .where(which, ~in_state(*sorted(TERMINAL)))
+        .where(locks.in_order(connection.dialect.name, unfinished))
         .values(
             status=JobStatus.CANCELLED,
             finished_at=now,
@@ -34,15 +41,24 @@ def cancel(connection: Connection, which: ColumnElement[bool], *, now: datetime)
             code="cancelled",
             message="It was cancelled by request.",
         )
-    ).rowcount
+    )
+    if not telling.anyone(connection, unfinished):
+        cancelled = connection.execute(calling_off).rowcount
+        charging.flag(connection, [Call(*row) for row in submitted])
+        return cancelled
+    ended = connection.execute(calling_off.returning(Job.id)).scalars().all()
+    charging.flag(connection, [Call(*row) for row in submitted])
+    telling.ended(connection, ended, now=now)
+    return len(ended)
 
 
 def retry(connection: Connection, which: ColumnElement[bool], *, states: Sequence[JobStatus]) -> int:
     """Try ended jobs of the selection again, under the same ids, with fresh attempts. Their history stays."""
     allowed = TERMINAL - {JobStatus.SUCCEEDED}
+    ended = in_state(*(status for status in states if status in allowed))
     return connection.execute(
         update(Job)
-        .where(which, in_state(*(status for status in states if status in allowed)))
+        .where(locks.in_order(connection.dialect.name, which & ended))
         .values(
             status=JobStatus.QUEUED,
             attempts_used=0,

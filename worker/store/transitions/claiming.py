@@ -6,15 +6,18 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
+from functools import cache
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Connection, Uuid, bindparam, literal_column, select, tuple_, update
+from sqlalchemy import Connection, Executable, Uuid, and_, bindparam, literal_column, select, tuple_, update
 
 from api_models.speech import Speech
-from api_models.status import JobStatus
+from api_models.status import TERMINAL, JobStatus
+from worker.store import locks
 from worker.store.states import in_flight_as, in_state
 from worker.store.tables import Job
+from worker.store.transitions.telling import HEARD
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +41,10 @@ class Claim:
     started_at: datetime
     twin: UUID | None
     """A job that may already have bought this content."""
+    request_id: str | None = None
+    """What an earlier attempt submitted (v2): it is polled, and nothing is submitted again."""
+    heard: bool = False
+    """Somebody may want to hear of its end: the record writes an event."""
 
 
 # Written out, because SQLAlchemy's SQLite compiler leaves the table's name off inside RETURNING, subqueries included:
@@ -48,9 +55,13 @@ _TWIN = literal_column(
     Uuid,
 ).label("twin")
 
+_TURNS = and_(
+    in_state(JobStatus.DISPATCHED),
+    Job.id.in_(bindparam("jobs", expanding=True)),  # for a list of pairs alone, SQLite reads the whole table
+    tuple_(Job.id, Job.attempt).in_(bindparam("turns", expanding=True)),
+)
 _CLAIM = (
     update(Job)
-    .where(in_state(JobStatus.DISPATCHED), tuple_(Job.id, Job.attempt).in_(bindparam("turns", expanding=True)))
     .values(
         status=JobStatus.RUNNING,
         attempt=Job.attempt + 1,
@@ -75,9 +86,19 @@ _CLAIM = (
         Job.recover,
         Job.attempts_used,
         Job.takes_used,
+        Job.request_id,
         _TWIN,
+        HEARD.label("heard"),
     )
 )
+
+
+_CLAIM_ONE = _CLAIM.where(_TURNS)
+
+
+@cache
+def _claim_several(dialect: str) -> Executable:
+    return _CLAIM.where(locks.in_order(dialect, _TURNS))
 
 
 def claim(connection: Connection, job_id: UUID, attempt: int, *, worker_id: UUID, now: datetime) -> Claim | None:
@@ -89,10 +110,12 @@ def claim_all(
     connection: Connection, turns: Sequence[tuple[UUID, int]], *, worker_id: UUID, now: datetime
 ) -> list[Claim | None]:
     """Take several dispatched jobs in one statement; each is won or lost on its own."""
-    rows = connection.execute(_CLAIM, {"turns": turns, "worker": worker_id, "now": now})
-    won = {row.id: _claimed(row, worker_id, now) for row in rows}
+    statement = _CLAIM_ONE if len(turns) == 1 else _claim_several(connection.dialect.name)
+    which = {"jobs": [job_id for job_id, _ in turns], "turns": turns}
+    rows = connection.execute(statement, which | {"worker": worker_id, "now": now})
+    won = {(row.id, row.attempt - 1): _claimed(row, worker_id, now) for row in rows}
     # A message that came twice is answered once.
-    return [won.pop(job_id, None) for job_id, _ in turns]
+    return [won.pop(turn, None) for turn in turns]
 
 
 def _claimed(row: Any, worker_id: UUID, now: datetime) -> Claim:  # noqa: ANN401 - the row of a statement that names no type
@@ -114,12 +137,12 @@ def _claimed(row: Any, worker_id: UUID, now: datetime) -> Claim:  # noqa: ANN401
         worker_id=worker_id,
         started_at=now,
         twin=row.twin if row.use_cache else None,
+        request_id=row.request_id,
+        heard=bool(row.heard),
     )
 
 
-_OWNED = select(Job.id, Job.attempt).where(
-    in_state(JobStatus.RUNNING), tuple_(Job.id, Job.attempt).in_(bindparam("claims", expanding=True))
-)
+_OWNED = select(Job.id, Job.attempt).where(in_state(JobStatus.RUNNING), Job.id.in_(bindparam("jobs", expanding=True)))
 
 
 def is_owned(connection: Connection, claimed: Claim) -> bool:
@@ -129,7 +152,7 @@ def is_owned(connection: Connection, claimed: Claim) -> bool:
 
 def are_owned(connection: Connection, claimed: Sequence[Claim]) -> list[bool]:
     """`is_owned` for several claims in one statement."""
-    rows = connection.execute(_OWNED, {"claims": [(claim.job_id, claim.attempt) for claim in claimed]})
+    rows = connection.execute(_OWNED, {"jobs": [claim.job_id for claim in claimed]})
     owned = {(row.id, row.attempt) for row in rows}
     return [(claim.job_id, claim.attempt) in owned for claim in claimed]
 
@@ -149,6 +172,12 @@ def status_of(connection: Connection, job_id: UUID) -> JobStatus | None:
     return None if status is None else JobStatus(status)
 
 
+def unfinished(connection: Connection, job_ids: Sequence[UUID]) -> set[UUID]:
+    """Those of the jobs that are there and not over."""
+    rows = connection.execute(select(Job.id).where(Job.id.in_(job_ids), ~in_state(*sorted(TERMINAL))))
+    return set(rows.scalars())
+
+
 @dataclass(frozen=True, slots=True)
 class Bought:
     """Audio that is already stored and recorded for some job."""
@@ -159,9 +188,12 @@ class Bought:
     sha256: str
     duration_ms: int
     cost: Decimal
+    peak_dbfs: float | None = None
+    loudness_lufs: float | None = None
+    silence_share: float | None = None
 
 
-_AUDIO = select(Job.uri, Job.content_type, Job.audio_bytes, Job.sha256, Job.duration_ms, Job.cost).where(
+_AUDIO = select(*(getattr(Job, name) for name in Bought.__slots__)).where(
     Job.id == bindparam("job"), in_state(JobStatus.SUCCEEDED)
 )
 

@@ -3,15 +3,39 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
+from functools import cache
+from operator import eq
+from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Connection, Integer, bindparam, select, tuple_, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Executable,
+    FromClause,
+    Integer,
+    ScalarSelect,
+    String,
+    Update,
+    bindparam,
+    case,
+    exists,
+    func,
+    literal_column,
+    or_,
+    select,
+    update,
+)
+from sqlalchemy.orm import aliased
+from sqlalchemy.sql.dml import ReturningUpdate
 
 from api_models.status import JobStatus
+from worker.store import locks
 from worker.store.states import in_flight_as, in_state
-from worker.store.tables import Job
+from worker.store.tables import Batch, Job, Tenant
+from worker.store.transitions import telling
 
 ROWS_A_STATEMENT = 1_000
 """Bulk changes go in pieces, so that none holds its locks for long."""
@@ -25,6 +49,8 @@ class Lane:
     tenant: str
     lane: UUID
     model: str
+    limited: bool = field(default=False, compare=False)
+    """Whether its batch, or its tenant's month, has a budget."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,73 +59,109 @@ class Waiting:
 
     job_id: UUID
     attempt: int
+    content: str | None = field(default=None, compare=False)
+    """What it wants, by fingerprint, if it may share what others buy."""
 
 
-# Statements of every tick are built once: building one costs more than running it.
-_PROMOTE = (
-    update(Job)
-    .where(
-        Job.id.in_(
-            select(Job.id)
-            .where(in_state(JobStatus.SCHEDULED), Job.not_before <= bindparam("now"))
-            .order_by(Job.not_before)
-            .limit(ROWS_A_STATEMENT)
-        ),
-        in_state(JobStatus.SCHEDULED),
+# Statements of every tick are built once: building one costs more than running it. None of them waits for a row that
+# somebody else is changing: the tick holds what it has changed, and two that hold and wait would wait for ever.
+@cache
+def _promote(dialect: str) -> Update:
+    due = in_state(JobStatus.SCHEDULED) & (Job.not_before <= bindparam("now"))
+    return (
+        update(Job)
+        .where(locks.first_not_waiting(dialect, due, Job.not_before, ROWS_A_STATEMENT))
+        .values(status=JobStatus.QUEUED, follows=None)
     )
-    .values(status=JobStatus.QUEUED)
-)
 
 
 def promote(connection: Connection, *, now: datetime) -> int:
     """Scheduled jobs whose time has come become queued. Returns how many."""
-    return connection.execute(_PROMOTE, {"now": now}).rowcount
+    return connection.execute(_promote(connection.dialect.name), {"now": now}).rowcount
 
 
 def expire(connection: Connection, *, now: datetime) -> int:
-    """Jobs that have not started by their deadline end, unpaid. Returns how many."""
+    """Jobs that have not started by their deadline end, unpaid. Returns how many.
+
+    What was submitted for a job is paid for: such a job has started, and goes on to its audio.
+    """
+    ended = [
+        job_id
+        for statement in _expire(connection.dialect.name)
+        for job_id in connection.execute(statement, {"now": now}).scalars()
+    ]
+    telling.ended(connection, ended, now=now)
+    return len(ended)
+
+
+@cache
+def _expire(dialect: str) -> tuple[ReturningUpdate[UUID], ...]:
     # Word for word the predicate of a partial index, as in `in_flight_as`.
     waiting = Job.deadline.is_not(None) & in_state(JobStatus.SCHEDULED, JobStatus.QUEUED)
-    return sum(_expire(connection, state, now) for state in (waiting, in_flight_as(JobStatus.DISPATCHED)))
-
-
-def _expire(connection: Connection, state: ColumnElement[bool], now: datetime) -> int:
-    late = select(Job.id).where(state, Job.deadline <= now).limit(ROWS_A_STATEMENT)
-    return connection.execute(
+    due = Job.request_id.is_(None) & (Job.deadline <= bindparam("now"))
+    late = [state & due for state in (waiting, in_flight_as(JobStatus.DISPATCHED))]
+    return tuple(
         update(Job)
-        .where(Job.id.in_(late), state)
+        .where(locks.first_not_waiting(dialect, jobs, Job.deadline, ROWS_A_STATEMENT))
         .values(
             status=JobStatus.EXPIRED,
-            finished_at=now,
+            finished_at=bindparam("now"),
             worker_id=None,
             code="deadline",
             message="It had not started by its deadline; nothing was paid.",
         )
-    ).rowcount
+        .returning(Job.id)
+        for jobs in late
+    )
 
 
 _KEY = (Job.priority, Job.tenant, Job.lane, Job.model)
-# The index is read backwards: of more lanes than are looked at, those left out are the least urgent.
-_FIRST_LANE = select(*_KEY).where(in_state(JobStatus.QUEUED)).order_by(*(column.desc() for column in _KEY)).limit(1)
-_NEXT_LANE = _FIRST_LANE.where(
-    tuple_(*_KEY) < tuple_(*(bindparam(f"after_{column.key}", type_=column.type) for column in _KEY))
-)
+_WAITS = aliased(Job, name="waiting")
+
+
+def _first(*conditions: ColumnElement[bool]) -> ScalarSelect[UUID]:
+    """Some job of the first lane, in falling order. The index is read backwards: it hops from lane to lane."""
+    key = [getattr(_WAITS, column.key) for column in _KEY]
+    waits = _WAITS.status == literal_column(f"'{JobStatus.QUEUED.value}'", String)
+    return (
+        select(_WAITS.id).where(waits, *conditions).order_by(*(part.desc() for part in key)).limit(1).scalar_subquery()
+    )
+
+
+def _behind(lane: Sequence[ColumnElement[Any]], of: FromClause | None) -> ColumnElement[UUID]:
+    """The same, behind a lane. Of a comparison of rows SQLite uses the first column alone and reads whole lanes."""
+    key = [getattr(_WAITS, column.key) for column in _KEY]
+    steps = [_first(*map(eq, key[:known], lane[:known]), key[known] < lane[known]) for known in (3, 2, 1, 0)]
+    return func.coalesce(*(step if of is None else step.correlate(of) for step in steps))
+
+
+@cache
+def _lanes(*, from_the_top: bool) -> Executable:
+    """The lanes in one statement, each found behind the one before."""
+    begin = [bindparam(f"after_{column.key}", type_=column.type) for column in _KEY]
+    first = _first() if from_the_top else _behind(begin, None)
+    hop = select(*_KEY).where(Job.id == first).cte("hop", recursive=True)
+    behind = _behind(list(hop.c), hop)
+    found = hop.union_all(select(*_KEY).select_from(hop).join(Job, Job.id == behind))
+    limited = or_(
+        exists().where(Batch.id == found.c.lane, Batch.max_cost.is_not(None)).correlate(found),
+        exists().where(Tenant.name == found.c.tenant, Tenant.monthly_budget.is_not(None)).correlate(found),
+    )
+    return select(*found.c, limited).limit(bindparam("most", type_=Integer))
+
+
 _HEADS = (
-    select(Job.id, Job.attempt)
+    select(Job.id, Job.attempt, case((Job.use_cache, Job.fingerprint)))
     .where(in_state(JobStatus.QUEUED), *(column == bindparam(f"its_{column.key}") for column in _KEY))
     .order_by(Job.id)
     .limit(bindparam("most", type_=Integer))
 )
 
 
-def lanes(connection: Connection, *, most: int) -> list[Lane]:
-    """The lanes that have someone waiting, the most urgent first, found by hopping along the index."""
-    found: list[Lane] = []
-    row = connection.execute(_FIRST_LANE).one_or_none()
-    while row is not None and len(found) < most:
-        found.append(Lane(*row))
-        row = connection.execute(_NEXT_LANE, _named("after", found[-1])).one_or_none()
-    return found
+def lanes(connection: Connection, *, most: int, after: Lane | None = None) -> list[Lane]:
+    """The lanes that have someone waiting, behind `after`, the most urgent first."""
+    given = {"most": most} if after is None else {"most": most, **_named("after", after)}
+    return [Lane(*row) for row in connection.execute(_lanes(from_the_top=after is None), given)]
 
 
 def heads(connection: Connection, lane: Lane, *, most: int) -> list[Waiting]:
@@ -123,39 +185,51 @@ def dispatch(connection: Connection, jobs: Sequence[UUID], *, worker_id: UUID | 
     """
     if not jobs:
         return []
-    rows = connection.execute(
+    rows = connection.execute(_dispatch(connection.dialect.name), {"jobs": list(jobs), "now": now, "worker": worker_id})
+    return [Waiting(*row) for row in rows]
+
+
+@cache
+def _dispatch(dialect: str) -> ReturningUpdate[UUID, int]:
+    queued = Job.id.in_(bindparam("jobs", expanding=True)) & in_state(JobStatus.QUEUED)
+    return (
         update(Job)
-        .where(Job.id.in_(jobs), in_state(JobStatus.QUEUED))
-        .values(status=JobStatus.DISPATCHED, dispatched_at=now, worker_id=worker_id)
+        .where(locks.not_waiting(dialect, queued))
+        .values(
+            status=JobStatus.DISPATCHED, dispatched_at=bindparam("now"), worker_id=bindparam("worker"), follows=None
+        )
         .returning(Job.id, Job.attempt)
     )
-    return [Waiting(*row) for row in rows]
 
 
 def take_back(connection: Connection, jobs: Sequence[UUID]) -> int:
     """Dispatched jobs whose messages were never sent, or whose worker is stopping, become queued again."""
     if not jobs:
         return 0
-    return connection.execute(
-        update(Job)
-        .where(Job.id.in_(jobs), in_state(JobStatus.DISPATCHED))
-        .values(status=JobStatus.QUEUED, worker_id=None, dispatched_at=None)
-    ).rowcount
+    sent = Job.id.in_(jobs) & in_state(JobStatus.DISPATCHED)
+    return _queue_again(connection, locks.in_order(connection.dialect.name, sent))
 
 
 def take_back_all(connection: Connection, *, worker_id: UUID) -> int:
     """Everything dispatched to one worker and not yet claimed becomes queued again."""
-    return connection.execute(
-        update(Job)
-        .where(in_flight_as(JobStatus.DISPATCHED), Job.worker_id == worker_id)
-        .values(status=JobStatus.QUEUED, worker_id=None, dispatched_at=None)
-    ).rowcount
+    sent = in_flight_as(JobStatus.DISPATCHED) & (Job.worker_id == worker_id)
+    return _queue_again(connection, locks.not_waiting(connection.dialect.name, sent))
+
+
+def recall(connection: Connection, model: str | None) -> int:
+    """What was dispatched and not yet claimed becomes queued again, because a gate has closed: all, or one model's."""
+    sent = in_flight_as(JobStatus.DISPATCHED)
+    which = sent if model is None else sent & (Job.model == model)
+    return _queue_again(connection, locks.not_waiting(connection.dialect.name, which))
 
 
 def give_up_messages(connection: Connection, *, sent_before: datetime) -> int:
     """Dispatched jobs that nobody claimed in time: their messages count as lost. Returns how many."""
+    sent = in_flight_as(JobStatus.DISPATCHED) & (Job.dispatched_at < sent_before)
+    return _queue_again(connection, locks.not_waiting(connection.dialect.name, sent))
+
+
+def _queue_again(connection: Connection, which: ColumnElement[bool]) -> int:
     return connection.execute(
-        update(Job)
-        .where(in_flight_as(JobStatus.DISPATCHED), Job.dispatched_at < sent_before)
-        .values(status=JobStatus.QUEUED, worker_id=None, dispatched_at=None)
+        update(Job).where(which).values(status=JobStatus.QUEUED, worker_id=None, dispatched_at=None)
     ).rowcount

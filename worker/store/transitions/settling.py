@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, insert, select, update
+from sqlalchemy import Connection, bindparam, func, insert, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from api_models.status import TERMINAL, JobStatus
 from api_models.verdict import GateScope, VerdictKind
 from worker.store.states import in_state
 from worker.store.tables import Attempt, Job
+from worker.store.transitions import charging, telling
+from worker.store.transitions.charging import Call
 from worker.store.transitions.claiming import Claim
 
 ZERO = Decimal(0)
@@ -29,6 +31,10 @@ class StoredAudio:
     audio_bytes: int
     sha256: str
     duration_ms: int
+    peak_dbfs: float | None = None
+    """These three are None where nobody measured."""
+    loudness_lufs: float | None = None
+    silence_share: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +60,10 @@ class Settlement:
     remaining_credits: Decimal | None = None
     audio: StoredAudio | None = None
     take_uri: str | None = None
+    spent_handle: str | None = None
+    """What was submitted, and of which nothing more can come: the next attempt doesn't poll it."""
+    source: int | None = None
+    """The earlier attempt whose call brought the audio, where it isn't this one's own."""
 
 
 _SETTLE = (
@@ -77,6 +87,11 @@ _SETTLE = (
         audio_bytes=bindparam("new_audio_bytes"),
         sha256=bindparam("new_sha256"),
         duration_ms=bindparam("new_duration_ms"),
+        peak_dbfs=bindparam("new_peak_dbfs"),
+        loudness_lufs=bindparam("new_loudness_lufs"),
+        silence_share=bindparam("new_silence_share"),
+        # Another handle than the spent one may have been kept meanwhile, by a worker that came late.
+        request_id=func.nullif(Job.request_id, bindparam("spent", type_=Job.request_id.type)),
     )
 )
 _RECORD = insert(Attempt)
@@ -93,19 +108,50 @@ _SETTLE_AND_RECORD = (
     )
     .execution_options(preserve_rowcount=True)
 )  # an INSERT's count is thrown away otherwise
-_CHARGE = update(Job).where(Job.id == bindparam("job")).values(cost=Job.cost + bindparam("paid", type_=Job.cost.type))
+_LOCK = select(Job.id).where(Job.id == bindparam("job")).with_for_update()
+_WRITTEN = select(Attempt.worker_id, Attempt.verdict).where(
+    Attempt.job_id == bindparam("job"), Attempt.number == bindparam("number")
+)
 
 
 def settle(connection: Connection, claim: Claim, settlement: Settlement, *, now: datetime) -> bool:
-    """End this claim's attempt. False when the job had already been taken away: then only the ledger is written."""
-    if settle_at_once(connection, claim, settlement, now=now):
+    """End this claim's attempt. False when the job had already been taken away: then only the ledger is written.
+
+    Given again, because the answer to a commit was lost with its connection, it changes nothing and says the same.
+    """
+    once = _charged_once(connection, claim, settlement) if may_repeat(claim) else settlement
+    if settle_at_once(connection, claim, once, now=now):
+        if may_repeat(claim):
+            _clear_up(connection, claim, settlement)
+        _tell(connection, [(claim, once)], now)
+        return True
+    if _is_settled(connection, claim):
         return True
     _record_late(connection, claim, settlement, now)
     return False
 
 
+def _is_settled(connection: Connection, claim: Claim) -> bool:
+    """Whether this very claim has ended its attempt before. The job is locked first, as by whoever ends an attempt."""
+    connection.execute(_LOCK, {"job": claim.job_id})
+    written: Any = connection.execute(_WRITTEN, {"job": claim.job_id, "number": claim.attempt}).one_or_none()
+    return (
+        written is not None
+        and written.worker_id == claim.worker_id
+        and written.verdict not in {VerdictKind.LOST, VerdictKind.LATE}
+    )
+
+
+def may_repeat(claim: Claim) -> bool:
+    """Whether another attempt may deliver, or have delivered, what this one reports: then only `settle` will do."""
+    return claim.recover or claim.request_id is not None
+
+
 def settle_at_once(connection: Connection, claim: Claim, settlement: Settlement, *, now: datetime) -> bool:
-    """As `settle`, but for a job that was taken away nothing is written. On PostgreSQL it is a single statement."""
+    """As `settle`, but for a job that was taken away nothing is written. On PostgreSQL it is a single statement.
+
+    Not for a job whose end somebody hears of: its event belongs into the same transaction.
+    """
     changes = _changes(claim, settlement, now)
     if connection.dialect.name == "postgresql":
         return connection.execute(_SETTLE_AND_RECORD, changes | _ledger(claim, settlement, now)).rowcount > 0
@@ -125,10 +171,24 @@ def settle_all_at_once(
     and settle them one by one.
     """
     if connection.dialect.name != "postgresql":
-        return [settle_at_once(connection, claim, settlement, now=now) for claim, settlement in ended]
-    values = [_changes(claim, settlement, now) | _ledger(claim, settlement, now) for claim, settlement in ended]
+        found = [settle_at_once(connection, claim, settlement, now=now) for claim, settlement in ended]
+        if all(found):
+            _tell(connection, ended, now)
+        return found
+    in_order = sorted(ended, key=lambda one: one[0].job_id)  # as in `locks`: it waits for one row and holds others
+    values = [_changes(claim, settlement, now) | _ledger(claim, settlement, now) for claim, settlement in in_order]
     won = connection.execute(_SETTLE_AND_RECORD, values).rowcount
-    return [True] * len(ended) if won == len(ended) else None
+    if won != len(ended):
+        return None
+    _tell(connection, ended, now)
+    return [True] * len(ended)
+
+
+def _tell(connection: Connection, ended: Sequence[tuple[Claim, Settlement]], now: datetime) -> None:
+    """Write events for those jobs that are over and that somebody hears of. Nothing is asked where there are none."""
+    over = [claim.job_id for claim, settlement in ended if claim.heard and settlement.status in TERMINAL]
+    if over:
+        telling.ended(connection, over, now=now)
 
 
 def _ledger(claim: Claim, settlement: Settlement, now: datetime) -> dict[str, Any]:
@@ -158,6 +218,10 @@ def _changes(claim: Claim, settlement: Settlement, now: datetime) -> dict[str, A
         "new_audio_bytes": audio.audio_bytes if audio else None,
         "new_sha256": audio.sha256 if audio else None,
         "new_duration_ms": audio.duration_ms if audio else None,
+        "new_peak_dbfs": audio.peak_dbfs if audio else None,
+        "new_loudness_lufs": audio.loudness_lufs if audio else None,
+        "new_silence_share": audio.silence_share if audio else None,
+        "spent": settlement.spent_handle,
     }
 
 
@@ -190,10 +254,11 @@ def _ledger_row(claim: Claim, settlement: Settlement, verdict: VerdictKind, now:
 def _record_late(connection: Connection, claim: Claim, settlement: Settlement, now: datetime) -> None:
     """The job went to someone else or was cancelled; what this attempt cost is owed all the same.
 
-    The rescue may have written this attempt's row as lost: then its guess is replaced by what is known now. Any other
-    row is this very record, whose commit went through though nobody heard of it: it is not charged again.
+    The rescue may have written this attempt's row as lost: then its guess is replaced by what is known now. A row that
+    says late is this very record, whose commit went through though nobody heard of it: it is not charged again.
     """
-    row = _ledger_row(claim, settlement, VerdictKind.LATE, now)
+    once = _charged_once(connection, claim, settlement)
+    row = _ledger_row(claim, once, VerdictKind.LATE, now)
     known = {name: value for name, value in row.items() if name not in {"job_id", "number"}}
     dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
     written = connection.execute(
@@ -204,5 +269,23 @@ def _record_late(connection: Connection, claim: Claim, settlement: Settlement, n
         )
         .execution_options(preserve_rowcount=True)
     ).rowcount
-    if written and settlement.cost:
-        connection.execute(_CHARGE, {"job": claim.job_id, "paid": settlement.cost})
+    if written:
+        charging.charge(connection, claim.job_id, once.cost)
+        _clear_up(connection, claim, settlement)
+
+
+def _charged_once(connection: Connection, claim: Claim, settlement: Settlement) -> Settlement:
+    """Without a cost that the books have already, because another attempt delivered the same audio."""
+    if settlement.cost and charging.is_charged(connection, _call(claim, settlement)):
+        return replace(settlement, cost=ZERO, cost_estimated=False)
+    return settlement
+
+
+def _clear_up(connection: Connection, claim: Claim, settlement: Settlement) -> None:
+    """Where it is known what became of the call, other attempts that knew nothing of it are no longer in doubt."""
+    if not settlement.possibly_billed and (settlement.cost or settlement.audio or settlement.spent_handle):
+        charging.clear_up(connection, _call(claim, settlement))
+
+
+def _call(claim: Claim, settlement: Settlement) -> Call:
+    return Call(claim.job_id, settlement.request_id, settlement.source)

@@ -1,0 +1,145 @@
+"""Jobs as HTTP clients hand them in and see them."""
+
+from __future__ import annotations
+
+import re
+from datetime import datetime
+from typing import Annotated, Any, Final
+from uuid import UUID
+
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, field_validator
+from pydantic_core import PydanticCustomError
+
+from api_models.hints import quoted
+from api_models.registry import DEFAULT_MODEL, MODELS, VOICES
+from api_models.speech import JobRequest
+from api_models.status import JobStatus
+
+MOST_TAGS: Final = 16
+MOST_CALLBACK_CHARACTERS: Final = 2_000
+_TAG: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:-]{0,63}")
+
+Amount = Annotated[
+    str, Field(pattern=r"^-?[0-9]+(\.[0-9]+)?$", examples=["0.0067"], description="US dollars, exact, as text.")
+]
+"""Money, to the last digit."""
+
+
+def _documented(schema: dict[str, Any]) -> None:
+    """What the rules in code say, as far as a schema can."""
+    properties = schema["properties"]
+    properties["text"] |= {"minLength": 1, "pattern": "[A-Za-z0-9]"}
+    properties["model"] = {"type": "string", "enum": list(MODELS), "default": DEFAULT_MODEL}
+    for name in ("voice_1", "voice_2"):
+        properties[name] = {"anyOf": [{"type": "string", "enum": list(VOICES)}, {"type": "null"}], "default": None}
+    properties["temperature"]["anyOf"][0] |= {"minimum": 0, "maximum": 2}
+
+
+class JobIn(JobRequest):
+    """One text to be spoken."""
+
+    model_config = ConfigDict(
+        frozen=True,
+        extra="forbid",
+        json_schema_extra=_documented,
+    )
+
+    tags: Annotated[tuple[Annotated[str, Field(pattern=f"^{_TAG.pattern}$")], ...], Field(max_length=MOST_TAGS)] = ()
+    """Words of your own, to find it by."""
+    callback_url: Annotated[str, Field(max_length=MOST_CALLBACK_CHARACTERS)] | None = None
+    """Who is told when it is over, beside your endpoints."""
+
+    @field_validator("tags")
+    @classmethod
+    def _said_once(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        if len(set(value)) != len(value):
+            twice = next(tag for tag in value if value.count(tag) > 1)
+            raise PydanticCustomError("tags", "names {tag} twice", {"tag": quoted(twice)})
+        return value
+
+
+class AudioView(BaseModel):
+    """The audio of a job that succeeded."""
+
+    content_type: str | None
+    bytes: int | None
+    sha256: str | None
+    duration_ms: int | None
+    url: Annotated[str, Field(description="Where it is to be had: relative to this API.")]
+
+
+class JobView(BaseModel):
+    """One job."""
+
+    id: UUID
+    batch_id: UUID | None
+    custom_id: str | None
+    tags: list[str]
+    status: JobStatus
+    model: str
+    voice_1: str | None
+    voice_2: str | None
+    temperature: float | None
+    text: str
+    priority: int
+    not_before: datetime | None
+    deadline: datetime | None
+    attempts: Annotated[int, Field(description="How often it has been taken up.")]
+    code: Annotated[str | None, Field(description="Why it ended without audio, in a word that stays the same.")]
+    message: str | None
+    cost: Amount
+    cached: Annotated[bool, Field(description="Its audio was copied from what was bought before; nothing was paid.")]
+    audio: AudioView | None
+    created_at: datetime
+    started_at: datetime | None
+    finished_at: datetime | None
+
+
+class JobPage(BaseModel):
+    """A part of a list."""
+
+    jobs: list[JobView]
+    next_cursor: Annotated[str | None, Field(description="Ask with `cursor` for what follows; null at the end.")]
+
+
+class AttemptView(BaseModel):
+    """How one attempt of a job ended."""
+
+    number: int
+    verdict: str
+    code: str | None
+    message: str | None
+    cost: Amount
+    cost_estimated: bool
+    possibly_billed: bool
+    started_at: datetime
+    finished_at: datetime
+
+
+class AttemptList(BaseModel):
+    """The attempts of one job, in order."""
+
+    attempts: list[AttemptView]
+
+
+class Changed(BaseModel):
+    """What became of a request that concerns many jobs."""
+
+    jobs: Annotated[int, Field(ge=0, description="How many were changed.")]
+
+
+class EventView(BaseModel):
+    """Something that happened."""
+
+    id: Annotated[int, Field(description="Grows with time. Ask with `after` for what follows.")]
+    type: str
+    at: datetime
+    subject: Annotated[str, Field(description="What it is about: the id of a job or a batch, or the name of a gate.")]
+    data: dict[str, JsonValue]
+
+
+class EventPage(BaseModel):
+    """A part of the log."""
+
+    events: list[EventView]
+    next_after: Annotated[int, Field(description="Ask with `after` for what follows.")]

@@ -1,0 +1,24 @@
+"""How senders of webhooks prove who they are."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+
+class Scheme(StrEnum):
+    """How a sender proves who it is."""
+
+    STANDARD = "standard"
+    """Standard Webhooks: `webhook-id`, `webhook-timestamp`, `webhook-signature`."""
+    GITHUB = "github"
+    """`X-Hub-Signature-256: sha256=…` over the body; `X-GitHub-Delivery` names the delivery."""
+    STRIPE = "stripe"
+    """`Stripe-Signature: t=…,v1=…` over time and body; the payload's `id` names the delivery."""
+    SHOPIFY = "shopify"
+    """`X-Shopify-Hmac-Sha256` over the body, in base64; `X-Shopify-Webhook-Id` names the delivery."""
+    HMAC = "hmac"
+    """HMAC-SHA-256 over the body, in hex or base64, in a header of your choice."""
+    BEARER = "bearer"
+    """`Authorization: Bearer …`."""
+    BASIC = "basic"
+    """`Authorization: Basic …`; the secret is `user:password`."""

@@ -1,0 +1,84 @@
+"""Bringing a run to its end: all made good, everything handed in worked off, every worker left in good order."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Final
+
+from sqlalchemy.exc import SQLAlchemyError
+
+from api_models.status import TERMINAL
+from tests.chaos.hosts import Host
+from tests.chaos.stage import Stage
+from tests.chaos.waiting import keep_up
+from tests.cluster.waiting import NotInTimeError, wait_for
+from tests.servers.errors import ServerFailedError
+from worker.runtime import QUEUE
+from worker.store import views
+
+DRAIN_SECONDS: Final = 240.0
+"""Longer than any backoff that a job can have come into."""
+ANSWER_SECONDS: Final = 60.0
+EMPTY_SECONDS: Final = 30.0
+DAY_SECONDS: Final = 86_400
+
+
+def bring_to_end(stage: Stage) -> float:
+    """Return once nothing moves any more; how many seconds the queue took to run empty.
+
+    Whatever doesn't come about in its time is noted as trouble, and the rest goes on.
+    """
+    stage.load.stop()
+    began = time.monotonic()
+    _await(stage, "every job has ended", DRAIN_SECONDS, lambda: _all_ended(stage))
+    drained = time.monotonic() - began
+    admin = stage.cluster.emulator.admin
+    _await(stage, "the API has answered", ANSWER_SECONDS, lambda: admin.state(detail=False).in_flight == 0)
+    _await(stage, "the broker is empty", EMPTY_SECONDS, lambda: messages_left(stage) == 0)
+    # What dead workers left in a host's spool is cleared by a living one once it has lain there for long.
+    for host in stage.hosts:
+        _leave(stage, host)
+        host.age_spool(DAY_SECONDS)
+        host.start()
+    for host in stage.hosts:
+        _leave(stage, host)
+    return drained
+
+
+def messages_left(stage: Stage) -> int:
+    """Messages in the broker."""
+    client = stage.cluster.services.valkey.client()
+    try:
+        return int(client.llen(QUEUE))
+    finally:
+        client.close()
+
+
+def _all_ended(stage: Stage) -> bool:
+    keep_up(stage)
+    try:
+        with stage.cluster.database.read() as connection:
+            counts = views.counts(connection, views.everything())
+    except SQLAlchemyError:
+        return False
+    return counts.of(*TERMINAL) == counts.total
+
+
+def _await(stage: Stage, what: str, seconds: float, look: Callable[[], bool]) -> None:
+    try:
+        wait_for(look, seconds=seconds, what=what)
+    except NotInTimeError as error:
+        stage.chronicle.trouble.append(str(error).splitlines()[0])
+
+
+def _leave(stage: Stage, host: Host) -> None:
+    """Asked to, once it is up, a worker leaves in good order."""
+    try:
+        host.await_up()
+        status = host.terminate()
+    except (NotInTimeError, ServerFailedError) as error:
+        stage.chronicle.trouble.append(f"{host.name}: {error}")
+    else:
+        if status:
+            stage.chronicle.trouble.append(f"{host.name} left with status {status}; its log:\n{host.last_words()}")

@@ -1,0 +1,56 @@
+"""The money ends in the middle of a run: nothing fails, nothing is tried in vain, and it goes on by itself."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+from api_models.status import JobStatus
+from tests.cluster.money import PRICE, run_dry, run_on_a_budget
+from tests.cluster.shape import Shape
+from tests.e2e.conftest import StartCluster
+from worker.emulator.config import EmulatorConfig
+
+LINES = [f"Cabin {number} has a view of the harbour." for number in range(1, 121)]
+
+
+def test_credit_that_runs_out_holds_the_run_until_it_is_topped_up(start_cluster: StartCluster) -> None:
+    """With every slot in use no more than those calls are refused; the ledger is the bill, to the last digit."""
+    shape = Shape(
+        slots=10,
+        latency_seconds=0.3,
+        emulator=EmulatorConfig(audio_bytes=24_044, credits=50 * PRICE, jitter=0.5),
+        settings={"SEGMIND_RPM": "unlimited", "TTSQ_PROBE_SECONDS": "0.5", "TTSQ_LOW_BALANCE": "0.2"},
+    )
+    cluster = start_cluster(shape)
+
+    halt = run_dry(cluster, LINES)
+
+    print(f"406 answers: {halt.ended.refused} with {shape.workers * shape.slots} slots")
+    assert halt.hold.code == "insufficient_credits"
+    assert 0 < halt.held.refused <= shape.workers * shape.slots
+    assert halt.ended.refused == halt.held.refused, "a call was made before the account was topped up"
+    assert halt.held.counts.of(JobStatus.SUCCEEDED) == 50
+    assert halt.ended.counts.by_status == {JobStatus.SUCCEEDED: len(LINES)}
+    assert halt.attempts_used == {1}
+    assert halt.held.agree
+    assert halt.ended.agree
+    assert [event.type for event in halt.ended.events] == ["account.low_balance", "account.held", "account.released"]
+
+
+def test_a_budget_holds_the_rest_until_it_is_raised(start_cluster: StartCluster) -> None:
+    """What is spent ends at or under it, with all slots in use; nothing fails for it; raised, the rest runs."""
+    limit = Decimal("0.50")
+    emulator = EmulatorConfig(audio_bytes=24_044, jitter=0.5)
+    settings = {"SEGMIND_RPM": "unlimited"}
+    cluster = start_cluster(Shape(slots=10, latency_seconds=0.2, emulator=emulator, settings=settings))
+
+    halt = run_on_a_budget(cluster, LINES, limit)
+
+    print(f"spent {halt.held.ledger} of {limit}; {halt.hold.message}")
+    assert halt.hold.code == "budget"
+    assert halt.held.agree
+    assert limit - PRICE < halt.held.bill.billed <= limit
+    assert halt.held.counts.by_status == {JobStatus.SUCCEEDED: 74, JobStatus.QUEUED: 46}
+    assert halt.ended.counts.by_status == {JobStatus.SUCCEEDED: len(LINES)}
+    assert halt.ended.agree
+    assert halt.attempts_used == {1}

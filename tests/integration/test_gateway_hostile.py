@@ -1,0 +1,413 @@
+"""Whoever means harm over HTTP gets a problem, and nothing else: no row, no file, no crash, no hang.
+
+The addresses that webhooks may go to, and the signatures of inbound ones, have suites of their own in `tests/unit`.
+"""
+
+from __future__ import annotations
+
+import gzip
+import json
+import shutil
+import socket
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import Final
+from urllib.parse import urlsplit
+
+import pytest
+
+from tests.gateway import Client, Running, running
+from worker.gateway.guard import MOST_BODY_BYTES, MOST_HEADERS
+from worker.store import endpoints, views
+from worker.store.database import Database
+
+DEEP: Final = 100_000
+
+
+@pytest.fixture(scope="module")
+def gateway(migrated_file: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    """One gateway for all of them: what one attack leaves behind, the next would find."""
+    folder = tmp_path_factory.mktemp("hostile")
+    path = folder / "queue.db"
+    shutil.copyfile(migrated_file, path)
+    database = Database(f"sqlite:///{path}")
+    with running(database, TTSQ_ARTIFACTS_URL=(folder / "audio").as_uri()) as started:
+        yield started
+    database.close()
+
+
+@pytest.fixture(scope="module")
+def client(gateway: Running) -> Client:
+    """Somebody with every permission, who uses none of them well."""
+    return gateway.client()
+
+
+@pytest.fixture(autouse=True)
+def nothing_gets_in(gateway: Running) -> Iterator[None]:
+    """Whatever was tried: there is no row of it, and the gateway still answers."""
+    yield
+    with gateway.gateway.database.read() as connection:
+        assert views.counts(connection, views.everything()).total == 0
+        assert [one.url for one in endpoints.listed(connection) if one.url] == []
+    assert gateway.stranger.get("/healthz").status == 200
+
+
+MALFORMED: Final[dict[str, bytes]] = {
+    "nothing": b"",
+    "blank": b"   ",
+    "words": b"hello",
+    "half": b'{"text": "a',
+    "two": b'{"text": "a"}{"text": "b"}',
+    "comma": b'{"text": "a",}',
+    "comment": b'{"text": "a" /* b */}',
+    "single quotes": b"{'text': 'a'}",
+    "unquoted": b"{text: 'a'}",
+    "twice": b'{"text": "a", "text": "b"}',
+    "twice, escaped": b'{"text": "a", "\\u0074ext": "b"}',
+    "twice, inside": b'{"text": "a", "x": {"y": 1, "y": 2}}',
+    "NaN": b'{"text": "a", "temperature": NaN}',
+    "Infinity": b'{"text": "a", "temperature": Infinity}',
+    "-Infinity": b'{"text": "a", "temperature": -Infinity}',
+    "beyond": b'{"text": "a", "temperature": 1e999}',
+    "digits": b'{"text": "a", "priority": ' + b"9" * 5_000 + b"}",
+    "latin-1": '{"text": "ä"}'.encode("latin-1"),
+    "utf-16": '{"text": "a"}'.encode("utf-16"),
+    "utf-32": '{"text": "a"}'.encode("utf-32"),
+    "mark": b'\xef\xbb\xbf{"text": "a"}',
+    "overlong": b'{"text": "\xc0\xaf"}',
+    "surrogate bytes": b'{"text": "\xed\xa0\x80"}',
+    "control": b'{"text": "a\x01b"}',
+    "newline": b'{"text": "a\nb"}',
+    "nul": b'{"text": "a"}\x00',
+    "arrays": b"[" * DEEP,
+    "objects": b'{"a":' * 20_000,
+    "closed arrays": b"[" * 200 + b"]" * 200,
+    "deep": b'{"text": ' + b"[" * 100 + b"]" * 100 + b"}",
+    "gzip": gzip.compress(b'{"text": "a"}'),
+    "pickle": b"\x80\x04\x95\x0b\x00\x00\x00\x00\x00\x00\x00\x8c\x02os\x94",
+    "xml": b'<?xml version="1.0"?><!DOCTYPE a [<!ENTITY b SYSTEM "file:///etc/passwd">]><a>&b;</a>',
+    "yaml": b"!!python/object/apply:os.system ['id']",
+}
+
+WRONG: Final[dict[str, object]] = {
+    "null": None,
+    "true": True,
+    "number": 7,
+    "text": "text",
+    "list": [{"text": "a"}],
+    "empty": {},
+    "empty text": {"text": ""},
+    "blank text": {"text": "   "},
+    "punctuation": {"text": "?!"},
+    "text of a number": {"text": 7},
+    "text of a list": {"text": ["a"]},
+    "text of an object": {"text": {"$ne": ""}},
+    "long": {"text": "a" * 5_000},
+    "long in bytes": {"text": "語" * 2_000},
+    "nul": {"text": "a\x00b"},
+    "half a pair": {"text": "a\ud800b"},
+    "model": {"text": "a", "model": "../../v1/other"},
+    "model of a list": {"text": "a", "model": ["gemini-3.1-flash-tts"]},
+    "voice": {"text": "a", "voice_1": "Kore\r\nX: y"},
+    "voice of an object": {"text": "a", "voice_1": {}},
+    "temperature": {"text": "a", "temperature": -0.1},
+    "temperature of truth": {"text": "a", "temperature": True},
+    "temperature of words": {"text": "a", "temperature": "0x1"},
+    "priority": {"text": "a", "priority": 10**9},
+    "priority of a fraction": {"text": "a", "priority": 0.5},
+    "way up": {"text": "a", "custom_id": "../../etc/passwd"},
+    "way up, backwards": {"text": "a", "custom_id": "..\\..\\x"},
+    "absolute": {"text": "a", "custom_id": "/etc/passwd"},
+    "dots": {"text": "a", "custom_id": ".."},
+    "hidden": {"text": "a", "custom_id": ".ttsq"},
+    "drive": {"text": "a", "custom_id": "C:evil"},
+    "stream": {"text": "a", "custom_id": "a:$DATA"},
+    "nul in the name": {"text": "a", "custom_id": "a\x00.wav"},
+    "line in the name": {"text": "a", "custom_id": "a\nb"},
+    "turned name": {"text": "a", "custom_id": "a\u202egnp.exe"},
+    "long name": {"text": "a", "custom_id": "a" * 300},
+    "name of a pattern": {"text": "a", "custom_id": "*"},
+    "name of a list": {"text": "a", "custom_id": ["a"]},
+    "tag": {"text": "a", "tags": ["a,b"]},
+    "tag of markup": {"text": "a", "tags": ["<script>"]},
+    "tags of text": {"text": "a", "tags": "a"},
+    "many tags": {"text": "a", "tags": [f"t{number}" for number in range(17)]},
+    "tag twice": {"text": "a", "tags": ["a", "a"]},
+    "tag with a line": {"text": "a", "tags": ["a\n"]},
+    "time": {"text": "a", "not_before": "tomorrow"},
+    "time without a zone": {"text": "a", "not_before": "2026-12-01T08:00:00"},
+    "time of a number": {"text": "a", "not_before": 1_800_000_000},
+    "time beyond": {"text": "a", "deadline": "9999-12-31T23:59:59-23:00"},
+    "deadline": {"text": "a", "not_before": "2027-01-02T00:00:00Z", "deadline": "2027-01-01T00:00:00Z"},
+    "cache": {"text": "a", "cache": "steal"},
+    "stranger": {"text": "a", "tenant": "globex"},
+    "stranger id": {"text": "a", "id": "01a1fe2d-0000-7000-8000-000000000000"},
+    "stranger status": {"text": "a", "status": "succeeded"},
+    "stranger uri": {"text": "a", "uri": "file:///etc/passwd"},
+    "stranger cost": {"text": "a", "cost": "-1"},
+    "prototype": {"text": "a", "__proto__": {"admin": True}},
+    "class": {"text": "a", "__class__": "x"},
+    "callback inward": {"text": "a", "callback_url": "http://169.254.169.254/latest/meta-data/"},
+    "callback to a file": {"text": "a", "callback_url": "file:///etc/passwd"},
+    "callback here": {"text": "a", "callback_url": "https://127.1/"},
+    "callback with a name": {"text": "a", "callback_url": "https://a:b@example.org/"},
+    "callback with a line": {"text": "a", "callback_url": "https://example.org/\r\nX: y"},
+    "callback of a list": {"text": "a", "callback_url": ["https://example.org/"]},
+}
+
+PATHS: Final = [
+    "/v1/jobs/..",
+    "/v1/jobs/../../etc/passwd",
+    "/v1/jobs/%2e%2e%2f%2e%2e%2fetc%2fpasswd",
+    "/v1/jobs/..%2f..%2fetc%2fpasswd",
+    "/v1/jobs/..%5c..%5cx",
+    "/v1/jobs/%252e%252e%252f",
+    "/v1/jobs/%00",
+    "/v1/jobs/%c0%ae%c0%ae/",
+    "/v1/jobs/%ff",
+    "/v1/jobs/' OR 1=1 --".replace(" ", "%20"),
+    "/v1/jobs/1;DROP%20TABLE%20jobs",
+    "/v1/jobs/{{7*7}}",
+    "/v1/jobs/$%7Bjndi:ldap://x%7D",
+    "/v1/jobs/00000000-0000-0000-0000-00000000000",
+    "/v1/jobs/00000000-0000-0000-0000-000000000000/audio/../../x",
+    "/v1/jobs/" + "a" * 5_000,
+    "/v1/batches/../jobs",
+    "/v1/hooks/../jobs",
+    "/v1//jobs",
+    "//v1/jobs",
+    "/V1/jobs",
+    "/v1/jobs/",
+    "/v1",
+    "/",
+    "/etc/passwd",
+    "/.env",
+    "/.git/config",
+    "/static/../../etc/passwd",
+    "/docs",
+    "/redoc",
+    "/admin",
+    "/debug/pprof",
+    "/actuator",
+    "/server-status",
+]
+QUERIES: Final = [
+    "limit=0",
+    "limit=-1",
+    "limit=999999999999999999999",
+    "limit=1e3",
+    "limit=NaN",
+    "limit=1&limit=x",
+    "cursor=x",
+    "cursor=%00",
+    "status=x",
+    "status=queued%00",
+    "tag=",
+    "tag=%00",
+    "tag=%0a",
+    "tag=" + "a" * 100,
+    "code=%00",
+    "since=x",
+    "since=2026-01-01",
+    "since=0001-01-01T00:00:00%2B23:59",
+    "until=9999-12-31T23:59:59-23:59",
+    "batch_id=x",
+    "x=1",
+    "limit[]=1",
+    "limit%00=1",
+    "__proto__=1",
+    "%ff=1",
+]
+
+
+@pytest.mark.parametrize("name", MALFORMED)
+@pytest.mark.parametrize("path", ["/v1/jobs", "/v1/batches", "/v1/endpoints", "/v1/quote"])
+def test_what_is_no_json_is_refused(client: Client, name: str, path: str) -> None:
+    """What any reader could understand differently is read by none."""
+    reply = client("POST", path, MALFORMED[name], headers={"Content-Type": "application/json"})
+    assert reply.status in {400, 422}, reply
+    assert reply.trouble in {"malformed", "invalid-input"}
+
+
+@pytest.mark.parametrize("name", WRONG)
+def test_what_is_no_job_is_refused(client: Client, name: str) -> None:
+    """Alone, and as one of a batch; nothing of the batch is taken then."""
+    for path, body in (("/v1/jobs", WRONG[name]), ("/v1/batches", {"jobs": [{"text": "Good."}, WRONG[name]]})):
+        reply = client("POST", path, json.dumps(body).encode(), headers={"Content-Type": "application/json"})
+        assert (reply.status, reply.trouble) == (422, "invalid-input"), (path, reply)
+        assert reply.json["faults"]
+
+
+@pytest.mark.parametrize("path", PATHS)
+def test_no_path_leads_anywhere_else(client: Client, path: str) -> None:
+    """There is nothing there, however it is written."""
+    reply = client.get(path)
+    assert reply.status in {400, 404}, reply
+    assert "root:" not in reply.body.decode("utf-8", "replace")
+
+
+@pytest.mark.parametrize("query", QUERIES)
+def test_no_query_means_something_by_accident(client: Client, query: str) -> None:
+    """What can't be understood whole is refused whole."""
+    reply = client.get(f"/v1/jobs?{query}")
+    assert reply.status == 422, reply
+    assert reply.json["faults"]
+
+
+@pytest.mark.parametrize(
+    "media", ["", "text/plain", "application/x-www-form-urlencoded", "multipart/form-data", "application/jsonx", "*/*"]
+)
+@pytest.mark.parametrize("path", ["/v1/jobs", "/v1/quote", "/v1/endpoints"])
+def test_json_says_that_it_is_json(client: Client, media: str, path: str) -> None:
+    """A form of another site can send bytes, but not this header."""
+    reply = client("POST", path, b'{"text": "a"}', headers={"Content-Type": media})
+    assert (reply.status, reply.trouble) == (415, "unsupported-type")
+
+
+@pytest.mark.parametrize("media", ["application/zip", "application/vnd.ms-excel", "multipart/form-data; boundary=x"])
+def test_only_sheets_are_uploaded(client: Client, media: str) -> None:
+    """Archives and spreadsheets, which unfold to any size, are not read here."""
+    assert client("POST", "/v1/batches", b"PK\x03\x04", headers={"Content-Type": media}).trouble == "unsupported-type"
+
+
+@pytest.mark.parametrize("coding", ["gzip", "deflate", "br", "zstd", "gzip, gzip"])
+def test_nothing_is_unpacked(client: Client, coding: str) -> None:
+    """A small body that unfolds to a huge one is not unfolded."""
+    bomb = gzip.compress(b"a" * 10_000_000)
+    headers = {"Content-Type": "application/json", "Content-Encoding": coding}
+    assert client("POST", "/v1/jobs", bomb, headers=headers).trouble == "unsupported-type"
+
+
+@pytest.mark.parametrize(
+    "sheet",
+    [
+        b"",
+        b"\n\n",
+        b"a,b\n1,2\n",
+        b"text\n",
+        b'text\n"never',
+        b"text\n" + b"a" * 200_000,
+        b"\x00" * 99,
+        b"text,text\na,b\n",
+    ],
+)
+def test_a_broken_sheet_is_refused_whole(client: Client, sheet: bytes) -> None:
+    """With the lines at fault."""
+    reply = client("POST", "/v1/batches", sheet, headers={"Content-Type": "text/csv"})
+    assert (reply.status, reply.trouble) == (422, "invalid-input")
+
+
+def test_a_body_has_an_end(client: Client) -> None:
+    """What is announced as too long isn't waited for, and what turns out to be isn't kept."""
+    body = b'{"text": "' + b"a" * MOST_BODY_BYTES + b'"}'
+    assert client("POST", "/v1/jobs", body, headers={"Content-Type": "application/json"}).status == 413
+
+
+def raw(gateway: Running, request: bytes) -> bytes:
+    """The answer to bytes that no client library would send."""
+    place = urlsplit(gateway.address)
+    with socket.create_connection((str(place.hostname), int(place.port or 0)), timeout=20) as connection:
+        connection.sendall(request)
+        found = b""
+        with suppress(ConnectionResetError):  # it need not read what it refuses
+            while block := connection.recv(65_536):
+                found += block
+    return found
+
+
+def headed(client: Client, *lines: str, first: str = "POST /v1/jobs HTTP/1.1", body: bytes = b"") -> bytes:
+    """A request of these lines."""
+    known = ["Host: x", "Connection: close", f"Authorization: Bearer {client.key}", "Content-Type: application/json"]
+    return "\r\n".join([first, *known, *lines]).encode("latin-1") + b"\r\n\r\n" + body
+
+
+BODY: Final = b'{"text": "smuggled"}'
+TRICKS: Final[dict[str, tuple[str, ...]]] = {
+    "two lengths": ("Content-Length: 20", "Content-Length: 21"),
+    "length and chunks": ("Content-Length: 20", "Transfer-Encoding: chunked"),
+    "chunks and length": ("Transfer-Encoding: chunked", "Content-Length: 20"),
+    "odd coding": ("Transfer-Encoding: xchunked",),
+    "coding twice": ("Transfer-Encoding: chunked", "Transfer-Encoding: identity"),
+    "coding with a tab": ("Transfer-Encoding:\tchunked, identity",),
+    "length below zero": ("Content-Length: -1",),
+    "length with a plus": ("Content-Length: +20",),
+    "length in hex": ("Content-Length: 0x14",),
+    "length of words": ("Content-Length: twenty",),
+    "length of digits": ("Content-Length: " + "9" * 60,),
+    "space before the colon": ("Content-Length : 20",),
+    "key twice": ("Authorization: Bearer other", "Content-Length: 20"),
+    "type twice": ("Content-Type: text/csv", "Content-Length: 20"),
+    "host twice": ("Host: y", "Content-Length: 20"),
+    "once twice": ("Idempotency-Key: a", "Idempotency-Key: b", "Content-Length: 20"),
+    "once of nothing": ("Idempotency-Key: ", "Content-Length: 20"),
+    "once of blanks": ("Idempotency-Key: a b", "Content-Length: 20"),
+    "once too long": ("Idempotency-Key: " + "a" * 201, "Content-Length: 20"),
+    "nul": ("X-A: a\x00b", "Content-Length: 20"),
+    "bare line": ("X-A: a\nX-B: b\x0b", "Content-Length: 20", "Content-Length: 1"),
+    "no name": (": a", "Content-Length: 20"),
+    "many": (*(f"X-{number}: a" for number in range(MOST_HEADERS)), "Content-Length: 20"),
+    "long": ("X-A: " + "a" * 70_000, "Content-Length: 20"),
+}
+LINES: Final = [
+    "POST /v1/jobs HTTP/9.9",
+    "POST /v1/jobs",
+    "POST  /v1/jobs  HTTP/1.1",
+    "POST /v1/jobs HTTP/1.1 HTTP/1.1",
+    "\x00\x00\x00",
+    "PRI * HTTP/2.0",
+    "TRACE /v1/jobs HTTP/1.1",
+    "CONNECT 127.0.0.1:22 HTTP/1.1",
+    "POST http://127.0.0.1:9/v1/other HTTP/1.1",
+    "PO ST /v1/jobs HTTP/1.1",
+    "post /v1/jobs HTTP/1.1",
+    "DELETE /v1/jobs HTTP/1.1",
+    "\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03",
+]
+
+
+@pytest.mark.parametrize("trick", TRICKS)
+def test_no_header_is_understood_in_two_ways(gateway: Running, client: Client, trick: str) -> None:
+    """A request that somebody in front of us might have read otherwise is refused, and its connection closed."""
+    answer = raw(gateway, headed(client, *TRICKS[trick], body=BODY))
+    assert answer.startswith(b"HTTP/1.1 4"), answer
+    assert answer.count(b"HTTP/1.1") == 1, "what was left of it was not read as another request"
+    assert b"application/problem+json" in answer
+
+
+@pytest.mark.parametrize("line", LINES)
+def test_no_first_line_gets_through(gateway: Running, client: Client, line: str) -> None:
+    """Other protocols, other servers, other methods."""
+    answer = raw(gateway, headed(client, "Content-Length: 20", first=line, body=BODY))
+    assert answer.startswith(b"HTTP/1.1 4") or answer == b"", answer
+    assert b"smuggled" not in answer
+
+
+@pytest.mark.parametrize(
+    "key", ["", "x", "ttsq_", "ttsq_" + "A" * 43, "ä", "\x00", "a" * 5_000, "' OR '1'='1", "null", "undefined", "%"]
+)
+def test_no_made_up_key_opens_anything(gateway: Running, key: str) -> None:
+    """Nor does one in another scheme, or none at all."""
+    for given in (f"Bearer {key}", f"Basic {key}", key, f"Bearer Bearer {key}"):
+        lines = (b"GET /v1/jobs HTTP/1.1", b"Host: x", b"Connection: close", b"Authorization: " + given.encode())
+        reply = raw(gateway, b"\r\n".join(lines) + b"\r\n\r\n")
+        assert reply.startswith((b"HTTP/1.1 401", b"HTTP/1.1 400")), reply
+
+
+@pytest.mark.parametrize("path", ["/v1/jobs", "/healthz", "/nothing", "/v1/jobs/x"])
+def test_every_answer_says_what_a_browser_may_not_do_with_it(client: Client, path: str) -> None:
+    """It is no page, belongs in no frame, is not kept, and is what it says it is."""
+    headers = client.get(path).headers
+    assert headers["x-content-type-options"] == "nosniff"
+    assert headers["cache-control"] == "no-store"
+    assert headers["content-security-policy"].startswith("default-src 'none'")
+    assert "access-control-allow-origin" not in headers
+    assert "server" not in headers
+
+
+def test_a_problem_quotes_nothing_that_could_be_a_secret(client: Client) -> None:
+    """Neither the key nor the text of the request."""
+    reply = client.post("/v1/jobs", {"text": "a private word " * 400})
+    assert reply.status == 422
+    assert "private" not in reply.body.decode()
+    assert str(client.key) not in reply.body.decode()

@@ -1,0 +1,87 @@
+"""`ttsq serve`: one command for one machine, from a request to the audio and the webhook that tells of it."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from tests.gateway import Client
+from tests.receiver import Receiver
+from worker.emulator.config import EmulatorConfig
+from worker.emulator.server import Emulator
+
+
+@contextmanager
+def served(folder: Path, *options: str, **settings: str) -> Iterator[tuple[subprocess.Popen[str], str]]:
+    """The command in a process of its own, and where it listens."""
+    command = [sys.executable, "-m", "worker.cli", "serve", "--port", "0", *options]
+    with (
+        (folder / "log").open("w") as log,
+        subprocess.Popen(
+            command, cwd=folder, env=os.environ | settings, stdout=subprocess.PIPE, stderr=log, text=True
+        ) as process,
+    ):
+        try:
+            assert process.stdout is not None
+            said = process.stdout.readline()
+            found = re.search(r"http://\S+:\d+", said)
+            assert found, (said, (folder / "log").read_text())
+            yield process, found[0]
+        finally:
+            if process.poll() is None:
+                process.kill()
+
+
+@pytest.mark.timeout(180)
+def test_one_machine_speaks_and_tells(tmp_path: Path) -> None:
+    """A job comes in, `Prefer: wait` brings the audio itself, the callback is called, and Ctrl-C ends it all."""
+    with Receiver() as receiver, Emulator(EmulatorConfig(latency_seconds=0.1)) as emulator:
+        settings = {
+            "SEGMIND_BASE_URL": emulator.base_url,
+            "SEGMIND_API_KEY": emulator.key,
+            "TTSQ_WEBHOOK_ALLOW": "127.0.0.0/8",
+        }
+        with served(tmp_path, "--all-in-one", **settings) as (process, address):
+            client = Client(address)
+            headers = {"Prefer": "wait=60", "Accept": "audio/*"}
+            wanted = {"text": "The ferry leaves at ten past four.", "callback_url": receiver.url}
+            reply = client("POST", "/v1/jobs", wanted, headers=headers, timeout=90)
+            assert (reply.status, reply.headers["content-type"]) == (200, "audio/wav"), reply
+            assert reply.body.startswith(b"RIFF")
+            (job,) = client.get("/v1/jobs").json["jobs"]
+            assert job["status"] == "succeeded"
+            events = client.get("/v1/events").json["events"]
+            assert [event["type"] for event in events] == ["job.succeeded"]
+            (endpoint,) = client.get("/v1/endpoints").json["endpoints"]
+            receiver.await_messages(1)
+            assert receiver.messages[0].json["data"]["id"] == job["id"]
+            assert endpoint["url"] is None
+            process.send_signal(signal.SIGINT)
+            assert process.wait(60) == 0
+        said = (tmp_path / "log").read_text()
+        assert "No key is asked for" in said
+        assert emulator.key not in said
+        assert "ferry" not in said, "no text is logged"
+
+
+@pytest.mark.timeout(120)
+def test_what_others_could_reach_asks_for_keys(tmp_path: Path) -> None:
+    """With a database or broker that others share, or on another address, the door is closed and it says so."""
+    settings = {"TTSQ_BROKER_URL": "redis://127.0.0.1:9/0", "TTSQ_DATABASE_URL": f"sqlite:///{tmp_path}/queue.db"}
+    subprocess.run(
+        [sys.executable, "-m", "worker.cli", "migrate"], cwd=tmp_path, env=os.environ | settings, check=True, timeout=60
+    )
+    with served(tmp_path, **settings) as (process, address):
+        assert Client(address).get("/v1/jobs").status == 401
+        assert Client(address).get("/healthz").status == 200
+        process.send_signal(signal.SIGTERM)
+        process.wait(30)
+    assert "ttsq keys add" in (tmp_path / "log").read_text()

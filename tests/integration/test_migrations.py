@@ -1,0 +1,316 @@
+"""Each step between two revisions: rows survive it both ways, and the code of the revision before goes on meanwhile."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any, Final
+from uuid import UUID
+
+import pytest
+from alembic.script import ScriptDirectory
+from sqlalchemy import (
+    Boolean,
+    Connection,
+    Float,
+    Integer,
+    String,
+    Table,
+    Uuid,
+    event,
+    func,
+    insert,
+    inspect,
+    select,
+    text,
+    update,
+)
+from uuid_utils.compat import uuid7
+
+from api_models.status import JobStatus
+from api_models.verdict import VerdictKind
+from tests.factories import NOW, Values, a_gate, attempt_row, job_row
+from worker.store import schema
+from worker.store.database import Database
+from worker.store.tables import Base
+from worker.store.types import Instant, Money
+
+BATCHES: Final = (UUID(int=1), UUID(int=2))
+JOB: Final = UUID(int=3)
+PAID: Final = Decimal("0.0067")
+
+
+def revisions() -> list[str]:
+    """Every revision, the oldest first."""
+    scripts = ScriptDirectory(str(schema.migrations_folder()))
+    return [script.revision for script in reversed(list(scripts.walk_revisions()))]
+
+
+STEPS: Final = [
+    pytest.param(old, new, id=f"{old}-{new}") for old, new in zip(revisions(), revisions()[1:], strict=False)
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """The tables of one revision, and their columns: all that its code knows of."""
+
+    columns: dict[str, tuple[str, ...]]
+
+    def tables(self) -> Iterator[tuple[Table, tuple[str, ...]]]:
+        """Each table, those that others refer to first, with the names of its columns."""
+        for table in Base.metadata.sorted_tables:
+            if table.name in self.columns:
+                yield table, self.columns[table.name]
+
+
+def shape(connection: Connection) -> Shape:
+    """The tables as they are now."""
+    inspector = inspect(connection)
+    names = set(inspector.get_table_names()) & set(Base.metadata.tables)
+    return Shape({name: tuple(column["name"] for column in inspector.get_columns(name)) for name in sorted(names)})
+
+
+def rows_of(table: str) -> list[Values]:
+    """Rows for a table, whole for the newest revision."""
+    made = _ROWS.get(table)
+    return made() if made else [_plain(Base.metadata.tables[table])]
+
+
+def _jobs() -> list[Values]:
+    worker = {"worker_id": uuid7()}
+    return [
+        job_row(id=JOB if status is JobStatus.SUCCEEDED else uuid7(), status=status, batch_id=BATCHES[0], **worker)
+        for status in JobStatus
+    ]
+
+
+def _attempts() -> list[Values]:
+    noted = {"batch_id": BATCHES[0], "cost": PAID, "noted": True}
+    news = attempt_row(batch_id=BATCHES[0], cost=PAID, noted=False)
+    return [attempt_row(**noted), attempt_row(**noted, number=2), news, attempt_row(verdict=VerdictKind.LOST)]
+
+
+def _gates() -> list[Values]:
+    gate = a_gate()
+    return [{name: getattr(gate, name) for name in gate.__slots__} | {"closed": True}]
+
+
+_ROWS: Final[dict[str, Callable[[], list[Values]]]] = {
+    "batches": lambda: [
+        {
+            "id": batch,
+            "tenant": "default",
+            "name": "welcome.csv",
+            "resume_key": str(batch),
+            "total": 8,
+            "created_at": NOW,
+        }
+        for batch in BATCHES
+    ],
+    "jobs": _jobs,
+    "attempts": _attempts,
+    "gates": _gates,
+}
+_SAMPLES: Final = (
+    (Instant, NOW),
+    (Money, PAID),
+    (Uuid, UUID(int=9)),
+    (Boolean, True),
+    (Integer, 7),
+    (Float, 1.5),
+    (String, "word"),
+)
+"""A value of each column type, the special ones before those that they are made of."""
+
+
+def _plain(table: Table) -> Values:
+    """Something in every column that must not be empty."""
+    return {
+        column.name: next(value for kind, value in _SAMPLES if isinstance(column.type, kind))
+        for column in table.columns
+        if not column.nullable and column.server_default is None
+    }
+
+
+def fill(connection: Connection, known: Shape) -> None:
+    """Rows in every table, written as the code of that revision writes them: with the columns that it knows."""
+    for table, columns in known.tables():
+        rows = [{name: row.get(name) for name in columns if name in row} for row in rows_of(table.name)]
+        for row in rows:
+            connection.execute(insert(table).values(row))
+
+
+def content(connection: Connection, known: Shape) -> dict[str, list[tuple[Any, ...]]]:
+    """Every row of every table, as the code of that revision reads it."""
+    found: dict[str, list[tuple[Any, ...]]] = {}
+    for table, columns in known.tables():
+        rows = connection.execute(select(*(table.c[name] for name in columns)))
+        found[table.name] = sorted((tuple(row) for row in rows), key=repr)
+    return found
+
+
+def additions(old: Shape, new: Shape) -> Iterator[tuple[Table, tuple[str, ...]]]:
+    """The columns that a step adds to tables that were there before."""
+    for table, columns in new.tables():
+        if table.name in old.columns:
+            yield table, tuple(name for name in columns if name not in old.columns[table.name])
+
+
+@pytest.mark.parametrize(("before", "after"), STEPS)
+def test_rows_survive_a_step_up_down_and_up_again(empty_database: Database, before: str, after: str) -> None:
+    """Every table holds rows; what the step adds is empty or has its default, but for what is known already."""
+    schema.upgrade(empty_database, before)
+    with empty_database.begin() as connection:
+        old = shape(connection)
+        fill(connection, old)
+        rows = content(connection, old)
+    assert all(rows.values())
+    for go, to in ((schema.upgrade, after), (schema.downgrade, before), (schema.upgrade, after)):
+        go(empty_database, to)
+        with empty_database.read() as connection:
+            assert content(connection, old) == rows
+    with empty_database.read() as connection:
+        for table, columns in additions(old, shape(connection)):
+            for column in (table.c[name] for name in columns if name != "spent"):
+                found = set(connection.execute(select(column)).scalars())
+                assert found <= {None} or column.server_default is not None
+
+
+def test_a_batch_begins_with_what_it_had_spent(empty_database: Database) -> None:
+    """As far as the dispatcher has read the ledger: the rest is still to be read, and added then."""
+    schema.upgrade(empty_database, "0001")
+    with empty_database.begin() as connection:
+        fill(connection, shape(connection))
+    schema.upgrade(empty_database)
+    with empty_database.read() as connection:
+        batches = Base.metadata.tables["batches"]
+        spent = {row.id: row.spent for row in connection.execute(select(batches.c.id, batches.c.spent))}
+    assert spent == {BATCHES[0]: 2 * PAID, BATCHES[1]: Decimal(0)}
+
+
+@pytest.mark.parametrize(("before", "after"), STEPS)
+def test_the_code_of_the_revision_before_goes_on(empty_database: Database, before: str, after: str) -> None:
+    """It inserts without the columns that it doesn't know, changes and reads those that it does."""
+    schema.upgrade(empty_database, before)
+    with empty_database.read() as connection:
+        old = shape(connection)
+    schema.upgrade(empty_database, after)
+    with empty_database.begin() as connection:
+        fill(connection, old)
+        rows = content(connection, old)
+        for table, columns in old.tables():
+            changed = connection.execute(update(table).values({name: table.c[name] for name in columns}))
+            assert changed.rowcount == len(rows[table.name]) > 0
+        assert content(connection, old) == rows
+
+
+@dataclass(frozen=True, slots=True)
+class OldWorkers:
+    """Workers of an older revision that go about their work: one writes jobs and attempts, one changes and reads."""
+
+    database: Database
+    known: Shape
+    over: threading.Event
+
+    def write(self) -> int:
+        """Add jobs with their attempts, until it is over; how many."""
+        written = 0
+        while not self.over.is_set():
+            job, attempt = job_row(batch_id=BATCHES[1]), attempt_row(batch_id=BATCHES[1])
+            with self.database.begin() as connection:
+                for name, row in (("jobs", job), ("attempts", attempt)):
+                    known = {column: row[column] for column in self.known.columns[name] if column in row}
+                    connection.execute(insert(Base.metadata.tables[name]).values(known))
+            written += 1
+        return written
+
+    def work(self) -> int:
+        """Claim one job after the other, and note one attempt; how often."""
+        jobs, attempts, done = Base.metadata.tables["jobs"], Base.metadata.tables["attempts"], 0
+        while not self.over.is_set():
+            with self.database.begin() as connection:
+                known = [jobs.c[name] for name in self.known.columns["jobs"]]
+                job = connection.execute(select(*known).where(jobs.c.status == "queued").limit(1)).mappings().one()
+                changed = update(jobs).where(jobs.c.id == job["id"]).values(attempt=jobs.c.attempt + 1)
+                assert connection.execute(changed).rowcount == 1
+                connection.execute(update(attempts).where(attempts.c.job_id == job["id"]).values(noted=True))
+            done += 1
+        return done
+
+
+@contextmanager
+def at_work(parts: Sequence[Callable[[], int]], over: threading.Event) -> Iterator[list[int]]:
+    """Everybody works meanwhile; what each has done is in the list afterwards. What they raise is raised."""
+    done: list[int] = []
+    with ThreadPoolExecutor(len(parts)) as executor:
+        working = [executor.submit(part) for part in parts]
+        try:
+            yield done
+        finally:
+            over.set()
+        done += [work.result() for work in working]
+
+
+def test_workers_go_on_while_the_tables_change(empty_database: Database) -> None:
+    """From the first revision to the newest under load: no statement of theirs fails, and nothing is lost."""
+    schema.upgrade(empty_database, "0001")
+    with empty_database.begin() as connection:
+        known = shape(connection)
+        fill(connection, known)
+    workers = OldWorkers(empty_database, known, threading.Event())
+    with at_work([workers.write, workers.write, workers.work, workers.work], workers.over) as done:
+        schema.upgrade(empty_database)
+    assert schema.revision(empty_database) == schema.HEAD
+    with empty_database.read() as connection:
+        jobs = connection.execute(select(func.count()).select_from(Base.metadata.tables["jobs"])).scalar_one()
+    assert jobs == len(JobStatus) + done[0] + done[1]
+
+
+def test_a_table_in_use_is_waited_for_without_keeping_others_waiting(empty_on_postgresql: Database) -> None:
+    """A backup reads the jobs for a long time: the migration tries again and again, and workers get in between."""
+    database = empty_on_postgresql
+    schema.upgrade(database, "0001")
+    with database.begin() as connection:
+        known = shape(connection)
+        fill(connection, known)
+    refused = waits_for_lock(database)
+    with ThreadPoolExecutor(1) as executor:
+        with database.read() as backup:
+            backup.execute(text("SELECT count(*) FROM jobs"))
+            migration = executor.submit(schema.upgrade, database)
+            next(refused)
+            with database.begin() as connection:
+                # With the migration standing in line before it, this waits; it must not wait for the backup's end.
+                connection.execute(text("SET LOCAL lock_timeout = '5s'"))
+                connection.execute(text("SELECT count(*) FROM jobs WHERE status = 'queued'"))
+            assert not migration.done()
+        migration.result()
+    assert schema.revision(database) == schema.HEAD
+
+
+def waits_for_lock(database: Database) -> Iterator[int]:
+    """Each step returns once somebody stands in line for a table's lock; the process."""
+    query = text("SELECT pid FROM pg_locks WHERE NOT granted AND locktype = 'relation'")
+    while True:
+        with database.glance() as connection:
+            yield from connection.execute(query).scalars()
+
+
+def test_a_migration_is_more_patient_with_another_than_with_a_table(empty_on_postgresql: Database) -> None:
+    """It waits minutes for its turn, whatever a worker's statements may wait, and only a moment for each table."""
+    sent: list[str] = []
+
+    def note(_connection: object, _cursor: object, statement: str, *_: object) -> None:
+        sent.append(statement)
+
+    event.listen(empty_on_postgresql.engine, "before_cursor_execute", note)
+    schema.upgrade(empty_on_postgresql)
+    turn = next(number for number, statement in enumerate(sent) if "pg_advisory_xact_lock" in statement)
+    table = next(number for number, statement in enumerate(sent) if "CREATE TABLE attempts" in statement)
+    assert [word for word in sent[:turn] if "lock_timeout" in word] == ["SET LOCAL lock_timeout = '30min'"]
+    assert [word for word in sent[turn:table] if "lock_timeout" in word] == ["SET LOCAL lock_timeout = '800ms'"]

@@ -1,0 +1,142 @@
+"""The record of an attempt when the database's answer to it is lost: the row is there, and the worker must know it."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import pytest
+from sqlalchemy import event
+from sqlalchemy.exc import OperationalError
+from structlog.testing import capture_logs
+from uuid_utils.compat import uuid7
+
+from api_models.status import JobStatus
+from tests.factories import a_settlement, add_job, an_answer, ledger, stored
+from worker.execution.heartbeat import Heartbeat
+from worker.execution.places import Places
+from worker.execution.recording import Recorder
+from worker.execution.spool import Spool
+from worker.store.database import Database
+from worker.store.transitions import asking, claiming, rescuing
+from worker.store.transitions.claiming import Claim
+
+
+class NoWait(threading.Event):
+    """The stop signal of a worker that goes on, and whose waits take no time."""
+
+    def wait(self, timeout: float | None = None) -> bool:
+        """At once."""
+        del timeout
+        return False
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """A worker's last step, with a database, a spool, and nothing else."""
+
+    database: Database
+    recorder: Recorder
+    spool: Spool
+    worker_id: UUID
+
+    def claim(self) -> Claim:
+        """A job in this worker's hands, its answer in the spool."""
+        with self.database.begin() as connection:
+            job = add_job(connection, status=JobStatus.DISPATCHED)
+            now = self.database.now(connection)
+            claim = claiming.claim(connection, job, 0, worker_id=self.worker_id, now=now)
+        assert claim is not None
+        answer = self.spool.place(job, claim.attempt)
+        answer.write_bytes(b"audio")
+        self.spool.keep_receipt(answer, an_answer(audio=answer))
+        return claim
+
+    def spooled(self) -> set[UUID]:
+        """The jobs that have an answer in the spool."""
+        return set(self.spool.answers())
+
+
+@pytest.fixture
+def desk(database: Database, tmp_path: Path) -> Desk:
+    """A desk on each database."""
+    worker_id = uuid7()
+    spool = Spool(tmp_path / "spool", min_free_bytes=1)
+    spool.prepare()
+    heartbeat = Heartbeat(database, worker_id, "studio", 1, "ttsq", 4, trouble=spool.trouble)
+    places = Places(database, (tmp_path / "audio").as_uri(), connections=1)
+    return Desk(database, Recorder(database, heartbeat, places, spool, NoWait()), spool, worker_id)
+
+
+@contextmanager
+def one_answer_lost(database: Database) -> Iterator[None]:
+    """The first commit goes through, and its connection dies before anybody hears of it."""
+    left = [OperationalError("COMMIT", None, Exception("server closed the connection unexpectedly"))]
+
+    def commit(connection: Any) -> None:  # noqa: ANN401 - the driver's own has no type
+        if left:
+            connection.connection.commit()
+            raise left.pop()
+
+    def commit_itself(connection: Any, cursor: Any, statement: str, *_: object) -> None:  # noqa: ANN401 - likewise
+        alone = connection.connection.dbapi_connection.autocommit
+        if left and alone and "INSERT INTO attempts" in statement and cursor.rowcount:
+            raise left.pop()
+
+    event.listen(database.engine, "commit", commit)
+    if not database.is_sqlite:
+        event.listen(database.engine, "after_cursor_execute", commit_itself)
+    yield
+    assert not left
+    event.remove(database.engine, "commit", commit)
+    if not database.is_sqlite:
+        event.remove(database.engine, "after_cursor_execute", commit_itself)
+
+
+def test_a_record_whose_answer_was_lost_counts_as_made(desk: Desk) -> None:
+    """The second try finds its own work: nothing is late, the cost stands once, the answer leaves the spool."""
+    claim = desk.claim()
+    settlement = a_settlement()
+    with one_answer_lost(desk.database), capture_logs() as logs:
+        desk.recorder.record(claim, settlement)
+    with desk.database.read() as connection:
+        row, books = stored(connection, claim.job_id), ledger(connection, claim.job_id)
+    assert {line["event"] for line in logs} & {"attempt", "attempt_late"} == {"attempt"}
+    assert (row.status, row.cost) == (JobStatus.SUCCEEDED, settlement.cost)
+    assert [(entry.number, entry.verdict) for entry in books] == [(1, settlement.verdict)]
+    assert desk.spooled() == set()
+
+
+def test_a_group_whose_answer_was_lost_counts_as_made(desk: Desk) -> None:
+    """Every attempt of it."""
+    ended = [(desk.claim(), a_settlement()) for _ in range(3)]
+    with one_answer_lost(desk.database):
+        with pytest.raises(OperationalError):
+            desk.recorder._write(ended)
+        assert desk.recorder._write(ended) == [True] * 3
+    with desk.database.read() as connection:
+        assert [len(ledger(connection, claim.job_id)) for claim, _ in ended] == [1] * 3
+
+
+@pytest.mark.parametrize("taken", ["rescued", "cancelled"])
+def test_a_late_record_whose_answer_was_lost_stays_late(desk: Desk, taken: str) -> None:
+    """It wasn't this claim's job any more, however often that is asked; the answer is kept for whoever has it now."""
+    claim = desk.claim()
+    with desk.database.begin() as connection:
+        now = desk.database.now(connection)
+        if taken == "rescued":
+            rescuing.rescue(connection, [desk.worker_id], max_attempts=5, now=now)
+        else:
+            asking.cancel(connection, asking.these([claim.job_id]), now=now)
+    with one_answer_lost(desk.database), capture_logs() as logs:
+        desk.recorder.record(claim, a_settlement(audio=None, status=JobStatus.QUEUED))
+    with desk.database.read() as connection:
+        row, (entry,) = stored(connection, claim.job_id), ledger(connection, claim.job_id)
+    assert {line["event"] for line in logs} & {"attempt", "attempt_late"} == {"attempt_late"}
+    assert (entry.verdict, row.cost) == ("late", entry.cost)
+    assert desk.spooled() == {claim.job_id}

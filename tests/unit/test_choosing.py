@@ -1,0 +1,77 @@
+"""What the settings choose: how the API is called, and where a good take ends."""
+
+from __future__ import annotations
+
+from contextlib import closing
+
+import pytest
+
+from api_models.problems import InvalidInputError
+from worker import settings
+from worker.audio.gate import GateLimits
+from worker.runtime import open_client, take_limits
+from worker.segmind.following import Following
+from worker.segmind.v1 import ClientV1
+from worker.segmind.v2 import ClientV2
+
+KEY = "SG_0123456789abcdef"
+
+
+def test_v1_is_the_default_and_follows_what_v2_submitted() -> None:
+    """As the vendor's pages for these models show it; handles of an earlier setting are still polled."""
+    with closing(open_client(settings.load(SEGMIND_API_KEY=KEY))) as client:
+        assert isinstance(client, Following)
+        assert isinstance(client.buyer, ClientV1)
+        assert isinstance(client.follower, ClientV2)
+
+
+def test_v2_is_chosen_by_its_setting() -> None:
+    """For everything."""
+    with closing(open_client(settings.load(SEGMIND_API_KEY=KEY, SEGMIND_API="v2"))) as client:
+        assert isinstance(client, ClientV2)
+
+
+def test_takes_are_judged_by_the_fact_sheets_limits() -> None:
+    """Unless somebody sets others."""
+    assert take_limits(settings.load()) == GateLimits()
+
+
+def test_every_limit_has_its_setting() -> None:
+    """One name each."""
+    found = take_limits(
+        settings.load(
+            TTSQ_TAKE_MIN_LENGTH="0.4",
+            TTSQ_TAKE_MAX_LENGTH="2.5",
+            TTSQ_TAKE_MIN_PEAK_DBFS="-40",
+            TTSQ_TAKE_MAX_SILENCE="0.7",
+            TTSQ_TAKE_CHARACTERS_PER_SECOND="12",
+        )
+    )
+    assert found == GateLimits(
+        min_length=0.4, max_length=2.5, min_peak_dbfs=-40, max_silence_share=0.7, characters_per_second=12
+    )
+
+
+def test_checks_can_be_left_out() -> None:
+    """For load tests."""
+    assert take_limits(settings.load(TTSQ_TAKE_CHECKS="off")) is None
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("SEGMIND_API", "v3"),
+        ("TTSQ_RUN_TIMEOUT", "0"),
+        ("TTSQ_TAKE_CHECKS", "maybe"),
+        ("TTSQ_TAKE_MIN_LENGTH", "1.1"),
+        ("TTSQ_TAKE_MAX_LENGTH", "0.9"),
+        ("TTSQ_TAKE_MIN_PEAK_DBFS", "1"),
+        ("TTSQ_TAKE_MAX_SILENCE", "-0.1"),
+        ("TTSQ_TAKE_CHARACTERS_PER_SECOND", "0"),
+    ],
+)
+def test_values_that_make_no_sense_are_refused(name: str, value: str) -> None:
+    """By name."""
+    with pytest.raises(InvalidInputError) as refused:
+        settings.load(**{name: value})
+    assert [fault.field for fault in refused.value.faults] == [name]

@@ -1,0 +1,69 @@
+"""A trouble that lasts: one line when it begins, one a half minute, one when it is over."""
+
+from __future__ import annotations
+
+from collections.abc import MutableMapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import structlog
+
+from worker.trouble import REMIND_SECONDS, Trouble
+
+
+@dataclass(slots=True)
+class Watched:
+    """A trouble, its clock, and the lines it wrote."""
+
+    seconds: float = 100.0
+    lines: list[dict[str, Any]] = field(default_factory=list)
+
+    def trouble(self) -> Trouble:
+        """A fresh one."""
+        return Trouble(structlog.wrap_logger(None, processors=[self._write]), "leak", clock=lambda: self.seconds)
+
+    def _write(self, _logger: object, level: str, event: MutableMapping[str, Any]) -> str:
+        self.lines.append({"level": level, **event})
+        raise structlog.DropEvent
+
+
+def test_the_same_words_are_told_once_a_half_minute() -> None:
+    """However often it is met; and then with how long it has lasted."""
+    watched = Watched()
+    trouble = watched.trouble()
+    for _ in range(100):
+        trouble.met("it drips", place="roof")
+        watched.seconds += 1
+
+    assert [(line["error"], line["for_seconds"]) for line in watched.lines] == [
+        ("it drips", at) for at in (0.0, REMIND_SECONDS, 2 * REMIND_SECONDS, 3 * REMIND_SECONDS)
+    ]
+    assert {(line["level"], line["event"], line["place"]) for line in watched.lines} == {("warning", "leak", "roof")}
+
+
+def test_other_words_are_told_at_once_and_each_of_two_that_alternate_once() -> None:
+    """A trouble that changes is news; one that goes back and forth between two is not."""
+    watched = Watched()
+    trouble = watched.trouble()
+    for words in ("it drips", "it pours", "it drips", "it pours"):
+        trouble.met(words)
+        watched.seconds += 1
+
+    assert [line["error"] for line in watched.lines] == ["it drips", "it pours"]
+    assert trouble.words == "it pours"
+
+
+def test_its_end_is_told_once_with_how_long_it_lasted() -> None:
+    """Without a trouble there is no end of one; after an end, the same words are news again."""
+    watched = Watched()
+    trouble = watched.trouble()
+    trouble.over()
+    trouble.met("it drips")
+    watched.seconds += 12.3
+    trouble.over()
+    trouble.over()
+    trouble.met("it drips")
+
+    assert [line["event"] for line in watched.lines] == ["leak", "leak_over", "leak"]
+    assert (watched.lines[1]["level"], watched.lines[1]["after_seconds"]) == ("info", 12.3)
+    assert trouble.words == "it drips"

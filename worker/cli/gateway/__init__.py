@@ -1,0 +1,1 @@
+"""The HTTP API and its doors: `ttsq serve`, `ttsq keys`, `ttsq hooks`, `ttsq webhooks`."""

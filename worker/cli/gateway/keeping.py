@@ -1,0 +1,117 @@
+"""API keys, made, shown and revoked."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from decimal import Decimal, InvalidOperation
+
+from api_models.access import EVERYTHING, Scope
+from worker.cli.queue import opening
+from worker.cli.queue.reckoning import stamp
+from worker.cli.talk.errors import AmbiguousError, CliError
+from worker.cli.talk.terminal import Terminal
+from worker.store import keys
+from worker.store.keys import KeyRecord
+
+MOST_BUDGET = Decimal(1_000_000)
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """A key as it was asked for."""
+
+    name: str
+    tenant: str
+    scopes: tuple[Scope, ...]
+    rate: int | None
+    budget: str | None
+
+
+def add(wanted: Wanted, *, as_json: bool) -> None:
+    """A new key, shown once."""
+    terminal = Terminal(as_json=as_json)
+    if not wanted.tenant or len(wanted.tenant) > 64 or not wanted.tenant.isprintable():
+        raise CliError("a tenant's name has 1 to 64 visible characters", "give another --tenant")
+    budget = None if wanted.budget is None else _dollars(wanted.budget)
+    with opening.queue_to_fill(opening.settings(terminal)) as database, database.begin() as connection:
+        record, key = keys.make(
+            connection,
+            tenant=wanted.tenant,
+            name=wanted.name,
+            scopes=wanted.scopes or EVERYTHING,
+            rate=wanted.rate,
+            budget=budget,
+            now=database.now(connection),
+        )
+    terminal.data(_data(record) | {"key": key})
+    if not as_json:
+        terminal.result(key)
+        terminal.note("This is the only time it is shown. Send it as `Authorization: Bearer …`.")
+
+
+def show(*, as_json: bool) -> None:
+    """Every key, the revoked ones too."""
+    terminal = Terminal(as_json=as_json)
+    with opening.queue(opening.settings(terminal)) as database, database.read() as connection:
+        found = keys.listed(connection)
+    for record in found:
+        terminal.data(_data(record))
+        if not as_json:
+            terminal.result(_line(record))
+    if not found:
+        terminal.note("There are no keys; `ttsq keys add NAME` makes one.")
+
+
+def revoke(wanted: str) -> None:
+    """Close the door to whoever has it."""
+    terminal = Terminal()
+    with opening.queue(opening.settings(terminal)) as database, database.begin() as connection:
+        good = [record for record in keys.listed(connection) if record.revoked_at is None]
+        found = [record for record in good if wanted in {str(record.id), record.name} or _begins(record, wanted)]
+        if not found:
+            raise CliError(f"there is no such key that is good: {wanted}", "`ttsq keys list` shows all")
+        if len(found) > 1:
+            raise AmbiguousError("key", wanted, [str(record.id) for record in found])
+        keys.revoke(connection, found[0].id, now=database.now(connection))
+    terminal.result(f"{found[0].name} ({found[0].prefix}…) is revoked.")
+
+
+def _begins(record: KeyRecord, wanted: str) -> bool:
+    return len(wanted) >= len(record.prefix) and wanted.startswith(record.prefix)
+
+
+def _dollars(text: str) -> Decimal:
+    try:
+        amount = Decimal(text)
+    except InvalidOperation:
+        amount = Decimal("NaN")
+    if not amount.is_finite() or not 0 <= amount <= MOST_BUDGET:
+        raise CliError(f"{text} is no budget", "give US dollars, such as 25 or 0.50")
+    return amount
+
+
+def _line(record: KeyRecord) -> str:
+    parts = [f"{record.prefix}…", record.name, f"tenant {record.tenant}", " ".join(sorted(record.scopes))]
+    if record.rate is not None:
+        parts.append(f"{record.rate} a minute")
+    if record.budget is not None:
+        parts.append(f"budget ${record.budget:f}")
+    parts.append(f"used {stamp(record.last_used_at)}" if record.last_used_at else "never used")
+    if record.revoked_at is not None:
+        parts.append("revoked")
+    return "  ".join(parts)
+
+
+def _data(record: KeyRecord) -> dict[str, object]:
+    return {
+        "id": str(record.id),
+        "name": record.name,
+        "tenant": record.tenant,
+        "prefix": record.prefix,
+        "scopes": sorted(record.scopes),
+        "rate": record.rate,
+        "budget": None if record.budget is None else f"{record.budget:f}",
+        "created_at": stamp(record.created_at),
+        "last_used_at": stamp(record.last_used_at),
+        "revoked_at": stamp(record.revoked_at),
+    }

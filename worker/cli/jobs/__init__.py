@@ -1,0 +1,1 @@
+"""`ttsq jobs`: single jobs, looked at, tried again, called off."""

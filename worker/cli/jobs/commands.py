@@ -1,0 +1,59 @@
+"""`ttsq jobs list|show|retry|cancel`."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from api_models.status import JobStatus
+
+app = typer.Typer(name="jobs", help="Look at single jobs, try them again, call them off.", no_args_is_help=True)
+
+Ids = Annotated[list[str] | None, typer.Argument(metavar="[ID]...", help="Ids of jobs, or their beginnings.")]
+OfBatch = Annotated[str | None, typer.Option("--batch", "-b", help="Jobs of this batch: id, its beginning, or name.")]
+OfStatus = Annotated[list[JobStatus] | None, typer.Option("--status", "-s", help="Jobs in this state.")]
+OfCode = Annotated[str | None, typer.Option("--code", "-c", help="Jobs that ended with this code.")]
+AsJson = Annotated[bool, typer.Option("--json", help="One JSON object a job, a line each.")]
+
+
+@app.command("list")
+def list_jobs(
+    batch: OfBatch = None,
+    status: OfStatus = None,
+    code: OfCode = None,
+    limit: Annotated[
+        int | None, typer.Option("--limit", "-n", min=1, help="At most so many.", show_default="50; with --json all")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """List jobs in the order they were handed in."""
+    from worker.cli.jobs import listing  # noqa: PLC0415 - `ttsq --help` doesn't pay for the database's library
+
+    listing.list_jobs(listing.Filters(batch, tuple(status or ()), code), limit=limit, as_json=as_json)
+
+
+@app.command("show")
+def show_job(
+    job: Annotated[str, typer.Argument(metavar="ID", help="The job's id, or its beginning.")], as_json: AsJson = False
+) -> None:
+    """Show everything about one job, its attempts included."""
+    from worker.cli.jobs import listing  # noqa: PLC0415 - `ttsq --help` doesn't pay for the database's library
+
+    listing.show_job(job, as_json=as_json)
+
+
+@app.command("retry")
+def retry_jobs(ids: Ids = None, batch: OfBatch = None, status: OfStatus = None, code: OfCode = None) -> None:
+    """Try jobs again that failed, expired or were cancelled. Audio that is there already is not bought again."""
+    from worker.cli.jobs import changing, listing  # noqa: PLC0415 - `ttsq --help` doesn't pay for the database's library
+
+    changing.retry_jobs(ids or [], listing.Filters(batch, tuple(status or ()), code))
+
+
+@app.command("cancel")
+def cancel_jobs(ids: Ids = None, batch: OfBatch = None, status: OfStatus = None, code: OfCode = None) -> None:
+    """Call off jobs that aren't over. A call under way is still paid, and its cost recorded."""
+    from worker.cli.jobs import changing, listing  # noqa: PLC0415 - `ttsq --help` doesn't pay for the database's library
+
+    changing.cancel_jobs(ids or [], listing.Filters(batch, tuple(status or ()), code))

@@ -1,0 +1,82 @@
+"""Looking at single jobs. Reads only."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Final
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, Connection
+
+from api_models.status import JobStatus
+from worker.cli.jobs import records
+from worker.cli.queue import lookup, opening
+from worker.cli.talk.terminal import Terminal
+from worker.store import selections, views
+from worker.store.database import Database
+from worker.store.views import JobRecord
+
+SHOWN_JOBS: Final = 50
+PAGE_JOBS: Final = 1_000
+
+
+@dataclass(frozen=True, slots=True)
+class Filters:
+    """Which jobs are meant, beside their ids."""
+
+    batch: str | None = None
+    states: tuple[JobStatus, ...] = ()
+    code: str | None = None
+
+    def chosen(self, connection: Connection, job_ids: tuple[UUID, ...] = ()) -> ColumnElement[bool]:
+        """The selection. Raises UnknownBatchError, AmbiguousError."""
+        batch_id = None if self.batch is None else lookup.batch(connection, self.batch).id
+        return selections.selection(batch_id=batch_id, states=self.states, code=self.code, job_ids=job_ids)
+
+
+def list_jobs(filters: Filters, *, limit: int | None, as_json: bool) -> None:
+    """A table for people, or a line of JSON each for machines."""
+    terminal = Terminal(as_json=as_json)
+    with opening.queue(opening.settings(terminal)) as database:
+        with database.read() as connection:
+            which = filters.chosen(connection)
+            total = views.counts(connection, which).total
+        if as_json:
+            for job in _pages(database, which, limit):
+                terminal.data(records.as_data(job))
+            return
+        shown = list(_pages(database, which, limit or SHOWN_JOBS))
+    if not shown:
+        terminal.result("No such jobs.")
+        return
+    for line in records.lines(shown, terminal.results.width if terminal.results.is_terminal else None):
+        terminal.result(line)
+    if total > len(shown):
+        terminal.note(f"{total - len(shown):,} more; --limit {total} shows all", style="dim")
+
+
+def show_job(wanted: str, *, as_json: bool) -> None:
+    """Everything about one job."""
+    terminal = Terminal(as_json=as_json)
+    with opening.queue(opening.settings(terminal)) as database, database.read() as connection:
+        job = lookup.job(connection, wanted)
+        attempts = views.attempts(connection, job.id)
+    terminal.data(records.in_full(job, attempts))
+    if not as_json:
+        for line in records.details(job, attempts):
+            terminal.result(line)
+
+
+def _pages(database: Database, which: ColumnElement[bool], limit: int | None) -> Iterator[JobRecord]:
+    """Jobs a page at a time, so that a long list needs little memory and holds no transaction open."""
+    left, after = limit, None
+    while left is None or left > 0:
+        size = PAGE_JOBS if left is None else min(left, PAGE_JOBS)
+        with database.read() as connection:
+            page = views.jobs(connection, which, after=after, most=size)
+        yield from page
+        if len(page) < size:
+            return
+        after = page[-1].id
+        left = None if left is None else left - size

@@ -1,0 +1,1 @@
+"""Commands that only look: `ttsq status`, `ttsq events`, `ttsq voices`."""

@@ -1,0 +1,111 @@
+"""What happened, in the order in which it became known; and what happens from now on. Reads only."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
+from typing import Any, Final
+
+from rich.text import Text
+from sqlalchemy.exc import SQLAlchemyError
+
+from worker.cli.queue import opening
+from worker.cli.queue.reckoning import stamp
+from worker.cli.talk.exits import Exit
+from worker.cli.talk.explaining import explain
+from worker.cli.talk.interrupts import Interrupts
+from worker.cli.talk.terminal import Terminal
+from worker.cli.talk.wording import moment, one_line
+from worker.store import events
+from worker.store.database import Database, is_passing
+from worker.store.events import Event
+
+LATEST: Final = 50
+PAGE: Final = 500
+POLL_SECONDS: Final = 1.0
+TYPE_COLUMNS: Final = 18
+
+
+def show(*, after: int | None, types: Sequence[str], follow: bool, as_json: bool) -> Exit:
+    """Print them; with `follow`, until someone has seen enough."""
+    terminal = Terminal(as_json=as_json)
+    with opening.queue(opening.settings(terminal)) as database:
+        seen, shown = after, 0
+        if seen is None:
+            with database.read() as connection:
+                seen = events.before_latest(connection, LATEST, types=types)
+        for event in _after(database, seen, types):
+            _print(terminal, event, as_json=as_json)
+            seen, shown = event.id, shown + 1
+        if follow:
+            return _follow(database, terminal, seen, types, as_json=as_json)
+    if not shown and not as_json:
+        terminal.result(f"Nothing of type {' or '.join(types)} happened." if types else "Nothing happened yet.")
+    return Exit.DONE
+
+
+def _follow(database: Database, terminal: Terminal, seen: int, types: Sequence[str], *, as_json: bool) -> Exit:
+    troubled = False
+    with Interrupts() as interrupts:
+        while not interrupts.count:
+            try:
+                for event in _after(database, seen, types):
+                    _print(terminal, event, as_json=as_json)
+                    seen = event.id
+                troubled = False
+            except SQLAlchemyError as error:
+                if not is_passing(error):
+                    raise
+                if not troubled:
+                    terminal.trouble(f"{explain(error).message}; waiting for it to come back")
+                troubled = True
+            interrupts.wait(POLL_SECONDS)
+    return Exit.INTERRUPTED
+
+
+def _after(database: Database, seen: int, types: Sequence[str]) -> Iterator[Event]:
+    """In pages, so that a long history needs little memory and holds no transaction open."""
+    while True:
+        with database.read() as connection:
+            page = events.after(connection, seen, most=PAGE, types=types)
+        yield from page
+        if len(page) < PAGE:
+            return
+        seen = page[-1].id
+
+
+def _print(terminal: Terminal, event: Event, *, as_json: bool) -> None:
+    terminal.data(_data(event))
+    if not as_json:
+        details = "  ".join(f"{name}={_value(value)}" for name, value in event.data.items() if _tells(value, event))
+        tenant = f" ({event.tenant})" if event.tenant else ""
+        terminal.result(
+            Text.assemble(
+                (f"{event.id:>6}  ", "dim"),
+                f"{moment(event.at, datetime.now(UTC))}  ",
+                (f"{event.type:<{TYPE_COLUMNS}}  ", "bold"),
+                f"{event.subject}{tenant}  {details}".rstrip(),
+            )
+        )
+
+
+def _tells(value: object, event: Event) -> bool:
+    """Whether it says more than the subject does."""
+    return value is not None and str(value) not in {event.subject, *event.subject.split(":", 1)}
+
+
+def _value(value: object) -> str:
+    """A word as it is, anything longer between quote marks."""
+    words = one_line(str(value))
+    return f'"{words}"' if " " in words else words
+
+
+def _data(event: Event) -> dict[str, Any]:
+    return {
+        "id": event.id,
+        "at": stamp(event.at),
+        "type": event.type,
+        "tenant": event.tenant,
+        "subject": event.subject,
+        "data": dict(event.data),
+    }

@@ -1,0 +1,124 @@
+"""Which texts of an input have to be bought, and how fast that can go. Read from the queue; nothing is stored."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from decimal import Decimal
+from typing import Final
+from uuid import UUID
+
+from sqlalchemy import Connection
+
+from api_models.registry import MODELS
+from worker import producer
+from worker.cli.money.estimate import Basis, Estimate, Need, Speed, basis, estimate
+from worker.dispatch import pace
+from worker.intake.judging import Row
+from worker.producer import AUDIO_FORMAT, DEFAULT_TENANT
+from worker.settings import Settings
+from worker.store import account, batches, budgets, holds, pricing, views, workers
+from worker.store.database import Database
+from worker.store.pricing import Text
+
+ZERO: Final = Decimal(0)
+
+
+@dataclass(frozen=True, slots=True)
+class Input:
+    """What `ttsq run` would be given."""
+
+    rows: Sequence[Row]
+    origin: str
+    output_url: str | None
+    resume: bool
+    batch: UUID | None = None
+    """The batch that the same command made before, and would take up again."""
+    lost: frozenset[UUID] = frozenset()
+    """Jobs of it that are done, whose audio is gone and is to be bought again."""
+
+
+def estimated(database: Database | None, wanted: Input, settings: Settings) -> Estimate:
+    """What the input will cost and take. `database` is None where there is no queue yet."""
+    if database is None:
+        texts = [_text(row, wanted) for row in wanted.rows]
+        return estimate(_needs(texts, set()), prices(None), _own_speed(settings, None))
+    with database.read() as connection:
+        known = None if wanted.batch is None else pricing.texts(connection, wanted.batch)
+        texts = [_text(row, wanted) for row in wanted.rows] if known is None else known
+        return _estimated(connection, texts, _speed(connection, database, settings), wanted.lost)
+
+
+def allowance(database: Database | None, wanted: Input, max_cost: Decimal | None) -> Decimal | None:
+    """What may be spent on the input before a budget holds the rest; None where none limits it."""
+    if database is None:
+        return max_cost
+    with database.read() as connection:
+        found = budgets.standings(connection, now=database.now(connection))
+        spent = ZERO if wanted.batch is None else views.counts(connection, views.of_batch(wanted.batch)).cost
+    limits = [one.limit for one in found if one.batch_id is not None and one.batch_id == wanted.batch]
+    left = [limit - spent for limit in (limits if max_cost is None else [max_cost])]
+    left += [one.limit - one.spent for one in found if one.batch_id is None and one.tenant == DEFAULT_TENANT]
+    return max(ZERO, min(left)) if left else None
+
+
+def rest(database: Database, batch: UUID) -> Estimate:
+    """What the texts of a batch will cost that aren't spoken yet, whatever time they take."""
+    with database.read() as connection:
+        return _estimated(connection, pricing.texts(connection, batch), Speed(None, None), frozenset())
+
+
+def prices(connection: Connection | None) -> dict[str, Basis]:
+    """What is expected of a call of each model."""
+    return {model: basis(model, None if connection is None else pricing.seen(connection, model)) for model in MODELS}
+
+
+def with_batch(database: Database | None, wanted: Input) -> Input:
+    """The same, with the batch that it would take up again."""
+    if database is None or not wanted.resume:
+        return wanted
+    key = producer.resume_key(wanted.rows, origin=wanted.origin, output_url=wanted.output_url)
+    with database.read() as connection:
+        found = batches.by_resume_key(connection, DEFAULT_TENANT, key)
+    return wanted if found is None else replace(wanted, batch=found.id)
+
+
+def _estimated(connection: Connection, texts: Sequence[Text], speed: Speed, lost: Collection[UUID]) -> Estimate:
+    there = pricing.bought(connection, {text.fingerprint for text in texts if text.use_cache and not text.done})
+    return estimate(_needs(texts, there, lost), prices(connection), speed)
+
+
+def _needs(texts: Sequence[Text], there: set[str], lost: Collection[UUID] = ()) -> Iterator[Need]:
+    """Of equal texts one is bought and the others are copied, unless each is to be spoken afresh."""
+    for text in texts:
+        copied = text.use_cache and text.fingerprint in there
+        yield Need(text.model, text.characters, buy=text.job_id in lost or not (text.done or copied))
+        there.add(text.fingerprint)
+
+
+def _text(row: Row, wanted: Input) -> Text:
+    request = row.request
+    return Text(
+        model=request.model,
+        characters=len(request.text),
+        fingerprint=request.fingerprint(origin=wanted.origin, audio_format=AUDIO_FORMAT),
+        use_cache=wanted.resume and request.cache == "use",
+    )
+
+
+def _speed(connection: Connection, database: Database, settings: Settings) -> Speed:
+    """As far as it is known: the pace is the dispatcher's, and slots are those of the workers that are alive."""
+    state = account.load_pace(connection)
+    rpm = pace.found_rate(state) if state.rpm is None else state.rpm
+    if settings.embedded:
+        return _own_speed(settings, rpm)
+    limit = database.now(connection) - timedelta(seconds=holds.STALE_SECONDS)
+    alive = [member for member in workers.present(connection) if member.heartbeat_at >= limit]
+    return Speed(rpm, sum(member.slots for member in alive) or None)
+
+
+def _own_speed(settings: Settings, found: float | None) -> Speed:
+    """Of the worker inside this process."""
+    rpm = settings.segmind_rpm
+    return Speed(rpm if isinstance(rpm, float) else found, settings.concurrency)

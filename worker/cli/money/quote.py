@@ -1,0 +1,37 @@
+"""`ttsq quote FILE`."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from worker.cli.run.options import File, MaxCost, Model, Out, Resume, Temperature, Voice, Voice2
+
+
+def quote(
+    *,
+    file: File,
+    model: Model = None,
+    voice: Voice = None,
+    voice_2: Voice2 = None,
+    temperature: Temperature = None,
+    out: Out = None,
+    resume: Resume = True,
+    max_cost: MaxCost = None,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False,
+) -> None:
+    """Tell what `ttsq run` with the same options would buy, what that costs and how long it takes. Stores nothing."""
+    from worker.cli.money.amounts import dollars  # noqa: PLC0415 - `ttsq --help` doesn't pay for the libraries behind it
+    from worker.cli.money.quoting import show  # noqa: PLC0415 - likewise
+    from worker.cli.run.order import Order  # noqa: PLC0415 - likewise
+    from worker.intake.judging import Defaults  # noqa: PLC0415 - likewise
+
+    order = Order(
+        source=None if str(file) == "-" else file,
+        defaults=Defaults(model=model, voice_1=voice, voice_2=voice_2, temperature=temperature),
+        out=out,
+        resume=resume,
+        max_cost=None if max_cost is None else dollars("--max-cost", max_cost),
+    )
+    show(order, as_json=as_json)

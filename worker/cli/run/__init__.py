@@ -1,0 +1,1 @@
+"""`ttsq run`: from an input's rows to audio in a folder."""

@@ -1,0 +1,56 @@
+"""`ttsq run FILE`."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from worker.cli.run.options import File, MaxCost, Model, Out, Resume, Temperature, Voice, Voice2
+
+
+def run(
+    *,
+    file: File,
+    model: Model = None,
+    voice: Voice = None,
+    voice_2: Voice2 = None,
+    temperature: Temperature = None,
+    out: Out = None,
+    resume: Resume = True,
+    missing: Annotated[
+        bool, typer.Option("--missing", help="Buy audio again that was bought and whose file is gone.")
+    ] = False,
+    max_cost: MaxCost = None,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Don't ask before buying.")] = False,
+    rehearse: Annotated[
+        bool, typer.Option("--rehearse", help="Speak with the bundled emulator: no key, no network, no money.")
+    ] = False,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="End with one JSON line; words go to standard error.")
+    ] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Say only what went wrong.")] = False,
+) -> None:
+    """Speak every line of FILE, and leave DIR/{custom_id or line number}.wav.
+
+    Tells what it will cost, and on a terminal asks. Ctrl-C stops in good order; the same command again goes on from
+    there and buys nothing twice.
+    """
+    from worker.cli.money.amounts import dollars  # noqa: PLC0415 - `ttsq --help` doesn't pay for the libraries behind it
+    from worker.cli.run.order import Order  # noqa: PLC0415 - likewise
+    from worker.cli.run.running import run as carry_out  # noqa: PLC0415 - likewise
+    from worker.cli.talk.leaving import leave  # noqa: PLC0415 - likewise
+    from worker.cli.talk.terminal import Terminal  # noqa: PLC0415 - likewise
+    from worker.intake.judging import Defaults  # noqa: PLC0415 - likewise
+
+    order = Order(
+        source=None if str(file) == "-" else file,
+        defaults=Defaults(model=model, voice_1=voice, voice_2=voice_2, temperature=temperature),
+        out=out,
+        resume=resume,
+        rehearse=rehearse,
+        missing=missing,
+        max_cost=None if max_cost is None else dollars("--max-cost", max_cost),
+        ask=not yes,
+    )
+    leave(carry_out(order, Terminal(as_json=as_json, quiet=quiet)))

@@ -1,0 +1,123 @@
+"""Copies of finished audio, out of the store and into a folder, while the run goes on. Never writes to the store.
+
+Its weakness: what it can't copy now is tried again only at the end, and after that by the same command.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+from typing import Final, Self
+from urllib.parse import unquote
+from uuid import UUID
+
+from sqlalchemy import ColumnElement
+from sqlalchemy.exc import SQLAlchemyError
+
+from api_models.status import JobStatus
+from worker.artifacts.errors import ArtifactsError, ArtifactsTrouble
+from worker.artifacts.partial import sha256_of
+from worker.artifacts.store import ArtifactStore
+from worker.cli.run.destination import file_name
+from worker.store import selections, views
+from worker.store.database import Database
+from worker.store.views import JobRecord
+
+ROUND_SECONDS: Final = 1.0
+LEAVE_SECONDS: Final = 2.0
+"""For the copy under way; nobody who pressed Ctrl-C waits longer for it."""
+OVERLAP_SECONDS: Final = 30.0
+"""A row may become visible this long after the time it says it finished at."""
+PAGE_JOBS: Final = 500
+
+
+class Copies:
+    """Fetches in a thread of its own. A context manager; `finish` leaves nothing out."""
+
+    def __init__(self, database: Database, which: ColumnElement[bool], store: ArtifactStore, folder: Path) -> None:
+        """`which` are the jobs of the run."""
+        self._database = database
+        self._which = which
+        self._store = store
+        self._folder = folder
+        self._there: set[UUID] = set()
+        self._leaving = threading.Event()
+        self._thread = threading.Thread(target=self._loop, name="copies", daemon=True)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._leaving.set()
+        self._thread.join(LEAVE_SECONDS)
+        if not self._thread.is_alive():
+            self._store.close()
+
+    def finish(self) -> list[str]:
+        """Copy whatever is still missing. Returns what went wrong, a line each."""
+        self._leaving.set()
+        self._thread.join()
+        return [trouble for job in self._all() if (trouble := self._copy(job))]
+
+    def _loop(self) -> None:
+        while not self._leaving.wait(ROUND_SECONDS):
+            for job in self._recent():
+                if self._leaving.is_set():
+                    return
+                self._copy(job)
+
+    def _recent(self) -> list[JobRecord]:
+        try:
+            with self._database.read() as connection:
+                since = self._database.now(connection) - timedelta(seconds=OVERLAP_SECONDS)
+                which = selections.finished_since(self._which, since)
+                return views.jobs(connection, which, states=[JobStatus.SUCCEEDED])
+        except SQLAlchemyError:
+            return []  # Whoever watches the run reads the same database, and says so.
+
+    def _all(self) -> Iterator[JobRecord]:
+        after: UUID | None = None
+        while True:
+            with self._database.read() as connection:
+                page = views.jobs(connection, self._which, states=[JobStatus.SUCCEEDED], after=after, most=PAGE_JOBS)
+            yield from page
+            if len(page) < PAGE_JOBS:
+                return
+            after = page[-1].id
+
+    def _copy(self, job: JobRecord) -> str | None:
+        """See that the folder has this job's audio. Returns what prevented it."""
+        if job.id in self._there:
+            return None
+        target = self._folder / file_name(job)
+        try:
+            if not _is_there(target, job):
+                self._fetch(job, target)
+        except ArtifactsError as error:
+            return f"{target.name}: {error.message}"
+        except OSError as error:
+            return f"{target}: {error.strerror or error}"
+        self._there.add(job.id)
+        return None
+
+    def _fetch(self, job: JobRecord, target: Path) -> None:
+        key = key_of(job.uri or "", self._store.url)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        if key is None or self._store.fetch(key, target) is None:
+            raise ArtifactsError(ArtifactsTrouble.UNEXPECTED, f"{job.uri} is not in the store {self._store.url}")
+
+
+def key_of(uri: str, store_url: str) -> str | None:
+    """The key of an object in a store, from both their addresses; None where it lies elsewhere."""
+    root = store_url.rstrip("/") + "/"
+    if not uri.startswith(root) or uri == root:
+        return None
+    rest = uri.removeprefix(root)
+    return unquote(rest) if uri.startswith("file:") else rest
+
+
+def _is_there(target: Path, job: JobRecord) -> bool:
+    return target.is_file() and target.stat().st_size == job.audio_bytes and sha256_of(target) == job.sha256

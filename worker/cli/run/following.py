@@ -1,0 +1,162 @@
+"""A run whose rows are stored, to its end: watched, dismissed, told of."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, replace
+
+from worker.artifacts.opening import open_store
+from worker.cli.follow.progress import Progress, Silence, progress
+from worker.cli.follow.watching import look_again, watch
+from worker.cli.money import needs
+from worker.cli.queue.reckoning import Snapshot, look, report
+from worker.cli.run import raising
+from worker.cli.run.copies import Copies
+from worker.cli.run.destination import Destination
+from worker.cli.run.handing_in import Handed
+from worker.cli.run.order import Order
+from worker.cli.run.patience import Patience
+from worker.cli.run.summary import SHOWN_FAILURES, UNASKED, Ending, Shortage, summarize
+from worker.cli.run.workforce import Workforce, dismiss
+from worker.cli.talk import wording
+from worker.cli.talk.exits import Exit
+from worker.cli.talk.interrupts import Interrupts
+from worker.cli.talk.leaving import leave_now
+from worker.cli.talk.terminal import Terminal
+from worker.cli.talk.wording import money, number
+from worker.settings import Settings
+from worker.store import views
+from worker.store.database import Database
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """A run whose rows are stored, to its end."""
+
+    order: Order
+    settings: Settings
+    terminal: Terminal
+    database: Database
+    workers: Workforce
+    interrupts: Interrupts
+    place: Destination
+    handed: Handed
+    began: float
+
+    def follow(self) -> Exit:
+        """Watch until all is over, until the rest waits for money alone, or until someone has seen enough."""
+        patience = Patience(time.monotonic)
+        with progress(self.terminal, self.order.title, time.monotonic) as view, self._copies() as copies:
+            last = watch(self._look, view, self.interrupts, enough=patience.is_over)
+            complete = last.over or not self.interrupts.count
+            short = None if last.over or not complete else self._shortage(last)
+            orderly = self._dismiss(view, last, complete=complete)
+            last = look_again(self._look, Silence(self.terminal)) or last
+            troubles = copies.finish() if copies and complete and orderly else []
+        if complete:
+            self._summarize(last, troubles, short)
+        else:
+            self._say_farewell(last, orderly=orderly)
+        self._data(last)
+        if not orderly:
+            leave_now(Exit.INTERRUPTED)
+        if not complete:
+            return Exit.INTERRUPTED
+        if short is not None:
+            return Exit.HELD
+        return Exit.SOME_FAILED if troubles or self.handed.vanished else last.exit_code
+
+    def _look(self) -> Snapshot:
+        return look(self.database, self.handed.which, embedded=self.settings.embedded)
+
+    def _look_without_holds(self) -> Snapshot:
+        """While the workers are being sent away, that they are gone is no news."""
+        return replace(self._look(), holds=(), held=0)
+
+    def _copies(self) -> AbstractContextManager[Copies | None]:
+        if self.place.copies is None or self.settings.artifacts_url is None:
+            return nullcontext()
+        store = open_store(self.settings.artifacts_url)
+        return Copies(self.database, self.handed.which, store, self.place.copies)
+
+    def _dismiss(self, view: Progress, last: Snapshot, *, complete: bool) -> bool:
+        """Let the workers go. True if they went in good order."""
+        seen = self.interrupts.count
+        if self.settings.embedded:
+            others = look(self.database, views.everything(), embedded=True).in_flight if complete else 0
+            for words in _stopping_words(last, others, complete=complete):
+                view.say(words)
+        return dismiss(
+            self.workers,
+            self.interrupts,
+            grace_seconds=self.settings.grace_seconds,
+            tick=(lambda: None) if complete else (lambda: look_again(self._look_without_holds, view)),
+            seen=seen,
+        )
+
+    def _say_farewell(self, last: Snapshot, *, orderly: bool) -> None:
+        state = f"{last.succeeded:,} of {number(last.total, 'text')} spoken, {money(last.counts.cost)} spent"
+        if not self.settings.embedded:
+            batch = wording.short(self.handed.batch.id)
+            self.terminal.note(f"No longer watching: {state}. The workers go on.")
+            self.terminal.note(f"`ttsq status {batch} --watch` shows how far they are;")
+            self.terminal.note(f"`ttsq jobs cancel --batch {batch}` calls off what isn't done.")
+        elif orderly:
+            self.terminal.note(f"Stopped: {state}. The same command goes on from there, and buys nothing twice.")
+        else:
+            self.terminal.note(
+                f"Ended at once: {state}. Calls in flight may have been paid for all the same;"
+                " the same command recovers what arrived, and goes on from there."
+            )
+
+    def _summarize(self, last: Snapshot, copying: list[str], short: Shortage | None) -> None:
+        with self.database.read() as connection:
+            failures = views.jobs(connection, self.handed.which, states=UNASKED, most=SHOWN_FAILURES)
+        ending = Ending(
+            snapshot=last,
+            batch=self.handed.batch.id,
+            place=self.place.shown,
+            seconds=time.monotonic() - self.began,
+            spent_before=self.handed.before.counts.cost,
+            done_before=self.handed.before.succeeded,
+            failures=failures,
+            troubles=[*_copying(copying), *_lost(self.handed.vanished, self.order)],
+            rehearsal=self.order.rehearse,
+            shortage=short,
+        )
+        summarize(self.terminal, ending)
+
+    def _shortage(self, last: Snapshot) -> Shortage:
+        rest = needs.rest(self.database, self.handed.batch.id).cost
+        ways = tuple(raising.ways(self.order, last.budgets, rest))
+        return Shortage(last.total - last.finished, raising.spent_words(last.budgets), rest, ways)
+
+    def _data(self, snapshot: Snapshot) -> None:
+        seconds = time.monotonic() - self.began
+        self.terminal.data(report(snapshot, batch=self.handed.batch.id, seconds=seconds))
+
+
+def _stopping_words(last: Snapshot, others: int, *, complete: bool) -> Iterator[str]:
+    """What someone who waits at the terminal waits for."""
+    if complete and others:
+        yield f"Letting {number(others, 'call')} of earlier runs finish (Ctrl-C to end at once)…"
+    elif not complete and last.in_flight:
+        yield f"Stopping: letting {number(last.in_flight, 'call')} finish (Ctrl-C again to end at once)…"
+    elif not complete:
+        yield "Stopping…"
+
+
+def _copying(troubles: list[str]) -> Iterator[str]:
+    yield from (f"not copied: {trouble}" for trouble in troubles[:SHOWN_FAILURES])
+    if len(troubles) > SHOWN_FAILURES:
+        yield f"and {len(troubles) - SHOWN_FAILURES:,} more not copied; the same command tries them again"
+
+
+def _lost(files: int, order: Order) -> Iterator[str]:
+    if files:
+        yield (
+            f"{number(files, 'file')} recorded as done {'is' if files == 1 else 'are'} no longer there: put them back,"
+            f" or buy just those again with `{raising.again(order, None)} --missing`"
+        )

@@ -1,0 +1,82 @@
+"""`ttsq run`, step by step: read, check, hand in, watch, end. Nothing is stored or spent before all of it is sound."""
+
+from __future__ import annotations
+
+import time
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import replace
+from typing import Final
+
+from worker.artifacts.opening import open_store
+from worker.cli.money import needs
+from worker.cli.money.needs import Input
+from worker.cli.queue import opening
+from worker.cli.run import destination, rehearsal
+from worker.cli.run import lost as lost_files
+from worker.cli.run.consent import agreed
+from worker.cli.run.destination import Destination
+from worker.cli.run.following import Run
+from worker.cli.run.handing_in import hand_in
+from worker.cli.run.order import Order, read
+from worker.cli.run.workforce import workforce
+from worker.cli.talk.errors import NoKeyError
+from worker.cli.talk.exits import Exit
+from worker.cli.talk.interrupts import Interrupts
+from worker.cli.talk.terminal import Terminal
+from worker.settings import HOME, OFFICIAL_BASE_URL, Settings
+
+LOG_NAME: Final = "ttsq.log"
+
+
+def run(order: Order, terminal: Terminal) -> Exit:
+    """Carry out the order, and tell how it went."""
+    settings = opening.settings(terminal)
+    rows = read(order, settings, terminal)
+    if order.rehearse:
+        stage: AbstractContextManager[Settings] = rehearsal.stage()
+    else:
+        _require_key(order, settings)
+        stage = nullcontext(settings)
+    with stage as settings:
+        place = destination.choose(settings, order.out, stem=order.stem, rehearsal=order.rehearse)
+        _check(place)
+        origin = rehearsal.ORIGIN if order.rehearse else settings.segmind_base_url
+        with opening.queue_to_fill(settings) as database:
+            wanted = needs.with_batch(database, Input(rows, origin, place.output_url, order.resume))
+            lost = lost_files.look(database, wanted.batch, place.output_url)
+            wanted = replace(wanted, lost=lost.gone if order.missing else frozenset())
+            if not agreed(database, wanted, order=order, settings=settings, terminal=terminal):
+                terminal.note("Nothing was stored or spent.")
+                return Exit.INTERRUPTED
+            with Interrupts() as interrupts:
+                workers = workforce(settings, database, (rehearsal.FOLDER if order.rehearse else HOME) / LOG_NAME)
+                began = time.monotonic()
+                workers.start()
+                try:
+                    handed = hand_in(
+                        database, wanted, order=order, settings=settings, place=place, lost=lost, terminal=terminal
+                    )
+                except BaseException:
+                    workers.stop(grace_seconds=0)
+                    raise
+                workers.wake()
+                return Run(order, settings, terminal, database, workers, interrupts, place, handed, began).follow()
+
+
+def _require_key(order: Order, settings: Settings) -> None:
+    """A producer for workers elsewhere needs no key: they have it."""
+    if settings.embedded and settings.segmind_api_key is None and settings.segmind_base_url == OFFICIAL_BASE_URL:
+        raise NoKeyError(order.typed)
+
+
+def _check(place: Destination) -> None:
+    """Find out now, and not after the first paid call, whether the folder can be written."""
+    if place.output_url is not None:
+        store = open_store(place.output_url)
+        store.check()
+        store.close()
+    if place.copies is not None:
+        place.copies.mkdir(parents=True, exist_ok=True)
+        probe = place.copies / ".ttsq-check"
+        probe.touch()
+        probe.unlink()

@@ -1,0 +1,1 @@
+"""What an installation runs and needs: `ttsq worker`, `ttsq migrate`, `ttsq emulator`."""

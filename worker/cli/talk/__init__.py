@@ -1,0 +1,1 @@
+"""How every command talks: streams, words for amounts and errors, questions, exit codes, signals."""

@@ -1,0 +1,28 @@
+"""A question to the person at the terminal, where there is one."""
+
+from __future__ import annotations
+
+import sys
+
+from worker.cli.talk.terminal import Terminal
+
+YES = frozenset({"", "y", "yes"})
+NO = frozenset({"n", "no"})
+
+
+def can_ask() -> bool:
+    """Whether someone sits there who can read a question and answer it."""
+    return sys.stdin.isatty() and sys.stderr.isatty()
+
+
+def agreed(terminal: Terminal, question: str) -> bool:
+    """Ask until the answer is yes or no; Enter is yes, the end of the input is no."""
+    while True:
+        terminal.errors.print(f"{question} [Y/n] ", end="", markup=False, highlight=False)
+        answer = sys.stdin.readline()
+        if not answer:
+            terminal.errors.print()
+            return False
+        word = answer.strip().lower()
+        if word in YES | NO:
+            return word in YES

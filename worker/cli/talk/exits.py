@@ -1,0 +1,20 @@
+"""What the command says to a script when it ends."""
+
+from __future__ import annotations
+
+from enum import IntEnum
+
+
+class Exit(IntEnum):
+    """The exit codes; scripts go by them."""
+
+    DONE = 0
+    """Everything that was asked for is there."""
+    SOME_FAILED = 1
+    """The work is over, and some of it failed, was cancelled or expired."""
+    UNUSABLE = 2
+    """Bad input, bad settings, or something out of reach: what was asked for could not be done."""
+    HELD = 3
+    """A budget doesn't cover the rest, which is held: raising it goes on."""
+    INTERRUPTED = 130
+    """Stopped by Ctrl-C or SIGTERM, or by a no to the question whether to buy."""

@@ -1,0 +1,83 @@
+"""Whether an answer is the take that was asked for: audio, whole, and good by what can be measured. Stores nothing."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from worker.audio.container import SNIFF_BYTES, Container, sniff
+from worker.audio.converting import as_wav
+from worker.audio.errors import BadAudio, BadAudioError
+from worker.audio.gate import GateLimits, refusal
+from worker.audio.measures import Measures
+from worker.audio.take import Take, accept
+from worker.execution.spool import converted
+
+_AUDIBLE: Final = frozenset({BadAudio.CUT_OFF, BadAudio.UNREADABLE})
+"""Files that aren't accepted, and in which there may be something to hear all the same."""
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """A take as a WAV."""
+
+    take: Take
+    measures: Measures | None = None
+    """How it sounds; None where takes aren't measured."""
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """An answer that is no take, or not a good one."""
+
+    finding: str
+    """For people: what is wrong with it, in numbers."""
+    measured: str
+    """For the operator: the stable word for it, and all that was measured."""
+    path: Path | None = None
+    """What there is to listen to; None where there is nothing."""
+    container: Container = Container.WAV
+    """What `path` is."""
+
+
+def judged(path: Path, text: str, limits: GateLimits | None) -> Accepted | Refused:
+    """Look at an answer in the spool. Without limits only its container and its frames are looked at.
+
+    Raises:
+        OSError: it can't be read, or its WAV not be written.
+    """
+    try:
+        found = accept(path)
+        take = found if found.container is Container.WAV else as_wav(found, converted(path))
+        measures = None if limits is None else _measured(take)
+    except BadAudioError as error:
+        audible = path if error.reason in _AUDIBLE else None
+        return Refused(error.message, f"flaw {error.reason}", audible, _container_of(path))
+    if limits is None or measures is None:
+        return Accepted(take)
+    found_bad = refusal(measures, text, limits)
+    if found_bad is None:
+        return Accepted(take, measures)
+    return Refused(found_bad.message, f"flaw {found_bad.flaw}; {_in_words(measures)}", take.path)
+
+
+def _measured(take: Take) -> Measures:
+    # numpy takes long to import, which only a worker with a take at hand need pay.
+    from worker.audio.measuring import measure  # noqa: PLC0415  (the reason is the line above)
+
+    return measure(take)
+
+
+def _in_words(found: Measures) -> str:
+    return (
+        f"length {found.duration_s:.2f} s; peak {found.peak_dbfs:.1f} dBFS; loudness {found.loudness_lufs:.1f} LUFS;"
+        f" silent {found.silence_share:.0%}, at most {found.longest_silence_s:.1f} s at once,"
+        f" {found.tail_silence_s:.2f} s at the end;"
+        f" likeness {found.repeat_likeness:.2f} after {found.repeat_after_s:.1f} s"
+    )
+
+
+def _container_of(path: Path) -> Container:
+    with path.open("rb") as file:
+        return sniff(file.read(SNIFF_BYTES))

@@ -1,0 +1,205 @@
+"""One attempt between claim and record: recover, synthesize, accept, store. Each takes up what another one left."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
+from typing import Final
+
+import structlog
+from sqlalchemy.exc import SQLAlchemyError
+
+from api_models.verdict import VerdictKind
+from worker.execution import outcomes, recovery, refusing, storing
+from worker.execution.accepting import Accepted, Refused, judged
+from worker.execution.handles import JobHandle
+from worker.execution.heartbeat import FRESH_SECONDS
+from worker.execution.places import Place
+from worker.execution.progress import Progress
+from worker.execution.sound import heard
+from worker.execution.spool import Spooled
+from worker.execution.storing import InterruptedStoringError
+from worker.execution.tools import Tools
+from worker.segmind import verdicts
+from worker.segmind.answers import Answer
+from worker.segmind.errors import SpoolError
+from worker.segmind.verdicts import Verdict
+from worker.store.database import is_passing
+from worker.store.transitions.claiming import Claim
+from worker.store.transitions.settling import Settlement, StoredAudio
+
+TROUBLE_WAIT_SECONDS: Final = 5.0
+"""How long a job stays away from a worker whose spool is in trouble; the dispatcher hears of it by then."""
+
+log = structlog.get_logger("ttsq.execution")
+
+
+@dataclass(slots=True)
+class Attempt:
+    """One claimed job on its way to a settlement."""
+
+    claim: Claim
+    tools: Tools
+    _progress: Progress = field(init=False)
+
+    def __post_init__(self) -> None:
+        handle = JobHandle(self.claim, self.tools.asked.keep, self.tools.insistence)
+        self._progress = Progress(self.claim.speech.model, handle)
+
+    def settlement(self) -> Settlement:
+        """Carry it out; gives what is to be recorded, whatever happens."""
+        try:
+            place = self.tools.places.of(self.claim)
+            return self._recovered(place) or self._copied(place) or self._called(place)
+        except InterruptedStoringError:
+            message = "The worker stopped while the audio could not be stored."
+            return outcomes.handed_back(code="store_trouble", message=message, bill=self._progress.bill())
+        except Exception as error:  # noqa: BLE001 - a job left running would stay so for as long as this worker lives
+            return self._surprised(error)
+
+    def given_up(self) -> Settlement:
+        """What is recorded instead, when the worker leaves and can't wait for it; asked from another thread."""
+        message = "The worker left in the middle of the attempt."
+        return outcomes.handed_back(code="worker_left", message=message, bill=self._progress.bill())
+
+    def _recovered(self, place: Place) -> Settlement | None:
+        """What an earlier attempt stored, or left in the spool of this machine."""
+        if not self.claim.recover:
+            return None
+        stored = self.tools.persistence.insist(lambda: recovery.stored_before(self.claim, place))
+        if stored is not None:
+            return outcomes.succeeded(
+                self.claim, stored.audio, stored.receipt, verdict=VerdictKind.SUCCESS, source=stored.source
+            )
+        spooled = self.tools.spool.find(self.claim.job_id)
+        if spooled is None:
+            return None
+        log.info("recovered", source="spool")
+        return replace(self._delivered(place, spooled), source=spooled.attempt)
+
+    def _copied(self, place: Place) -> Settlement | None:
+        """What was bought for the same content; what was submitted for this very job comes first."""
+        if self.claim.twin is None or self.claim.request_id is not None:
+            return None
+        copy = self.tools.persistence.insist(lambda: recovery.copied(self.tools.database, self.claim, place))
+        if copy is None:
+            return None
+        return outcomes.succeeded(self.claim, copy, outcomes.NO_RECEIPT, verdict=VerdictKind.CACHED)
+
+    def _called(self, place: Place) -> Settlement:
+        """The paid call; or, by a handle, the end of the one that an earlier attempt made."""
+        spool = self.tools.spool
+        if self.claim.request_id is None and (hindrance := self._hindrance()) is not None:
+            return hindrance
+        if not spool.has_room():
+            return self._spool_trouble(None)
+        path = spool.place(self.claim.job_id, self.claim.attempt)
+        spool.lay_out(path)
+        try:
+            self._progress.calling = True
+            answer = self.tools.client.synthesize(self.claim.speech, path, self._progress.handle)
+            self._progress.calling = False
+            verdict = verdicts.verdict(answer)
+            if verdict.kind is not VerdictKind.SUCCESS or answer.audio is None:
+                return self._unsuccessful(verdict, answer)
+            spooled = Spooled(answer.audio, spool.keep_receipt(answer.audio, answer))
+        except (SpoolError, OSError) as error:
+            return self._spool_trouble(error)
+        self._progress.bought = spooled.receipt
+        return self._delivered(place, spooled)
+
+    def _hindrance(self) -> Settlement | None:
+        """Why nothing may be paid for here any more: what came between the claim and now may have taken long."""
+        heartbeat = self.tools.heartbeat
+        if self.tools.insistence.stopping.is_set():
+            message = "The worker was asked to leave before it had begun the call."
+            return outcomes.handed_back(code="worker_left", message=message)
+        is_old = heartbeat.now() - self.claim.started_at > timedelta(seconds=FRESH_SECONDS)
+        if heartbeat.is_fresh() and not (is_old and not self.tools.asked.owns(self.claim)):
+            return None
+        message = "The worker had lost touch with the database before it had begun the call; others may have the job."
+        return outcomes.handed_back(code="cut_off", message=message)
+
+    def _delivered(self, place: Place, spooled: Spooled) -> Settlement:
+        """Accept what is in the spool, and store it."""
+        found = judged(spooled.path, self.claim.speech.text, self.tools.limits)
+        match found:
+            case Refused():
+                return self._refused(place, spooled, found)
+            case Accepted():
+                return self._stored(place, spooled, found)
+
+    def _refused(self, place: Place, spooled: Spooled, refused: Refused) -> Settlement:
+        receipt = spooled.receipt
+        # An answer that lost its receipt came by the handle, where there is one.
+        request_id = receipt.request_id or self.claim.request_id
+        known = Answer(200, cost=receipt.cost, request_id=request_id, remaining_credits=receipt.remaining_credits)
+        settlement = self._unsuccessful(verdicts.bad_take(known, refused.finding, measured=refused.measured), known)
+        return replace(settlement, take_uri=refusing.kept(self.claim, place, refused, receipt))
+
+    def _stored(self, place: Place, spooled: Spooled, accepted: Accepted) -> Settlement:
+        cost = outcomes.cost_of(self.claim.speech.model, spooled.receipt.cost, billed=True)
+        sound = heard(accepted.measures)
+
+        def uploaded() -> StoredAudio | None:
+            # Before every try: a store may be in trouble for so long that the job is somebody else's by then.
+            if not self._may_store(place):
+                return None
+            return storing.upload(self.claim, place, accepted.take, spooled.receipt, cost, sound=sound)
+
+        audio = self.tools.persistence.insist(uploaded)
+        if audio is None:
+            return outcomes.overtaken(self.claim, spooled.receipt)
+        return outcomes.succeeded(self.claim, audio, spooled.receipt, verdict=VerdictKind.SUCCESS)
+
+    def _may_store(self, place: Place) -> bool:
+        """Whether the job is still this claim's, asked until the database tells: else another one's take may be there.
+
+        A worker that leaves can't wait for that. Its take is stored where there is none, for the next attempt to find.
+        """
+        try:
+            return self.tools.insistence.until_done(
+                lambda: self.tools.asked.owns(self.claim), event="ownership_unknown"
+            )
+        except SQLAlchemyError:
+            return place.store.head(place.key) is None
+
+    def _unsuccessful(self, verdict: Verdict, answer: Answer) -> Settlement:
+        return outcomes.unsuccessful(
+            self.claim,
+            verdict,
+            answer,
+            self.tools.bounds,
+            handle=self._progress.handle.request_id,
+            now=self.tools.heartbeat.now(),
+            rng=self.tools.rng,
+        )
+
+    def _spool_trouble(self, error: Exception | None) -> Settlement:
+        message = str(error) if error else self.tools.spool.trouble() or "the spool was short of space"
+        log.warning("spool_trouble", message=message)
+        later = self.tools.heartbeat.now() + timedelta(seconds=TROUBLE_WAIT_SECONDS)
+        return outcomes.handed_back(
+            code="spool_trouble", message=message, not_before=later, bill=self._progress.bill(error)
+        )
+
+    def _surprised(self, error: Exception) -> Settlement:
+        """The attempt broke off in a way that its steps don't foresee; whatever was bought is in the spool."""
+        now = self.tools.heartbeat.now()
+        if isinstance(error, SQLAlchemyError) and is_passing(error):
+            log.warning("database_trouble", error=str(error).splitlines()[0])
+            later = now + timedelta(seconds=TROUBLE_WAIT_SECONDS)
+            message = "The database was away in the middle of the attempt."
+            return outcomes.handed_back(
+                code="database_trouble", message=message, not_before=later, bill=self._progress.bill()
+            )
+        log.error("attempt_crashed", exc_info=error)
+        return outcomes.crashed(
+            self.claim,
+            error,
+            self.tools.bounds,
+            bill=self._progress.bill(),
+            handle=self._progress.handle.request_id,
+            now=now,
+            rng=self.tools.rng,
+        )

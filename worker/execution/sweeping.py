@@ -1,0 +1,98 @@
+"""What the spool still holds of attempts that are over. It was paid for, so its cost goes into the books first.
+
+A worker that died after a call left its answer here, and an attempt without a cost in the ledger. Whoever goes on with
+the job may never see this machine, and a job that failed with its worker has no next attempt at all.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, TypeVar
+from uuid import UUID
+
+import structlog
+
+from worker.execution import outcomes
+from worker.execution.spool import Spool
+from worker.store.database import Database
+from worker.store.transitions import charging, claiming
+from worker.store.transitions.charging import Lost
+
+REST_SECONDS: Final = 60.0
+"""How long an answer of a job that is over is left alone: a neighbour that shares the folder may come late with it."""
+
+CHARGES_A_LOOK: Final = 100
+"""The rest waits for the next look: it is a heartbeat's thread that looks."""
+ROWS_A_STATEMENT: Final = 500
+
+log = structlog.get_logger("ttsq.execution")
+
+Answers = Mapping[UUID, Sequence[Path]]
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Sweeper:
+    """Looks through one spool, at the start and every now and then."""
+
+    database: Database
+    spool: Spool
+    in_hand: Callable[[], frozenset[UUID]]
+    """The jobs that are being worked at here."""
+    clock: Callable[[], float] = time.time
+
+    def run_once(self) -> None:
+        """Charge what was lost and is here, and drop what is over. Raises SQLAlchemyError."""
+        found = self.spool.answers()
+        at_work = self.in_hand() if found else frozenset()
+        left = {job_id: paths for job_id, paths in found.items() if job_id not in at_work}
+        if left:
+            self._charge(left)
+            self._drop(left)
+
+    def _charge(self, left: Answers) -> None:
+        answers = ((job_id, self.spool.with_receipt(path)) for job_id, paths in left.items() for path in paths)
+        by_attempt = {(job_id, answer.attempt): answer for job_id, answer in answers}
+        lost: list[Lost] = []
+        with self.database.read() as connection:
+            for page in _pages(sorted(by_attempt)):
+                lost += charging.lost(connection, page)
+        for attempt in lost[:CHARGES_A_LOOK]:
+            answer = by_attempt[attempt.job_id, attempt.number]
+            bill = outcomes.bill_for(attempt.model, answer.receipt)
+            with self.database.begin() as connection:
+                paid = charging.charge_lost(
+                    connection,
+                    attempt,
+                    cost=bill.cost.amount,
+                    estimated=bill.cost.estimated,
+                    request_id=bill.request_id,
+                    now=self.database.now(connection),
+                )
+            if paid is not None:
+                self.spool.note_charged(answer.path)
+                log.info("found_in_spool", job=str(attempt.job_id), attempt=attempt.number, cost=f"{paid:f}")
+
+    def _drop(self, left: Answers) -> None:
+        needed: set[UUID] = set()
+        with self.database.read() as connection:
+            for page in _pages(sorted(left)):
+                needed |= claiming.unfinished(connection, page)
+        for job_id in left.keys() - needed:
+            paths = left[job_id]
+            if all(self._has_rested(path) for path in paths):
+                self.spool.discard(job_id, up_to=max(self.spool.with_receipt(path).attempt for path in paths))
+
+    def _has_rested(self, path: Path) -> bool:
+        with suppress(FileNotFoundError):
+            return self.clock() - path.stat().st_mtime >= REST_SECONDS
+        return True
+
+
+def _pages(items: Sequence[T]) -> Iterator[Sequence[T]]:
+    for start in range(0, len(items), ROWS_A_STATEMENT):
+        yield items[start : start + ROWS_A_STATEMENT]

@@ -1,0 +1,139 @@
+"""A batch from what was sent to its rows: judged whole, then written whole, in one transaction."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from itertools import islice
+from typing import IO, Any, Final
+from uuid import UUID
+
+from pydantic import ValidationError
+from uuid_utils.compat import uuid7
+
+from api_models.http_problems import Trouble
+from api_models.jobs import JobIn
+from api_models.problems import Fault, faults_of
+from worker.gateway import entries
+from worker.gateway.entries import Origin
+from worker.gateway.parts import Gateway
+from worker.gateway.problems import MOST_FAULTS, ProblemError, invalid
+from worker.intake.judging import Defaults, Row
+from worker.intake.kinds import Kind
+from worker.intake.reading import read as read_rows
+from worker.store import batches, budgets, endpoints, idempotency
+from worker.store.batches import BatchRecord
+from worker.store.idempotency import Once
+from worker.store.transitions import asking
+from worker.webhooks import signing
+
+MOST_ROWS: Final = 200_000
+"""Of one upload; they are held until all are judged."""
+ROWS_A_STATEMENT: Final = 1_000
+
+
+@dataclass(frozen=True, slots=True)
+class Sheet:
+    """How a sheet is to be read."""
+
+    kind: Kind
+    defaults: Defaults
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """What is said of all jobs together."""
+
+    name: str
+    callback_url: str | None
+    max_cost: Decimal | None
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """What became of it."""
+
+    batch_id: UUID
+    jobs: int
+    """How many were written; none where the same request had come before."""
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One job, and where it stood."""
+
+    number: int
+    job: JobIn
+
+
+def judged(jobs: Sequence[dict[str, Any]], gateway: Gateway) -> list[Line]:
+    """The jobs of a JSON batch. Raises ProblemError with every fault of all of them."""
+    lines: list[Line] = []
+    faults: list[Fault] = []
+    names: dict[str, int] = {}
+    for number, fields in enumerate(jobs):
+        try:
+            job = JobIn.model_validate(fields, context=gateway.context)
+        except ValidationError as error:
+            faults += [_placed(fault, number) for fault in faults_of(error, known=JobIn.model_fields)]
+            continue
+        if job.custom_id is not None and (first := names.setdefault(job.custom_id, number)) != number:
+            faults.append(
+                Fault(field=f"jobs.{number}.custom_id", message=f"is that of jobs.{first}; give each its own")
+            )
+        if job.callback_url is not None:
+            faults.append(Fault(field=f"jobs.{number}.callback_url", message="is for single jobs; give the batch one"))
+        lines.append(Line(number + 1, job))
+    if faults:
+        raise invalid(faults[:MOST_FAULTS], len(faults))
+    return lines
+
+
+def read(content: IO[bytes], sheet: Sheet, gateway: Gateway) -> list[Line]:
+    """The jobs of a sheet. Raises ProblemError with every fault of all of them."""
+    lines: list[Line] = []
+    faults: list[Fault] = []
+    total = 0
+    for item in read_rows(
+        content, kind=sheet.kind, defaults=sheet.defaults, max_text_bytes=gateway.settings.max_text_bytes
+    ):
+        if isinstance(item, Row):
+            if len(lines) >= MOST_ROWS:
+                raise ProblemError(Trouble.TOO_LARGE, f"A sheet may have {MOST_ROWS:,} rows; send it in parts.")
+            lines.append(Line(item.line, JobIn.model_construct(**dict(item.request), tags=(), callback_url=None)))
+            continue
+        total += 1
+        if total <= MOST_FAULTS:
+            faults.append(item)
+    if faults:
+        raise invalid(faults, total)
+    return lines
+
+
+def write(gateway: Gateway, lines: Sequence[Line], batch: Batch, origin: Origin, once: Once | None) -> Made:
+    """All of it, or nothing. Raises ProblemError where the Idempotency-Key belongs to another request."""
+    now = gateway.now()
+    record = BatchRecord(uuid7(), origin.tenant, batch.name, None, len(lines), now)
+    with gateway.database.begin() as connection:
+        if once is not None and (known := idempotency.claim(connection, [(once, None, record.id)], now=now)[0]):
+            if known.once.body_hash != once.body_hash or known.batch_id is None:
+                raise ProblemError(Trouble.KEY_REUSED, "Another request came under this key before; take a new key.")
+            return Made(known.batch_id, 0)
+        batches.add(connection, record, resume_key=None)
+        batches.announce(connection, record.id, callback_url=batch.callback_url)
+        if batch.max_cost is not None:
+            budgets.limit_batch(connection, record.id, batch.max_cost)
+        if batch.callback_url is not None:
+            endpoints.callbacks(connection, origin.tenant, fresh_secret=signing.new_secret(), now=now)
+        rest = iter(lines)
+        while page := list(islice(rest, ROWS_A_STATEMENT)):
+            asking.submit(
+                connection,
+                (entries.entry(line.job, origin, now=now, batch_id=record.id, line=line.number) for line in page),
+            )
+    return Made(record.id, len(lines))
+
+
+def _placed(fault: Fault, number: int) -> Fault:
+    return fault.model_copy(update={"field": f"jobs.{number}.{fault.field}" if fault.field else f"jobs.{number}"})

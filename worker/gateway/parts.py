@@ -1,0 +1,60 @@
+"""Everything that one gateway process shares."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from worker import runtime
+from worker.execution.places import Places
+from worker.gateway.figures import Figures
+from worker.gateway.keyring import Keyring
+from worker.gateway.submissions import Submissions
+from worker.gateway.watching import Watch
+from worker.settings import Settings
+from worker.store.database import Database
+from worker.webhooks.addresses import Allowed
+
+
+@dataclass(slots=True)
+class Gateway:
+    """The parts of one gateway process."""
+
+    settings: Settings
+    database: Database
+    keyring: Keyring
+    submissions: Submissions
+    watch: Watch
+    figures: Figures
+    places: Places
+    allowed: Allowed
+    written: Callable[[], None]
+    """Called when there are new jobs."""
+
+    @property
+    def context(self) -> dict[str, Any]:
+        """What the rules of a job need to know."""
+        return {"max_text_bytes": self.settings.max_text_bytes}
+
+    def now(self) -> datetime:
+        """This machine's time, for what is only noted."""
+        return datetime.now(UTC)
+
+
+def assemble(
+    settings: Settings, database: Database, *, open_door: bool, written: Callable[[], None] = lambda: None
+) -> Gateway:
+    """Put a gateway together. `open_door` lets everybody in; `written` is called when there are new jobs."""
+    return Gateway(
+        settings=settings,
+        database=database,
+        keyring=Keyring(database, open_door=open_door),
+        submissions=Submissions(database, written),
+        watch=Watch(database),
+        figures=Figures.of(database),
+        places=Places(database, runtime.default_artifacts_url(settings), connections=16),
+        allowed=Allowed.parse(settings.webhook_allow.split(",")),
+        written=written,
+    )

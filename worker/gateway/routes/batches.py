@@ -1,0 +1,237 @@
+"""`/v1/batches`: jobs that are handed in together, as JSON or as a sheet, and what became of them."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from decimal import Decimal
+from tempfile import SpooledTemporaryFile
+from typing import IO, Annotated, Any, Final
+from uuid import UUID
+
+from fastapi import APIRouter, Query, Request
+from pydantic import BaseModel, Field
+from starlette.concurrency import run_in_threadpool
+from starlette.responses import Response, StreamingResponse
+
+from api_models.batches import BatchIn, BatchPage, BatchView
+from api_models.http_problems import Trouble
+from api_models.jobs import MOST_CALLBACK_CHARACTERS, Changed
+from api_models.status import TERMINAL, JobStatus
+from worker.gateway import answers, archive, handing_in, strict, views
+from worker.gateway.answers import Operator, Reader, Submitter, gateway_of, problems
+from worker.gateway.entries import Origin
+from worker.gateway.handing_in import Sheet
+from worker.gateway.parts import Gateway
+from worker.gateway.problems import ProblemError, not_found
+from worker.gateway.routes.jobs import MOST_A_PAGE, ONCE_HEADER, POLL_SECONDS, check_callback, once_of
+from worker.intake.judging import Defaults
+from worker.intake.kinds import Kind
+from worker.store import listings, selections
+from worker.store import views as store_views
+from worker.store.idempotency import Once
+from worker.store.listings import BatchEntry
+from worker.store.transitions import asking
+
+router = APIRouter(prefix="/v1/batches", tags=["batches"])
+
+MOST_JSON_BYTES: Final = 16 * 1024 * 1024
+IN_MEMORY_BYTES: Final = 1024 * 1024
+ROWS_A_READ: Final = 500
+KINDS: Final = {
+    "text/csv": Kind.CSV,
+    "text/tab-separated-values": Kind.TSV,
+    "application/x-ndjson": Kind.JSONL,
+    "application/jsonl": Kind.JSONL,
+    "text/plain": Kind.PLAIN,
+}
+EXAMPLE: Final = {"name": "welcome", "jobs": [{"text": "Good morning.", "custom_id": "a"}, {"text": "Good night."}]}
+_LINES: Final = {"application/x-ndjson": {"schema": {"type": "string"}}}
+_ZIP: Final = {"application/zip": {"schema": {"type": "string", "format": "binary"}}}
+
+
+class SheetQuery(BaseModel):
+    """What a sheet can't say of itself."""
+
+    name: Annotated[str, Field(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f]*$")] = "batch"
+    callback_url: Annotated[str | None, Field(max_length=MOST_CALLBACK_CHARACTERS)] = None
+    max_cost: Annotated[Decimal | None, Field(ge=0, le=1_000_000, decimal_places=12)] = None
+    model: Annotated[str | None, Field(max_length=64)] = None
+    voice_1: Annotated[str | None, Field(max_length=64)] = None
+    voice_2: Annotated[str | None, Field(max_length=64)] = None
+    temperature: Annotated[float | None, Field(ge=0, le=2)] = None
+
+    def sheet(self, kind: Kind) -> Sheet:
+        """How the sheet is to be read."""
+        return Sheet(kind, Defaults(self.model, self.voice_1, self.voice_2, self.temperature))
+
+
+@router.post(
+    "",
+    status_code=202,
+    response_model=BatchView,
+    responses={202: {"headers": {"Location": {"schema": {"type": "string"}}}}, **problems(402, 408, 409)},
+    openapi_extra=answers.with_body(BatchIn, EXAMPLE, others=tuple(KINDS), headers=(ONCE_HEADER,)),
+)
+async def create_batch(request: Request, caller: Submitter, query: Annotated[SheetQuery, Query()]) -> Response:
+    """Hand in many texts: JSON, or a sheet of CSV, TSV, JSONL or plain lines, with the rest in the query.
+
+    All of it is taken, or nothing; everything that is wrong with it is said at once.
+    """
+    gateway = gateway_of(request)
+    media = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    await run_in_threadpool(gateway.keyring.refuse_overspending, caller)
+    with SpooledTemporaryFile(max_size=IN_MEMORY_BYTES) as content:
+        digest = await _received(request, content, MOST_JSON_BYTES if media == "application/json" else None)
+        origin = Origin.of(gateway.settings.segmind_base_url, caller, request.headers)
+        once = once_of(request, caller, digest)
+        if media == "application/json":
+            strict.known_only(request.query_params.keys(), ())
+            made = await run_in_threadpool(_from_json, gateway, content, origin, once)
+        elif kind := KINDS.get(media):
+            made = await run_in_threadpool(_from_sheet, gateway, content, query, kind, origin=origin, once=once)
+        else:
+            raise ProblemError(Trouble.WRONG_TYPE, f"Send application/json or one of {', '.join(KINDS)}, and say so.")
+    gateway.written()
+    gateway.figures.submitted.labels("batch").inc(made.jobs)
+    view = await run_in_threadpool(_view, gateway, caller.tenant, made.batch_id)
+    headers = {"location": f"/v1/batches/{made.batch_id}", "retry-after": str(POLL_SECONDS)}
+    return answers.json(view, 202, headers | ({} if made.jobs else {"idempotency-replayed": "true"}))
+
+
+async def _received(request: Request, content: IO[bytes], most: int | None) -> str:
+    """The body into a file, rewound; its SHA-256."""
+    digest, size = hashlib.sha256(), 0
+    async for block in request.stream():
+        digest.update(block)
+        size += len(block)
+        if most is not None and size > most:
+            detail = f"JSON may have {most:,} bytes; upload a sheet instead."
+            raise ProblemError(Trouble.TOO_LARGE, detail, headers={"connection": "close"})
+        content.write(block)
+    content.seek(0)
+    return digest.hexdigest()
+
+
+def _from_json(gateway: Gateway, content: IO[bytes], origin: Origin, once: Once | None) -> handing_in.Made:
+    wanted = strict.parsed(BatchIn, content.read())
+    if wanted.callback_url is not None:
+        check_callback(gateway, wanted.callback_url)
+    rows = handing_in.judged(wanted.jobs, gateway)
+    batch = handing_in.Batch(wanted.name, wanted.callback_url, wanted.max_cost)
+    return handing_in.write(gateway, rows, batch, origin, once)
+
+
+def _from_sheet(
+    gateway: Gateway, content: IO[bytes], query: SheetQuery, kind: Kind, *, origin: Origin, once: Once | None
+) -> handing_in.Made:
+    if query.callback_url is not None:
+        check_callback(gateway, query.callback_url)
+    rows = handing_in.read(content, query.sheet(kind), gateway)
+    batch = handing_in.Batch(query.name, query.callback_url, query.max_cost)
+    return handing_in.write(gateway, rows, batch, origin, once)
+
+
+@router.get("", response_model=BatchPage, responses=problems())
+def list_batches(
+    request: Request,
+    caller: Reader,
+    cursor: UUID | None = None,
+    limit: Annotated[int, Query(ge=1, le=MOST_A_PAGE)] = 50,
+) -> Response:
+    """Batches, the newest first."""
+    gateway = gateway_of(request)
+    with gateway.database.read() as connection:
+        found = listings.batches(connection, caller.tenant, before=cursor, most=limit)
+        counted = [
+            views.batch(entry, store_views.counts(connection, store_views.of_batch(entry.id))) for entry in found
+        ]
+    return answers.json(views.page("batches", counted, limit))
+
+
+@router.get("/{batch_id}", response_model=BatchView, responses={200: {"headers": answers.RETRY_AFTER}, **problems(404)})
+def get_batch(request: Request, batch_id: UUID, caller: Reader) -> Response:
+    """One batch, and how its jobs stand."""
+    view = _view(gateway_of(request), caller.tenant, batch_id)
+    return answers.json(view, 200, {} if view["finished"] else {"retry-after": str(POLL_SECONDS)})
+
+
+@router.post("/{batch_id}/cancel", response_model=Changed, responses=problems(404))
+def cancel_batch(request: Request, batch_id: UUID, caller: Operator) -> Response:
+    """Call off everything in it that isn't over. Calls under way are still paid."""
+    gateway = gateway_of(request)
+    _read(gateway, caller.tenant, batch_id)
+    with gateway.database.begin() as connection:
+        which = selections.selection(batch_id=batch_id)
+        changed = asking.cancel(connection, which, now=gateway.database.now(connection))
+    return answers.json({"jobs": changed})
+
+
+@router.post("/{batch_id}/retry", response_model=Changed, responses=problems(404))
+def retry_batch(
+    request: Request,
+    batch_id: UUID,
+    caller: Operator,
+    code: Annotated[str | None, Query(min_length=1, max_length=64, pattern=r"^[^\x00]*$")] = None,
+) -> Response:
+    """Try everything in it again that ended without audio, or only what ended with this code."""
+    gateway = gateway_of(request)
+    _read(gateway, caller.tenant, batch_id)
+    with gateway.database.begin() as connection:
+        which = selections.selection(batch_id=batch_id, code=code)
+        changed = asking.retry(connection, which, states=tuple(TERMINAL - {JobStatus.SUCCEEDED}))
+    gateway.written()
+    return answers.json({"jobs": changed})
+
+
+@router.get(
+    "/{batch_id}/results",
+    response_class=Response,
+    responses={200: {"content": _LINES, "description": "A job a line."}, **problems(404)},
+)
+def get_results(request: Request, batch_id: UUID, caller: Reader) -> Response:
+    """Its jobs in the order they were handed in, a line of JSON each, as they stand now."""
+    gateway = gateway_of(request)
+    _read(gateway, caller.tenant, batch_id)
+    lines = (answers.line(views.job(entry)) for entry in _entries(gateway, batch_id))
+    return StreamingResponse(lines, media_type="application/x-ndjson")
+
+
+@router.get(
+    "/{batch_id}/zip",
+    response_class=Response,
+    responses={200: {"content": _ZIP, "description": "An archive."}, **problems(404, 410, 502)},
+)
+def get_zip(request: Request, batch_id: UUID, caller: Reader) -> Response:
+    """All of its audio that is there, in one archive, with `results.jsonl` beside it."""
+    gateway = gateway_of(request)
+    entry = _read(gateway, caller.tenant, batch_id)
+    headers = {"content-disposition": f'attachment; filename="{entry.id}.zip"'}
+    content = archive.of(gateway, _entries(gateway, batch_id))
+    return StreamingResponse(content, headers=headers, media_type="application/zip")
+
+
+def _entries(gateway: Gateway, batch_id: UUID) -> Iterator[listings.JobEntry]:
+    """A page at a time, so that a large batch needs little memory and holds no transaction open."""
+    after: UUID | None = None
+    while True:
+        with gateway.database.read() as connection:
+            page = listings.in_order(connection, batch_id, after=after, most=ROWS_A_READ)
+        yield from page
+        if len(page) < ROWS_A_READ:
+            return
+        after = page[-1].id
+
+
+def _read(gateway: Gateway, tenant: str, batch_id: UUID) -> BatchEntry:
+    with gateway.database.read() as connection:
+        entry = listings.batch(connection, tenant, batch_id)
+    if entry is None:
+        raise not_found("batch")
+    return entry
+
+
+def _view(gateway: Gateway, tenant: str, batch_id: UUID) -> dict[str, Any]:
+    entry = _read(gateway, tenant, batch_id)
+    with gateway.database.read() as connection:
+        return views.batch(entry, store_views.counts(connection, store_views.of_batch(batch_id)))

@@ -1,0 +1,47 @@
+"""For whoever runs it: is it alive, is it ready, and how does everything stand."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter, Request
+from prometheus_client.exposition import CONTENT_TYPE_LATEST
+from starlette.concurrency import run_in_threadpool
+from starlette.responses import Response
+
+from api_models.health import Health
+from api_models.http_problems import Trouble
+from worker.gateway import answers
+from worker.gateway.answers import Operator, gateway_of, problems
+from worker.gateway.problems import ProblemError
+from worker.store import schema
+
+router = APIRouter(tags=["operating"])
+
+_TEXT = {"text/plain": {"schema": {"type": "string"}}}
+
+
+@router.get("/healthz", response_model=Health, responses=problems())
+async def alive() -> Response:
+    """The process is there and its loop turns."""
+    return answers.json({"status": "ok"})
+
+
+@router.get("/readyz", response_model=Health, responses=problems())
+def ready(request: Request) -> Response:
+    """The database answers, and has the tables of this version."""
+    found = schema.revision(gateway_of(request).database)
+    if found is None or found < schema.HEAD:
+        raise ProblemError(
+            Trouble.OVERLOADED, f"The database is at revision {found}; run `ttsq migrate`.", retry_after=5
+        )
+    return answers.json({"status": "ok"})
+
+
+@router.get(
+    "/metrics",
+    response_class=Response,
+    responses={200: {"content": _TEXT, "description": "As Prometheus reads it."}, **problems()},
+)
+async def metrics(request: Request, caller: Operator) -> Response:  # noqa: ARG001 - it takes a key like the rest
+    """Everything that is worth a curve."""
+    shown = await run_in_threadpool(gateway_of(request).figures.shown)
+    return Response(shown, media_type=CONTENT_TYPE_LATEST)

@@ -1,0 +1,118 @@
+"""`/v1/hooks/{name}`: another system's webhook becomes jobs. Answered as soon as they are rows."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Final
+from urllib.parse import parse_qsl
+
+from fastapi import APIRouter, Path, Request
+from pydantic import ValidationError
+from starlette.concurrency import run_in_threadpool
+from starlette.responses import Response
+
+from api_models.hooks import HookAnswer, HookMapping
+from api_models.http_problems import Trouble
+from api_models.jobs import JobIn
+from api_models.schemes import Scheme
+from worker.gateway import answers, entries, mapping, strict
+from worker.gateway.answers import gateway_of, problems
+from worker.gateway.entries import Origin
+from worker.gateway.parts import Gateway
+from worker.gateway.problems import ProblemError, invalid, not_found
+from worker.store import hooks
+from worker.store.hooks import HookRecord
+from worker.store.transitions import asking
+from worker.webhooks import verifying
+from worker.webhooks.verifying import Genuine, Options, Received
+
+router = APIRouter(prefix="/v1/hooks", tags=["hooks"])
+
+FORM: Final = "application/x-www-form-urlencoded"
+MOST_FIELDS: Final = 500
+
+
+class _SeenError(Exception):
+    """The webhook has come before."""
+
+
+@router.post(
+    "/{name}",
+    status_code=202,
+    response_model=HookAnswer,
+    responses={200: {"model": HookAnswer, "description": "It had come before."}, **problems(404, 408)},
+    openapi_extra={
+        "requestBody": {
+            "required": True,
+            "content": {
+                "application/json": {"schema": {}, "example": {"title": "A new post", "id": 7}},
+                FORM: {"schema": {"type": "object"}},
+            },
+        }
+    },
+)
+async def receive(request: Request, name: Annotated[str, Path(min_length=1, max_length=64)]) -> Response:
+    """Take a webhook from the sender that this hook was made for; `ttsq hooks add` makes one."""
+    gateway = gateway_of(request)
+    body = await request.body()
+    headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in request.scope["headers"]}
+    content = await run_in_threadpool(_taken, gateway, name, headers, body)
+    return answers.json(content, 200 if content["duplicate"] else 202)
+
+
+def _taken(gateway: Gateway, name: str, headers: dict[str, str], body: bytes) -> dict[str, Any]:
+    with gateway.database.read() as connection:
+        hook = hooks.by_name(connection, name) if name.isprintable() else None
+    if hook is None:
+        raise not_found("hook")
+    scheme = Scheme(hook.scheme)
+    received = Received(headers, body, gateway.now())
+    genuine = verifying.verified(scheme, hook.secret, Options(**hook.options), received)
+    if genuine is None:
+        raise ProblemError(Trouble.NO_KEY, "The sender's signature is missing, wrong or old.")
+    payload = _payload(headers.get("content-type", ""), body)
+    genuine = verifying.event_named(genuine, scheme, payload)
+    jobs = jobs_of(hook, payload, gateway.context)
+    try:
+        made = _written(gateway, hook, genuine, jobs)
+    except _SeenError:
+        return {"jobs": [], "duplicate": True}
+    if made:
+        gateway.written()
+        gateway.figures.submitted.labels("hook").inc(len(made))
+    return {"jobs": made, "duplicate": False}
+
+
+def jobs_of(hook: HookRecord, payload: Any, context: dict[str, Any]) -> list[JobIn]:  # noqa: ANN401 - whatever JSON has
+    """The jobs that a payload makes. Raises ProblemError with everything that is wrong."""
+    try:
+        found = mapping.understood(HookMapping.model_validate(hook.mapping))
+    except ValidationError:
+        raise ProblemError(Trouble.BROKEN, "The hook was made by another version; add it anew.") from None
+    if isinstance(found, list):
+        raise ProblemError(Trouble.BROKEN, f"The hook can't be used: {found[0]}")
+    outcome = found.outcome(payload, context)
+    if outcome.faults:
+        raise invalid(outcome.faults)
+    return list(outcome.jobs)
+
+
+def _written(gateway: Gateway, hook: HookRecord, genuine: Genuine, jobs: list[JobIn]) -> list[str]:
+    now = gateway.now()
+    origin = Origin(gateway.settings.segmind_base_url, hook.tenant)
+    rows = [entries.entry(job, origin, now=now) for job in jobs]
+    with gateway.database.begin() as connection:
+        if not hooks.taken(connection, hook.id, genuine.names, jobs=len(rows), now=now):
+            raise _SeenError
+        asking.submit(connection, rows)
+    return [str(row["id"]) for row in rows]
+
+
+def _payload(content_type: str, body: bytes) -> Any:  # noqa: ANN401 - whatever JSON has
+    media = content_type.partition(";")[0].strip().lower()
+    if media != FORM:
+        return strict.loads(body)
+    try:
+        pairs = parse_qsl(body.decode(), keep_blank_values=True, max_num_fields=MOST_FIELDS, errors="strict")
+    except ValueError:
+        raise ProblemError(Trouble.MALFORMED, "The form can't be read: it is not UTF-8, or too long.") from None
+    return dict(pairs)

@@ -1,0 +1,264 @@
+"""`/v1/jobs`: handed in, looked at, called off, tried again."""
+
+from __future__ import annotations
+
+import hashlib
+from datetime import datetime
+from typing import Annotated, Any, Final
+from uuid import UUID
+
+from fastapi import APIRouter, Query, Request
+from pydantic import AwareDatetime, BaseModel, Field
+from starlette.concurrency import run_in_threadpool
+from starlette.responses import Response
+
+from api_models.http_problems import Trouble
+from api_models.jobs import AttemptList, JobIn, JobPage, JobView
+from api_models.problems import Fault
+from api_models.status import TERMINAL, JobStatus
+from worker.gateway import answers, entries, sound, strict, views
+from worker.gateway.answers import Operator, Reader, Submitter, gateway_of, problems
+from worker.gateway.entries import Origin
+from worker.gateway.keyring import Caller
+from worker.gateway.parts import Gateway
+from worker.gateway.preferring import WAIT_HEADER, prefers_audio, wait_seconds
+from worker.gateway.problems import ProblemError, invalid, not_found
+from worker.store import listings, selections
+from worker.store import views as store_views
+from worker.store.idempotency import Made, Once
+from worker.store.listings import JobEntry, Wanted
+from worker.store.transitions import asking
+from worker.webhooks.addresses import checked_url
+from worker.webhooks.errors import UnusableUrlError
+
+router = APIRouter(prefix="/v1/jobs", tags=["jobs"])
+
+POLL_SECONDS: Final = 2
+MOST_A_PAGE: Final = 500
+LONGEST_ONCE: Final = 200
+EXAMPLE: Final = {"text": "The ferry leaves at ten past four.", "voice_1": "Kore", "tags": ["harbour"]}
+ONCE_HEADER: Final = {
+    "name": "Idempotency-Key",
+    "in": "header",
+    "required": False,
+    "description": "The same request under the same key is carried out once; a key is known for two days.",
+    "schema": {"type": "string", "minLength": 1, "maxLength": LONGEST_ONCE, "pattern": "^[!-~]+$"},
+}
+_ACCEPTED: Final[dict[str, Any]] = {
+    "description": "Taken: the job is a row.",
+    "headers": {"Location": {"description": "Where the job is.", "schema": {"type": "string"}}, **answers.RETRY_AFTER},
+}
+_AUDIO: Final = {"audio/wav": {"schema": {"type": "string", "format": "binary"}}}
+
+
+@router.post(
+    "",
+    status_code=202,
+    response_model=JobView,
+    responses={
+        202: _ACCEPTED,
+        200: {"model": JobView, "description": "It ended within the wait that was asked for.", "content": _AUDIO},
+        **problems(302, 402, 408, 409),
+        302: {"description": "Its audio was asked for, ended in time, and lies in a bucket."},
+    },
+    openapi_extra=answers.with_body(JobIn, EXAMPLE, headers=(ONCE_HEADER, WAIT_HEADER)),
+)
+async def create_job(request: Request, caller: Submitter) -> Response:
+    """Hand in one job. It is kept from the moment this is answered with 202."""
+    gateway = gateway_of(request)
+    answers.require_json(request)
+    body = await request.body()
+    seconds = wait_seconds(request.headers)
+    once = once_of(request, caller, hashlib.sha256(body).hexdigest())
+    wanted = strict.parsed(JobIn, body, context=gateway.context)
+    if wanted.callback_url is not None:
+        check_callback(gateway, wanted.callback_url)
+    if caller.key is not None and caller.key.budget is not None:
+        await run_in_threadpool(gateway.keyring.refuse_overspending, caller)
+    origin = Origin.of(gateway.settings.segmind_base_url, caller, request.headers)
+    row = entries.entry(wanted, origin, now=gateway.now())
+    made = await gateway.submissions.put(row, once)
+    if made is not None:
+        return await _replayed(gateway, made, once)
+    gateway.keyring.count_submitted(caller, wanted.model)
+    gateway.figures.submitted.labels("job").inc()
+    if seconds:
+        return await _waited(request, gateway, caller, row, seconds)
+    return _accepted(views.new_job(row))
+
+
+def _accepted(view: dict[str, Any], **headers: str) -> Response:
+    given = {"location": f"/v1/jobs/{view['id']}", "retry-after": str(POLL_SECONDS)}
+    return answers.json(view, 202, given | {name.replace("_", "-"): value for name, value in headers.items()})
+
+
+async def _replayed(gateway: Gateway, made: Made, once: Once | None) -> Response:
+    if once is None or made.once.body_hash != once.body_hash or made.job_id is None:
+        raise ProblemError(Trouble.KEY_REUSED, "Another request came under this key before; take a new key for this.")
+    entry = await run_in_threadpool(_read, gateway, made.once.tenant, made.job_id)
+    return _accepted(views.job(entry), idempotency_replayed="true")
+
+
+async def _waited(request: Request, gateway: Gateway, caller: Caller, row: dict[str, Any], seconds: float) -> Response:
+    applied = {"preference-applied": f"wait={seconds:g}"}
+    if not await gateway.watch.until_over(row["id"], seconds):
+        return _accepted(views.new_job(row), **applied)
+    entry = await run_in_threadpool(_read, gateway, caller.tenant, row["id"])
+    if entry.status == JobStatus.SUCCEEDED and prefers_audio(request.headers):
+        return await run_in_threadpool(sound.of_job, gateway, entry, request.headers.get("range"))
+    return answers.json(views.job(entry), 200, {"location": f"/v1/jobs/{entry.id}", **applied})
+
+
+class JobQuery(BaseModel):
+    """Which jobs, and how many of them."""
+
+    status: list[JobStatus] = []
+    batch_id: UUID | None = None
+    tag: Annotated[str | None, Field(min_length=1, max_length=64)] = None
+    code: Annotated[str | None, Field(min_length=1, max_length=64)] = None
+    since: AwareDatetime | None = None
+    until: AwareDatetime | None = None
+    cursor: UUID | None = None
+    limit: Annotated[int, Field(ge=1, le=MOST_A_PAGE)] = 50
+
+    def wanted(self, tenant: str) -> Wanted:
+        """As the store is asked for them. Raises ProblemError for what no row can hold."""
+        refuse_unprintable(tag=self.tag, code=self.code)
+        since, until = within_the_calendar(self.since, "since"), within_the_calendar(self.until, "until")
+        return Wanted(tenant, tuple(self.status), self.batch_id, self.tag, self.code, since, until)
+
+
+@router.get("", response_model=JobPage, responses=problems())
+def list_jobs(request: Request, caller: Reader, query: Annotated[JobQuery, Query()]) -> Response:
+    """Jobs, the newest first."""
+    gateway = gateway_of(request)
+    wanted = query.wanted(caller.tenant)
+    with gateway.database.read() as connection:
+        found = listings.jobs(connection, wanted, before=query.cursor, most=query.limit)
+    return answers.json(views.page("jobs", [views.job(entry) for entry in found], query.limit))
+
+
+@router.get(
+    "/{job_id}",
+    response_model=JobView,
+    responses={200: {"headers": answers.RETRY_AFTER}, **problems(404)},
+    openapi_extra={"parameters": [WAIT_HEADER]},
+)
+async def get_job(request: Request, job_id: UUID, caller: Reader) -> Response:
+    """One job. `Prefer: wait=10` answers when it ends, or after ten seconds."""
+    gateway = gateway_of(request)
+    seconds = wait_seconds(request.headers)
+    entry = await run_in_threadpool(_read, gateway, caller.tenant, job_id)
+    if seconds and entry.status not in TERMINAL and await gateway.watch.until_over(job_id, seconds):
+        entry = await run_in_threadpool(_read, gateway, caller.tenant, job_id)
+    headers = {} if entry.status in TERMINAL else {"retry-after": str(POLL_SECONDS)}
+    return answers.json(views.job(entry), 200, headers)
+
+
+@router.get("/{job_id}/attempts", response_model=AttemptList, responses=problems(404))
+def list_attempts(request: Request, job_id: UUID, caller: Reader) -> Response:
+    """How its attempts ended, and what each of them cost."""
+    gateway = gateway_of(request)
+    _read(gateway, caller.tenant, job_id)
+    with gateway.database.read() as connection:
+        found = store_views.attempts(connection, job_id)
+    return answers.json({"attempts": [views.attempt(record) for record in found]})
+
+
+@router.get(
+    "/{job_id}/audio",
+    response_class=Response,
+    responses={
+        200: {"content": _AUDIO, "description": "The audio, where it lies in a folder."},
+        206: {"content": _AUDIO, "description": "The part of it that `Range` asked for."},
+        302: {"description": "Where the audio is to be had, for a few minutes, where it lies in a bucket."},
+        **problems(404, 409, 410, 416, 502),
+    },
+    openapi_extra={"parameters": [sound.RANGE_HEADER]},
+)
+def get_audio(request: Request, job_id: UUID, caller: Reader) -> Response:
+    """Its audio: streamed from a folder, with ranges, or an address in the bucket."""
+    gateway = gateway_of(request)
+    entry = _read(gateway, caller.tenant, job_id)
+    if entry.status != JobStatus.SUCCEEDED:
+        headers = {} if entry.status in TERMINAL else {"retry-after": str(POLL_SECONDS)}
+        raise ProblemError(Trouble.CONFLICT, f"The job has no audio: it is {entry.status}.", headers=headers)
+    return sound.of_job(gateway, entry, request.headers.get("range"))
+
+
+@router.post("/{job_id}/cancel", response_model=JobView, responses=problems(404, 409))
+def cancel_job(request: Request, job_id: UUID, caller: Operator) -> Response:
+    """Call it off. A call under way is still paid, and its cost recorded."""
+    gateway = gateway_of(request)
+    _read(gateway, caller.tenant, job_id)
+    with gateway.database.begin() as connection:
+        which = selections.selection(job_ids=(job_id,))
+        cancelled = asking.cancel(connection, which, now=gateway.database.now(connection))
+    entry = _read(gateway, caller.tenant, job_id)
+    if not cancelled and entry.status != JobStatus.CANCELLED:
+        raise ProblemError(Trouble.CONFLICT, f"The job is over: it is {entry.status}.")
+    return answers.json(views.job(entry))
+
+
+@router.post("/{job_id}/retry", response_model=JobView, responses=problems(404, 409))
+def retry_job(request: Request, job_id: UUID, caller: Operator) -> Response:
+    """Try it again, under its own id, where it failed, expired or was cancelled."""
+    gateway = gateway_of(request)
+    _read(gateway, caller.tenant, job_id)
+    with gateway.database.begin() as connection:
+        states = tuple(TERMINAL - {JobStatus.SUCCEEDED})
+        retried = asking.retry(connection, selections.selection(job_ids=(job_id,)), states=states)
+    entry = _read(gateway, caller.tenant, job_id)
+    if not retried:
+        raise ProblemError(Trouble.CONFLICT, f"Only what ended without audio is tried again: it is {entry.status}.")
+    gateway.written()
+    return answers.json(views.job(entry))
+
+
+def once_of(request: Request, caller: Caller, body_hash: str) -> Once | None:
+    """What the request says about not being carried out twice. Raises ProblemError where that can't be."""
+    given = request.headers.get("idempotency-key")
+    if given is None:
+        return None
+    key = given.strip()
+    if not 0 < len(key) <= LONGEST_ONCE or not all("!" <= character <= "~" for character in key):
+        message = f"must be 1 to {LONGEST_ONCE} visible ASCII characters"
+        raise invalid([Fault(field="Idempotency-Key", message=message)])
+    asked = f"{request.url.path}?{request.url.query}\n{body_hash}"
+    return Once(caller.tenant, key, hashlib.sha256(asked.encode(errors="surrogatepass")).hexdigest())
+
+
+def check_callback(gateway: Gateway, url: str, field: str = "callback_url") -> None:
+    """Raises ProblemError where nothing may be sent to this address."""
+    try:
+        checked_url(url, gateway.allowed)
+    except UnusableUrlError as error:
+        raise invalid([Fault(field=field, message=str(error))]) from None
+
+
+def refuse_unprintable(**given: str | None) -> None:
+    """Raises ProblemError for text that no row can hold."""
+    faults = [
+        Fault(field=name, message="has a character that can't be looked for")
+        for name, value in given.items()
+        if value is not None and not value.isprintable()
+    ]
+    if faults:
+        raise invalid(faults)
+
+
+def within_the_calendar(at: datetime | None, field: str) -> datetime | None:
+    """Raises ProblemError for a day that some zone has no name for."""
+    if at is None:
+        return None
+    if not 1 < at.year < 9999:
+        raise invalid([Fault(field=field, message="lies outside the calendar")])
+    return at
+
+
+def _read(gateway: Gateway, tenant: str, job_id: UUID) -> JobEntry:
+    with gateway.database.glance() as connection:
+        entry = listings.job(connection, tenant, job_id)
+    if entry is None:
+        raise not_found("job")
+    return entry

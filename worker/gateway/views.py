@@ -1,0 +1,141 @@
+"""Rows as the answers show them. Pure; every shape is a model of `api_models`, and a test holds the two together."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any
+
+from api_models.status import TERMINAL, JobStatus
+from worker.store.listings import BatchEntry, EventEntry, JobEntry
+from worker.store.views import AttemptRecord, Counts
+
+
+def stamp(at: datetime | None) -> str | None:
+    """A moment as machines read it: ISO 8601 in UTC, ending in Z."""
+    return None if at is None else at.astimezone(UTC).isoformat().replace("+00:00", "Z")
+
+
+def amount(dollars: Decimal) -> str:
+    """An exact amount: no exponent, no trailing zeros."""
+    return f"{dollars.normalize():f}" if dollars else "0"
+
+
+def job(entry: JobEntry) -> dict[str, Any]:
+    """One job."""
+    return {
+        "id": str(entry.id),
+        "batch_id": None if entry.batch_id is None else str(entry.batch_id),
+        "custom_id": entry.custom_id,
+        "tags": tags(entry.tags),
+        "status": str(entry.status),
+        "model": entry.model,
+        "voice_1": entry.voice_1,
+        "voice_2": entry.voice_2,
+        "temperature": entry.temperature,
+        "text": entry.text,
+        "priority": entry.priority,
+        "not_before": stamp(entry.not_before),
+        "deadline": stamp(entry.deadline),
+        "attempts": entry.attempt,
+        "code": entry.code,
+        "message": entry.message,
+        "cost": amount(entry.cost),
+        "cached": entry.cached,
+        "audio": _audio(entry),
+        "created_at": stamp(entry.created_at),
+        "started_at": stamp(entry.started_at),
+        "finished_at": stamp(entry.finished_at),
+    }
+
+
+def new_job(row: Mapping[str, Any]) -> dict[str, Any]:
+    """A job that has just been handed in, by the row that was written."""
+    return {
+        "id": str(row["id"]),
+        "batch_id": None,
+        "custom_id": row["custom_id"],
+        "tags": tags(row["tags"]),
+        "status": str(row["status"]),
+        "model": row["model"],
+        "voice_1": row["voice_1"],
+        "voice_2": row["voice_2"],
+        "temperature": row["temperature"],
+        "text": row["text"],
+        "priority": row["priority"],
+        "not_before": stamp(row["not_before"]),
+        "deadline": stamp(row["deadline"]),
+        "attempts": 0,
+        "code": None,
+        "message": None,
+        "cost": "0",
+        "cached": False,
+        "audio": None,
+        "created_at": stamp(row["created_at"]),
+        "started_at": None,
+        "finished_at": None,
+    }
+
+
+def tags(stored: str | None) -> list[str]:
+    """The tags of a job, from how they are stored."""
+    return stored.strip(",").split(",") if stored else []
+
+
+def _audio(entry: JobEntry) -> dict[str, Any] | None:
+    if entry.status != JobStatus.SUCCEEDED:
+        return None
+    return {
+        "content_type": entry.content_type,
+        "bytes": entry.audio_bytes,
+        "sha256": entry.sha256,
+        "duration_ms": entry.duration_ms,
+        "url": f"/v1/jobs/{entry.id}/audio",
+    }
+
+
+def attempt(record: AttemptRecord) -> dict[str, Any]:
+    """One attempt."""
+    return {
+        "number": record.number,
+        "verdict": str(record.verdict),
+        "code": record.code,
+        "message": record.message,
+        "cost": amount(record.cost),
+        "cost_estimated": record.cost_estimated,
+        "possibly_billed": record.possibly_billed,
+        "started_at": stamp(record.started_at),
+        "finished_at": stamp(record.finished_at),
+    }
+
+
+def batch(entry: BatchEntry, counts: Counts) -> dict[str, Any]:
+    """One batch."""
+    return {
+        "id": str(entry.id),
+        "name": entry.name,
+        "total": entry.total,
+        "counts": {str(status): number for status, number in counts.by_status.items()},
+        "cached": counts.cached,
+        "cost": amount(counts.cost),
+        "max_cost": None if entry.max_cost is None else amount(entry.max_cost),
+        "finished": counts.of(*TERMINAL) == counts.total,
+        "created_at": stamp(entry.created_at),
+    }
+
+
+def event(entry: EventEntry) -> dict[str, Any]:
+    """One event."""
+    return {
+        "id": entry.id,
+        "type": entry.type,
+        "at": stamp(entry.at),
+        "subject": entry.subject,
+        "data": dict(entry.data),
+    }
+
+
+def page(name: str, items: Sequence[Mapping[str, Any]], most: int) -> dict[str, Any]:
+    """A part of a list. A short one is the last."""
+    return {name: items, "next_cursor": items[-1]["id"] if len(items) == most else None}

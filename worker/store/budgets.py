@@ -1,0 +1,101 @@
+"""What a batch, or a tenant in a month, may cost: setting it, and how far it is used up."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, Connection, select, update
+from sqlalchemy.dialects import postgresql, sqlite
+
+from api_models.status import JobStatus
+from worker.store import ceilings, charges, flights, limits
+from worker.store.ceilings import Ceilings
+from worker.store.limits import Limit
+from worker.store.states import in_state
+from worker.store.tables import Batch, Job, Tenant
+
+
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """A limit, and how it stands at one moment. All amounts are US dollars."""
+
+    tenant: str
+    batch_id: UUID | None
+    """The batch whose calls it limits; None: all calls of the tenant in a month."""
+    month: str | None
+    """Such as 2026-11, in UTC; None for a batch."""
+    name: str
+    """What people call the batch; the tenant's own name for a month."""
+    limit: Decimal
+    spent: Decimal
+    reserved: Decimal
+    """What the calls in flight may cost at most."""
+    wanted: Decimal | None
+    """What the first call that waits for it may cost at most; None where none waits."""
+
+    @property
+    def holds(self) -> bool:
+        """Whether a call waits that it doesn't cover."""
+        return self.wanted is not None and self.spent + self.reserved + self.wanted > self.limit
+
+
+def limit_batch(connection: Connection, batch_id: UUID, max_cost: Decimal | None) -> bool:
+    """Set what a batch's calls may cost altogether; None lifts the limit. False where there is no such batch.
+
+    It locks the batch's row, for which the dispatcher waits: it belongs at the end of a transaction.
+    """
+    return connection.execute(update(Batch).where(Batch.id == batch_id).values(max_cost=max_cost)).rowcount > 0
+
+
+def limit_month(connection: Connection, tenant: str, budget: Decimal | None) -> None:
+    """Set what a tenant's calls may cost in a calendar month of UTC; None lifts the limit."""
+    dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
+    connection.execute(
+        dialect.insert(Tenant)
+        .values(name=tenant, monthly_budget=budget)
+        .on_conflict_do_update(index_elements=["name"], set_={"monthly_budget": budget})
+    )
+
+
+def monthly(connection: Connection, tenant: str) -> Decimal | None:
+    """What a tenant's calls may cost in a month; None where nothing limits them."""
+    return connection.execute(select(Tenant.monthly_budget).where(Tenant.name == tenant)).scalar()
+
+
+def standings(connection: Connection, *, now: datetime) -> list[Budget]:
+    """Every budget that still matters: of batches that aren't over, and of tenants in this month."""
+    found = limits.standing(connection, now=now)
+    if not found:
+        return []
+    known = ceilings.load(connection)
+    batches = [limit.batch_id for limit in found if limit.batch_id is not None]
+    tenants = [limit.tenant for limit in found if limit.batch_id is None]
+    flying = flights.in_flight(connection, batches, tenants)
+    month = charges.month_of(now)
+    return [
+        Budget(
+            tenant=limit.tenant,
+            batch_id=limit.batch_id,
+            month=month if limit.batch_id is None else None,
+            name=limit.name,
+            limit=limit.amount,
+            spent=limit.spent,
+            reserved=flights.reserved(known, (flight for flight in flying if limit.covers(flight))),
+            wanted=_wanted(connection, known, limit),
+        )
+        for limit in found
+    ]
+
+
+def _wanted(connection: Connection, known: Ceilings, limit: Limit) -> Decimal | None:
+    """For the first in the queue: the most urgent, and of those the one that was handed in first."""
+    its: ColumnElement[bool] = Job.tenant == limit.tenant if limit.batch_id is None else Job.batch_id == limit.batch_id
+    size = ceilings.text_bytes(connection.dialect.name).label("size")
+    first: Any = connection.execute(
+        select(Job.model, size).where(in_state(JobStatus.QUEUED), its).order_by(Job.priority.desc(), Job.id).limit(1)
+    ).one_or_none()
+    return None if first is None else ceilings.at_most(known, first.model, first.size)

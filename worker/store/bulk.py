@@ -1,0 +1,125 @@
+"""Many rows into one table, the way each database likes best: COPY on PostgreSQL, prepared tuples on SQLite.
+
+Everything is sent in the caller's own transaction, in pieces; no list of rows is kept.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import datetime
+from itertools import chain, islice
+from operator import itemgetter
+from typing import Any, Final
+from uuid import UUID
+
+from sqlalchemy import Connection, Table, insert
+from sqlalchemy.exc import DBAPIError
+
+ROWS_A_PIECE: Final = 1_000
+"""Sent at a time."""
+FEW_ROWS: Final = 20
+"""Up to here an ordinary INSERT is as good, and its errors say more."""
+
+Row = Mapping[str, Any]
+
+_ESCAPES: Final = str.maketrans({"\\": r"\\", "\t": r"\t", "\n": r"\n", "\r": r"\r"})
+"""What COPY's text format would take for something else."""
+
+
+def insert_many(connection: Connection, table: Table, rows: Iterable[Row]) -> int:
+    """Insert the rows, all of which have the columns of the first, in its order. Returns how many.
+
+    Raises:
+        SQLAlchemyError: a row breaks a constraint. The transaction is then for its caller to roll back.
+    """
+    source = iter(rows)
+    first = list(islice(source, FEW_ROWS + 1))
+    if not first:
+        return 0
+    if len(first) <= FEW_ROWS:
+        connection.execute(insert(table), first)
+        return len(first)
+    send = _copied if connection.dialect.name == "postgresql" else _prepared
+    with _translated(connection):
+        return send(connection, table, list(first[0]), chain(first, source))
+
+
+def _copied(connection: Connection, table: Table, columns: Sequence[str], rows: Iterator[Row]) -> int:
+    as_line, count = _Liner(connection, table, columns), 0
+    cursor: Any = connection.connection.cursor()  # psycopg's, which knows COPY
+    with cursor, cursor.copy(f"COPY {table.name} ({', '.join(columns)}) FROM STDIN") as copy:
+        while piece := list(islice(rows, ROWS_A_PIECE)):
+            copy.write("".join(map(as_line, piece)))
+            count += len(piece)
+    return count
+
+
+def _prepared(connection: Connection, table: Table, columns: Sequence[str], rows: Iterator[Row]) -> int:
+    # The statement has its columns in the table's order, whatever the rows' is.
+    in_order = [column.key for column in table.columns if column.key in columns]
+    statement = str(insert(table).compile(dialect=connection.dialect, column_keys=in_order))
+    bind, values = _binders(connection, table, in_order), itemgetter(*in_order)
+    cursor, count = connection.connection.cursor(), 0
+    try:
+        while piece := [
+            [to(value) if to else value for to, value in zip(bind, values(row), strict=True)]
+            for row in islice(rows, ROWS_A_PIECE)
+        ]:
+            cursor.executemany(statement, piece)
+            count += len(piece)
+    finally:
+        cursor.close()
+    return count
+
+
+class _Liner:
+    """Rows as lines of COPY's text format. A value that is the row before's very own is not written anew."""
+
+    def __init__(self, connection: Connection, table: Table, columns: Sequence[str]) -> None:
+        self._binders = _binders(connection, table, columns)
+        self._values: list[Any] = [object()] * len(columns)
+        self._texts = [""] * len(columns)
+
+    def __call__(self, row: Row) -> str:
+        values, texts = self._values, self._texts
+        for place, value in enumerate(row.values()):
+            if value is not values[place]:
+                values[place] = value
+                to = self._binders[place]
+                texts[place] = _as_text(to(value) if to else value)
+        return "\t".join(texts) + "\n"
+
+
+def _as_text(value: object) -> str:
+    match value:
+        case None:
+            return r"\N"
+        case str():
+            return value.translate(_ESCAPES)
+        case bool():
+            return "t" if value else "f"
+        case datetime():
+            return value.isoformat()
+        case int() | float() | UUID():
+            return str(value)
+        case _:
+            raise TypeError(f"no way to send a {type(value).__name__} in bulk")
+
+
+def _binders(connection: Connection, table: Table, columns: Sequence[str]) -> list[Callable[[Any], Any] | None]:
+    """What each column's type does to a value on its way into this database."""
+    dialect = connection.dialect
+    return [table.c[column].type.dialect_impl(dialect).bind_processor(dialect) for column in columns]
+
+
+@contextmanager
+def _translated(connection: Connection) -> Iterator[None]:
+    """The driver's errors as SQLAlchemy's, without the rows in them: those hold texts."""
+    driver = connection.dialect.loaded_dbapi
+    try:
+        yield
+    except driver.Error as error:
+        raise DBAPIError.instance(
+            None, None, error, driver.Error, hide_parameters=True, dialect=connection.dialect
+        ) from error

@@ -1,0 +1,96 @@
+"""What happened once and somebody may want to hear of: written in the transaction that made it true, read in order."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+
+import structlog
+from sqlalchemy import Connection, func, insert, select
+
+from worker.store.tables import EventRow
+
+TURN: Final = 0x7474_7371
+"""The advisory lock that writers of events take on PostgreSQL: `ttsq` in ASCII."""
+
+HELD: Final = "account.held"
+"""A gate closed."""
+RELEASED: Final = "account.released"
+"""A gate opened."""
+LOW_BALANCE: Final = "account.low_balance"
+"""The balance fell below the amount in the settings."""
+WARNINGS: Final = frozenset({HELD, LOW_BALANCE})
+"""Events that somebody should look into."""
+
+log = structlog.get_logger("ttsq.events")
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One thing that happened."""
+
+    id: int
+    """Grows with the order in which events became visible: a reader that goes on after the last one misses none."""
+    at: datetime
+    type: str
+    """Such as `account.held`."""
+    tenant: str | None
+    """Whom it concerns; None for the whole account."""
+    subject: str
+    """What it is about: a gate's name, a job's or a batch's id."""
+    data: Mapping[str, Any]
+    """The rest; nothing but what JSON has, amounts as strings, moments in ISO 8601."""
+
+
+def take_turn(connection: Connection) -> None:
+    """Let no other event be written until the end of this transaction.
+
+    A sequence hands out its numbers before the commits, and a reader could pass one by that isn't visible yet. Whoever
+    locks rows that other writers of events lock too takes its turn first, so that no two wait for each other.
+    """
+    if connection.dialect.name == "postgresql":
+        connection.execute(select(func.pg_advisory_xact_lock(TURN)))
+
+
+def record(
+    connection: Connection,
+    type: str,  # noqa: A002 - the word of the table and of everybody who reads it
+    subject: str,
+    data: Mapping[str, Any],
+    *,
+    tenant: str | None = None,
+    now: datetime,
+) -> int:
+    """Write an event down, and say it in the log. Its id."""
+    take_turn(connection)
+    added = connection.execute(
+        insert(EventRow)
+        .values(at=now, type=type, tenant=tenant, subject=subject, data=json.dumps(data))
+        .returning(EventRow.id)
+    ).scalar_one()
+    say = log.warning if type in WARNINGS else log.info
+    say(type, **{"subject": subject, "tenant": tenant, **data})
+    return added
+
+
+def after(connection: Connection, event_id: int, *, most: int, types: Sequence[str] = ()) -> list[Event]:
+    """The events that came after this one, the oldest first; 0 begins with the first. `types` leaves out all others."""
+    query = select(EventRow.id, EventRow.at, EventRow.type, EventRow.tenant, EventRow.subject, EventRow.data).where(
+        EventRow.id > event_id
+    )
+    if types:
+        query = query.where(EventRow.type.in_(types))
+    rows = connection.execute(query.order_by(EventRow.id).limit(most))
+    return [Event(*row[:5], json.loads(row[5])) for row in rows]
+
+
+def before_latest(connection: Connection, most: int, *, types: Sequence[str] = ()) -> int:
+    """The event after which the latest so many come: what `after` is to be asked with."""
+    query = select(EventRow.id).order_by(EventRow.id.desc()).limit(most)
+    if types:
+        query = query.where(EventRow.type.in_(types))
+    found = connection.execute(query).scalars().all()
+    return found[-1] - 1 if found else 0

@@ -1,0 +1,81 @@
+"""Calls that are under way or wait to be, by what they may cost: what a budget is checked against. Reading only."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from functools import cache
+from uuid import UUID
+
+from sqlalchemy import Connection, Executable, bindparam, or_, select
+
+from api_models.status import JobStatus
+from worker.store import ceilings
+from worker.store.ceilings import Ceilings, text_bytes
+from worker.store.states import in_state
+from worker.store.tables import Job
+
+
+@dataclass(frozen=True, slots=True)
+class Flight:
+    """One job that is dispatched or running."""
+
+    tenant: str
+    batch_id: UUID | None
+    model: str
+    text_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Load:
+    """What a waiting job would put on a budget."""
+
+    text_bytes: int
+    submitted: bool
+    """Its call was made by an earlier attempt (v2), and is paid for whether or not the job is held."""
+
+
+_FLYING = in_state(JobStatus.DISPATCHED, JobStatus.RUNNING)
+
+
+@cache
+def _in_flight(dialect: str) -> Executable:
+    theirs = or_(
+        Job.batch_id.in_(bindparam("batches", expanding=True)), Job.tenant.in_(bindparam("tenants", expanding=True))
+    )
+    return select(Job.tenant, Job.batch_id, Job.model, text_bytes(dialect)).where(_FLYING, theirs)
+
+
+@cache
+def _loads(dialect: str) -> Executable:
+    its = Job.id.in_(bindparam("jobs", expanding=True))
+    return select(Job.id, text_bytes(dialect), Job.request_id.is_not(None)).where(its)
+
+
+_UNDER_WAY = (
+    select(Job.id).where(_FLYING, Job.model == bindparam("its_model"), Job.dispatched_at >= bindparam("since")).limit(1)
+)
+
+
+def in_flight(connection: Connection, batches: Collection[UUID], tenants: Collection[str]) -> list[Flight]:
+    """The jobs in flight of these batches and of these tenants."""
+    which = {"batches": list(batches), "tenants": list(tenants)}
+    return [Flight(*row) for row in connection.execute(_in_flight(connection.dialect.name), which)]
+
+
+def reserved(known: Ceilings, flying: Iterable[Flight]) -> Decimal:
+    """What these calls may cost at most, in US dollars."""
+    return sum((ceilings.at_most(known, flight.model, flight.text_bytes) for flight in flying), Decimal(0))
+
+
+def loads(connection: Connection, jobs: Sequence[UUID]) -> dict[UUID, Load]:
+    """What these jobs would put on a budget."""
+    rows = connection.execute(_loads(connection.dialect.name), {"jobs": list(jobs)})
+    return {job: Load(size, submitted) for job, size, submitted in rows}
+
+
+def is_under_way(connection: Connection, model: str, *, since: datetime) -> bool:
+    """Whether a job of this model that was sent out at `since` or later is dispatched or running."""
+    return connection.execute(_UNDER_WAY, {"its_model": model, "since": since}).first() is not None

@@ -1,0 +1,79 @@
+"""Jobs that wait for another one to buy what they want too: from queued to scheduled, and back when it has ended.
+
+A follower is an ordinary scheduled job. Whoever forgets to release it costs it `PATIENCE_SECONDS`, and nothing else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from datetime import datetime, timedelta
+from functools import cache
+from typing import Final
+from uuid import UUID
+
+from sqlalchemy import Connection, Update, bindparam, select, update
+from sqlalchemy import text as sql
+
+from api_models.status import JobStatus
+from worker.store import locks
+from worker.store.states import in_state
+from worker.store.tables import Job
+
+PATIENCE_SECONDS: Final = 60.0
+"""After so long a follower takes its own turn, whatever it heard. Longer than most calls, so that few look in vain."""
+
+_FLYING = in_state(JobStatus.DISPATCHED, JobStatus.RUNNING)
+# Written out as in the partial index: see `states`.
+_FOLLOWS: Final = sql("jobs.follows IS NOT NULL")
+_CONTENTS = select(Job.fingerprint, Job.id).where(_FLYING, Job.use_cache)
+_STILL = select(Job.id).where(_FLYING, Job.id.in_(bindparam("jobs", expanding=True)))
+_ANYBODY = select(Job.id).where(_FOLLOWS).limit(1)
+
+
+def in_flight(connection: Connection) -> dict[str, UUID]:
+    """The contents that are being bought just now, by fingerprint, and the jobs that buy them."""
+    return {fingerprint: job_id for fingerprint, job_id in connection.execute(_CONTENTS)}  # noqa: C416 - rows are no pairs to mypy
+
+
+def still_in_flight(connection: Connection, jobs: Collection[UUID]) -> set[UUID]:
+    """Those of the jobs that are dispatched or running."""
+    return set(connection.execute(_STILL, {"jobs": list(jobs)}).scalars())
+
+
+def anybody_follows(connection: Connection) -> bool:
+    """Whether there is a job that waits for another."""
+    return connection.execute(_ANYBODY).first() is not None
+
+
+def follow(connection: Connection, leaders: Mapping[UUID, UUID], *, now: datetime) -> None:
+    """Queued jobs stand aside until the jobs that they follow have ended."""
+    later = now + timedelta(seconds=PATIENCE_SECONDS)
+    statement = _follow(connection.dialect.name)
+    connection.execute(statement, [{"job": job, "leader": leaders[job], "later": later} for job in leaders])
+
+
+@cache
+def _follow(dialect: str) -> Update:
+    waits = (Job.id == bindparam("job")) & in_state(JobStatus.QUEUED)
+    return (
+        update(Job)
+        .where(locks.not_waiting(dialect, waits))
+        .values(status=JobStatus.SCHEDULED, follows=bindparam("leader"), not_before=bindparam("later"))
+    )
+
+
+def release(connection: Connection, ended: Collection[UUID]) -> int:
+    """The followers of jobs whose attempts have ended, however they did, are queued again. Returns how many."""
+    if not ended:
+        return 0
+    return connection.execute(_release(connection.dialect.name), {"ended": list(ended)}).rowcount
+
+
+@cache
+def _release(dialect: str) -> Update:
+    theirs = _FOLLOWS & Job.follows.in_(bindparam("ended", expanding=True)) & in_state(JobStatus.SCHEDULED)
+    return (
+        update(Job)
+        .where(locks.not_waiting(dialect, theirs))
+        .values(status=JobStatus.QUEUED, follows=None, not_before=None)
+    )

@@ -1,0 +1,159 @@
+"""Which addresses a webhook may be sent to. What somebody else chose must not lead into our own network.
+
+Two looks: one at the written address, when it is handed in, so that mistakes are told at once; and one at the address
+that a connection is really made to, which is the one that counts, since a name may mean something else by then.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import socket
+from collections.abc import Iterable
+from dataclasses import dataclass
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
+from typing import Final
+from urllib.parse import urlsplit
+
+from worker.webhooks.errors import ForbiddenAddressError, UnusableUrlError
+
+MOST_URL_CHARACTERS: Final = 2_000
+
+_Address = IPv4Address | IPv6Address
+_SIX_TO_FOUR: Final = ipaddress.IPv6Network("2002::/16")
+_NAT64: Final = (ipaddress.IPv6Network("64:ff9b::/96"), ipaddress.IPv6Network("64:ff9b:1::/48"))
+_TEREDO: Final = ipaddress.IPv6Network("2001::/32")
+_COMPATIBLE: Final = ipaddress.IPv6Network("::/96")
+
+
+@dataclass(frozen=True, slots=True)
+class Allowed:
+    """What is permitted beyond the public internet over TLS: networks and host names that the operator trusts."""
+
+    networks: tuple[IPv4Network | IPv6Network, ...] = ()
+    hosts: frozenset[str] = frozenset()
+
+    @classmethod
+    def parse(cls, words: Iterable[str]) -> Allowed:
+        """From `10.0.0.0/8`, `127.0.0.1` or `hooks.internal`. Raises ValueError for what is neither."""
+        networks: list[IPv4Network | IPv6Network] = []
+        hosts: set[str] = set()
+        for word in filter(None, (word.strip() for word in words)):
+            if any(character in word for character in "/:") or word.replace(".", "").isdigit():
+                networks.append(ipaddress.ip_network(word, strict=False))
+            else:
+                hosts.add(word.lower().rstrip("."))
+        return cls(tuple(networks), frozenset(hosts))
+
+    def permits(self, host: str, address: str) -> bool:
+        """Whether a connection to this host, at this address, may be made."""
+        found = ipaddress.ip_address(address.partition("%")[0])
+        if host.lower().rstrip(".") in self.hosts:
+            return True
+        if any(found in network for network in self.networks if network.version == found.version):
+            return True
+        return is_public(found)
+
+
+def is_public(address: _Address) -> bool:
+    """Whether an address, and every other that it carries inside, is one of the public internet's."""
+    if isinstance(address, IPv4Address):
+        return address.is_global and not address.is_multicast
+    inner = _carried(address)
+    if inner is not None:
+        return is_public(inner)
+    return address.is_global and not address.is_multicast and not address.is_site_local
+
+
+def _carried(address: IPv6Address) -> IPv4Address | None:
+    """The IPv4 address that this one leads to."""
+    if address.ipv4_mapped is not None:
+        return address.ipv4_mapped
+    if address in _SIX_TO_FOUR:
+        return address.sixtofour
+    if address in _TEREDO:
+        # Whatever hides in there, nobody serves webhooks behind Teredo: it counts as what its server can reach.
+        return IPv4Address("127.0.0.1")
+    if any(address in network for network in _NAT64) or address in _COMPATIBLE:
+        return IPv4Address(int(address) & 0xFFFF_FFFF)
+    return None
+
+
+def checked_url(url: str, allowed: Allowed) -> str:
+    """`url` itself where a webhook may be sent there, as far as its writing tells.
+
+    Raises:
+        UnusableUrlError: it is no address of a web server, or one that could never be used.
+    """
+    if len(url) > MOST_URL_CHARACTERS:
+        raise UnusableUrlError(f"is longer than {MOST_URL_CHARACTERS:,} characters")
+    if not url.isascii() or any(character.isspace() or not character.isprintable() for character in url):
+        raise UnusableUrlError("has a character that no address has; percent-encode it")
+    if "\\" in url:
+        raise UnusableUrlError("has a backslash; write slashes")
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError:
+        raise UnusableUrlError("is not an address; write https://host/path") from None
+    host = parts.hostname
+    if parts.scheme not in {"http", "https"} or not host:
+        raise UnusableUrlError("is not an address of a web server; write https://host/path")
+    if parts.username is not None or parts.password is not None:
+        raise UnusableUrlError("has a user name or password in it; messages are signed instead")
+    if parts.fragment:
+        raise UnusableUrlError("has a part behind #, which is never sent; leave it out")
+    if port == 0:
+        raise UnusableUrlError("names port 0")
+    _refuse_written_address(host, allowed)
+    if parts.scheme == "http" and not _is_trusted(host, allowed):
+        raise UnusableUrlError("is not encrypted; write https://")
+    return url
+
+
+def resolved(host: str, port: int, allowed: Allowed) -> list[tuple[int, tuple[str, int]]]:
+    """The addresses of a host that may be connected to, as family and place.
+
+    Raises:
+        ForbiddenAddressError: it has addresses, and none is permitted.
+        OSError: it has none.
+    """
+    found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    places = [(family, (str(place[0]), int(place[1]))) for family, *_, place in found]
+    permitted: list[tuple[int, tuple[str, int]]] = [
+        (family, place) for family, place in places if allowed.permits(host, place[0])
+    ]
+    if not permitted:
+        raise ForbiddenAddressError(host)
+    return permitted
+
+
+def _refuse_written_address(host: str, allowed: Allowed) -> None:
+    """Addresses that are written out, in any of the ways that a resolver would read as one."""
+    if host.rstrip(".").lower() in {"localhost", "localhost.localdomain"} or host.lower().endswith(".localhost"):
+        if host.lower() not in allowed.hosts:
+            raise UnusableUrlError("leads to this machine")
+        return
+    address = _written(host)
+    if address is not None and not allowed.permits(host, str(address)):
+        raise UnusableUrlError(f"leads to {address}, which is not on the public internet")
+
+
+def _written(host: str) -> _Address | None:
+    try:
+        return ipaddress.ip_address(host.partition("%")[0])
+    except ValueError:
+        pass
+    try:
+        # 127.1, 0x7f000001 and 017700000001 are addresses to many a resolver.
+        return IPv4Address(socket.inet_aton(host.rstrip(".")))
+    except OSError:
+        return None
+
+
+def _is_trusted(host: str, allowed: Allowed) -> bool:
+    if host.lower().rstrip(".") in allowed.hosts:
+        return True
+    address = _written(host)
+    return address is not None and any(
+        address in network for network in allowed.networks if network.version == address.version
+    )

@@ -1,0 +1,98 @@
+"""The postman: reads the events, addresses them, and wakes workers for what is due. `run_once` is one look.
+
+One thread in every worker process; the one whose dispatcher leads does the work, the others wait to.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Final
+
+import structlog
+from sqlalchemy.exc import SQLAlchemyError
+
+from worker.store import deliveries, hooks, idempotency
+from worker.store.database import Database
+from worker.store.deliveries import Due
+from worker.webhooks.delivering import LEASE_SECONDS
+
+LOOK_SECONDS: Final = 0.25
+MOST_UNDER_WAY: Final = 64
+MOST_EACH: Final = 8
+"""Requests under way to one endpoint: a receiver that hangs keeps no more hands than these."""
+CHORES_SECONDS: Final = 600.0
+KEPT: Final = timedelta(days=30)
+"""How long the log of deliveries goes back, and how long the name of an inbound one is known."""
+
+log = structlog.get_logger("ttsq.webhooks")
+
+Post = Callable[[Sequence[Due]], Sequence[Due]]
+"""Sends a message a delivery; returns those that could not be sent."""
+
+
+@dataclass(slots=True)
+class Postman:
+    """`start` and `stop` drive the thread; `run_once` is for it and for tests."""
+
+    database: Database
+    post: Post
+    leads: Callable[[], bool]
+    _stopping: threading.Event = field(default_factory=threading.Event)
+    _thread: threading.Thread | None = None
+    _chores_in: float = 0.0
+
+    def start(self) -> None:
+        """Begin to look."""
+        self._thread = threading.Thread(target=self._loop, name="ttsq-postman", daemon=True)
+        self._thread.start()
+
+    def stop(self, timeout: float = 10.0) -> None:
+        """Send nothing more."""
+        self._stopping.set()
+        if self._thread is not None:
+            self._thread.join(timeout)
+
+    def _loop(self) -> None:
+        while not self._stopping.wait(LOOK_SECONDS):
+            if not self.leads():
+                continue
+            try:
+                while self.run_once() and not self._stopping.is_set():
+                    pass
+                self._chores()
+            except SQLAlchemyError as error:
+                log.warning("database_trouble", error=str(error).splitlines()[0])
+            except Exception:
+                # Without this thread no webhook leaves any more, and nobody would know: it must outlive any surprise.
+                log.exception("postman_surprised")
+
+    def run_once(self) -> bool:
+        """Address what is new, send what is due. Whether there may be more to do at once."""
+        with self.database.read() as connection:
+            now = self.database.now(connection)
+            if not deliveries.is_anything_due(connection, now=now):
+                return False
+        with self.database.begin() as connection:
+            read = deliveries.address(connection, now=now)
+            lease = now + timedelta(seconds=LEASE_SECONDS)
+            due = deliveries.take_due(connection, most=MOST_UNDER_WAY, each=MOST_EACH, lease_until=lease, now=now)
+        # As with jobs: sent only now that the rows are committed.
+        unsent = self.post(due) if due else ()
+        if unsent:
+            with self.database.begin() as connection:
+                deliveries.unsend(connection, unsent, now=now)
+        return bool(read) and not unsent
+
+    def _chores(self) -> None:
+        self._chores_in -= LOOK_SECONDS
+        if self._chores_in > 0:
+            return
+        self._chores_in = CHORES_SECONDS
+        with self.database.begin() as connection:
+            now = self.database.now(connection)
+            deliveries.forget(connection, finished_before=now - KEPT)
+            hooks.forget(connection, received_before=now - KEPT)
+            idempotency.forget(connection, made_before=now - idempotency.KEPT)

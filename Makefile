@@ -16,7 +16,7 @@ UV := $(shell command -v uv 2>/dev/null || echo .tools/bin/uv)
 RUN_UV := $(if $(filter .tools/bin/uv,$(UV)),PYTHONPATH=.tools) $(UV)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo fuzz test chaos proof check format bench lock clean
+.PHONY: help setup demo stack stack-stop fuzz test chaos proof check format bench lock clean
 
 help: ## list the commands
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -36,6 +36,12 @@ $(STAMP): requirements.txt pyproject.toml | $(filter .tools/bin/uv,$(UV))
 
 demo: $(STAMP) ## speak a sample file with no key, no server, no Docker
 	@$(BIN)/ttsq run examples/welcome.csv --rehearse --out audio/welcome
+
+stack: $(STAMP) ## the production shape without Docker: PostgreSQL, Valkey, S3, emulator, two workers; Ctrl-C ends it
+	@$(BIN)/python -m tests.stack
+
+stack-stop: $(STAMP) ## end the stack that runs in this folder
+	@$(BIN)/python -m tests.stack stop
 
 test: $(STAMP) ## run the whole test suite; real servers are started by it
 	@$(BIN)/python -m pytest -n auto --dist worksteal $(PYTEST_ARGS)

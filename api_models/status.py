@@ -10,8 +10,8 @@ class JobStatus(StrEnum):
     """Where a job stands. Each state says what a crash leaves behind in it."""
 
     SCHEDULED = "scheduled"
-    """`not_before` lies ahead: a later start, a backoff, or a twin that is buying the same. A crash leaves a row that the
-    next dispatcher promotes."""
+    """`not_before` lies ahead: a later start, a backoff, or a twin that is buying the same. A crash leaves a row that
+    the next dispatcher promotes."""
     QUEUED = "queued"
     """May start as soon as the dispatcher admits it. A crash changes nothing: the row waits."""
     DISPATCHED = "dispatched"

@@ -12,7 +12,7 @@ from sqlalchemy import update
 
 from api_models.status import JobStatus
 from api_models.verdict import GateScope, VerdictKind
-from tests.factories import MODEL, OTHER_MODEL, add_job, ledger
+from tests.factories import MODEL, OTHER_MODEL, add_jobs, job_row, ledger
 from tests.stage import SECOND, Stage, await_checks
 from worker.dispatch.dispatcher import LEASE_SECONDS
 from worker.dispatch.probes import Finding
@@ -252,11 +252,10 @@ def test_a_worker_heard_of_lately_is_left_alone(stage: Stage) -> None:
 
 def test_priority_reaches_past_any_number_of_lanes(stage: Stage) -> None:
     """A webhook of high priority goes first, however many batches wait behind it."""
-    stage.worker(slots=1)
+    crowd = [job_row(lane=UUID(int=number + 1)) for number in range(MOST_LANES + 10)]
     with stage.database.begin() as connection:
-        for number in range(MOST_LANES + 10):
-            add_job(connection, lane=UUID(int=number + 1))
-        urgent = add_job(connection, priority=50)
+        *_, urgent = add_jobs(connection, *crowd, job_row(priority=50))
+    stage.worker(slots=1)
     stage.dispatcher().run_once()
     assert stage.post.collect() == [urgent]
 

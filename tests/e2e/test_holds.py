@@ -95,6 +95,26 @@ def test_a_trouble_of_the_account_holds_the_queue_and_fails_no_job(start_cluster
     assert cluster.seen.billed_twice() == set()
 
 
+def test_a_dead_upstream_is_tried_with_one_call_at_a_time(start_cluster: StartCluster) -> None:
+    """It is found dead within a few calls; once it is back, all jobs succeed within their attempts."""
+    cluster = start_cluster(SHAPE)
+    admin = cluster.emulator.admin
+    batch = cluster.submit(LINES)
+    cluster.wait_until_succeeded(batch, 10)
+    admin.rules([Rule(effect=Effect(status=502, message="Bad gateway"))])
+
+    hold = wait_for(lambda: next(iter(cluster.seen.holds()), None), seconds=30, what="a hold")
+    wait_for(lambda: not cluster.seen.jobs(batch, JobStatus.RUNNING), seconds=20, what="calls in flight ended")
+    failed = cluster.emulator.state.statuses["502"]
+    admin.rules([])
+    counts = cluster.wait_until_done(batch)
+
+    print(f"{failed} calls failed; {cluster.emulator.state.statuses['502'] - failed} probes failed")
+    assert (hold.name, hold.code) == (f"model:{DEFAULT_MODEL}", "breaker_open")
+    assert 20 <= failed <= 20 + 2 * SHAPE.slots + 5, "the queue ran on against a dead upstream"
+    assert counts.by_status == {JobStatus.SUCCEEDED: len(LINES)}
+
+
 def test_a_refused_text_fails_alone(start_cluster: StartCluster) -> None:
     """A 400 ends that job at once, with the API's own words; the others succeed."""
     words = "voice_1 must be one of the documented voices"

@@ -174,7 +174,7 @@ def test_a_leader_that_the_database_does_not_answer_is_replaced(start_cluster: S
     links[leader.pid].freeze()
     wait_for(lambda: cluster.leader() not in {None, leader}, seconds=TOLD_WITHIN, what="another one leads")
     taken_over_after = datetime.now(UTC) - frozen_at
-    _wait_for_words(leader, "the database does not answer")
+    _wait_for_words(leader, "heartbeat_failed")  # that nobody answers, or that a new connection isn't answered either
     links[leader.pid].restore()
     cluster.wait_until_done(batch)
 

@@ -100,7 +100,7 @@ class Model:
     def promote(self, now: datetime) -> int:
         """Due jobs are queued."""
         due = [job for job in self._in(JobStatus.SCHEDULED) if job.not_before is not None and job.not_before <= now]
-        return self._change(due, status=JobStatus.QUEUED)
+        return self._change(due, status=JobStatus.QUEUED, follows=None)
 
     def expire(self, now: datetime) -> int:
         """Jobs that didn't start in time are over; what was submitted has started."""

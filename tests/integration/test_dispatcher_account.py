@@ -31,9 +31,9 @@ PRICE: Final = MODELS[MODEL].price
 
 @pytest.fixture
 def stage(database: Database) -> Stage:
-    """A stage on each database, with a worker of a hundred slots."""
+    """A stage on each database, with a worker of a hundred slots whose heart beats for as long as any test takes."""
     stage = Stage(database)
-    stage.worker(slots=100)
+    stage.worker(slots=100, heartbeat_at=stage.now() + 3_600 * SECOND)
     return stage
 
 
@@ -314,8 +314,23 @@ def test_refusals_from_before_do_not_close_a_gate_again(stage: Stage) -> None:
     assert list(stage.gates()) == ["account"]
 
 
-def test_a_slot_that_a_refusal_freed_is_not_filled_again(stage: Stage) -> None:
-    """News that come in after the slots were counted close the gate first."""
+def test_a_call_that_was_let_through_before_the_refusal_opens_nothing(stage: Stage) -> None:
+    """Though it began after the tick that closed the gate: the refusal was recorded later still."""
+    leader = stage.dispatcher()
+    refused_at = stage.now() + 10 * SECOND
+    refusal = {"scope": GateScope.ACCOUNT, "code": "insufficient_credits", "message": "out of credit"}
+    stage.ended(VerdictKind.GATE, finished_at=refused_at, **refusal)
+    leader.run_once()
+    stage.ended(VerdictKind.SUCCESS, started_at=refused_at - SECOND, finished_at=refused_at + SECOND)
+    leader.run_once()
+    assert list(stage.gates()) == ["account"]
+    stage.ended(VerdictKind.SUCCESS, started_at=refused_at + SECOND, finished_at=refused_at + 2 * SECOND)
+    leader.run_once()
+    assert stage.gates() == {}
+
+
+def test_a_refusal_is_heeded_before_anybody_starts(stage: Stage) -> None:
+    """In the very tick that reads it."""
     jobs = stage.jobs(3)
     stage.ended(VerdictKind.GATE, scope=GateScope.ACCOUNT, code="insufficient_credits", message="out of credit")
     stage.dispatcher().run_once()

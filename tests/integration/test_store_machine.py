@@ -54,6 +54,7 @@ seconds = some((-30.0, 0.5, 3.0, 4.0, 9.0, 20.0, 700.0)).map(lambda number: time
 later = some((None, None, None, None, None, -5, 5, 600)).map(
     lambda number: None if number is None else timedelta(seconds=number)
 )
+lives = some((None, None, 8, 600)).map(lambda number: None if number is None else timedelta(seconds=number))
 
 
 class Rows:
@@ -166,7 +167,7 @@ class StoreMachine(RuleBasedStateMachine):
         self.same(added, number)
 
     def _new_job(self, data: st.DataObject, number: int) -> tuple[ModelJob, str]:
-        text, wait, life = data.draw(texts), data.draw(later), data.draw(later)
+        text, wait, life = data.draw(texts), data.draw(later), data.draw(lives)
         job = ModelJob(
             id=UUID(int=100 + number),
             batch_id=data.draw(some((None, *BATCHES))),
@@ -217,7 +218,12 @@ class StoreMachine(RuleBasedStateMachine):
             self.model.lease = None
         self.same(None, None)
 
-    @rule()
+    @rule(step=some((0, 0, 9, 700)))
+    def pass_time(self, step: int) -> None:
+        """Time passes, and what it does is done."""
+        self.now += timedelta(seconds=step)
+        self.do_chores()
+
     def do_chores(self) -> None:
         """What passes with time."""
         self.same(dispatching.promote(self.connection, now=self.now), self.model.promote(self.now))

@@ -161,6 +161,7 @@ def close_gate(
 
 def still_closed(connection: Connection, name: str, *, code: str, message: str) -> None:
     """A closed gate's trouble was met again: keep its latest words, not its time. One closed by hand keeps its own."""
+    events.take_turn(connection)
     connection.execute(
         update(GateRow)
         .where(GateRow.name == name, GateRow.closed, GateRow.code != OPERATOR)
@@ -182,6 +183,7 @@ def open_gate(connection: Connection, name: str, *, now: datetime | None = None)
 
 def begin_probe(connection: Connection, gate: Gate, *, next_probe_at: datetime) -> bool:
     """Note that a probe of a closed gate is under way, and when the next one may be."""
+    events.take_turn(connection)
     return (
         connection.execute(
             update(GateRow)

@@ -1,0 +1,83 @@
+"""A worker's sign of life: told at once when there is news, and seen from outside even while the database is away."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+from uuid import UUID
+
+import pytest
+from sqlalchemy import text
+from uuid_utils.compat import uuid7
+
+from tests.cluster.waiting import wait_for
+from worker.execution.heartbeat import Heartbeat
+from worker.store import workers
+from worker.store.database import Database
+
+SECONDS: Final = 20.0
+"""Bound for a beat that is asked for; a test that reaches it fails."""
+
+
+@dataclass(slots=True)
+class Sick:
+    """A worker whose trouble the test sets."""
+
+    trouble: str | None = None
+    heart: Heartbeat = field(init=False)
+
+    def __call__(self) -> str | None:
+        return self.trouble
+
+
+@pytest.fixture
+def sick(on_sqlite: Database, tmp_path: Path) -> Iterator[Sick]:
+    """Its heart beats until the test is over."""
+    worker = Sick()
+    worker.heart = Heartbeat(on_sqlite, uuid7(), "studio", 1, "ttsq", 4, trouble=worker, alive_file=tmp_path / "alive")
+    worker.heart.start()
+    yield worker
+    worker.heart.stop(sign_off=False)
+
+
+def test_news_is_told_at_once(sick: Sick, on_sqlite: Database) -> None:
+    """Those who hand out jobs hear of a trouble, and of its end, without waiting for the next beat."""
+    for trouble in ("the broker is full", None):
+        sick.trouble = trouble
+        sick.heart.nudge()
+        wait_for(
+            lambda told=trouble: _row(on_sqlite, sick.heart.worker_id).trouble == told,  # type: ignore[misc]  # bound at once
+            seconds=SECONDS,
+            what=f"told: {trouble}",
+        )
+
+
+def test_the_alive_file_is_touched_whether_the_database_answers_or_not(sick: Sick, on_sqlite: Database) -> None:
+    """A database that is away is no reason to end a worker that may be paying for calls."""
+    alive = sick.heart.alive_file
+    assert alive is not None
+    sick.heart.nudge()
+    wait_for(alive.exists, seconds=SECONDS, what="the file is there")
+    with on_sqlite.begin() as connection:
+        connection.execute(text("ALTER TABLE workers RENAME TO elsewhere"))
+    alive.unlink()
+    sick.heart.nudge()
+    wait_for(alive.exists, seconds=SECONDS, what="the file is there again")
+    with on_sqlite.begin() as connection:
+        connection.execute(text("ALTER TABLE elsewhere RENAME TO workers"))
+
+
+def test_one_that_never_began_has_nothing_to_announce(on_sqlite: Database) -> None:
+    """Asked to leave before it has signed on, it writes nothing."""
+    heart = Heartbeat(on_sqlite, uuid7(), "studio", 1, "ttsq", 4, trouble=lambda: None)
+    heart.announce_stop()
+    heart.stop(sign_off=True)
+    with on_sqlite.read() as connection:
+        assert workers.present(connection) == []
+
+
+def _row(database: Database, worker_id: UUID) -> workers.Member:
+    with database.read() as connection:
+        return next(member for member in workers.present(connection) if member.id == worker_id)

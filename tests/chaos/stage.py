@@ -30,15 +30,18 @@ class Setting:
     """What a part of the suite plays in."""
 
     hosts: int = 3
-    slots: int = 6
-    """Of each worker."""
-    latency_seconds: float = 0.6
     api: str = "v1"
+    latency_seconds: float = 0.6
     store: StoreKind = StoreKind.MOTO
     apart: bool = False
     """Whether each host has a network of its own."""
     settings: Mapping[str, str] = field(default_factory=dict)
     """Of the workers, beside the defaults."""
+
+    @property
+    def slots(self) -> int:
+        """Of each worker. A call over v2 takes as long as its polls are apart."""
+        return 6 if self.api == "v1" else 20
 
     def shape(self) -> Shape:
         """The cluster, without its workers."""

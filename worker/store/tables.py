@@ -76,10 +76,24 @@ class Batch(Base):
     """Who is told, beside the tenant's endpoints, that all of its jobs are over."""
     notify: Mapped[bool | None]
     """As for its jobs."""
+    paused_at: Mapped[datetime | None]
+    """Since when none of its jobs may start."""
+    finished_at: Mapped[datetime | None]
+    """When its last job had ended and its result files were written; None again as soon as a job is tried again."""
+    results_uri: Mapped[str | None]
+    """The folder of its result files."""
+    key_template: Mapped[str | None]
+    """How its objects are named; None: as the settings have it."""
 
     __table_args__ = (
         Index("uq_batches_resume_key", "tenant", "resume_key", unique=True),
         Index("ix_batches_created_at", "created_at"),
+        Index(
+            "ix_batches_unfinished",
+            "id",
+            postgresql_where=sql("finished_at IS NULL"),
+            sqlite_where=sql("finished_at IS NULL"),
+        ),
     )
 
 
@@ -155,6 +169,17 @@ class Job(Base):
     traceparent: Mapped[str | None] = mapped_column(String(55))
     """The trace that it belongs to, as W3C writes it."""
 
+    audio_format: Mapped[str | None] = mapped_column(String(8))
+    """What its object is to be; None: WAV."""
+    target_lufs: Mapped[float | None] = mapped_column(Float)
+    """How loud its audio is to be made; None: as it comes."""
+    expires_after: Mapped[int | None]
+    """Seconds after its end for which its text and audio are kept; None: for ever."""
+    purge_at: Mapped[datetime | None]
+    """When they go. Worked out after its end."""
+    purged_at: Mapped[datetime | None]
+    """When they went: the row and the ledger stay."""
+
     __table_args__ = (
         CheckConstraint(f"status IN ({', '.join(repr(str(status)) for status in JobStatus)})", name="status"),
         CheckConstraint("status <> 'running' OR worker_id IS NOT NULL", name="running_has_worker"),
@@ -216,6 +241,18 @@ class Job(Base):
             "fingerprint",
             postgresql_where=sql("status = 'succeeded'"),
             sqlite_where=sql("status = 'succeeded'"),
+        ),
+        Index(
+            "ix_jobs_to_date",
+            "finished_at",
+            postgresql_where=sql("expires_after IS NOT NULL AND purge_at IS NULL"),
+            sqlite_where=sql("expires_after IS NOT NULL AND purge_at IS NULL"),
+        ),
+        Index(
+            "ix_jobs_to_purge",
+            "purge_at",
+            postgresql_where=sql("purge_at IS NOT NULL AND purged_at IS NULL"),
+            sqlite_where=sql("purge_at IS NOT NULL AND purged_at IS NULL"),
         ),
         {"postgresql_with": VACUUM_EARLY},
     )
@@ -342,6 +379,8 @@ class Tenant(Base):
     name: Mapped[str] = mapped_column(String(64), primary_key=True)
     monthly_budget: Mapped[Decimal | None]
     """What the calls of a calendar month (UTC) may cost; the rest is held until the next month. None: no limit."""
+    output_url: Mapped[str | None]
+    """Where its audio goes; None for the place in the settings."""
 
 
 class TenantMonth(Base):
@@ -556,3 +595,57 @@ class Cursor(Base):
     name: Mapped[str] = mapped_column(String(32), primary_key=True)
     position: Mapped[int] = mapped_column(BigInteger)
     """The id of the last event that was read."""
+
+
+# Back-office runs that come round by the clock.
+
+
+class Schedule(Base):
+    """Jobs that are handed in again and again, at the times that a cron expression gives."""
+
+    __tablename__ = "schedules"
+
+    tenant: Mapped[str] = mapped_column(String(64), primary_key=True)
+    name: Mapped[str] = mapped_column(String(64), primary_key=True)
+    cron: Mapped[str]
+    timezone: Mapped[str] = mapped_column(String(64))
+    """Whose clock the expression means, by its IANA name."""
+    source: Mapped[str]
+    """Where the lines come from: the address of a file, or a query."""
+    options: Mapped[str]
+    """How they become jobs, as a JSON object. Of a producer's database it holds a variable's name, never an address."""
+    catch_up_seconds: Mapped[int]
+    """A due time that nobody was there for is made up for, unless it is older than this."""
+    created_at: Mapped[datetime]
+    next_due_at: Mapped[datetime | None]
+    """None once the expression has no time left."""
+    paused_at: Mapped[datetime | None]
+
+    __table_args__ = (Index("ix_schedules_next_due_at", "next_due_at"),)
+
+
+class ScheduleRun(Base):
+    """One due time of a schedule. Its row is what makes it run once: it is written once, and ended with its batch."""
+
+    __tablename__ = "schedule_runs"
+
+    tenant: Mapped[str] = mapped_column(String(64), primary_key=True)
+    schedule: Mapped[str] = mapped_column(String(64), primary_key=True)
+    due_at: Mapped[datetime] = mapped_column(primary_key=True)
+    state: Mapped[str] = mapped_column(String(10))
+    attempts: Mapped[int]
+    next_at: Mapped[datetime | None]
+    """When somebody takes it up, or takes it up again from one who was not heard of since."""
+    batch_id: Mapped[UUID | None]
+    message: Mapped[str | None]
+    finished_at: Mapped[datetime | None]
+
+    __table_args__ = (
+        CheckConstraint("state IN ('due', 'running', 'done', 'failed', 'missed')", name="state"),
+        Index(
+            "ix_schedule_runs_open",
+            "next_at",
+            postgresql_where=sql("state IN ('due', 'running')"),
+            sqlite_where=sql("state IN ('due', 'running')"),
+        ),
+    )

@@ -1,0 +1,119 @@
+"""Producers: batches that pause and finish, formats, retention, and schedules."""
+
+import sqlalchemy as sa
+from alembic import op
+
+from worker.store.types import Instant
+
+revision = "0006"
+down_revision = "0005"
+branch_labels = None
+depends_on = None
+
+_UNFINISHED = sa.text("finished_at IS NULL")
+_TO_DATE = sa.text("expires_after IS NOT NULL AND purge_at IS NULL")
+_TO_PURGE = sa.text("purge_at IS NOT NULL AND purged_at IS NULL")
+
+
+def upgrade() -> None:
+    """Apply this revision. It only adds, so that workers of the revision before go on meanwhile."""
+    # Jobs first: whoever adds a job locks them before their batches, and would wait here in a circle.
+    op.add_column("jobs", sa.Column("audio_format", sa.String(length=8), nullable=True))
+    op.add_column("jobs", sa.Column("target_lufs", sa.Float(), nullable=True))
+    op.add_column("jobs", sa.Column("expires_after", sa.Integer(), nullable=True))
+    op.add_column("jobs", sa.Column("purge_at", Instant(), nullable=True))
+    op.add_column("jobs", sa.Column("purged_at", Instant(), nullable=True))
+    op.add_column("batches", sa.Column("paused_at", Instant(), nullable=True))
+    op.add_column("batches", sa.Column("finished_at", Instant(), nullable=True))
+    op.add_column("batches", sa.Column("results_uri", sa.Text(), nullable=True))
+    op.add_column("batches", sa.Column("key_template", sa.Text(), nullable=True))
+    op.add_column("tenants", sa.Column("output_url", sa.Text(), nullable=True))
+    _create_indexes()
+    _finish_old_batches()
+    _create_schedules()
+
+
+def _create_indexes() -> None:
+    op.create_index(
+        "ix_jobs_to_date",
+        "jobs",
+        ["finished_at"],
+        unique=False,
+        postgresql_where=_TO_DATE,
+        sqlite_where=_TO_DATE,
+    )
+    op.create_index(
+        "ix_jobs_to_purge", "jobs", ["purge_at"], unique=False, postgresql_where=_TO_PURGE, sqlite_where=_TO_PURGE
+    )
+    op.create_index(
+        "ix_batches_unfinished",
+        "batches",
+        ["id"],
+        unique=False,
+        postgresql_where=_UNFINISHED,
+        sqlite_where=_UNFINISHED,
+    )
+
+
+def _finish_old_batches() -> None:
+    """What was over before anybody wrote result files is not begun again for their sake."""
+    op.execute(
+        "UPDATE batches SET finished_at = created_at WHERE NOT EXISTS (SELECT 1 FROM jobs WHERE"
+        " jobs.batch_id = batches.id AND jobs.status IN ('scheduled', 'queued', 'dispatched', 'running'))"
+    )
+
+
+def _create_schedules() -> None:
+    op.create_table(
+        "schedules",
+        sa.Column("tenant", sa.String(length=64), nullable=False),
+        sa.Column("name", sa.String(length=64), nullable=False),
+        sa.Column("cron", sa.Text(), nullable=False),
+        sa.Column("timezone", sa.String(length=64), nullable=False),
+        sa.Column("source", sa.Text(), nullable=False),
+        sa.Column("options", sa.Text(), nullable=False),
+        sa.Column("catch_up_seconds", sa.Integer(), nullable=False),
+        sa.Column("created_at", Instant(), nullable=False),
+        sa.Column("next_due_at", Instant(), nullable=True),
+        sa.Column("paused_at", Instant(), nullable=True),
+        sa.PrimaryKeyConstraint("tenant", "name", name=op.f("pk_schedules")),
+    )
+    op.create_index("ix_schedules_next_due_at", "schedules", ["next_due_at"], unique=False)
+    op.create_table(
+        "schedule_runs",
+        sa.Column("tenant", sa.String(length=64), nullable=False),
+        sa.Column("schedule", sa.String(length=64), nullable=False),
+        sa.Column("due_at", Instant(), nullable=False),
+        sa.Column("state", sa.String(length=10), nullable=False),
+        sa.Column("attempts", sa.Integer(), nullable=False),
+        sa.Column("next_at", Instant(), nullable=True),
+        sa.Column("batch_id", sa.Uuid(), nullable=True),
+        sa.Column("message", sa.Text(), nullable=True),
+        sa.Column("finished_at", Instant(), nullable=True),
+        sa.CheckConstraint(
+            "state IN ('due', 'running', 'done', 'failed', 'missed')", name=op.f("ck_schedule_runs_state")
+        ),
+        sa.PrimaryKeyConstraint("tenant", "schedule", "due_at", name=op.f("pk_schedule_runs")),
+    )
+    op.create_index(
+        "ix_schedule_runs_open",
+        "schedule_runs",
+        ["next_at"],
+        unique=False,
+        postgresql_where=sa.text("state IN ('due', 'running')"),
+        sqlite_where=sa.text("state IN ('due', 'running')"),
+    )
+
+
+def downgrade() -> None:
+    """Take this revision back."""
+    op.drop_table("schedule_runs")
+    op.drop_table("schedules")
+    op.drop_index("ix_batches_unfinished", table_name="batches")
+    op.drop_index("ix_jobs_to_purge", table_name="jobs")
+    op.drop_index("ix_jobs_to_date", table_name="jobs")
+    op.drop_column("tenants", "output_url")
+    for column in ("key_template", "results_uri", "finished_at", "paused_at"):
+        op.drop_column("batches", column)
+    for column in ("purged_at", "purge_at", "expires_after", "target_lufs", "audio_format"):
+        op.drop_column("jobs", column)

@@ -27,7 +27,7 @@ from api_models.problems import InvalidInputError
 from worker import logs, runtime, settings, steps
 from worker.broker import Broker
 from worker.leaving import Ask, Leaving
-from worker.memory import give_back_large_blocks
+from worker.memory import give_back_large_blocks, spare_what_stays
 from worker.runtime import Runtime, StartError
 from worker.settings import Settings
 from worker.store.deliveries import Due
@@ -191,6 +191,7 @@ def here() -> Runtime:
 def settle_in(parts: Runtime) -> None:
     """Make a runtime the one that this process's tasks use."""
     _here[:] = [parts]
+    spare_what_stays()
 
 
 def carry_out(job_id: str, attempt: int) -> None:

@@ -9,6 +9,7 @@ import errno
 import mimetypes
 import os
 import shutil
+import threading
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -28,6 +29,8 @@ from worker.artifacts.store import StoredObject
 STALE_SECONDS: Final = 24 * 3600
 """A file still on its way after this long belongs to a process that died."""
 BLOCK_BYTES: Final = 256 * 1024
+WRITERS: Final = 3
+"""Files written at a time. A disk does more of them no sooner, and all would be late instead of the last ones."""
 _ABSENT: Final = (FileNotFoundError, NotADirectoryError, IsADirectoryError)
 
 
@@ -41,6 +44,7 @@ class FolderStore:
         self._incoming = root / OWN_FOLDER / "incoming"
         self._sidecars = root / OWN_FOLDER / "sidecars"
         self._opened = False
+        self._writers = threading.BoundedSemaphore(WRITERS)
 
     def uri(self, key: str) -> str:
         return self._path(key).as_uri()
@@ -59,14 +63,16 @@ class FolderStore:
         target, sidecar = self._path(key), Sidecar(content_type, checked_metadata(metadata))
         source.stat()  # A source that can't be read is the caller's trouble, not the folder's.
         with self._using(), self._arriving() as audio:
-            shutil.copyfile(source, audio)
-            _flush(audio)
-            if sha256_of(audio) != sha256:
-                raise ArtifactsError(
-                    ArtifactsTrouble.BAD_CHECKSUM,
-                    f"the audio for {target} isn't the one that was accepted; nothing was stored",
-                )
-            return self._reveal(audio, target, key, sha256, sidecar)
+            with self._writers:
+                shutil.copyfile(source, audio)
+                if sha256_of(audio) != sha256:
+                    raise ArtifactsError(
+                        ArtifactsTrouble.BAD_CHECKSUM,
+                        f"the audio for {target} isn't the one that was accepted; nothing was stored",
+                    )
+            _flush(audio)  # as many at once as there are: the file system makes one of them
+            with self._writers:
+                return self._reveal(audio, target, key, sha256, sidecar)
 
     def head(self, key: str) -> StoredObject | None:
         with self._using():

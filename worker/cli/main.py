@@ -25,6 +25,7 @@ from worker.cli.service.emulator import emulator
 from worker.cli.service.migrate import migrate
 from worker.cli.service.worker import worker
 from worker.cli.talk.exits import Exit
+from worker.memory import spare_what_stays
 
 app = typer.Typer(
     name="ttsq",
@@ -87,3 +88,6 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
         complain(error)
         sys.exit(Exit.UNUSABLE)
+    finally:
+        if arguments is None:
+            spare_what_stays()  # on its way out

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import random
 import threading
 from collections import Counter
@@ -75,6 +76,7 @@ class Executor:
             insistence=Insistence(self.heartbeat, self.stopping),
             persistence=Persistence(self.database, self.stopping, self.probe_seconds),
             rng=self.rng,
+            bench=threading.BoundedSemaphore((os.cpu_count() or 1) + 1),
         )
 
     def run(self, job_id: UUID, attempt: int) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import threading
 from dataclasses import dataclass
 
 from worker.audio.gate import GateLimits
@@ -33,3 +34,5 @@ class Tools:
     insistence: Insistence
     persistence: Persistence
     rng: random.Random
+    bench: threading.BoundedSemaphore
+    """Where takes are looked at: with room for as many at a time as can be worked on."""

@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-import re
 from datetime import datetime
 from typing import Annotated, Any, Final
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict, Field, JsonValue, field_validator
-from pydantic_core import PydanticCustomError
+from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
-from api_models.hints import quoted
+from api_models.formats import LOUDNESS_RANGE, AudioFormat
 from api_models.registry import DEFAULT_MODEL, MODELS, VOICES
 from api_models.speech import JobRequest
 from api_models.status import JobStatus
+from api_models.values import LONGEST_SPAN_SECONDS
 
-MOST_TAGS: Final = 16
 MOST_CALLBACK_CHARACTERS: Final = 2_000
-_TAG: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:-]{0,63}")
 
 Amount = Annotated[
     str, Field(pattern=r"^-?[0-9]+(\.[0-9]+)?$", examples=["0.0067"], description="US dollars, exact, as text.")
@@ -33,6 +30,9 @@ def _documented(schema: dict[str, Any]) -> None:
     for name in ("voice_1", "voice_2"):
         properties[name] = {"anyOf": [{"type": "string", "enum": list(VOICES)}, {"type": "null"}], "default": None}
     properties["temperature"]["anyOf"][0] |= {"minimum": 0, "maximum": 2}
+    low, high = LOUDNESS_RANGE
+    properties["loudness"]["anyOf"][0] |= {"minimum": low, "maximum": high}
+    properties["expires_after"]["anyOf"][0] |= {"minimum": 1, "maximum": LONGEST_SPAN_SECONDS}
 
 
 class JobIn(JobRequest):
@@ -44,18 +44,8 @@ class JobIn(JobRequest):
         json_schema_extra=_documented,
     )
 
-    tags: Annotated[tuple[Annotated[str, Field(pattern=f"^{_TAG.pattern}$")], ...], Field(max_length=MOST_TAGS)] = ()
-    """Words of your own, to find it by."""
     callback_url: Annotated[str, Field(max_length=MOST_CALLBACK_CHARACTERS)] | None = None
     """Who is told when it is over, beside your endpoints."""
-
-    @field_validator("tags")
-    @classmethod
-    def _said_once(cls, value: tuple[str, ...]) -> tuple[str, ...]:
-        if len(set(value)) != len(value):
-            twice = next(tag for tag in value if value.count(tag) > 1)
-            raise PydanticCustomError("tags", "names {tag} twice", {"tag": quoted(twice)})
-        return value
 
 
 class AudioView(BaseModel):
@@ -84,6 +74,10 @@ class JobView(BaseModel):
     priority: int
     not_before: datetime | None
     deadline: datetime | None
+    format: AudioFormat
+    loudness: Annotated[float | None, Field(description="How loud it was to be made, in LUFS.")]
+    expires_after: Annotated[int | None, Field(description="Seconds after its end for which text and audio are kept.")]
+    removed_at: Annotated[datetime | None, Field(description="When its text and audio were removed.")]
     attempts: Annotated[int, Field(description="How often it has been taken up.")]
     code: Annotated[str | None, Field(description="Why it ended without audio, in a word that stays the same.")]
     message: str | None

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from datetime import datetime
-from typing import Annotated, Literal
+from functools import lru_cache
+from json.encoder import encode_basestring
+from typing import Annotated, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
 from pydantic_core import PydanticCustomError
 
+from api_models.formats import LOUDNESS_RANGE, AudioFormat
 from api_models.hints import did_you_mean, quoted
 from api_models.registry import DEFAULT_MODEL, MODELS, SpeechModel
 from api_models.values import (
@@ -17,9 +21,13 @@ from api_models.values import (
     OptionalMoment,
     OptionalName,
     OptionalNumber,
+    OptionalSpan,
     blank_is_none,
     name_fault,
 )
+
+MOST_TAGS: Final = 16
+TAG: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:-]{0,63}")
 
 
 class Speech(BaseModel):
@@ -114,8 +122,12 @@ class Speech(BaseModel):
 
         `origin` is the API's address: audio of a rehearsal must never be taken for the real thing.
         """
-        parts = [origin, self.model, self.text, self.voice_1, self.voice_2, self.temperature, audio_format]
-        canonical = json.dumps(parts, ensure_ascii=False, separators=(",", ":"))
+        temperature = "null" if self.temperature is None else json.dumps(self.temperature)
+        # What json.dumps makes of these in a list; by hand, because a million of them are made at a time.
+        canonical = (
+            f"[{_json(origin)},{_json(self.model)},{encode_basestring(self.text)},{_json(self.voice_1)},"
+            f"{_json(self.voice_2)},{temperature},{_json(audio_format)}]"
+        )
         return hashlib.sha256(canonical.encode()).hexdigest()
 
 
@@ -134,6 +146,55 @@ class JobRequest(Speech):
     """`bypass` buys a fresh take even where the same content was bought before."""
     variant: Annotated[int, Field(ge=0, le=1_000_000)] = 0
     """Another take of the same text: each number is a content of its own, bought once and then copied."""
+
+    tags: Annotated[tuple[Annotated[str, Field(pattern=f"^{TAG.pattern}$")], ...], Field(max_length=MOST_TAGS)] = ()
+    """Words of the producer's own, to find it by."""
+
+    format: AudioFormat = AudioFormat.WAV
+    """What its object is: wav, flac, mp3 or opus."""
+    loudness: OptionalNumber = None
+    """How loud the whole of it is to be, in LUFS, such as -16; left out, it is as loud as it came."""
+    expires_after: OptionalSpan = None
+    """How long after its end text and audio are kept, in seconds or as 30d; left out, as the settings have it."""
+
+    @field_validator("tags")
+    @classmethod
+    def _said_once(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        if len(set(value)) != len(value):
+            twice = next(tag for tag in value if value.count(tag) > 1)
+            raise PydanticCustomError("tags", "names {tag} twice", {"tag": quoted(twice)})
+        return value
+
+    @field_validator("format", mode="before")
+    @classmethod
+    def _known_format(cls, value: object) -> object:
+        value = blank_is_none(value)
+        if value is None:
+            return AudioFormat.WAV
+        name = value.strip().lower().removeprefix(".") if isinstance(value, str) else value
+        if not isinstance(name, str) or name not in tuple(AudioFormat):
+            raise PydanticCustomError(
+                "format",
+                "no format {name}{hint} (known: {known})",
+                {
+                    "name": quoted(value),
+                    "hint": did_you_mean(name, AudioFormat) if isinstance(name, str) else "",
+                    "known": ", ".join(AudioFormat),
+                },
+            )
+        return AudioFormat(name)
+
+    @field_validator("loudness")
+    @classmethod
+    def _reachable(cls, value: float | None) -> float | None:
+        low, high = LOUDNESS_RANGE
+        if value is not None and not low <= value <= high:  # also refuses NaN
+            raise PydanticCustomError(
+                "loudness",
+                "{value} is outside {low} to {high} LUFS; give a number in that range, such as -16",
+                {"value": f"{value:g}", "low": f"{low:g}", "high": f"{high:g}"},
+            )
+        return value
 
     @field_validator("custom_id", mode="before")
     @classmethod
@@ -162,6 +223,11 @@ class JobRequest(Speech):
             raise PydanticCustomError("deadline", "lies before not_before, so the job could never start")
         return value
 
+    @property
+    def form(self) -> str:
+        """What the speech is made into, as a fingerprint names it: audio in another form is another content."""
+        return str(self.format) if self.loudness is None else f"{self.format} {self.loudness:g}"
+
     def fingerprint(self, *, origin: str, audio_format: str) -> str:
         """As for any speech; each variant has one of its own."""
         plain = super().fingerprint(origin=origin, audio_format=audio_format)
@@ -176,6 +242,12 @@ class JobRequest(Speech):
             voice_2=self.voice_2,
             temperature=self.temperature,
         )
+
+
+@lru_cache(maxsize=1_024)
+def _json(value: str | None) -> str:
+    """One of the few values that a batch has, as JSON."""
+    return "null" if value is None else encode_basestring(value)
 
 
 def _models(info: ValidationInfo) -> tuple[SpeechModel, ...]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 import unicodedata
 from datetime import UTC, datetime
 from typing import Annotated, Final
@@ -15,6 +16,11 @@ from api_models.hints import quoted
 MAX_CUSTOM_ID_BYTES: Final = 200
 """A custom_id becomes a file name, and file systems stop at 255 bytes; the rest is for extensions."""
 
+LONGEST_SPAN_SECONDS: Final = 3_650 * 86_400
+"""Ten years: whoever wants to keep something longer keeps it for ever."""
+
+_SPAN: Final = re.compile(r"([0-9]{1,9}) ?([smhdw]?)")
+_SPAN_SECONDS: Final = {"": 1, "s": 1, "m": 60, "h": 3_600, "d": 86_400, "w": 7 * 86_400}
 _FORBIDDEN_IN_NAMES: Final = frozenset('/\\:*?"<>|')
 
 
@@ -66,6 +72,25 @@ def moment(value: object) -> datetime | None:
         raise PydanticCustomError("moment", "{value} lies outside the calendar", {"value": quoted(value)}) from None
 
 
+def span(value: object) -> int | None:
+    """A length of time in whole seconds: a number of them, or one with a unit, such as `30d`."""
+    value = blank_is_none(value)
+    if value is None:
+        return None
+    seconds = None
+    if isinstance(value, str) and (found := _SPAN.fullmatch(value.strip().lower())):
+        seconds = int(found[1]) * _SPAN_SECONDS[found[2]]
+    elif isinstance(value, int | float) and not isinstance(value, bool) and value == value // 1:
+        seconds = int(value)
+    if seconds is None or not 1 <= seconds <= LONGEST_SPAN_SECONDS:
+        raise PydanticCustomError(
+            "span",
+            "{value} is no length of time up to ten years; write seconds, or a unit as in 12h, 30d or 8w",
+            {"value": quoted(value)},
+        )
+    return seconds
+
+
 def name_fault(name: str) -> str | None:
     """Why `name` can't name a file on the systems in use, or None where it can."""
     if bad := sorted(_FORBIDDEN_IN_NAMES.intersection(name)):
@@ -83,5 +108,7 @@ OptionalName = Annotated[str | None, BeforeValidator(blank_is_none)]
 """Text that may be left out."""
 OptionalNumber = Annotated[float | None, BeforeValidator(number)]
 """A number that may be left out."""
+OptionalSpan = Annotated[int | None, BeforeValidator(span)]
+"""A length of time, in seconds, that may be left out."""
 OptionalMoment = Annotated[AwareDatetime | None, BeforeValidator(moment)]
 """A point in time that may be left out."""

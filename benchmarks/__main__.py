@@ -10,7 +10,23 @@ from typing import Any, Final
 
 from rich.console import Console
 
-from benchmarks import bound, budget, cpu, credit, faults, gateway, kills, large, leave, pace, takes
+from benchmarks import (
+    bound,
+    budget,
+    cpu,
+    credit,
+    fairness,
+    faults,
+    formats,
+    gateway,
+    ingest,
+    kills,
+    large,
+    leave,
+    pace,
+    takes,
+    twins,
+)
 from benchmarks.report import Report, keep, machine, show
 
 
@@ -34,6 +50,10 @@ BENCHMARKS: Final = {
     "kills": Benchmark(kills.Knobs(), kills.FULL, kills.measure),
     "takes": Benchmark(takes.Knobs(), takes.FULL, takes.measure),
     "faults": Benchmark(faults.Knobs(), faults.FULL, faults.measure),
+    "formats": Benchmark(formats.Knobs(), formats.FULL, formats.measure),
+    "ingest": Benchmark(ingest.Knobs(), ingest.FULL, ingest.measure),
+    "fairness": Benchmark(fairness.Knobs(), fairness.FULL, fairness.measure),
+    "twins": Benchmark(twins.Knobs(), twins.FULL, twins.measure),
     "gateway": Benchmark(gateway.Knobs(), gateway.FULL, gateway.measure),
 }
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from api_models.formats import AudioFormat
 from benchmarks import stage
 from benchmarks.processes import Measured
 from benchmarks.texts import text
@@ -45,15 +46,25 @@ class Run:
         return faults
 
 
-def run(lines: int, config: EmulatorConfig, settings: Mapping[str, str], *, patience_seconds: float) -> Run:
-    """Speak that many lines. Settings are by environment name; everything else is as a new user has it."""
+def run(
+    lines: int,
+    config: EmulatorConfig,
+    settings: Mapping[str, str],
+    *,
+    patience_seconds: float,
+    options: Sequence[str] = (),
+) -> Run:
+    """Speak that many lines. Settings are by environment name; everything else is as a new user has it.
+
+    `options` are more of them than any run needs.
+    """
     with stage.temporary_folder() as folder, stage.emulator(config, folder) as emulator:
         (folder / "lines.txt").write_text("".join(f"{text(n)}\n" for n in range(1, lines + 1)), encoding="utf-8")
         checks = {} if config.audio_bytes is None else {"TTSQ_TAKE_CHECKS": "off"}  # a fixed size fits no text
         environment = stage.environment(
             SEGMIND_BASE_URL=emulator.base_url, SEGMIND_API_KEY=emulator.key, **checks, **settings
         )
-        command = [str(stage.BIN / "ttsq"), "run", "lines.txt", "--out", "audio", "--json"]
+        command = [str(stage.BIN / "ttsq"), "run", "lines.txt", "--out", "audio", "--json", *options]
         began = time.time()
         with Measured("run", command, folder, environment) as process:
             usage = process.wait(patience_seconds)
@@ -61,7 +72,7 @@ def run(lines: int, config: EmulatorConfig, settings: Mapping[str, str], *, pati
             faults = _unfinished(process.log)
         seen = emulator.admin.state()
         first = min(seen.admitted_at, default=ended)
-        files = len(list((folder / "audio").glob("*.wav"))) - faults
+        files = sum(path.suffix[1:] in set(AudioFormat) for path in (folder / "audio").iterdir()) - faults
         return Run(lines, files, first - began, ended - first, usage.cpu_seconds, seen)
 
 

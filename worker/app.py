@@ -10,6 +10,7 @@ import os
 import sys
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
+from datetime import datetime
 from functools import lru_cache
 from typing import Any, Final
 from uuid import UUID
@@ -28,14 +29,27 @@ from worker import logs, runtime, settings, steps
 from worker.broker import Broker
 from worker.leaving import Ask, Leaving
 from worker.memory import give_back_large_blocks, spare_what_stays
+from worker.producer import DEFAULT_TENANT, messages
+from worker.producer.messages import Message
+from worker.results.lookout import Announce
 from worker.runtime import Runtime, StartError
+from worker.schedules.timekeeper import Call
 from worker.settings import Settings
+from worker.store.database import is_passing
 from worker.store.deliveries import Due
+from worker.store.faults import words
+from worker.store.schedules import RunKey
 from worker.store.transitions.dispatching import Waiting
 from worker.webhooks.postman import Post
 
 TASK: Final = "ttsq.attempt"
 DELIVER: Final = "ttsq.deliver"
+FINISH: Final = "ttsq.finish"
+SUBMIT: Final = "ttsq.submit"
+SCHEDULE: Final = "ttsq.schedule"
+
+SUBMIT_AGAIN_SECONDS: Final = 1.0
+"""What a producer's message waits while the database is away, before it goes back to the queue."""
 
 _HEADERS: Final = {
     "lang": "py",
@@ -74,6 +88,7 @@ def make_app(configuration: Settings, queue: str) -> Celery:
         task_serializer="json",
         accept_content=["json"],
         task_send_sent_event=False,
+        worker_send_task_events=configuration.celery_events == "on",
         worker_pool="threads",
         worker_concurrency=configuration.concurrency,
         worker_prefetch_multiplier=1,
@@ -150,6 +165,36 @@ def poster(app: Celery, queue: str) -> Post:
     return post
 
 
+def announcer(app: Celery, queue: str) -> Announce:
+    """Sends one message a batch to the same queue. What could not be sent is asked for again like what was lost."""
+    broken = _sending_errors(app)
+
+    def announce(batches: Sequence[UUID]) -> None:
+        try:
+            with app.producer_pool.acquire(block=True, timeout=5) as producer, _together(producer):
+                for batch_id in batches:
+                    _send_task(producer, queue, FINISH, (str(batch_id),))
+        except broken as error:
+            log.warning("publish_failed", unsent=len(batches), error=str(error).splitlines()[0])
+
+    return announce
+
+
+def caller(app: Celery, queue: str) -> Call:
+    """Sends one message a schedule's run to the same queue. What could not be sent is sent again like what was lost."""
+    broken = _sending_errors(app)
+
+    def call(runs: Sequence[RunKey]) -> None:
+        try:
+            with app.producer_pool.acquire(block=True, timeout=5) as producer, _together(producer):
+                for run in runs:
+                    _send_task(producer, queue, SCHEDULE, (run.tenant, run.schedule, run.due_at.isoformat()))
+        except broken as error:
+            log.warning("publish_failed", unsent=len(runs), error=str(error).splitlines()[0])
+
+    return call
+
+
 def _together(producer: Producer) -> AbstractContextManager[object]:
     batch: AbstractContextManager[object] = producer.batch()  # type: ignore[attr-defined]  # its stubs are of an older kombu
     return batch
@@ -164,7 +209,7 @@ def _send(producer: Producer, queue: str, job: Waiting) -> None:
     _send_task(producer, queue, TASK, (str(job.job_id), job.attempt))
 
 
-def _send_task(producer: Producer, queue: str, task: str, arguments: tuple[str, int]) -> None:
+def _send_task(producer: Producer, queue: str, task: str, arguments: tuple[str | int, ...]) -> None:
     """One message in version 2 of Celery's documented protocol; building it by hand costs half of `send_task`."""
     message_id = str(uuid7())
     producer.publish(
@@ -206,6 +251,34 @@ def deliver(delivery_id: str, attempts: int) -> None:
         here().hands.take(UUID(delivery_id), attempts)
 
 
+def finish(batch_id: str) -> None:
+    """What the third task does with its message: handed over as well."""
+    if _here:
+        here().desk.take(UUID(batch_id))
+
+
+def carry_out_schedule(tenant: str, schedule: str, due_at: str) -> None:
+    """What a schedule's task does with its message: handed over as well."""
+    if _here:
+        here().clerk.take(RunKey(tenant, schedule, datetime.fromisoformat(due_at)))
+
+
+def submit(request: object, *, message_id: str, tenant: str | None, key: str | None) -> bool:
+    """What a producer's message asks for, done: its job is written, or its refusal. False where neither could be."""
+    if not _here:
+        return False
+    message = Message(message_id, request, tenant or DEFAULT_TENANT, key or f"celery {message_id}")
+    try:
+        if messages.take(message, here().database, here().settings):
+            here().dispatcher.wake()
+    except SQLAlchemyError as error:
+        if not is_passing(error):
+            raise
+        log.warning("submission_waits", message=message_id, error=words(error))
+        return False
+    return True
+
+
 @lru_cache(maxsize=1)
 def _worker_app() -> Celery:
     """The application of a worker process that Celery itself starts."""
@@ -240,9 +313,13 @@ def _build(**_: object) -> None:
     broker = Broker()
     publish = publisher(_worker_app(), runtime.QUEUE, broker)
     post = poster(_worker_app(), runtime.QUEUE)
+    announce = announcer(_worker_app(), runtime.QUEUE)
+    call = caller(_worker_app(), runtime.QUEUE)
     try:
         database = runtime.open_database(configuration)
-        settle_in(runtime.build(configuration, database, publish, broker=broker, post=post))
+        settle_in(
+            runtime.build(configuration, database, publish, broker=broker, post=post, announce=announce, call=call)
+        )
     except StartError as error:
         sys.exit(f"ttsq: {error.message}; {error.remedy}")
     except SQLAlchemyError as error:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from typing import Final
+from uuid import UUID
 
 from celery.worker import WorkController
 from celery.worker import state as celery_state
@@ -48,6 +49,8 @@ class EmbeddedWorker:
             publish,
             broker=broker,
             post=celery_app.poster(app, queue),
+            announce=celery_app.announcer(app, queue),
+            call=celery_app.caller(app, queue),
             worker_id=worker_id,
         )
         celery_app.settle_in(self._parts)
@@ -74,6 +77,10 @@ class EmbeddedWorker:
         """There are new rows: look now."""
         if self._parts is not None:
             self._parts.dispatcher.wake()
+
+    def finish(self, batch_id: UUID) -> str | None:
+        """Write the result files of a batch that is over. Returns what prevented it."""
+        return None if self._parts is None else self._parts.desk.finish(batch_id)
 
     def stop(self, *, grace_seconds: float) -> None:
         """Start nothing more, let calls in flight finish for up to `grace_seconds`, hand back the rest, sign off."""

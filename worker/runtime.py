@@ -21,7 +21,9 @@ from uuid_utils.compat import uuid7
 
 from api_models.registry import MODELS
 from api_models.verdict import GateScope
+from worker import tracing
 from worker.artifacts.errors import ArtifactsError
+from worker.artifacts.options import StoreOptions
 from worker.audio.gate import GateLimits
 from worker.broker import Broker
 from worker.dispatch.dispatcher import Dispatcher
@@ -33,19 +35,29 @@ from worker.execution.outcomes import Bounds
 from worker.execution.places import Places
 from worker.execution.spool import Spool
 from worker.execution.sweeping import Sweeper
+from worker.results.desk import Desk
+from worker.results.finishing import Finisher
+from worker.results.lookout import Announce, Lookout
+from worker.retention.caretaker import Caretaker
+from worker.retention.purging import Purger
+from worker.schedules.carrying_out import Carrier
+from worker.schedules.clerk import Clerk
+from worker.schedules.timekeeper import Call, Timekeeper
 from worker.segmind.answers import Credits
 from worker.segmind.client import Client
 from worker.segmind.errors import UnusableAddressError, UnusableKeyError
 from worker.segmind.following import Following
 from worker.segmind.v1 import ClientV1
 from worker.segmind.v2 import ClientV2
-from worker.settings import HOME, Settings
+from worker.settings import HOME, Settings, variable
 from worker.store import schema, workers
 from worker.store.account import Gate
 from worker.store.database import Database
 from worker.store.deliveries import Due
 from worker.store.faults import words
+from worker.store.schedules import RunKey
 from worker.store.transitions import dispatching
+from worker.tracing import MissingExtraError
 from worker.webhooks.addresses import Allowed
 from worker.webhooks.delivering import Deliverer
 from worker.webhooks.hands import Hands
@@ -98,6 +110,11 @@ class Runtime:
     broker: Broker
     postman: Postman
     hands: Hands
+    lookout: Lookout
+    caretaker: Caretaker
+    desk: Desk
+    timekeeper: Timekeeper
+    clerk: Clerk
 
     def start(self) -> None:
         """Sign on, and begin to dispatch."""
@@ -107,6 +124,9 @@ class Runtime:
         self.heartbeat.start()
         self.dispatcher.start()
         self.postman.start()
+        self.lookout.start()
+        self.caretaker.start()
+        self.timekeeper.start()
         log.info("worker_started", worker=str(self.worker_id), slots=self.heartbeat.slots, queue=self.queue)
 
     def begin_stop(self) -> None:
@@ -115,6 +135,9 @@ class Runtime:
         self.heartbeat.announce_stop()
         self.dispatcher.stop()
         self.postman.stop()
+        self.lookout.stop()
+        self.caretaker.stop()
+        self.timekeeper.stop()
         self._try("lease_kept", self._release_leases)  # the next leader need not wait for it to run out
 
     def wait_until_idle(self, seconds: float) -> bool:
@@ -125,16 +148,22 @@ class Runtime:
         """Hand back what is left, sign off if nothing is, and close what is open."""
         idle = self.executor.wait_until_idle(0)
         self.hands.close()
+        self.desk.close()
+        self.clerk.close()
         self._sign_off()
         if idle:
             self.client.close()
             self.spool.clear_away()
+        tracing.stop()
 
     def drop(self) -> None:
         """Start nothing more, hand back everything as it stands, and sign off: the process is about to end."""
         self.executor.stopping.set()
         self.dispatcher.stop(timeout=0)
         self.postman.stop(timeout=0)
+        self.lookout.stop(timeout=0)
+        self.caretaker.stop(timeout=0)
+        self.timekeeper.stop(timeout=0)
         self._sign_off()
         self._try("lease_kept", self._release_leases)
 
@@ -167,6 +196,14 @@ def _nobody_posts(due: Sequence[Due]) -> Sequence[Due]:
     return due
 
 
+def _nobody_announces(_batches: Sequence[UUID]) -> None:
+    """Where there is nobody to tell."""
+
+
+def _nobody_is_called(_runs: Sequence[RunKey]) -> None:
+    """Likewise."""
+
+
 def build(
     settings: Settings,
     database: Database,
@@ -174,19 +211,23 @@ def build(
     *,
     broker: Broker,
     post: Post = _nobody_posts,
+    announce: Announce = _nobody_announces,
+    call: Call = _nobody_is_called,
     worker_id: UUID | None = None,
 ) -> Runtime:
-    """Put a worker together and check that it could work. `post` sends messages for deliveries of webhooks.
+    """Put a worker together and check that it could work. `post` sends messages for deliveries of webhooks,
+    `announce` for batches that are over, `call` for schedules' runs.
 
     Raises:
-        StartError: the key, the spool, the schema or the store is unusable.
+        StartError: the key, the spool, the schema, the store or the tracing is unusable.
     """
     worker_id = worker_id or uuid7()
+    start_tracing(settings)
     require_schema(database)
     stopping = threading.Event()
     client = open_client(settings, sleep=stopping.wait)
     spool = _open_spool(settings)
-    places = Places(database, default_artifacts_url(settings), connections=min(settings.concurrency, 100))
+    places = open_places(settings, database, connections=min(settings.concurrency, 100))
     _check_store(places)
     reach = Reach(queue=private_queue(worker_id), only_worker=worker_id) if settings.embedded else Reach(queue=QUEUE)
     vital = _vital(database, settings)
@@ -210,6 +251,8 @@ def build(
             probe_seconds=settings.probe_seconds,
             max_attempts=settings.max_attempts,
             low_balance=settings.low_balance,
+            reserved_share=settings.reserved_share,
+            ageing_seconds=settings.ageing_seconds,
         ),
         publish=publish,
         prober=Prober(_FreeChecks(client, places)),
@@ -249,6 +292,11 @@ def build(
         sweeper=sweeper,
         dispatcher=dispatcher,
         broker=broker,
+        caretaker=Caretaker(Purger(database, places), leads=lambda: dispatcher.leads),
+        lookout=Lookout(database, announce, leads=lambda: dispatcher.leads),
+        timekeeper=Timekeeper(database, call, leads=lambda: dispatcher.leads),
+        clerk=Clerk(Carrier(database, settings.segmind_base_url, settings.max_text_bytes, variable)),
+        desk=Desk(Finisher(database, places)),
         postman=Postman(database, post, leads=lambda: dispatcher.leads),
         hands=Hands(Deliverer(database, Sender(Allowed.parse(settings.webhook_allow.split(","))))),
     )
@@ -275,6 +323,22 @@ def _vital(database: Database, settings: Settings) -> Database:
 def default_artifacts_url(settings: Settings) -> str:
     """Where audio goes that no run gave a folder of its own."""
     return settings.artifacts_url or (HOME / "audio").absolute().as_uri()
+
+
+def open_places(settings: Settings, database: Database, *, connections: int) -> Places:
+    """Where audio goes by these settings. `connections` is how many uploads may share an S3 client."""
+    options = StoreOptions(
+        settings.s3_storage_class, settings.s3_sse, settings.s3_kms_key, tags=settings.s3_tags == "on"
+    )
+    return Places(
+        database,
+        default_artifacts_url(settings),
+        connections,
+        template=settings.key_template,
+        options=options,
+        public_url=settings.public_url,
+        presign_seconds=settings.presign_seconds,
+    )
 
 
 def take_limits(settings: Settings) -> GateLimits | None:
@@ -421,3 +485,15 @@ def _answers_signal(pid: int) -> bool:
     except PermissionError:
         return True
     return True
+
+
+def start_tracing(settings: Settings) -> None:
+    """Traces of this process, where they are wanted.
+
+    Raises:
+        StartError: what makes them isn't installed.
+    """
+    try:
+        tracing.start(settings)
+    except MissingExtraError as error:
+        raise StartError(str(error), tracing.REMEDY) from None

@@ -9,12 +9,14 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Annotated, Final, Literal
 
-from pydantic import AliasChoices, Field, SecretStr, ValidationError, field_validator
+from pydantic import AliasChoices, Field, SecretStr, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
 
+from api_models.key_templates import SHARED_TEMPLATE, checked_template
 from api_models.problems import Fault, InvalidInputError, faults_of
+from api_models.values import OptionalSpan
 
 HOME: Final = Path(".ttsq")
 """Where the embedded default keeps its database, spool and audio, below the working directory."""
@@ -67,6 +69,27 @@ class Settings(BaseSettings):
         str | None, Field(validation_alias=_env("TTSQ_ARTIFACTS_URL"), pattern=r"^(file:///|s3://[^/]+)")
     ] = None
     """Where audio is kept: `file:///folder` or `s3://bucket/prefix`. Unset: the `--out` folder of a run."""
+    key_template: Annotated[str, Field(validation_alias=_env("TTSQ_KEY_TEMPLATE"))] = SHARED_TEMPLATE
+    """How objects are named there: fields in braces, such as `{tenant}`, `{batch}`, `{custom_id}`, `{id}`, `{ext}`."""
+    s3_storage_class: Annotated[
+        str | None, Field(validation_alias=_env("TTSQ_S3_STORAGE_CLASS"), pattern=r"^[A-Z0-9_]{1,40}$")
+    ] = None
+    """The storage class of objects in a bucket, such as STANDARD_IA. Unset: the bucket's own."""
+    s3_sse: Annotated[Literal["AES256", "aws:kms"] | None, Field(validation_alias=_env("TTSQ_S3_SSE"))] = None
+    """How objects in a bucket are encrypted there. Unset: as the bucket has it."""
+    s3_kms_key: Annotated[str | None, Field(validation_alias=_env("TTSQ_S3_KMS_KEY"), max_length=2_048)] = None
+    """The key that `aws:kms` encrypts with. Unset: the account's own."""
+    s3_tags: Annotated[Literal["on", "off"], Field(validation_alias=_env("TTSQ_S3_TAGS"))] = "off"
+    """`on` tags objects in a bucket with their tenant and batch, for its rules; not every S3 knows tags."""
+    public_url: Annotated[str | None, Field(validation_alias=_env("TTSQ_PUBLIC_URL"), pattern=r"^https?://[^/?#]+")] = (
+        None
+    )
+    """The address under which everybody can read what is in TTSQ_ARTIFACTS_URL. Unset: addresses are presigned."""
+    presign_seconds: Annotated[int, Field(validation_alias=_env("TTSQ_PRESIGN_SECONDS"), ge=1, le=604_800)] = 300
+    """Seconds for which a presigned address works."""
+    expires_after: Annotated[OptionalSpan, Field(validation_alias=_env("TTSQ_EXPIRES_AFTER"))] = None
+    """How long after its end text and audio of a job are kept that says nothing of it: seconds, or as in 30d. Unset:
+    for ever. The row and what it cost stay."""
 
     concurrency: Annotated[int, Field(validation_alias=_env("TTSQ_CONCURRENCY"), ge=1, le=5_000)] = 100
     """Slots of one worker process: calls it may have in flight at once."""
@@ -79,6 +102,14 @@ class Settings(BaseSettings):
     """Seconds before a closed gate is probed for the first time; the wait doubles from probe to probe."""
     low_balance: Annotated[Decimal, Field(validation_alias=_env("TTSQ_LOW_BALANCE"), ge=0)] = Decimal("1.00")
     """US dollars left in the account below which a warning event is written, once until it has recovered."""
+    share_cache: Annotated[Literal["tenant", "all"], Field(validation_alias=_env("TTSQ_SHARE_CACHE"))] = "tenant"
+    """Who gets copies of what was bought: those of the same `tenant`, or `all`. Of `all`, each learns by what costs
+    nothing what the others have had spoken."""
+    reserved_share: Annotated[float, Field(validation_alias=_env("TTSQ_RESERVED_SHARE"), ge=0, le=0.9)] = 0.1
+    """The part of all slots that jobs without a priority leave free while there are jobs with one; at least one slot
+    where there are two. 0: none."""
+    ageing_seconds: Annotated[float, Field(validation_alias=_env("TTSQ_AGEING_SECONDS"), gt=0, le=86_400)] = 60.0
+    """Seconds for which jobs wait while others start before they count as one step more urgent."""
     dispatch_timeout: Annotated[float, Field(validation_alias=_env("TTSQ_DISPATCH_TIMEOUT"), ge=1, le=3_600)] = 12.0
     """Seconds after which a message that no worker claimed counts as lost."""
     max_attempts: Annotated[int, Field(validation_alias=_env("TTSQ_MAX_ATTEMPTS"), ge=1, le=100)] = 5
@@ -116,6 +147,10 @@ class Settings(BaseSettings):
     """The least severe log event that is written."""
     log_format: Annotated[Literal["auto", "json", "console"], Field(validation_alias=_env("TTSQ_LOG_FORMAT"))] = "auto"
     """`json` for machines, `console` for people, `auto` by whether standard error is a terminal."""
+    celery_events: Annotated[Literal["on", "off"], Field(validation_alias=_env("TTSQ_CELERY_EVENTS"))] = "off"
+    """`on` has workers send Celery's own events, as `celery worker -E` does, for monitors such as Flower."""
+    tracing: Annotated[Literal["off", "otlp"], Field(validation_alias=_env("TTSQ_TRACING"))] = "off"
+    """`otlp` sends a trace of every job by OpenTelemetry, to `OTEL_EXPORTER_OTLP_ENDPOINT`; it is an extra."""
 
     @field_validator("database_url")
     @classmethod
@@ -131,6 +166,18 @@ class Settings(BaseSettings):
                 return url.set(drivername="postgresql+psycopg").render_as_string(hide_password=False)
             case other:
                 raise ValueError(f"names {other}; give sqlite:///file or postgresql+psycopg://host/name")
+
+    @field_validator("key_template")
+    @classmethod
+    def _tells_jobs_apart(cls, value: str) -> str:
+        return checked_template(value, shared=True)
+
+    @field_validator("s3_kms_key")
+    @classmethod
+    def _has_a_use(cls, value: str | None, info: ValidationInfo) -> str | None:
+        if value is not None and info.data.get("s3_sse") != "aws:kms":
+            raise ValueError("is used with TTSQ_S3_SSE=aws:kms alone; set that as well")
+        return value
 
     @field_validator("segmind_rpm", mode="before")
     @classmethod
@@ -151,6 +198,11 @@ class Settings(BaseSettings):
     @classmethod
     def _no_trailing_slash(cls, value: str) -> str:
         return value.rstrip("/")
+
+    @property
+    def shares_content(self) -> bool:
+        """Whether what one tenant has bought is copied for all."""
+        return self.share_cache == "all"
 
     @property
     def embedded(self) -> bool:
@@ -186,6 +238,11 @@ def load(**overrides: object) -> Settings:
     if faults:
         raise InvalidInputError("settings", faults)
     return settings
+
+
+def variable(name: str) -> str | None:
+    """What an environment variable holds that is no setting: a schedule may name one that leads to its database."""
+    return os.environ.get(name)
 
 
 @lru_cache(maxsize=1)

@@ -40,10 +40,15 @@ ABOUT_CONNECTION: Final = frozenset(
 
 
 class Program(Worker):
-    """Celery's worker without what only costs here: talk with other workers, events, a banner between the logs."""
+    """Celery's worker without what only costs here: talk with other workers, a banner between the logs.
+
+    Its events, a heartbeat among them, are for monitors such as Flower: with `-E` or `TTSQ_CELERY_EVENTS`.
+    """
 
     def prepare_args(self, **kwargs: Any) -> dict[str, Any]:  # noqa: ANN401 - the signature is Celery's
-        return {**kwargs, "without_gossip": True, "without_mingle": True, "without_heartbeat": True}
+        events = kwargs.get("task_events") or self.app.conf.worker_send_task_events
+        known = {"without_gossip": True, "without_mingle": True, "without_heartbeat": not events}
+        return {**kwargs, **known, "task_events": bool(events)}
 
     def emit_banner(self) -> None:
         """The log's own first line says what it would."""

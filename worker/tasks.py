@@ -1,8 +1,10 @@
-"""The Celery tasks. They carry ids, are safe to run twice, and do nothing themselves."""
+"""The Celery tasks. All but one carry ids; they are safe to run twice, and do nothing themselves."""
 
 from __future__ import annotations
 
-from celery import shared_task
+import time
+
+from celery import Task, shared_task
 
 from worker import app
 
@@ -11,6 +13,32 @@ from worker import app
 def attempt(job_id: str, number: int) -> None:
     """It is this job's turn; `number` is how many claims it has seen."""
     app.carry_out(job_id, number)
+
+
+@shared_task(name=app.SUBMIT, bind=True, max_retries=None)
+def submit(
+    self: Task[..., None],
+    request: object,
+    *,
+    tenant: str | None = None,
+    idempotency_key: str | None = None,
+) -> None:
+    """A producer without a way to the database asks for a job, as `docs/producers.md` says."""
+    if not app.submit(request, message_id=str(self.request.id), tenant=tenant, key=idempotency_key):
+        time.sleep(app.SUBMIT_AGAIN_SECONDS)  # the database is away; the slot has nothing better to do
+        raise self.retry(countdown=0)
+
+
+@shared_task(name=app.FINISH)
+def finish(batch_id: str) -> None:
+    """All jobs of this batch are over, and its result files aren't written."""
+    app.finish(batch_id)
+
+
+@shared_task(name=app.SCHEDULE)
+def schedule(tenant: str, name: str, due_at: str) -> None:
+    """This run of a schedule is to be carried out."""
+    app.carry_out_schedule(tenant, name, due_at)
 
 
 @shared_task(name=app.DELIVER)

@@ -1,4 +1,4 @@
-"""Producers: batches that pause and finish, formats, retention, and schedules."""
+"""Producers: batches that pause and finish, formats, retention, and schedules. And how long calls and uploads took."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -13,6 +13,7 @@ depends_on = None
 _UNFINISHED = sa.text("finished_at IS NULL")
 _TO_DATE = sa.text("expires_after IS NOT NULL AND purge_at IS NULL")
 _TO_PURGE = sa.text("purge_at IS NOT NULL AND purged_at IS NULL")
+_SUBMITTED = sa.text("request_id IS NOT NULL AND status IN ('scheduled', 'queued')")
 
 
 def upgrade() -> None:
@@ -23,6 +24,8 @@ def upgrade() -> None:
     op.add_column("jobs", sa.Column("expires_after", sa.Integer(), nullable=True))
     op.add_column("jobs", sa.Column("purge_at", Instant(), nullable=True))
     op.add_column("jobs", sa.Column("purged_at", Instant(), nullable=True))
+    op.add_column("attempts", sa.Column("call_ms", sa.Integer(), nullable=True))
+    op.add_column("attempts", sa.Column("upload_ms", sa.Integer(), nullable=True))
     op.add_column("batches", sa.Column("paused_at", Instant(), nullable=True))
     op.add_column("batches", sa.Column("finished_at", Instant(), nullable=True))
     op.add_column("batches", sa.Column("results_uri", sa.Text(), nullable=True))
@@ -44,6 +47,14 @@ def _create_indexes() -> None:
     )
     op.create_index(
         "ix_jobs_to_purge", "jobs", ["purge_at"], unique=False, postgresql_where=_TO_PURGE, sqlite_where=_TO_PURGE
+    )
+    op.create_index(
+        "ix_jobs_submitted",
+        "jobs",
+        ["fingerprint"],
+        unique=False,
+        postgresql_where=_SUBMITTED,
+        sqlite_where=_SUBMITTED,
     )
     op.create_index(
         "ix_batches_unfinished",
@@ -110,10 +121,13 @@ def downgrade() -> None:
     op.drop_table("schedule_runs")
     op.drop_table("schedules")
     op.drop_index("ix_batches_unfinished", table_name="batches")
+    op.drop_index("ix_jobs_submitted", table_name="jobs")
     op.drop_index("ix_jobs_to_purge", table_name="jobs")
     op.drop_index("ix_jobs_to_date", table_name="jobs")
     op.drop_column("tenants", "output_url")
     for column in ("key_template", "results_uri", "finished_at", "paused_at"):
         op.drop_column("batches", column)
+    for column in ("upload_ms", "call_ms"):
+        op.drop_column("attempts", column)
     for column in ("purged_at", "purge_at", "expires_after", "target_lufs", "audio_format"):
         op.drop_column("jobs", column)

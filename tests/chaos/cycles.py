@@ -33,7 +33,9 @@ def run(*, seed: int, minutes: float, api: str) -> bool:
         for cycle in range(CYCLES):
             pass_until(stage, began + cycle * minutes * 60 / CYCLES)
             _kill_one(stage, cycle, rng)
-        judgement = judging.judge(stage, permitted_again=judging.lost_at_kills if api == "v1" else judging.none)
+        judgement = judging.judge(
+            stage, permitted_again=judging.lost_at_kills if api == "v1" else judging.unheard_submissions
+        )
         recoveries = figures.recoveries(judgement.history)
         late = [
             Violation(Breach.TOO_SLOW, f"{recovery.seconds:.1f} s until it ran elsewhere", recovery.job_id)

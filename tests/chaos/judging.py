@@ -55,6 +55,8 @@ def lost_at_kills(history: History) -> int:
     return sum(row.verdict in {VerdictKind.LOST, VerdictKind.LATE} for row in history.attempts)
 
 
-def none(_: History) -> int:
-    """No call may be paid to no use."""
-    return 0
+def unheard_submissions(history: History) -> int:
+    """Attempts that died between a submission and the commit of its handle (v2): all that may be paid again there."""
+    return sum(
+        row.verdict == VerdictKind.LOST and row.possibly_billed and row.request_id is None for row in history.attempts
+    )

@@ -14,9 +14,9 @@ from api_models.status import JobStatus
 from api_models.verdict import VerdictKind
 from tests.cluster.services import Place
 from worker.artifacts.addresses import path_of
-from worker.dispatch.dispatcher import LEASE
 from worker.emulator.admin import Admin
 from worker.emulator.ledger import text_hash
+from worker.results.files import CONTENT_TYPES
 from worker.store import holds, leases, views
 from worker.store.database import Database
 from worker.store.holds import Hold
@@ -114,7 +114,7 @@ class Sight:
     def leader(self) -> UUID | None:
         """The id of the worker that dispatches now, if one does."""
         with self.database.read() as connection:
-            return leases.holder(connection, LEASE, now=self.database.now(connection))
+            return leases.holder(connection, leases.DISPATCHER, now=self.database.now(connection))
 
     def audio(self, job: JobRecord) -> bytes:
         """What is stored for a job that succeeded."""
@@ -127,7 +127,11 @@ class Sight:
             return client.get_object(Bucket=self.place.bucket.name, Key=key)["Body"].read()
 
     def keys(self) -> list[str]:
-        """The keys of all objects in the bucket."""
+        """The keys of all audio in the bucket."""
+        return [key for key in self.all_keys() if not key.endswith(tuple(CONTENT_TYPES))]
+
+    def all_keys(self) -> list[str]:
+        """The keys of all objects in the bucket, the result files of batches as well."""
         assert self.place.bucket is not None
         with closing(self.place.bucket.client()) as client:
             pages = client.get_paginator("list_objects_v2").paginate(Bucket=self.place.bucket.name)

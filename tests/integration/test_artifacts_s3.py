@@ -55,6 +55,14 @@ def store(s3: Bucket, monkeypatch: pytest.MonkeyPatch) -> Iterator[ArtifactStore
 class TestS3(StoreConformance):
     """The suite against each S3 server."""
 
+    @pytest.fixture
+    def neighbour(self, s3: Bucket, monkeypatch: pytest.MonkeyPatch) -> Iterator[ArtifactStore]:
+        """A store in another bucket of the same server."""
+        configure(monkeypatch, s3.server)
+        other = s3.server.create_bucket(f"test-{uuid.uuid4().hex}")
+        with closing(open_store(f"{other.url}/{PREFIX}")) as opened:
+            yield opened
+
     def test_a_link_opens_the_object_for_anybody(self, store: ArtifactStore, tmp_path: Path) -> None:
         """It needs no credentials, and the browser is told the name to save it under."""
         store_bytes(store, "t/größe 1.wav", b"sound", tmp_path)

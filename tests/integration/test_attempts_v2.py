@@ -20,8 +20,7 @@ from api_models.status import JobStatus
 from api_models.verdict import VerdictKind
 from tests.databases import BOTH
 from tests.integration.segmind_clients import Time, make_v2
-from tests.integration.workshop import BOUNDS, PRICE, During, Workshop, client_of, kill, opened
-from worker.audio.take import accept
+from tests.integration.workshop import BOUNDS, PRICE, During, Workshop, as_it_came, client_of, kill, opened
 from worker.emulator.answers import Ending
 from worker.emulator.config import EmulatorConfig
 from worker.emulator.faults import Effect, Match, Rule, Step, Take
@@ -332,14 +331,14 @@ def test_a_bad_take_is_submitted_anew(shop: Workshop) -> None:
 
 def test_a_stored_object_comes_before_everything(shop: Workshop, time: Time) -> None:
     """Stored, spooled, and polled for: the object is recorded as it is, and nobody is asked."""
-    shop.run(shop.job(custom_id="source"))
+    source = shop.run(shop.job())
     job = a_killed_job(shop, time)
     spool_source(shop, job, b"RIFF and nothing more")
     claim = shop.claim(job)
     receipt = Receipt(Decimal("0.0042"), claim.request_id)
-    take = accept(shop.audio / "default/jobs/source.wav")
     place = shop.executor.places.of(claim)
-    put = storing.upload(claim, place, take, receipt, Cost(Decimal("0.0042"), estimated=False))
+    made, cost = as_it_came(shop.file(source.id)), Cost(Decimal("0.0042"), estimated=False)
+    put = storing.upload(claim, place, made, receipt, cost)
     shop.die()
     polls = shop.emulator.state(detail=False).polls
     row = shop.restarted().run(job)
@@ -349,9 +348,9 @@ def test_a_stored_object_comes_before_everything(shop: Workshop, time: Time) -> 
 
 def test_a_spooled_answer_comes_before_a_poll(shop: Workshop, time: Time) -> None:
     """What lies on this disk need not be fetched again."""
-    source = shop.run(shop.job(custom_id="source"))
+    source = shop.run(shop.job())
     job = a_killed_job(shop, time)
-    spool_source(shop, job, (shop.audio / "default/jobs/source.wav").read_bytes())
+    spool_source(shop, job, shop.file(source.id).read_bytes())
     polls = shop.emulator.state(detail=False).polls
     row = shop.restarted().run(job)
     assert (row.status, row.sha256, row.cost, row.request_id) == (SUCCEEDED, source.sha256, PRICE, None)

@@ -7,6 +7,7 @@ import json
 import os
 import shutil
 import signal
+import sqlite3
 import subprocess
 import sys
 import wave
@@ -417,3 +418,44 @@ def test_the_key_is_nowhere_to_be_found(emulator: Emulator, monkeypatch: pytest.
         assert emulator.key not in shown.out + shown.err
     for path in written:
         assert emulator.key.encode() not in path.read_bytes(), path
+
+
+@pytest.mark.usefixtures("emulator")
+def test_faulty_rows_are_skipped_where_that_was_asked_for(tmp_path: Path) -> None:
+    """Each is told with its line, the rest is spoken, and the exit code says that not all was."""
+    path = Path("some.csv")
+    path.write_text("custom_id,text,voice_1\na,Hello.,Kore\nb,,Kore\nc,Hi.,Nobody\nd,Bye.,\n", encoding="utf-8")
+    refused = ttsq("run", str(path), "--out", str(tmp_path / "out"), "--json")
+    spoken = ttsq("run", str(path), "--out", str(tmp_path / "out"), "--json", "--on-invalid", "skip")
+    assert refused.code == 2
+    assert spoken.code == 1, spoken.err
+    assert (spoken.data["total"], spoken.data["succeeded"], spoken.data["failed"]) == (2, 2, 0)
+    assert "skipped: line 3, text: is empty" in spoken.err
+    assert "skipped: line 4, voice_1: no voice" in spoken.err
+    assert "rows were skipped for 2 faults" in spoken.err
+    assert {file.stem for file in (tmp_path / "out").glob("*.wav")} == {"a", "d"}
+
+
+def test_an_input_that_may_mean_something_else_is_not_skipped_through(emulator: Emulator) -> None:
+    """A column that nobody knows, or an option that is wrong, concerns every row."""
+    path = Path("some.csv")
+    path.write_text("text,voice1\nHello.,Kore\n", encoding="utf-8")
+    assert ttsq("run", str(path), "--on-invalid", "skip").code == 2
+    path.write_text("text,voice_1\nHello.,Kore\n", encoding="utf-8")
+    assert ttsq("run", str(path), "--on-invalid", "skip", "--priority", "500").code == 2
+    assert emulator.state().calls == 0
+
+
+@pytest.mark.usefixtures("emulator")
+def test_what_holds_for_a_batch_is_overridden_by_its_rows() -> None:
+    """Priority, deadline and tags of the command fill what a row leaves empty."""
+    path = Path("some.csv")
+    path.write_text('custom_id,text,priority,tags\na,Hello.,,\nb,Bye.,7,"night, late"\n', encoding="utf-8")
+    late = "2036-12-01T08:00:00Z"
+    shown = ttsq("run", str(path), "--priority", "3", "--deadline", late, "--tag", "news", "--tag", "day", "--json")
+    assert shown.code == 0, shown.err
+    with sqlite3.connect(".ttsq/ttsq.db") as connection:
+        rows = connection.execute("SELECT custom_id, priority, tags, deadline FROM jobs ORDER BY id").fetchall()
+    connection.close()
+    assert [row[:3] for row in rows] == [("a", 3, ",news,day,"), ("b", 7, ",night,late,")]
+    assert all(row[3].startswith("2036-12-01 08:00") for row in rows)

@@ -16,11 +16,12 @@ from typing import Final
 import pytest
 from sqlalchemy import text
 
+from api_models.spending import By
 from api_models.status import JobStatus
 from api_models.verdict import GateScope, VerdictKind
 from tests.databases import BOTH
 from tests.factories import MODEL, OTHER_MODEL, stored
-from tests.integration.workshop import BOUNDS, PRICE, During, Workshop, client_of, opened
+from tests.integration.workshop import BOUNDS, PRICE, During, Workshop, as_it_came, client_of, opened
 from tests.servers.postgres import Postgres
 from worker.audio.take import accept
 from worker.emulator.answers import Ending
@@ -28,13 +29,13 @@ from worker.emulator.config import EmulatorConfig
 from worker.emulator.faults import Take
 from worker.emulator.refusals import ModelState
 from worker.emulator.server import Emulator
-from worker.execution import storing
+from worker.execution import recovery, storing
 from worker.execution.heartbeat import FRESH_SECONDS
 from worker.execution.outcomes import Cost
 from worker.execution.spool import Receipt
 from worker.segmind.answers import Answer
 from worker.segmind.v1 import ClientV1
-from worker.store import schema
+from worker.store import schema, spending
 from worker.store.database import Database
 from worker.store.transitions import asking, claiming
 
@@ -84,12 +85,12 @@ def test_a_success_is_stored_and_recorded(shop_on_both: Workshop) -> None:
     """The row names the very object in the store and what it cost, and the spool is empty again."""
     shop = shop_on_both
     job = shop.job(tenant="ann", custom_id="intro")
-    row, found = shop.run(job), shop.store.head("ann/jobs/intro.wav")
+    row, found = shop.run(job), shop.store.head(f"ann/jobs/{job}.wav")
     assert found is not None
     assert (row.status, row.attempts_used, row.cached, row.cost) == (SUCCEEDED, 1, False, PRICE)
     assert (row.uri, row.sha256, row.audio_bytes) == (found.uri, found.sha256, found.size)
     assert row.content_type == found.content_type == "audio/wav"
-    assert row.duration_ms == accept(shop.audio / "ann/jobs/intro.wav").duration_ms
+    assert row.duration_ms == accept(shop.file(job, tenant="ann")).duration_ms
     assert row.started_at <= row.finished_at
     (attempt,) = shop.books(job)
     assert (attempt.verdict, attempt.cost, attempt.cost_estimated) == (VerdictKind.SUCCESS, PRICE, False)
@@ -121,7 +122,7 @@ def test_audio_in_another_guise_is_stored_as_wav(shop: Workshop, take: Take) -> 
     shop.script(take=take)
     row = shop.run(shop.job(custom_id="a"))
     assert row.status == SUCCEEDED
-    assert accept(shop.audio / "default/jobs/a.wav").duration_ms == row.duration_ms
+    assert accept(shop.file(row.id)).duration_ms == row.duration_ms
     assert shop.spooled() == []
 
 
@@ -156,12 +157,10 @@ def test_audio_that_was_stored_and_not_recorded_is_found(shop_on_both: Workshop)
     """A worker died between the upload and the record: the next one records the object as it is, and buys nothing."""
     shop = shop_on_both
     job = shop.job()
-    take = shop.folder / "take.wav"
-    other = shop.run(shop.job(custom_id="source"))
-    shutil.copyfile(shop.audio / "default/jobs/source.wav", take)
+    other = shop.run(shop.job())
     claim, place = shop.claim(job), shop.executor.places
     receipt, cost = Receipt(Decimal("0.0042"), "req-9"), Cost(Decimal("0.0042"), estimated=False)
-    put = storing.upload(claim, place.of(claim), accept(take), receipt, cost)
+    put = storing.upload(claim, place.of(claim), as_it_came(shop.file(other.id)), receipt, cost)
     shop.die()
     row = shop.neighbour().run(job)
     assert (row.status, row.uri, row.sha256, row.cost) == (SUCCEEDED, put.uri, other.sha256, Decimal("0.0042"))
@@ -175,22 +174,37 @@ def test_audio_that_was_stored_and_not_recorded_is_found(shop_on_both: Workshop)
 def test_an_estimated_cost_stays_one_through_recovery(shop: Workshop) -> None:
     """The next worker doesn't take a guess for the API's word."""
     job = shop.job(custom_id="a")
-    shop.run(shop.job(custom_id="source"))
+    source = shop.run(shop.job())
     claim = shop.claim(job)
-    take = accept(shop.audio / "default/jobs/source.wav")
-    storing.upload(claim, shop.executor.places.of(claim), take, Receipt(), Cost(PRICE, estimated=True))
+    made = as_it_came(shop.file(source.id))
+    storing.upload(claim, shop.executor.places.of(claim), made, Receipt(), Cost(PRICE, estimated=True))
     shop.die()
     assert shop.neighbour().run(job).cost == PRICE
     assert shop.books(job)[-1].cost_estimated
 
 
+def test_a_copy_that_was_stored_and_not_recorded_stays_a_copy(shop_on_both: Workshop) -> None:
+    """It cost nothing, and what it saved is counted."""
+    shop = shop_on_both
+    shop.run(shop.job(text="Say it once."))
+    job = shop.job(text="Say it once.")
+    claim = shop.claim(job)
+    assert recovery.copied(shop.database, claim, shop.executor.places.of(claim))
+    shop.die()
+    row = shop.neighbour().run(job)
+    assert (row.status, row.cached, row.cost) == (SUCCEEDED, True, 0)
+    with shop.database.read() as connection:
+        total = spending.total(spending.spent(connection, By.DAY, spending.Filter()))
+    assert (total.copies, total.saved, shop.bought()) == (1, PRICE, 1)
+
+
 def test_an_answer_in_the_spool_is_delivered(shop: Workshop) -> None:
     """A worker died after the call: restarted, it stores what it had, and the receipt says what that cost."""
     job = shop.job()
-    shop.run(shop.job(custom_id="source"))
+    source = shop.run(shop.job())
     claim = shop.claim(job)
     spooled = shop.spool.place(job, claim.attempt)
-    shutil.copyfile(shop.audio / "default/jobs/source.wav", spooled)
+    shutil.copyfile(shop.file(source.id), spooled)
     shop.spool.keep_receipt(spooled, Answer(status=200, cost=Decimal("0.0042"), request_id="req-9"))
     shop.die()
     row = shop.restarted().run(job)
@@ -203,8 +217,8 @@ def test_an_answer_in_the_spool_is_delivered(shop: Workshop) -> None:
 def test_an_answer_without_its_receipt_is_estimated(shop: Workshop) -> None:
     """The worker died between the two files: the audio is used, its cost the registry's."""
     job = shop.job(recover=True, attempt=1)
-    shop.run(shop.job(custom_id="source"))
-    shutil.copyfile(shop.audio / "default/jobs/source.wav", shop.spool.place(job, 1))
+    source = shop.run(shop.job())
+    shutil.copyfile(shop.file(source.id), shop.spool.place(job, 1))
     assert shop.restarted().run(job).cost == PRICE
     assert shop.books(job)[-1].cost_estimated
     assert shop.bought() == 1
@@ -252,7 +266,7 @@ def test_the_same_content_is_copied_for_nothing(shop_on_both: Workshop) -> None:
     assert (row.status, row.cached, row.cost) == (SUCCEEDED, True, 0)
     assert (row.sha256, row.duration_ms, row.audio_bytes) == (first.sha256, first.duration_ms, first.audio_bytes)
     assert row.uri != first.uri
-    assert (shop.audio / "default/jobs/two.wav").read_bytes() == (shop.audio / "default/jobs/one.wav").read_bytes()
+    assert shop.file(row.id).read_bytes() == shop.file(first.id).read_bytes()
     assert shop.books(row.id)[0].verdict == VerdictKind.CACHED
     assert shop.bought() == 1
 
@@ -266,8 +280,7 @@ def test_a_fresh_take_is_bought_where_it_was_asked_for(shop: Workshop) -> None:
 
 def test_a_twin_whose_audio_has_gone_is_no_help(shop: Workshop) -> None:
     """Then the call is made after all: the file is gone, and what the folder remembered of it."""
-    shop.run(shop.job(text="Gone.", custom_id="one"))
-    (shop.audio / "default/jobs/one.wav").unlink()
+    shop.file(shop.run(shop.job(text="Gone.")).id).unlink()
     for content in (shop.audio / ".ttsq/contents").iterdir():
         content.unlink()
     row = shop.run(shop.job(text="Gone.", custom_id="two"))
@@ -421,7 +434,7 @@ def test_a_late_worker_never_overwrites_the_winners_object(shop_on_both: Worksho
 
     shop.client.event = meanwhile
     row = shop.run(job)
-    found = shop.store.head("default/jobs/a.wav")
+    found = shop.store.head(f"default/jobs/{job}.wav")
     assert found is not None
     assert (row.status, row.sha256, row.cost) == (SUCCEEDED, found.sha256, 2 * PRICE)
     assert found.metadata["ttsq-attempt"] == "2"
@@ -444,7 +457,7 @@ def test_a_job_called_off_and_tried_again_keeps_the_later_takes_object(shop: Wor
 
     shop.client.event = meanwhile
     row = shop.run(job)
-    found = shop.store.head("default/jobs/a.wav")
+    found = shop.store.head(f"default/jobs/{job}.wav")
     assert found is not None
     assert (row.status, row.sha256, found.metadata["ttsq-attempt"]) == (SUCCEEDED, found.sha256, "2")
 
@@ -482,7 +495,7 @@ def test_a_job_cancelled_during_its_call_stays_cancelled(shop: Workshop) -> None
     shop.client.event = cancel
     row = shop.run(job)
     assert (row.status, row.cost, row.uri) == (JobStatus.CANCELLED, PRICE, None)
-    assert not (shop.audio / "default/jobs/a.wav").exists()
+    assert not shop.file(job).exists()
 
 
 def test_a_worker_that_stops_claims_nothing(shop: Workshop) -> None:

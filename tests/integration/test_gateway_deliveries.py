@@ -18,12 +18,13 @@ from api_models.status import JobStatus
 from api_models.verdict import VerdictKind
 from tests.factories import NOW, a_claim, add_batch, add_job, add_worker
 from tests.receiver import Receiver, drip, hang, reset, status
-from worker.store import deliveries, endpoints, events, selections
+from worker.store import deliveries, endpoints, events, results, selections
 from worker.store.database import Database
 from worker.store.deliveries import Due
 from worker.store.endpoints import EndpointRecord
 from worker.store.tables import Delivery, Endpoint, EventRow
-from worker.store.transitions import asking, claiming, dispatching, rescuing, settling
+from worker.store.transitions import asking, claiming, dispatching, finishing, rescuing, settling
+from worker.store.transitions.finishing import Conclusion
 from worker.store.transitions.settling import Settlement
 from worker.webhooks import retrying, signing
 from worker.webhooks.addresses import Allowed
@@ -174,23 +175,33 @@ class TestEvents:
             assert rescuing.rescue(connection, [worker], max_attempts=5, now=NOW).failed == 1
         assert types(database) == ["job.cancelled", "job.expired", "job.failed"]
 
-    def test_a_batch_ends_once_with_its_last_job(self, database: Database) -> None:
-        """Not before, not again; and once more when some of it was tried again."""
+    def test_a_batch_ends_once_after_its_last_job(self, database: Database) -> None:
+        """Not before its files are there, not again; and once more when some of it was tried again."""
         with database.begin() as connection:
             batch = add_batch(connection, tenant="acme", notify=True, total=2)
             jobs = [add_job(connection, tenant="acme", batch_id=batch, custom_id=name, notify=True) for name in "ab"]
             for job in jobs:
                 asking.cancel(connection, selections.selection(job_ids=[job]), now=NOW)
+        assert types(database) == ["job.cancelled", "job.cancelled"]
+        assert [self._concluded(database, batch) for _ in range(2)] == [Conclusion.WON, Conclusion.LATE]
         assert types(database) == ["job.cancelled", "job.cancelled", "batch.finished"]
         with database.begin() as connection:
             asking.retry(connection, selections.selection(job_ids=jobs[:1]), states=[JobStatus.CANCELLED])
             asking.cancel(connection, selections.selection(batch_id=batch), now=NOW)
+        assert self._concluded(database, batch) is Conclusion.WON
         assert types(database)[3:] == ["job.cancelled", "batch.finished"]
         with database.read() as connection:
             last = json.loads(
                 connection.execute(select(EventRow.data).order_by(EventRow.id.desc()).limit(1)).scalar_one()
             )
         assert last["counts"] == {"cancelled": 2}
+
+    @staticmethod
+    def _concluded(database: Database, batch: UUID) -> Conclusion:
+        with database.begin() as connection:
+            standing = results.standing(connection, batch)
+            assert standing is not None
+            return finishing.conclude(connection, batch, standing, results_uri="file:///audio", now=NOW)
 
     @staticmethod
     def _claimed(database: Database, *, notify: bool | None, tenant: str = "acme") -> claiming.Claim:

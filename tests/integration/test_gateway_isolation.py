@@ -52,6 +52,7 @@ def of_acme(database: Database) -> dict[str, UUID]:
 def test_for_every_route_anothers_key_gets_404(gateway: Running, database: Database) -> None:
     """With the same status, words and headers as for what doesn't exist, and nothing is changed by it."""
     theirs = of_acme(database)
+    file = {"name": "manifest.csv"}
     nobodys = dict.fromkeys(theirs, UUID(int=0xDEAD))
     acme, globex = gateway.client("acme"), gateway.client("globex")
     walked = 0
@@ -61,10 +62,10 @@ def test_for_every_route_anothers_key_gets_404(gateway: Running, database: Datab
             continue
         for method in operations:
             body = BODIES.get((method, path))
-            found = globex(method.upper(), path.format_map(theirs), body)
+            found = globex(method.upper(), path.format_map(theirs | file), body)
             assert (found.status, found.trouble) == (404, "not-found"), (method, path)
-            assert said(found) == said(globex(method.upper(), path.format_map(nobodys), body)), (method, path)
-            assert gateway.stranger(method.upper(), path.format_map(theirs), body).status == 401
+            assert said(found) == said(globex(method.upper(), path.format_map(nobodys | file), body)), (method, path)
+            assert gateway.stranger(method.upper(), path.format_map(theirs | file), body).status == 401
             walked += 1
     assert walked >= 18
     for name, value in theirs.items():

@@ -22,8 +22,6 @@ from worker.emulator.server import Emulator
 from worker.segmind.v1 import ClientV1
 from worker.store.database import Database
 
-NAME = "default/jobs/a.wav"
-
 
 @pytest.fixture(scope="module")
 def running() -> Iterator[Emulator]:
@@ -162,7 +160,7 @@ def test_a_store_in_trouble_for_long_gets_no_take_of_a_job_that_was_taken_away(s
 
 def assert_row_and_object_agree(shop: Workshop, job: UUID, *, attempt: str) -> StoredObject:
     """The object is the take of this attempt, and the job's row names it."""
-    found = shop.store.head(NAME)
+    found = shop.store.head(f"default/jobs/{job}.wav")
     assert found is not None
     row = shop.row(job)
     assert (row.status, row.sha256) == (JobStatus.SUCCEEDED, found.sha256)

@@ -22,7 +22,7 @@ from tests.integration.plans import plans
 from worker.store import attempts, charges, flights, limits, views
 from worker.store.database import Database
 from worker.store.tables import Attempt, TenantMonth
-from worker.store.transitions import claiming, dispatching, rescuing
+from worker.store.transitions import claiming, dispatching, purging, rescuing
 
 OVER: Final = 4_000
 """Jobs that are over, each with its attempt; the few others are those that statements look for."""
@@ -95,6 +95,8 @@ HOT: Final[dict[str, tuple[Callable[[Connection], object], set[str]]]] = {
         {"ix_jobs_in_flight"},
     ),
     "claim with its twin": (claim, {"ix_jobs_bought"}),
+    "date what ended": (lambda connection: purging.date(connection, most=9), {"ix_jobs_to_date"}),
+    "due to be removed": (lambda connection: purging.due(connection, most=9, now=NOW), {"ix_jobs_to_purge"}),
     "take_news": (attempts.take_news, {"ix_attempts_unnoted"}),
 }
 

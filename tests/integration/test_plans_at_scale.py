@@ -128,14 +128,15 @@ HOT: Final = {
     "is it charged": hot(lambda connection: charging.is_charged(connection, Call(LAST, "request", 1))),
     "news": hot(attempts.take_news, "ix_attempts_unnoted", changes=FEW),
     "limits": hot(lambda connection: limits.limits(connection, [SMALL], ["tenant 1"], now=NOW), "ix_attempts_unnoted"),
+    "bulk in flight": hot(flights.bulk, "ix_jobs_in_flight"),
     "calls in flight": hot(
         lambda connection: flights.in_flight(connection, [SMALL], ["tenant 1"]), "ix_jobs_in_flight"
     ),
     "is a model under way": hot(
         lambda connection: flights.is_under_way(connection, "another", since=NOW), "ix_jobs_in_flight"
     ),
-    "who buys what": hot(following.in_flight, "ix_jobs_in_flight"),
-    "who still does": hot(lambda connection: following.still_in_flight(connection, scale.ids(scale.RUNNING))),
+    "who buys what": hot(following.in_flight, "ix_jobs_in_flight", "ix_jobs_submitted"),
+    "who still does": hot(lambda connection: following.still_buying(connection, scale.ids(scale.RUNNING))),
     "follow": hot(
         lambda connection: following.follow(connection, dict.fromkeys(scale.ids(scale.URGENT), LAST), now=NOW),
         changes=1,

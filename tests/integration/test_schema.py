@@ -93,6 +93,7 @@ def test_the_comparison_would_see_a_predicate_or_a_constraint_change(database: D
         "ix_jobs_in_flight",
         "ix_jobs_bought",
         "ix_jobs_follows",
+        "ix_jobs_submitted",
         "ix_jobs_key",
         "ix_jobs_to_date",
         "ix_jobs_to_purge",

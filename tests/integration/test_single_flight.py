@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from uuid import UUID
+
 import pytest
 from sqlalchemy import update
 
@@ -11,8 +13,8 @@ from tests.factories import a_settlement
 from tests.stage import SECOND, Stage
 from worker.dispatch.twins import Twins
 from worker.store.database import Database
-from worker.store.tables import Job
-from worker.store.transitions import asking, claiming, following, settling
+from worker.store.tables import Job, Worker
+from worker.store.transitions import asking, claiming, following, settling, submitting
 
 SAME = {"text": "All aboard."}
 
@@ -158,3 +160,65 @@ def test_verdicts_of_any_kind_release(stage: Stage) -> None:
     leader.run_once()
     assert len(stage.post.collect()) == 1
     assert sorted(stage.status(*jobs)) == [JobStatus.DISPATCHED, JobStatus.SCHEDULED]
+
+
+@pytest.mark.parametrize("anew", [False, True], ids=["same leader", "another leader"])
+def test_who_waits_for_a_submitted_call_does_not_buy_it_again(stage: Stage, *, anew: bool) -> None:
+    """Its worker died; the one that submitted it goes on with its handle, whoever stands before it in the queue."""
+    leader = stage.dispatcher()
+    first = stage.job(**SAME)
+    leader.run_once()
+    worker = submit(stage, first)
+    batch = stage.batch()
+    ahead = stage.job(**SAME, batch_id=batch, lane=batch)
+    leader.run_once()
+    assert stage.row(ahead).follows == first
+    stage.post.collect()
+    fall_silent(stage, worker)
+    if anew:
+        stage.lapse()
+        leader = stage.dispatcher()
+    leader.chores.due = None
+    leader.run_once()
+    assert stage.post.collect() == [first]
+    assert stage.row(ahead).follows == first
+    end(stage, first)
+    leader.run_once()
+    assert stage.post.collect() == [ahead]
+
+
+def test_a_submitted_call_that_was_handed_back_is_gone_on_with(stage: Stage) -> None:
+    """Also by a leader that never saw it in flight."""
+    batch = stage.batch()
+    ahead = stage.job(**SAME, batch_id=batch, lane=batch)
+    first = stage.job(**SAME, request_id="handle", attempt=1)
+    stage.dispatcher().run_once()
+    assert stage.post.collect() == [first]
+    assert stage.row(ahead).follows == first
+
+
+def test_nobody_waits_for_a_submitted_call_of_a_paused_batch(stage: Stage) -> None:
+    """It goes on when its batch does; until then others buy for themselves."""
+    batch = stage.batch(paused_at=stage.now())
+    stage.job(**SAME, batch_id=batch, lane=batch, request_id="handle", attempt=1)
+    other = stage.job(**SAME)
+    stage.dispatcher().run_once()
+    assert stage.post.collect() == [other]
+
+
+def submit(stage: Stage, job: UUID) -> UUID:
+    """A worker claims a job and keeps the handle of what it submitted; the worker."""
+    worker = stage.worker(slots=0)
+    with stage.database.begin() as connection:
+        now = stage.database.now(connection)
+        claim = claiming.claim(connection, job, 0, worker_id=worker, now=now)
+        assert claim is not None
+        submitting.keep(connection, [(claim, "handle")])
+    return worker
+
+
+def fall_silent(stage: Stage, worker: UUID) -> None:
+    """It was last heard of a minute ago."""
+    with stage.database.begin() as connection:
+        long_ago = stage.database.now(connection) - 60 * SECOND
+        connection.execute(update(Worker).where(Worker.id == worker).values(heartbeat_at=long_ago))

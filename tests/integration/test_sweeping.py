@@ -15,8 +15,7 @@ from api_models.status import JobStatus
 from api_models.verdict import VerdictKind
 from tests.databases import BOTH
 from tests.factories import add_attempt, add_job
-from tests.integration.workshop import BOUNDS, PRICE, During, Workshop, client_of, opened
-from worker.audio.take import accept
+from tests.integration.workshop import BOUNDS, PRICE, During, Workshop, as_it_came, client_of, opened
 from worker.emulator.config import EmulatorConfig
 from worker.emulator.server import Emulator
 from worker.execution import storing
@@ -41,7 +40,7 @@ def shop(request: pytest.FixtureRequest, emulator: Emulator, tmp_path: Path) -> 
     """A worker, once on each database, with some audio at hand."""
     with closing(client_of(emulator)) as client:
         made = opened(Workshop(request.getfixturevalue(f"on_{request.param}"), emulator, tmp_path, During(client)))
-        made.run(made.job(custom_id="source"))
+        shutil.copyfile(made.file(made.run(made.job()).id), made.audio / "source.wav")
         yield made
 
 
@@ -49,7 +48,7 @@ def left_behind(shop: Workshop, *, request_id: str | None = "req-9", **columns: 
     """A job whose worker died after its call; the answer is in the spool."""
     job = shop.job(**columns)
     spooled = shop.spool.place(job, shop.claim(job).attempt)
-    shutil.copyfile(shop.audio / "default/jobs/source.wav", spooled)
+    shutil.copyfile(shop.audio / "source.wav", spooled)
     shop.spool.keep_receipt(spooled, Answer(status=200, cost=COST, request_id=request_id))
     shop.die()
     return job
@@ -108,10 +107,10 @@ def test_what_was_found_in_the_store_is_not_charged_again(shop: Workshop, reques
     claim = shop.claim(job)
     receipt = Receipt(COST, request_id)
     spooled = shop.spool.place(job, claim.attempt)
-    shutil.copyfile(shop.audio / "default/jobs/source.wav", spooled)
+    shutil.copyfile(shop.audio / "source.wav", spooled)
     shop.spool.keep_receipt(spooled, Answer(status=200, cost=COST, request_id=request_id))
     place = shop.executor.places.of(claim)
-    storing.upload(claim, place, accept(spooled), receipt, Cost(COST, estimated=False))
+    storing.upload(claim, place, as_it_came(spooled), receipt, Cost(COST, estimated=False))
     shop.die()
     assert shop.neighbour().run(job).cost == COST
     assert [attempt.possibly_billed for attempt in shop.books(job)] == [False, False]

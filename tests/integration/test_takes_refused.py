@@ -16,7 +16,7 @@ from structlog.testing import capture_logs
 from api_models.status import JobStatus
 from api_models.verdict import VerdictKind
 from tests.databases import BOTH
-from tests.integration.workshop import BOUNDS, PRICE, During, Workshop, client_of, opened
+from tests.integration.workshop import BOUNDS, PRICE, During, Workshop, as_it_came, client_of, opened
 from worker.audio.gate import GateLimits
 from worker.audio.measuring import measure
 from worker.audio.take import accept
@@ -83,7 +83,7 @@ def test_a_bad_take_is_refused_kept_and_bought_again(shop: Workshop, take: Take)
     job = shop.job(text=TEXT, custom_id="intro")
     first = shop.run(job)
     assert (first.status, first.takes_used, first.cost, first.uri) == (QUEUED, 1, PRICE, None)
-    refused = shop.audio / "default/jobs/refused/intro.1.wav"
+    refused = shop.audio / f"default/jobs/refused/{job}.1.wav"
     (attempt,) = shop.books(job)
     assert (attempt.verdict, attempt.code, attempt.take_uri) == (VerdictKind.BAD_TAKE, "bad_audio", refused.as_uri())
     assert f"flaw {BAD[take]};" in attempt.detail
@@ -91,7 +91,7 @@ def test_a_bad_take_is_refused_kept_and_bought_again(shop: Workshop, take: Take)
     assert accept(refused).frames > 0
     row = shop.run(job)
     assert (row.status, row.cost, row.takes_used) == (SUCCEEDED, 2 * PRICE, 1)
-    assert row.uri == (shop.audio / "default/jobs/intro.wav").as_uri()
+    assert row.uri == shop.file(job).as_uri()
     assert shop.emulator.state().billed == row.cost
     assert shop.spooled() == []
 
@@ -109,8 +109,8 @@ def test_the_last_bad_take_fails_the_job_with_what_was_measured(shop_on_both: Wo
     assert "flaw too_short; length 1." in last.detail
     assert "LUFS" in last.detail
     uris = [attempt.take_uri for attempt in shop.books(job)]
-    assert uris == [(shop.audio / f"default/jobs/refused/intro.{number}.wav").as_uri() for number in (1, 2, 3)]
-    assert not (shop.audio / "default/jobs/intro.wav").exists()
+    assert uris == [(shop.audio / f"default/jobs/refused/{job}.{number}.wav").as_uri() for number in (1, 2, 3)]
+    assert not shop.file(job).exists()
 
 
 @pytest.mark.parametrize("take", [Take.HEADER_ONLY, Take.EMPTY])
@@ -151,14 +151,13 @@ def test_refused_takes_of_a_run_lie_in_a_folder_of_their_own(shop: Workshop) -> 
 @pytest.mark.parametrize("name", ["a", "a.1", "refused", "a.refused-1", "refused%2Fa.1"])
 def test_no_job_has_its_audio_where_refused_takes_go(shop: Workshop, name: str) -> None:
     """Whatever names producers choose."""
-    keys = set()
+    places, batch = {}, shop.batch()
     for custom_id in ("a", "a.1", "a.1.1", "refused", "refused/a.1", "refused%2Fa.1", "a.refused-1"):
-        claim = shop.claim(shop.job(custom_id=custom_id))
-        keys.add(shop.executor.places.of(claim).key)
-    place = shop.executor.places.of(shop.claim(shop.job(custom_id=name)))
-    refused = {place.refused_key(attempt, "wav") for attempt in range(1, 15)}
+        claim = shop.claim(shop.job(batch_id=batch, custom_id=custom_id))
+        places[custom_id] = shop.executor.places.of(claim)
+    refused = {places[name].refused_key(attempt, "wav") for attempt in range(1, 15)}
     assert len(refused) == 14
-    assert not refused & keys
+    assert not refused & {place.key for place in places.values()}
 
 
 def test_damaged_audio_is_kept_as_it_came(shop: Workshop, tmp_path: Path) -> None:
@@ -172,8 +171,8 @@ def test_damaged_audio_is_kept_as_it_came(shop: Workshop, tmp_path: Path) -> Non
     shop.spool.place(job, 1).write_bytes(path.read_bytes())
     shop.run(job)
     (attempt,) = shop.books(job)
-    assert attempt.take_uri == (shop.audio / "default/jobs/refused/a.2.m4a").as_uri()
-    kept = shop.store.head("default/jobs/refused/a.2.m4a")
+    assert attempt.take_uri == (shop.audio / f"default/jobs/refused/{job}.2.m4a").as_uri()
+    kept = shop.store.head(f"default/jobs/refused/{job}.2.m4a")
     assert kept is not None
     assert kept.content_type == "audio/mp4"
 
@@ -182,7 +181,7 @@ def test_a_success_records_how_it_sounds(shop_on_both: Workshop) -> None:
     """Duration, peak, loudness and silence are those of the very file that is stored."""
     shop = shop_on_both
     row = shop.run(shop.job(text=TEXT, custom_id="a"))
-    take = accept(shop.audio / "default/jobs/a.wav")
+    take = accept(shop.file(row.id))
     found = heard(measure(take))
     assert (row.peak_dbfs, row.loudness_lufs, row.silence_share) == (
         found.peak_dbfs,
@@ -201,9 +200,9 @@ def test_how_it_sounds_survives_recovery_and_copying(shop_on_both: Workshop) -> 
     copy = shop.run(shop.job(text=TEXT))
     assert (copy.cached, copy.peak_dbfs, copy.loudness_lufs, copy.silence_share) == (True, *figures)
     job = shop.job(text="Other words.")
-    claim, take = shop.claim(job), accept(shop.audio / "default/jobs/source.wav")
-    cost, sound = Cost(Decimal("0.0042"), estimated=False), heard(measure(take))
-    storing.upload(claim, shop.executor.places.of(claim), take, Receipt(Decimal("0.0042")), cost, sound=sound)
+    claim, path = shop.claim(job), shop.file(source.id)
+    cost, made = Cost(Decimal("0.0042"), estimated=False), as_it_came(path, measure(accept(path)))
+    storing.upload(claim, shop.executor.places.of(claim), made, Receipt(Decimal("0.0042")), cost)
     shop.die()
     found = shop.neighbour().run(job)
     assert (found.status, found.peak_dbfs, found.loudness_lufs, found.silence_share) == (SUCCEEDED, *figures)

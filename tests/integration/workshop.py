@@ -16,15 +16,21 @@ from uuid import UUID
 from pydantic import SecretStr
 from uuid_utils.compat import uuid7
 
+from api_models.key_templates import SHARED_TEMPLATE
 from api_models.registry import MODELS
 from api_models.speech import Speech
 from api_models.status import JobStatus
 from tests.factories import MODEL, add_batch, add_job, ledger, stored
 from worker.artifacts.folder import FolderStore
+from worker.artifacts.options import NO_OPTIONS, StoreOptions
 from worker.audio.gate import GateLimits
+from worker.audio.measures import Measures
+from worker.audio.take import accept
 from worker.emulator.faults import Effect, Match, Rule
 from worker.emulator.server import Emulator
+from worker.execution.accepting import Accepted
 from worker.execution.executor import Executor
+from worker.execution.forming import Formed, unchanged
 from worker.execution.heartbeat import FRESH_SECONDS, Heartbeat
 from worker.execution.outcomes import Bounds
 from worker.execution.places import Places
@@ -136,6 +142,10 @@ class Workshop:
     min_free_bytes: int = 1
     limits: GateLimits | None = None
     """The emulator's audio has a fixed size here, which fits no text; where takes are judged, it speaks."""
+    artifacts: str | None = None
+    """The address of another store than a folder of its own."""
+    template: str = SHARED_TEMPLATE
+    options: StoreOptions = NO_OPTIONS
     _executor: Executor | None = None
 
     @property
@@ -172,7 +182,13 @@ class Workshop:
         return Executor(
             database=self.database,
             client=self.client,
-            places=Places(self.database, self.audio.as_uri(), connections=4),
+            places=Places(
+                self.database,
+                self.artifacts or self.audio.as_uri(),
+                connections=4,
+                template=self.template,
+                options=self.options,
+            ),
             spool=self.spool,
             heartbeat=heartbeat,
             bounds=BOUNDS,
@@ -241,6 +257,10 @@ class Workshop:
         """It is heard of again."""
         self.executor.heartbeat.run_once()
 
+    def file(self, job: UUID, *, tenant: str = "default", ext: str = "wav") -> Path:
+        """Where the audio of a job without a batch goes."""
+        return self.audio / tenant / "jobs" / f"{job}.{ext}"
+
     def row(self, job: UUID) -> Any:  # noqa: ANN401 - the job's row
         """A job's row as it stands."""
         with self.database.read() as connection:
@@ -273,6 +293,11 @@ class Workshop:
     def bought(self) -> int:
         """Calls that the API billed."""
         return self.emulator.state(detail=False).billed_calls
+
+
+def as_it_came(path: Path, measures: Measures | None = None) -> Formed:
+    """A file that is stored as it is."""
+    return unchanged(Accepted(accept(path), measures))
 
 
 def client_of(emulator: Emulator, *, read_seconds: float = 30) -> ClientV1:

@@ -51,7 +51,7 @@ def read_back(store: ArtifactStore, key: str, folder: Path) -> bytes:
 
 
 class StoreConformance:
-    """What holds for every store; a subclass gives the fixture `store`."""
+    """What holds for every store; a subclass gives the fixtures `store` and `neighbour`."""
 
     def test_what_was_put_is_found_with_all_that_was_said_of_it(self, store: ArtifactStore, tmp_path: Path) -> None:
         """`put` and a later `head` tell the same: key, address, size, checksum, content type, metadata."""
@@ -159,6 +159,27 @@ class StoreConformance:
             assert store.copy(uri, "copy.wav", metadata={}) is None
         assert store.head("copy.wav") is None
 
+    def test_a_copy_comes_from_another_store_of_the_kind(
+        self, store: ArtifactStore, neighbour: ArtifactStore, tmp_path: Path
+    ) -> None:
+        """From another bucket or folder, with its content and type; what is gone there, or another content, is None."""
+        source = store_bytes(neighbour, "t/größe 1.flac", b"fLaC", tmp_path, content_type="audio/flac")
+        copied = store.copy(source.uri, "b.flac", metadata={"job": "2"}, sha256=source.sha256)
+        assert copied is not None
+        assert copied == store.head("b.flac")
+        assert (copied.sha256, copied.content_type, copied.uri) == (source.sha256, "audio/flac", store.uri("b.flac"))
+        assert store.copy(source.uri, "c.flac", metadata={}, sha256="0" * 64) is None
+        store.delete("b.flac")
+        neighbour.delete(source.key)
+        assert store.copy(source.uri, "c.flac", metadata={}, sha256=source.sha256) is None
+        assert store.head("c.flac") is None
+
+    def test_what_was_deleted_is_no_source(self, store: ArtifactStore, tmp_path: Path) -> None:
+        """Nowhere is anything left of it."""
+        put = store_bytes(store, "a.wav", b"sound", tmp_path)
+        store.delete("a.wav")
+        assert store.copy(put.uri, "b.wav", metadata={}, sha256=put.sha256) is None
+
     @pytest.mark.parametrize("key", OUTSIDE)
     def test_no_key_leads_out_of_the_store(self, store: ArtifactStore, tmp_path: Path, key: str) -> None:
         """A key with a way upwards, an absolute one, or one into the store's own folder is refused by every method."""
@@ -263,6 +284,13 @@ class TestFolder(StoreConformance, ChecksumConformance):
     def store(self, tmp_path: Path) -> Iterator[ArtifactStore]:
         """A store in a folder that doesn't exist yet."""
         store = open_store((tmp_path / "out put" / "größe %20#1").as_uri())
+        yield store
+        store.close()
+
+    @pytest.fixture
+    def neighbour(self, tmp_path: Path) -> Iterator[ArtifactStore]:
+        """Another folder."""
+        store = open_store((tmp_path / "neighbour").as_uri())
         yield store
         store.close()
 

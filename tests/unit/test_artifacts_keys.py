@@ -6,20 +6,22 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from worker.artifacts.keys import FLAT_TEMPLATE, SHARED_TEMPLATE, checked_key, object_key
+from api_models.key_templates import FLAT_TEMPLATE, SHARED_TEMPLATE
+from worker.artifacts.keys import checked_key, object_key
 
+JOB = "0190a000-0000-7000-8000-000000000000"
 ANY_TEXT = st.text(min_size=1, max_size=300)
 
 
 def key(name: str, *, template: str = SHARED_TEMPLATE, tenant: str = "acme", batch: str | None = "b1") -> str:
     """A WAV's key, all but the tested part ordinary."""
-    return object_key(template, tenant=tenant, batch=batch, name=name, ext="wav")
+    return object_key(template, tenant=tenant, batch=batch, custom_id=name, job=JOB, model="m", ext="wav")
 
 
 def test_the_shared_layout() -> None:
-    """Tenant, then batch or `jobs`, then the name with its extension."""
+    """Tenant, then batch or `jobs`, then the name with its extension; outside a batch a name is nobody's own."""
     assert key("line-1") == "acme/b1/line-1.wav"
-    assert key("line-1", batch=None) == "acme/jobs/line-1.wav"
+    assert key("line-1", batch=None) == f"acme/jobs/{JOB}.wav"
 
 
 @pytest.mark.parametrize("name", ["0001", "Kapitel 1 – Größe", "日本語", "100%", "50%25 off"[:3], "a.b", "v1.2"])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import threading
+from uuid import UUID
 
 import pytest
 
@@ -26,6 +27,9 @@ class Stopping:
 
     def wake(self) -> None:
         """They are awake."""
+
+    def finish(self, batch_id: UUID) -> str | None:
+        """They have no batch."""
 
     def stop(self, *, grace_seconds: float) -> None:
         """Waits until they are let go."""

@@ -26,7 +26,7 @@ def test_a_byte_order_mark_is_tolerated() -> None:
         ("text\nHello.\n".encode("utf-16-le"), UTF_16),
         ("text\nHello.\n".encode("utf-16-be"), UTF_16),
         ("text\nHello.\n".encode("utf-32"), "is encoded as UTF-32; save it as UTF-8"),
-        (b"PK\x03\x04rest", 'is a workbook or another zip archive; save the sheet as "CSV UTF-8"'),
+        (b"PK\x03\x04rest", 'is a workbook or another zip archive; name it .xlsx, or save the sheet as "CSV UTF-8"'),
         (b"\x1f\x8b\x08rest", "is compressed with gzip; unpack it first"),
         (b"%PDF-1.7", "is a PDF document; save its text as a .txt file"),
     ],

@@ -10,6 +10,8 @@ from api_models.problems import Fault
 from tests.unit.intake_outcomes import texts_of
 from worker.intake.kinds import Kind, by_name, sniff
 
+KNOWN = ".csv, .tsv, .jsonl, .ndjson, .txt, .xlsx"
+
 
 @pytest.mark.parametrize(
     ("name", "kind"),
@@ -30,14 +32,14 @@ def test_an_extension_tells_the_kind(name: str, kind: Kind) -> None:
 @pytest.mark.parametrize(
     ("name", "message"),
     [
-        ("a.xlsx", "the extension .xlsx is not known (known: .csv, .tsv, .jsonl, .ndjson, .txt)"),
+        ("a.xls", f'the extension .xls is not known; did you mean ".xlsx"? (known: {KNOWN})'),
         (
             "a.json",
-            'the extension .json is not known; did you mean ".jsonl"? (known: .csv, .tsv, .jsonl, .ndjson, .txt)',
+            f'the extension .json is not known; did you mean ".jsonl"? (known: {KNOWN})',
         ),
         (
             "texts",
-            "has no extension to tell its format by; rename it to end in one of .csv, .tsv, .jsonl, .ndjson, .txt",
+            f"has no extension to tell its format by; rename it to end in one of {KNOWN}",
         ),
     ],
 )

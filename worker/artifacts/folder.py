@@ -19,7 +19,7 @@ from typing import BinaryIO, Final
 from worker.artifacts.addresses import path_of
 from worker.artifacts.errors import ArtifactsError, ArtifactsTrouble
 from worker.artifacts.folder_faults import fault_of, gone
-from worker.artifacts.hindsight import forget, remember, remembered
+from worker.artifacts.hindsight import forget, forget_content, remember, remembered
 from worker.artifacts.keys import OWN_FOLDER, checked_key
 from worker.artifacts.metadata import checked_metadata
 from worker.artifacts.partial import PARTIAL_SUFFIX, arriving, sha256_of
@@ -132,6 +132,7 @@ class FolderStore:
         with self._using(), suppress(*_ABSENT):
             sha256 = sha256_of(self._path(key))
             self._path(key).unlink()
+            forget_content(self._root, sha256)
             Sidecar.path(self._sidecars, key, sha256).unlink()
 
     def close(self) -> None:

@@ -48,5 +48,10 @@ def forget(root: Path) -> None:
                 name.unlink()
 
 
+def forget_content(root: Path, sha256: str) -> None:
+    """Drop a content that is to be gone: a deleted file must not outlive its deletion."""
+    (_folder(root) / sha256).unlink(missing_ok=True)
+
+
 def _folder(root: Path) -> Path:
     return root / OWN_FOLDER / "contents"

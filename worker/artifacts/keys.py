@@ -5,12 +5,9 @@ from __future__ import annotations
 import hashlib
 import re
 import unicodedata
+from collections.abc import Mapping
 from typing import Final
 
-SHARED_TEMPLATE: Final = "{tenant}/{batch}/{name}.{ext}"
-"""Where many tenants and batches share one store."""
-FLAT_TEMPLATE: Final = "{name}.{ext}"
-"""Where one run has a folder for itself."""
 NO_BATCH: Final = "jobs"
 """Stands in for the batch of a job that has none."""
 OWN_FOLDER: Final = ".ttsq"
@@ -28,19 +25,28 @@ _INVISIBLE: Final = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
 _LOOKS_ESCAPED: Final = re.compile(r"%(?=[0-9A-F]{2})")
 
 
-def object_key(template: str, *, tenant: str, batch: str | None, name: str, ext: str) -> str:
-    """The key for one job's audio. `name` (the custom_id, else the job's id) and the rest may be any text.
+def object_key(
+    template: str, *, tenant: str, batch: str | None, custom_id: str | None, job: str, model: str, ext: str
+) -> str:
+    """The key for one job's audio. The values may be any text.
 
     Different values give different keys: what a file name can't hold is percent-encoded, what is too long ends in
     a part of its own SHA-256. A plain value stays as it is.
 
     Args:
-        template: `{tenant}`, `{batch}`, `{name}` and `{ext}`, with slashes between folders.
-        batch: None for a job outside any batch.
+        template: as `api_models.key_templates` has them.
+        batch: None for a job outside any batch: nothing makes its custom_id its own, so its id takes that place.
+        custom_id: None for a job without one.
     """
-    fields = {"tenant": tenant, "batch": NO_BATCH if batch is None else batch, "name": name, "ext": ext}
-    segments = [_segment(part, fields) for part in template.split("/")]
-    return checked_key("/".join(segments))
+    fields = {
+        "tenant": tenant,
+        "batch": NO_BATCH if batch is None else batch,
+        "custom_id": job if batch is None or custom_id is None else custom_id,
+        "id": job,
+        "model": model,
+        "ext": ext,
+    }
+    return checked_key("/".join(_segment(part, fields) for part in template.split("/")))
 
 
 def checked_key(key: str) -> str:
@@ -56,10 +62,19 @@ def checked_key(key: str) -> str:
     return key
 
 
-def _segment(part: str, fields: dict[str, str]) -> str:
+def _segment(part: str, fields: Mapping[str, str]) -> str:
     """One folder or file name of the template, filled in; never hidden, never a step upwards."""
     whole = part.format_map({field: _escaped(value) for field, value in fields.items()})
-    return "%2E" + whole[1:] if whole.startswith(".") else whole
+    return _fitting("%2E" + whole[1:] if whole.startswith(".") else whole)
+
+
+def _fitting(name: str) -> str:
+    """A name that is put together from many values may be too long: then its middle becomes a checksum."""
+    encoded = name.encode()
+    if len(encoded) <= MAX_SEGMENT_BYTES:
+        return name
+    tail = f"~{hashlib.sha256(encoded).hexdigest()[:32]}{name[name.rfind('.') :][-6:]}"
+    return encoded[: MAX_SEGMENT_BYTES - len(tail.encode())].decode(errors="ignore") + tail
 
 
 def _escaped(value: str) -> str:

@@ -5,10 +5,11 @@ from __future__ import annotations
 from worker.artifacts.addresses import bucket_and_prefix, path_of
 from worker.artifacts.errors import ArtifactsError, ArtifactsTrouble
 from worker.artifacts.folder import FolderStore
+from worker.artifacts.options import NO_OPTIONS, StoreOptions
 from worker.artifacts.store import ArtifactStore
 
 
-def open_store(url: str, *, connections: int = 50) -> ArtifactStore:
+def open_store(url: str, *, connections: int = 50, options: StoreOptions = NO_OPTIONS) -> ArtifactStore:
     """Open the store at `file:///absolute/folder` or `s3://bucket/prefix`. Nothing is asked of the network yet.
 
     Endpoint, region and credentials of an S3 come from boto3's own configuration (`AWS_*`, profiles, roles).
@@ -16,6 +17,7 @@ def open_store(url: str, *, connections: int = 50) -> ArtifactStore:
     Args:
         url: the address.
         connections: how many uploads may share the S3 client at once.
+        options: what a bucket does with every object; a folder does none of it.
 
     Raises:
         ArtifactsError: `bad_address`; or `unreachable` or `bad_credentials` where boto3's configuration is unusable.
@@ -27,7 +29,7 @@ def open_store(url: str, *, connections: int = 50) -> ArtifactStore:
         from worker.artifacts.s3 import S3Store  # noqa: PLC0415  (the reason is the line above)
         from worker.artifacts.s3_client import new_client  # noqa: PLC0415  (likewise)
 
-        return S3Store(new_client(place[0], connections=connections), *place)
+        return S3Store(new_client(place[0], connections=connections), *place, options=options)
     raise ArtifactsError(
         ArtifactsTrouble.BAD_ADDRESS,
         f"{url!r} is no place for audio; give file:///absolute/folder or s3://bucket/prefix",

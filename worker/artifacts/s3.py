@@ -22,6 +22,7 @@ from worker.artifacts.addresses import S3_SCHEME, bucket_and_prefix
 from worker.artifacts.errors import ArtifactsError, ArtifactsTrouble
 from worker.artifacts.keys import OWN_FOLDER, checked_key
 from worker.artifacts.metadata import checked_metadata, from_headers, to_headers
+from worker.artifacts.options import NO_OPTIONS, StoreOptions
 from worker.artifacts.partial import arriving, sha256_of
 from worker.artifacts.s3_faults import code_of, fault_of, trouble_of, without_credentials
 from worker.artifacts.store import StoredObject
@@ -39,16 +40,29 @@ IN_MEMORY_BYTES: Final = 2 * 1024 * 1024
 
 _ABSENT: Final = frozenset({"NoSuchKey", "NotFound", "404"})
 _NO_SUCH_PART: Final = frozenset({"InvalidRange", "416"})
+_NOT_OURS: Final = frozenset(
+    {"NoSuchBucket", "AccessDenied", "403", "PermanentRedirect", "301", "InvalidBucketName", "400"}
+)
+"""What is said of a bucket that isn't there, isn't for us, or lies in another region."""
 _CHANGED: Final = frozenset({"PreconditionFailed", "412"})
 
 
 class S3Store:
     """An `ArtifactStore` in one bucket, below one prefix."""
 
-    def __init__(self, client: S3Client, bucket: str, prefix: str, *, multipart_bytes: int = MULTIPART_BYTES) -> None:
+    def __init__(
+        self,
+        client: S3Client,
+        bucket: str,
+        prefix: str,
+        *,
+        multipart_bytes: int = MULTIPART_BYTES,
+        options: StoreOptions = NO_OPTIONS,
+    ) -> None:
         self.url = f"{S3_SCHEME}{bucket}/{prefix}".rstrip("/")
         self._client = client
         self._bucket = bucket
+        self._options = options
         self._prefix = f"{prefix}/" if prefix else ""
         self._endpoint = without_credentials(client.meta.endpoint_url)
         self._transfer = TransferConfig(
@@ -70,7 +84,8 @@ class S3Store:
         self, key: str, source: Path, *, content_type: str, sha256: str, metadata: Mapping[str, str]
     ) -> StoredObject:
         size = source.stat().st_size
-        extra = {"ContentType": content_type, "Metadata": _stored_metadata(metadata, sha256)}
+        described = {"ContentType": content_type, "Metadata": _stored_metadata(metadata, sha256)}
+        extra = described | self._options.asked(metadata)
         with self._asking():
             if size < self._transfer.multipart_threshold:
                 self._put_whole(key, source, sha256, extra)
@@ -87,14 +102,14 @@ class S3Store:
         self, source_uri: str, key: str, *, metadata: Mapping[str, str], sha256: str | None = None
     ) -> StoredObject | None:
         source = bucket_and_prefix(source_uri)
-        if source is None or source[0] != self._bucket or not source[1].startswith(self._prefix):
+        if source is None:
             return None
         with self._asking():
-            headers = self._headers(source[1])
+            headers = self._headers_of_source(*source)
             found = from_headers(headers["Metadata"]).get("sha256") if headers else None
             if not headers or not found or found != (sha256 or found):
                 return None
-            if not self._copied(source[1], key, headers, found, metadata):
+            if not self._copied(source, key, headers, found, metadata):
                 return None
         size, content_type = headers["ContentLength"], headers["ContentType"]
         return StoredObject(key, self.uri(key), size, found, content_type, dict(metadata))
@@ -192,24 +207,44 @@ class S3Store:
             raise self._damaged(f"the audio for {self.url} isn't the one that was accepted; nothing was stored")
 
     def _copied(
-        self, source: str, key: str, headers: HeadObjectOutputTypeDef, sha256: str, metadata: Mapping[str, str]
+        self,
+        source: tuple[str, str],
+        key: str,
+        headers: HeadObjectOutputTypeDef,
+        sha256: str,
+        metadata: Mapping[str, str],
     ) -> bool:
-        """Whether the very version that `headers` describe was copied."""
+        """Whether the very version that `headers` describe was copied. `source` is a bucket and a key."""
+        extra = self._options.asked(metadata)
+        if "Tagging" in extra:
+            extra["TaggingDirective"] = "REPLACE"
         try:
             self._client.copy_object(
                 Bucket=self._bucket,
                 Key=self._key(key),
-                CopySource={"Bucket": self._bucket, "Key": source},
+                CopySource={"Bucket": source[0], "Key": source[1]},
                 CopySourceIfMatch=headers["ETag"],
                 MetadataDirective="REPLACE",
                 ContentType=headers["ContentType"],
                 Metadata=_stored_metadata(metadata, sha256),
+                **extra,
             )
         except ClientError as error:
-            if code_of(error) in _ABSENT | _CHANGED:
+            if code_of(error) in _ABSENT | _CHANGED or (source[0] != self._bucket and code_of(error) in _NOT_OURS):
                 return False
             raise
         return True
+
+    def _headers_of_source(self, bucket: str, key: str) -> HeadObjectOutputTypeDef | None:
+        """What HEAD says of an object that may lie in another bucket of the same S3, if it can be read from here."""
+        if bucket == self._bucket:
+            return self._headers(key)
+        try:
+            return self._client.head_object(Bucket=bucket, Key=key)
+        except ClientError as error:
+            if code_of(error) in _ABSENT | _NOT_OURS:
+                return None
+            raise
 
     def _headers(self, key: str) -> HeadObjectOutputTypeDef | None:
         """What HEAD says of an object, if there is one. An absent bucket is an error, though HEAD tells it alike."""

@@ -60,7 +60,9 @@ class ArtifactStore(Protocol):
     def copy(
         self, source_uri: str, key: str, *, metadata: Mapping[str, str], sha256: str | None = None
     ) -> StoredObject | None:
-        """Copy within this store, without the bytes passing through here; content type and checksum are kept.
+        """Copy from this store, or another of the same kind, without the bytes passing through here.
+
+        Content type and checksum are kept.
 
         `sha256` names the content that is wanted, should something else have taken the source's place meanwhile.
         None where the source is gone, is another content, was changed by another hand, or can't be reached from here.

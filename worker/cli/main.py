@@ -9,6 +9,7 @@ from typing import Annotated
 
 import typer
 
+from worker.cli.batch import commands as batch
 from worker.cli.doctor.command import doctor
 from worker.cli.gates import commands as gates
 from worker.cli.gateway import commands as gateway
@@ -21,10 +22,12 @@ from worker.cli.money.credits import credits as credits_command
 from worker.cli.money.quote import quote
 from worker.cli.money.spend import spend
 from worker.cli.run.command import run
+from worker.cli.schedule import commands as schedule
 from worker.cli.service.emulator import emulator
 from worker.cli.service.migrate import migrate
 from worker.cli.service.worker import worker
 from worker.cli.talk.exits import Exit
+from worker.cli.tenants import commands as tenants
 from worker.memory import spare_what_stays
 
 app = typer.Typer(
@@ -41,12 +44,16 @@ app.command(rich_help_panel=SPEAK)(run)
 app.command(rich_help_panel=SPEAK)(quote)
 app.command(rich_help_panel=SPEAK)(voices)
 app.command(rich_help_panel=QUEUE)(status)
+app.add_typer(batch.app, rich_help_panel=QUEUE)
 app.add_typer(jobs.app, rich_help_panel=QUEUE)
 app.add_typer(gates.app, rich_help_panel=QUEUE)
+app.add_typer(schedule.app, rich_help_panel=QUEUE)
 app.command(rich_help_panel=QUEUE)(events)
+app.command(rich_help_panel=QUEUE)(batch.prune)
 app.command("credits", rich_help_panel=MONEY)(credits_command)
 app.command(rich_help_panel=MONEY)(spend)
 app.add_typer(budget.app, rich_help_panel=MONEY)
+app.add_typer(tenants.app, rich_help_panel=SERVICE)
 app.command(rich_help_panel=SERVICE)(doctor)
 app.command(rich_help_panel=SERVICE)(migrate)
 app.command(rich_help_panel=SERVICE)(worker)

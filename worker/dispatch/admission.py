@@ -1,4 +1,4 @@
-"""Who goes next: by priority, then in turn over tenants and over each tenant's lanes. Pure."""
+"""Who goes next: by urgency, then in turn over tenants and over each tenant's lanes. Pure."""
 
 from __future__ import annotations
 
@@ -14,6 +14,9 @@ Heads = Callable[[Lane, int], Sequence[Waiting]]
 Serve = Callable[[Lane, Waiting], bool]
 """Asked for each job whose turn it is: False holds it, and with it all that wait behind it in its lane."""
 
+Urgency = Callable[[Lane], int]
+"""What decides before all turns."""
+
 
 def admissible(lanes: Iterable[Lane], blocked: Blocked) -> list[Lane]:
     """The lanes that no closed gate holds."""
@@ -25,14 +28,21 @@ def everybody(_lane: Lane, _job: Waiting) -> bool:
     return True
 
 
-def admit(lanes: Sequence[Lane], places: int, heads: Heads, serve: Serve = everybody) -> list[Waiting]:
-    """Fill the free places: the highest priority first, and within one every tenant and lane in turn.
+def by_priority(lane: Lane) -> int:
+    """As its producer wants it, however long it has waited."""
+    return lane.priority
 
-    Of one priority, the tenants go in the order in which their lanes are given, and so do the lanes of each. Only rows
+
+def admit(
+    lanes: Sequence[Lane], places: int, heads: Heads, serve: Serve = everybody, urgency: Urgency = by_priority
+) -> list[Waiting]:
+    """Fill the free places: the most urgent first, and of those every tenant and lane in turn.
+
+    Of one urgency, the tenants go in the order in which their lanes are given, and so do the lanes of each. Only rows
     that may start now are read: of each lane no more than there are places, and none before its turn has come.
     """
     chosen: list[Waiting] = []
-    for tier in tiers(lanes):
+    for tier in tiers(lanes, urgency):
         left = places - len(chosen)
         if left <= 0:
             break
@@ -40,15 +50,10 @@ def admit(lanes: Sequence[Lane], places: int, heads: Heads, serve: Serve = every
     return chosen
 
 
-def tiers(lanes: Iterable[Lane]) -> list[list[Lane]]:
+def tiers(lanes: Iterable[Lane], urgency: Urgency = by_priority) -> list[list[Lane]]:
     """Lanes of one urgency together, the most urgent first. Of equals, none waits behind another."""
     by_urgency = sorted(lanes, key=urgency, reverse=True)
     return [list(tier) for _, tier in groupby(by_urgency, key=urgency)]
-
-
-def urgency(lane: Lane) -> int:
-    """What decides before all turns."""
-    return lane.priority
 
 
 def _deal(tier: Sequence[Lane], places: int, heads: Heads, serve: Serve) -> list[Waiting]:

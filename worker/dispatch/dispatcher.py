@@ -19,6 +19,7 @@ from sqlalchemy import Connection
 from sqlalchemy.exc import SQLAlchemyError
 
 from worker.dispatch import flow, pace, slots
+from worker.dispatch.ageing import Ageing
 from worker.dispatch.balance import BalanceWatch
 from worker.dispatch.chores import Chores
 from worker.dispatch.flow import Flow
@@ -27,6 +28,7 @@ from worker.dispatch.lessons import Lessons
 from worker.dispatch.probes import Prober
 from worker.dispatch.reach import Limits, Publish, Reach
 from worker.dispatch.rescue import Rescue
+from worker.dispatch.reserve import Reserve
 from worker.dispatch.slots import Room
 from worker.dispatch.spending import Spending
 from worker.dispatch.starting import Starting
@@ -38,7 +40,6 @@ from worker.store.faults import words
 from worker.store.transitions import dispatching
 from worker.trouble import Trouble
 
-LEASE: Final = "dispatcher"
 LEASE_SECONDS: Final = 4.0
 """A dead leader is replaced within this time and one follower's poll: under five seconds."""
 
@@ -78,7 +79,13 @@ class Dispatcher:
         self._keeper = Gatekeeper(self.prober, self.limits.probe_seconds)
         self._lessons = Lessons(self._keeper, BalanceWatch(self.limits.low_balance), self.rng)
         self._spending = Spending()
-        self._starting = Starting(self.reach, self._keeper, self._spending)
+        self._starting = Starting(
+            self.reach,
+            self._keeper,
+            self._spending,
+            Reserve(self.limits.reserved_share),
+            Ageing(self.limits.ageing_seconds),
+        )
 
     def start(self) -> None:
         """Begin ticking in a thread of its own."""
@@ -131,14 +138,15 @@ class Dispatcher:
         with self.database.begin() as connection:
             now = self.database.now(connection)
             leads = not self._stands_aside(connection, now) and leases.hold(
-                connection, LEASE, self.me, seconds=LEASE_SECONDS, now=now
+                connection, leases.DISPATCHER, self.me, seconds=LEASE_SECONDS, now=now
             )
             # Only now: a database that can be read and not written has taken no heartbeat either.
             self.rescue.note_look(now)
             if not leads:
                 self._pace, self._flow = None, Flow()
-                self._starting.twins.forget()
+                self._starting.forget()
                 return Tick()
+            self._starting.twins.look(connection)
             self.chores.run_once(connection, now)
             # Before the news: a slot that is free because of bad news must not be filled as if there were none.
             idle = self._stopping.is_set() or self.hindered()
@@ -151,7 +159,9 @@ class Dispatcher:
             self._spending.learn(news)
             self._starting.twins.release(connection, news)
             closed = self._keeper.check(connection, closed, now)
-            started = self._starting.start(connection, self._places(room, paced), paced, closed, now)
+            started = self._starting.start(
+                connection, paced, closed, now, free=self._places(room, paced), slots=room.total
+            )
             if started.paced != pace_before:
                 account.save_pace(connection, started.paced)
             self._pace = started.paced

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from uuid import UUID
 
 from sqlalchemy import Connection
 
 from worker.dispatch import admission
+from worker.dispatch.ageing import Ageing
 from worker.dispatch.allowance import Allowance
+from worker.dispatch.reserve import is_bulk
 from worker.dispatch.turns import Turns
 from worker.store import flights
 from worker.store.flights import Load
@@ -25,25 +28,39 @@ class Queue:
     """For the length of a tick."""
 
     connection: Connection
+    now: datetime
     turns: Turns
+    ageing: Ageing
     allowance: Allowance | None
     """None where no lane that waits has a budget."""
+    bulk_places: int | None
+    """How many bulk jobs may start; None where nothing is reserved for others."""
     _loads: dict[UUID, Load] = field(default_factory=dict)
 
     def heads(self, lane: Lane, most: int) -> Sequence[Waiting]:
         """The first jobs of a lane."""
+        if self.bulk_places is not None and is_bulk(lane):
+            most = min(most, self.bulk_places)
+        if most <= 0:
+            return ()
         jobs = dispatching.heads(self.connection, lane, most=most)
         if self.allowance is not None and lane.limited:
             self._loads |= flights.loads(self.connection, [job.job_id for job in jobs])
         return jobs
 
     def serve(self, lane: Lane, job: Waiting) -> bool:
-        """Give a job its turn. False where a budget holds it."""
+        """Give a job its turn. False where a budget holds it, or the place is reserved."""
+        rationed = self.bulk_places is not None and is_bulk(lane)
+        if rationed and not self.bulk_places:
+            return False
         if self.allowance is not None and lane.limited:
             load = self._loads.get(job.job_id)
             if load is None or not self.allowance.serve(lane, load):
                 return False
+        if rationed and self.bulk_places is not None:
+            self.bulk_places -= 1
         self.turns.serve(lane)
+        self.ageing.serve(lane, self.now)
         return True
 
     def probe_job(self, lanes: Sequence[Lane]) -> tuple[Lane, Waiting] | None:

@@ -33,3 +33,7 @@ class Limits:
     max_attempts: int
     low_balance: Decimal = Decimal(1)
     """US dollars."""
+    reserved_share: float = 0.1
+    """Of the slots, kept free of bulk while there are interactive jobs."""
+    ageing_seconds: float = 60.0
+    """After so long a lane that waits is one step more urgent."""

@@ -41,12 +41,15 @@ class Twins:
         """Another dispatcher leads: what is known here will be wrong."""
         self._leaders = None
 
+    def look(self, connection: Connection) -> None:
+        """Know what is in flight before anything is called back or rescued."""
+        self._known(connection)
+
     def release(self, connection: Connection, news: Collection[Ended]) -> None:
         """Let the followers of ended attempts take their turns."""
         leaders = self._known(connection)
         for ended in news:
-            content = self._contents.pop(ended.job_id, None)
-            if content is not None and ended.verdict in BOUGHT:
+            if ended.verdict in BOUGHT and (content := self._contents.pop(ended.job_id, None)) is not None:
                 leaders[content] = NOBODY
         if self._followed:
             following.release(connection, {ended.job_id for ended in news})
@@ -56,19 +59,19 @@ class Twins:
         leaders = self._known(connection)
         suspects = {leaders[job.content] for job in chosen if job.content is not None and job.content in leaders}
         suspects.discard(NOBODY)
-        flying = following.still_in_flight(connection, suspects) if suspects else set()
+        buying = following.still_buying(connection, suspects) if suspects else set()
         goes: list[Waiting] = []
         followers: dict[UUID, UUID] = {}
         for job in chosen:
             leader = None if job.content is None else leaders.get(job.content)
-            if leader is not None and leader in flying:
+            if leader is not None and leader in buying and leader != job.job_id:
                 followers[job.job_id] = leader
                 continue
             goes.append(job)
             if job.content is not None and leader != NOBODY:
                 leaders[job.content] = job.job_id
                 self._contents[job.job_id] = job.content
-                flying.add(job.job_id)
+                buying.add(job.job_id)
         if followers:
             following.follow(connection, followers, now=now)
             self._followed = True

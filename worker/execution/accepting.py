@@ -39,6 +39,8 @@ class Refused:
     """What there is to listen to; None where there is nothing."""
     container: Container = Container.WAV
     """What `path` is."""
+    final: bool = False
+    """No other take would be any better: it is what was asked for that can't be made."""
 
 
 def judged(path: Path, text: str, limits: GateLimits | None) -> Accepted | Refused:

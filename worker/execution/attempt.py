@@ -9,14 +9,15 @@ from typing import Final
 import structlog
 from sqlalchemy.exc import SQLAlchemyError
 
+from api_models.status import JobStatus
 from api_models.verdict import VerdictKind
-from worker.execution import outcomes, recovery, refusing, storing
-from worker.execution.accepting import Accepted, Refused, judged
+from worker.execution import forming, outcomes, recovery, refusing, storing
+from worker.execution.accepting import Refused, judged
+from worker.execution.forming import Formed
 from worker.execution.handles import JobHandle
 from worker.execution.heartbeat import FRESH_SECONDS
 from worker.execution.places import Place
-from worker.execution.progress import Progress
-from worker.execution.sound import heard
+from worker.execution.progress import CALL, UPLOAD, Progress
 from worker.execution.spool import Spooled
 from worker.execution.storing import InterruptedStoringError
 from worker.execution.tools import Tools
@@ -48,6 +49,11 @@ class Attempt:
 
     def settlement(self) -> Settlement:
         """Carry it out; gives what is to be recorded, whatever happens."""
+        settlement = self._settlement()
+        call_ms, upload_ms = self._progress.milliseconds(CALL), self._progress.milliseconds(UPLOAD)
+        return replace(settlement, call_ms=call_ms, upload_ms=upload_ms)
+
+    def _settlement(self) -> Settlement:
         try:
             place = self.tools.places.of(self.claim)
             return self._recovered(place) or self._copied(place) or self._called(place)
@@ -68,9 +74,8 @@ class Attempt:
             return None
         stored = self.tools.persistence.insist(lambda: recovery.stored_before(self.claim, place))
         if stored is not None:
-            return outcomes.succeeded(
-                self.claim, stored.audio, stored.receipt, verdict=VerdictKind.SUCCESS, source=stored.source
-            )
+            verdict = VerdictKind.CACHED if stored.is_copy else VerdictKind.SUCCESS
+            return outcomes.succeeded(self.claim, stored.audio, stored.receipt, verdict=verdict, source=stored.source)
         spooled = self.tools.spool.find(self.claim.job_id)
         if spooled is None:
             return None
@@ -97,7 +102,8 @@ class Attempt:
         spool.lay_out(path)
         try:
             self._progress.calling = True
-            answer = self.tools.client.synthesize(self.claim.speech, path, self._progress.handle)
+            with self._progress.step(CALL):
+                answer = self.tools.client.synthesize(self.claim.speech, path, self._progress.handle)
             self._progress.calling = False
             verdict = verdicts.verdict(answer)
             if verdict.kind is not VerdictKind.SUCCESS or answer.audio is None:
@@ -123,13 +129,18 @@ class Attempt:
     def _delivered(self, place: Place, spooled: Spooled) -> Settlement:
         """Accept what is in the spool, and store it."""
         # Many calls may end in one moment: in turn, the first of them is done long before the last.
-        with self.tools.bench:
+        with self.tools.bench, self._progress.step("accept"):
             found = judged(spooled.path, self.claim.speech.text, self.tools.limits)
-        match found:
-            case Refused():
-                return self._refused(place, spooled, found)
-            case Accepted():
-                return self._stored(place, spooled, found)
+        if isinstance(found, Refused):
+            return self._refused(place, spooled, found)
+        if forming.stays(self.claim):
+            return self._stored(place, spooled, forming.unchanged(found))
+        # In a queue of their own: encoding takes ten times as long as a look, and the looks must not wait for it.
+        with self.tools.encoders, self._progress.step("encode"):
+            made = forming.formed(self.claim, spooled.path, found)
+        if isinstance(made, Refused):
+            return self._refused(place, spooled, made)
+        return self._stored(place, spooled, made)
 
     def _refused(self, place: Place, spooled: Spooled, refused: Refused) -> Settlement:
         receipt = spooled.receipt
@@ -137,19 +148,21 @@ class Attempt:
         request_id = receipt.request_id or self.claim.request_id
         known = Answer(200, cost=receipt.cost, request_id=request_id, remaining_credits=receipt.remaining_credits)
         settlement = self._unsuccessful(verdicts.bad_take(known, refused.finding, measured=refused.measured), known)
+        if refused.final:
+            settlement = replace(settlement, status=JobStatus.FAILED, not_before=None)
         return replace(settlement, take_uri=refusing.kept(self.claim, place, refused, receipt))
 
-    def _stored(self, place: Place, spooled: Spooled, accepted: Accepted) -> Settlement:
+    def _stored(self, place: Place, spooled: Spooled, made: Formed) -> Settlement:
         cost = outcomes.cost_of(self.claim.speech.model, spooled.receipt.cost, billed=True)
-        sound = heard(accepted.measures)
 
         def uploaded() -> StoredAudio | None:
             # Before every try: a store may be in trouble for so long that the job is somebody else's by then.
             if not self._may_store(place):
                 return None
-            return storing.upload(self.claim, place, accepted.take, spooled.receipt, cost, sound=sound)
+            return storing.upload(self.claim, place, made, spooled.receipt, cost)
 
-        audio = self.tools.persistence.insist(uploaded)
+        with self._progress.step(UPLOAD):
+            audio = self.tools.persistence.insist(uploaded)
         if audio is None:
             return outcomes.overtaken(self.claim, spooled.receipt)
         return outcomes.succeeded(self.claim, audio, spooled.receipt, verdict=VerdictKind.SUCCESS)

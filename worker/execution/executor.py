@@ -14,6 +14,7 @@ from uuid import UUID
 import structlog
 from sqlalchemy.exc import SQLAlchemyError
 
+from worker import tracing
 from worker.audio.gate import GateLimits
 from worker.execution.asked import Asked
 from worker.execution.attempt import Attempt
@@ -77,6 +78,7 @@ class Executor:
             persistence=Persistence(self.database, self.stopping, self.probe_seconds),
             rng=self.rng,
             bench=threading.BoundedSemaphore((os.cpu_count() or 1) + 1),
+            encoders=threading.BoundedSemaphore(os.cpu_count() or 1),
         )
 
     def run(self, job_id: UUID, attempt: int) -> None:
@@ -132,11 +134,15 @@ class Executor:
         name = attempt.claim.job_id, attempt.claim.attempt
         with self._idle:
             self._attempts[name] = attempt
-        settlement = attempt.settlement()
-        with self._idle:
-            is_ours = self._attempts.pop(name, None) is not None
-        if is_ours:
-            self._recorder.record(attempt.claim, settlement)
+        known: tracing.Attributes = {"ttsq.job": str(attempt.claim.job_id), "ttsq.attempt": attempt.claim.attempt}
+        with tracing.span("attempt", parent=attempt.claim.traceparent, attributes=known):
+            settlement = attempt.settlement()
+            tracing.annotate({"ttsq.verdict": settlement.verdict, "ttsq.status": settlement.status})
+            with self._idle:
+                is_ours = self._attempts.pop(name, None) is not None
+            if is_ours:
+                with tracing.span("record"):
+                    self._recorder.record(attempt.claim, settlement)
 
     def _claim(self, job_id: UUID, attempt: int) -> Claim | None:
         """Take the job. A message that can't be served now is dropped: its row brings the job back."""

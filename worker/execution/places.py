@@ -1,23 +1,31 @@
-"""Which store and key a job's audio belongs to: its batch's own folder, or the store of the settings."""
+"""Which store and key a job's audio belongs to: its batch's place, its tenant's, or that of the settings."""
 
 from __future__ import annotations
 
 import threading
+import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, NamedTuple
 from uuid import UUID
 
-from worker.artifacts.keys import FLAT_TEMPLATE, SHARED_TEMPLATE, checked_key, object_key
+from api_models.key_templates import FLAT_TEMPLATE, SHARED_TEMPLATE
+from worker.artifacts.addresses import public_address
+from worker.artifacts.keys import checked_key, object_key
 from worker.artifacts.opening import open_store
+from worker.artifacts.options import NO_OPTIONS, StoreOptions
 from worker.artifacts.store import ArtifactStore
-from worker.store import batches
+from worker.store import outputs
 from worker.store.database import Database
 from worker.store.transitions.claiming import Claim
 
-EXTENSION: Final = "wav"
 REFUSED: Final = "refused"
 """The folder of refused takes: whoever opens, counts or copies the files beside it meets only good ones."""
-REMEMBERED_BATCHES: Final = 10_000
+REMEMBERED: Final = 10_000
+PRESIGN_SECONDS: Final = 300
+"""How long an address with a signature works."""
+TENANT_SECONDS: Final = 10.0
+"""A tenant's place may change; a batch's never does."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,8 +38,14 @@ class Place:
     def refused_key(self, attempt: int, extension: str) -> str:
         """Where a take is kept that was refused: in a folder beside the job's audio, in which no job has its own."""
         folder, slash, file = self.key.rpartition("/")
-        name = file.removesuffix(f".{EXTENSION}")
-        return checked_key(f"{folder}{slash}{REFUSED}/{name}.{attempt}.{extension}")
+        return checked_key(f"{folder}{slash}{REFUSED}/{file.rpartition('.')[0]}.{attempt}.{extension}")
+
+
+class _Seen(NamedTuple):
+    """What a tenant's place was, and until when that is taken for true."""
+
+    url: str | None
+    until: float
 
 
 @dataclass(slots=True)
@@ -41,27 +55,57 @@ class Places:
     database: Database
     default_url: str
     connections: int
+    template: str = SHARED_TEMPLATE
+    """How objects are named whose batch says nothing else."""
+    options: StoreOptions = NO_OPTIONS
+    public_url: str | None = None
+    """The address under which everybody can read what is in the default store."""
+    presign_seconds: int = PRESIGN_SECONDS
+    clock: Callable[[], float] = time.monotonic
     _stores: dict[str, ArtifactStore] = field(default_factory=dict)
-    _outputs: dict[UUID, str | None] = field(default_factory=dict)
+    _batches: dict[UUID, outputs.Output] = field(default_factory=dict)
+    _tenants: dict[str, _Seen] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def of(self, claim: Claim) -> Place:
         """The place of this job's audio."""
-        output = self._output(claim.batch_id)
+        output = self._of_batch(claim.batch_id)
         key = object_key(
-            SHARED_TEMPLATE if output is None else FLAT_TEMPLATE,
+            output.key_template or (self.template if output.url is None else FLAT_TEMPLATE),
             tenant=claim.tenant,
             batch=None if claim.batch_id is None else str(claim.batch_id),
-            name=claim.custom_id or str(claim.job_id),
-            ext=EXTENSION,
+            custom_id=claim.custom_id,
+            job=str(claim.job_id),
+            model=claim.speech.model,
+            ext=claim.audio_format.extension,
         )
-        return Place(self.store(output or self.default_url), key)
+        return Place(self.store(output.url or self._of_tenant(claim.tenant) or self.default_url), key)
+
+    def holding(self, uri: str, *, tenant: str, batch_id: UUID | None) -> Place | None:
+        """Where an object lies that a job's row names; None where that is no place of this job's.
+
+        An address alone opens nothing: it must lie in the store of its batch, of its tenant, or of the settings.
+        """
+        for url in (self._of_batch(batch_id).url, self._of_tenant(tenant), self.default_url):
+            if url is not None and (key := self.store(url).key_of(uri)) is not None:
+                return Place(self.store(url), key)
+        return None
+
+    def address(self, place: Place, *, name: str | None = None) -> str | None:
+        """Where an object can be had without this program, saved under that name; None where it can't be."""
+        if self.public_url is not None and place.store.url == self.store(self.default_url).url:
+            return public_address(self.public_url, place.key)
+        return place.store.link(place.key, seconds=self.presign_seconds, name=name)
+
+    def store_of(self, *, tenant: str, batch_id: UUID) -> ArtifactStore:
+        """The store that a batch's audio goes to."""
+        return self.store(self._of_batch(batch_id).url or self._of_tenant(tenant) or self.default_url)
 
     def store(self, url: str) -> ArtifactStore:
         """The store at this address."""
         with self._lock:
             if url not in self._stores:
-                self._stores[url] = open_store(url, connections=self.connections)
+                self._stores[url] = open_store(url, connections=self.connections, options=self.options)
             return self._stores[url]
 
     def opened(self) -> list[ArtifactStore]:
@@ -70,13 +114,23 @@ class Places:
         with self._lock:
             return list(self._stores.values())
 
-    def _output(self, batch_id: UUID | None) -> str | None:
+    def _of_batch(self, batch_id: UUID | None) -> outputs.Output:
         if batch_id is None:
-            return None
-        if batch_id not in self._outputs:
+            return outputs.NONE
+        if batch_id not in self._batches:
             with self.database.read() as connection:
-                batch = batches.by_id(connection, batch_id)
-            if len(self._outputs) >= REMEMBERED_BATCHES:
-                self._outputs.clear()
-            self._outputs[batch_id] = None if batch is None else batch.output_url
-        return self._outputs[batch_id]
+                found = outputs.of_batch(connection, batch_id)
+            if len(self._batches) >= REMEMBERED:
+                self._batches.clear()
+            self._batches[batch_id] = found
+        return self._batches[batch_id]
+
+    def _of_tenant(self, tenant: str) -> str | None:
+        seen = self._tenants.get(tenant)
+        if seen is None or seen.until < self.clock():
+            with self.database.read() as connection:
+                seen = _Seen(outputs.of_tenant(connection, tenant), self.clock() + TENANT_SECONDS)
+            if len(self._tenants) >= REMEMBERED:
+                self._tenants.clear()
+            self._tenants[tenant] = seen
+        return seen.url

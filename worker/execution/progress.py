@@ -1,14 +1,22 @@
-"""How far the call of an attempt has come, and so what the attempt owes if it breaks off there."""
+"""How far an attempt has come: what it owes if it breaks off there, and how long its steps have taken."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Final
 
+from worker import tracing
 from worker.execution import outcomes
 from worker.execution.handles import JobHandle
 from worker.execution.outcomes import Bill
 from worker.execution.spool import Receipt
 from worker.segmind.errors import SpoolError
+
+CALL: Final = "call"
+UPLOAD: Final = "upload"
 
 
 @dataclass(slots=True)
@@ -21,6 +29,22 @@ class Progress:
     """The call has begun, and nothing of its end is known."""
     bought: Receipt | None = None
     """What the call brought is in the spool, with this receipt."""
+    _seconds: dict[str, float] = field(default_factory=dict)
+
+    @contextmanager
+    def step(self, name: str) -> Iterator[None]:
+        """Time a part of the attempt, and show it in its trace."""
+        began = time.monotonic()
+        try:
+            with tracing.span(name):
+                yield
+        finally:
+            self._seconds[name] = self._seconds.get(name, 0.0) + time.monotonic() - began
+
+    def milliseconds(self, step: str) -> int | None:
+        """How long a step took; None where it was not come to."""
+        seconds = self._seconds.get(step)
+        return None if seconds is None else round(1000 * seconds)
 
     def bill(self, error: Exception | None = None) -> Bill:
         """What is owed at this moment, or was when `error` came."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from contextlib import suppress
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
+from typing import Final
 
 import structlog
 
@@ -12,11 +13,14 @@ from worker.artifacts.store import StoredObject
 from worker.execution.places import Place
 from worker.execution.sound import Sound, written
 from worker.execution.spool import Receipt
-from worker.execution.storing import described
+from worker.execution.storing import described, named
 from worker.store.database import Database
 from worker.store.transitions import claiming
 from worker.store.transitions.claiming import Claim
 from worker.store.transitions.settling import StoredAudio
+
+COPY: Final = "ttsq-copy"
+"""What the metadata of an object says that was copied from another job's."""
 
 log = structlog.get_logger("ttsq.execution")
 
@@ -29,6 +33,8 @@ class Recovered:
     receipt: Receipt
     source: int
     """The attempt that stored it."""
+    is_copy: bool
+    """It was bought for another job."""
 
 
 def stored_before(claim: Claim, place: Place) -> Recovered | None:
@@ -46,6 +52,7 @@ def stored_before(claim: Claim, place: Place) -> Recovered | None:
         ),
         Receipt(_cost(found), found.metadata.get("ttsq-request-id") or None),
         _number(found.metadata.get("ttsq-attempt")),
+        is_copy=found.metadata.get(COPY) == "yes",
     )
 
 
@@ -63,11 +70,10 @@ def copied(database: Database, claim: Claim, place: Place) -> StoredAudio | None
         place.key,
         sha256=bought.sha256,
         metadata={
-            "ttsq-job": str(claim.job_id),
-            "ttsq-attempt": str(claim.attempt),
-            "ttsq-fingerprint": claim.fingerprint,
+            **named(claim),
             "ttsq-cost": "0",
             "ttsq-cost-estimated": "no",
+            COPY: "yes",
             "ttsq-duration-ms": str(bought.duration_ms),
             **sound.metadata(),
         },

@@ -18,10 +18,10 @@ from sqlalchemy.exc import SQLAlchemyError
 from api_models.verdict import GateScope
 from worker.artifacts.errors import ArtifactsError
 from worker.artifacts.store import StoredObject
-from worker.audio.take import Take
+from worker.execution.forming import Formed
 from worker.execution.outcomes import Cost
 from worker.execution.places import Place
-from worker.execution.sound import UNKNOWN, Sound
+from worker.execution.sound import Sound
 from worker.execution.spool import AUDIO, Receipt
 from worker.store import account
 from worker.store.database import Database
@@ -33,8 +33,6 @@ FIRST_WAIT_SECONDS: Final = 0.5
 LONGEST_WAIT_SECONDS: Final = 15.0
 QUIET_TRIES: Final = 2
 """Passing troubles that are tried again before the gate closes."""
-
-CONTENT_TYPE: Final = "audio/wav"
 
 log = structlog.get_logger("ttsq.execution")
 T = TypeVar("T")
@@ -105,33 +103,41 @@ class Persistence:
             log.warning("database_trouble", error=str(trouble).splitlines()[0])
 
 
-def upload(
-    claim: Claim, place: Place, take: Take, receipt: Receipt, cost: Cost, *, sound: Sound = UNKNOWN
-) -> StoredAudio:
-    """Store a take under its job's key, with all that a recovery would need to record it."""
+def upload(claim: Claim, place: Place, made: Formed, receipt: Receipt, cost: Cost) -> StoredAudio:
+    """Store what was made of a take under its job's key, with all that a recovery would need to record it."""
     # The API's own bytes were hashed as they came in; what was made of them was not.
-    sha256 = receipt.sha256 if receipt.sha256 and take.path.suffix == AUDIO else _sha256_of(take)
+    sha256 = receipt.sha256 if receipt.sha256 and made.path.suffix == AUDIO else _sha256_of(made)
     stored = place.store.put(
         place.key,
-        take.path,
-        content_type=CONTENT_TYPE,
+        made.path,
+        content_type=claim.audio_format.content_type,
         sha256=sha256,
         metadata={
-            "ttsq-job": str(claim.job_id),
-            "ttsq-attempt": str(claim.attempt),
-            "ttsq-fingerprint": claim.fingerprint,
+            **named(claim),
             "ttsq-cost": str(cost.amount),
             "ttsq-cost-estimated": "yes" if cost.estimated else "no",
             "ttsq-request-id": receipt.request_id or "",
-            "ttsq-duration-ms": str(take.duration_ms),
-            **sound.metadata(),
+            "ttsq-duration-ms": str(made.duration_ms),
+            **made.sound.metadata(),
         },
     )
-    return described(stored, sha256=sha256, duration_ms=take.duration_ms, sound=sound)
+    return described(stored, sha256=sha256, duration_ms=made.duration_ms, sound=made.sound)
 
 
-def _sha256_of(take: Take) -> str:
-    with take.path.open("rb") as file:
+def named(claim: Claim) -> dict[str, str]:
+    """Whose object it is."""
+    batch = {} if claim.batch_id is None else {"ttsq-batch": str(claim.batch_id)}
+    return {
+        "ttsq-job": str(claim.job_id),
+        "ttsq-tenant": claim.tenant,
+        **batch,
+        "ttsq-attempt": str(claim.attempt),
+        "ttsq-fingerprint": claim.fingerprint,
+    }
+
+
+def _sha256_of(made: Formed) -> str:
+    with made.path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 

@@ -36,3 +36,5 @@ class Tools:
     rng: random.Random
     bench: threading.BoundedSemaphore
     """Where takes are looked at: with room for as many at a time as can be worked on."""
+    encoders: threading.BoundedSemaphore
+    """Where takes are put into another form: as many at a time as there are cores."""

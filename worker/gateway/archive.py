@@ -51,13 +51,13 @@ def of(gateway: Gateway, entries: Iterable[JobEntry]) -> Iterator[bytes]:
             if entry.status != JobStatus.SUCCEEDED:
                 continue
             try:
-                store, key = sound.place(gateway, entry)
-                blocks = store.read(key)
+                found = sound.place(gateway, entry)
+                blocks = found.store.read(found.key)
             except ProblemError:
                 continue
             if blocks is None:
                 continue
-            with archive.open(zipfile.ZipInfo(_name(entry, key)), "w", force_zip64=True) as file:
+            with archive.open(zipfile.ZipInfo(_name(entry, found.key)), "w", force_zip64=True) as file:
                 for block in blocks:
                     file.write(block)
                     yield written.take()

@@ -1,4 +1,4 @@
-"""New jobs as rows, with what only the gateway adds: tags, a callback address, the key, the trace. Pure."""
+"""New jobs as rows, with what only the gateway adds: a callback address, the key, the trace. Pure."""
 
 from __future__ import annotations
 
@@ -10,8 +10,9 @@ from typing import Any, Final
 from uuid import UUID
 
 from api_models.jobs import JobIn
-from worker import producer
+from worker import producer, tracing
 from worker.gateway.keyring import Caller
+from worker.settings import Settings
 
 _TRACEPARENT: Final = re.compile(r"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
 
@@ -25,21 +26,41 @@ class Origin:
     tenant: str
     key_id: UUID | None = None
     traceparent: str | None = None
+    kept_seconds: int | None = None
+    """How long after its end text and audio are kept of a job that says nothing of it."""
+    shared: bool = False
+    """What one tenant has bought is copied for all."""
 
     @classmethod
-    def of(cls, api: str, caller: Caller, headers: Mapping[str, str]) -> Origin:
+    def of(cls, settings: Settings, caller: Caller, headers: Mapping[str, str]) -> Origin:
         """Of a request."""
-        trace = headers.get("traceparent", "")
-        return cls(api, caller.tenant, caller.key_id, trace if _TRACEPARENT.fullmatch(trace) else None)
+        given = headers.get(tracing.HEADER, "")
+        trace = tracing.traceparent() or (given if _TRACEPARENT.fullmatch(given) else None)
+        return cls(
+            settings.segmind_base_url,
+            caller.tenant,
+            caller.key_id,
+            trace,
+            settings.expires_after,
+            settings.shares_content,
+        )
 
 
 def entry(
     wanted: JobIn, origin: Origin, *, now: datetime, batch_id: UUID | None = None, line: int | None = None
 ) -> dict[str, Any]:
     """The row of one job."""
-    row = producer.job_row(wanted, tenant=origin.tenant, batch_id=batch_id, line=line, origin=origin.api, now=now)
+    row = producer.job_row(
+        wanted,
+        tenant=origin.tenant,
+        batch_id=batch_id,
+        line=line,
+        origin=origin.api,
+        now=now,
+        kept_seconds=origin.kept_seconds,
+        shared=origin.shared,
+    )
     row |= {
-        "tags": f",{','.join(wanted.tags)}," if wanted.tags else None,
         "callback_url": wanted.callback_url,
         "notify": True,
         "key_id": origin.key_id,

@@ -55,14 +55,15 @@ def _of_calls(standing: Standing) -> Iterable[Metric]:
     yield GaugeMetricFamily(
         "ttsq_rate_limited_share", "The share of calls answered 429 in the last five minutes.", standing.limited_share
     )
-    seconds = GaugeMetricFamily(
-        "ttsq_attempt_seconds",
-        "From the claim to the record (call and upload), over the last five minutes, by quantile.",
-        labels=["quantile"],
-    )
-    for quantile, value in standing.attempt_seconds.items():
-        seconds.add_metric([f"{quantile:g}"], value)
-    yield seconds
+    for name, told, quantiles in (
+        ("ttsq_attempt_seconds", "From the claim to the record", standing.attempt_seconds),
+        ("ttsq_call_seconds", "How long the API took", standing.call_seconds),
+        ("ttsq_upload_seconds", "How long the store took", standing.upload_seconds),
+    ):
+        seconds = GaugeMetricFamily(name, f"{told}, over the last five minutes, by quantile.", labels=["quantile"])
+        for quantile, value in quantiles.items():
+            seconds.add_metric([f"{quantile:g}"], value)
+        yield seconds
     yield GaugeMetricFamily(
         "ttsq_spent_recent_dollars", "What calls have cost in the last five minutes.", float(standing.spent)
     )

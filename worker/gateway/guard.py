@@ -19,6 +19,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from uuid_utils.compat import uuid7
 
 from api_models.http_problems import Trouble
+from worker import tracing
 from worker.artifacts.errors import ArtifactsError
 from worker.gateway.figures import Figures
 from worker.gateway.keyring import Caller, Keyring
@@ -98,8 +99,11 @@ class Guard:
                 self.keyring.begin(caller)
                 request.scope["state"]["caller"] = caller
                 request.caller = caller.name
+            method, parent = request.scope["method"][:16], headers.get(tracing.HEADER.encode(), b"").decode("latin-1")
             try:
-                await self.app(request.scope, request.receive, request.send)
+                with tracing.span("request", parent=parent, attributes={"http.request.method": method}):
+                    await self.app(request.scope, request.receive, request.send)
+                    tracing.annotate({"http.route": request.route, "http.response.status_code": request.status})
             finally:
                 if caller is not None:
                     self.keyring.end(caller)
@@ -123,8 +127,7 @@ class Guard:
         return known or await run_in_threadpool(self.keyring.ask, given)
 
     def _note(self, request: _Request) -> None:
-        route = getattr(request.scope.get("route"), "path", "none")
-        seconds = self.clock() - request.began
+        route, seconds = request.route, self.clock() - request.began
         self.figures.requests.labels(request.scope["method"][:16], route, request.status).inc()
         self.figures.seconds.labels(route).observe(seconds)
         tell = log.info if request.status >= 400 else log.debug
@@ -155,6 +158,11 @@ class _Request:
         self._whole = False
         scope.setdefault("state", {})
         scope["state"]["request_id"] = self.id
+
+    @property
+    def route(self) -> str:
+        """The path it came by, with names for its parts; known once it has been found."""
+        return getattr(self.scope.get("route"), "path", "none")
 
     def checked_headers(self) -> dict[bytes, bytes]:
         """The headers by name. Raises ProblemError where two readers could understand them differently."""

@@ -22,7 +22,7 @@ from worker.gateway.problems import MOST_FAULTS, ProblemError, invalid
 from worker.intake.judging import Defaults, Row
 from worker.intake.kinds import Kind
 from worker.intake.reading import read as read_rows
-from worker.store import batches, budgets, endpoints, idempotency
+from worker.store import batches, budgets, endpoints, idempotency, outputs
 from worker.store.batches import BatchRecord
 from worker.store.idempotency import Once
 from worker.store.transitions import asking
@@ -48,6 +48,8 @@ class Batch:
     name: str
     callback_url: str | None
     max_cost: Decimal | None
+    key_template: str | None = None
+    """How its objects are named; None: as the settings have it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +103,7 @@ def read(content: IO[bytes], sheet: Sheet, gateway: Gateway) -> list[Line]:
         if isinstance(item, Row):
             if len(lines) >= MOST_ROWS:
                 raise ProblemError(Trouble.TOO_LARGE, f"A sheet may have {MOST_ROWS:,} rows; send it in parts.")
-            lines.append(Line(item.line, JobIn.model_construct(**dict(item.request), tags=(), callback_url=None)))
+            lines.append(Line(item.line, JobIn.model_construct(**dict(item.request), callback_url=None)))
             continue
         total += 1
         if total <= MOST_FAULTS:
@@ -122,6 +124,8 @@ def write(gateway: Gateway, lines: Sequence[Line], batch: Batch, origin: Origin,
             return Made(known.batch_id, 0)
         batches.add(connection, record, resume_key=None)
         batches.announce(connection, record.id, callback_url=batch.callback_url)
+        if batch.key_template is not None:
+            outputs.name_keys(connection, record.id, batch.key_template)
         if batch.max_cost is not None:
             budgets.limit_batch(connection, record.id, batch.max_cost)
         if batch.callback_url is not None:

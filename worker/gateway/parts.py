@@ -54,7 +54,7 @@ def assemble(
         submissions=Submissions(database, written),
         watch=Watch(database),
         figures=Figures.of(database),
-        places=Places(database, runtime.default_artifacts_url(settings), connections=16),
+        places=runtime.open_places(settings, database, connections=16),
         allowed=Allowed.parse(settings.webhook_allow.split(",")),
         written=written,
     )

@@ -11,13 +11,12 @@ from urllib.parse import quote
 from starlette.responses import RedirectResponse, Response, StreamingResponse
 
 from api_models.http_problems import Trouble
-from worker.artifacts.store import ArtifactStore
+from worker.execution.places import Place
 from worker.gateway.parts import Gateway
 from worker.gateway.problems import ProblemError
-from worker.store import batches
-from worker.store.listings import JobEntry
+from worker.results.place import BATCH
+from worker.store.listings import BatchEntry, JobEntry
 
-LINK_SECONDS: Final = 300
 RANGE_HEADER: Final[dict[str, Any]] = {
     "name": "Range",
     "in": "header",
@@ -64,10 +63,11 @@ def part_of(wanted: str | None, size: int) -> Part | None:
 
 def of_job(gateway: Gateway, entry: JobEntry, wanted: str | None) -> Response:
     """The audio of a job that succeeded."""
-    store, key = place(gateway, entry)
+    found = place(gateway, entry)
+    store, key = found.store, found.key
     name = key.rpartition("/")[2]
-    if link := store.link(key, seconds=LINK_SECONDS, name=name):
-        return RedirectResponse(link, 302)
+    if address := gateway.places.address(found, name=name):
+        return RedirectResponse(address, 302)
     size = entry.audio_bytes or 0
     part = part_of(wanted, size)
     blocks = store.read(key) if part is None else store.read(key, start=part.start, length=part.length)
@@ -84,24 +84,34 @@ def of_job(gateway: Gateway, entry: JobEntry, wanted: str | None) -> Response:
     return StreamingResponse(blocks, 200 if part is None else 206, headers, entry.content_type or "audio/wav")
 
 
-def place(gateway: Gateway, entry: JobEntry) -> tuple[ArtifactStore, str]:
-    """Where a job's audio lies: a store that is known here, and a key in it. An address alone opens nothing."""
-    output: str | None = None
-    if entry.batch_id is not None:
-        with gateway.database.read() as connection:
-            batch = batches.by_id(connection, entry.batch_id)
-        output = None if batch is None else batch.output_url
-    store = gateway.places.store(output or gateway.places.default_url)
-    key = store.key_of(entry.uri or "")
-    if key is None:
+def of_results(gateway: Gateway, entry: BatchEntry, name: str) -> Response:
+    """One of the result files of a batch that is finished."""
+    found = gateway.places.holding(f"{entry.results_uri}/{name}", tenant=entry.tenant, batch_id=entry.id)
+    about = None if found is None else found.store.head(found.key)
+    # In a folder that several runs share, the files are those of the one that finished last.
+    if found is None or about is None or about.metadata.get(BATCH) != str(entry.id):
         raise gone()
-    return store, key
+    if address := gateway.places.address(found, name=name):
+        return RedirectResponse(address, 302)
+    blocks = found.store.read(found.key)
+    if blocks is None:
+        raise gone()
+    headers = {"content-disposition": f'attachment; filename="{name}"'}
+    return StreamingResponse(blocks, 200, headers, about.content_type)
+
+
+def place(gateway: Gateway, entry: JobEntry) -> Place:
+    """Where a job's audio lies. Raises ProblemError where that is no place of this job's, or it has been removed."""
+    found = gateway.places.holding(entry.uri or "", tenant=entry.tenant, batch_id=entry.batch_id)
+    if found is None or entry.purged_at is not None:
+        raise gone()
+    return found
 
 
 def bytes_of(gateway: Gateway, entry: JobEntry) -> Iterator[bytes]:
     """The whole audio, block by block. Raises ProblemError where it is gone."""
-    store, key = place(gateway, entry)
-    blocks = store.read(key)
+    found = place(gateway, entry)
+    blocks = found.store.read(found.key)
     if blocks is None:
         raise gone()
     return blocks
@@ -109,4 +119,4 @@ def bytes_of(gateway: Gateway, entry: JobEntry) -> Iterator[bytes]:
 
 def gone() -> ProblemError:
     """Said where the row names audio that isn't there."""
-    return ProblemError(Trouble.GONE, "The audio has been removed, or lies where this gateway doesn't look.")
+    return ProblemError(Trouble.GONE, "It has been removed, or lies where this gateway doesn't look.")

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
+from api_models.formats import AudioFormat
 from api_models.status import TERMINAL, JobStatus
 from worker.store.listings import BatchEntry, EventEntry, JobEntry
 from worker.store.views import AttemptRecord, Counts
@@ -38,6 +39,10 @@ def job(entry: JobEntry) -> dict[str, Any]:
         "priority": entry.priority,
         "not_before": stamp(entry.not_before),
         "deadline": stamp(entry.deadline),
+        "format": entry.audio_format or str(AudioFormat.WAV),
+        "loudness": entry.target_lufs,
+        "expires_after": entry.expires_after,
+        "removed_at": stamp(entry.purged_at),
         "attempts": entry.attempt,
         "code": entry.code,
         "message": entry.message,
@@ -66,6 +71,10 @@ def new_job(row: Mapping[str, Any]) -> dict[str, Any]:
         "priority": row["priority"],
         "not_before": stamp(row["not_before"]),
         "deadline": stamp(row["deadline"]),
+        "format": row["audio_format"] or str(AudioFormat.WAV),
+        "loudness": row["target_lufs"],
+        "expires_after": row["expires_after"],
+        "removed_at": None,
         "attempts": 0,
         "code": None,
         "message": None,
@@ -84,7 +93,7 @@ def tags(stored: str | None) -> list[str]:
 
 
 def _audio(entry: JobEntry) -> dict[str, Any] | None:
-    if entry.status != JobStatus.SUCCEEDED:
+    if entry.status != JobStatus.SUCCEEDED or entry.purged_at is not None:
         return None
     return {
         "content_type": entry.content_type,
@@ -122,6 +131,8 @@ def batch(entry: BatchEntry, counts: Counts) -> dict[str, Any]:
         "max_cost": None if entry.max_cost is None else amount(entry.max_cost),
         "finished": counts.of(*TERMINAL) == counts.total,
         "created_at": stamp(entry.created_at),
+        "paused_at": stamp(entry.paused_at),
+        "finished_at": stamp(entry.finished_at),
     }
 
 

@@ -20,7 +20,7 @@ _FOREIGN: Final[tuple[tuple[bytes, str], ...]] = (
     (codecs.BOM_UTF32_BE, "is encoded as UTF-32; save it as UTF-8"),
     (codecs.BOM_UTF16_LE, _UTF_16),
     (codecs.BOM_UTF16_BE, _UTF_16),
-    (b"PK\x03\x04", 'is a workbook or another zip archive; save the sheet as "CSV UTF-8"'),
+    (b"PK\x03\x04", 'is a workbook or another zip archive; name it .xlsx, or save the sheet as "CSV UTF-8"'),
     (b"\x1f\x8b", "is compressed with gzip; unpack it first"),
     (b"%PDF", "is a PDF document; save its text as a .txt file"),
 )

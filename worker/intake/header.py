@@ -24,6 +24,10 @@ _EXAMPLE: Final = "the first line must name the columns, such as custom_id,text,
 _SHOWN_COLUMNS: Final = 12
 
 
+class WholeFault(Fault):
+    """Something that is wrong with an input as a whole: to use its other rows would be to guess what was meant."""
+
+
 @dataclass(frozen=True, slots=True)
 class Header:
     """The names of the columns, as the file has them but for blanks around them."""
@@ -52,19 +56,19 @@ def header_faults(header: Header, line: int) -> Iterator[Fault]:
     meant = None
     if TEXT not in header.columns:
         meant = closest(TEXT, header.columns)
-        yield Fault(line=line, field=TEXT, message=_missing_text(header.columns, meant))
+        yield WholeFault(line=line, field=TEXT, message=_missing_text(header.columns, meant))
         if not any(header.known()):
             return  # the sheet has no header at all, and each of its cells would be called an unknown column
     for index, name in enumerate(header.columns):
         if not name:
-            yield Fault(line=line, message=f"column {index + 1} has no name; name it or remove it")
+            yield WholeFault(line=line, message=f"column {index + 1} has no name; name it or remove it")
         elif name in header.columns[:index]:
             first = header.columns.index(name) + 1
-            yield Fault(
+            yield WholeFault(
                 line=line, field=printable(name), message=f"names columns {first} and {index + 1}; keep one of them"
             )
         elif name not in FIELDS and name != meant:
-            yield Fault(line=line, field=printable(name), message=_unknown(name))
+            yield WholeFault(line=line, field=printable(name), message=_unknown(name))
 
 
 def _cells(line: str, delimiter: str) -> tuple[str, ...]:

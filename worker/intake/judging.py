@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
+from typing import Final
 
 from pydantic import ValidationError
 
 from api_models.problems import Fault, faults_of
-from api_models.speech import JobRequest, Speech
-from api_models.values import blank_is_none
+from api_models.speech import JobRequest
 from worker.intake.header import FIELDS, TEXT
 from worker.intake.naming import Names
+from worker.intake.plainly import Plainly
 from worker.intake.record import Record
+
+TAGS: Final = "tags"
+_BETWEEN_TAGS: Final = re.compile(r"[\s,;]+")
+"""A sheet has them in one cell."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +39,12 @@ class Defaults:
     voice_1: str | None = None
     voice_2: str | None = None
     temperature: float | None = None
+    format: str | None = None
+    loudness: float | None = None
+    expires_after: int | str | None = None
+    priority: int | None = None
+    deadline: str | None = None
+    tags: tuple[str, ...] | None = None
 
 
 class Judge:
@@ -48,23 +60,28 @@ class Judge:
         self.default_faults = _faults_of_defaults(self._defaults)
         """What is wrong with the defaults themselves. They are then left out, or every row would say so again."""
         for fault in self.default_faults:
-            del self._defaults[str(fault.field)]
+            self._defaults.pop(str(fault.field).partition(".")[0], None)
+        self._plainly = Plainly(self._defaults, self._context)
 
     def __call__(self, record: Record) -> Iterator[Row | Fault]:
         """The row that `record` makes, or its faults."""
-        fields = self._defaults | {
+        own = {
             field: value
             for field, value in record.fields.items()
-            if field == TEXT or (value is not None and blank_is_none(value) is not None)
+            if field == TEXT or not (value is None or (isinstance(value, str) and (not value or value.isspace())))
         }
-        given = fields.get("custom_id")
+        if isinstance(tags := own.get(TAGS), str):
+            own[TAGS] = tuple(filter(None, _BETWEEN_TAGS.split(tags)))
+        given = own.get("custom_id")
         if given is None:
-            fields["custom_id"] = name = self._names.give(record.line)
+            own["custom_id"] = name = self._names.give(record.line)
             if isinstance(name, Fault):
                 yield name
-                fields["custom_id"] = None
+                own["custom_id"] = None
         try:
-            request = JobRequest.model_validate(fields, context=self._context)
+            request = self._plainly.request(own) or JobRequest.model_validate(
+                self._defaults | own, context=self._context
+            )
         except ValidationError as error:
             faults = faults_of(error, record.line, known=FIELDS)
             yield from faults
@@ -80,7 +97,7 @@ class Judge:
 
 def _faults_of_defaults(defaults: dict[str, object]) -> list[Fault]:
     try:
-        Speech.model_validate({TEXT: "a", **defaults})
+        JobRequest.model_validate({TEXT: "a", **defaults})
     except ValidationError as error:
         return faults_of(error)
     return []

@@ -22,6 +22,8 @@ class Kind(StrEnum):
     """One JSON object a line."""
     PLAIN = "text"
     """One job a line, blank lines skipped."""
+    XLSX = "xlsx"
+    """A workbook, whose first sheet is like a CSV."""
 
 
 EXTENSIONS: Final[dict[str, Kind]] = {
@@ -30,6 +32,7 @@ EXTENSIONS: Final[dict[str, Kind]] = {
     ".jsonl": Kind.JSONL,
     ".ndjson": Kind.JSONL,
     ".txt": Kind.PLAIN,
+    ".xlsx": Kind.XLSX,
 }
 """File name extensions, in lower case, and what they announce."""
 

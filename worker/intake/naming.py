@@ -9,9 +9,13 @@ from typing import Final
 
 from api_models.hints import quoted
 from api_models.problems import Fault
+from worker.intake.marks import Marks
 
 MIN_DIGITS: Final = 4
 """Digits of a name made of a line number; more where the file has more lines, so that names sort as lines do."""
+
+MOST_SPELLINGS: Final = 100_000
+"""Names with capitals that are kept, to be quoted where another one differs from them in case only."""
 
 _FIELD: Final = "custom_id"
 
@@ -22,14 +26,14 @@ class Names:
     def __init__(self, lines: int) -> None:
         """`lines` is how many the file has."""
         self._digits = max(MIN_DIGITS, len(str(lines)))
-        self._lines: dict[str, int] = {}
+        self._lines = Marks()
         self._spellings: dict[str, str] = {}
         self._numbered = array("Q")  # ascending, as lines are: four times smaller than a set, and searched rarely
 
     def give(self, line: int) -> str | Fault:
         """Name a job after its line."""
         name = f"{line:0{self._digits}}"
-        if taken := self._lines.get(name):
+        if taken := self._lines.line_of(name):
             message = f"would be named {quoted(name)} after its line, but line {taken} has that name; give it another"
             return Fault(line=line, field=_FIELD, message=message)
         self._numbered.append(line)
@@ -38,13 +42,12 @@ class Names:
     def claim(self, name: str, line: int) -> Fault | None:
         """Take the name that a job was given."""
         folded = _folded(name)
-        if taken := self._lines.get(folded):
-            return Fault(line=line, field=_FIELD, message=self._twice(name, folded, taken))
         if self._was_given(name):
             message = f"{quoted(name)} is what line {int(name)} is named after its number; choose another"
             return Fault(line=line, field=_FIELD, message=message)
-        self._lines[folded] = line
-        if folded != name:
+        if taken := self._lines.put(folded, line):
+            return Fault(line=line, field=_FIELD, message=self._twice(name, folded, taken))
+        if folded != name and len(self._spellings) < MOST_SPELLINGS:
             self._spellings[folded] = name
         return None
 
@@ -55,6 +58,8 @@ class Names:
         return index < len(self._numbered) and self._numbered[index] == int(name)
 
     def _twice(self, name: str, folded: str, taken: int) -> str:
+        if len(self._spellings) == MOST_SPELLINGS and folded not in self._spellings:
+            return f"{quoted(name)} is already the name of line {taken}, or differs from it in case only"
         earlier = self._spellings.get(folded, folded)
         if earlier == name:
             return f"{quoted(name)} is already the name of line {taken}; every job needs its own"

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import IO, Final
 
 from api_models.problems import Fault, InvalidInputError
-from worker.intake import lines, plain, sheets
+from worker.intake import lines, plain, sheets, workbooks
 from worker.intake.encoding import Lines, foreign
-from worker.intake.header import TEXT
+from worker.intake.header import TEXT, WholeFault
 from worker.intake.judging import Defaults, Judge, Row
 from worker.intake.kinds import Kind, by_name, sniff
 from worker.intake.naming import Names
 from worker.intake.record import Line, Parsed
 from worker.intake.source import head_and_lines, opened, unreadable
+from worker.intake.spool import Spool
+from worker.intake.workbooks import WorkbookError
 
 SHOWN_FAULTS: Final = 100
 """Faults that an error keeps; the rest is counted. Nobody mends more than a screenful before trying again."""
@@ -28,6 +31,7 @@ _PARSERS: Final[dict[Kind, Callable[[Iterable[Line]], Parsed]]] = {
 }
 
 _NO_DEFAULTS: Final = Defaults()
+_EMPTY: Final = Fault(message="is empty; give at least one line of text to be spoken")
 
 
 def read(
@@ -44,6 +48,9 @@ def read(
     """
     try:
         with opened(source) as stream:
+            if kind is Kind.XLSX or (kind is None and isinstance(source, Path) and by_name(source) is Kind.XLSX):
+                yield from _of_workbook(stream, defaults, max_text_bytes)
+                return
             head, line_count = head_and_lines(stream)
             if fault := foreign(head):
                 yield fault
@@ -59,6 +66,62 @@ def read(
         yield unreadable(error)
 
 
+def _of_workbook(stream: IO[bytes], defaults: Defaults, max_text_bytes: int | None) -> Iterator[Row | Fault]:
+    if stream.read(len(workbooks.SIGNATURE)) != workbooks.SIGNATURE:
+        yield Fault(message="is no workbook, whatever its name says")
+        return
+    try:
+        judge = Judge(defaults, Names(workbooks.row_count(stream)), max_text_bytes)
+        yield from judge.default_faults
+        anything = False
+        for found in sheets.parse(workbooks.lines(stream), delimiters=","):
+            anything = True
+            if isinstance(found, Fault):
+                yield found
+            else:
+                yield from judge(found)
+        if not anything:
+            yield _EMPTY
+    except WorkbookError as error:
+        yield error.fault
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """A whole input: what of it may be used, and what is wrong with the rest."""
+
+    rows: Spool
+    faults: Sequence[Fault]
+    """The first hundred."""
+    total_faults: int
+    whole: bool
+    """Whether something is wrong with the input as a whole, so that no row of it can be used."""
+
+    def error(self, name: str) -> InvalidInputError:
+        """The faults as an exception, for whoever takes the whole of it or nothing."""
+        return InvalidInputError(name, self.faults, self.total_faults)
+
+
+def judge_all(
+    source: Path | IO[bytes],
+    *,
+    kind: Kind | None = None,
+    defaults: Defaults = _NO_DEFAULTS,
+    max_text_bytes: int | None = None,
+) -> Judged:
+    """Every row of `source` that is sound in itself, in a spool, and every fault."""
+    rows, faults, total, whole = Spool(), list[Fault](), 0, False
+    for item in read(source, kind=kind, defaults=defaults, max_text_bytes=max_text_bytes):
+        if isinstance(item, Row):
+            rows.put(item)
+            continue
+        total += 1
+        whole = whole or item.line is None or isinstance(item, WholeFault)
+        if total <= SHOWN_FAULTS:
+            faults.append(item)
+    return Judged(rows, faults, total, whole)
+
+
 def read_all(
     source: Path | IO[bytes],
     *,
@@ -72,20 +135,10 @@ def read_all(
     Raises:
         InvalidInputError: with every fault there is: the first hundred to show, the others counted.
     """
-    rows: list[Row] = []
-    faults: list[Fault] = []
-    total = 0
-    for item in read(source, kind=kind, defaults=defaults, max_text_bytes=max_text_bytes):
-        if isinstance(item, Row):
-            rows.append(item)
-            continue
-        total += 1
-        rows.clear()
-        if total <= SHOWN_FAULTS:
-            faults.append(item)
-    if faults:
-        raise InvalidInputError(name or (str(source) if isinstance(source, Path) else "input"), faults, total)
-    return rows
+    judged = judge_all(source, kind=kind, defaults=defaults, max_text_bytes=max_text_bytes)
+    if judged.faults:
+        raise judged.error(name or (str(source) if isinstance(source, Path) else "input"))
+    return list(judged.rows)
 
 
 def _kind(source: Path | IO[bytes], head: bytes) -> Kind | Fault:
@@ -111,7 +164,7 @@ def _judged(stream: IO[bytes], parse: Callable[[Iterable[Line]], Parsed], judge:
         last = text.take_last()
         yield from last
         if not anything and not last:
-            yield Fault(message="is empty; give at least one line of text to be spoken")
+            yield _EMPTY
     finally:
         text.close()
 

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 
 from api_models.problems import Fault
-from worker.intake.header import DELIMITERS, TEXT, Header, header_faults, split_header
+from worker.intake.header import DELIMITERS, TEXT, Header, WholeFault, header_faults, split_header
 from worker.intake.record import Line, Parsed, Record
 
 MAX_BROKEN_QUOTES: Final = 20
@@ -46,7 +46,7 @@ def _rows(header: Header, header_line: int, source: Iterator[Line]) -> Parsed:
             if not rows:
                 yield Fault(line=header_line, message="the header names columns, but no rows follow it")
             return
-    yield Fault(line=first + 1, message="the file was not read from here on: too many quotes are broken before")
+    yield WholeFault(line=first + 1, message="the file was not read from here on: too many quotes are broken before")
 
 
 def _record(

@@ -7,10 +7,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import Connection, select, update
+from sqlalchemy import Connection, bindparam, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
+from worker.store import leases
 from worker.store.tables import Batch
+from worker.store.transitions import dispatching
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,9 +25,14 @@ class BatchRecord:
     output_url: str | None
     total: int
     created_at: datetime
+    paused_at: datetime | None = None
+    finished_at: datetime | None = None
+    """When its result files were written."""
+    results_uri: str | None = None
+    """The folder of them."""
 
 
-_COLUMNS = (Batch.id, Batch.tenant, Batch.name, Batch.output_url, Batch.total, Batch.created_at)
+_COLUMNS = tuple(getattr(Batch, name) for name in BatchRecord.__slots__)
 
 
 def add(connection: Connection, batch: BatchRecord, *, resume_key: str | None) -> bool:
@@ -78,3 +85,47 @@ def latest(connection: Connection, *, most: int) -> Sequence[BatchRecord]:
 def announce(connection: Connection, batch_id: UUID, *, callback_url: str | None) -> None:
     """Its end is to be written down as an event, and to be told to this address."""
     connection.execute(update(Batch).where(Batch.id == batch_id).values(callback_url=callback_url, notify=True))
+
+
+def pause(connection: Connection, batch_id: UUID, *, now: datetime) -> bool:
+    """Let none of its jobs start from now on; those that run go on. False where it is paused, or there is none such.
+
+    It waits for a tick that is under way, and the next tick waits for this transaction: so what a tick has sent out and
+    nobody has claimed is called back, and nothing is sent out behind its back. It belongs in a transaction of its own.
+    """
+    leases.await_tick(connection)
+    paused = update(Batch).where(Batch.id == batch_id, Batch.paused_at.is_(None)).values(paused_at=now)
+    if not connection.execute(paused).rowcount:
+        return False
+    dispatching.recall_batch(connection, batch_id)
+    return True
+
+
+def resume(connection: Connection, batch_id: UUID) -> bool:
+    """Let its jobs start again. False where it isn't paused, or there is none such."""
+    resumed = update(Batch).where(Batch.id == batch_id, Batch.paused_at.is_not(None)).values(paused_at=None)
+    return connection.execute(resumed).rowcount > 0
+
+
+@dataclass(frozen=True, slots=True)
+class Paused:
+    """A batch of which nothing may start."""
+
+    id: UUID
+    tenant: str
+    name: str
+    since: datetime
+
+
+_PAUSED = (
+    select(Batch.id, Batch.tenant, Batch.name, Batch.paused_at)
+    .where(Batch.finished_at.is_(None), Batch.paused_at.is_not(None))
+    .order_by(Batch.paused_at)
+    .limit(bindparam("most"))
+)
+
+
+def paused(connection: Connection, *, most: int) -> list[Paused]:
+    """The batches that are paused and not over, the one that was paused first before the others."""
+    rows = connection.execute(_PAUSED, {"most": most})
+    return [Paused(row.id, row.tenant, row.name, since) for row in rows if (since := row.paused_at) is not None]

@@ -40,9 +40,20 @@ def insert_many(connection: Connection, table: Table, rows: Iterable[Row]) -> in
     if len(first) <= FEW_ROWS:
         connection.execute(insert(table), first)
         return len(first)
-    send = _copied if connection.dialect.name == "postgresql" else _prepared
+    send = _BULK.get(connection.dialect.driver) if not connection.dialect.is_async else None
+    if send is None:
+        return _inserted(connection, table, chain(first, source))
     with _translated(connection):
         return send(connection, table, list(first[0]), chain(first, source))
+
+
+def _inserted(connection: Connection, table: Table, rows: Iterator[Row]) -> int:
+    """For a caller's driver that is none of those below."""
+    count, statement = 0, insert(table)
+    while piece := list(islice(rows, ROWS_A_PIECE)):
+        connection.execute(statement, piece)
+        count += len(piece)
+    return count
 
 
 def _copied(connection: Connection, table: Table, columns: Sequence[str], rows: Iterator[Row]) -> int:
@@ -59,18 +70,40 @@ def _prepared(connection: Connection, table: Table, columns: Sequence[str], rows
     # The statement has its columns in the table's order, whatever the rows' is.
     in_order = [column.key for column in table.columns if column.key in columns]
     statement = str(insert(table).compile(dialect=connection.dialect, column_keys=in_order))
-    bind, values = _binders(connection, table, in_order), itemgetter(*in_order)
+    as_values = _Valuer(connection, table, in_order)
     cursor, count = connection.connection.cursor(), 0
     try:
-        while piece := [
-            [to(value) if to else value for to, value in zip(bind, values(row), strict=True)]
-            for row in islice(rows, ROWS_A_PIECE)
-        ]:
+        while piece := [as_values(row) for row in islice(rows, ROWS_A_PIECE)]:
             cursor.executemany(statement, piece)
             count += len(piece)
     finally:
         cursor.close()
     return count
+
+
+_BULK: Final = {"psycopg": _copied, "pysqlite": _prepared}
+"""By the driver, whose own ways these are."""
+
+
+class _Valuer:
+    """Rows as the driver's values. One that is the row before's very own is not converted anew."""
+
+    def __init__(self, connection: Connection, table: Table, columns: Sequence[str]) -> None:
+        self._in_order = itemgetter(*columns)
+        binders = enumerate(_binders(connection, table, columns))
+        self._binders = [(place, to) for place, to in binders if to is not None]
+        self._values: list[Any] = [object()] * len(columns)
+        self._bound: list[Any] = [None] * len(columns)
+
+    def __call__(self, row: Row) -> list[Any]:
+        made, values, bound = list(self._in_order(row)), self._values, self._bound
+        for place, to in self._binders:
+            value = made[place]
+            if value is not values[place]:
+                values[place] = value
+                bound[place] = to(value)
+            made[place] = bound[place]
+        return made
 
 
 class _Liner:

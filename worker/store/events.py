@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Any, Final
 
 import structlog
-from sqlalchemy import Connection, func, insert, select
+from sqlalchemy import Connection, delete, func, insert, select
 
 from worker.store.tables import EventRow
 
@@ -22,7 +22,11 @@ RELEASED: Final = "account.released"
 """A gate opened."""
 LOW_BALANCE: Final = "account.low_balance"
 """The balance fell below the amount in the settings."""
-WARNINGS: Final = frozenset({HELD, LOW_BALANCE})
+SCHEDULE_FAILED: Final = "schedule.failed"
+"""Nothing was handed in of a schedule's run. Its subject is the schedule's name."""
+SCHEDULE_MISSED: Final = "schedule.missed"
+"""Nobody was there for a schedule's time, and it was too late to make up for it."""
+WARNINGS: Final = frozenset({HELD, LOW_BALANCE, SCHEDULE_FAILED, SCHEDULE_MISSED})
 """Events that somebody should look into."""
 
 log = structlog.get_logger("ttsq.events")
@@ -94,3 +98,13 @@ def before_latest(connection: Connection, most: int, *, types: Sequence[str] = (
         query = query.where(EventRow.type.in_(types))
     found = connection.execute(query).scalars().all()
     return found[-1] - 1 if found else 0
+
+
+def forget(connection: Connection, *, written_before: datetime, most: int = 1_000) -> int:
+    """Drop events that nobody can still be waiting for, at most so many at once. Returns how many.
+
+    The newest one stays whatever its age: SQLite would give its number to the next, and readers go by the numbers.
+    """
+    newest = select(func.max(EventRow.id)).scalar_subquery()
+    old = select(EventRow.id).where(EventRow.at < written_before, EventRow.id < newest).order_by(EventRow.at)
+    return connection.execute(delete(EventRow).where(EventRow.id.in_(old.limit(most)))).rowcount

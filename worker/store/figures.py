@@ -36,6 +36,8 @@ class Standing:
     verdicts: Mapping[str, int]
     limited_share: float
     attempt_seconds: Mapping[float, float]
+    call_seconds: Mapping[float, float]
+    upload_seconds: Mapping[float, float]
     spent: Decimal
     rpm: float | None
     balance: Decimal | None
@@ -49,9 +51,14 @@ class Standing:
 def standing(connection: Connection, *, now: datetime, window: timedelta) -> Standing:
     """Read everything. Each part goes by an index and reads what is open or recent alone."""
     attempts = connection.execute(
-        select(Attempt.verdict, Attempt.started_at, Attempt.finished_at, Attempt.cost).where(
-            Attempt.finished_at >= now - window
-        )
+        select(
+            Attempt.verdict,
+            Attempt.started_at,
+            Attempt.finished_at,
+            Attempt.cost,
+            Attempt.call_ms,
+            Attempt.upload_ms,
+        ).where(Attempt.finished_at >= now - window)
     ).all()
     verdicts: dict[str, int] = {}
     for row in attempts:
@@ -69,6 +76,8 @@ def standing(connection: Connection, *, now: datetime, window: timedelta) -> Sta
         verdicts=verdicts,
         limited_share=verdicts.get(VerdictKind.PACE, 0) / len(calls) if calls else 0.0,
         attempt_seconds=_quantiles([(row.finished_at - row.started_at).total_seconds() for row in calls]),
+        call_seconds=_quantiles([row.call_ms / 1000 for row in attempts if row.call_ms is not None]),
+        upload_seconds=_quantiles([row.upload_ms / 1000 for row in attempts if row.upload_ms is not None]),
         spent=sum((row.cost for row in attempts), Decimal(0)),
         rpm=account.load_pace(connection).rpm,
         balance=None if left is None else left.remaining,

@@ -9,7 +9,7 @@ from decimal import Decimal
 from functools import cache
 from uuid import UUID
 
-from sqlalchemy import Connection, Executable, bindparam, or_, select
+from sqlalchemy import Connection, Executable, bindparam, func, or_, select
 
 from api_models.status import JobStatus
 from worker.store import ceilings
@@ -63,6 +63,14 @@ def in_flight(connection: Connection, batches: Collection[UUID], tenants: Collec
     """The jobs in flight of these batches and of these tenants."""
     which = {"batches": list(batches), "tenants": list(tenants)}
     return [Flight(*row) for row in connection.execute(_in_flight(connection.dialect.name), which)]
+
+
+_BULK = select(func.count()).select_from(Job).where(_FLYING, Job.priority <= 0)
+
+
+def bulk(connection: Connection) -> int:
+    """How many jobs without a priority are in flight."""
+    return connection.execute(_BULK).scalar_one()
 
 
 def reserved(known: Ceilings, flying: Iterable[Flight]) -> Decimal:

@@ -8,8 +8,9 @@ from typing import Final
 
 from sqlalchemy import Connection
 
-from worker.store import account, budgets, charges, workers
+from worker.store import account, batches, budgets, charges, workers
 from worker.store.account import OPERATOR
+from worker.store.batches import Paused
 from worker.store.budgets import Budget
 
 STALE_SECONDS: Final = 8.0
@@ -18,13 +19,18 @@ STALE_SECONDS: Final = 8.0
 BUDGET_PREFIX: Final = "budget:"
 """The names of budgets' holds begin with it; the batch's id or the tenant's name follows."""
 
+PAUSED_PREFIX: Final = "paused:"
+"""The names of paused batches' holds begin with it; the batch's id follows."""
+MOST_PAUSED: Final = 100
+"""Paused batches that are named, those first that were paused first."""
+
 
 @dataclass(frozen=True, slots=True)
 class Hold:
     """One reason why jobs wait."""
 
     name: str
-    """`account`, `model:…`, `storage`, `pace`, `budget:…`, or `workers`."""
+    """`account`, `model:…`, `storage`, `pace`, `budget:…`, `paused:…`, or `workers`."""
     code: str
     message: str
     since: datetime | None
@@ -42,7 +48,13 @@ def holds(connection: Connection, *, now: datetime) -> list[Hold]:
     if pace.paused_until is not None and pace.paused_until > now:
         found.append(Hold("pace", "rate_limited", pace.message or "too many requests", None, pace.paused_until))
     found += [_budget_hold(budget) for budget in budgets.standings(connection, now=now) if budget.holds]
+    found += [_paused_hold(batch) for batch in batches.paused(connection, most=MOST_PAUSED)]
     return found + _worker_holds(connection, now)
+
+
+def _paused_hold(batch: Paused) -> Hold:
+    message = f"{batch.name} is paused; go on with `ttsq batch resume {batch.id}`"
+    return Hold(f"{PAUSED_PREFIX}{batch.id}", "paused", message, batch.since, None)
 
 
 def _budget_hold(budget: Budget) -> Hold:

@@ -71,6 +71,11 @@ def claim(
     return found
 
 
+def known(connection: Connection, tenant: str, key: str) -> Made | None:
+    """What was made under a key before; None where nothing was, as far as is committed."""
+    return _by_key(connection, [Once(tenant, key, "")]).get((tenant, key))
+
+
 def forget(connection: Connection, *, made_before: datetime) -> int:
     """Drop keys that are too old to matter."""
     return connection.execute(delete(IdempotencyKey).where(IdempotencyKey.created_at < made_before)).rowcount

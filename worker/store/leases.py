@@ -10,6 +10,9 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from worker.store.tables import Lease
 
+DISPATCHER = "dispatcher"
+"""The lease of the one that decides what starts. A tick renews it first of all, and so has its row until its end."""
+
 _RENEW = (
     update(Lease)
     .where(
@@ -38,3 +41,8 @@ def hold(connection: Connection, name: str, holder: UUID, *, seconds: float, now
 def holder(connection: Connection, name: str, *, now: datetime) -> UUID | None:
     """Who holds the lease now, if anybody."""
     return connection.execute(select(Lease.holder).where(Lease.name == name, Lease.expires_at > now)).scalar()
+
+
+def await_tick(connection: Connection) -> None:
+    """Wait until no tick of a dispatcher is under way; none begins before the end of this transaction."""
+    connection.execute(select(Lease.holder).where(Lease.name == DISPATCHER).with_for_update())

@@ -48,6 +48,12 @@ class JobEntry:
     created_at: datetime
     started_at: datetime | None
     finished_at: datetime | None
+    audio_format: str | None
+    """None: WAV."""
+    target_lufs: float | None
+    expires_after: int | None
+    purged_at: datetime | None
+    """When text and audio were removed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +67,10 @@ class BatchEntry:
     total: int
     max_cost: Decimal | None
     created_at: datetime
+    paused_at: datetime | None
+    finished_at: datetime | None
+    """When its result files were written."""
+    results_uri: str | None
 
 
 @dataclass(frozen=True, slots=True)

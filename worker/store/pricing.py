@@ -11,7 +11,7 @@ from uuid import UUID
 
 from sqlalchemy import Connection, func, not_, select
 
-from api_models.status import JobStatus
+from api_models.status import TERMINAL, JobStatus
 from api_models.verdict import VerdictKind
 from worker.store.states import in_state
 from worker.store.tables import Attempt, Job
@@ -47,13 +47,14 @@ class Text:
     done: bool = False
 
 
-def texts(connection: Connection, batch_id: UUID) -> list[Text]:
-    """The texts of a batch, in the order they were handed in."""
-    rows = connection.execute(
-        select(Job.id, Job.model, func.length(Job.text).label("characters"), Job.fingerprint, Job.use_cache, Job.status)
-        .where(Job.batch_id == batch_id)
-        .order_by(Job.id)
-    )
+def texts(connection: Connection, batch_id: UUID, *, not_over: bool = False) -> list[Text]:
+    """The texts of a batch, in the order they were handed in; all of them, or those whose jobs aren't over."""
+    query = select(
+        Job.id, Job.model, func.length(Job.text).label("characters"), Job.fingerprint, Job.use_cache, Job.status
+    ).where(Job.batch_id == batch_id)
+    if not_over:
+        query = query.where(in_state(*(status for status in JobStatus if status not in TERMINAL)))
+    rows = connection.execute(query.order_by(Job.id))
     return [
         Text(row.model, row.characters, row.fingerprint, row.use_cache, row.id, row.status == JobStatus.SUCCEEDED)
         for row in rows
@@ -85,7 +86,9 @@ def bought(connection: Connection, fingerprints: Iterable[str]) -> set[str]:
     while page := list(islice(left, FINGERPRINTS_A_LOOK)):
         found.update(
             connection.execute(
-                select(Job.fingerprint).where(in_state(JobStatus.SUCCEEDED), Job.fingerprint.in_(page)).distinct()
+                select(Job.fingerprint)
+                .where(in_state(JobStatus.SUCCEEDED), Job.fingerprint.in_(page), Job.purged_at.is_(None))
+                .distinct()
             ).scalars()
         )
     return found

@@ -1,4 +1,4 @@
-"""Which jobs are meant: conditions that the views and the requests of people take. Nothing is read here."""
+"""Which jobs are meant: conditions that the views and the requests of people take."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, and_, or_
+from sqlalchemy import ColumnElement, Connection, and_, or_, select
 
 from api_models.status import TERMINAL, JobStatus
 from worker.store import views
@@ -29,6 +29,11 @@ def selection(
     if job_ids:
         terms.append(Job.id.in_(job_ids))
     return and_(*terms)
+
+
+def ids(connection: Connection, which: ColumnElement[bool]) -> list[UUID]:
+    """The jobs of a selection, by id."""
+    return list(connection.execute(select(Job.id).where(which).order_by(Job.id)).scalars())
 
 
 def of_model(which: ColumnElement[bool], model: str) -> ColumnElement[bool]:

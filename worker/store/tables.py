@@ -237,6 +237,12 @@ class Job(Base):
             sqlite_where=sql("follows IS NOT NULL"),
         ),
         Index(
+            "ix_jobs_submitted",
+            "fingerprint",
+            postgresql_where=sql("request_id IS NOT NULL AND status IN ('scheduled', 'queued')"),
+            sqlite_where=sql("request_id IS NOT NULL AND status IN ('scheduled', 'queued')"),
+        ),
+        Index(
             "ix_jobs_bought",
             "fingerprint",
             postgresql_where=sql("status = 'succeeded'"),
@@ -284,6 +290,10 @@ class Attempt(Base):
     possibly_billed: Mapped[bool]
     """No clear answer came: the call may have been billed without our knowing."""
     remaining_credits: Mapped[Decimal | None]
+    call_ms: Mapped[int | None]
+    """How long the API took, polls included; None where it was not asked."""
+    upload_ms: Mapped[int | None]
+    """How long the store took, the waits for it included; None where nothing was stored."""
     take_uri: Mapped[str | None]
     """Audio that this attempt kept outside the job's own object: a refused or late take."""
     noted: Mapped[bool]

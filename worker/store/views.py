@@ -71,6 +71,10 @@ class JobRecord:
     peak_dbfs: float | None = None
     loudness_lufs: float | None = None
     silence_share: float | None = None
+    audio_format: str | None = None
+    """None: WAV."""
+    purged_at: datetime | None = None
+    """When text and audio were removed."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ from typing import Final
 import structlog
 from sqlalchemy.exc import SQLAlchemyError
 
-from worker.store import deliveries, hooks, idempotency
+from worker.store import deliveries, events, hooks, idempotency
 from worker.store.database import Database
 from worker.store.deliveries import Due
 from worker.webhooks.delivering import LEASE_SECONDS
@@ -26,6 +26,8 @@ MOST_EACH: Final = 8
 CHORES_SECONDS: Final = 600.0
 KEPT: Final = timedelta(days=30)
 """How long the log of deliveries goes back, and how long the name of an inbound one is known."""
+EVENTS_KEPT: Final = timedelta(days=90)
+"""A reader who was away for longer has missed something; the jobs themselves are still there."""
 
 log = structlog.get_logger("ttsq.webhooks")
 
@@ -96,3 +98,4 @@ class Postman:
             deliveries.forget(connection, finished_before=now - KEPT)
             hooks.forget(connection, received_before=now - KEPT)
             idempotency.forget(connection, made_before=now - idempotency.KEPT)
+            events.forget(connection, written_before=now - EVENTS_KEPT)

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from contextlib import ExitStack
 
-from worker import logs
+from worker import logs, tracing
 from worker.cli.queue import opening
 from worker.cli.talk.errors import CliError
 from worker.cli.talk.terminal import Terminal
 from worker.embedded import EmbeddedWorker
 from worker.gateway.parts import assemble
 from worker.gateway.server import CannotListenError, Server, is_loopback
+from worker.runtime import start_tracing
 from worker.settings import Settings
 from worker.store import keys
 from worker.store.database import Database
@@ -33,6 +34,8 @@ def serve(host: str, port: int, *, all_in_one: bool) -> None:
     logs.configure(settings)
     open_door = settings.embedded and is_loopback(host)
     with opening.queue_to_fill(settings) as database, ExitStack() as stack:
+        start_tracing(settings)
+        stack.callback(tracing.stop)
         worker = EmbeddedWorker(settings, database) if all_in_one else None
         gateway = assemble(settings, database, open_door=open_door, written=worker.wake if worker else lambda: None)
         try:

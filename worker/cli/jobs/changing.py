@@ -21,10 +21,10 @@ from worker.store.transitions import asking
 def retry_jobs(ids: Sequence[str], filters: Filters) -> None:
     """Ended jobs go back into the queue, under their own ids."""
     terminal = Terminal()
-    _require_choice(ids, filters, "tried again")
+    require_choice(ids, filters, "tried again")
     settings = opening.settings(terminal)
     with opening.queue(settings) as database, database.begin() as connection:
-        which = filters.chosen(connection, _ids(connection, ids))
+        which = filters.chosen(connection, chosen_ids(connection, ids))
         retried = asking.retry(connection, which, states=AGAIN)
     if not retried:
         terminal.result("Nothing to try again: none of these jobs has failed, expired or been cancelled.")
@@ -36,9 +36,9 @@ def retry_jobs(ids: Sequence[str], filters: Filters) -> None:
 def cancel_jobs(ids: Sequence[str], filters: Filters) -> None:
     """Whatever isn't over ends here."""
     terminal = Terminal()
-    _require_choice(ids, filters, "called off")
+    require_choice(ids, filters, "called off")
     with opening.queue(opening.settings(terminal)) as database, database.begin() as connection:
-        unfinished = selections.unfinished(filters.chosen(connection, _ids(connection, ids)))
+        unfinished = selections.unfinished(filters.chosen(connection, chosen_ids(connection, ids)))
         before = views.counts(connection, unfinished)
         cancelled = asking.cancel(connection, unfinished, now=database.now(connection))
     if not cancelled:
@@ -50,11 +50,11 @@ def cancel_jobs(ids: Sequence[str], filters: Filters) -> None:
         terminal.note(f"{number(running, 'call')} under way can't be called back; what they cost is still recorded.")
 
 
-def _require_choice(ids: Sequence[str], filters: Filters, done: str) -> None:
+def require_choice(ids: Sequence[str], filters: Filters, done: str) -> None:
     """Changing every job there is takes more than leaving everything out."""
     if not ids and filters.batch is None and filters.code is None:
         raise NothingChosenError(done)
 
 
-def _ids(connection: Connection, ids: Sequence[str]) -> tuple[UUID, ...]:
+def chosen_ids(connection: Connection, ids: Sequence[str]) -> tuple[UUID, ...]:
     return tuple(lookup.job(connection, wanted).id for wanted in ids)

@@ -1,4 +1,4 @@
-"""`ttsq jobs list|show|retry|cancel`."""
+"""`ttsq jobs list|show|retry|cancel|delete`."""
 
 from __future__ import annotations
 
@@ -57,3 +57,11 @@ def cancel_jobs(ids: Ids = None, batch: OfBatch = None, status: OfStatus = None,
     from worker.cli.jobs import changing, listing  # noqa: PLC0415 - `ttsq --help` doesn't pay for the database's library
 
     changing.cancel_jobs(ids or [], listing.Filters(batch, tuple(status or ()), code))
+
+
+@app.command("delete")
+def delete_jobs(ids: Ids = None, batch: OfBatch = None, status: OfStatus = None, code: OfCode = None) -> None:
+    """Remove text and audio of jobs that are over. Their rows, and what they cost, stay."""
+    from worker.cli.jobs import deleting, listing  # noqa: PLC0415 - `ttsq --help` doesn't pay for the database's library
+
+    deleting.delete_jobs(ids or [], listing.Filters(batch, tuple(status or ()), code))

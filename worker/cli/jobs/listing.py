@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final
 from uuid import UUID
@@ -10,9 +11,12 @@ from uuid import UUID
 from sqlalchemy import ColumnElement, Connection
 
 from api_models.status import JobStatus
+from worker import runtime
+from worker.artifacts.errors import ArtifactsError
 from worker.cli.jobs import records
 from worker.cli.queue import lookup, opening
 from worker.cli.talk.terminal import Terminal
+from worker.settings import Settings
 from worker.store import selections, views
 from worker.store.database import Database
 from worker.store.views import JobRecord
@@ -59,13 +63,27 @@ def list_jobs(filters: Filters, *, limit: int | None, as_json: bool) -> None:
 def show_job(wanted: str, *, as_json: bool) -> None:
     """Everything about one job."""
     terminal = Terminal(as_json=as_json)
-    with opening.queue(opening.settings(terminal)) as database, database.read() as connection:
-        job = lookup.job(connection, wanted)
-        attempts = views.attempts(connection, job.id)
-    terminal.data(records.in_full(job, attempts))
+    settings = opening.settings(terminal)
+    with opening.queue(settings) as database:
+        with database.read() as connection:
+            job = lookup.job(connection, wanted)
+            attempts = views.attempts(connection, job.id)
+        address = _address(settings, database, job)
+    terminal.data(records.in_full(job, attempts, address))
     if not as_json:
-        for line in records.details(job, attempts):
+        for line in records.details(job, attempts, address):
             terminal.result(line)
+
+
+def _address(settings: Settings, database: Database, job: JobRecord) -> str | None:
+    """Where the audio can be had without this program, if anywhere: the settings may name a public or a signed one."""
+    if job.uri is None or job.purged_at is not None:
+        return None
+    places = runtime.open_places(settings, database, connections=1)
+    with suppress(ArtifactsError):
+        found = places.holding(job.uri, tenant=job.tenant, batch_id=job.batch_id)
+        return None if found is None else places.address(found)
+    return None
 
 
 def _pages(database: Database, which: ColumnElement[bool], limit: int | None) -> Iterator[JobRecord]:

@@ -46,8 +46,8 @@ def as_data(job: JobRecord) -> dict[str, Any]:
     }
 
 
-def in_full(job: JobRecord, attempts: Sequence[AttemptRecord]) -> dict[str, Any]:
-    """Everything about one job, for machines."""
+def in_full(job: JobRecord, attempts: Sequence[AttemptRecord], address: str | None = None) -> dict[str, Any]:
+    """Everything about one job, for machines. `address` is where its audio can be had."""
     more = {
         "line": job.line,
         "text": job.text,
@@ -63,6 +63,9 @@ def in_full(job: JobRecord, attempts: Sequence[AttemptRecord]) -> dict[str, Any]
         "silence_share": job.silence_share,
         "request_id": job.request_id,
         "not_before": stamp(job.not_before),
+        "format": job.audio_format or "wav",
+        "address": address,
+        "removed_at": stamp(job.purged_at),
     }
     return as_data(job) | more | {"attempts": [_attempt_data(attempt) for attempt in attempts]}
 
@@ -88,7 +91,7 @@ def lines(jobs: Sequence[JobRecord], width: int | None) -> list[Text]:
     return found
 
 
-def details(job: JobRecord, attempts: Sequence[AttemptRecord]) -> list[Text]:
+def details(job: JobRecord, attempts: Sequence[AttemptRecord], address: str | None = None) -> list[Text]:
     """Everything about one job, a line each."""
     voices = ", ".join(filter(None, (job.voice_1, job.voice_2))) or "the model's default"
     facts = [
@@ -102,9 +105,11 @@ def details(job: JobRecord, attempts: Sequence[AttemptRecord]) -> list[Text]:
         ("model", job.model),
         ("voices", voices),
         ("temperature", job.temperature),
-        ("text", one_line(job.text)),
+        ("text", one_line(job.text) or None),
         ("cost", money(job.cost) + (" (copied from audio bought before)" if job.cached else "")),
-        ("audio", job.uri),
+        ("removed", stamp(job.purged_at)),
+        ("audio", None if job.purged_at else job.uri),
+        ("to be had at", address),
         ("sound", _sound(job)),
         ("sha256", job.sha256),
         ("not before", stamp(job.not_before)),

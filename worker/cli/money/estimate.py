@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Final
@@ -126,13 +127,12 @@ def basis(model: str, seen: Seen | None) -> Basis:
 
 def estimate(needs: Iterable[Need], bases: dict[str, Basis], speed: Speed) -> Estimate:
     """Add up by model, in the registry's order."""
-    by_model: dict[str, list[Need]] = {}
+    texts, calls, characters = Counter[str](), Counter[str](), Counter[str]()
     for need in needs:
-        by_model.setdefault(need.model, []).append(need)
-    ordered = sorted(by_model, key=list(MODELS).index)
-    return Estimate(tuple(_part(model, by_model[model], bases[model]) for model in ordered), speed)
-
-
-def _part(model: str, needs: Sequence[Need], known: Basis) -> Part:
-    bought = [need.characters for need in needs if need.buy]
-    return Part(model, len(needs), len(bought), sum(bought), known)
+        texts[need.model] += 1
+        if need.buy:
+            calls[need.model] += 1
+            characters[need.model] += need.characters
+    ordered = sorted(texts, key=list(MODELS).index)
+    parts = (Part(model, texts[model], calls[model], characters[model], bases[model]) for model in ordered)
+    return Estimate(tuple(parts), speed)

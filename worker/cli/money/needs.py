@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from decimal import Decimal
+from itertools import islice
 from typing import Final
 from uuid import UUID
 
@@ -16,23 +17,28 @@ from worker import producer
 from worker.cli.money.estimate import Basis, Estimate, Need, Speed, basis, estimate
 from worker.dispatch import pace
 from worker.intake.judging import Row
-from worker.producer import AUDIO_FORMAT, DEFAULT_TENANT
+from worker.intake.marks import Marks
+from worker.producer import DEFAULT_TENANT
 from worker.settings import Settings
 from worker.store import account, batches, budgets, holds, pricing, views, workers
 from worker.store.database import Database
 from worker.store.pricing import Text
 
 ZERO: Final = Decimal(0)
+TEXTS_A_LOOK: Final = 1_000
 
 
 @dataclass(frozen=True, slots=True)
 class Input:
     """What `ttsq run` would be given."""
 
-    rows: Sequence[Row]
+    rows: Collection[Row]
     origin: str
     output_url: str | None
     resume: bool
+    key_template: str | None = None
+    key: str | None = None
+    """What makes the same command find its batch again, once it was worked out."""
     batch: UUID | None = None
     """The batch that the same command made before, and would take up again."""
     lost: frozenset[UUID] = frozenset()
@@ -42,11 +48,11 @@ class Input:
 def estimated(database: Database | None, wanted: Input, settings: Settings) -> Estimate:
     """What the input will cost and take. `database` is None where there is no queue yet."""
     if database is None:
-        texts = [_text(row, wanted) for row in wanted.rows]
-        return estimate(_needs(texts, set()), prices(None), _own_speed(settings, None))
+        fresh = (_text(row, wanted) for row in wanted.rows)
+        return estimate(_needs(fresh, lambda _: set()), prices(None), _own_speed(settings, None))
     with database.read() as connection:
         known = None if wanted.batch is None else pricing.texts(connection, wanted.batch)
-        texts = [_text(row, wanted) for row in wanted.rows] if known is None else known
+        texts = known if known is not None else (_text(row, wanted) for row in wanted.rows)
         return _estimated(connection, texts, _speed(connection, database, settings), wanted.lost)
 
 
@@ -69,6 +75,13 @@ def rest(database: Database, batch: UUID) -> Estimate:
         return _estimated(connection, pricing.texts(connection, batch), Speed(None, None), frozenset())
 
 
+def remaining(database: Database, batch: UUID, settings: Settings) -> Estimate:
+    """What those of its jobs will cost and take that aren't over, at the pace and with the slots there are."""
+    with database.read() as connection:
+        texts = pricing.texts(connection, batch, not_over=True)
+        return _estimated(connection, texts, _speed(connection, database, settings), ())
+
+
 def prices(connection: Connection | None) -> dict[str, Basis]:
     """What is expected of a call of each model."""
     return {model: basis(model, None if connection is None else pricing.seen(connection, model)) for model in MODELS}
@@ -78,23 +91,35 @@ def with_batch(database: Database | None, wanted: Input) -> Input:
     """The same, with the batch that it would take up again."""
     if database is None or not wanted.resume:
         return wanted
-    key = producer.resume_key(wanted.rows, origin=wanted.origin, output_url=wanted.output_url)
+    key = producer.resume_key(
+        wanted.rows, origin=wanted.origin, output_url=wanted.output_url, key_template=wanted.key_template
+    )
     with database.read() as connection:
         found = batches.by_resume_key(connection, DEFAULT_TENANT, key)
-    return wanted if found is None else replace(wanted, batch=found.id)
+    return replace(wanted, key=key, batch=None if found is None else found.id)
 
 
-def _estimated(connection: Connection, texts: Sequence[Text], speed: Speed, lost: Collection[UUID]) -> Estimate:
-    there = pricing.bought(connection, {text.fingerprint for text in texts if text.use_cache and not text.done})
-    return estimate(_needs(texts, there, lost), prices(connection), speed)
+def _estimated(connection: Connection, texts: Iterable[Text], speed: Speed, lost: Collection[UUID]) -> Estimate:
+    def bought(page: Sequence[Text]) -> set[str]:
+        return pricing.bought(connection, {text.fingerprint for text in page if text.use_cache and not text.done})
+
+    return estimate(_needs(texts, bought, lost), prices(connection), speed)
 
 
-def _needs(texts: Sequence[Text], there: set[str], lost: Collection[UUID] = ()) -> Iterator[Need]:
-    """Of equal texts one is bought and the others are copied, unless each is to be spoken afresh."""
-    for text in texts:
-        copied = text.use_cache and text.fingerprint in there
-        yield Need(text.model, text.characters, buy=text.job_id in lost or not (text.done or copied))
-        there.add(text.fingerprint)
+def _needs(
+    texts: Iterable[Text], bought: Callable[[Sequence[Text]], set[str]], lost: Collection[UUID] = ()
+) -> Iterator[Need]:
+    """Of equal texts one is bought and the others are copied, unless each is to be spoken afresh.
+
+    `bought` tells which contents of a page of texts were bought before. No list of all texts is kept.
+    """
+    rest, seen = iter(texts), Marks()
+    while page := list(islice(rest, TEXTS_A_LOOK)):
+        there = bought(page)
+        for number, text in enumerate(page, 1):
+            came_before = seen.put(text.fingerprint, number) is not None
+            copied = text.use_cache and (came_before or text.fingerprint in there)
+            yield Need(text.model, text.characters, buy=text.job_id in lost or not (text.done or copied))
 
 
 def _text(row: Row, wanted: Input) -> Text:
@@ -102,7 +127,7 @@ def _text(row: Row, wanted: Input) -> Text:
     return Text(
         model=request.model,
         characters=len(request.text),
-        fingerprint=request.fingerprint(origin=wanted.origin, audio_format=AUDIO_FORMAT),
+        fingerprint=request.fingerprint(origin=wanted.origin, audio_format=request.form),
         use_cache=wanted.resume and request.cache == "use",
     )
 

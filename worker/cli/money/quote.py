@@ -6,7 +6,19 @@ from typing import Annotated
 
 import typer
 
-from worker.cli.run.options import File, MaxCost, Model, Out, Resume, Temperature, Voice, Voice2
+from worker.cli.run.options import (
+    File,
+    Format,
+    KeyTemplate,
+    Loudness,
+    MaxCost,
+    Model,
+    Out,
+    Resume,
+    Temperature,
+    Voice,
+    Voice2,
+)
 
 
 def quote(
@@ -16,6 +28,9 @@ def quote(
     voice: Voice = None,
     voice_2: Voice2 = None,
     temperature: Temperature = None,
+    audio_format: Format = None,
+    loudness: Loudness = None,
+    key_template: KeyTemplate = None,
     out: Out = None,
     resume: Resume = True,
     max_cost: MaxCost = None,
@@ -29,7 +44,10 @@ def quote(
 
     order = Order(
         source=None if str(file) == "-" else file,
-        defaults=Defaults(model=model, voice_1=voice, voice_2=voice_2, temperature=temperature),
+        defaults=Defaults(
+            model=model, voice_1=voice, voice_2=voice_2, temperature=temperature, format=audio_format, loudness=loudness
+        ),
+        key_template=key_template,
         out=out,
         resume=resume,
         max_cost=None if max_cost is None else dollars("--max-cost", max_cost),

@@ -30,9 +30,9 @@ def show(order: Order, *, as_json: bool) -> None:
     """Print it in full."""
     terminal = Terminal(as_json=as_json)
     settings = opening.settings(terminal)
-    rows = read(order, settings, terminal)
+    rows = read(order, settings, terminal).rows
     place = destination.choose(settings, order.out, stem=order.stem, rehearsal=False)
-    wanted = Input(rows, settings.segmind_base_url, place.output_url, order.resume)
+    wanted = Input(rows, settings.segmind_base_url, place.output_url, order.resume, order.key_template)
     with queue_if_any(settings) as database:
         wanted = needs.with_batch(database, wanted)
         found = needs.estimated(database, wanted, settings)

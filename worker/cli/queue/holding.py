@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import Final
+from uuid import UUID
 
 from sqlalchemy import ColumnElement, Connection
 
@@ -12,7 +13,7 @@ from api_models.status import IN_FLIGHT, WAITING
 from worker.cli.talk.wording import money
 from worker.store import budgets, charges, selections, views
 from worker.store.budgets import Budget
-from worker.store.holds import BUDGET_PREFIX, Hold
+from worker.store.holds import BUDGET_PREFIX, PAUSED_PREFIX, Hold
 from worker.store.views import Counts
 
 _MODEL_PREFIX: Final = "model:"
@@ -46,6 +47,8 @@ def held(
             part = _limited(which, budget)
         elif hold.name.startswith(_MODEL_PREFIX):
             part = selections.of_model(which, hold.name.removeprefix(_MODEL_PREFIX))
+        elif hold.name.startswith(PAUSED_PREFIX):
+            part = selections.both(which, views.of_batch(UUID(hold.name.removeprefix(PAUSED_PREFIX))))
         else:
             holding.append(hold)
             continue

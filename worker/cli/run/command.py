@@ -6,7 +6,23 @@ from typing import Annotated
 
 import typer
 
-from worker.cli.run.options import File, MaxCost, Model, Out, Resume, Temperature, Voice, Voice2
+from worker.cli.run.options import (
+    Deadline,
+    File,
+    Format,
+    KeyTemplate,
+    Loudness,
+    MaxCost,
+    Model,
+    OnInvalid,
+    Out,
+    Priority,
+    Resume,
+    Tag,
+    Temperature,
+    Voice,
+    Voice2,
+)
 
 
 def run(
@@ -16,6 +32,19 @@ def run(
     voice: Voice = None,
     voice_2: Voice2 = None,
     temperature: Temperature = None,
+    audio_format: Format = None,
+    loudness: Loudness = None,
+    key_template: KeyTemplate = None,
+    expires_after: Annotated[
+        str | None,
+        typer.Option(metavar="TIME", help="How long after its end text and audio are kept, such as 30d."),
+    ] = None,
+    priority: Priority = None,
+    deadline: Deadline = None,
+    tag: Tag = None,
+    on_invalid: Annotated[
+        OnInvalid, typer.Option(help="What becomes of an input with faults: nothing of it is spoken, or the rest is.")
+    ] = OnInvalid.REJECT,
     out: Out = None,
     resume: Resume = True,
     missing: Annotated[
@@ -31,7 +60,7 @@ def run(
     ] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Say only what went wrong.")] = False,
 ) -> None:
-    """Speak every line of FILE, and leave DIR/{custom_id or line number}.wav.
+    """Speak every line of FILE, and leave DIR/{custom_id or line number}.wav, or what --format says.
 
     Tells what it will cost, and on a terminal asks. Ctrl-C stops in good order; the same command again goes on from
     there and buys nothing twice.
@@ -45,7 +74,20 @@ def run(
 
     order = Order(
         source=None if str(file) == "-" else file,
-        defaults=Defaults(model=model, voice_1=voice, voice_2=voice_2, temperature=temperature),
+        defaults=Defaults(
+            model=model,
+            voice_1=voice,
+            voice_2=voice_2,
+            temperature=temperature,
+            format=audio_format,
+            loudness=loudness,
+            expires_after=expires_after,
+            priority=priority,
+            deadline=deadline,
+            tags=tuple(tag) if tag else None,
+        ),
+        skip_invalid=on_invalid is OnInvalid.SKIP,
+        key_template=key_template,
         out=out,
         resume=resume,
         rehearse=rehearse,

@@ -90,7 +90,7 @@ class Copies:
 
     def _copy(self, job: JobRecord) -> str | None:
         """See that the folder has this job's audio. Returns what prevented it."""
-        if job.id in self._there:
+        if job.id in self._there or job.purged_at is not None:
             return None
         target = self._folder / file_name(job)
         try:

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from worker.artifacts.keys import FLAT_TEMPLATE, object_key
-from worker.producer import AUDIO_FORMAT
+from api_models.formats import AudioFormat
+from api_models.key_templates import FLAT_TEMPLATE
+from worker.artifacts.keys import object_key
 from worker.settings import Settings
 from worker.store.views import JobRecord
 
@@ -39,5 +40,12 @@ def choose(settings: Settings, out: Path | None, *, stem: str, rehearsal: bool) 
 
 def file_name(job: JobRecord) -> str:
     """What a job's audio is called in a folder of its own; the rule of the store itself."""
-    name = job.custom_id or str(job.id)
-    return object_key(FLAT_TEMPLATE, tenant=job.tenant, batch=None, name=name, ext=AUDIO_FORMAT)
+    return object_key(
+        FLAT_TEMPLATE,
+        tenant=job.tenant,
+        batch=str(job.batch_id),
+        custom_id=job.custom_id,
+        job=str(job.id),
+        model=job.model,
+        ext=AudioFormat(job.audio_format or AudioFormat.WAV).extension,
+    )

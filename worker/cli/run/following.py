@@ -27,7 +27,7 @@ from worker.cli.talk.leaving import leave_now
 from worker.cli.talk.terminal import Terminal
 from worker.cli.talk.wording import money, number
 from worker.settings import Settings
-from worker.store import views
+from worker.store import outputs, views
 from worker.store.database import Database
 
 
@@ -44,6 +44,8 @@ class Run:
     place: Destination
     handed: Handed
     began: float
+    skipped: int = 0
+    """Faults of the input whose rows were left out."""
 
     def follow(self) -> Exit:
         """Watch until all is over, until the rest waits for money alone, or until someone has seen enough."""
@@ -52,6 +54,7 @@ class Run:
             last = watch(self._look, view, self.interrupts, enough=patience.is_over)
             complete = last.over or not self.interrupts.count
             short = None if last.over or not complete else self._shortage(last)
+            unwritten = self.workers.finish(self.handed.batch.id) if last.over else None
             orderly = self._dismiss(view, last, complete=complete)
             last = look_again(self._look, Silence(self.terminal)) or last
             troubles = copies.finish() if copies and complete and orderly else []
@@ -59,6 +62,8 @@ class Run:
             self._summarize(last, troubles, short)
         else:
             self._say_farewell(last, orderly=orderly)
+        if unwritten is not None:
+            self.terminal.trouble(f"  the result files are yet to be written: {unwritten}", style="yellow")
         self._data(last)
         if not orderly:
             leave_now(Exit.INTERRUPTED)
@@ -66,7 +71,7 @@ class Run:
             return Exit.INTERRUPTED
         if short is not None:
             return Exit.HELD
-        return Exit.SOME_FAILED if troubles or self.handed.vanished else last.exit_code
+        return Exit.SOME_FAILED if troubles or self.handed.vanished or self.skipped else last.exit_code
 
     def _look(self) -> Snapshot:
         return look(self.database, self.handed.which, embedded=self.settings.embedded)
@@ -78,7 +83,9 @@ class Run:
     def _copies(self) -> AbstractContextManager[Copies | None]:
         if self.place.copies is None or self.settings.artifacts_url is None:
             return nullcontext()
-        store = open_store(self.settings.artifacts_url)
+        with self.database.read() as connection:
+            own = outputs.of_tenant(connection, self.handed.batch.tenant)
+        store = open_store(own or self.settings.artifacts_url)
         return Copies(self.database, self.handed.which, store, self.place.copies)
 
     def _dismiss(self, view: Progress, last: Snapshot, *, complete: bool) -> bool:
@@ -122,7 +129,7 @@ class Run:
             spent_before=self.handed.before.counts.cost,
             done_before=self.handed.before.succeeded,
             failures=failures,
-            troubles=[*_copying(copying), *_lost(self.handed.vanished, self.order)],
+            troubles=[*_copying(copying), *_lost(self.handed.vanished, self.order), *_skipped(self.skipped)],
             rehearsal=self.order.rehearse,
             shortage=short,
         )
@@ -152,6 +159,11 @@ def _copying(troubles: list[str]) -> Iterator[str]:
     yield from (f"not copied: {trouble}" for trouble in troubles[:SHOWN_FAILURES])
     if len(troubles) > SHOWN_FAILURES:
         yield f"and {len(troubles) - SHOWN_FAILURES:,} more not copied; the same command tries them again"
+
+
+def _skipped(faults: int) -> Iterator[str]:
+    if faults:
+        yield f"rows were skipped for {number(faults, 'fault')} of the input; mended, the same command buys only those"
 
 
 def _lost(files: int, order: Order) -> Iterator[str]:

@@ -64,6 +64,9 @@ def hand_in(
             resume=order.resume and not anew,
             use_cache=order.resume,
             max_cost=order.max_cost,
+            key_template=order.key_template,
+            key=wanted.key,
+            kept_seconds=settings.expires_after,
             now=now,
         )
     before = look(database, views.of_batch(submission.batch.id), embedded=settings.embedded)

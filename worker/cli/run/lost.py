@@ -46,7 +46,7 @@ def look(database: Database, batch: UUID | None, output_url: str | None) -> Lost
 
 def _is_missing(job: JobRecord) -> bool:
     path = path_of(job.uri or "")
-    return path is not None and not path.is_file()
+    return path is not None and job.purged_at is None and not path.is_file()
 
 
 def _put_back(store: ArtifactStore, job: JobRecord) -> bool:

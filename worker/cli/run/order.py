@@ -8,11 +8,15 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Final
 
+from api_models.key_templates import TemplateError, checked_template
+from api_models.problems import Fault, InvalidInputError
 from worker.cli.talk.terminal import Terminal
-from worker.intake.judging import Defaults, Row
-from worker.intake.reading import read_all
+from worker.intake.judging import Defaults
+from worker.intake.reading import Judged, judge_all
 from worker.settings import Settings
 
+SHOWN_FAULTS: Final = 20
+"""Of rows that are skipped; the others are counted."""
 STDIN: Final = "-"
 STDIN_STEM: Final = "stdin"
 
@@ -26,6 +30,10 @@ class Order:
     defaults: Defaults
     out: Path | None
     resume: bool
+    key_template: str | None = None
+    """How its objects are named; None: as the settings have it, or flat in a folder of its own."""
+    skip_invalid: bool = False
+    """Whether the sound rows of an input are spoken that has faulty ones."""
     rehearse: bool = False
     missing: bool = False
     """Whether audio that was bought and is gone is bought again."""
@@ -50,17 +58,43 @@ class Order:
         return STDIN if self.source is None else str(self.source)
 
 
-def read(order: Order, settings: Settings, terminal: Terminal) -> list[Row]:
-    """Every row of the input.
+def check_template(order: Order, settings: Settings) -> None:
+    """Find out before anything is stored whether two lines could get one name.
 
     Raises:
-        InvalidInputError: with every fault there is.
+        InvalidInputError: with what is wrong.
+    """
+    if order.key_template is None:
+        return
+    try:
+        checked_template(order.key_template, shared=settings.artifacts_url is not None)
+    except TemplateError as error:
+        fault = Fault(field="--key-template", message=f"{order.key_template} {error}")
+        raise InvalidInputError("the command", [fault]) from None
+
+
+def read(order: Order, settings: Settings, terminal: Terminal) -> Judged:
+    """The rows of the input, and what was skipped; that is told at once.
+
+    Raises:
+        InvalidInputError: with every fault there is, where nothing is to be skipped, or nothing is left.
     """
     if order.source is None and sys.stdin.isatty():
         terminal.note("Reading texts from the terminal, one a line; Ctrl-D ends them.", style="dim")
-    return read_all(
+    judged = judge_all(
         sys.stdin.buffer if order.source is None else order.source,
-        name=order.title if order.source is None else order.typed,
         defaults=order.defaults,
         max_text_bytes=settings.max_text_bytes,
     )
+    if judged.faults:
+        if judged.whole or not judged.rows or not order.skip_invalid:
+            raise judged.error(order.title if order.source is None else order.typed)
+        _tell_skipped(judged, terminal)
+    return judged
+
+
+def _tell_skipped(judged: Judged, terminal: Terminal) -> None:
+    for fault in judged.faults[:SHOWN_FAULTS]:
+        terminal.trouble(f"  skipped: {fault}", style="yellow")
+    if more := judged.total_faults - len(judged.faults[:SHOWN_FAULTS]):
+        terminal.trouble(f"  and {more:,} more", style="yellow")

@@ -41,10 +41,18 @@ def again(order: Order, max_cost: Decimal | None) -> str:
         "--voice": defaults.voice_1,
         "--voice-2": defaults.voice_2,
         "--temperature": defaults.temperature,
+        "--format": defaults.format,
+        "--loudness": defaults.loudness,
+        "--key-template": order.key_template,
+        "--expires-after": defaults.expires_after,
+        "--priority": defaults.priority,
+        "--deadline": defaults.deadline,
+        "--on-invalid": "skip" if order.skip_invalid else None,
         "--out": order.out,
         "--max-cost": max_cost,
     }
     words = [word for name, value in options.items() if value is not None for word in (name, str(value))]
+    words += [word for tag in defaults.tags or () for word in ("--tag", tag)]
     rehearse = ["--rehearse"] if order.rehearse else []
     command = shlex.join(["ttsq", "run", order.typed, *rehearse, *words])
     return f"{command}   (with the same input)" if order.source is None else command

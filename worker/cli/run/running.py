@@ -17,7 +17,7 @@ from worker.cli.run.consent import agreed
 from worker.cli.run.destination import Destination
 from worker.cli.run.following import Run
 from worker.cli.run.handing_in import hand_in
-from worker.cli.run.order import Order, read
+from worker.cli.run.order import Order, check_template, read
 from worker.cli.run.workforce import workforce
 from worker.cli.talk.errors import NoKeyError
 from worker.cli.talk.exits import Exit
@@ -31,7 +31,8 @@ LOG_NAME: Final = "ttsq.log"
 def run(order: Order, terminal: Terminal) -> Exit:
     """Carry out the order, and tell how it went."""
     settings = opening.settings(terminal)
-    rows = read(order, settings, terminal)
+    check_template(order, settings)
+    judged = read(order, settings, terminal)
     if order.rehearse:
         stage: AbstractContextManager[Settings] = rehearsal.stage()
     else:
@@ -42,7 +43,9 @@ def run(order: Order, terminal: Terminal) -> Exit:
         _check(place)
         origin = rehearsal.ORIGIN if order.rehearse else settings.segmind_base_url
         with opening.queue_to_fill(settings) as database:
-            wanted = needs.with_batch(database, Input(rows, origin, place.output_url, order.resume))
+            wanted = needs.with_batch(
+                database, Input(judged.rows, origin, place.output_url, order.resume, order.key_template)
+            )
             lost = lost_files.look(database, wanted.batch, place.output_url)
             wanted = replace(wanted, lost=lost.gone if order.missing else frozenset())
             if not agreed(database, wanted, order=order, settings=settings, terminal=terminal):
@@ -60,7 +63,9 @@ def run(order: Order, terminal: Terminal) -> Exit:
                     workers.stop(grace_seconds=0)
                     raise
                 workers.wake()
-                return Run(order, settings, terminal, database, workers, interrupts, place, handed, began).follow()
+                return Run(
+                    order, settings, terminal, database, workers, interrupts, place, handed, began, judged.total_faults
+                ).follow()
 
 
 def _require_key(order: Order, settings: Settings) -> None:

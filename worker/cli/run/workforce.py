@@ -6,6 +6,7 @@ import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Final, Protocol
+from uuid import UUID
 
 from worker import logs
 from worker.cli.talk.interrupts import Interrupts
@@ -24,6 +25,9 @@ class Workforce(Protocol):
     def wake(self) -> None:
         """There are new rows."""
 
+    def finish(self, batch_id: UUID) -> str | None:
+        """See that a batch that is over has its result files. Returns what prevented it."""
+
     def stop(self, *, grace_seconds: float) -> None:
         """Start nothing more; what is in flight may finish within the grace."""
 
@@ -39,6 +43,10 @@ class Elsewhere:
 
     def wake(self) -> None:
         """Their dispatcher looks by itself."""
+
+    def finish(self, batch_id: UUID) -> str | None:  # noqa: ARG002 - the Protocol's signature
+        """They will, within a second or so."""
+        return None
 
     def stop(self, *, grace_seconds: float) -> None:
         """They go on."""

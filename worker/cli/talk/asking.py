@@ -6,7 +6,7 @@ import sys
 
 from worker.cli.talk.terminal import Terminal
 
-YES = frozenset({"", "y", "yes"})
+YES = frozenset({"y", "yes"})
 NO = frozenset({"n", "no"})
 
 
@@ -15,14 +15,17 @@ def can_ask() -> bool:
     return sys.stdin.isatty() and sys.stderr.isatty()
 
 
-def agreed(terminal: Terminal, question: str) -> bool:
-    """Ask until the answer is yes or no; Enter is yes, the end of the input is no."""
+def agreed(terminal: Terminal, question: str, *, enter: bool = True) -> bool:
+    """Ask until the answer is yes or no; Enter is what `enter` says, the end of the input is no."""
+    choices = "[Y/n]" if enter else "[y/N]"
     while True:
-        terminal.errors.print(f"{question} [Y/n] ", end="", markup=False, highlight=False)
+        terminal.errors.print(f"{question} {choices} ", end="", markup=False, highlight=False)
         answer = sys.stdin.readline()
         if not answer:
             terminal.errors.print()
             return False
         word = answer.strip().lower()
+        if not word:
+            return enter
         if word in YES | NO:
             return word in YES

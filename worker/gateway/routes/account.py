@@ -46,7 +46,12 @@ def _quoted(gateway: Gateway, tenant: str, body: bytes) -> dict[str, Any]:
     contents: dict[str, JobIn] = {}
     fresh = 0
     for line in lines:
-        content = content_of(line.job, origin=gateway.settings.segmind_base_url, tenant=tenant)
+        content = content_of(
+            line.job,
+            origin=gateway.settings.segmind_base_url,
+            tenant=tenant,
+            shared=gateway.settings.shares_content,
+        )
         fresh += line.job.cache == "bypass"
         contents.setdefault(f"{content}:{fresh}" if line.job.cache == "bypass" else content, line.job)
     with gateway.database.read() as connection:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator
+from dataclasses import fields
 from decimal import Decimal
 from tempfile import SpooledTemporaryFile
 from typing import IO, Annotated, Any, Final
@@ -14,11 +15,13 @@ from pydantic import BaseModel, Field
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response, StreamingResponse
 
-from api_models.batches import BatchIn, BatchPage, BatchView
+from api_models.batches import BatchIn, BatchPage, BatchView, ResultFile, SharedTemplate
+from api_models.formats import LOUDNESS_RANGE, AudioFormat
 from api_models.http_problems import Trouble
 from api_models.jobs import MOST_CALLBACK_CHARACTERS, Changed
 from api_models.status import TERMINAL, JobStatus
-from worker.gateway import answers, archive, handing_in, strict, views
+from api_models.values import OptionalSpan
+from worker.gateway import answers, archive, handing_in, sound, strict, views
 from worker.gateway.answers import Operator, Reader, Submitter, gateway_of, problems
 from worker.gateway.entries import Origin
 from worker.gateway.handing_in import Sheet
@@ -27,6 +30,8 @@ from worker.gateway.problems import ProblemError, not_found
 from worker.gateway.routes.jobs import MOST_A_PAGE, ONCE_HEADER, POLL_SECONDS, check_callback, once_of
 from worker.intake.judging import Defaults
 from worker.intake.kinds import Kind
+from worker.results.files import CONTENT_TYPES
+from worker.store import batches as store_batches
 from worker.store import listings, selections
 from worker.store import views as store_views
 from worker.store.idempotency import Once
@@ -46,7 +51,9 @@ KINDS: Final = {
     "text/plain": Kind.PLAIN,
 }
 EXAMPLE: Final = {"name": "welcome", "jobs": [{"text": "Good morning.", "custom_id": "a"}, {"text": "Good night."}]}
+_DEFAULTS: Final = {field.name for field in fields(Defaults)}
 _LINES: Final = {"application/x-ndjson": {"schema": {"type": "string"}}}
+_FILES: Final = {media: {"schema": {"type": "string"}} for media in sorted(set(CONTENT_TYPES.values()))}
 _ZIP: Final = {"application/zip": {"schema": {"type": "string", "format": "binary"}}}
 
 
@@ -60,10 +67,14 @@ class SheetQuery(BaseModel):
     voice_1: Annotated[str | None, Field(max_length=64)] = None
     voice_2: Annotated[str | None, Field(max_length=64)] = None
     temperature: Annotated[float | None, Field(ge=0, le=2)] = None
+    format: AudioFormat | None = None
+    loudness: Annotated[float | None, Field(ge=LOUDNESS_RANGE[0], le=LOUDNESS_RANGE[1])] = None
+    expires_after: OptionalSpan = None
+    key_template: SharedTemplate = None
 
     def sheet(self, kind: Kind) -> Sheet:
         """How the sheet is to be read."""
-        return Sheet(kind, Defaults(self.model, self.voice_1, self.voice_2, self.temperature))
+        return Sheet(kind, Defaults(**self.model_dump(include=_DEFAULTS)))
 
 
 @router.post(
@@ -83,7 +94,7 @@ async def create_batch(request: Request, caller: Submitter, query: Annotated[She
     await run_in_threadpool(gateway.keyring.refuse_overspending, caller)
     with SpooledTemporaryFile(max_size=IN_MEMORY_BYTES) as content:
         digest = await _received(request, content, MOST_JSON_BYTES if media == "application/json" else None)
-        origin = Origin.of(gateway.settings.segmind_base_url, caller, request.headers)
+        origin = Origin.of(gateway.settings, caller, request.headers)
         once = once_of(request, caller, digest)
         if media == "application/json":
             strict.known_only(request.query_params.keys(), ())
@@ -117,8 +128,8 @@ def _from_json(gateway: Gateway, content: IO[bytes], origin: Origin, once: Once 
     wanted = strict.parsed(BatchIn, content.read())
     if wanted.callback_url is not None:
         check_callback(gateway, wanted.callback_url)
-    rows = handing_in.judged(wanted.jobs, gateway)
-    batch = handing_in.Batch(wanted.name, wanted.callback_url, wanted.max_cost)
+    rows = handing_in.judged([wanted.defaults() | job for job in wanted.jobs], gateway)
+    batch = handing_in.Batch(wanted.name, wanted.callback_url, wanted.max_cost, wanted.key_template)
     return handing_in.write(gateway, rows, batch, origin, once)
 
 
@@ -128,7 +139,7 @@ def _from_sheet(
     if query.callback_url is not None:
         check_callback(gateway, query.callback_url)
     rows = handing_in.read(content, query.sheet(kind), gateway)
-    batch = handing_in.Batch(query.name, query.callback_url, query.max_cost)
+    batch = handing_in.Batch(query.name, query.callback_url, query.max_cost, query.key_template)
     return handing_in.write(gateway, rows, batch, origin, once)
 
 
@@ -182,6 +193,45 @@ def retry_batch(
         changed = asking.retry(connection, which, states=tuple(TERMINAL - {JobStatus.SUCCEEDED}))
     gateway.written()
     return answers.json({"jobs": changed})
+
+
+@router.post("/{batch_id}/pause", response_model=BatchView, responses=problems(404))
+def pause_batch(request: Request, batch_id: UUID, caller: Operator) -> Response:
+    """Let none of its jobs start until it is resumed. Calls under way go on; pausing it twice changes nothing."""
+    gateway = gateway_of(request)
+    _read(gateway, caller.tenant, batch_id)
+    with gateway.database.begin() as connection:
+        store_batches.pause(connection, batch_id, now=gateway.database.now(connection))
+    return answers.json(_view(gateway, caller.tenant, batch_id))
+
+
+@router.post("/{batch_id}/resume", response_model=BatchView, responses=problems(404))
+def resume_batch(request: Request, batch_id: UUID, caller: Operator) -> Response:
+    """Go on with a batch that was paused."""
+    gateway = gateway_of(request)
+    _read(gateway, caller.tenant, batch_id)
+    with gateway.database.begin() as connection:
+        store_batches.resume(connection, batch_id)
+    gateway.written()
+    return answers.json(_view(gateway, caller.tenant, batch_id))
+
+
+@router.get(
+    "/{batch_id}/files/{name}",
+    response_class=Response,
+    responses={
+        200: {"content": _FILES, "description": "The file."},
+        302: {"description": "Where the file is.", "headers": {"Location": {"schema": {"type": "string"}}}},
+        **problems(404, 409, 410, 502),
+    },
+)
+def get_file(request: Request, batch_id: UUID, name: ResultFile, caller: Reader) -> Response:
+    """One of the files that are written beside its audio when all of it is over; until then, ask for its results."""
+    gateway = gateway_of(request)
+    entry = _read(gateway, caller.tenant, batch_id)
+    if entry.results_uri is None:
+        raise ProblemError(Trouble.CONFLICT, "Its files aren't written yet; `results` tells how its jobs stand now.")
+    return sound.of_results(gateway, entry, name)
 
 
 @router.get(

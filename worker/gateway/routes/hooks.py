@@ -14,6 +14,7 @@ from api_models.hooks import HookAnswer, HookMapping
 from api_models.http_problems import Trouble
 from api_models.jobs import JobIn
 from api_models.schemes import Scheme
+from worker import tracing
 from worker.gateway import answers, entries, mapping, strict
 from worker.gateway.answers import gateway_of, problems
 from worker.gateway.entries import Origin
@@ -98,7 +99,13 @@ def jobs_of(hook: HookRecord, payload: Any, context: dict[str, Any]) -> list[Job
 
 def _written(gateway: Gateway, hook: HookRecord, genuine: Genuine, jobs: list[JobIn]) -> list[str]:
     now = gateway.now()
-    origin = Origin(gateway.settings.segmind_base_url, hook.tenant)
+    origin = Origin(
+        gateway.settings.segmind_base_url,
+        hook.tenant,
+        traceparent=tracing.traceparent(),
+        kept_seconds=gateway.settings.expires_after,
+        shared=gateway.settings.shares_content,
+    )
     rows = [entries.entry(job, origin, now=now) for job in jobs]
     with gateway.database.begin() as connection:
         if not hooks.taken(connection, hook.id, genuine.names, jobs=len(rows), now=now):

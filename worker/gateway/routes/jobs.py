@@ -23,11 +23,12 @@ from worker.gateway.keyring import Caller
 from worker.gateway.parts import Gateway
 from worker.gateway.preferring import WAIT_HEADER, prefers_audio, wait_seconds
 from worker.gateway.problems import ProblemError, invalid, not_found
+from worker.retention.purging import Purger
 from worker.store import listings, selections
 from worker.store import views as store_views
 from worker.store.idempotency import Made, Once
 from worker.store.listings import JobEntry, Wanted
-from worker.store.transitions import asking
+from worker.store.transitions import asking, purging
 from worker.webhooks.addresses import checked_url
 from worker.webhooks.errors import UnusableUrlError
 
@@ -75,7 +76,7 @@ async def create_job(request: Request, caller: Submitter) -> Response:
         check_callback(gateway, wanted.callback_url)
     if caller.key is not None and caller.key.budget is not None:
         await run_in_threadpool(gateway.keyring.refuse_overspending, caller)
-    origin = Origin.of(gateway.settings.segmind_base_url, caller, request.headers)
+    origin = Origin.of(gateway.settings, caller, request.headers)
     row = entries.entry(wanted, origin, now=gateway.now())
     made = await gateway.submissions.put(row, once)
     if made is not None:
@@ -184,6 +185,28 @@ def get_audio(request: Request, job_id: UUID, caller: Reader) -> Response:
         headers = {} if entry.status in TERMINAL else {"retry-after": str(POLL_SECONDS)}
         raise ProblemError(Trouble.CONFLICT, f"The job has no audio: it is {entry.status}.", headers=headers)
     return sound.of_job(gateway, entry, request.headers.get("range"))
+
+
+@router.delete(
+    "/{job_id}",
+    response_model=JobView,
+    responses={
+        202: {"model": JobView, "description": "Its audio can't be reached just now; it is tried again."},
+        **problems(404, 409),
+    },
+)
+def delete_job(request: Request, job_id: UUID, caller: Operator) -> Response:
+    """Remove its text and its audio, once it is over. The row, and what it cost, stay."""
+    gateway = gateway_of(request)
+    entry = _read(gateway, caller.tenant, job_id)
+    if entry.status not in TERMINAL:
+        raise ProblemError(Trouble.CONFLICT, f"The job isn't over: it is {entry.status}. Cancel it first.")
+    with gateway.database.begin() as connection:
+        which = selections.selection(job_ids=(job_id,))
+        purging.ask(connection, which, now=gateway.database.now(connection))
+    Purger(gateway.database, gateway.places).run([job_id])
+    entry = _read(gateway, caller.tenant, job_id)
+    return answers.json(views.job(entry), 202 if entry.purged_at is None else 200)
 
 
 @router.post("/{job_id}/cancel", response_model=JobView, responses=problems(404, 409))

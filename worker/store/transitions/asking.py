@@ -13,7 +13,7 @@ from api_models.status import TERMINAL, JobStatus
 from worker.store import bulk, locks
 from worker.store.states import in_state
 from worker.store.tables import Job
-from worker.store.transitions import charging, telling
+from worker.store.transitions import charging, finishing, telling
 from worker.store.transitions.charging import Call
 
 JOBS: Final = cast("Table", Job.__table__)
@@ -53,12 +53,15 @@ def cancel(connection: Connection, which: ColumnElement[bool], *, now: datetime)
 
 
 def retry(connection: Connection, which: ColumnElement[bool], *, states: Sequence[JobStatus]) -> int:
-    """Try ended jobs of the selection again, under the same ids, with fresh attempts. Their history stays."""
+    """Try ended jobs of the selection again, under the same ids, with fresh attempts. Their history stays.
+
+    The batches that they belong to are no longer finished. A job whose text has been removed stays as it is.
+    """
     allowed = TERMINAL - {JobStatus.SUCCEEDED}
     ended = in_state(*(status for status in states if status in allowed))
-    return connection.execute(
+    again = (
         update(Job)
-        .where(locks.in_order(connection.dialect.name, which & ended))
+        .where(locks.in_order(connection.dialect.name, which & ended & Job.purged_at.is_(None)))
         .values(
             status=JobStatus.QUEUED,
             attempts_used=0,
@@ -72,8 +75,19 @@ def retry(connection: Connection, which: ColumnElement[bool], *, states: Sequenc
             code=None,
             message=None,
             detail=None,
+            purge_at=None,
         )
-    ).rowcount
+    )
+    batches = connection.execute(again.returning(Job.batch_id)).scalars().all()
+    finishing.reopen(connection, {batch_id for batch_id in batches if batch_id is not None})
+    return len(batches)
+
+
+def prioritise(connection: Connection, which: ColumnElement[bool], priority: int) -> int:
+    """Give every job of the selection that is not over another priority; the higher goes first. Returns how many."""
+    unfinished = which & ~in_state(*sorted(TERMINAL))
+    moving = update(Job).where(locks.in_order(connection.dialect.name, unfinished)).values(priority=priority)
+    return connection.execute(moving).rowcount
 
 
 def these(job_ids: Sequence[UUID]) -> ColumnElement[bool]:

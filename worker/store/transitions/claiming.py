@@ -12,6 +12,7 @@ from uuid import UUID
 
 from sqlalchemy import Connection, Executable, Uuid, and_, bindparam, literal_column, select, tuple_, update
 
+from api_models.formats import AudioFormat
 from api_models.speech import Speech
 from api_models.status import TERMINAL, JobStatus
 from worker.store import locks
@@ -45,13 +46,20 @@ class Claim:
     """What an earlier attempt submitted (v2): it is polled, and nothing is submitted again."""
     heard: bool = False
     """Somebody may want to hear of its end: the record writes an event."""
+    audio_format: AudioFormat = AudioFormat.WAV
+    """What its object is to be."""
+    target_lufs: float | None = None
+    """How loud it is to be made; None: as it comes."""
+    traceparent: str | None = None
+    """The trace that it belongs to, as W3C writes it."""
 
 
 # Written out, because SQLAlchemy's SQLite compiler leaves the table's name off inside RETURNING, subqueries included:
 # the condition would compare a fingerprint with itself.
 _TWIN = literal_column(
     "(SELECT bought.id FROM jobs AS bought"
-    " WHERE bought.fingerprint = jobs.fingerprint AND bought.status = 'succeeded' LIMIT 1)",
+    " WHERE bought.fingerprint = jobs.fingerprint AND bought.status = 'succeeded'"
+    " AND bought.purged_at IS NULL LIMIT 1)",
     Uuid,
 ).label("twin")
 
@@ -87,6 +95,9 @@ _CLAIM = (
         Job.attempts_used,
         Job.takes_used,
         Job.request_id,
+        Job.audio_format,
+        Job.target_lufs,
+        Job.traceparent,
         _TWIN,
         HEARD.label("heard"),
     )
@@ -139,6 +150,9 @@ def _claimed(row: Any, worker_id: UUID, now: datetime) -> Claim:  # noqa: ANN401
         twin=row.twin if row.use_cache else None,
         request_id=row.request_id,
         heard=bool(row.heard),
+        audio_format=AudioFormat(row.audio_format or AudioFormat.WAV),
+        target_lufs=row.target_lufs,
+        traceparent=row.traceparent,
     )
 
 
@@ -194,7 +208,7 @@ class Bought:
 
 
 _AUDIO = select(*(getattr(Job, name) for name in Bought.__slots__)).where(
-    Job.id == bindparam("job"), in_state(JobStatus.SUCCEEDED)
+    Job.id == bindparam("job"), in_state(JobStatus.SUCCEEDED), Job.purged_at.is_(None)
 )
 
 

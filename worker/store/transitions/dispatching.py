@@ -51,6 +51,8 @@ class Lane:
     model: str
     limited: bool = field(default=False, compare=False)
     """Whether its batch, or its tenant's month, has a budget."""
+    since: float = field(default=0.0, compare=False)
+    """When the first of its jobs was handed in, in seconds since 1970."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +119,7 @@ def _expire(dialect: str) -> tuple[ReturningUpdate[UUID], ...]:
 
 _KEY = (Job.priority, Job.tenant, Job.lane, Job.model)
 _WAITS = aliased(Job, name="waiting")
+_OLDEST = aliased(Job, name="oldest")
 
 
 def _first(*conditions: ColumnElement[bool]) -> ScalarSelect[UUID]:
@@ -147,7 +150,12 @@ def _lanes(*, from_the_top: bool) -> Executable:
         exists().where(Batch.id == found.c.lane, Batch.max_cost.is_not(None)).correlate(found),
         exists().where(Tenant.name == found.c.tenant, Tenant.monthly_budget.is_not(None)).correlate(found),
     )
-    return select(*found.c, limited).limit(bindparam("most", type_=Integer))
+    # Left out before they are counted: however many batches are paused, they take no place from those that aren't.
+    paused = exists().where(Batch.id == found.c.lane, Batch.paused_at.is_not(None)).correlate(found)
+    waits = _OLDEST.status == literal_column(f"'{JobStatus.QUEUED.value}'", String)
+    its = (getattr(_OLDEST, column.key) == found.c[column.key] for column in _KEY)
+    head = select(_OLDEST.id).where(waits, *its).order_by(_OLDEST.id).limit(1).correlate(found).scalar_subquery()
+    return select(*found.c, limited, head).where(~paused).limit(bindparam("most", type_=Integer))
 
 
 _HEADS = (
@@ -159,9 +167,18 @@ _HEADS = (
 
 
 def lanes(connection: Connection, *, most: int, after: Lane | None = None) -> list[Lane]:
-    """The lanes that have someone waiting, behind `after`, the most urgent first."""
+    """The lanes that have someone waiting, behind `after`, the most urgent first; none of a batch that is paused."""
     given = {"most": most} if after is None else {"most": most, **_named("after", after)}
-    return [Lane(*row) for row in connection.execute(_lanes(from_the_top=after is None), given)]
+    rows = connection.execute(_lanes(from_the_top=after is None), given)
+    return [
+        Lane(priority, tenant, lane, model, limited, _handed_in(head))
+        for priority, tenant, lane, model, limited, head in rows
+    ]
+
+
+def _handed_in(job_id: UUID) -> float:
+    """The time in a job's id, which is a UUID of version 7."""
+    return (job_id.int >> 80) / 1000
 
 
 def heads(connection: Connection, lane: Lane, *, most: int) -> list[Waiting]:
@@ -221,6 +238,12 @@ def recall(connection: Connection, model: str | None) -> int:
     sent = in_flight_as(JobStatus.DISPATCHED)
     which = sent if model is None else sent & (Job.model == model)
     return _queue_again(connection, locks.not_waiting(connection.dialect.name, which))
+
+
+def recall_batch(connection: Connection, batch_id: UUID) -> int:
+    """What of a batch was dispatched and not yet claimed becomes queued again, because the batch was paused."""
+    sent = in_flight_as(JobStatus.DISPATCHED) & (Job.batch_id == batch_id)
+    return _queue_again(connection, locks.not_waiting(connection.dialect.name, sent))
 
 
 def give_up_messages(connection: Connection, *, sent_before: datetime) -> int:

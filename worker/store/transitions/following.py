@@ -1,5 +1,8 @@
 """Jobs that wait for another one to buy what they want too: from queued to scheduled, and back when it has ended.
 
+Who has submitted a call (v2) buys its content until the job is over, whatever becomes of its attempts: the call is paid
+for, and the next attempt goes on with it. Only in a paused batch nobody waits for it.
+
 A follower is an ordinary scheduled job. Whoever forgets to release it costs it `PATIENCE_SECONDS`, and nothing else.
 """
 
@@ -11,13 +14,13 @@ from functools import cache
 from typing import Final
 from uuid import UUID
 
-from sqlalchemy import Connection, Update, bindparam, select, update
+from sqlalchemy import Connection, Update, and_, bindparam, exists, or_, select, union_all, update
 from sqlalchemy import text as sql
 
 from api_models.status import JobStatus
 from worker.store import locks
 from worker.store.states import in_state
-from worker.store.tables import Job
+from worker.store.tables import Batch, Job
 
 PATIENCE_SECONDS: Final = 60.0
 """After so long a follower takes its own turn, whatever it heard. Longer than most calls, so that few look in vain."""
@@ -25,18 +28,26 @@ PATIENCE_SECONDS: Final = 60.0
 _FLYING = in_state(JobStatus.DISPATCHED, JobStatus.RUNNING)
 # Written out as in the partial index: see `states`.
 _FOLLOWS: Final = sql("jobs.follows IS NOT NULL")
-_CONTENTS = select(Job.fingerprint, Job.id).where(_FLYING, Job.use_cache)
-_STILL = select(Job.id).where(_FLYING, Job.id.in_(bindparam("jobs", expanding=True)))
+# As in the partial index `ix_jobs_submitted`.
+_SUBMITTED = and_(
+    sql("jobs.request_id IS NOT NULL"),
+    in_state(JobStatus.SCHEDULED, JobStatus.QUEUED),
+    ~exists().where(Batch.id == Job.batch_id, Batch.paused_at.is_not(None)),
+)
+_CONTENTS = union_all(
+    *(select(Job.fingerprint, Job.id).where(buying, Job.use_cache) for buying in (_SUBMITTED, _FLYING))
+)
+_STILL = select(Job.id).where(or_(_FLYING, _SUBMITTED), Job.id.in_(bindparam("jobs", expanding=True)))
 _ANYBODY = select(Job.id).where(_FOLLOWS).limit(1)
 
 
 def in_flight(connection: Connection) -> dict[str, UUID]:
-    """The contents that are being bought just now, by fingerprint, and the jobs that buy them."""
+    """The contents that are being bought just now, or are submitted, by fingerprint, and the jobs that buy them."""
     return {fingerprint: job_id for fingerprint, job_id in connection.execute(_CONTENTS)}  # noqa: C416 - rows are no pairs to mypy
 
 
-def still_in_flight(connection: Connection, jobs: Collection[UUID]) -> set[UUID]:
-    """Those of the jobs that are dispatched or running."""
+def still_buying(connection: Connection, jobs: Collection[UUID]) -> set[UUID]:
+    """Those of the jobs that are dispatched or running, or have something submitted."""
     return set(connection.execute(_STILL, {"jobs": list(jobs)}).scalars())
 
 

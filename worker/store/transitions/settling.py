@@ -62,6 +62,10 @@ class Settlement:
     take_uri: str | None = None
     spent_handle: str | None = None
     """What was submitted, and of which nothing more can come: the next attempt doesn't poll it."""
+    call_ms: int | None = None
+    """How long the API took; None where it was not asked."""
+    upload_ms: int | None = None
+    """How long the store took; None where nothing was stored."""
     source: int | None = None
     """The earlier attempt whose call brought the audio, where it isn't this one's own."""
 
@@ -246,6 +250,8 @@ def _ledger_row(claim: Claim, settlement: Settlement, verdict: VerdictKind, now:
         "cost_estimated": settlement.cost_estimated,
         "possibly_billed": settlement.possibly_billed,
         "remaining_credits": settlement.remaining_credits,
+        "call_ms": settlement.call_ms,
+        "upload_ms": settlement.upload_ms,
         "take_uri": settlement.take_uri,
         "noted": False,
     }

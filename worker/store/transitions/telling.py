@@ -14,13 +14,13 @@ from itertools import islice
 from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import Boolean, ColumnElement, Connection, exists, func, insert, literal_column, or_, select
+from sqlalchemy import Boolean, ColumnElement, Connection, func, insert, literal_column, select
 
 from api_models.happenings import Happening
 from api_models.status import TERMINAL, JobStatus
 from worker.store import events
 from worker.store.states import in_state
-from worker.store.tables import Batch, Endpoint, EventRow, Job
+from worker.store.tables import Batch, EventRow, Job
 
 ROWS_A_STATEMENT: Final = 500
 
@@ -52,7 +52,6 @@ _COLUMNS: Final = (
     Job.created_at,
     Job.finished_at,
 )
-_OPEN: Final = in_state(*(status for status in JobStatus if status not in TERMINAL))
 
 
 def anyone(connection: Connection, which: ColumnElement[bool]) -> bool:
@@ -62,29 +61,18 @@ def anyone(connection: Connection, which: ColumnElement[bool]) -> bool:
 
 def ended(connection: Connection, job_ids: Iterable[UUID], *, now: datetime) -> None:
     """These jobs have just ended: write down what somebody wants to hear of."""
-    rest, batches = iter(job_ids), set[UUID]()
+    rest = iter(job_ids)
     while page := list(islice(rest, ROWS_A_STATEMENT)):
         rows = connection.execute(
             select(*_COLUMNS).where(Job.id.in_(page), in_state(*sorted(TERMINAL)), HEARD).order_by(Job.id)
         ).all()
-        if rows:
-            _write(connection, [_of_job(row, now) for row in rows])
-            batches.update(row.batch_id for row in rows if row.batch_id is not None)
-    # Asked only now that this transaction has its turn: the one that ended the batch's other jobs has committed.
-    if batches:
-        _finish(connection, sorted(batches), now)
+        _write(connection, [_of_job(row, now) for row in rows])
 
 
-def _finish(connection: Connection, batch_ids: Sequence[UUID], now: datetime) -> None:
-    listening = exists().where(Endpoint.tenant == Batch.tenant, Endpoint.disabled_at.is_(None))
-    rows = connection.execute(
-        select(Batch.id, Batch.tenant, Batch.name, Batch.total).where(
-            Batch.id.in_(batch_ids),
-            or_(Batch.notify.is_(True), listening),
-            ~exists().where(Job.batch_id == Batch.id, _OPEN),
-        )
-    ).all()
-    _write(connection, [_of_batch(connection, row, now) for row in rows])
+def finished(connection: Connection, batch_id: UUID, *, now: datetime) -> None:
+    """This batch has just been finished, and somebody wants to hear of it."""
+    row = connection.execute(select(Batch.id, Batch.tenant, Batch.name, Batch.total).where(Batch.id == batch_id)).one()
+    _write(connection, [_of_batch(connection, row, now)])
 
 
 def _write(connection: Connection, rows: Sequence[dict[str, Any]]) -> None:

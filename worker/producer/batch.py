@@ -1,31 +1,25 @@
-"""Producers in Python: rows into the database, inside a transaction of the caller's. No broker is needed here.
-
-A job exists exactly if the transaction commits; the dispatcher finds it by itself.
-"""
+"""Batches that the same command finds again: written whole, or taken up where they stand."""
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
-from typing import Any, Final
+from typing import Final
 from uuid import UUID
 
 from sqlalchemy import Connection
 from uuid_utils.compat import uuid7
 
-from api_models.speech import JobRequest
+from api_models.key_templates import checked_template
 from api_models.status import JobStatus
 from worker.intake.judging import Row
-from worker.store import batches, budgets, views
+from worker.producer.rows import DEFAULT_TENANT, job_row
+from worker.store import batches, budgets, outputs, views
 from worker.store.batches import BatchRecord
-from worker.store.tables import NO_LANE
 from worker.store.transitions import asking
-
-DEFAULT_TENANT: Final = "default"
-AUDIO_FORMAT: Final = "wav"
 
 AGAIN: Final = (JobStatus.FAILED, JobStatus.CANCELLED, JobStatus.EXPIRED)
 """Ended jobs that the same command, given again, tries again."""
@@ -42,24 +36,9 @@ class Submission:
     """Jobs of it that had ended without audio and are now queued again."""
 
 
-def enqueue(
-    connection: Connection,
-    request: JobRequest,
-    *,
-    origin: str,
-    tenant: str = DEFAULT_TENANT,
-    now: datetime | None = None,
-) -> UUID:
-    """Hand in one job. `origin` is the API's address, which keeps rehearsals and the real thing apart."""
-    row = job_row(request, tenant=tenant, batch_id=None, line=None, origin=origin, now=now or datetime.now(UTC))
-    asking.submit(connection, [row])
-    job_id: UUID = row["id"]
-    return job_id
-
-
 def submit_batch(
     connection: Connection,
-    rows: Sequence[Row],
+    rows: Collection[Row],
     *,
     name: str,
     origin: str,
@@ -68,16 +47,27 @@ def submit_batch(
     resume: bool = True,
     use_cache: bool | None = None,
     max_cost: Decimal | None = None,
+    key_template: str | None = None,
+    kept_seconds: int | None = None,
+    shared: bool = False,
+    key: str | None = None,
     now: datetime | None = None,
 ) -> Submission:
     """Hand in a batch, or find the one that the same rows and output made before and take it up again.
 
     With `resume` false the batch is made anew and every text is bought afresh, unless `use_cache` has it copied where
     it can be. `max_cost` is what its calls may cost altogether, in US dollars; a batch that is taken up again without
-    one keeps the limit it has.
+    one keeps the limit it has. `key_template` says how its objects are named; another one makes another batch.
+    `kept_seconds` and `shared` are as for `job_row`; `key` is the rows'
+    `resume_key` where the caller has worked it out.
+
+    Raises:
+        TemplateError: two jobs could get one key by it. Nothing was written.
     """
+    if key_template is not None:
+        checked_template(key_template, shared=output_url is None)
     now = now or datetime.now(UTC)
-    key = resume_key(rows, origin=origin, output_url=output_url)
+    key = key or resume_key(rows, origin=origin, output_url=output_url, key_template=key_template)
     batch = BatchRecord(id=uuid7(), tenant=tenant, name=name, output_url=output_url, total=len(rows), created_at=now)
     added = False
     while not added:
@@ -90,6 +80,8 @@ def submit_batch(
             batches.forget_resume_key(connection, known.id)
         # Given twice at once, the command waits here for its twin to commit, and then looks again.
         added = batches.add(connection, batch, resume_key=key)
+    if key_template is not None:
+        outputs.name_keys(connection, batch.id, key_template)
     cached = resume if use_cache is None else use_cache
     asking.submit(
         connection,
@@ -102,6 +94,8 @@ def submit_batch(
                 origin=origin,
                 now=now,
                 use_cache=cached,
+                kept_seconds=kept_seconds,
+                shared=shared,
             )
             for row in rows
         ),
@@ -116,59 +110,11 @@ def _limit(connection: Connection, batch_id: UUID, max_cost: Decimal | None) -> 
         budgets.limit_batch(connection, batch_id, max_cost)
 
 
-def resume_key(rows: Iterable[Row], *, origin: str, output_url: str | None) -> str:
+def resume_key(rows: Iterable[Row], *, origin: str, output_url: str | None, key_template: str | None = None) -> str:
     """What makes the same command find its batch again: the contents, their names, and where the audio goes."""
-    digest = hashlib.sha256(f"{origin}\n{output_url}\n".encode())
+    named = "" if key_template is None else f"{key_template}\n"
+    digest = hashlib.sha256(f"{origin}\n{output_url}\n{named}".encode())
     for row in rows:
-        content = row.request.fingerprint(origin=origin, audio_format=AUDIO_FORMAT)
+        content = row.request.fingerprint(origin=origin, audio_format=row.request.form)
         digest.update(f"{row.request.custom_id}\t{content}\n".encode())
     return digest.hexdigest()
-
-
-def content_of(request: JobRequest, *, origin: str, tenant: str) -> str:
-    """The fingerprint of what this request would buy for this tenant.
-
-    Tenants share nothing: a text that costs nothing would tell that somebody else has had it spoken.
-    """
-    whose = origin if tenant == DEFAULT_TENANT else f"{origin} {tenant}"
-    return request.fingerprint(origin=whose, audio_format=AUDIO_FORMAT)
-
-
-def job_row(
-    request: JobRequest,
-    *,
-    tenant: str,
-    batch_id: UUID | None,
-    line: int | None,
-    origin: str,
-    now: datetime,
-    use_cache: bool = True,
-) -> dict[str, Any]:
-    """The row of a new job, for whoever writes jobs together with rows of their own."""
-    later = request.not_before is not None and request.not_before > now
-    return {
-        "id": uuid7(),
-        "tenant": tenant,
-        "batch_id": batch_id,
-        "lane": batch_id or NO_LANE,
-        "custom_id": request.custom_id,
-        "line": line,
-        "status": JobStatus.SCHEDULED if later else JobStatus.QUEUED,
-        "priority": request.priority,
-        "not_before": request.not_before,
-        "deadline": request.deadline,
-        "model": request.model,
-        "text": request.text,
-        "voice_1": request.voice_1,
-        "voice_2": request.voice_2,
-        "temperature": request.temperature,
-        "fingerprint": content_of(request, origin=origin, tenant=tenant),
-        "use_cache": use_cache and request.cache == "use",
-        "attempt": 0,
-        "attempts_used": 0,
-        "takes_used": 0,
-        "recover": False,
-        "created_at": now,
-        "cost": Decimal(0),
-        "cached": False,
-    }

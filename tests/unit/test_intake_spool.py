@@ -1,0 +1,71 @@
+"""Rows that are kept to be gone through again, and names that are only marked: few or many, they are the same."""
+
+from __future__ import annotations
+
+import gc
+import warnings
+from datetime import UTC, datetime
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from api_models.formats import AudioFormat
+from api_models.speech import JobRequest
+from worker.intake.judging import Row
+from worker.intake.marks import FIRST_SLOTS, Marks
+from worker.intake.spool import ROWS_A_PIECE, ROWS_IN_MEMORY, Spool
+
+
+def rows(count: int) -> list[Row]:
+    """Rows of every kind of value."""
+    moment = datetime(2026, 12, 1, 8, tzinfo=UTC)
+    special = {"temperature": 0.7, "not_before": moment, "tags": ("a", "b"), "format": AudioFormat.MP3, "priority": 3}
+    return [
+        Row(n, JobRequest(text=f"Grüße {n}.", custom_id=f"{n}", **(special if n % 3 == 0 else {})))
+        for n in range(1, count + 1)
+    ]
+
+
+@pytest.mark.parametrize("count", [0, 1, ROWS_IN_MEMORY - 1, ROWS_IN_MEMORY, ROWS_IN_MEMORY + ROWS_A_PIECE + 7])
+def test_rows_come_back_as_they_were_as_often_as_asked(count: int) -> None:
+    """In memory, at the seam, and from the file; two readers at once don't disturb each other."""
+    kept, spool = rows(count), Spool()
+    for row in kept:
+        spool.put(row)
+    assert len(spool) == count
+    assert bool(spool) is (count > 0)
+    assert list(spool) == kept
+    assert all(one == other == row for one, other, row in zip(spool, spool, kept, strict=True))
+    assert [row.request.model_dump_json() for row in list(spool)[-9:]] == [
+        row.request.model_dump_json() for row in kept[-9:]
+    ]
+    assert all(row in spool for row in kept[:1])
+
+
+def test_the_file_goes_with_the_spool() -> None:
+    """Nothing is left open."""
+    spool = Spool()
+    for row in rows(ROWS_IN_MEMORY):
+        spool.put(row)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        del spool
+        gc.collect()
+
+
+@given(names=st.lists(st.text(max_size=6)))
+def test_a_mark_tells_the_first_line_of_a_name(names: list[str]) -> None:
+    """As a dictionary would."""
+    marks, known = Marks(), dict[str, int]()
+    for line, name in enumerate(names, 1):
+        assert marks.line_of(name) == known.get(name)
+        assert marks.put(name, line) == known.get(name)
+        known.setdefault(name, line)
+
+
+def test_marks_grow() -> None:
+    """Far more names than there was room for at first are all found again."""
+    marks, many = Marks(), 4 * FIRST_SLOTS
+    assert [marks.put(f"name {n}", n) for n in range(1, many)] == [None] * (many - 1)
+    assert [marks.line_of(f"name {n}") for n in range(1, many + 1)] == [*range(1, many), None]

@@ -1,0 +1,27 @@
+"""Folders that result files pass through."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+import time
+from pathlib import Path
+
+import pytest
+
+from worker.results.passing import PREFIX, STALE_SECONDS, passing_folder
+
+
+def test_what_dead_processes_left_behind_is_cleared_away(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A day later; what is younger may be somebody's who lives, and what has another name is nobody's business."""
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    for name in (f"{PREFIX}dead", f"{PREFIX}alive", "others"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "manifest.csv").touch()
+    long_ago = time.time() - STALE_SECONDS - 60
+    for name in (f"{PREFIX}dead", "others"):
+        os.utime(tmp_path / name, (long_ago, long_ago))
+    with passing_folder() as folder:
+        (folder / "manifest.csv").touch()
+        assert folder.parent == tmp_path
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["others", f"{PREFIX}alive"]

@@ -1,0 +1,66 @@
+"""Batches paused, resumed, called off or moved in the queue at someone's request."""
+
+from __future__ import annotations
+
+from api_models.status import JobStatus
+from worker.cli.queue import lookup, opening
+from worker.cli.talk.terminal import Terminal
+from worker.cli.talk.wording import money, number, short
+from worker.store import batches, selections, views
+from worker.store.transitions import asking
+
+
+def pause(wanted: str) -> None:
+    """Nothing of it starts any more."""
+    terminal = Terminal()
+    with opening.queue(opening.settings(terminal)) as database:
+        with database.read() as connection:
+            batch = lookup.batch(connection, wanted)
+        with database.begin() as connection:
+            paused = batches.pause(connection, batch.id, now=database.now(connection))
+        with database.read() as connection:
+            counts = views.counts(connection, selections.unfinished(views.of_batch(batch.id)))
+    if not paused:
+        terminal.result(f"{batch.name} is paused already.")
+        return
+    running = counts.of(JobStatus.RUNNING)
+    terminal.result(f"{batch.name} is paused: {number(counts.total - running, 'text')} waiting, {running:,} under way.")
+    terminal.note(f"`ttsq batch resume {short(batch.id)}` goes on with it.")
+
+
+def resume(wanted: str) -> None:
+    """It goes on."""
+    terminal = Terminal()
+    with opening.queue(opening.settings(terminal)) as database, database.begin() as connection:
+        batch = lookup.batch(connection, wanted)
+        resumed = batches.resume(connection, batch.id)
+    terminal.result(f"{batch.name} goes on." if resumed else f"{batch.name} isn't paused.")
+
+
+def cancel(wanted: str) -> None:
+    """Whatever isn't over ends here."""
+    terminal = Terminal()
+    with opening.queue(opening.settings(terminal)) as database, database.begin() as connection:
+        batch = lookup.batch(connection, wanted)
+        which = views.of_batch(batch.id)
+        before = views.counts(connection, which)
+        cancelled = asking.cancel(connection, which, now=database.now(connection))
+    paid = f"{money(before.cost)} had been paid for it, and {before.of(JobStatus.SUCCEEDED):,} of its texts are spoken"
+    if not cancelled:
+        terminal.result(f"Nothing to call off: {batch.name} is over; {paid}.")
+        return
+    terminal.result(f"{number(cancelled, 'job')} of {batch.name} cancelled; {paid}.")
+    if running := before.of(JobStatus.RUNNING):
+        terminal.note(f"{number(running, 'call')} under way can't be called back; what they cost is still recorded.")
+
+
+def prioritise(wanted: str, priority: int) -> None:
+    """What isn't over has this priority from now on."""
+    terminal = Terminal()
+    with opening.queue(opening.settings(terminal)) as database, database.begin() as connection:
+        batch = lookup.batch(connection, wanted)
+        changed = asking.prioritise(connection, views.of_batch(batch.id), priority)
+    if changed:
+        terminal.result(f"{number(changed, 'job')} of {batch.name} now at priority {priority}.")
+    else:
+        terminal.result(f"Nothing of {batch.name} is left to be moved.")

@@ -1,0 +1,150 @@
+"""`ttsq batch list|show|pause|resume|cancel|retry|priority|results|download|diff`, and `ttsq prune`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from worker.cli.run.options import File, Format, Loudness, Model, Temperature, Voice, Voice2
+
+app = typer.Typer(name="batch", help="Look at batches, change them, fetch what they came to.", no_args_is_help=True)
+
+Batch = Annotated[str, typer.Argument(metavar="BATCH", help="Its id, the beginning of it, or its name.")]
+AsJson = Annotated[bool, typer.Option("--json", help="One JSON object.")]
+
+
+@app.command("list")
+def list_batches(
+    limit: Annotated[int, typer.Option("--limit", "-n", min=1, help="At most so many.")] = 20,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object a batch, a line each.")] = False,
+) -> None:
+    """List batches, the newest first."""
+    from worker.cli.batch import listing  # noqa: PLC0415 - `ttsq --help` doesn't pay for the database's library
+
+    listing.list_batches(limit=limit, as_json=as_json)
+
+
+@app.command("show")
+def show_batch(batch: Batch, as_json: AsJson = False) -> None:
+    """Show how a batch stands: its jobs by state, what is before it in the queue, and about how long it will take."""
+    from worker.cli.batch import showing  # noqa: PLC0415 - `ttsq --help` doesn't pay for the database's library
+
+    showing.show(batch, as_json=as_json)
+
+
+@app.command("pause")
+def pause_batch(batch: Batch) -> None:
+    """Let none of its jobs start until it is resumed. Calls under way go on."""
+    from worker.cli.batch import changing  # noqa: PLC0415 - `ttsq --help` doesn't pay for the database's library
+
+    changing.pause(batch)
+
+
+@app.command("resume")
+def resume_batch(batch: Batch) -> None:
+    """Go on with a batch that was paused."""
+    from worker.cli.batch import changing  # noqa: PLC0415 - `ttsq --help` doesn't pay for the database's library
+
+    changing.resume(batch)
+
+
+@app.command("cancel")
+def cancel_batch(batch: Batch) -> None:
+    """Call off what isn't over, and tell what is paid already. Calls under way are still paid, and recorded."""
+    from worker.cli.batch import changing  # noqa: PLC0415 - `ttsq --help` doesn't pay for the database's library
+
+    changing.cancel(batch)
+
+
+@app.command("retry")
+def retry_batch(
+    batch: Batch,
+    code: Annotated[str | None, typer.Option("--code", "-c", help="Only jobs that ended with this code.")] = None,
+) -> None:
+    """Try again what ended without audio, under the same ids. Their history stays."""
+    from worker.cli.jobs import changing, listing  # noqa: PLC0415 - `ttsq --help` doesn't pay for the database's library
+
+    changing.retry_jobs([], listing.Filters(batch, (), code))
+
+
+@app.command("priority")
+def prioritise_batch(
+    batch: Batch,
+    priority: Annotated[int, typer.Argument(metavar="N", min=-100, max=100, help="Higher goes first; 0 is usual.")],
+) -> None:
+    """Let what isn't over go before, or after, other jobs. A negative N comes after `--`."""
+    from worker.cli.batch import changing  # noqa: PLC0415 - `ttsq --help` doesn't pay for the database's library
+
+    changing.prioritise(batch, priority)
+
+
+@app.command("results")
+def write_results(
+    batch: Batch,
+    partial: Annotated[bool, typer.Option("--partial", help="What there is, of a batch that isn't over.")] = False,
+    out: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Write all three files there.", show_default="standard output")
+    ] = None,
+    errors: Annotated[bool, typer.Option("--errors", help="Print those that ended without audio instead.")] = False,
+) -> None:
+    """Print its results, a line of JSON each; or leave results.jsonl, errors.jsonl and manifest.csv in DIR."""
+    from worker.cli.batch import resulting  # noqa: PLC0415 - `ttsq --help` doesn't pay for the database's library
+
+    resulting.write(batch, partial=partial, out=out, errors=errors)
+
+
+@app.command("download")
+def download_batch(
+    batch: Batch,
+    out: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="The folder.", show_default="the name of BATCH")
+    ] = None,
+    archive: Annotated[
+        Path | None, typer.Option("--zip", metavar="FILE", help="One archive instead of a folder.")
+    ] = None,
+    parallel: Annotated[int, typer.Option("--parallel", "-p", min=1, max=64, help="Objects at a time.")] = 8,
+    as_json: AsJson = False,
+) -> None:
+    """Fetch its audio, and its result files. What is there already, whole, is not fetched again."""
+    from worker.cli.batch import downloading  # noqa: PLC0415 - `ttsq --help` doesn't pay for the database's library
+    from worker.cli.talk.leaving import leave  # noqa: PLC0415 - likewise
+
+    leave(downloading.download(batch, out=out, archive=archive, parallel=parallel, as_json=as_json))
+
+
+@app.command("diff")
+def diff_batch(
+    *,
+    batch: Batch,
+    file: File,
+    model: Model = None,
+    voice: Voice = None,
+    voice_2: Voice2 = None,
+    temperature: Temperature = None,
+    audio_format: Format = None,
+    loudness: Loudness = None,
+    as_json: AsJson = False,
+) -> None:
+    """Tell what of FILE the batch has, what would be bought anew and for how much, and what FILE no longer has."""
+    from worker.cli.batch import differing  # noqa: PLC0415 - `ttsq --help` doesn't pay for the database's library
+    from worker.intake.judging import Defaults  # noqa: PLC0415 - likewise
+
+    defaults = Defaults(
+        model=model, voice_1=voice, voice_2=voice_2, temperature=temperature, format=audio_format, loudness=loudness
+    )
+    differing.diff(batch, None if str(file) == "-" else file, defaults, as_json=as_json)
+
+
+def prune(
+    *,
+    older_than: Annotated[str, typer.Option("--older-than", metavar="TIME", help="Such as 30d; at least 2d.")],
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Don't ask.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Remove batches and single jobs that ended that long ago, with their audio. What they cost stays in the ledger."""
+    from worker.cli.batch import pruning  # noqa: PLC0415 - `ttsq --help` doesn't pay for the database's library
+    from worker.cli.talk.leaving import leave  # noqa: PLC0415 - likewise
+
+    leave(pruning.prune(older_than, yes=yes, as_json=as_json))

@@ -1,0 +1,87 @@
+"""The result files of a batch as its rows stand now, on this machine: to read early, or to have at hand."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from pathlib import Path
+
+from worker.cli.batch.states import state_of
+from worker.cli.queue import lookup, opening
+from worker.cli.talk.errors import CliError
+from worker.cli.talk.terminal import Terminal
+from worker.cli.talk.wording import number, short
+from worker.results.files import CONTENT_TYPES, ERRORS, RESULTS, Written
+from worker.results.finishing import Finisher
+from worker.results.passing import passing_folder
+from worker.results.place import Place
+from worker.runtime import open_places
+from worker.settings import Settings
+from worker.store import results
+from worker.store.batches import BatchRecord
+from worker.store.database import Database
+
+CONNECTIONS = 1
+
+
+class NotOverError(CliError):
+    """Results of a batch that isn't over have to be asked for as what they are."""
+
+    def __init__(self, batch: BatchRecord) -> None:
+        state = state_of(batch, over=False)
+        super().__init__(
+            f"{batch.name} isn't over, but {state}",
+            f"`ttsq batch results {short(batch.id)} --partial` has what there is",
+        )
+
+
+def write(wanted: str, *, partial: bool, out: Path | None, errors: bool) -> None:
+    """Print them, or leave them in a folder.
+
+    Raises:
+        NotOverError: the batch isn't over, and all of it was asked for.
+    """
+    terminal = Terminal()
+    settings = opening.settings(terminal)
+    with opening.queue(settings) as database:
+        with database.read() as connection:
+            batch = lookup.batch(connection, wanted)
+            over = results.standing(connection, batch.id) is not None
+        if not over and not partial:
+            raise NotOverError(batch)
+        with passing_folder() as folder:
+            written = gather(database, batch, settings, folder)
+            if out is None:
+                _print(folder / (ERRORS if errors else RESULTS))
+            else:
+                place_in(out, folder)
+                terminal.result(f"{_words(written)}, in {out}")
+
+
+def gather(database: Database, batch: BatchRecord, settings: Settings, folder: Path) -> Written:
+    """All three files into a folder that is there."""
+    places = open_places(settings, database, connections=CONNECTIONS)
+    store = places.store_of(tenant=batch.tenant, batch_id=batch.id)
+    return Finisher(database, places).write(batch.id, folder, Place.of(batch, store))
+
+
+def place_in(out: Path, folder: Path) -> None:
+    """Move them to where they are wanted, each at once."""
+    out.mkdir(parents=True, exist_ok=True)
+    for name in CONTENT_TYPES:
+        arriving = out / f".{name}.part"
+        shutil.copyfile(folder / name, arriving)
+        arriving.replace(out / name)
+
+
+def _print(file: Path) -> None:
+    sys.stdout.flush()
+    with file.open("rb") as lines:
+        shutil.copyfileobj(lines, sys.stdout.buffer)
+    sys.stdout.flush()
+
+
+def _words(written: Written) -> str:
+    left = written.standing.jobs - written.succeeded - written.errors
+    words = f"{number(written.succeeded, 'result')}, {number(written.errors, 'error')}"
+    return f"{words}, {left:,} still to come" if left else words

@@ -1,0 +1,103 @@
+"""`ttsq schedule add|list|remove|pause|resume|run|runs`."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+app = typer.Typer(name="schedule", help="Hand in files or queries by the clock, each time once.", no_args_is_help=True)
+
+Name = Annotated[str, typer.Argument(metavar="NAME", help="What the schedule is called.")]
+Tenant = Annotated[str, typer.Option(help="Whose it is.")]
+AsJson = Annotated[bool, typer.Option("--json", help="One JSON object a line.")]
+
+
+@app.command("add")
+def add_schedule(
+    name: Name,
+    source: Annotated[
+        str,
+        typer.Argument(
+            metavar="FILE-or-SQL",
+            help="A file that the workers can read, s3://bucket/key, or with --database-env a query.",
+        ),
+    ],
+    *,
+    cron: Annotated[str, typer.Option(metavar="TIMES", help="Minute, hour, day, month, weekday: '30 2 * * MON-FRI'.")],
+    timezone: Annotated[str, typer.Option(help="Whose clock the times mean.")] = "UTC",
+    database_env: Annotated[
+        str | None,
+        typer.Option(
+            metavar="VARIABLE", help="The source is a query; the workers find its database's address in this variable."
+        ),
+    ] = None,
+    catch_up: Annotated[
+        str, typer.Option(metavar="TIME", help="A time that nobody was there for is made up for if it is no older.")
+    ] = "1h",
+    tenant: Tenant = "default",
+    model: Annotated[str | None, typer.Option(help="Where a row names none.")] = None,
+    voice: Annotated[str | None, typer.Option(help="Where a row names none.")] = None,
+    voice_2: Annotated[str | None, typer.Option(help="Where a row names none.")] = None,
+    temperature: Annotated[float | None, typer.Option(help="Where a row names none.")] = None,
+) -> None:
+    """Make a schedule. Workers hold it: it runs while one of them does."""
+    from worker.cli.schedule import planning  # noqa: PLC0415 - `ttsq --help` doesn't pay for the database's library
+
+    options = {"model": model, "voice_1": voice, "voice_2": voice_2, "temperature": temperature}
+    wanted = planning.Wanted(name, tenant, source, cron, timezone, database_env, catch_up, options)
+    planning.add(wanted)
+
+
+@app.command("list")
+def list_schedules(as_json: AsJson = False) -> None:
+    """Show every schedule, when it is due next, and how its latest run went."""
+    from worker.cli.schedule import listing  # noqa: PLC0415 - as above
+
+    listing.show(as_json=as_json)
+
+
+@app.command("runs")
+def list_runs(
+    name: Name,
+    *,
+    tenant: Tenant = "default",
+    limit: Annotated[int, typer.Option("--limit", "-n", min=1, max=1_000, help="At most so many.")] = 20,
+    as_json: AsJson = False,
+) -> None:
+    """Show what became of a schedule's times, the latest first."""
+    from worker.cli.schedule import listing  # noqa: PLC0415 - as above
+
+    listing.show_runs(tenant, name, limit, as_json=as_json)
+
+
+@app.command("run")
+def run_now(name: Name, tenant: Tenant = "default") -> None:
+    """Let it run once now, beside its times."""
+    from worker.cli.schedule import planning  # noqa: PLC0415 - as above
+
+    planning.run(tenant, name)
+
+
+@app.command("pause")
+def pause(name: Name, tenant: Tenant = "default") -> None:
+    """Let none of its times become due. What is handed in goes on."""
+    from worker.cli.schedule import planning  # noqa: PLC0415 - as above
+
+    planning.pause(tenant, name)
+
+
+@app.command("resume")
+def resume(name: Name, tenant: Tenant = "default") -> None:
+    """Let it go on with its next time. Those that passed meanwhile are not made up for."""
+    from worker.cli.schedule import planning  # noqa: PLC0415 - as above
+
+    planning.resume(tenant, name)
+
+
+@app.command("remove")
+def remove(name: Name, tenant: Tenant = "default") -> None:
+    """Take a schedule away. What it has handed in stays."""
+    from worker.cli.schedule import planning  # noqa: PLC0415 - as above
+
+    planning.remove(tenant, name)

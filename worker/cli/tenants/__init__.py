@@ -1,0 +1,1 @@
+"""Commands about tenants, whose jobs are kept apart from others'."""

@@ -1,0 +1,51 @@
+"""A tenant's own place for audio: shown, tried out, and written down."""
+
+from __future__ import annotations
+
+from contextlib import closing
+
+from worker import runtime
+from worker.artifacts.errors import ArtifactsError
+from worker.artifacts.opening import open_store
+from worker.cli.queue import opening
+from worker.cli.talk.errors import CliError
+from worker.cli.talk.terminal import Terminal
+from worker.execution.places import TENANT_SECONDS
+from worker.store import outputs
+
+
+class UnusablePlaceError(CliError):
+    """Nothing can be stored there from here. Nothing was changed."""
+
+    def __init__(self, address: str, error: ArtifactsError) -> None:
+        super().__init__(f"audio can't be stored at {address}: {error.message}", "nothing was changed")
+
+
+def place(tenant: str, address: str | None, *, clear: bool) -> None:
+    """Show it, or set it once something could be stored there.
+
+    Raises:
+        CliError: the address is of no use, or given where it is to be cleared.
+    """
+    terminal = Terminal()
+    if clear and address is not None:
+        raise CliError("an address and --clear say opposite things", "give one of them")
+    if address is not None:
+        _try_out(address)
+    settings = opening.settings(terminal)
+    with opening.queue(settings) as database, database.begin() as connection:
+        if clear or address is not None:
+            outputs.give_tenant(connection, tenant, address)
+        found = outputs.of_tenant(connection, tenant)
+    whose = f"Audio of tenant {tenant} goes to {found or runtime.default_artifacts_url(settings)}"
+    terminal.result(f"{whose}." if found else f"{whose}, the place in the settings.")
+    if clear or address is not None:
+        terminal.note(f"Workers go by it within {TENANT_SECONDS:g} s; what is stored stays where it is.")
+
+
+def _try_out(address: str) -> None:
+    try:
+        with closing(open_store(address)) as store:
+            store.check()
+    except ArtifactsError as error:
+        raise UnusablePlaceError(address, error) from None

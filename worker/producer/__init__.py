@@ -1,0 +1,31 @@
+"""Producers in Python: rows into the database, inside a transaction of the caller's. No broker is needed here.
+
+A job exists exactly if the transaction commits; the dispatcher finds it by itself.
+"""
+
+from worker.producer.batch import AGAIN, Submission, resume_key, submit_batch
+from worker.producer.errors import KeyReusedError, NoSuchJobError, NotOverError
+from worker.producer.handing_in import enqueue, enqueue_async, enqueue_many, enqueue_many_async
+from worker.producer.rows import DEFAULT_TENANT, content_of, job_row
+from worker.producer.waiting import wait, wait_async, watch, watch_async
+
+__all__ = [
+    "AGAIN",
+    "DEFAULT_TENANT",
+    "KeyReusedError",
+    "NoSuchJobError",
+    "NotOverError",
+    "Submission",
+    "content_of",
+    "enqueue",
+    "enqueue_async",
+    "enqueue_many",
+    "enqueue_many_async",
+    "job_row",
+    "resume_key",
+    "submit_batch",
+    "wait",
+    "wait_async",
+    "watch",
+    "watch_async",
+]

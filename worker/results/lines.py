@@ -1,0 +1,102 @@
+"""One job as each of the result files has it. Pure; the keys and columns are a promise.
+
+Nothing in a line depends on when it is written, so that two writers of one state write the same bytes.
+"""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any, Final
+
+from api_models.status import JobStatus
+from worker.store.results import Outcome
+
+_ENCODER: Final = json.JSONEncoder(ensure_ascii=False)
+
+COLUMNS: Final = (
+    "custom_id",
+    "line",
+    "status",
+    "file",
+    "sha256",
+    "bytes",
+    "duration_ms",
+    "model",
+    "cost",
+    "cached",
+    "code",
+    "id",
+)
+"""Of the manifest."""
+
+
+def result(job: Outcome, file: str | None) -> str:
+    """A job that succeeded, as JSON. `file` is what its audio is called from the folder of the result files."""
+    return _line(
+        _about(job)
+        | {
+            "audio": {
+                "file": file,
+                "uri": job.uri,
+                "content_type": job.content_type,
+                "bytes": job.audio_bytes,
+                "sha256": job.sha256,
+                "duration_ms": job.duration_ms,
+            }
+        }
+    )
+
+
+def error(job: Outcome) -> str:
+    """A job that ended without audio, as JSON."""
+    return _line(_about(job) | {"code": job.code, "message": job.message})
+
+
+def manifest(job: Outcome, file: str | None) -> tuple[object, ...]:
+    """Any job, as a row of the manifest."""
+    spoken = job.status == JobStatus.SUCCEEDED
+    return (
+        job.custom_id,
+        job.line,
+        job.status,
+        file if spoken else None,
+        job.sha256 if spoken else None,
+        job.audio_bytes if spoken else None,
+        job.duration_ms if spoken else None,
+        job.model,
+        _amount(job.cost),
+        "yes" if job.cached else "no",
+        job.code,
+        job.id,
+    )
+
+
+def _about(job: Outcome) -> dict[str, Any]:
+    return {
+        "id": str(job.id),
+        "custom_id": job.custom_id,
+        "line": job.line,
+        "status": str(job.status),
+        "tags": job.tags.strip(",").split(",") if job.tags else [],
+        "model": job.model,
+        "voice_1": job.voice_1,
+        "voice_2": job.voice_2,
+        "attempts": job.attempt,
+        "cost": _amount(job.cost),
+        "cached": job.cached,
+        "finished_at": _stamp(job.finished_at),
+    }
+
+
+def _amount(dollars: Decimal) -> str:
+    return f"{dollars.normalize():f}" if dollars else "0"
+
+
+def _stamp(at: datetime | None) -> str | None:
+    return None if at is None else at.astimezone(UTC).isoformat().replace("+00:00", "Z")
+
+
+def _line(fields: dict[str, Any]) -> str:
+    return _ENCODER.encode(fields) + "\n"

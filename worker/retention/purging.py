@@ -1,0 +1,93 @@
+"""Texts and audio of jobs whose time is over, taken away: the objects first, then the texts. Safe to do twice.
+
+Until an object is known to be gone its job counts as not done, and is tried again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Final
+from uuid import UUID
+
+import structlog
+
+from worker.artifacts.errors import ArtifactsError
+from worker.execution.places import Places
+from worker.store.database import Database
+from worker.store.transitions import purging
+from worker.store.transitions.purging import Due
+
+JOBS_AT_A_TIME: Final = 200
+THREADS: Final = 8
+"""Objects are removed one by one, and each waits for an answer."""
+PUT_OFF: Final = timedelta(minutes=10)
+OWNER: Final = "ttsq-job"
+"""What an object's metadata calls the job whose it is."""
+
+log = structlog.get_logger("ttsq.retention")
+
+
+@dataclass(frozen=True, slots=True)
+class Purger:
+    """Takes away what is due."""
+
+    database: Database
+    places: Places
+
+    def run_once(self) -> bool:
+        """Date what has ended and take away what is due, a few of each. Whether there may be more. SQLAlchemyError."""
+        with self.database.read() as connection:
+            now = self.database.now(connection)
+            found = purging.due(connection, most=JOBS_AT_A_TIME, now=now)
+        done = self._take_away(found)
+        with self.database.begin() as connection:
+            dated = purging.date(connection, most=JOBS_AT_A_TIME)
+        return JOBS_AT_A_TIME in {len(found), dated} and (bool(done) or bool(dated))
+
+    def run(self, job_ids: Sequence[UUID]) -> int:
+        """Take away what was asked for of these jobs, now. Returns of how many. Raises SQLAlchemyError."""
+        done = 0
+        for start in range(0, len(job_ids), JOBS_AT_A_TIME):
+            with self.database.read() as connection:
+                found = purging.asked_for(connection, job_ids[start : start + JOBS_AT_A_TIME])
+            done += self._take_away(found)
+        return done
+
+    def _take_away(self, jobs: Sequence[Due]) -> int:
+        if not jobs:
+            return 0
+        with self.database.read() as connection:
+            takes = purging.kept_takes(connection, [job.id for job in jobs])
+        with ThreadPoolExecutor(THREADS, thread_name_prefix="ttsq-purge") as pool:
+            gone = list(pool.map(lambda job: self._is_gone(job, takes.get(job.id, ())), jobs))
+        done = [job for job, is_gone in zip(jobs, gone, strict=True) if is_gone]
+        with self.database.begin() as connection:
+            now = self.database.now(connection)
+            purging.blank(connection, done, now=now)
+            left = [job.id for job, is_gone in zip(jobs, gone, strict=True) if not is_gone]
+            purging.put_off(connection, left, until=now + PUT_OFF)
+        log.info("purged", jobs=len(done), put_off=len(left))
+        return len(done)
+
+    def _is_gone(self, job: Due, takes: Sequence[str]) -> bool:
+        """Whether all that the job left in stores has been removed."""
+        removed = [self._removed(job, uri) for uri in (job.uri, *takes) if uri is not None]  # all of them are tried
+        return all(removed)
+
+    def _removed(self, job: Due, uri: str) -> bool:
+        try:
+            place = self.places.holding(uri, tenant=job.tenant, batch_id=job.batch_id)
+            if place is None:
+                log.warning("object_out_of_reach", job=str(job.id), uri=uri)
+                return False
+            found = place.store.head(place.key)
+            # Batches may share a folder, and the later one's audio stands under the name by now.
+            if found is not None and found.metadata.get(OWNER, str(job.id)) == str(job.id):
+                place.store.delete(place.key)
+        except ArtifactsError as error:
+            log.warning("object_not_removed", job=str(job.id), uri=uri, error=error.message)
+            return False
+        return True

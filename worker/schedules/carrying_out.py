@@ -1,0 +1,164 @@
+"""One run, from its claim to its end: the source is read, and its batch handed in with the run's end, or not at all.
+
+Whatever is killed, and however many workers have the same run: one transaction ends it, and that one holds the batch.
+Its weakness: a source that changes between two workers is handed in as the quicker one saw it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Final
+from uuid import UUID
+
+import structlog
+from sqlalchemy import Connection
+
+from api_models.problems import Fault
+from api_models.speech import JobRequest
+from worker.intake.judging import Row
+from worker.intake.reading import read
+from worker.producer import enqueue_many
+from worker.schedules import source
+from worker.schedules.options import Options
+from worker.schedules.source import SourceError, Variable
+from worker.store import events, schedules
+from worker.store.database import Database
+from worker.store.schedules import RunKey, RunRecord, RunState, ScheduleRecord
+
+LAPSE_SECONDS: Final = 30.0
+"""A worker that has had a run for so long is taken for dead; with every attempt for twice as long."""
+AGAIN_SECONDS: Final = 15.0
+"""Before the second attempt at a source that can't be reached; doubled with every further one."""
+MOST_ATTEMPTS: Final = 6
+SHOWN_FAULTS: Final = 5
+
+log = structlog.get_logger("ttsq.schedules")
+
+Last = Callable[[Connection, datetime], UUID | None]
+"""What belongs into the transaction that ends a run; the batch that came of it, if one did."""
+
+
+def nothing(_connection: Connection, _now: datetime) -> None:
+    """There is nothing to be done but to end it."""
+
+
+def lapse(attempt: int) -> timedelta:
+    """How long a worker may have a run in hand."""
+    return timedelta(seconds=LAPSE_SECONDS * 2 ** (attempt - 1))
+
+
+class _ChangedError(Exception):
+    """The source has faults that it hadn't when it was judged."""
+
+
+class _OverError(Exception):
+    """Somebody else has ended the run: nothing of this transaction may stay."""
+
+
+@dataclass(frozen=True, slots=True)
+class Carrier:
+    """Carries out runs, any number at a time."""
+
+    database: Database
+    origin: str
+    """The API's address, as for every producer."""
+    max_text_bytes: int | None
+    variable: Variable
+
+    def run(self, key: RunKey) -> RunState | None:
+        """Carry a run out. None where somebody else has it, or it is over.
+
+        Raises:
+            SQLAlchemyError, OSError: of the queue's own database, or this machine's disk. It is tried again by itself.
+        """
+        with self.database.begin() as connection:
+            now = self.database.now(connection)
+            run = schedules.claim(connection, key, lapses_at=lambda number: now + lapse(number))
+            schedule = schedules.by_name(connection, key.tenant, key.schedule)
+        if run is None:
+            return None
+        if schedule is None:
+            return self._fail(run, "its schedule is gone")
+        if run.attempts > MOST_ATTEMPTS:
+            return self._fail(run, run.message or f"{MOST_ATTEMPTS} workers took it up, and were not heard of again")
+        options = Options.read(schedule.options)
+        with TemporaryDirectory(prefix="ttsq-schedule-") as folder:
+            try:
+                lines = source.bring(schedule.source, options, Path(folder), self.variable)
+            except SourceError as error:
+                return self._put_off(run, error)
+            if lines is None:
+                return self._conclude(run, RunState.DONE, "the query gave no row: there was nothing to hand in")
+            faults, total = self._judge(lines, options)
+            return self._fail(run, _words(faults, total)) if faults else self._hand_in(run, schedule, lines, options)
+
+    def _judge(self, lines: Path, options: Options) -> tuple[list[Fault], int]:
+        """What is wrong with the lines: the first faults, and how many there are."""
+        faults: list[Fault] = []
+        total = 0
+        for item in self._read(lines, options):
+            if isinstance(item, Fault):
+                total += 1
+                faults += [item] if total <= SHOWN_FAULTS else []
+        return faults, total
+
+    def _read(self, lines: Path, options: Options) -> Iterator[Row | Fault]:
+        return read(lines, defaults=options.defaults, max_text_bytes=self.max_text_bytes)
+
+    def _requests(self, lines: Path, options: Options) -> Iterator[JobRequest]:
+        for item in self._read(lines, options):
+            if isinstance(item, Fault):
+                raise _ChangedError(str(item))
+            yield item.request
+
+    def _hand_in(self, run: RunRecord, schedule: ScheduleRecord, lines: Path, options: Options) -> RunState | None:
+        def submit(connection: Connection, _now: datetime) -> UUID:
+            name = f"{schedule.name} {run.due_at:%Y-%m-%d %H:%M}"
+            requests = self._requests(lines, options)
+            return enqueue_many(connection, requests, name=name, tenant=run.tenant, origin=self.origin)
+
+        try:
+            return self._conclude(run, RunState.DONE, last=submit)
+        except _ChangedError as changed:
+            return self._fail(run, f"the source changed while it was read: {changed}")
+
+    def _put_off(self, run: RunRecord, error: SourceError) -> RunState | None:
+        if not error.passing or run.attempts >= MOST_ATTEMPTS:
+            return self._fail(run, str(error))
+        wait = timedelta(seconds=AGAIN_SECONDS * 2 ** (run.attempts - 1))
+        with self.database.begin() as connection:
+            until = self.database.now(connection) + wait
+            schedules.put_off(connection, run, until=until, message=str(error))
+        log.warning("schedule_put_off", schedule=run.schedule, tenant=run.tenant, until=until, error=str(error))
+        return RunState.DUE
+
+    def _fail(self, run: RunRecord, message: str) -> RunState | None:
+        def tell(connection: Connection, now: datetime) -> None:
+            data = {"due_at": run.due_at.isoformat(), "message": message}
+            events.record(connection, events.SCHEDULE_FAILED, run.schedule, data, tenant=run.tenant, now=now)
+
+        return self._conclude(run, RunState.FAILED, message, last=tell)
+
+    def _conclude(
+        self, run: RunRecord, state: RunState, message: str | None = None, *, last: Last = nothing
+    ) -> RunState | None:
+        """End the run, and do a last thing in the same transaction. None where it was over."""
+        try:
+            with self.database.begin() as connection:
+                now = self.database.now(connection)
+                batch_id = last(connection, now)
+                if not schedules.conclude(connection, run.key, state, batch_id=batch_id, message=message, now=now):
+                    raise _OverError
+        except _OverError:
+            return None
+        log.info("schedule_run", schedule=run.schedule, tenant=run.tenant, due_at=run.due_at, state=str(state))
+        return state
+
+
+def _words(faults: list[Fault], total: int) -> str:
+    shown = "; ".join(map(str, faults))
+    return f"{shown}; and {total - len(faults):,} more faults" if total > len(faults) else shown

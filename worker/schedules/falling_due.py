@@ -1,0 +1,37 @@
+"""What a schedule whose time has come asks for: a run, or a note that it was missed. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from worker.schedules import cron
+from worker.store.schedules import RunState, ScheduleRecord
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """What is to be written down for one due time."""
+
+    due_at: datetime
+    state: RunState
+    """`DUE` or `MISSED`."""
+    message: str | None
+    next_due_at: datetime | None
+
+
+def step(schedule: ScheduleRecord, due_at: datetime, now: datetime) -> Step:
+    """For the time that it was due at. One that is too old to be made up for stands for all that are.
+
+    Raises:
+        BadTimesError: its expression or time zone is none any more.
+    """
+    caught_up = now - timedelta(seconds=schedule.catch_up_seconds)
+    following = cron.next_after(schedule.cron, schedule.timezone, due_at)
+    if due_at >= caught_up:
+        return Step(due_at, RunState.DUE, None, following)
+    resumed = cron.next_after(schedule.cron, schedule.timezone, max(due_at, caught_up - timedelta(microseconds=1)))
+    message = "nobody was there, and it was too late to make up for it"
+    if resumed != following:
+        message += f"; so it was at all times before {resumed.isoformat() if resumed else now.isoformat()}"
+    return Step(due_at, RunState.MISSED, message, resumed)

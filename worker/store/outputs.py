@@ -1,0 +1,53 @@
+"""Where batches and tenants want their audio, other than the settings say."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+from uuid import UUID
+
+from sqlalchemy import Connection, bindparam, select, update
+from sqlalchemy.dialects import postgresql, sqlite
+
+from worker.store.tables import Batch, Tenant
+
+
+@dataclass(frozen=True, slots=True)
+class Output:
+    """A place, and how objects are named in it; None: as the settings have it."""
+
+    url: str | None = None
+    key_template: str | None = None
+
+
+NONE: Final = Output()
+
+_OF_BATCH: Final = select(Batch.output_url, Batch.key_template).where(Batch.id == bindparam("batch"))
+_OF_TENANT: Final = select(Tenant.output_url).where(Tenant.name == bindparam("tenant"))
+
+
+def of_batch(connection: Connection, batch_id: UUID) -> Output:
+    """What a batch says."""
+    row = connection.execute(_OF_BATCH, {"batch": batch_id}).one_or_none()
+    return NONE if row is None else Output(*row)
+
+
+def of_tenant(connection: Connection, tenant: str) -> str | None:
+    """The address of a tenant's own place."""
+    found: str | None = connection.execute(_OF_TENANT, {"tenant": tenant}).scalar()
+    return found
+
+
+def name_keys(connection: Connection, batch_id: UUID, key_template: str) -> None:
+    """Have a batch's objects named so. Only in the transaction that makes the batch: a key never changes."""
+    connection.execute(update(Batch).where(Batch.id == batch_id).values(key_template=key_template))
+
+
+def give_tenant(connection: Connection, tenant: str, url: str | None) -> None:
+    """Have a tenant's audio go there from now on; None: to the place in the settings. What is stored stays."""
+    dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
+    connection.execute(
+        dialect.insert(Tenant)
+        .values(name=tenant, output_url=url)
+        .on_conflict_do_update(index_elements=["name"], set_={"output_url": url})
+    )

@@ -1,0 +1,87 @@
+"""How the jobs of a batch ended, and how the batch stands because of it. Reading only."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from typing import Final
+from uuid import UUID
+
+from sqlalchemy import Connection, bindparam, func, select
+
+from api_models.status import TERMINAL, JobStatus
+from worker.store.states import in_state
+from worker.store.tables import Job
+
+ROWS_A_FETCH: Final = 1_000
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """One job without its text: what was spoken may have to be forgotten one day, and a file would still have it."""
+
+    id: UUID
+    custom_id: str | None
+    line: int | None
+    status: str
+    model: str
+    voice_1: str | None
+    voice_2: str | None
+    tags: str | None
+    attempt: int
+    code: str | None
+    message: str | None
+    cost: Decimal
+    cached: bool
+    uri: str | None
+    content_type: str | None
+    audio_bytes: int | None
+    sha256: str | None
+    duration_ms: int | None
+    finished_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """What no two states of a batch have in common: whatever is tried again adds an attempt or ends later."""
+
+    jobs: int = 0
+    attempts: int = 0
+    ended_at: datetime | None = None
+
+    def with_job(self, job: Outcome) -> Standing:
+        """The same with one job more."""
+        ends = [moment for moment in (self.ended_at, job.finished_at) if moment is not None]
+        return Standing(self.jobs + 1, self.attempts + job.attempt, max(ends, default=None))
+
+
+_IN_ORDER = (
+    select(*(getattr(Job, name) for name in Outcome.__slots__))
+    .where(Job.batch_id == bindparam("batch"))
+    .order_by(Job.id)
+    .execution_options(yield_per=ROWS_A_FETCH)
+)
+_STANDING = select(func.count(), func.coalesce(func.sum(Job.attempt), 0), func.max(Job.finished_at)).where(
+    Job.batch_id == bindparam("batch")
+)
+_OPEN = (
+    select(Job.id)
+    .where(Job.batch_id == bindparam("batch"), in_state(*(status for status in JobStatus if status not in TERMINAL)))
+    .limit(1)
+)
+
+
+def in_order(connection: Connection, batch_id: UUID) -> Iterator[Outcome]:
+    """The jobs of a batch in the order they were handed in, all as of one moment, a few at a time."""
+    for row in connection.execute(_IN_ORDER, {"batch": batch_id}):
+        yield Outcome(*row)
+
+
+def standing(connection: Connection, batch_id: UUID) -> Standing | None:
+    """How the batch stands; None where it isn't over."""
+    if connection.execute(_OPEN, {"batch": batch_id}).first() is not None:
+        return None
+    jobs, attempts, ended_at = connection.execute(_STANDING, {"batch": batch_id}).one()
+    return Standing(jobs, int(attempts), ended_at)

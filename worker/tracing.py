@@ -1,0 +1,107 @@
+"""Traces, where they are asked for: one for each job, from the request that handed it in to its recorded audio.
+
+OpenTelemetry is an extra (`ttsq[otel]`). Where it is off, a span costs a comparison. Its exporter goes by its own
+variables, `OTEL_EXPORTER_OTLP_ENDPOINT` and the rest. No text, no address of audio and no key is ever in a span.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+from worker.settings import Settings
+
+if TYPE_CHECKING:
+    from opentelemetry.sdk.trace import TracerProvider
+
+Attributes = Mapping[str, str | int | bool]
+
+REMEDY: Final = "pip install 'ttsq[otel]', or set it to off"
+HEADER: Final = "traceparent"
+SERVICE: Final = "ttsq"
+_NOTHING: Final[AbstractContextManager[None]] = nullcontext()
+
+
+class MissingExtraError(Exception):
+    """Traces are asked for, and what makes them isn't installed."""
+
+    def __init__(self) -> None:
+        """See `REMEDY`."""
+        super().__init__("TTSQ_TRACING is otlp, and OpenTelemetry is not installed")
+
+
+@dataclass(frozen=True, slots=True)
+class _Tracing:
+    """OpenTelemetry's parts, as far as they are used here."""
+
+    provider: TracerProvider
+    tracer: Any
+    propagator: Any
+
+    @contextmanager
+    def span(self, name: str, parent: str | None, attributes: Attributes | None) -> Iterator[None]:
+        context = self.propagator.extract({HEADER: parent}) if parent else None
+        with self.tracer.start_as_current_span(name, context=context, attributes=attributes):
+            yield
+
+    def traceparent(self) -> str | None:
+        carrier: dict[str, str] = {}
+        self.propagator.inject(carrier)
+        return carrier.get(HEADER)
+
+    def annotate(self, attributes: Attributes) -> None:
+        from opentelemetry.trace import get_current_span  # noqa: PLC0415 - an extra
+
+        get_current_span().set_attributes(attributes)
+
+
+_on: list[_Tracing] = []
+"""One a process, or none."""
+
+
+def start(settings: Settings) -> None:
+    """Begin to make traces in this process, if the settings say so.
+
+    Raises:
+        MissingExtraError: OpenTelemetry is not installed.
+    """
+    if settings.tracing == "off" or _on:
+        return
+    try:
+        from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter  # noqa: PLC0415 - an extra
+        from opentelemetry.sdk.resources import OTELResourceDetector, Resource  # noqa: PLC0415 - likewise
+        from opentelemetry.sdk.trace import TracerProvider  # noqa: PLC0415 - likewise
+        from opentelemetry.sdk.trace.export import BatchSpanProcessor  # noqa: PLC0415 - likewise
+        from opentelemetry.trace.propagation.tracecontext import (  # noqa: PLC0415 - likewise
+            TraceContextTextMapPropagator,
+        )
+    except ImportError as error:
+        raise MissingExtraError from error
+    resource = Resource({"service.name": SERVICE}).merge(OTELResourceDetector().detect())  # OTEL_SERVICE_NAME wins
+    provider = TracerProvider(resource=resource, shutdown_on_exit=False)
+    provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter()))
+    _on.append(_Tracing(provider, provider.get_tracer("ttsq"), TraceContextTextMapPropagator()))
+
+
+def stop() -> None:
+    """Send what is left, and make no more."""
+    while _on:
+        _on.pop().provider.shutdown()
+
+
+def span(name: str, *, parent: str | None = None, attributes: Attributes | None = None) -> AbstractContextManager[None]:
+    """A span around a block, within the one that this thread is in, or within `parent`: a W3C `traceparent`."""
+    return _on[0].span(name, parent, attributes) if _on else _NOTHING
+
+
+def traceparent() -> str | None:
+    """The span that this thread is in, as W3C writes it; None where there is none."""
+    return _on[0].traceparent() if _on else None
+
+
+def annotate(attributes: Attributes) -> None:
+    """Say more of the span that this thread is in."""
+    if _on:
+        _on[0].annotate(attributes)

@@ -6,6 +6,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.ready
 PYTEST_ARGS ?=
+# Many tests wait for processes of their own: the cores have time for twice as many.
+TESTS_AT_ONCE = $(shell $(PYTHON) -c 'import os; print(2 * (os.cpu_count() or 1))')
 
 # A company's own certificate authority sits in the system's store: uv is told to look there (older and newer name).
 export UV_SYSTEM_CERTS := 1
@@ -44,7 +46,7 @@ stack-stop: $(STAMP) ## end the stack that runs in this folder
 	@$(BIN)/python -m tests.stack stop
 
 test: $(STAMP) ## run the whole test suite; real servers are started by it
-	@$(BIN)/python -m pytest -n auto --dist worksteal $(PYTEST_ARGS)
+	@$(BIN)/python -m pytest -n $(TESTS_AT_ONCE) --dist worksteal $(PYTEST_ARGS)
 
 chaos: $(STAMP) ## hurt a real cluster at random for MINUTES (2), and see that nothing is lost; SEED repeats a plan
 	@$(BIN)/python -m tests.chaos --minutes $(or $(MINUTES),2) $(if $(SEED),--seed $(SEED))

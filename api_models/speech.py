@@ -122,13 +122,16 @@ class Speech(BaseModel):
 
         `origin` is the API's address: audio of a rehearsal must never be taken for the real thing.
         """
+        return hashlib.sha256(self.content(origin=origin, audio_format=audio_format).encode()).hexdigest()
+
+    def content(self, *, origin: str, audio_format: str) -> str:
+        """What the fingerprint is taken of, as JSON on one line."""
         temperature = "null" if self.temperature is None else json.dumps(self.temperature)
         # What json.dumps makes of these in a list; by hand, because a million of them are made at a time.
-        canonical = (
+        return (
             f"[{_json(origin)},{_json(self.model)},{encode_basestring(self.text)},{_json(self.voice_1)},"
             f"{_json(self.voice_2)},{temperature},{_json(audio_format)}]"
         )
-        return hashlib.sha256(canonical.encode()).hexdigest()
 
 
 class JobRequest(Speech):

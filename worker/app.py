@@ -8,8 +8,6 @@ from __future__ import annotations
 import logging
 import os
 import sys
-from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager
 from datetime import datetime
 from functools import lru_cache
 from typing import Any, Final
@@ -18,51 +16,27 @@ from uuid import UUID
 import structlog
 from celery import Celery, signals
 from celery.worker import WorkController
-from kombu import Producer, Queue
-from kombu.exceptions import KombuError
+from kombu import Queue
 from kombu.transport import TRANSPORT_ALIASES
 from sqlalchemy.exc import SQLAlchemyError
-from uuid_utils.compat import uuid7
 
 from api_models.problems import InvalidInputError
 from worker import logs, runtime, settings, steps
 from worker.broker import Broker
 from worker.leaving import Ask, Leaving
 from worker.memory import give_back_large_blocks, spare_what_stays
+from worker.messenger import Messenger
+from worker.opening import StartError, open_database
 from worker.producer import DEFAULT_TENANT, messages
 from worker.producer.messages import Message
-from worker.results.lookout import Announce
-from worker.runtime import Runtime, StartError
-from worker.schedules.timekeeper import Call
+from worker.runtime import Runtime
 from worker.settings import Settings
 from worker.store.database import is_passing
-from worker.store.deliveries import Due
 from worker.store.faults import words
 from worker.store.schedules import RunKey
-from worker.store.transitions.dispatching import Waiting
-from worker.webhooks.postman import Post
-
-TASK: Final = "ttsq.attempt"
-DELIVER: Final = "ttsq.deliver"
-FINISH: Final = "ttsq.finish"
-SUBMIT: Final = "ttsq.submit"
-SCHEDULE: Final = "ttsq.schedule"
 
 SUBMIT_AGAIN_SECONDS: Final = 1.0
 """What a producer's message waits while the database is away, before it goes back to the queue."""
-
-_HEADERS: Final = {
-    "lang": "py",
-    "parent_id": None,
-    "group": None,
-    "retries": 0,
-    "eta": None,
-    "expires": None,
-    "timelimit": [None, None],
-    "ignore_result": True,
-}
-_NO_SEQUEL: Final = {"callbacks": None, "errbacks": None, "chain": None, "chord": None}
-"""The part of a message that says what comes after its task; here it is always nothing."""
 
 log = structlog.get_logger("ttsq.worker")
 
@@ -124,108 +98,6 @@ def _heard() -> None:
     """Redis has answered the wait for messages."""
     if _here:
         here().broker.connected()
-
-
-def publisher(app: Celery, queue: str, broker: Broker) -> Callable[[Sequence[Waiting]], Sequence[Waiting]]:
-    """Sends one message a job to the queue; what could not be sent comes back, and the broker's trouble is noted."""
-
-    broken = _sending_errors(app)
-    # A job that there is none of: whoever takes the message claims nothing.
-    broker.probe = lambda: _send_alone(app, queue, Waiting(uuid7(), 0))
-
-    def publish(jobs: Sequence[Waiting]) -> Sequence[Waiting]:
-        try:
-            # The messages of a tick leave in one pipeline; a transport without them sends each by itself. After a
-            # failure nobody knows how many left, so all count as unsent: a second message for a turn changes nothing.
-            with app.producer_pool.acquire(block=True, timeout=5) as producer, _together(producer):
-                for job in jobs:
-                    _send(producer, queue, job)
-        except broken as error:
-            broker.unsent(error, messages=len(jobs))
-            return jobs
-        return ()
-
-    return publish
-
-
-def poster(app: Celery, queue: str) -> Post:
-    """Sends one message a delivery to the same queue; what could not be sent comes back."""
-    broken = _sending_errors(app)
-
-    def post(due: Sequence[Due]) -> Sequence[Due]:
-        try:
-            with app.producer_pool.acquire(block=True, timeout=5) as producer, _together(producer):
-                for one in due:
-                    _send_task(producer, queue, DELIVER, (str(one.id), one.attempts))
-        except broken as error:
-            log.warning("publish_failed", unsent=len(due), error=str(error).splitlines()[0])
-            return due
-        return ()
-
-    return post
-
-
-def announcer(app: Celery, queue: str) -> Announce:
-    """Sends one message a batch to the same queue. What could not be sent is asked for again like what was lost."""
-    broken = _sending_errors(app)
-
-    def announce(batches: Sequence[UUID]) -> None:
-        try:
-            with app.producer_pool.acquire(block=True, timeout=5) as producer, _together(producer):
-                for batch_id in batches:
-                    _send_task(producer, queue, FINISH, (str(batch_id),))
-        except broken as error:
-            log.warning("publish_failed", unsent=len(batches), error=str(error).splitlines()[0])
-
-    return announce
-
-
-def caller(app: Celery, queue: str) -> Call:
-    """Sends one message a schedule's run to the same queue. What could not be sent is sent again like what was lost."""
-    broken = _sending_errors(app)
-
-    def call(runs: Sequence[RunKey]) -> None:
-        try:
-            with app.producer_pool.acquire(block=True, timeout=5) as producer, _together(producer):
-                for run in runs:
-                    _send_task(producer, queue, SCHEDULE, (run.tenant, run.schedule, run.due_at.isoformat()))
-        except broken as error:
-            log.warning("publish_failed", unsent=len(runs), error=str(error).splitlines()[0])
-
-    return call
-
-
-def _together(producer: Producer) -> AbstractContextManager[object]:
-    batch: AbstractContextManager[object] = producer.batch()  # type: ignore[attr-defined]  # its stubs are of an older kombu
-    return batch
-
-
-def _send_alone(app: Celery, queue: str, job: Waiting) -> None:
-    with app.producer_pool.acquire(block=True, timeout=5) as producer:
-        _send(producer, queue, job)
-
-
-def _send(producer: Producer, queue: str, job: Waiting) -> None:
-    _send_task(producer, queue, TASK, (str(job.job_id), job.attempt))
-
-
-def _send_task(producer: Producer, queue: str, task: str, arguments: tuple[str | int, ...]) -> None:
-    """One message in version 2 of Celery's documented protocol; building it by hand costs half of `send_task`."""
-    message_id = str(uuid7())
-    producer.publish(
-        (arguments, {}, _NO_SEQUEL),
-        routing_key=queue,
-        exchange="",
-        serializer="json",
-        correlation_id=message_id,
-        headers={"id": message_id, "root_id": message_id, "task": task, **_HEADERS},
-        retry=False,
-    )
-
-
-def _sending_errors(app: Celery) -> tuple[type[BaseException], ...]:
-    with app.connection_for_write() as connection:
-        return KombuError, OSError, *connection.connection_errors, *connection.channel_errors
 
 
 def here() -> Runtime:
@@ -311,15 +183,10 @@ def _build(**_: object) -> None:
         log.warning("runs_as_root", remedy="give the worker a user of its own; it needs no rights but on its spool")
     give_back_large_blocks()
     broker = Broker()
-    publish = publisher(_worker_app(), runtime.QUEUE, broker)
-    post = poster(_worker_app(), runtime.QUEUE)
-    announce = announcer(_worker_app(), runtime.QUEUE)
-    call = caller(_worker_app(), runtime.QUEUE)
+    messenger = Messenger(_worker_app(), runtime.QUEUE, broker)
     try:
-        database = runtime.open_database(configuration)
-        settle_in(
-            runtime.build(configuration, database, publish, broker=broker, post=post, announce=announce, call=call)
-        )
+        database = open_database(configuration)
+        settle_in(runtime.build(configuration, database, messenger, broker=broker))
     except StartError as error:
         sys.exit(f"ttsq: {error.message}; {error.remedy}")
     except SQLAlchemyError as error:

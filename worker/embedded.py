@@ -14,6 +14,8 @@ from worker import app as celery_app
 from worker import runtime
 from worker.broker import Broker
 from worker.leaving import LAST_SECONDS
+from worker.messenger import TASK, Messenger
+from worker.opening import StartError
 from worker.settings import Settings
 from worker.store.database import Database
 
@@ -42,15 +44,12 @@ class EmbeddedWorker:
         queue = runtime.private_queue(worker_id)
         app = celery_app.make_app(self._settings, queue)
         app.set_default()  # pool threads look the current application up
-        publish = celery_app.publisher(app, queue, broker := Broker())
+        broker = Broker()
         self._parts = runtime.build(
             self._settings,
             self._database,
-            publish,
+            Messenger(app, queue, broker),
             broker=broker,
-            post=celery_app.poster(app, queue),
-            announce=celery_app.announcer(app, queue),
-            call=celery_app.caller(app, queue),
             worker_id=worker_id,
         )
         celery_app.settle_in(self._parts)
@@ -70,7 +69,7 @@ class EmbeddedWorker:
         self._thread = threading.Thread(target=self._controller.start, name="ttsq-celery", daemon=True)
         self._thread.start()
         if not ready.wait(READY_SECONDS):
-            raise runtime.StartError("the embedded worker did not come up", "see the log, and please report it")
+            raise StartError("the embedded worker did not come up", "see the log, and please report it")
         self._parts.start()
 
     def wake(self) -> None:
@@ -105,6 +104,6 @@ class EmbeddedWorker:
             return
         nobody = (str(self._parts.worker_id), 0)
         for _ in range(2):
-            self._controller.app.send_task(celery_app.TASK, args=nobody, queue=self._parts.queue)
+            self._controller.app.send_task(TASK, args=nobody, queue=self._parts.queue)
         self._thread.join(END_SECONDS)
         celery_state.should_stop = None

@@ -9,7 +9,7 @@ import pytest
 from api_models.problems import InvalidInputError
 from worker import settings
 from worker.audio.gate import GateLimits
-from worker.runtime import open_client, take_limits
+from worker.opening import open_client, take_limits
 from worker.segmind.following import Following
 from worker.segmind.v1 import ClientV1
 from worker.segmind.v2 import ClientV2

@@ -13,7 +13,7 @@ from worker.artifacts.errors import ArtifactsError, ArtifactsTrouble
 from worker.cli.talk.errors import NotMigratedError
 from worker.cli.talk.explaining import SHOWN_FAULTS, explain
 from worker.emulator.errors import CannotListenError
-from worker.runtime import StartError
+from worker.opening import StartError
 from worker.store.database import Database
 
 

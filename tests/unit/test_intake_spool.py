@@ -14,7 +14,7 @@ from api_models.formats import AudioFormat
 from api_models.speech import JobRequest
 from worker.intake.judging import Row
 from worker.intake.marks import FIRST_SLOTS, Marks
-from worker.intake.spool import ROWS_A_PIECE, ROWS_IN_MEMORY, Spool
+from worker.intake.spool import ROWS_A_PIECE, ROWS_IN_MEMORY, Spool, contents
 
 
 def rows(count: int) -> list[Row]:
@@ -34,6 +34,7 @@ def test_rows_come_back_as_they_were_as_often_as_asked(count: int) -> None:
     for row in kept:
         spool.put(row)
     assert len(spool) == count
+    assert spool.contents == contents(kept)
     assert bool(spool) is (count > 0)
     assert list(spool) == kept
     assert all(one == other == row for one, other, row in zip(spool, spool, kept, strict=True))

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from worker import runtime
+from worker import opening
 from worker.execution.places import Places
 from worker.gateway.figures import Figures
 from worker.gateway.keyring import Keyring
@@ -54,7 +54,7 @@ def assemble(
         submissions=Submissions(database, written),
         watch=Watch(database),
         figures=Figures.of(database),
-        places=runtime.open_places(settings, database, connections=16),
+        places=opening.open_places(settings, database, connections=16),
         allowed=Allowed.parse(settings.webhook_allow.split(",")),
         written=written,
     )

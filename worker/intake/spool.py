@@ -5,9 +5,10 @@ Whoever must know that a whole input is sound before its first row is used would
 
 from __future__ import annotations
 
+import hashlib
 import json
 import weakref
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from datetime import datetime
 from tempfile import TemporaryFile
 from typing import IO, Any, Final
@@ -37,6 +38,7 @@ class Spool(Collection[Row]):
 
     def __init__(self) -> None:
         """Nothing is kept yet."""
+        self._digest = hashlib.sha256()
         self._rows: list[Row] = []
         self._file: IO[bytes] | None = None
         self._filed = 0
@@ -45,9 +47,15 @@ class Spool(Collection[Row]):
 
     def put(self, row: Row) -> None:
         """Keep one more."""
+        self._digest.update(_mark(row))
         self._rows.append(row)
         if len(self._rows) >= (ROWS_A_PIECE if self._file else ROWS_IN_MEMORY):
             self._to_file()
+
+    @property
+    def contents(self) -> str:
+        """What `contents` says of these rows, without going through them again."""
+        return self._digest.hexdigest()
 
     def __len__(self) -> int:
         return self._filed + len(self._rows)
@@ -76,6 +84,22 @@ class Spool(Collection[Row]):
         self._end = self._file.tell()
         self._filed += len(piece)
         self._rows.clear()
+
+
+def contents(rows: Iterable[Row]) -> str:
+    """What these rows ask for under which names, in their order: 64 hex digits of SHA-256."""
+    if isinstance(rows, Spool):
+        return rows.contents
+    digest = hashlib.sha256()
+    for row in rows:
+        digest.update(_mark(row))
+    return digest.hexdigest()
+
+
+def _mark(row: Row) -> bytes:
+    """A line of its own: neither a name nor JSON holds a line break."""
+    content = row.request.content(origin="", audio_format=row.request.form)
+    return f"{row.request.custom_id}\t{content}\n".encode()
 
 
 def _request(values: list[Any]) -> JobRequest:

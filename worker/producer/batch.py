@@ -16,6 +16,7 @@ from uuid_utils.compat import uuid7
 from api_models.key_templates import checked_template
 from api_models.status import JobStatus
 from worker.intake.judging import Row
+from worker.intake.spool import contents
 from worker.producer.rows import DEFAULT_TENANT, job_row
 from worker.store import batches, budgets, outputs, views
 from worker.store.batches import BatchRecord
@@ -113,8 +114,4 @@ def _limit(connection: Connection, batch_id: UUID, max_cost: Decimal | None) -> 
 def resume_key(rows: Iterable[Row], *, origin: str, output_url: str | None, key_template: str | None = None) -> str:
     """What makes the same command find its batch again: the contents, their names, and where the audio goes."""
     named = "" if key_template is None else f"{key_template}\n"
-    digest = hashlib.sha256(f"{origin}\n{output_url}\n{named}".encode())
-    for row in rows:
-        content = row.request.fingerprint(origin=origin, audio_format=row.request.form)
-        digest.update(f"{row.request.custom_id}\t{content}\n".encode())
-    return digest.hexdigest()
+    return hashlib.sha256(f"{origin}\n{output_url}\n{named}{contents(rows)}".encode()).hexdigest()

@@ -18,9 +18,9 @@ from worker.cli.talk.errors import BadOptionError
 from worker.cli.talk.exits import Exit
 from worker.cli.talk.terminal import Terminal
 from worker.cli.talk.wording import number
+from worker.opening import open_places
 from worker.results.files import CONTENT_TYPES
 from worker.results.passing import passing_folder
-from worker.runtime import open_places
 from worker.store.batches import BatchRecord
 
 SHOWN_TROUBLES: Final = 10

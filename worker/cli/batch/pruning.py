@@ -15,7 +15,7 @@ from worker.cli.talk.errors import BadOptionError, CliError
 from worker.cli.talk.exits import Exit
 from worker.cli.talk.terminal import Terminal
 from worker.cli.talk.wording import number
-from worker.runtime import open_places
+from worker.opening import open_places
 from worker.store import idempotency, pruning
 from worker.store.pruning import Old
 

@@ -11,11 +11,11 @@ from worker.cli.queue import lookup, opening
 from worker.cli.talk.errors import CliError
 from worker.cli.talk.terminal import Terminal
 from worker.cli.talk.wording import number, short
+from worker.opening import open_places
 from worker.results.files import CONTENT_TYPES, ERRORS, RESULTS, Written
 from worker.results.finishing import Finisher
 from worker.results.passing import passing_folder
 from worker.results.place import Place
-from worker.runtime import open_places
 from worker.settings import Settings
 from worker.store import results
 from worker.store.batches import BatchRecord

@@ -16,7 +16,7 @@ from worker.cli.doctor.findings import Finding, fail, ok, warning
 from worker.cli.follow.progress import hold_words
 from worker.cli.talk.wording import money, number
 from worker.execution.spool import Spool
-from worker.runtime import open_client
+from worker.opening import open_client
 from worker.segmind import verdicts
 from worker.segmind.answers import Credits
 from worker.settings import OFFICIAL_BASE_URL, Settings

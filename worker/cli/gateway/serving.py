@@ -11,7 +11,7 @@ from worker.cli.talk.terminal import Terminal
 from worker.embedded import EmbeddedWorker
 from worker.gateway.parts import assemble
 from worker.gateway.server import CannotListenError, Server, is_loopback
-from worker.runtime import start_tracing
+from worker.opening import start_tracing
 from worker.settings import Settings
 from worker.store import keys
 from worker.store.database import Database

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from worker import runtime
 from worker.cli.jobs.changing import chosen_ids, require_choice
 from worker.cli.jobs.listing import Filters
 from worker.cli.queue import opening
 from worker.cli.talk.terminal import Terminal
 from worker.cli.talk.wording import number
+from worker.opening import open_places
 from worker.retention.purging import Purger
 from worker.store import selections
 from worker.store.transitions import purging
@@ -25,7 +25,7 @@ def delete_jobs(ids: Sequence[str], filters: Filters) -> None:
             which = filters.chosen(connection, chosen_ids(connection, ids))
             asked, unfinished = purging.ask(connection, which, now=database.now(connection))
             wanted = selections.ids(connection, which) if asked else []
-        done = Purger(database, runtime.open_places(settings, database, connections=8)).run(wanted)
+        done = Purger(database, open_places(settings, database, connections=8)).run(wanted)
     if not asked:
         terminal.result("Nothing to delete: none of these jobs is over and still has its text.")
     else:

@@ -11,11 +11,11 @@ from uuid import UUID
 from sqlalchemy import ColumnElement, Connection
 
 from api_models.status import JobStatus
-from worker import runtime
 from worker.artifacts.errors import ArtifactsError
 from worker.cli.jobs import records
 from worker.cli.queue import lookup, opening
 from worker.cli.talk.terminal import Terminal
+from worker.opening import open_places
 from worker.settings import Settings
 from worker.store import selections, views
 from worker.store.database import Database
@@ -79,7 +79,7 @@ def _address(settings: Settings, database: Database, job: JobRecord) -> str | No
     """Where the audio can be had without this program, if anywhere: the settings may name a public or a signed one."""
     if job.uri is None or job.purged_at is not None:
         return None
-    places = runtime.open_places(settings, database, connections=1)
+    places = open_places(settings, database, connections=1)
     with suppress(ArtifactsError):
         found = places.holding(job.uri, tenant=job.tenant, batch_id=job.batch_id)
         return None if found is None else places.address(found)

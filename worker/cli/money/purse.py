@@ -7,7 +7,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Final
 
-from worker.runtime import StartError, open_client
+from worker.opening import StartError, open_client
 from worker.segmind import verdicts
 from worker.segmind.answers import Credits
 from worker.settings import Settings

@@ -60,7 +60,7 @@ def _of_a_room(error: BaseException) -> Explanation | None:
 
     from worker.artifacts.errors import ArtifactsError  # noqa: PLC0415 - likewise
     from worker.emulator.errors import CannotListenError  # noqa: PLC0415 - likewise
-    from worker.runtime import StartError  # noqa: PLC0415 - likewise
+    from worker.opening import StartError  # noqa: PLC0415 - likewise
 
     match error:
         case StartError():

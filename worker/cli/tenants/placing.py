@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from contextlib import closing
 
-from worker import runtime
 from worker.artifacts.errors import ArtifactsError
 from worker.artifacts.opening import open_store
 from worker.cli.queue import opening
 from worker.cli.talk.errors import CliError
 from worker.cli.talk.terminal import Terminal
 from worker.execution.places import TENANT_SECONDS
+from worker.opening import default_artifacts_url
 from worker.store import outputs
 
 
@@ -37,7 +37,7 @@ def place(tenant: str, address: str | None, *, clear: bool) -> None:
         if clear or address is not None:
             outputs.give_tenant(connection, tenant, address)
         found = outputs.of_tenant(connection, tenant)
-    whose = f"Audio of tenant {tenant} goes to {found or runtime.default_artifacts_url(settings)}"
+    whose = f"Audio of tenant {tenant} goes to {found or default_artifacts_url(settings)}"
     terminal.result(f"{whose}." if found else f"{whose}, the place in the settings.")
     if clear or address is not None:
         terminal.note(f"Workers go by it within {TENANT_SECONDS:g} s; what is stored stays where it is.")

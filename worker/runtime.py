@@ -20,6 +20,7 @@ from worker.broker import Broker
 from worker.dispatch.dispatcher import Dispatcher
 from worker.dispatch.probes import Prober
 from worker.dispatch.reach import Limits, Reach
+from worker.duty import Duty
 from worker.execution.executor import Executor
 from worker.execution.heartbeat import Heartbeat
 from worker.execution.outcomes import Bounds
@@ -37,11 +38,13 @@ from worker.opening import (
     start_tracing,
     take_limits,
 )
+from worker.results import lookout
 from worker.results.desk import Desk
 from worker.results.finishing import Finisher
 from worker.results.lookout import Lookout
-from worker.retention.caretaker import Caretaker
+from worker.retention import purging
 from worker.retention.purging import Purger
+from worker.schedules import timekeeper
 from worker.schedules.carrying_out import Carrier
 from worker.schedules.clerk import Clerk
 from worker.schedules.timekeeper import Timekeeper
@@ -54,6 +57,7 @@ from worker.store.faults import words
 from worker.store.schedules import RunKey
 from worker.store.transitions import dispatching
 from worker.store.transitions.dispatching import Waiting
+from worker.webhooks import postman
 from worker.webhooks.addresses import Allowed
 from worker.webhooks.delivering import Deliverer
 from worker.webhooks.hands import Hands
@@ -81,16 +85,6 @@ class Messages(Protocol):
 
     def runs(self, runs: Sequence[RunKey]) -> None:
         """They are to be carried out."""
-
-
-class Duty(Protocol):
-    """Something beside the jobs, done by a thread of its own in the process whose dispatcher leads."""
-
-    def start(self) -> None:
-        """Begin."""
-
-    def stop(self, timeout: float = 10.0) -> None:
-        """End, and wait so many seconds for it."""
 
 
 @dataclass(slots=True)
@@ -259,6 +253,7 @@ def build(
     def leads() -> bool:
         return dispatcher.leads
 
+    batches = Lookout(database, messages.batches)
     return Runtime(
         settings=settings,
         database=database,
@@ -273,10 +268,10 @@ def build(
         dispatcher=dispatcher,
         broker=broker,
         duties=(
-            Postman(database, messages.deliveries, leads=leads),
-            Lookout(database, messages.batches, leads=leads),
-            Timekeeper(database, messages.runs, leads=leads),
-            Caretaker(Purger(database, places), leads=leads),
+            Duty("postman", postman.LOOK_SECONDS, Postman(database, messages.deliveries).look, leads),
+            Duty("lookout", lookout.LOOK_SECONDS, batches.look, leads, batches.rest),
+            Duty("timekeeper", timekeeper.LOOK_SECONDS, Timekeeper(database, messages.runs).look, leads),
+            Duty("purger", purging.LOOK_SECONDS, Purger(database, places).run_once, leads),
         ),
         clerk=Clerk(Carrier(database, settings.segmind_base_url, settings.max_text_bytes, variable)),
         desk=Desk(Finisher(database, places)),

@@ -229,7 +229,7 @@ class TestLookout:
         """After growing waits. What is finished is forgotten, and sent for at once when it is over the next time."""
         batch = a_mixed_batch(database, tmp_path)
         sent, clock = list[UUID](), [0.0]
-        own = Lookout(database, sent.extend, leads=lambda: True, clock=lambda: clock[0])
+        own = Lookout(database, sent.extend, clock=lambda: clock[0])
         for clock[0] in (0.0, 1.0, 14.0):
             own.run_once()
         assert sent == [batch]
@@ -254,7 +254,7 @@ class TestLookout:
                 add_job(connection, batch_id=add_batch(connection))
         over = [a_mixed_batch(database, tmp_path) for _ in range(2)]
         sent = list[UUID]()
-        own = Lookout(database, sent.extend, leads=lambda: True, clock=lambda: 0.0)
+        own = Lookout(database, sent.extend, clock=lambda: 0.0)
         for _ in range(4):
             own.run_once()
         assert sent == over

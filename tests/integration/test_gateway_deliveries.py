@@ -41,7 +41,7 @@ class Office:
     def __init__(self, database: Database, *, whole_seconds: float = 5.0, allowed: Allowed = LOOPBACK) -> None:
         self.database = database
         self.posted: list[Due] = []
-        self.postman = Postman(database, self._post, leads=lambda: True)
+        self.postman = Postman(database, self._post)
         sender = Sender(allowed, connect_seconds=2.0, whole_seconds=whole_seconds)
         self.deliverer = Deliverer(database, sender, random.Random(7))
 

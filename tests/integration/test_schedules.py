@@ -46,7 +46,7 @@ class Office:
     @property
     def timekeeper(self) -> Timekeeper:
         """One more."""
-        return Timekeeper(self.database, self.sent.extend, leads=lambda: True)
+        return Timekeeper(self.database, self.sent.extend)
 
     @property
     def carrier(self) -> Carrier:

@@ -1,24 +1,15 @@
-"""The lookout: finds batches whose jobs are all over, and wakes a worker for each. `run_once` is one look.
-
-One thread in every worker process; the one whose dispatcher leads does the work, the others wait to.
-"""
+"""The lookout: finds batches whose jobs are all over, and wakes a worker for each. `run_once` is one look."""
 
 from __future__ import annotations
 
-import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 from uuid import UUID
 
-import structlog
-from sqlalchemy.exc import SQLAlchemyError
-
 from worker.store.database import Database
-from worker.store.faults import words
 from worker.store.transitions import finishing
-from worker.trouble import Trouble
 
 LOOK_SECONDS: Final = 0.5
 BATCHES_A_LOOK: Final = 500
@@ -27,8 +18,6 @@ FIRST_WAIT_SECONDS: Final = 15.0
 LONGEST_WAIT_SECONDS: Final = 600.0
 """Before a message counts as lost; the wait doubles, because a batch may also be long, or its store in trouble."""
 FROM_THE_TOP: Final = UUID(int=0)
-
-log = structlog.get_logger("ttsq.results")
 
 Announce = Callable[[Sequence[UUID]], object]
 """Sends a message a batch. What can't be sent is sent again as if it had been lost."""
@@ -44,42 +33,22 @@ class Sent:
 
 @dataclass(slots=True)
 class Lookout:
-    """`start` and `stop` drive the thread; `run_once` is for it and for tests."""
+    """Done by the process that leads."""
 
     database: Database
     announce: Announce
-    leads: Callable[[], bool]
     clock: Callable[[], float] = time.monotonic
     _sent: dict[UUID, Sent] = field(default_factory=dict)
     _after: UUID = FROM_THE_TOP
-    _trouble: Trouble = field(default_factory=lambda: Trouble(log, "database_trouble"))
-    _stopping: threading.Event = field(default_factory=threading.Event)
-    _thread: threading.Thread | None = None
 
-    def start(self) -> None:
-        """Begin to look."""
-        self._thread = threading.Thread(target=self._loop, name="ttsq-lookout", daemon=True)
-        self._thread.start()
+    def look(self) -> bool:
+        """`run_once`. What is left for the next look can wait for it."""
+        self.run_once()
+        return False
 
-    def stop(self, timeout: float = 10.0) -> None:
-        """Send nothing more."""
-        self._stopping.set()
-        if self._thread is not None:
-            self._thread.join(timeout)
-
-    def _loop(self) -> None:
-        while not self._stopping.wait(LOOK_SECONDS):
-            try:
-                if self.leads():
-                    self.run_once()
-                else:
-                    self._sent.clear()
-                self._trouble.over()
-            except SQLAlchemyError as error:
-                self._trouble.met(words(error))
-            except Exception:
-                # Without this thread no batch is ever finished, and nobody would know: it must outlive any surprise.
-                log.exception("lookout_surprised")
+    def rest(self) -> None:
+        """Somebody else leads: what was sent is theirs to know."""
+        self._sent.clear()
 
     def run_once(self) -> None:
         """Look at the next batches that aren't finished, and send for those that could be."""

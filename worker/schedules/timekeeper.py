@@ -1,29 +1,24 @@
 """The timekeeper: notes which schedules are due, and wakes workers for their runs. `run_once` is one look.
 
-One thread in every worker process; the one whose dispatcher leads does the work, the others wait to. Two that look at
-once, as when one leader comes late, write each due time down once: its row has one place, and the next time is set by
-whoever sees it first.
+Two that look at once, as when one leader comes late, write each due time down once: its row has one place, and the
+next time is set by whoever sees it first.
 """
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
 import structlog
 from sqlalchemy import Connection
-from sqlalchemy.exc import SQLAlchemyError
 
 from worker.schedules.cron import BadTimesError
 from worker.schedules.falling_due import step
 from worker.store import events, schedules
 from worker.store.database import Database
-from worker.store.faults import words
 from worker.store.schedules import RunKey, RunRecord, RunState, ScheduleRecord
-from worker.trouble import Trouble
 
 LOOK_SECONDS: Final = 0.5
 SCHEDULES_A_LOOK: Final = 100
@@ -39,38 +34,15 @@ log = structlog.get_logger("ttsq.schedules")
 
 @dataclass(slots=True)
 class Timekeeper:
-    """`start` and `stop` drive the thread; `run_once` is for it and for tests."""
+    """Done by the process that leads."""
 
     database: Database
     call: Call
-    leads: Callable[[], bool]
-    _trouble: Trouble = field(default_factory=lambda: Trouble(log, "database_trouble"))
-    _stopping: threading.Event = field(default_factory=threading.Event)
-    _thread: threading.Thread | None = None
 
-    def start(self) -> None:
-        """Begin to look."""
-        self._thread = threading.Thread(target=self._loop, name="ttsq-timekeeper", daemon=True)
-        self._thread.start()
-
-    def stop(self, timeout: float = 10.0) -> None:
-        """Call nobody any more."""
-        self._stopping.set()
-        if self._thread is not None:
-            self._thread.join(timeout)
-
-    def _loop(self) -> None:
-        while not self._stopping.wait(LOOK_SECONDS):
-            if not self.leads():
-                continue
-            try:
-                self.run_once()
-                self._trouble.over()
-            except SQLAlchemyError as error:
-                self._trouble.met(words(error))
-            except Exception:
-                # Without this thread no schedule runs any more, and nobody would know: it must outlive any surprise.
-                log.exception("timekeeper_surprised")
+    def look(self) -> bool:
+        """`run_once`. What is left for the next look can wait for it."""
+        self.run_once()
+        return False
 
     def run_once(self, now: datetime | None = None) -> None:
         """Write down what is due, and send for every run that nobody has in hand; `now` by the database's clock."""

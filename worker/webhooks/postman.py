@@ -1,18 +1,11 @@
-"""The postman: reads the events, addresses them, and wakes workers for what is due. `run_once` is one look.
-
-One thread in every worker process; the one whose dispatcher leads does the work, the others wait to.
-"""
+"""The postman: reads the events, addresses them, and wakes workers for what is due. `look` is one look."""
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final
-
-import structlog
-from sqlalchemy.exc import SQLAlchemyError
 
 from worker.store import deliveries, events, hooks, idempotency
 from worker.store.database import Database
@@ -29,47 +22,24 @@ KEPT: Final = timedelta(days=30)
 EVENTS_KEPT: Final = timedelta(days=90)
 """A reader who was away for longer has missed something; the jobs themselves are still there."""
 
-log = structlog.get_logger("ttsq.webhooks")
-
 Post = Callable[[Sequence[Due]], Sequence[Due]]
 """Sends a message a delivery; returns those that could not be sent."""
 
 
 @dataclass(slots=True)
 class Postman:
-    """`start` and `stop` drive the thread; `run_once` is for it and for tests."""
+    """Does not know whether it is alone: two that look at once send some messages twice."""
 
     database: Database
     post: Post
-    leads: Callable[[], bool]
-    _stopping: threading.Event = field(default_factory=threading.Event)
-    _thread: threading.Thread | None = None
     _chores_in: float = 0.0
 
-    def start(self) -> None:
-        """Begin to look."""
-        self._thread = threading.Thread(target=self._loop, name="ttsq-postman", daemon=True)
-        self._thread.start()
-
-    def stop(self, timeout: float = 10.0) -> None:
-        """Send nothing more."""
-        self._stopping.set()
-        if self._thread is not None:
-            self._thread.join(timeout)
-
-    def _loop(self) -> None:
-        while not self._stopping.wait(LOOK_SECONDS):
-            if not self.leads():
-                continue
-            try:
-                while self.run_once() and not self._stopping.is_set():
-                    pass
-                self._chores()
-            except SQLAlchemyError as error:
-                log.warning("database_trouble", error=str(error).splitlines()[0])
-            except Exception:
-                # Without this thread no webhook leaves any more, and nobody would know: it must outlive any surprise.
-                log.exception("postman_surprised")
+    def look(self) -> bool:
+        """`run_once`; and, now and then, what is too old is dropped."""
+        more = self.run_once()
+        if not more:
+            self._chores()
+        return more
 
     def run_once(self) -> bool:
         """Address what is new, send what is due. Whether there may be more to do at once."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gc
 import warnings
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from hypothesis import given
@@ -14,7 +14,21 @@ from api_models.formats import AudioFormat
 from api_models.speech import JobRequest
 from worker.intake.judging import Row
 from worker.intake.marks import FIRST_SLOTS, Marks
-from worker.intake.spool import ROWS_A_PIECE, ROWS_IN_MEMORY, Spool, contents
+from worker.intake.spool import MOST_KINDS, ROWS_A_PIECE, ROWS_IN_MEMORY, Spool, contents
+
+
+def test_rows_that_all_differ_come_back_too() -> None:
+    """Beyond so many kinds of rows, each is written out whole."""
+    begin = datetime(2026, 12, 1, 8, tzinfo=UTC)
+    kept = [
+        Row(n, JobRequest(text="Hello.", custom_id=f"{n}", not_before=begin + timedelta(seconds=n), tags=("a",)))
+        for n in range(ROWS_IN_MEMORY + ROWS_A_PIECE)
+    ]
+    assert len(kept) > 2 * MOST_KINDS
+    spool = Spool()
+    for row in kept:
+        spool.put(row)
+    assert list(spool) == kept
 
 
 def rows(count: int) -> list[Row]:

@@ -10,6 +10,7 @@ import json
 import weakref
 from collections.abc import Callable, Collection, Iterable, Iterator
 from datetime import datetime
+from operator import itemgetter
 from tempfile import TemporaryFile
 from typing import IO, Any, Final
 
@@ -21,8 +22,14 @@ from worker.intake.plainly import made
 ROWS_A_PIECE: Final = 1_000
 ROWS_IN_MEMORY: Final = 20_000
 
-_FIELDS: Final = tuple(JobRequest.model_fields)
-_ALL: Final = frozenset(_FIELDS)
+MOST_KINDS: Final = 10_000
+"""Sets of values beside name and text that are kept in memory. Most sheets have few; in others each row has its own."""
+
+_OWN: Final = ("text", "custom_id")
+_REST: Final = tuple(name for name in JobRequest.model_fields if name not in _OWN)
+_rest_of: Final = itemgetter(*_REST)
+_IN_ORDER: Final = dict.fromkeys(JobRequest.model_fields)
+_ALL: Final = frozenset(JobRequest.model_fields)
 _FROM_JSON: Final[dict[str, Callable[[Any], Any]]] = {
     "not_before": datetime.fromisoformat,
     "deadline": datetime.fromisoformat,
@@ -30,7 +37,9 @@ _FROM_JSON: Final[dict[str, Callable[[Any], Any]]] = {
     "format": AudioFormat,
 }
 """What JSON has no word for, and how it is made again. The rest comes back as it went."""
-_MAKERS: Final = tuple((place, _FROM_JSON[name]) for place, name in enumerate(_FIELDS) if name in _FROM_JSON)
+
+_Filed = tuple[int, str, str | None, int | dict[str, Any]]
+"""Line, text, name, and the rest: by its number, or written out."""
 
 
 class Spool(Collection[Row]):
@@ -44,6 +53,8 @@ class Spool(Collection[Row]):
         self._filed = 0
         self._end = 0
         """Of the file, in bytes."""
+        self._kinds: dict[tuple[Any, ...], int] = {}
+        self._by_number: list[dict[str, Any]] = []
 
     def put(self, row: Row) -> None:
         """Keep one more."""
@@ -68,10 +79,11 @@ class Spool(Collection[Row]):
             place = 0
             while place < self._end:
                 self._file.seek(place)  # somebody else may have read on from another place
-                piece: list[tuple[int, list[Any]]] = json.loads(self._file.readline())
+                piece: list[_Filed] = json.loads(self._file.readline())
                 place = self._file.tell()
-                for line, values in piece:
-                    yield Row(line, _request(values))
+                for line, text, name, kind in piece:
+                    rest = self._by_number[kind] if isinstance(kind, int) else _read(kind)
+                    yield Row(line, made({**rest, "text": text, "custom_id": name}, _ALL))
         yield from self._rows
 
     def _to_file(self) -> None:
@@ -79,11 +91,25 @@ class Spool(Collection[Row]):
             self._file = TemporaryFile(prefix="ttsq-rows-")  # noqa: SIM115 - it is closed when the spool goes
             weakref.finalize(self, self._file.close)
         self._file.seek(self._end)
-        piece = [(row.line, list(row.request.__dict__.values())) for row in self._rows]
+        piece: list[_Filed] = [
+            (row.line, row.request.text, row.request.custom_id, self._kind(row.request)) for row in self._rows
+        ]
         self._file.write(json.dumps(piece, default=datetime.isoformat).encode() + b"\n")
         self._end = self._file.tell()
         self._filed += len(piece)
         self._rows.clear()
+
+    def _kind(self, request: JobRequest) -> int | dict[str, Any]:
+        rest = _rest_of(request.__dict__)
+        number = self._kinds.get(rest)
+        if number is not None:
+            return number
+        values = _IN_ORDER | dict(zip(_REST, rest, strict=True))
+        if len(self._kinds) >= MOST_KINDS:
+            return values
+        self._kinds[rest] = number = len(self._by_number)
+        self._by_number.append(values)
+        return number
 
 
 def contents(rows: Iterable[Row]) -> str:
@@ -102,8 +128,8 @@ def _mark(row: Row) -> bytes:
     return f"{row.request.custom_id}\t{content}\n".encode()
 
 
-def _request(values: list[Any]) -> JobRequest:
-    for place, make in _MAKERS:
-        if values[place] is not None:
-            values[place] = make(values[place])
-    return made(dict(zip(_FIELDS, values, strict=True)), _ALL)
+def _read(values: dict[str, Any]) -> dict[str, Any]:
+    for name, make in _FROM_JSON.items():
+        if values[name] is not None:
+            values[name] = make(values[name])
+    return values

@@ -20,6 +20,7 @@ from tests.cluster.services import new_place
 from worker import producer
 from worker.emulator.config import EmulatorConfig
 from worker.intake.judging import Row
+from worker.results.files import CONTENT_TYPES
 from worker.store import schema, views
 from worker.store.database import Database
 from worker.store.views import Counts
@@ -128,7 +129,8 @@ def _run(knobs: Knobs, say: Callable[[str], None]) -> Outcome:
             counts, most_spooled = _watch(database, worker, folder / "spool", knobs, say)
             seconds = time.monotonic() - began
             usage, books = worker.stop(), drain.books()
-            sizes, faults = list(books["sizes"].values()), list(books["faults"])
+            sizes = [size for key, size in books["sizes"].items() if not key.endswith(tuple(CONTENT_TYPES))]
+            faults = list(books["faults"])
             return Outcome(counts, seconds, usage, idle_mb, most_spooled, sizes, faults)
 
 

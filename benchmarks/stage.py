@@ -18,6 +18,7 @@ from tests.servers.postgres import Postgres
 from tests.servers.s3 import Bucket
 from tests.servers.valkey import Valkey
 from worker.emulator.config import EmulatorConfig
+from worker.results.files import CONTENT_TYPES
 
 CHECKOUT: Final = Path(__file__).resolve().parents[1]
 BIN: Final = Path(sys.executable).parent
@@ -57,10 +58,11 @@ class Scene:
     emulator: EmulatorProcess
 
     def stored(self) -> dict[str, int]:
-        """Every object in the bucket with its size in bytes."""
+        """Every object in the bucket but batches' result files, with its size in bytes."""
         with closing(self.bucket.client()) as client:
             pages = client.get_paginator("list_objects_v2").paginate(Bucket=self.bucket.name)
-            return {entry["Key"]: entry["Size"] for page in pages for entry in page.get("Contents", ())}
+            found = {entry["Key"]: entry["Size"] for page in pages for entry in page.get("Contents", ())}
+        return {key: size for key, size in found.items() if not key.endswith(tuple(CONTENT_TYPES))}
 
 
 @contextmanager

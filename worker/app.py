@@ -35,6 +35,8 @@ from worker.store.database import is_passing
 from worker.store.faults import words
 from worker.store.schedules import RunKey
 
+MEMORY: Final = "memory://localhost/"
+"""The in-memory broker, with a host that kombu would otherwise warn of the lack of."""
 SUBMIT_AGAIN_SECONDS: Final = 1.0
 """What a producer's message waits while the database is away, before it goes back to the queue."""
 
@@ -52,7 +54,7 @@ def make_app(configuration: Settings, queue: str) -> Celery:
     TRANSPORT_ALIASES.update(dict.fromkeys(("redis", "rediss"), "worker.redis_transport:Transport"))
     app = Celery("ttsq", set_as_current=False)
     app.conf.update(
-        broker_url=configuration.broker_url,
+        broker_url=MEMORY if configuration.embedded else configuration.broker_url,
         imports=("worker.tasks",),
         task_queues=(Queue(queue, durable=True),),
         task_default_queue=queue,

@@ -13,18 +13,26 @@ from tests.databases import (
     on_postgresql,
     on_sqlite,
 )
+from tests.integration.shops import client, config, emulator, limits, running, shop, shop_on_both
 from tests.terminal import queue, ttsq
 
 __all__ = [
+    "client",
+    "config",
     "database",
     "empty_database",
     "empty_on_postgresql",
     "empty_on_sqlite",
+    "emulator",
+    "limits",
     "migrated_and_empty",
     "migrated_file",
     "migrated_template",
     "on_postgresql",
     "on_sqlite",
     "queue",
+    "running",
+    "shop",
+    "shop_on_both",
     "ttsq",
 ]

@@ -22,7 +22,6 @@ from tests.databases import BOTH
 from tests.integration.segmind_clients import Time, make_v2
 from tests.integration.workshop import BOUNDS, PRICE, During, Workshop, as_it_came, client_of, kill, opened
 from worker.emulator.answers import Ending
-from worker.emulator.config import EmulatorConfig
 from worker.emulator.faults import Effect, Match, Rule, Step, Take
 from worker.emulator.server import Emulator
 from worker.execution import storing
@@ -43,20 +42,6 @@ SUCCEEDED, FAILED, QUEUED, SCHEDULED = (
 RUN_TIMEOUT: Final = 60.0
 UNDER_WAY: Final = Rule(match=Match(step=Step.POLL), effect=Effect(word="PROCESSING"))
 """Polls are told that the run goes on."""
-
-
-@pytest.fixture(scope="module")
-def running() -> Iterator[Emulator]:
-    """One emulator for the module."""
-    with Emulator(EmulatorConfig(audio_bytes=4_844)) as emulator:
-        yield emulator
-
-
-@pytest.fixture
-def emulator(running: Emulator) -> Emulator:
-    """The emulator as new."""
-    running.admin.reset()
-    return running
 
 
 @pytest.fixture

@@ -19,13 +19,11 @@ from sqlalchemy import text
 from api_models.spending import By
 from api_models.status import JobStatus
 from api_models.verdict import GateScope, VerdictKind
-from tests.databases import BOTH
 from tests.factories import MODEL, OTHER_MODEL, stored
-from tests.integration.workshop import BOUNDS, PRICE, During, Workshop, as_it_came, client_of, opened
+from tests.integration.workshop import BOUNDS, PRICE, During, Workshop, as_it_came, client_of
 from tests.servers.postgres import Postgres
 from worker.audio.take import accept
 from worker.emulator.answers import Ending
-from worker.emulator.config import EmulatorConfig
 from worker.emulator.faults import Take
 from worker.emulator.refusals import ModelState
 from worker.emulator.server import Emulator
@@ -46,39 +44,6 @@ SUCCEEDED, FAILED, QUEUED, SCHEDULED = (
     JobStatus.QUEUED,
     JobStatus.SCHEDULED,
 )
-
-
-@pytest.fixture(scope="module")
-def running() -> Iterator[Emulator]:
-    """One emulator for the module."""
-    with Emulator(EmulatorConfig(audio_bytes=4_844)) as emulator:
-        yield emulator
-
-
-@pytest.fixture
-def emulator(running: Emulator) -> Emulator:
-    """The emulator as new."""
-    running.admin.reset()
-    return running
-
-
-@pytest.fixture
-def client(emulator: Emulator) -> Iterator[ClientV1]:
-    """A patient client."""
-    with closing(client_of(emulator)) as made:
-        yield made
-
-
-@pytest.fixture
-def shop(on_sqlite: Database, emulator: Emulator, client: ClientV1, tmp_path: Path) -> Workshop:
-    """A worker on SQLite."""
-    return opened(Workshop(on_sqlite, emulator, tmp_path, During(client)))
-
-
-@pytest.fixture(params=BOTH)
-def shop_on_both(request: pytest.FixtureRequest, emulator: Emulator, client: ClientV1, tmp_path: Path) -> Workshop:
-    """A worker, once on each database."""
-    return opened(Workshop(request.getfixturevalue(f"on_{request.param}"), emulator, tmp_path, During(client)))
 
 
 def test_a_success_is_stored_and_recorded(shop_on_both: Workshop) -> None:

@@ -14,7 +14,7 @@ from api_models.status import JobStatus
 from api_models.verdict import VerdictKind
 from tests.cluster.link import Link, Wire
 from tests.databases import BOTH
-from tests.integration.workshop import PRICE, During, Workshop, client_of, opened
+from tests.integration.workshop import PRICE, During, Workshop, opened
 from tests.servers.postgres import Postgres
 from worker.artifacts.store import StoredObject
 from worker.emulator.config import EmulatorConfig
@@ -24,24 +24,9 @@ from worker.store.database import Database
 
 
 @pytest.fixture(scope="module")
-def running() -> Iterator[Emulator]:
-    """One emulator for the module, of which no two takes are alike."""
-    with Emulator(EmulatorConfig(audio_bytes=4_844, takes_differ=True)) as emulator:
-        yield emulator
-
-
-@pytest.fixture
-def emulator(running: Emulator) -> Emulator:
-    """The emulator as new."""
-    running.admin.reset()
-    return running
-
-
-@pytest.fixture
-def client(emulator: Emulator) -> Iterator[ClientV1]:
-    """A patient client."""
-    with closing(client_of(emulator)) as made:
-        yield made
+def config() -> EmulatorConfig:
+    """No two takes are alike."""
+    return EmulatorConfig(audio_bytes=4_844, takes_differ=True)
 
 
 @pytest.fixture(params=BOTH)

@@ -3,62 +3,22 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterator
 from contextlib import closing
-from pathlib import Path
 
 import boto3
 import pytest
 
 from api_models.key_templates import TemplateError
 from api_models.status import JobStatus
-from tests.databases import BOTH
 from tests.factories import input_rows
-from tests.integration.workshop import During, Workshop, client_of, opened
+from tests.integration.workshop import Workshop, opened
 from tests.servers.moto import Moto
 from tests.servers.s3 import Bucket
 from worker.artifacts.options import StoreOptions
-from worker.emulator.config import EmulatorConfig
-from worker.emulator.server import Emulator
 from worker.producer import submit_batch
-from worker.segmind.v1 import ClientV1
 from worker.store import outputs
-from worker.store.database import Database
 
 SUCCEEDED = JobStatus.SUCCEEDED
-
-
-@pytest.fixture(scope="module")
-def running() -> Iterator[Emulator]:
-    """One emulator for the module."""
-    with Emulator(EmulatorConfig(audio_bytes=4_844)) as emulator:
-        yield emulator
-
-
-@pytest.fixture
-def emulator(running: Emulator) -> Emulator:
-    """The emulator as new."""
-    running.admin.reset()
-    return running
-
-
-@pytest.fixture
-def client(emulator: Emulator) -> Iterator[ClientV1]:
-    """A patient client."""
-    with closing(client_of(emulator)) as made:
-        yield made
-
-
-@pytest.fixture
-def shop(on_sqlite: Database, emulator: Emulator, client: ClientV1, tmp_path: Path) -> Workshop:
-    """A worker on SQLite."""
-    return opened(Workshop(on_sqlite, emulator, tmp_path, During(client)))
-
-
-@pytest.fixture(params=BOTH)
-def shop_on_both(request: pytest.FixtureRequest, emulator: Emulator, client: ClientV1, tmp_path: Path) -> Workshop:
-    """A worker, once on each database."""
-    return opened(Workshop(request.getfixturevalue(f"on_{request.param}"), emulator, tmp_path, During(client)))
 
 
 @pytest.fixture

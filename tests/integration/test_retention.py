@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterator
-from contextlib import closing
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
 from uuid import UUID
 
@@ -14,55 +11,17 @@ import pytest
 from sqlalchemy import update
 
 from api_models.status import JobStatus
-from tests.databases import BOTH
 from tests.factories import add_attempt, add_job, ledger, stored
-from tests.integration.workshop import PRICE, During, Workshop, client_of, opened
+from tests.integration.workshop import PRICE, Workshop
 from tests.servers.s3 import Bucket
-from worker.emulator.config import EmulatorConfig
-from worker.emulator.server import Emulator
 from worker.retention.purging import Purger
-from worker.segmind.v1 import ClientV1
 from worker.store import outputs, pricing, selections
-from worker.store.database import Database
 from worker.store.tables import Job
 from worker.store.transitions import asking, purging
 
 SUCCEEDED, FAILED = JobStatus.SUCCEEDED, JobStatus.FAILED
 TEXT = "Something private."
 LONG_AGO = datetime(2020, 1, 1, tzinfo=UTC)
-
-
-@pytest.fixture(scope="module")
-def running() -> Iterator[Emulator]:
-    """One emulator for the module."""
-    with Emulator(EmulatorConfig(audio_bytes=4_844)) as emulator:
-        yield emulator
-
-
-@pytest.fixture
-def emulator(running: Emulator) -> Emulator:
-    """The emulator as new."""
-    running.admin.reset()
-    return running
-
-
-@pytest.fixture
-def client(emulator: Emulator) -> Iterator[ClientV1]:
-    """A patient client."""
-    with closing(client_of(emulator)) as made:
-        yield made
-
-
-@pytest.fixture
-def shop(on_sqlite: Database, emulator: Emulator, client: ClientV1, tmp_path: Path) -> Workshop:
-    """A worker on SQLite."""
-    return opened(Workshop(on_sqlite, emulator, tmp_path, During(client)))
-
-
-@pytest.fixture(params=BOTH)
-def shop_on_both(request: pytest.FixtureRequest, emulator: Emulator, client: ClientV1, tmp_path: Path) -> Workshop:
-    """A worker, once on each database."""
-    return opened(Workshop(request.getfixturevalue(f"on_{request.param}"), emulator, tmp_path, During(client)))
 
 
 def purger(shop: Workshop) -> Purger:

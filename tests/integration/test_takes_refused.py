@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Iterator
-from contextlib import closing
 from decimal import Decimal
 from pathlib import Path
 from typing import Final
@@ -15,21 +13,18 @@ from structlog.testing import capture_logs
 
 from api_models.status import JobStatus
 from api_models.verdict import VerdictKind
-from tests.databases import BOTH
-from tests.integration.workshop import BOUNDS, PRICE, During, Workshop, as_it_came, client_of, opened
+from tests.integration.workshop import BOUNDS, PRICE, Workshop, as_it_came
 from worker.audio.gate import GateLimits
 from worker.audio.measuring import measure
 from worker.audio.take import accept
 from worker.emulator.config import EmulatorConfig
 from worker.emulator.faults import Take
-from worker.emulator.server import Emulator
 from worker.emulator.wav import wav
 from worker.execution import storing
 from worker.execution.accepting import Accepted, Refused, judged
 from worker.execution.outcomes import Cost
 from worker.execution.sound import heard
 from worker.execution.spool import Receipt
-from worker.store.database import Database
 
 SUCCEEDED, FAILED, QUEUED = JobStatus.SUCCEEDED, JobStatus.FAILED, JobStatus.QUEUED
 TEXT: Final = "The ferry leaves at noon, and the bakery behind the harbour opens at six, as it has for forty years."
@@ -37,35 +32,15 @@ EXAMPLES: Final = Path(__file__).parents[2] / "examples"
 
 
 @pytest.fixture(scope="module")
-def running() -> Iterator[Emulator]:
-    """One emulator for the module, which speaks."""
-    with Emulator(EmulatorConfig()) as emulator:
-        yield emulator
+def config() -> EmulatorConfig:
+    """It speaks."""
+    return EmulatorConfig()
 
 
 @pytest.fixture
-def emulator(running: Emulator) -> Emulator:
-    """The emulator as new."""
-    running.admin.reset()
-    return running
-
-
-def a_shop(database: Database, emulator: Emulator, folder: Path) -> Iterator[Workshop]:
-    """A worker that judges takes."""
-    with closing(client_of(emulator)) as client:
-        yield opened(Workshop(database, emulator, folder, During(client), limits=GateLimits()))
-
-
-@pytest.fixture
-def shop(on_sqlite: Database, emulator: Emulator, tmp_path: Path) -> Iterator[Workshop]:
-    """A worker on SQLite."""
-    yield from a_shop(on_sqlite, emulator, tmp_path)
-
-
-@pytest.fixture(params=BOTH)
-def shop_on_both(request: pytest.FixtureRequest, emulator: Emulator, tmp_path: Path) -> Iterator[Workshop]:
-    """A worker, once on each database."""
-    yield from a_shop(request.getfixturevalue(f"on_{request.param}"), emulator, tmp_path)
+def limits() -> GateLimits:
+    """Takes are judged."""
+    return GateLimits()
 
 
 BAD: Final = {

@@ -221,7 +221,7 @@ def test_bodies_that_are_no_plain_wav(emulator: Emulator, caller: Caller) -> Non
 
 def test_many_callers_wait_side_by_side(emulator: Emulator, caller: Caller) -> None:
     """Fifty calls are in flight at once, and each ends with its own text's audio, billed once."""
-    emulator.admin.latency(Latency(seconds=0.5))
+    emulator.admin.latency(Latency(seconds=5.0))  # in which fifty threads have begun, however busy the machine
     texts = [f"Line {number}." for number in range(50)]
     with ThreadPoolExecutor(50) as pool:
         replies = list(pool.map(caller.speak, texts))

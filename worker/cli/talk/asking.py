@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import select
 import sys
+from typing import Final
 
 from worker.cli.talk.terminal import Terminal
 
 YES = frozenset({"y", "yes"})
 NO = frozenset({"n", "no"})
+LOOK_SECONDS: Final = 0.2
 
 
 def can_ask() -> bool:
@@ -20,7 +23,7 @@ def agreed(terminal: Terminal, question: str, *, enter: bool = True) -> bool:
     choices = "[Y/n]" if enter else "[y/N]"
     while True:
         terminal.errors.print(f"{question} {choices} ", end="", markup=False, highlight=False)
-        answer = sys.stdin.readline()
+        answer = _line()
         if not answer:
             terminal.errors.print()
             return False
@@ -29,3 +32,10 @@ def agreed(terminal: Terminal, question: str, *, enter: bool = True) -> bool:
             return enter
         if word in YES | NO:
             return word in YES
+
+
+def _line() -> str:
+    """What is typed. Nothing waits in the read itself: a Ctrl-C just before it would go unnoticed until the next key."""
+    while not select.select([sys.stdin], [], [], LOOK_SECONDS)[0]:
+        continue
+    return sys.stdin.readline()

@@ -35,7 +35,7 @@ def agreed(terminal: Terminal, question: str, *, enter: bool = True) -> bool:
 
 
 def _line() -> str:
-    """What is typed. Nothing waits in the read itself: a Ctrl-C just before it would go unnoticed until the next key."""
+    """What is typed. Nothing waits in the read itself: a Ctrl-C before it would be unnoticed until the next key."""
     while not select.select([sys.stdin], [], [], LOOK_SECONDS)[0]:
         continue
     return sys.stdin.readline()

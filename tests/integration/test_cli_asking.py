@@ -20,7 +20,8 @@ from worker.emulator.server import Emulator
 END_SECONDS: Final = 60.0
 QUESTION: Final = "Go on? [Y/n] "
 ON_TERMINAL: Final = """
-import fcntl, termios
+import fcntl, signal, termios
+signal.signal(signal.SIGINT, signal.default_int_handler)  # which a shell that runs tests in the background ignores
 fcntl.ioctl(0, termios.TIOCSCTTY, 0)  # so that a typed Ctrl-C becomes a signal
 from worker.cli.main import main
 main()

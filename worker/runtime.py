@@ -215,15 +215,7 @@ def build(
         database=vital,
         me=worker_id,
         reach=reach,
-        limits=Limits(
-            rpm=settings.segmind_rpm,
-            dispatch_timeout=settings.dispatch_timeout,
-            probe_seconds=settings.probe_seconds,
-            max_attempts=settings.max_attempts,
-            low_balance=settings.low_balance,
-            reserved_share=settings.reserved_share,
-            ageing_seconds=settings.ageing_seconds,
-        ),
+        limits=_limits(settings),
         publish=messages.jobs,
         prober=Prober(FreeChecks(client, places)),
     )
@@ -250,10 +242,6 @@ def build(
     broker.changed = heartbeat.nudge
     dispatcher.hindered = lambda: not broker.can_send()
 
-    def leads() -> bool:
-        return dispatcher.leads
-
-    batches = Lookout(database, messages.batches)
     return Runtime(
         settings=settings,
         database=database,
@@ -267,15 +255,32 @@ def build(
         sweeper=sweeper,
         dispatcher=dispatcher,
         broker=broker,
-        duties=(
-            Duty("postman", postman.LOOK_SECONDS, Postman(database, messages.deliveries).look, leads),
-            Duty("lookout", lookout.LOOK_SECONDS, batches.look, leads, batches.rest),
-            Duty("timekeeper", timekeeper.LOOK_SECONDS, Timekeeper(database, messages.runs).look, leads),
-            Duty("purger", purging.LOOK_SECONDS, Purger(database, places).run_once, leads),
-        ),
+        duties=_duties(database, places, messages, leads=lambda: dispatcher.leads),
         clerk=Clerk(Carrier(database, settings.segmind_base_url, settings.max_text_bytes, variable)),
         desk=Desk(Finisher(database, places)),
         hands=Hands(Deliverer(database, Sender(Allowed.parse(settings.webhook_allow.split(","))))),
+    )
+
+
+def _limits(settings: Settings) -> Limits:
+    return Limits(
+        rpm=settings.segmind_rpm,
+        dispatch_timeout=settings.dispatch_timeout,
+        probe_seconds=settings.probe_seconds,
+        max_attempts=settings.max_attempts,
+        low_balance=settings.low_balance,
+        reserved_share=settings.reserved_share,
+        ageing_seconds=settings.ageing_seconds,
+    )
+
+
+def _duties(database: Database, places: Places, messages: Messages, *, leads: Callable[[], bool]) -> Sequence[Duty]:
+    batches = Lookout(database, messages.batches)
+    return (
+        Duty("postman", postman.LOOK_SECONDS, Postman(database, messages.deliveries).look, leads),
+        Duty("lookout", lookout.LOOK_SECONDS, batches.look, leads, batches.rest),
+        Duty("timekeeper", timekeeper.LOOK_SECONDS, Timekeeper(database, messages.runs).look, leads),
+        Duty("purger", purging.LOOK_SECONDS, Purger(database, places).run_once, leads),
     )
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Final
 from urllib.parse import quote
@@ -106,15 +105,6 @@ def place(gateway: Gateway, entry: JobEntry) -> Place:
     if found is None or entry.purged_at is not None:
         raise gone()
     return found
-
-
-def bytes_of(gateway: Gateway, entry: JobEntry) -> Iterator[bytes]:
-    """The whole audio, block by block. Raises ProblemError where it is gone."""
-    found = place(gateway, entry)
-    blocks = found.store.read(found.key)
-    if blocks is None:
-        raise gone()
-    return blocks
 
 
 def gone() -> ProblemError:

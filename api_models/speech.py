@@ -126,11 +126,16 @@ class Speech(BaseModel):
 
     def content(self, *, origin: str, audio_format: str) -> str:
         """What the fingerprint is taken of, as JSON on one line."""
+        before, after = self.around_text(origin=origin, audio_format=audio_format)
+        return f"{before}{encode_basestring(self.text)}{after}"
+
+    def around_text(self, *, origin: str, audio_format: str) -> tuple[str, str]:
+        """What `content` is before the text and after it: requests that differ in their text only have it in common."""
         temperature = "null" if self.temperature is None else json.dumps(self.temperature)
         # What json.dumps makes of these in a list; by hand, because a million of them are made at a time.
         return (
-            f"[{_json(origin)},{_json(self.model)},{encode_basestring(self.text)},{_json(self.voice_1)},"
-            f"{_json(self.voice_2)},{temperature},{_json(audio_format)}]"
+            f"[{_json(origin)},{_json(self.model)},",
+            f",{_json(self.voice_1)},{_json(self.voice_2)},{temperature},{_json(audio_format)}]",
         )
 
 
@@ -233,7 +238,10 @@ class JobRequest(Speech):
 
     def fingerprint(self, *, origin: str, audio_format: str) -> str:
         """As for any speech; each variant has one of its own."""
-        plain = super().fingerprint(origin=origin, audio_format=audio_format)
+        return self.of_variant(super().fingerprint(origin=origin, audio_format=audio_format))
+
+    def of_variant(self, plain: str) -> str:
+        """The fingerprint of this variant, where `plain` is that of the speech."""
         return hashlib.sha256(f"{plain} {self.variant}".encode()).hexdigest() if self.variant else plain
 
     def speech(self) -> Speech:

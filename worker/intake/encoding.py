@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import codecs
 import io
-from collections.abc import Iterator
+from collections import deque
+from collections.abc import Iterator, Sequence
 from typing import IO, Final
 
 from api_models.problems import Fault
@@ -12,6 +13,9 @@ from worker.intake.record import Line
 
 MAX_LINE_CHARACTERS: Final = 1_048_576
 """Far beyond any text that a model takes; a longer line means that the file isn't made of lines."""
+
+PIECE_CHARACTERS: Final = 65_536
+"""So many are taken at once where nothing is unusual."""
 
 _UTF_16: Final = 'is encoded as UTF-16; save it as UTF-8 (in Excel: "CSV UTF-8")'
 
@@ -50,15 +54,18 @@ class Lines:
         """`stream` is read from where it stands, and left open."""
         # An undecodable byte becomes one lone surrogate, by which it is found again; newline="" keeps the line endings.
         self._text = io.TextIOWrapper(stream, encoding="utf-8", errors="surrogateescape", newline="")
+        self._ahead: deque[str] = deque()
+        """Lines that were taken and given back."""
+        self.number = 0
+        """Of the line that was handed out last."""
         self._offset = 0
         self._undecodable: list[int] = []
         self._broken: set[int] = set()
         self._faults: list[Fault] = []
 
     def __iter__(self) -> Iterator[Line]:
-        number = 0
-        while text := self._text.readline(MAX_LINE_CHARACTERS):
-            number += 1
+        while text := self._next():
+            number = self.number = self.number + 1
             if number == 1 and text.startswith("\ufeff"):
                 self._offset, text = len(codecs.BOM_UTF8), text[1:]
                 if not text:
@@ -70,6 +77,31 @@ class Lines:
             else:
                 text = self._checked(number, text)
             yield Line(number, text)
+
+    def plain(self) -> Sequence[str]:
+        """The next lines, some hundred at once, as they are in the file; none where one of them wants a closer look.
+
+        Only for streams without lines that go on for megabytes, and not for their first line.
+        """
+        lines = [*self._ahead, *self._text.readlines(PIECE_CHARACTERS)]
+        self._ahead.clear()
+        written = "".join(lines)
+        try:
+            size = len(written) if written.isascii() else len(written.encode())
+        except UnicodeEncodeError:
+            size = 0
+        if not size or max(map(len, lines)) >= MAX_LINE_CHARACTERS:
+            self._ahead.extend(lines)
+            return []
+        self.number += len(lines)
+        self._offset += size
+        return lines
+
+    def give_back(self, lines: Sequence[str]) -> None:
+        """Hand these out again, which were the last of the plain ones."""
+        self._ahead.extendleft(reversed(lines))
+        self.number -= len(lines)
+        self._offset -= sum(len(line.encode()) for line in lines)
 
     def take(self) -> list[Fault]:
         """The faults found since the last call."""
@@ -113,8 +145,17 @@ class Lines:
         self._broken.add(number)
         while text:
             self._offset += len(text.encode("utf-8", "surrogateescape"))
-            text = "" if text[-1] in "\r\n" else self._text.readline(MAX_LINE_CHARACTERS)
+            text = "" if text[-1] in "\r\n" else self._next()
         return "\n"
+
+    def _next(self) -> str:
+        """The next line, or so much of it as a line may have; nothing at the end."""
+        if not self._ahead:
+            return self._text.readline(MAX_LINE_CHARACTERS)
+        text = self._ahead.popleft()
+        if len(text) > MAX_LINE_CHARACTERS:
+            self._ahead.appendleft(text[MAX_LINE_CHARACTERS:])
+        return text[:MAX_LINE_CHARACTERS]
 
 
 def _undecodable(error: UnicodeDecodeError, line_offset: int) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from typing import Final
 
@@ -52,7 +52,7 @@ class Judge:
 
     def __init__(self, defaults: Defaults, names: Names, max_text_bytes: int | None) -> None:
         """`max_text_bytes` is the operator's limit of UTF-8 bytes a text; None leaves it to the model."""
-        self._names = names
+        self.names = names
         self._context = {"max_text_bytes": max_text_bytes}
         self._defaults: dict[str, object] = {
             field: value for field, value in asdict(defaults).items() if value is not None
@@ -61,38 +61,44 @@ class Judge:
         """What is wrong with the defaults themselves. They are then left out, or every row would say so again."""
         for fault in self.default_faults:
             self._defaults.pop(str(fault.field).partition(".")[0], None)
-        self._plainly = Plainly(self._defaults, self._context)
+        self.plainly = Plainly(self._defaults, self._context)
 
     def __call__(self, record: Record) -> Iterator[Row | Fault]:
         """The row that `record` makes, or its faults."""
-        own = {
-            field: value
-            for field, value in record.fields.items()
-            if field == TEXT or not (value is None or (isinstance(value, str) and (not value or value.isspace())))
-        }
-        if isinstance(tags := own.get(TAGS), str):
-            own[TAGS] = tuple(filter(None, _BETWEEN_TAGS.split(tags)))
-        given = own.get("custom_id")
+        fields = own(record.fields)
+        given = fields.get("custom_id")
         if given is None:
-            own["custom_id"] = name = self._names.give(record.line)
+            fields["custom_id"] = name = self.names.give(record.line)
             if isinstance(name, Fault):
                 yield name
-                own["custom_id"] = None
+                fields["custom_id"] = None
         try:
-            request = self._plainly.request(own) or JobRequest.model_validate(
-                self._defaults | own, context=self._context
+            request = self.plainly.request(fields) or JobRequest.model_validate(
+                self._defaults | fields, context=self._context
             )
         except ValidationError as error:
             faults = faults_of(error, record.line, known=FIELDS)
             yield from faults
             usable = all(fault.field != "custom_id" for fault in faults)
-            if given is not None and usable and (taken := self._names.claim(str(given), record.line)):
+            if given is not None and usable and (taken := self.names.claim(str(given), record.line)):
                 yield taken
             return
-        if given is not None and (taken := self._names.claim(str(request.custom_id), record.line)):
+        if given is not None and (taken := self.names.claim(str(request.custom_id), record.line)):
             yield taken
         elif request.custom_id is not None:
             yield Row(record.line, request)
+
+
+def own(fields: Mapping[str, object]) -> dict[str, object]:
+    """What a row says itself: its fields without those that it leaves empty."""
+    said = {
+        field: value
+        for field, value in fields.items()
+        if field == TEXT or not (value is None or (isinstance(value, str) and (not value or value.isspace())))
+    }
+    if isinstance(tags := said.get(TAGS), str):
+        said[TAGS] = tuple(filter(None, _BETWEEN_TAGS.split(tags)))
+    return said
 
 
 def _faults_of_defaults(defaults: dict[str, object]) -> list[Fault]:

@@ -7,6 +7,7 @@ each process; of inputs of a million names, one in forty million would be refuse
 from __future__ import annotations
 
 from array import array
+from collections.abc import Sequence
 from typing import Final
 
 FIRST_SLOTS: Final = 1_024
@@ -15,10 +16,13 @@ FIRST_SLOTS: Final = 1_024
 class Marks:
     """A table of hashes with open addressing, never more than half full."""
 
-    def __init__(self) -> None:
-        """Nothing has come yet."""
-        self._resize(FIRST_SLOTS)
+    def __init__(self, expected: int = 0) -> None:
+        """Nothing has come yet; there is room for so many as are `expected`."""
+        self._resize(max(FIRST_SLOTS, 1 << (2 * expected).bit_length()))
         self._used = 0
+
+    def __len__(self) -> int:
+        return self._used
 
     def line_of(self, name: str) -> int | None:
         """The line that this name came on first."""
@@ -36,6 +40,25 @@ class Marks:
         if 2 * self._used > self._mask:
             self._grow()
         return None
+
+    def put_all(self, names: Sequence[str], lines: Sequence[int]) -> bool:
+        """Note all of these names; or none of them, if one came before or comes twice."""
+        while 2 * (self._used + len(names)) > self._mask:
+            self._grow()
+        hashes, kept, mask, taken = self._hashes, self._lines, self._mask, list[int]()
+        # A million go through here: the look for the slot stands here once more, for the call would cost as much.
+        for key, line in zip(map(hash, names), lines, strict=True):
+            slot = (key := key or 1) & mask
+            while there := hashes[slot]:
+                if there == key:
+                    for put in taken:
+                        hashes[put] = 0
+                    return False
+                slot = (slot + 1) & mask
+            hashes[slot], kept[slot] = key, line
+            taken.append(slot)
+        self._used += len(names)
+        return True
 
     def _slot(self, key: int) -> int:
         """Where this hash stands, or the empty slot where it belongs."""

@@ -5,6 +5,8 @@ from __future__ import annotations
 import unicodedata
 from array import array
 from bisect import bisect_left
+from collections.abc import Sequence
+from itertools import islice
 from typing import Final
 
 from api_models.hints import quoted
@@ -17,6 +19,9 @@ MIN_DIGITS: Final = 4
 MOST_SPELLINGS: Final = 100_000
 """Names with capitals that are kept, to be quoted where another one differs from them in case only."""
 
+MOST_EXPECTED: Final = 1_000_000
+"""Names that room is made for beforehand: a file of nothing but line breaks has none."""
+
 _FIELD: Final = "custom_id"
 
 
@@ -26,7 +31,7 @@ class Names:
     def __init__(self, lines: int) -> None:
         """`lines` is how many the file has."""
         self._digits = max(MIN_DIGITS, len(str(lines)))
-        self._lines = Marks()
+        self._lines = Marks(min(lines, MOST_EXPECTED))
         self._spellings: dict[str, str] = {}
         self._numbered = array("Q")  # ascending, as lines are: four times smaller than a set, and searched rarely
 
@@ -50,6 +55,28 @@ class Names:
         if folded != name and len(self._spellings) < MOST_SPELLINGS:
             self._spellings[folded] = name
         return None
+
+    def give_all(self, lines: Sequence[int]) -> list[str] | None:
+        """Name many jobs after their lines, where no job was given a name before."""
+        if self._lines:
+            return None
+        self._numbered.extend(lines)
+        return [f"{line:0{self._digits}}" for line in lines]
+
+    def claim_all(self, names: Sequence[str], lines: Sequence[int]) -> bool:
+        """Take the names that many jobs were given, of ASCII and without line breaks; or none, if one needs a look."""
+        if self._numbered:
+            return False
+        written = "\n".join(names)
+        lower = written.lower()
+        folded = names if lower == written else lower.split("\n")
+        if not self._lines.put_all(folded, lines):
+            return False
+        if folded is not names and len(self._spellings) < MOST_SPELLINGS:
+            pairs = zip(folded, names, strict=True)
+            new = {low: name for low, name in pairs if low != name}
+            self._spellings.update(islice(new.items(), MOST_SPELLINGS - len(self._spellings)))
+        return True
 
     def _was_given(self, name: str) -> bool:
         if len(name) != self._digits or not (name.isascii() and name.isdigit()):

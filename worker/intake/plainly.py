@@ -7,7 +7,8 @@ pydantic, and each row looks it up. What pydantic would refuse, or would change,
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Set
+from collections.abc import Mapping, Sequence, Set
+from dataclasses import dataclass
 from typing import Any, Final
 
 from pydantic import ValidationError
@@ -19,9 +20,23 @@ MOST_KINDS: Final = 10_000
 """Sets of values that are remembered; a sheet with more has no use for it."""
 
 _PLAIN_NAME: Final = re.compile(r"[A-Za-z0-9_-]{1,200}")
-_LETTER_OR_DIGIT: Final = re.compile(r"[A-Za-z0-9]")
+_PLAIN_NAMES: Final = re.compile(rf"(?:{_PLAIN_NAME.pattern}\n)*")
+_LETTER_OR_DIGIT: Final = re.compile(r"[^\W_]")
+"""Just what `str.isalnum` says of a character."""
+_MOST_BYTES: Final = 4
+"""Of a character in UTF-8."""
 
-_Kind = tuple[tuple[str, type, object], ...]
+_Rest = tuple[tuple[str, type, object], ...]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Kind:
+    """What rows have in common that differ in text and name only."""
+
+    like: JobRequest
+    """One of them."""
+    limit: int
+    """UTF-8 bytes a text."""
 
 
 class Plainly:
@@ -31,30 +46,29 @@ class Plainly:
         """`defaults` fill what a row leaves empty, and are sound."""
         self._defaults = defaults
         self._context = context
-        self._kinds: dict[_Kind, tuple[dict[str, Any], set[str], int] | None] = {}
+        self._kinds: dict[_Rest, Kind | None] = {}
 
     def request(self, fields: Mapping[str, object]) -> JobRequest | None:
         """The request that these fields make, as pydantic would make it; None where that is for pydantic to say."""
         text, name = fields.get("text"), fields.get("custom_id")
         if not (isinstance(text, str) and isinstance(name, str) and _PLAIN_NAME.fullmatch(name)):
             return None
-        rest = tuple(
-            (field, value.__class__, value) for field, value in fields.items() if field not in {"text", "custom_id"}
-        )
+        kind = self.kind({field: value for field, value in fields.items() if field not in {"text", "custom_id"}})
+        if kind is None or not _is_speakable(text, kind.limit):
+            return None
+        return made(kind.like.__dict__ | {"text": text, "custom_id": name}, kind.like.model_fields_set)
+
+    def kind(self, fields: Mapping[str, object]) -> Kind | None:
+        """What a row is that has these fields beside text and name; None where that is for pydantic to say."""
+        rest = tuple((field, value.__class__, value) for field, value in fields.items())
         try:
-            found = self._kinds[rest]
+            return self._kinds[rest]
         except KeyError:
-            found = self._learn(rest)
+            return self._learn(rest)
         except TypeError:  # a list or an object
             return None
-        if found is None:
-            return None
-        values, given, limit = found
-        if not _is_speakable(text, limit):
-            return None
-        return made(values | {"text": text, "custom_id": name}, given)
 
-    def _learn(self, rest: _Kind) -> tuple[dict[str, Any], set[str], int] | None:
+    def _learn(self, rest: _Rest) -> Kind | None:
         if len(self._kinds) >= MOST_KINDS:
             return None
         # Two kinds of nothing are equal and read differently.
@@ -69,9 +83,29 @@ class Plainly:
             found = None
         else:
             limit = self._context.get("max_text_bytes") or MODELS[request.model].max_text_bytes
-            found = request.__dict__, request.model_fields_set, limit
+            found = Kind(request, limit)
         self._kinds[rest] = found
         return found
+
+
+def are_plain_names(names: Sequence[str]) -> bool:
+    """Whether each of them is a name beyond doubt."""
+    written = "\n".join(names) + "\n"
+    return written.count("\n") == len(names) and _PLAIN_NAMES.fullmatch(written) is not None
+
+
+def are_speakable(texts: Sequence[str], limit: int) -> bool:
+    """Whether each of them is sound beyond doubt, and no longer than `limit` UTF-8 bytes."""
+    written = "".join(texts)
+    if "\x00" in written or not all(map(_LETTER_OR_DIGIT.search, texts)):
+        return False
+    if written.isascii():
+        return max(map(len, texts)) <= limit
+    try:
+        written.encode()
+    except UnicodeEncodeError:
+        return False
+    return _MOST_BYTES * max(map(len, texts)) <= limit or all(len(text.encode()) <= limit for text in texts)
 
 
 def _is_speakable(text: str, limit: int) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -10,12 +10,15 @@ from typing import IO, Final
 
 from api_models.problems import Fault, InvalidInputError
 from worker.intake import lines, plain, sheets, workbooks
+from worker.intake.block import Block
+from worker.intake.columns import Columns
 from worker.intake.encoding import Lines, foreign
 from worker.intake.header import TEXT, WholeFault
 from worker.intake.judging import Defaults, Judge, Row
 from worker.intake.kinds import Kind, by_name, sniff
 from worker.intake.naming import Names
-from worker.intake.record import Line, Parsed
+from worker.intake.piece import Piece
+from worker.intake.record import Record
 from worker.intake.source import head_and_lines, opened, unreadable
 from worker.intake.spool import Spool
 from worker.intake.workbooks import WorkbookError
@@ -23,12 +26,19 @@ from worker.intake.workbooks import WorkbookError
 SHOWN_FAULTS: Final = 100
 """Faults that an error keeps; the rest is counted. Nobody mends more than a screenful before trying again."""
 
-_PARSERS: Final[dict[Kind, Callable[[Iterable[Line]], Parsed]]] = {
+_Found = Iterator[Block | Record | Fault]
+
+_PARSERS: Final[dict[Kind, Callable[[Lines], _Found]]] = {
     Kind.CSV: sheets.parse,
     Kind.TSV: partial(sheets.parse, delimiters="\t"),
     Kind.JSONL: lines.parse,
     Kind.PLAIN: plain.parse,
 }
+_BLOCKS: Final[dict[Kind, Callable[[Lines], _Found]]] = {
+    Kind.CSV: sheets.blocks,
+    Kind.TSV: partial(sheets.blocks, delimiters="\t"),
+}
+"""The same many rows at once, for files whose lines have an end."""
 
 _NO_DEFAULTS: Final = Defaults()
 _EMPTY: Final = Fault(message="is empty; give at least one line of text to be spoken")
@@ -41,17 +51,27 @@ def read(
     defaults: Defaults = _NO_DEFAULTS,
     max_text_bytes: int | None = None,
 ) -> Iterator[Row | Fault]:
-    """Every row and every fault of `source`, about in the order of its lines, a line at a time.
+    """Every row and every fault of `source`, about in the order of its lines.
 
     Rows that come after a fault are sound in themselves, but the input as a whole is not: take none of them.
     Without `kind`, a file's name tells how to read it, and a stream's first line.
     """
+    for item in _found(source, kind, defaults, max_text_bytes):
+        if isinstance(item, Piece):
+            yield from item.rows()
+        else:
+            yield item
+
+
+def _found(
+    source: Path | IO[bytes], kind: Kind | None, defaults: Defaults, max_text_bytes: int | None
+) -> Iterator[Piece | Row | Fault]:
     try:
         with opened(source) as stream:
             if kind is Kind.XLSX or (kind is None and isinstance(source, Path) and by_name(source) is Kind.XLSX):
                 yield from _of_workbook(stream, defaults, max_text_bytes)
                 return
-            head, line_count = head_and_lines(stream)
+            head, line_count, endless = head_and_lines(stream)
             if fault := foreign(head):
                 yield fault
                 return
@@ -61,7 +81,8 @@ def read(
                 return
             judge = Judge(defaults, Names(line_count), max_text_bytes)
             yield from judge.default_faults
-            yield from _judged(stream, _PARSERS[found], judge)
+            parse = _PARSERS[found] if endless else _BLOCKS.get(found, _PARSERS[found])
+            yield from _judged(stream, parse, judge)
     except OSError as error:
         yield unreadable(error)
 
@@ -111,7 +132,10 @@ def judge_all(
 ) -> Judged:
     """Every row of `source` that is sound in itself, in a spool, and every fault."""
     rows, faults, total, whole = Spool(), list[Fault](), 0, False
-    for item in read(source, kind=kind, defaults=defaults, max_text_bytes=max_text_bytes):
+    for item in _found(source, kind, defaults, max_text_bytes):
+        if isinstance(item, Piece):
+            rows.put_piece(item)
+            continue
         if isinstance(item, Row):
             rows.put(item)
             continue
@@ -148,8 +172,8 @@ def _kind(source: Path | IO[bytes], head: bytes) -> Kind | Fault:
     return sniff(head)
 
 
-def _judged(stream: IO[bytes], parse: Callable[[Iterable[Line]], Parsed], judge: Judge) -> Iterator[Row | Fault]:
-    text = Lines(stream)
+def _judged(stream: IO[bytes], parse: Callable[[Lines], _Found], judge: Judge) -> Iterator[Piece | Row | Fault]:
+    text, columns = Lines(stream), Columns(judge)
     anything = False
     try:
         for found in parse(text):
@@ -157,6 +181,8 @@ def _judged(stream: IO[bytes], parse: Callable[[Iterable[Line]], Parsed], judge:
             yield from text.take()
             if isinstance(found, Fault):
                 yield found
+            elif isinstance(found, Block):
+                yield from columns(found)
             elif text.is_broken(found.line, found.last_line):
                 yield from _untouched(judge(found))
             else:

@@ -5,9 +5,12 @@ from __future__ import annotations
 import csv
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from typing import Final
 
 from api_models.problems import Fault
+from worker.intake.block import Block, as_record
+from worker.intake.encoding import Lines
 from worker.intake.header import DELIMITERS, TEXT, Header, WholeFault, header_faults, split_header
 from worker.intake.record import Line, Parsed, Record
 
@@ -27,17 +30,63 @@ def parse(lines: Iterable[Line], delimiters: str = DELIMITERS) -> Parsed:
         yield from _rows(header, first.number, source)
 
 
-def _rows(header: Header, header_line: int, source: Iterator[Line]) -> Parsed:
+def blocks(text: Lines, delimiters: str = DELIMITERS) -> Iterator[Block | Record | Fault]:
+    """As `parse`, many rows at once for as long as nothing about the lines is unusual; from there on one by one."""
+    source = iter(text)
+    first = next((line for line in source if not line.text.isspace()), None)
+    if first is None:
+        return
+    header = split_header(first.text, delimiters)
+    yield from header_faults(header, first.number)
+    if TEXT not in header.columns:
+        return
+    rows = 0
+    while lines := text.plain():
+        block, used = _block(header, lines, text.number - len(lines))
+        text.give_back(lines[used:])
+        if not used:  # not even the first row comes to its end
+            break
+        if block.rows:
+            rows += len(block.rows)
+            yield block
+    yield from _rows(header, first.number, source, rows)
+
+
+def _block(header: Header, lines: Sequence[str], above: int) -> tuple[Block, int]:
+    """The rows that end within these lines, and how many lines they take. `above` is the number of the line before."""
+    rows, ends = _ended(lines, header.delimiter)
+    starts = [above + 1, *(above + 1 + end for end in ends[:-1])]
+    if [] in rows:
+        starts = [start for start, cells in zip(starts, rows, strict=True) if cells]
+        rows = [cells for cells in rows if cells]
+    return Block(header, rows, starts[: len(rows)]), ends[-1] if ends else 0
+
+
+def _ended(lines: Sequence[str], delimiter: str) -> tuple[list[list[str]], Sequence[int]]:
+    """The rows that end within these lines, up to the first that is broken; and after how many lines each ends."""
+    with suppress(csv.Error):
+        rows = list(csv.reader(lines, delimiter=delimiter, strict=True))
+        if len(rows) == len(lines):
+            return rows, range(1, len(lines) + 1)
+    rows, ends = [], list[int]()
+    with suppress(csv.Error):  # it may only be that the lines stop amid a quoted cell
+        reader = csv.reader(lines, delimiter=delimiter, strict=True)
+        for cells in reader:
+            rows.append(cells)
+            ends.append(reader.line_num)
+    return rows, ends
+
+
+def _rows(header: Header, header_line: int, source: Iterator[Line], rows: int = 0) -> Parsed:
     feed = _Feed(source)
     fields = header.known()
-    rows = 0
     for _ in range(MAX_BROKEN_QUOTES):
         try:
             for cells in csv.reader(feed, delimiter=header.delimiter, strict=True):
                 first, last = feed.row_done()
                 if cells:
                     rows += 1
-                    yield _record(first, last, cells, header, fields)
+                    yield as_record(first, last, cells, header, fields)
         except csv.Error as error:
             rows += 1
             first, last = feed.row_broke()
@@ -47,27 +96,6 @@ def _rows(header: Header, header_line: int, source: Iterator[Line]) -> Parsed:
                 yield Fault(line=header_line, message="the header names columns, but no rows follow it")
             return
     yield WholeFault(line=first + 1, message="the file was not read from here on: too many quotes are broken before")
-
-
-def _record(
-    first: int, last: int, cells: Sequence[str], header: Header, fields: Sequence[str | None]
-) -> Record | Fault:
-    if len(cells) != len(fields):
-        cells = list(cells)
-        while len(cells) > len(fields) and not cells[-1].strip():  # as many spreadsheets end their rows
-            cells.pop()
-        if len(cells) != len(fields):
-            return Fault(line=first, message=_uneven(len(cells), len(fields), header.delimiter))
-    return Record(
-        first,
-        last,
-        {
-            # Blanks around a text may be meant; around a name or number they never are.
-            field: cell if field == TEXT else cell.strip()
-            for field, cell in zip(fields, cells, strict=True)
-            if field
-        },
-    )
 
 
 class _Feed:
@@ -114,14 +142,3 @@ def _quoting(error: str, first: int, last: int) -> str:
         f"a quoted cell of this row runs on to line {last} and ends amid words there; close it with a quote mark, "
         'and write quote marks inside it twice: ""'
     )
-
-
-def _uneven(cells: int, columns: int, delimiter: str) -> str:
-    name = {"\t": "tab", ",": "comma", ";": "semicolon"}[delimiter]
-    if cells > columns:
-        return f"has {cells} cells, but the header names {columns}; put a cell with a {name} in it between quote marks"
-    return f"has {_count(cells)}, but the header names {columns}; an empty cell still needs its {name}"
-
-
-def _count(cells: int) -> str:
-    return "1 cell" if cells == 1 else f"{cells} cells"

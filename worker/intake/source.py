@@ -45,18 +45,22 @@ def _rewindable(stream: IO[bytes]) -> Iterator[IO[bytes]]:
         yield copy
 
 
-def head_and_lines(stream: IO[bytes]) -> tuple[bytes, int]:
-    """The first bytes of the stream and the number of its lines, as an editor counts them. Rewinds."""
+def head_and_lines(stream: IO[bytes]) -> tuple[bytes, int, bool]:
+    """The first bytes of the stream and the number of its lines, as an editor counts them. Rewinds.
+
+    And whether somewhere a line goes on for so long that it had better not be read whole.
+    """
     start = stream.tell()
     head = stream.read(HEAD_BYTES)
     stream.seek(start)
-    breaks, last = 0, b""
+    breaks, last, endless = 0, b"", False
     while chunk := stream.read(_CHUNK_BYTES):
-        breaks += chunk.count(b"\n") + chunk.count(b"\r") - chunk.count(b"\r\n")
-        breaks -= last == b"\r" and chunk.startswith(b"\n")
+        here = chunk.count(b"\n") + chunk.count(b"\r") - chunk.count(b"\r\n")
+        endless = endless or (not here and len(chunk) == _CHUNK_BYTES)
+        breaks += here - (last == b"\r" and chunk.startswith(b"\n"))
         last = chunk[-1:]
     stream.seek(start)
-    return head, breaks + (last not in {b"", b"\n", b"\r"})
+    return head, breaks + (last not in {b"", b"\n", b"\r"}), endless
 
 
 def unreadable(error: OSError) -> Fault:

@@ -10,6 +10,8 @@ import json
 import weakref
 from collections.abc import Callable, Collection, Iterable, Iterator
 from datetime import datetime
+from itertools import islice
+from json.encoder import encode_basestring
 from operator import itemgetter
 from tempfile import TemporaryFile
 from typing import IO, Any, Final
@@ -17,6 +19,7 @@ from typing import IO, Any, Final
 from api_models.formats import AudioFormat
 from api_models.speech import JobRequest
 from worker.intake.judging import Row
+from worker.intake.piece import Piece, piece_of
 from worker.intake.plainly import made
 
 ROWS_A_PIECE: Final = 1_000
@@ -28,7 +31,7 @@ MOST_KINDS: Final = 10_000
 _OWN: Final = ("text", "custom_id")
 _REST: Final = tuple(name for name in JobRequest.model_fields if name not in _OWN)
 _rest_of: Final = itemgetter(*_REST)
-_IN_ORDER: Final = dict.fromkeys(JobRequest.model_fields)
+_IN_ORDER: Final[dict[str, Any]] = dict.fromkeys(JobRequest.model_fields) | {"text": ""}
 _ALL: Final = frozenset(JobRequest.model_fields)
 _FROM_JSON: Final[dict[str, Callable[[Any], Any]]] = {
     "not_before": datetime.fromisoformat,
@@ -38,94 +41,118 @@ _FROM_JSON: Final[dict[str, Callable[[Any], Any]]] = {
 }
 """What JSON has no word for, and how it is made again. The rest comes back as it went."""
 
-_Filed = tuple[int, str, str | None, int | dict[str, Any]]
-"""Line, text, name, and the rest: by its number, or written out."""
-
 
 class Spool(Collection[Row]):
-    """Filled once with `put`, then read as often as need be. The file goes when the spool does."""
+    """Filled once with `put` and `put_piece`, then read as often as need be. The file goes when the spool does."""
 
     def __init__(self) -> None:
         """Nothing is kept yet."""
         self._digest = hashlib.sha256()
+        self._pieces: list[Piece] = []
+        """In memory: all there is, until there is a file."""
         self._rows: list[Row] = []
+        """Those of a piece to come."""
+        self._put = 0
         self._file: IO[bytes] | None = None
-        self._filed = 0
         self._end = 0
         """Of the file, in bytes."""
         self._kinds: dict[tuple[Any, ...], int] = {}
-        self._by_number: list[dict[str, Any]] = []
+        self._by_number: list[JobRequest] = []
 
     def put(self, row: Row) -> None:
         """Keep one more."""
-        self._digest.update(_mark(row))
         self._rows.append(row)
-        if len(self._rows) >= (ROWS_A_PIECE if self._file else ROWS_IN_MEMORY):
-            self._to_file()
+        if len(self._rows) >= ROWS_A_PIECE:
+            self._gather()
+
+    def put_piece(self, piece: Piece) -> None:
+        """Keep some more."""
+        self._gather()
+        self._keep(piece)
 
     @property
     def contents(self) -> str:
         """What `contents` says of these rows, without going through them again."""
+        self._gather()
         return self._digest.hexdigest()
 
     def __len__(self) -> int:
-        return self._filed + len(self._rows)
+        return self._put + len(self._rows)
 
     def __contains__(self, row: object) -> bool:
         return any(row == one for one in self)
 
     def __iter__(self) -> Iterator[Row]:
-        if self._file is not None:
-            place = 0
-            while place < self._end:
-                self._file.seek(place)  # somebody else may have read on from another place
-                piece: list[_Filed] = json.loads(self._file.readline())
-                place = self._file.tell()
-                for line, text, name, kind in piece:
-                    rest = self._by_number[kind] if isinstance(kind, int) else _read(kind)
-                    yield Row(line, made({**rest, "text": text, "custom_id": name}, _ALL))
-        yield from self._rows
+        for piece in self.pieces():
+            yield from piece.rows()
+
+    def pieces(self) -> Iterator[Piece]:
+        """The rows in their order, as many at once as were kept together."""
+        self._gather()
+        place = 0
+        while self._file is not None and place < self._end:
+            self._file.seek(place)  # somebody else may have read on from another place
+            lines, names, texts, kinds = json.loads(self._file.readline())
+            place = self._file.tell()
+            yield Piece(lines, names, texts, [self._alike(kind) for kind in kinds])
+        yield from self._pieces
+
+    def _gather(self) -> None:
+        if self._rows:
+            self._keep(piece_of(self._rows))
+            self._rows.clear()
+
+    def _keep(self, piece: Piece) -> None:
+        self._digest.update(_marks(piece))
+        self._pieces.append(piece)
+        self._put += len(piece)
+        if self._file is not None or self._put >= ROWS_IN_MEMORY:
+            self._to_file()
 
     def _to_file(self) -> None:
         if self._file is None:
             self._file = TemporaryFile(prefix="ttsq-rows-")  # noqa: SIM115 - it is closed when the spool goes
             weakref.finalize(self, self._file.close)
         self._file.seek(self._end)
-        piece: list[_Filed] = [
-            (row.line, row.request.text, row.request.custom_id, self._kind(row.request)) for row in self._rows
-        ]
-        self._file.write(json.dumps(piece, default=datetime.isoformat).encode() + b"\n")
+        for piece in self._pieces:
+            columns = (piece.lines, piece.names, piece.texts, piece.each(self._kind))
+            self._file.write(json.dumps(columns, default=datetime.isoformat).encode() + b"\n")
         self._end = self._file.tell()
-        self._filed += len(piece)
-        self._rows.clear()
+        self._pieces.clear()
 
     def _kind(self, request: JobRequest) -> int | dict[str, Any]:
+        """What a request is beside text and name: by its number, or written out."""
         rest = _rest_of(request.__dict__)
-        number = self._kinds.get(rest)
+        kind = (*rest, str(request.temperature))  # 0.0 and -0.0 are equal, and two contents
+        number = self._kinds.get(kind)
         if number is not None:
             return number
         values = _IN_ORDER | dict(zip(_REST, rest, strict=True))
         if len(self._kinds) >= MOST_KINDS:
             return values
-        self._kinds[rest] = number = len(self._by_number)
-        self._by_number.append(values)
+        self._kinds[kind] = number = len(self._by_number)
+        self._by_number.append(made(values, _ALL))
         return number
+
+    def _alike(self, kind: int | dict[str, Any]) -> JobRequest:
+        return self._by_number[kind] if isinstance(kind, int) else made(_read(kind), _ALL)
 
 
 def contents(rows: Iterable[Row]) -> str:
     """What these rows ask for under which names, in their order: 64 hex digits of SHA-256."""
     if isinstance(rows, Spool):
         return rows.contents
-    digest = hashlib.sha256()
-    for row in rows:
-        digest.update(_mark(row))
+    digest, source = hashlib.sha256(), iter(rows)
+    while some := list(islice(source, ROWS_A_PIECE)):
+        digest.update(_marks(piece_of(some)))
     return digest.hexdigest()
 
 
-def _mark(row: Row) -> bytes:
-    """A line of its own: neither a name nor JSON holds a line break."""
-    content = row.request.content(origin="", audio_format=row.request.form)
-    return f"{row.request.custom_id}\t{content}\n".encode()
+def _marks(piece: Piece) -> bytes:
+    """A line for each row: neither a name nor JSON holds a line break."""
+    around = piece.each(lambda like: like.around_text(origin="", audio_format=like.form))
+    rows = zip(piece.names, around, map(encode_basestring, piece.texts), strict=True)
+    return "".join([f"{name}\t{before}{text}{after}\n" for name, (before, after), text in rows]).encode()
 
 
 def _read(values: dict[str, Any]) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
+from functools import partial
 from typing import Final
 from uuid import UUID
 
@@ -16,9 +17,10 @@ from uuid_utils.compat import uuid7
 from api_models.key_templates import checked_template
 from api_models.status import JobStatus
 from worker.intake.judging import Row
-from worker.intake.spool import contents
-from worker.producer.rows import DEFAULT_TENANT, job_row
-from worker.store import batches, budgets, outputs, views
+from worker.intake.spool import Spool, contents
+from worker.producer import casting
+from worker.producer.rows import DEFAULT_TENANT, job_row, whose
+from worker.store import alike, batches, budgets, bulk, outputs, views
 from worker.store.batches import BatchRecord
 from worker.store.transitions import asking
 
@@ -84,23 +86,21 @@ def submit_batch(
     if key_template is not None:
         outputs.name_keys(connection, batch.id, key_template)
     cached = resume if use_cache is None else use_cache
-    asking.submit(
-        connection,
-        (
-            job_row(
-                row.request,
-                tenant=tenant,
-                batch_id=batch.id,
-                line=row.line,
-                origin=origin,
-                now=now,
-                use_cache=cached,
-                kept_seconds=kept_seconds,
-                shared=shared,
-            )
-            for row in rows
-        ),
+    row = partial(
+        job_row,
+        tenant=tenant,
+        batch_id=batch.id,
+        origin=origin,
+        now=now,
+        use_cache=cached,
+        kept_seconds=kept_seconds,
+        shared=shared,
     )
+    if isinstance(rows, Spool) and len(rows) > bulk.FEW_ROWS and alike.has_own_way(connection):
+        cast = casting.cast(rows.pieces(), partial(row, line=None), origin=whose(origin, tenant, shared=shared))
+        asking.submit_alike(connection, cast)
+    else:
+        asking.submit(connection, (row(one.request, line=one.line) for one in rows))
     _limit(connection, batch.id, max_cost)
     return Submission(batch=batch, resumed=False, retried=0)
 

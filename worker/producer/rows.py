@@ -26,8 +26,12 @@ def content_of(request: JobRequest, *, origin: str, tenant: str, shared: bool = 
     Tenants share nothing, unless all are `shared`: a text that costs nothing would tell that somebody else has had it
     spoken.
     """
-    whose = origin if shared or tenant == DEFAULT_TENANT else f"{origin} {tenant}"
-    return request.fingerprint(origin=whose, audio_format=request.form)
+    return request.fingerprint(origin=whose(origin, tenant, shared=shared), audio_format=request.form)
+
+
+def whose(origin: str, tenant: str, *, shared: bool) -> str:
+    """What the fingerprints of a tenant begin with."""
+    return origin if shared or tenant == DEFAULT_TENANT else f"{origin} {tenant}"
 
 
 def new_id() -> UUID:

@@ -10,7 +10,8 @@ from uuid import UUID
 from sqlalchemy import ColumnElement, Connection, Table, select, update
 
 from api_models.status import TERMINAL, JobStatus
-from worker.store import bulk, locks
+from worker.store import alike, arrivals, bulk, locks
+from worker.store.alike import Alike
 from worker.store.states import in_state
 from worker.store.tables import Job
 from worker.store.transitions import charging, finishing, telling
@@ -20,8 +21,19 @@ JOBS: Final = cast("Table", Job.__table__)
 
 
 def submit(connection: Connection, rows: Iterable[dict[str, Any]]) -> int:
-    """Write new jobs, exactly as the producer made them. Returns how many."""
-    return bulk.insert_many(connection, JOBS, rows)
+    """Write new jobs, exactly as the producer made them, and have the dispatcher told of them. Returns how many."""
+    written = bulk.insert_many(connection, JOBS, rows)
+    if written:
+        arrivals.announce(connection)
+    return written
+
+
+def submit_alike(connection: Connection, pieces: Iterable[Alike]) -> int:
+    """As `submit`, of jobs that have most of their values in common."""
+    written = alike.insert(connection, JOBS, pieces)
+    if written:
+        arrivals.announce(connection)
+    return written
 
 
 def cancel(connection: Connection, which: ColumnElement[bool], *, now: datetime) -> int:
@@ -80,6 +92,8 @@ def retry(connection: Connection, which: ColumnElement[bool], *, states: Sequenc
     )
     batches = connection.execute(again.returning(Job.batch_id)).scalars().all()
     finishing.reopen(connection, {batch_id for batch_id in batches if batch_id is not None})
+    if batches:
+        arrivals.announce(connection)
     return len(batches)
 
 

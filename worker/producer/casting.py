@@ -1,0 +1,62 @@
+"""Many new jobs as columns: what `job_row` says of each, said once for all that are alike. Writes nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from functools import partial
+from hashlib import sha256
+from json.encoder import encode_basestring
+from operator import attrgetter
+from typing import Any, Final
+
+import uuid_utils
+
+from api_models.speech import JobRequest
+from worker.intake.piece import Piece
+from worker.store.alike import Alike
+
+OWN: Final = ("id", "custom_id", "line", "text", "fingerprint")
+"""What two jobs of one kind differ in."""
+
+
+@dataclass(frozen=True, slots=True)
+class Mould:
+    """What the jobs of one kind have in common."""
+
+    row: dict[str, Any]
+    """Every column that isn't their own."""
+    around: tuple[str, str]
+    """What a fingerprint is taken of, before and after the text."""
+
+
+def cast(pieces: Iterable[Piece], row: Callable[[JobRequest], dict[str, Any]], *, origin: str) -> Iterator[Alike]:
+    """The jobs of all pieces. `row` makes one of a request; `origin` is the one that fingerprints are made with."""
+    mould = partial(_mould, row=row, origin=origin)
+    for piece in pieces:
+        moulds = piece.each(mould)
+        own = {
+            "id": [uuid_utils.uuid7().hex for _ in moulds],  # as `new_id` makes them, in the order of the rows
+            "custom_id": piece.names,
+            "line": piece.lines,
+            "text": piece.texts,
+            "fingerprint": _fingerprints(piece, moulds),
+        }
+        yield Alike(own, [mould.row for mould in moulds])
+
+
+def _mould(like: JobRequest, *, row: Callable[[JobRequest], dict[str, Any]], origin: str) -> Mould:
+    common = {column: value for column, value in row(like).items() if column not in OWN}
+    return Mould(common, like.around_text(origin=origin, audio_format=like.form))
+
+
+def _fingerprints(piece: Piece, moulds: list[Mould]) -> list[str]:
+    """As `JobRequest.fingerprint` makes them."""
+    texts = map(encode_basestring, piece.texts)
+    prints = [
+        sha256(f"{mould.around[0]}{text}{mould.around[1]}".encode()).hexdigest()
+        for mould, text in zip(moulds, texts, strict=True)
+    ]
+    if not any(piece.each(attrgetter("variant"))):
+        return prints
+    return [like.of_variant(plain) for like, plain in zip(piece.alike, prints, strict=True)]

@@ -75,7 +75,7 @@ class EmbeddedWorker:
     def wake(self) -> None:
         """There are new rows: look now."""
         if self._parts is not None:
-            self._parts.dispatcher.wake()
+            self._parts.dispatcher.arrived()
 
     def finish(self, batch_id: UUID) -> str | None:
         """Write the result files of a batch that is over. Returns what prevented it."""

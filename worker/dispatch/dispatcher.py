@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import random
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -20,11 +21,13 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from worker.dispatch import flow, pace, slots
 from worker.dispatch.ageing import Ageing
+from worker.dispatch.alarm import Alarm, Rhythm, after_tick, soonest
 from worker.dispatch.balance import BalanceWatch
 from worker.dispatch.chores import Chores
 from worker.dispatch.flow import Flow
 from worker.dispatch.gatekeeper import Gatekeeper
 from worker.dispatch.lessons import Lessons
+from worker.dispatch.listening import Listener
 from worker.dispatch.probes import Prober
 from worker.dispatch.reach import Limits, Publish, Reach
 from worker.dispatch.rescue import Rescue
@@ -32,6 +35,7 @@ from worker.dispatch.reserve import Reserve
 from worker.dispatch.slots import Room
 from worker.dispatch.spending import Spending
 from worker.dispatch.starting import Starting
+from worker.dispatch.stint import Stint
 from worker.dispatch.tick import EMBEDDED_GATHER_SECONDS, GATHER_SECONDS, Tick, wait_seconds
 from worker.store import account, leases, workers
 from worker.store.account import PaceState
@@ -59,6 +63,8 @@ class Dispatcher:
     rng: random.Random = field(default_factory=random.Random)
     hindered: Callable[[], bool] = lambda: False
     """Whether no message can be sent from here just now."""
+    longest_wait: Callable[[Tick], float] = wait_seconds
+    """From a tick to the next one, in seconds, where nothing cuts it short."""
     rescue: Rescue = field(init=False)
     chores: Chores = field(init=False)
     _keeper: Gatekeeper = field(init=False)
@@ -66,7 +72,8 @@ class Dispatcher:
     _spending: Spending = field(init=False)
     _starting: Starting = field(init=False)
     _database_trouble: Trouble = field(default_factory=lambda: Trouble(log, "database_trouble"))
-    _wake: threading.Event = field(default_factory=threading.Event)
+    _alarm: Alarm = field(default_factory=Alarm)
+    _listener: Listener = field(init=False)
     _stopping: threading.Event = field(default_factory=threading.Event)
     _thread: threading.Thread | None = None
     _leads: bool = False
@@ -87,15 +94,23 @@ class Dispatcher:
             Ageing(self.limits.ageing_seconds),
         )
 
+        self._listener = Listener(self.database, self.arrived, lambda: self._leads)
+
     def start(self) -> None:
-        """Begin ticking in a thread of its own."""
+        """Begin ticking in a thread of its own, and listen in another."""
         self._thread = threading.Thread(target=self._loop, name="ttsq-dispatcher", daemon=True)
         self._thread.start()
+        self._listener.start()
 
     def wake(self) -> None:
-        """Something has changed: look now rather than at the next poll. A follower has nothing to look at."""
+        """Something has changed: look soon rather than at the next poll. A follower has nothing to look at."""
         if self._leads:
-            self._wake.set()
+            self._alarm.change()
+
+    def arrived(self) -> None:
+        """Somebody has handed in: look at once, where not too many looks were just taken."""
+        if self._leads:
+            self._alarm.arrive()
 
     @property
     def leads(self) -> bool:
@@ -105,21 +120,27 @@ class Dispatcher:
     def stop(self, timeout: float = 10.0) -> None:
         """Stop admitting at once, and hand the lead to whoever is next."""
         self._stopping.set()
-        self._wake.set()
+        self._alarm.stop()
         if self._thread is not None:
             self._thread.join(timeout)
+        self._listener.stop(timeout)
 
     def _loop(self) -> None:
+        gather = EMBEDDED_GATHER_SECONDS if self.database.is_sqlite else GATHER_SECONDS
+        rhythm, stint = Rhythm(), Stint()
         while not self._stopping.is_set():
-            self._wake.clear()  # before the look: what changes during it wakes the next one
-            tick = self._tick()
+            self._alarm.forget()
+            with stint.tick():
+                tick = self._tick()
             if tick.leads != self._leads:
                 self._leads = tick.leads
-                log.info("leadership", leads=tick.leads)
-            gather_seconds = EMBEDDED_GATHER_SECONDS if self.database.is_sqlite else GATHER_SECONDS
-            seconds = wait_seconds(tick)
-            self._stopping.wait(min(gather_seconds, seconds))
-            self._wake.wait(max(0.0, seconds - gather_seconds))
+                log.info("leadership", leads=tick.leads, **({} if tick.leads else stint.told()))
+            if not tick.leads:
+                stint = Stint()
+            rhythm = after_tick(rhythm, time.monotonic(), gather)
+            self._alarm.wait(self.longest_wait(tick), change=gather, arrival=soonest(rhythm, gather))
+        if self._leads:
+            log.info("led", **stint.told())
 
     def _tick(self) -> Tick:
         tick = Tick()

@@ -11,7 +11,7 @@ BUSY_POLL_SECONDS: Final = 0.1
 """The longest wait between two ticks of a leader with work; a wake-up cuts it short."""
 IDLE_POLL_SECONDS: Final = 0.25
 GATHER_SECONDS: Final = 0.1
-"""The least time between two ticks: wake-ups that come together are answered together."""
+"""From a tick to one that answers a change: changes that come together are answered together."""
 EMBEDDED_GATHER_SECONDS: Final = 0.04
 """The same where the database is a file beside it, and a tick costs little."""
 

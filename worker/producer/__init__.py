@@ -1,6 +1,6 @@
 """Producers in Python: rows into the database, inside a transaction of the caller's. No broker is needed here.
 
-A job exists exactly if the transaction commits; the dispatcher finds it by itself.
+A job exists exactly if the transaction commits, and the dispatcher is told of it by that commit.
 """
 
 from worker.producer.batch import AGAIN, Submission, resume_key, submit_batch

@@ -52,6 +52,11 @@ _BATCHES: Final = """
 INSERT INTO batches (id, tenant, name, total, created_at)
 SELECT {batch}, 'tenant ' || g % 10, 'evening.csv', {rows}, {now} FROM numbers WHERE g <= {batches}
 """
+_TALLIES: Final = """
+INSERT INTO tallies (lane, tenant, model, priority, status, cached, part, jobs, cost, began_at, ended_at)
+SELECT lane, tenant, model, priority, status, cached, 0, count(*), sum(cost), min(created_at), max(finished_at)
+FROM jobs GROUP BY 1, 2, 3, 4, 5, 6
+"""
 _POSTGRESQL: Final = {
     "numbers": "WITH numbers AS (SELECT generate_series(1, {rows}) AS g) ",
     "id": "lpad(to_hex(g), 32, '0')::uuid",
@@ -105,7 +110,7 @@ def _fill_sqlite(database: Database, rows: int) -> None:
 
 
 def _fill_postgresql(database: Database, rows: int) -> None:
-    """Whether a job's batch exists is not looked up a million times."""
+    """Whether a job's batch exists is not looked up a million times; what triggers would do is done here."""
     with database.begin() as connection:
         for setting in (
             "statement_timeout = 0",
@@ -116,6 +121,7 @@ def _fill_postgresql(database: Database, rows: int) -> None:
         indexes = [tuple(row) for row in connection.execute(text(_POSTGRESQL_INDEXES))]
         for statement in _statements(_POSTGRESQL, rows, indexes):
             connection.exec_driver_sql(statement.replace("%", "%%"), {})
+        connection.execute(text(_TALLIES))
     with database.at_once() as connection:
         connection.execute(text("SET statement_timeout = 0"))
         connection.execute(text("VACUUM ANALYZE"))

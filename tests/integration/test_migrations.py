@@ -34,7 +34,7 @@ from uuid_utils.compat import uuid7
 from api_models.status import JobStatus
 from api_models.verdict import VerdictKind
 from tests.factories import NOW, Values, a_gate, attempt_row, job_row
-from worker.store import schema
+from worker.store import schema, views
 from worker.store.database import Database
 from worker.store.tables import Base
 from worker.store.types import Instant, Money
@@ -208,6 +208,23 @@ def test_a_batch_that_was_over_stays_over(empty_database: Database) -> None:
         batches = Base.metadata.tables["batches"]
         finished = {row.id: row.finished_at for row in connection.execute(select(batches.c.id, batches.c.finished_at))}
     assert finished == {BATCHES[0]: None, BATCHES[1]: NOW}
+
+
+def test_what_was_there_before_the_tallies_is_told(empty_database: Database) -> None:
+    """Jobs and their costs, and what becomes of them afterwards."""
+    schema.upgrade(empty_database, "0005")
+    with empty_database.begin() as connection:
+        fill(connection, shape(connection))
+    schema.upgrade(empty_database)
+    jobs = Base.metadata.tables["jobs"]
+    with empty_database.begin() as connection:
+        assert views.counts(connection, views.everything()).total == _number(connection, jobs) > 0
+        connection.execute(jobs.delete())
+        assert views.counts(connection, views.everything()).total == 0
+
+
+def _number(connection: Connection, table: Table) -> int:
+    return connection.execute(select(func.count()).select_from(table)).scalar_one()
 
 
 @pytest.mark.parametrize(("before", "after"), STEPS)

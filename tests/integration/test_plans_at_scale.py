@@ -80,6 +80,10 @@ HOT: Final = {
     "lanes": hot(lambda connection: dispatching.lanes(connection, most=9), "ix_jobs_queued"),
     "the next lanes": hot(lambda connection: dispatching.lanes(connection, most=9, after=LANE), "ix_jobs_queued"),
     "heads": hot(lambda connection: dispatching.heads(connection, LANE, most=50), "ix_jobs_queued"),
+    "heads of each lane": hot(
+        lambda connection: dispatching.heads_of_each(connection, dispatching.lanes(connection, most=9), most=3),
+        "ix_jobs_queued",
+    ),
     "heads of the first lane": hot(
         lambda connection: dispatching.heads(connection, *dispatching.lanes(connection, most=1), most=9),
         "ix_jobs_queued",
@@ -143,7 +147,7 @@ HOT: Final = {
     ),
     "release followers": hot(lambda connection: following.release(connection, [LAST]), "ix_jobs_follows"),
     "does anybody follow": hot(following.anybody_follows, "ix_jobs_follows"),
-    "a batch's counts": hot(lambda connection: views.counts(connection, views.of_batch(SMALL)), "ix_jobs_batch_status"),
+    "a batch's counts": hot(lambda connection: views.counts(connection, views.of_batch(SMALL))),
     "cancel": hot(
         lambda connection: asking.cancel(connection, asking.these(scale.ids(scale.URGENT)), now=NOW), changes=FEW
     ),

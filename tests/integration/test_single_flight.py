@@ -10,6 +10,7 @@ from sqlalchemy import update
 from api_models.status import JobStatus
 from api_models.verdict import VerdictKind
 from tests.factories import a_settlement
+from tests.integration.plans import watched
 from tests.stage import SECOND, Stage
 from worker.dispatch.twins import Twins
 from worker.store.database import Database
@@ -142,6 +143,19 @@ def test_a_memory_that_grows_too_large_is_read_anew(stage: Stage) -> None:
         for _ in range(3):
             twins.apart(connection, [], stage.now())
         assert following.in_flight(connection) == {stage.row(flying).fingerprint: flying}
+
+
+def test_a_memory_of_what_really_flies_is_not_read_in_every_tick(stage: Stage) -> None:
+    """With more in flight than it would keep, it is read once, and again only when as many more have gone out."""
+    for _ in range(5):
+        stage.job(status=JobStatus.DISPATCHED, dispatched_at=stage.now())
+    twins = Twins(most=3)
+    with stage.database.begin() as connection:
+        twins.look(connection)
+        with watched(connection) as sent:
+            twins.look(connection)
+            twins.apart(connection, [], stage.now())
+    assert sent == []
 
 
 def test_verdicts_of_any_kind_release(stage: Stage) -> None:

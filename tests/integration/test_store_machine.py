@@ -9,6 +9,7 @@ every time.
 from __future__ import annotations
 
 import os
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import fields, replace
 from datetime import datetime, timedelta
@@ -27,7 +28,7 @@ from api_models.status import TERMINAL, TRANSITIONS, JobStatus
 from api_models.verdict import VerdictKind
 from tests.factories import NOW, add_batch, add_worker, job_row, some_audio
 from tests.integration.store_model import ZERO, Entry, Model, ModelJob, ModelWorker
-from worker.store import attempts, leases, workers
+from worker.store import attempts, leases, tallies, views, workers
 from worker.store.database import Database
 from worker.store.tables import Attempt, Batch, Job, Lease, Worker
 from worker.store.transitions import asking, claiming, dispatching, following, rescuing, settling, submitting
@@ -128,6 +129,9 @@ class StoreMachine(RuleBasedStateMachine):
         assert (None if lease is None else tuple(lease)) == self.model.lease
         spent = {row.id: row.spent for row in self.connection.execute(SPENT)}
         assert spent == {batch: self.model.spent(batch) for batch in BATCHES}
+        counted = views.counts(self.connection, views.everything())
+        assert counted.by_status == Counter(job.status for job in self.model.jobs.values())
+        assert counted.cost == sum((job.cost for job in self.model.jobs.values()), ZERO)
         for job in self.model.jobs.values():
             self.lawful(self.before.get(job.id), job)
         self.before = dict(self.model.jobs)
@@ -200,6 +204,12 @@ class StoreMachine(RuleBasedStateMachine):
     def clock(self, step: timedelta) -> None:
         """Time passes, or is set back."""
         self.now += step
+
+    @rule()
+    def fold(self) -> None:
+        """The leader folds the tallies; nothing that anybody sees changes."""
+        tallies.fold(self.connection)
+        self.same(None, None)
 
     @rule(who=some(DISPATCHERS), resigns=some((False, False, False, True)))
     def lead(self, who: UUID, resigns: bool) -> None:

@@ -482,6 +482,22 @@ def test_heads_of_a_lane_come_in_the_order_they_were_handed_in(database: Databas
         (lane, _) = sorted(dispatching.lanes(connection, most=9))
         assert [head.job_id for head in dispatching.heads(connection, lane, most=3)] == jobs[:3]
         assert [head.job_id for head in dispatching.heads(connection, lane, most=9)] == jobs
+        assert [head.job_id for head in dispatching.heads(connection, lane, most=2, behind=jobs[2])] == jobs[3:]
+
+
+def test_the_heads_of_several_lanes_are_those_of_each(database: Database) -> None:
+    """Of each no more than asked for, in its order; nothing of a lane that was not asked for."""
+    with database.begin() as connection:
+        for number in range(6):
+            for priority, tenant in ((0, "ann"), (3, "ann"), (0, "bob"), (-2, "cy")):
+                add_job(connection, priority=priority, tenant=tenant, use_cache=number % 2 == 0)
+        add_job(connection, status=D, tenant="ann")
+        _, *asked = dispatching.lanes(connection, most=9)
+        found = dispatching.heads_of_each(connection, asked, most=4)
+        assert found == {lane: dispatching.heads(connection, lane, most=4) for lane in asked}
+        contents = [job.content for jobs in found.values() for job in jobs]
+        assert len(contents) == 3 * 4
+        assert contents.count(None) == 3 * 2
 
 
 @pytest.mark.parametrize("use_cache", [True, False])

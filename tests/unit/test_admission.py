@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from api_models.verdict import GateScope
 from tests.factories import MODEL, OTHER_MODEL, a_gate, a_lane, waiting_jobs
-from worker.dispatch.admission import admissible, admit
+from worker.dispatch.admission import admissible, admit, first_turns
 from worker.dispatch.gates import blocked
 from worker.store.transitions.dispatching import Lane, Waiting
 
@@ -55,6 +55,15 @@ def test_the_places_are_filled_and_never_overfilled(queue: Queue, places: int) -
     chosen = queue.admit(places)
     assert len(chosen) == min(places, len(queue.lane_of))
     assert len({job.job_id for job in chosen}) == len(chosen)
+
+
+@given(queue=queues, places=st.integers(0, 60))
+def test_whose_turns_come_first_is_known_before(queue: Queue, places: int) -> None:
+    """The lanes that are read first, while nothing holds anybody: those of the most urgent, as many as have places."""
+    first = first_turns(queue.waiting, places)
+    queue.admit(places)
+    assert first == list(queue.read)[: len(first)]
+    assert len(first) == min(places, sum(lane.priority == max(queue.waiting).priority for lane in queue.waiting))
 
 
 @given(queue=queues, places=st.integers(1, 60))

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from itertools import groupby
+from itertools import groupby, islice, zip_longest
 
 from worker.dispatch.gates import Blocked
 from worker.store.transitions.dispatching import Lane, Waiting
 
-Heads = Callable[[Lane, int], Sequence[Waiting]]
+Heads = Callable[[Lane, int], Iterable[Waiting]]
 """Fetches the first jobs of a lane, at most so many."""
 Serve = Callable[[Lane, Waiting], bool]
 """Asked for each job whose turn it is: False holds it, and with it all that wait behind it in its lane."""
@@ -54,6 +54,17 @@ def tiers(lanes: Iterable[Lane], urgency: Urgency = by_priority) -> list[list[La
     """Lanes of one urgency together, the most urgent first. Of equals, none waits behind another."""
     by_urgency = sorted(lanes, key=urgency, reverse=True)
     return [list(tier) for _, tier in groupby(by_urgency, key=urgency)]
+
+
+def first_turns(lanes: Iterable[Lane], places: int, urgency: Urgency = by_priority) -> list[Lane]:
+    """The lanes of the most urgent ones that are asked first, no more than there are places."""
+    for tier in tiers(lanes, urgency):
+        tenants: dict[str, list[Lane]] = {}
+        for lane in tier:
+            tenants.setdefault(lane.tenant, []).append(lane)
+        rounds = zip_longest(*tenants.values())
+        return list(islice((lane for turn in rounds for lane in turn if lane is not None), max(0, places)))
+    return []
 
 
 def _deal(tier: Sequence[Lane], places: int, heads: Heads, serve: Serve) -> list[Waiting]:

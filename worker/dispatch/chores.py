@@ -11,10 +11,13 @@ import structlog
 from sqlalchemy import Connection
 
 from worker.dispatch.rescue import Rescue
+from worker.store import tallies
 from worker.store.transitions import dispatching
 
 CHORES_SECONDS: Final = 0.25
 """Promotion, expiry and rescue need no finer clock than this."""
+FOLD_SECONDS: Final = 1.0
+"""What has changed in so short a time is soon read; see `worker.store.tallies`."""
 
 log = structlog.get_logger("ttsq.dispatch")
 
@@ -26,6 +29,7 @@ class Chores:
     dispatch_timeout: float
     rescue: Rescue
     due: datetime | None = None
+    fold_due: datetime | None = None
 
     def run_once(self, connection: Connection, now: datetime) -> None:
         """Do them, if it is time."""
@@ -39,3 +43,6 @@ class Chores:
         if lost := dispatching.give_up_messages(connection, sent_before=overdue):
             log.warning("messages_lost", jobs=lost)
         self.rescue.run_once(connection, now)
+        if self.fold_due is None or now >= self.fold_due:
+            self.fold_due = now + timedelta(seconds=FOLD_SECONDS)
+            tallies.fold(connection)

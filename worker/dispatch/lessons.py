@@ -73,6 +73,7 @@ class Lessons:
             self._records.pop(model, None)
         elif opened_at is None or ended.started_at > opened_at:
             record = self._records[model] = breaker.after(self._records.get(model, ()), ended)
-            if breaker.trips(record, now):
+            # A call that was served makes no run of failures longer.
+            if ended.verdict not in breaker.SERVED and breaker.trips(record, now):
                 return self.keeper.trip(connection, closed, model, breaker.words(record, now), now)
         return closed

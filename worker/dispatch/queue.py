@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import UUID
@@ -36,14 +37,34 @@ class Queue:
     bulk_places: int | None
     """How many bulk jobs may start; None where nothing is reserved for others."""
     _loads: dict[UUID, Load] = field(default_factory=dict)
+    _expected: dict[Lane, list[Waiting]] = field(default_factory=dict)
+    """The first jobs of lanes that were read together."""
+    _share: int = 0
+    """How many were asked for, of each of them."""
 
-    def heads(self, lane: Lane, most: int) -> Sequence[Waiting]:
-        """The first jobs of a lane."""
+    def expect(self, lanes: Sequence[Lane], places: int) -> None:
+        """These lanes will have the first turns for so many places: read at once what falls to each."""
+        if not lanes or places <= 0:
+            return
+        self._share = math.ceil(places / len(lanes))
+        self._expected = dispatching.heads_of_each(self.connection, lanes, most=self._share)
+
+    def heads(self, lane: Lane, most: int) -> Iterator[Waiting]:
+        """The first jobs of a lane, read as they are asked for."""
         if self.bulk_places is not None and is_bulk(lane):
             most = min(most, self.bulk_places)
         if most <= 0:
-            return ()
-        jobs = dispatching.heads(self.connection, lane, most=most)
+            return
+        first = self._expected.pop(lane, None)
+        if first is None:
+            yield from self._read(lane, dispatching.heads(self.connection, lane, most=most))
+            return
+        yield from self._read(lane, first[:most])
+        if len(first) == self._share < most:
+            rest = dispatching.heads(self.connection, lane, most=most - len(first), behind=first[-1].job_id)
+            yield from self._read(lane, rest)
+
+    def _read(self, lane: Lane, jobs: Sequence[Waiting]) -> Sequence[Waiting]:
         if self.allowance is not None and lane.limited:
             self._loads |= flights.loads(self.connection, [job.job_id for job in jobs])
         return jobs

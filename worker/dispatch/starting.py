@@ -84,7 +84,9 @@ class Starting:
         chosen = probing.probe_jobs(self.keeper, queue, closed, lanes, most=places, now=now)
         open_lanes = admission.admissible(lanes, gates.blocked(closed))
         urgencies = self.ageing.urgencies(open_lanes, now)
-        chosen += admission.admit(open_lanes, places - len(chosen), queue.heads, queue.serve, urgencies.__getitem__)
+        left = places - len(chosen)
+        queue.expect(admission.first_turns(open_lanes, left, urgencies.__getitem__), left)
+        chosen += admission.admit(open_lanes, left, queue.heads, queue.serve, urgencies.__getitem__)
         goes = self.twins.apart(connection, chosen, now)
         dispatched = dispatching.dispatch(
             connection, [job.job_id for job in goes], worker_id=self.reach.only_worker, now=now

@@ -22,7 +22,7 @@ from worker.store.transitions.dispatching import Waiting
 NOBODY: Final = UUID(int=0)
 BOUGHT: Final = frozenset({VerdictKind.SUCCESS, VerdictKind.CACHED})
 MOST_REMEMBERED: Final = 50_000
-"""Of more contents, the memory is read anew from what is really in flight."""
+"""Of more contents, the memory is read anew from what is really in flight; then again when it has doubled."""
 
 
 @dataclass(slots=True)
@@ -34,6 +34,8 @@ class Twins:
     """None: not read yet. `NOBODY` leads where the content is there, and whoever wants a copy may have one."""
     _contents: dict[UUID, str] = field(default_factory=dict)
     """Which content each leader buys."""
+    _enough: int = 0
+    """Contents that are remembered before the memory is read anew; never fewer than `most`."""
     _followed: bool = field(default=False)
     """Somebody may be following."""
 
@@ -78,8 +80,10 @@ class Twins:
         return goes
 
     def _known(self, connection: Connection) -> dict[str, UUID]:
-        if self._leaders is None or len(self._leaders) > self.most:
+        if self._leaders is None or len(self._leaders) > max(self.most, self._enough):
             self._leaders = following.in_flight(connection)
+            # More may really be in flight than that, and reading them in every tick would take most of it.
+            self._enough = 2 * len(self._leaders)
             self._contents = {job: content for content, job in self._leaders.items()}
             self._followed = following.anybody_follows(connection)
         return self._leaders

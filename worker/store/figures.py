@@ -8,11 +8,11 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Final
 
-from sqlalchemy import Connection, String, func, literal_column, select
+from sqlalchemy import ColumnElement, Connection, String, func, literal_column, select
 
 from api_models.status import TERMINAL, JobStatus
 from api_models.verdict import VerdictKind
-from worker.store import account, balances, workers
+from worker.store import account, balances, tallies, views, workers
 from worker.store.holds import STALE_SECONDS
 from worker.store.states import in_state
 from worker.store.tables import Attempt, Delivery, Job
@@ -92,12 +92,11 @@ def standing(connection: Connection, *, now: datetime, window: timedelta) -> Sta
 
 
 def _jobs(connection: Connection, now: datetime) -> dict[JobStatus, int]:
-    """Each open state is counted by the index that holds it alone."""
+    """Each open state is known from the tallies, or counted by the index that holds it alone."""
     found: dict[JobStatus, int] = {}
     in_flight = in_state(JobStatus.DISPATCHED, JobStatus.RUNNING)
     for which in (in_state(JobStatus.SCHEDULED), in_state(JobStatus.QUEUED), in_flight):
-        rows = connection.execute(select(Job.status, func.count()).where(which).group_by(Job.status))
-        found.update((JobStatus(row[0]), row[1]) for row in rows)
+        found.update(_open(connection, which))
     ended = connection.execute(
         select(Attempt.verdict, func.count(func.distinct(Attempt.job_id)))
         .where(Attempt.finished_at >= now - RECENT)
@@ -113,6 +112,13 @@ def _jobs(connection: Connection, now: datetime) -> dict[JobStatus, int]:
     ).scalar_one()
     found[JobStatus.FAILED] = failed
     return {status: number for status, number in found.items() if number or status not in TERMINAL}
+
+
+def _open(connection: Connection, which: ColumnElement[bool]) -> dict[JobStatus, int]:
+    if tallies.about(connection, which) is not None:
+        return views.counts(connection, which).by_status
+    rows = connection.execute(select(Job.status, func.count()).where(which).group_by(Job.status))
+    return {JobStatus(row[0]): row[1] for row in rows}
 
 
 def _deliveries(connection: Connection, now: datetime) -> dict[str, int]:

@@ -8,6 +8,7 @@ from uuid import UUID
 from sqlalchemy import Connection, func, select
 
 from api_models.status import JobStatus
+from worker.store import tallies
 from worker.store.states import in_state
 from worker.store.tables import Job
 
@@ -27,14 +28,14 @@ class Position:
         return self.before + self.between
 
 
-_QUEUED = (
-    select(Job.priority, Job.lane, func.count()).where(in_state(JobStatus.QUEUED)).group_by(Job.priority, Job.lane)
-)
+_QUEUED = in_state(JobStatus.QUEUED)
+_COUNTED = select(Job.priority, Job.lane, func.count()).where(_QUEUED).group_by(Job.priority, Job.lane)
 
 
 def position(connection: Connection, batch_id: UUID) -> Position | None:
     """Where a batch stands; None where none of its jobs is queued."""
-    rows = connection.execute(_QUEUED).all()
+    told = tallies.about(connection, _QUEUED)
+    rows = connection.execute(_COUNTED if told is None else tallies.lanes(told)).all()
     mine = {priority: number for priority, lane, number in rows if lane == batch_id}
     if not mine:
         return None

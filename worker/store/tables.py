@@ -264,6 +264,37 @@ class Job(Base):
     )
 
 
+class Tally(Base):
+    """How many jobs of one kind there are, on PostgreSQL; see `worker.store.tallies`."""
+
+    __tablename__ = "tallies"
+
+    lane: Mapped[UUID] = mapped_column(primary_key=True)
+    tenant: Mapped[str] = mapped_column(String(64), primary_key=True)
+    model: Mapped[str] = mapped_column(String(64), primary_key=True)
+    priority: Mapped[int] = mapped_column(SmallInteger, primary_key=True)
+    status: Mapped[str] = mapped_column(String(10), primary_key=True)
+    cached: Mapped[bool] = mapped_column(primary_key=True)
+    part: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
+    """0 for the row that holds most of them; others hold a change each that isn't folded into it yet."""
+    jobs: Mapped[int] = mapped_column(BigInteger)
+    """Below zero in a change that took some away."""
+    cost: Mapped[Decimal]
+    began_at: Mapped[datetime]
+    """When the first of them was handed in."""
+    ended_at: Mapped[datetime | None]
+    """When the last of them ended."""
+
+    __table_args__ = (
+        Index(
+            "ix_tallies_loose",
+            "part",
+            postgresql_where=sql("part > 0 OR jobs = 0"),
+            sqlite_where=sql("part > 0 OR jobs = 0"),
+        ),
+    )
+
+
 class Attempt(Base):
     """How one attempt of a job ended, and what it cost: the ledger. It outlives the job."""
 

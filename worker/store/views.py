@@ -6,12 +6,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Connection, Row, String, cast, func, select
+from sqlalchemy import ColumnElement, Connection, Row, func, select, true
 
 from api_models.status import JobStatus
+from worker.store import tallies
 from worker.store.states import in_state
 from worker.store.tables import Attempt, Job
 
@@ -97,7 +98,7 @@ class AttemptRecord:
 
 def everything() -> ColumnElement[bool]:
     """The selection of all jobs."""
-    return Job.id.is_not(None)
+    return true()
 
 
 def of_batch(batch_id: UUID) -> ColumnElement[bool]:
@@ -106,12 +107,9 @@ def of_batch(batch_id: UUID) -> ColumnElement[bool]:
 
 
 def counts(connection: Connection, which: ColumnElement[bool]) -> Counts:
-    """Counts by state over a selection."""
-    rows = connection.execute(
-        select(Job.status, Job.cached, func.count(), func.sum(Job.cost, type_=Job.cost.type))
-        .where(which)
-        .group_by(Job.status, Job.cached)
-    ).all()
+    """Counts by state over a selection: from the tallies, where those tell its jobs apart, else job by job."""
+    told = tallies.about(connection, which)
+    rows = _counted(connection, which) if told is None else tallies.counts(connection, told)
     by_status: dict[JobStatus, int] = {}
     for status, _, number, _ in rows:
         by_status[JobStatus(status)] = by_status.get(JobStatus(status), 0) + number
@@ -122,12 +120,25 @@ def counts(connection: Connection, which: ColumnElement[bool]) -> Counts:
     )
 
 
+def _counted(connection: Connection, which: ColumnElement[bool]) -> list[tuple[str, bool, int, Decimal]]:
+    rows = connection.execute(
+        select(Job.status, Job.cached, func.count(), func.sum(Job.cost, type_=Job.cost.type))
+        .where(which)
+        .group_by(Job.status, Job.cached)
+    )
+    return [(status, cached, number, cost) for status, cached, number, cost in rows]
+
+
 def span(connection: Connection, which: ColumnElement[bool]) -> tuple[datetime | None, datetime | None]:
     """When the first job of a selection was handed in, and when the last so far ended."""
+    if (told := tallies.about(connection, which)) is not None:
+        return tallies.span(connection, told)
     row = connection.execute(select(func.min(Job.created_at), func.max(Job.finished_at)).where(which)).one()
     return row[0], row[1]
 
 
+_ID_DIGITS: Final = 32
+_HEX: Final = frozenset("0123456789abcdef")
 _JOB_COLUMNS = tuple(getattr(Job, name) for name in JobRecord.__slots__)
 _ATTEMPT_COLUMNS = tuple(getattr(Attempt, name) for name in AttemptRecord.__slots__)
 
@@ -159,8 +170,10 @@ def jobs(
 def by_id_prefix(connection: Connection, prefix: str, *, most: int = 2) -> list[JobRecord]:
     """Jobs whose id begins with these hex digits, hyphens or none: what people type from a list."""
     digits = prefix.replace("-", "").lower()
-    text_of_id = func.replace(cast(Job.id, String), "-", "")
-    return jobs(connection, text_of_id.like(f"{digits}%"), most=most) if digits.isalnum() else []
+    if not digits or len(digits) > _ID_DIGITS or not set(digits) <= _HEX:
+        return []
+    first, last = UUID(digits.ljust(_ID_DIGITS, "0")), UUID(digits.ljust(_ID_DIGITS, "f"))
+    return jobs(connection, Job.id.between(first, last), most=most)
 
 
 def attempts(connection: Connection, job_id: UUID) -> list[AttemptRecord]:

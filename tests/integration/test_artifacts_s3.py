@@ -18,7 +18,7 @@ from tests.unit.test_artifacts_conformance import ChecksumConformance, StoreConf
 from worker.artifacts.errors import ArtifactsError
 from worker.artifacts.opening import open_store
 from worker.artifacts.s3 import S3Store
-from worker.artifacts.s3_client import new_client
+from worker.artifacts.s3_client import new_client, new_session
 from worker.artifacts.store import ArtifactStore
 
 PREFIX = "pre fix/größe"
@@ -165,7 +165,11 @@ def test_long_audio_goes_in_parts(s3: Bucket, tmp_path: Path, monkeypatch: pytes
     """Above the limit the upload is a multipart one, with everything a small one has."""
     configure(monkeypatch, s3.server)
     content = bytes(range(256)) * (2 * FIVE_MIB // 256) + b"the last part"
-    with closing(S3Store(new_client(s3.name, connections=4), s3.name, "p", multipart_bytes=FIVE_MIB)) as store:
+    with closing(
+        S3Store(
+            new_client(s3.name, connections=4, session=new_session(s3.name)), s3.name, "p", multipart_bytes=FIVE_MIB
+        )
+    ) as store:
         put = store_bytes(store, "long.wav", content, tmp_path, metadata={"name": "größe"})
         assert store.head("long.wav") == put
         assert read_back(store, "long.wav", tmp_path) == content

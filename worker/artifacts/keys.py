@@ -22,6 +22,9 @@ MAX_KEY_BYTES: Final = 900
 
 _FORBIDDEN: Final = frozenset('/\\:*?"<>|')
 _INVISIBLE: Final = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
+_CONTROL: Final = frozenset({"Cc", "Cs"})
+_PLAIN: Final = re.compile(r"[\w.\- ]+", re.ASCII)
+"""Holds nothing that has to be escaped: most values, and looked at much faster than character by character."""
 _LOOKS_ESCAPED: Final = re.compile(r"%(?=[0-9A-F]{2})")
 
 
@@ -46,25 +49,27 @@ def object_key(
         "model": model,
         "ext": ext,
     }
-    return checked_key("/".join(_segment(part, fields) for part in template.split("/")))
+    escaped = {field: _escaped(value) for field, value in fields.items()}
+    return checked_key("/".join(_segment(part, escaped) for part in template.split("/")))
 
 
 def checked_key(key: str) -> str:
     """`key` itself where every store can hold it and it stays inside; else ValueError."""
     segments = key.split("/")
+    is_plain = key.isascii() and key.isprintable()
     if any(segment in {"", ".", ".."} for segment in segments) or segments[0] == OWN_FOLDER:
         raise ValueError(f"the key {key!r} leads out of the store or into its own folder")
-    if "\\" in key or any(unicodedata.category(character) in {"Cc", "Cs"} for character in key):
+    if "\\" in key or not (is_plain or _CONTROL.isdisjoint(map(unicodedata.category, key))):
         raise ValueError(f"the key {key!r} has a backslash or a control character")
-    size = len(key.encode())
+    size = len(key) if is_plain else len(key.encode())
     if size > MAX_KEY_BYTES or any(len(segment.encode()) > MAX_SEGMENT_BYTES for segment in segments):
         raise ValueError(f"the key {key[:60]!r}… is too long: {size} bytes")
     return key
 
 
-def _segment(part: str, fields: Mapping[str, str]) -> str:
+def _segment(part: str, escaped: Mapping[str, str]) -> str:
     """One folder or file name of the template, filled in; never hidden, never a step upwards."""
-    whole = part.format_map({field: _escaped(value) for field, value in fields.items()})
+    whole = part.format_map(escaped)
     return _fitting("%2E" + whole[1:] if whole.startswith(".") else whole)
 
 
@@ -81,6 +86,8 @@ def _escaped(value: str) -> str:
     """`value` with everything percent-encoded that a name can't hold; reversible, and plain text stays plain."""
     if not value:
         raise ValueError("a part of an object's key is empty")
+    if len(value) <= MAX_VALUE_BYTES and _PLAIN.fullmatch(value):
+        return value
     literal = _LOOKS_ESCAPED.sub("%25", value)
     return _shortened("".join(_hex(character) if _needs_escape(character) else character for character in literal))
 

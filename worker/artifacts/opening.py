@@ -26,10 +26,9 @@ def open_store(url: str, *, connections: int = 50, options: StoreOptions = NO_OP
         return FolderStore(folder)
     if place := bucket_and_prefix(url):
         # boto3 takes a quarter of a second to import, which a folder need not pay.
-        from worker.artifacts.s3 import S3Store  # noqa: PLC0415  (the reason is the line above)
-        from worker.artifacts.s3_client import new_client  # noqa: PLC0415  (likewise)
+        from worker.artifacts.s3 import open_bucket  # noqa: PLC0415  (the reason is the line above)
 
-        return S3Store(new_client(place[0], connections=connections), *place, options=options)
+        return open_bucket(*place, connections=connections, options=options)
     raise ArtifactsError(
         ArtifactsTrouble.BAD_ADDRESS,
         f"{url!r} is no place for audio; give file:///absolute/folder or s3://bucket/prefix",

@@ -1,7 +1,7 @@
 """Audio in a bucket of any S3, through one boto3 client that all threads share. Bytes stream; no object is held whole.
 
 Two checks guard an upload: the caller's SHA-256 travels along for the store to compare (AWS, MinIO, Swift and current
-SeaweedFS do), and boto3 signs the hash of what it sends, which every S3 verifies.
+SeaweedFS do), and the signature is over that hash, or over the one of what boto3 sends, which every S3 verifies.
 Weakness: above `MULTIPART_BYTES` the caller's SHA-256 is compared here, before the parts are sent with their own.
 """
 
@@ -24,7 +24,9 @@ from worker.artifacts.keys import OWN_FOLDER, checked_key
 from worker.artifacts.metadata import checked_metadata, from_headers, to_headers
 from worker.artifacts.options import NO_OPTIONS, StoreOptions
 from worker.artifacts.partial import arriving, sha256_of
+from worker.artifacts.s3_client import new_client, new_session
 from worker.artifacts.s3_faults import code_of, fault_of, trouble_of, without_credentials
+from worker.artifacts.s3_lane import Lane, open_lane
 from worker.artifacts.store import StoredObject
 
 if TYPE_CHECKING:
@@ -47,6 +49,18 @@ _NOT_OURS: Final = frozenset(
 _CHANGED: Final = frozenset({"PreconditionFailed", "412"})
 
 
+def open_bucket(bucket: str, prefix: str, *, connections: int, options: StoreOptions = NO_OPTIONS) -> S3Store:
+    """The store below `prefix`, with a pool of so many connections.
+
+    Raises:
+        ArtifactsError: boto3's configuration is unusable.
+    """
+    session = new_session(bucket)
+    client = new_client(bucket, connections=connections, session=session)
+    lane = open_lane(session, client, bucket, connections=connections)
+    return S3Store(client, bucket, prefix, options=options, lane=lane)
+
+
 class S3Store:
     """An `ArtifactStore` in one bucket, below one prefix."""
 
@@ -58,11 +72,14 @@ class S3Store:
         *,
         multipart_bytes: int = MULTIPART_BYTES,
         options: StoreOptions = NO_OPTIONS,
+        lane: Lane | None = None,
     ) -> None:
+        """`lane` is the short way to the bucket, where it has one."""
         self.url = f"{S3_SCHEME}{bucket}/{prefix}".rstrip("/")
         self._client = client
         self._bucket = bucket
         self._options = options
+        self._lane = lane
         self._prefix = f"{prefix}/" if prefix else ""
         self._endpoint = without_credentials(client.meta.endpoint_url)
         self._transfer = TransferConfig(
@@ -171,6 +188,8 @@ class S3Store:
 
     def close(self) -> None:
         self._client.close()
+        if self._lane is not None:
+            self._lane.close()
 
     def _key(self, key: str) -> str:
         return self._prefix + checked_key(key)
@@ -187,8 +206,7 @@ class S3Store:
         extra["ChecksumSHA256"] = base64.b64encode(bytes.fromhex(sha256)).decode()
         try:
             if source.stat().st_size <= IN_MEMORY_BYTES:
-                # A file for a body makes botocore ask first (Expect: 100-continue) and send in small pieces.
-                self._client.put_object(Bucket=self._bucket, Key=self._key(key), Body=source.read_bytes(), **extra)
+                self._put_held(self._key(key), source.read_bytes(), sha256, extra)
             else:
                 with source.open("rb") as body:
                     self._client.put_object(Bucket=self._bucket, Key=self._key(key), Body=body, **extra)
@@ -196,6 +214,14 @@ class S3Store:
             if trouble_of(error) is ArtifactsTrouble.BAD_CHECKSUM:
                 self._refuse_changed(source, sha256)
             raise
+
+    def _put_held(self, key: str, body: bytes, sha256: str, extra: dict[str, Any]) -> None:
+        """A file for a body would make botocore ask first (Expect: 100-continue) and send in small pieces."""
+        if self._lane is not None and self._lane.put(key, body, sha256=sha256, extra=extra):
+            return
+        self._client.put_object(Bucket=self._bucket, Key=key, Body=body, **extra)
+        if self._lane is not None and self._lane.missed():
+            self._lane = None
 
     def _put_in_parts(self, key: str, source: Path, sha256: str, extra: dict[str, Any]) -> None:
         self._refuse_changed(source, sha256)

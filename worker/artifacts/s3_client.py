@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-import boto3
+from boto3.session import Session
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError
 
@@ -20,8 +20,20 @@ TRIES: Final = 3
 """Of one request, the first included. What lasts longer is the storage gate's concern."""
 
 
-def new_client(bucket: str, *, connections: int) -> S3Client:
-    """A client for any number of threads; endpoint, region and credentials as boto3 finds them (`AWS_*`, profiles).
+def new_session(bucket: str) -> Session:
+    """boto3's settings and credentials, as it finds them (`AWS_*`, profiles).
+
+    Raises:
+        ArtifactsError: the profile isn't there.
+    """
+    try:
+        return Session()
+    except BotoCoreError as error:
+        raise fault_of(error, bucket=bucket, endpoint="S3") from error
+
+
+def new_client(bucket: str, *, connections: int, session: Session) -> S3Client:
+    """A client for any number of threads; endpoint, region and credentials as the session has them.
 
     Raises:
         ArtifactsError: boto3's configuration is unusable.
@@ -36,7 +48,7 @@ def new_client(bucket: str, *, connections: int) -> S3Client:
         response_checksum_validation="when_required",
     )
     try:
-        client: S3Client = boto3.session.Session().client("s3", config=config)
+        client: S3Client = session.client("s3", config=config)
     except BotoCoreError as error:
         raise fault_of(error, bucket=bucket, endpoint="S3") from error
     except ValueError as error:

@@ -1,0 +1,112 @@
+"""The short way to a bucket. On a refusal it leaves everything to boto3: alone, it must show that it isn't refused."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import uuid
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.integration.test_artifacts_s3 import PREFIX, configure
+from tests.servers.s3 import Bucket
+from tests.servers.swift import Swift
+from tests.unit.test_artifacts_conformance import read_back, store_bytes
+from worker.artifacts.s3 import open_bucket
+from worker.artifacts.s3_client import new_client, new_session
+from worker.artifacts.s3_lane import Lane, open_lane
+
+
+@pytest.fixture
+def lane(s3: Bucket, monkeypatch: pytest.MonkeyPatch) -> Iterator[Lane]:
+    """To the bucket."""
+    configure(monkeypatch, s3.server)
+    session = new_session(s3.name)
+    client = new_client(s3.name, connections=2, session=session)
+    opened = open_lane(session, client, s3.name, connections=2)
+    assert opened is not None
+    with closing(client), closing(opened):
+        yield opened
+
+
+def sha256_hex(content: bytes) -> str:
+    """As the rows have it."""
+    return hashlib.sha256(content).hexdigest()
+
+
+def extra_of(content: bytes, **metadata: str) -> dict[str, Any]:
+    """What goes along with an upload."""
+    checksum = base64.b64encode(hashlib.sha256(content).digest()).decode()
+    return {"ContentType": "audio/wav", "Metadata": metadata, "ChecksumSHA256": checksum}
+
+
+class TestLane:
+    """On each server."""
+
+    @pytest.mark.parametrize("key", ["t/b/plain-1_2.~wav", "t/größe 1+2=3&4?%41#:@,;!*'()$.wav", "t/日本語.wav"])
+    def test_stores_what_boto3_finds(self, lane: Lane, s3: Bucket, key: str) -> None:
+        """Under any key, with everything that an upload has."""
+        assert lane.put(key, b"sound", sha256=sha256_hex(b"sound"), extra=extra_of(b"sound", cost="0.0067"))
+        with closing(s3.client()) as client:
+            answer = client.get_object(Bucket=s3.name, Key=key)
+            assert answer["Body"].read() == b"sound"
+        assert (answer["ContentType"], answer["Metadata"]["cost"]) == ("audio/wav", "0.0067")
+
+    def test_is_the_way_that_a_store_takes(self, s3: Bucket, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        """A store that was opened by its address needs boto3 for nothing that is small enough."""
+        configure(monkeypatch, s3.server)
+        with closing(open_bucket(s3.name, PREFIX, connections=2)) as store:
+            asked: list[str] = []
+            store._client.meta.events.register("before-send.s3", lambda request, **_: asked.append(request.method))
+            store_bytes(store, "a.wav", b"sound", tmp_path)
+            assert asked == []
+            assert read_back(store, "a.wav", tmp_path) == b"sound"
+
+    def test_is_left_where_only_boto3_gets_through(
+        self, s3: Bucket, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """An S3 that refuses it is asked three times in vain, and no more."""
+        configure(monkeypatch, s3.server)
+        with closing(open_bucket(s3.name, PREFIX, connections=2)) as store:
+            assert store._lane is not None
+            store._lane._place = store._lane._place.replace(s3.name, "no-such-bucket")
+            for number in range(3):
+                assert store._lane is not None
+                store_bytes(store, f"{number}.wav", b"sound", tmp_path)
+                assert read_back(store, f"{number}.wav", tmp_path) == b"sound"
+            assert store._lane is None
+
+    @pytest.mark.parametrize(
+        ("name", "value"), [("HTTP_PROXY", "http://127.0.0.1:9"), ("http_proxy", "http://127.0.0.1:9")]
+    )
+    def test_there_is_none_past_a_proxy(
+        self, s3: Bucket, monkeypatch: pytest.MonkeyPatch, name: str, value: str
+    ) -> None:
+        """What is to go by a proxy goes by boto3, which knows how."""
+        configure(monkeypatch, s3.server)
+        for variable in ("NO_PROXY", "no_proxy"):
+            monkeypatch.delenv(variable, raising=False)
+        monkeypatch.setenv(name, value)
+        session = new_session(s3.name)
+        with closing(new_client(s3.name, connections=2, session=session)) as client:
+            assert open_lane(session, client, s3.name, connections=2) is None
+
+
+class TestStrictLane:
+    """On the server that verifies."""
+
+    @pytest.fixture
+    def s3(self, swift: Swift) -> Bucket:
+        """A bucket on the strict server."""
+        return swift.create_bucket(f"test-{uuid.uuid4().hex}")
+
+    def test_another_content_is_refused(self, lane: Lane, s3: Bucket) -> None:
+        """The signature is over the content that was accepted: nothing else is stored in its place."""
+        wanted = b"sound"
+        assert not lane.put("a.wav", b"noise", sha256=sha256_hex(wanted), extra=extra_of(wanted))
+        with closing(s3.client()) as client:
+            assert client.list_objects_v2(Bucket=s3.name)["KeyCount"] == 0

@@ -1,0 +1,117 @@
+"""The short way for what is stored most: one object, held whole, whose SHA-256 is known.
+
+boto3 signs it and knows where it goes; the request itself leaves without what boto3 does around every call, which costs
+more than all else that is done for a job. Whatever doesn't end in a plain "stored" is boto3's to do over and to judge.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import quote
+
+from botocore.auth import S3SigV4Auth
+from botocore.awsrequest import AWSRequest
+from botocore.exceptions import BotoCoreError
+from botocore.httpsession import get_cert_path
+from botocore.utils import get_environ_proxies
+from urllib3 import PoolManager, Timeout
+from urllib3.exceptions import HTTPError
+from urllib3.util import parse_url
+
+from worker.artifacts.s3_client import CONNECT_TIMEOUT_SECONDS, READ_TIMEOUT_SECONDS
+
+if TYPE_CHECKING:
+    from boto3.session import Session
+    from botocore.credentials import Credentials
+    from mypy_boto3_s3 import S3Client
+
+HEADERS: Final = {
+    "ContentType": "content-type",
+    "ChecksumSHA256": "x-amz-checksum-sha256",
+    "StorageClass": "x-amz-storage-class",
+    "ServerSideEncryption": "x-amz-server-side-encryption",
+    "SSEKMSKeyId": "x-amz-server-side-encryption-aws-kms-key-id",
+    "Tagging": "x-amz-tagging",
+}
+"""As boto3 calls them, and as they travel. Metadata has a header a name besides."""
+SAFE: Final = "/~"
+"""What boto3 leaves as it is in a key, beyond letters, digits and `_.-`."""
+_PLACE: Final = "ttsq"
+"""A key whose address shows where all others are."""
+_SIGNED_OTHERWISE: Final = "--x-s3"
+"""The end of a directory bucket's name, whose requests are signed in sessions."""
+_MOST_MISSES: Final = 3
+"""So many objects in a row that only boto3 could store: this S3 wants something that the lane doesn't give."""
+
+
+class _Known(S3SigV4Auth):
+    """A signature over a body whose SHA-256 is known already."""
+
+    def payload(self, request: AWSRequest) -> str:
+        found: str = request.context["sha256"]
+        return found
+
+
+class Lane:
+    """To one bucket. Safe to share between threads."""
+
+    def __init__(self, place: str, credentials: Credentials, region: str, requests: PoolManager) -> None:
+        """`place` is the address that keys are added to."""
+        self._place = place
+        self._credentials = credentials
+        self._region = region
+        self._requests = requests
+        self._misses = 0
+
+    def put(self, key: str, body: bytes, *, sha256: str, extra: Mapping[str, Any]) -> bool:
+        """Whether it is stored. False leaves open what came of it."""
+        request = AWSRequest("PUT", self._place + quote(key, safe=SAFE), headers=_headers(extra))
+        request.context["sha256"] = sha256
+        try:
+            _Known(self._credentials.get_frozen_credentials(), "s3", self._region).add_auth(request)
+            headers = dict(request.headers.items())
+            answer = self._requests.urlopen(
+                "PUT", str(request.url), body=body, headers=headers, retries=False, redirect=False
+            )
+        except (HTTPError, BotoCoreError):
+            return False
+        if answer.status != 200:
+            return False
+        self._misses = 0
+        return True
+
+    def missed(self) -> bool:
+        """boto3 could store what the lane couldn't; whether the lane had better be left."""
+        self._misses += 1
+        return self._misses >= _MOST_MISSES
+
+    def close(self) -> None:
+        """Give back the connections."""
+        self._requests.clear()
+
+
+def open_lane(session: Session, client: S3Client, bucket: str, *, connections: int) -> Lane | None:
+    """The lane to a bucket; None where requests go by a proxy, are signed otherwise, or aren't signed at all."""
+    credentials = session.get_credentials()
+    meta, config = client.meta, _config(client)
+    if credentials is None or config.signature_version != "s3v4" or bucket.endswith(_SIGNED_OTHERWISE):
+        return None
+    if bucket.startswith("arn:") or get_environ_proxies(meta.endpoint_url) or config.proxies:
+        return None
+    link = client.generate_presigned_url("put_object", Params={"Bucket": bucket, "Key": _PLACE})
+    place = link.partition("?")[0].removesuffix(_PLACE)
+    bundle = session._session.get_config_variable("ca_bundle")  # noqa: SLF001 - boto3 shows its settings in no other way
+    trusted = get_cert_path(bundle or True) if parse_url(place).scheme == "https" else None
+    timeout = Timeout(connect=CONNECT_TIMEOUT_SECONDS, read=READ_TIMEOUT_SECONDS)
+    requests = PoolManager(maxsize=connections, block=False, timeout=timeout, ca_certs=trusted)
+    return Lane(place, credentials, meta.region_name, requests)
+
+
+def _config(client: S3Client) -> Any:  # noqa: ANN401 - its stubs leave out what it holds
+    return client.meta.config
+
+
+def _headers(extra: Mapping[str, Any]) -> dict[str, str]:
+    metadata = {f"x-amz-meta-{name}": value for name, value in extra["Metadata"].items()}
+    return {HEADERS[name]: value for name, value in extra.items() if name != "Metadata"} | metadata

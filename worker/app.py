@@ -8,6 +8,7 @@ from __future__ import annotations
 import logging
 import os
 import sys
+from collections.abc import Callable
 from datetime import datetime
 from functools import lru_cache
 from typing import Any, Final
@@ -114,9 +115,17 @@ def settle_in(parts: Runtime) -> None:
 
 
 def carry_out(job_id: str, attempt: int) -> None:
-    """What the task does with its message."""
+    """What the task does with its message where Celery gives it a thread."""
     if _here:
         here().executor.run(UUID(job_id), attempt)
+
+
+def begin(job_id: str, attempt: int, ended: Callable[[], object]) -> None:
+    """What is done with the task's message where it has none."""
+    if _here:
+        here().executor.begin(UUID(job_id), attempt, ended)
+    else:
+        ended()
 
 
 def deliver(delivery_id: str, attempts: int) -> None:

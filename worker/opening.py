@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Final
 
@@ -24,6 +22,8 @@ from worker.settings import HOME, Settings
 from worker.store import schema
 from worker.store.database import Database
 from worker.tracing import MissingExtraError
+from worker.waiting.stopping import Stopping
+from worker.waiting.switchboard import Switchboard
 
 VITAL_CONNECTIONS: Final = 2
 """Of those that a process may hold to the database, these are its heartbeat's and its dispatcher's."""
@@ -94,26 +94,28 @@ def take_limits(settings: Settings) -> GateLimits | None:
     )
 
 
-def open_client(settings: Settings, *, sleep: Callable[[float], object] = time.sleep) -> Client:
-    """The client of the API that the settings name. `sleep` waits between polls, as `threading.Event.wait` does.
+def open_client(settings: Settings, stopping: Stopping | None = None) -> Client:
+    """The client of the API that the settings name; `stopping` breaks off its waits for the next poll.
 
     Raises:
         StartError: there is no key, or it or the address can't be used.
     """
     if settings.segmind_api_key is None:
         raise StartError("SEGMIND_API_KEY is not set", "put your Segmind key there, or into a .env file")
+    stopping = stopping or Stopping(Switchboard())
     try:
-        polling = _polling_client(settings, settings.segmind_api_key, sleep)
+        polling = _polling_client(settings, settings.segmind_api_key, stopping)
         if settings.segmind_api == "v2":
             return polling
-        return Following(buyer=_blocking_client(settings, settings.segmind_api_key), follower=polling)
+        buyer = _blocking_client(settings, settings.segmind_api_key, stopping.switchboard)
+        return Following(buyer, follower=polling)
     except UnusableKeyError as error:
         raise StartError("SEGMIND_API_KEY is unusable", str(error)) from None
     except UnusableAddressError as error:
         raise StartError("SEGMIND_BASE_URL is unusable", str(error)) from None
 
 
-def _blocking_client(settings: Settings, api_key: SecretStr) -> ClientV1:
+def _blocking_client(settings: Settings, api_key: SecretStr, switchboard: Switchboard) -> ClientV1:
     return ClientV1(
         base_url=settings.segmind_base_url,
         api_key=api_key,
@@ -122,10 +124,11 @@ def _blocking_client(settings: Settings, api_key: SecretStr) -> ClientV1:
         read_timeout=settings.read_timeout,
         max_audio_bytes=settings.max_audio_mb * 2**20,
         clock=lambda: datetime.now(UTC),
+        switchboard=switchboard,
     )
 
 
-def _polling_client(settings: Settings, api_key: SecretStr, sleep: Callable[[float], object]) -> ClientV2:
+def _polling_client(settings: Settings, api_key: SecretStr, stopping: Stopping) -> ClientV2:
     return ClientV2(
         base_url=settings.segmind_base_url,
         api_key=api_key,
@@ -134,7 +137,8 @@ def _polling_client(settings: Settings, api_key: SecretStr, sleep: Callable[[flo
         read_timeout=settings.read_timeout,
         max_audio_bytes=settings.max_audio_mb * 2**20,
         clock=lambda: datetime.now(UTC),
-        sleep=sleep,
+        switchboard=stopping.switchboard,
+        pause=stopping.pause,
         run_timeout=settings.run_timeout,
         poll_first_seconds=POLL_FIRST_SECONDS,
         poll_last_seconds=POLL_LAST_SECONDS,

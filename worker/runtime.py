@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import random
 import socket
-import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final, Protocol, TypeVar
@@ -57,6 +56,9 @@ from worker.store.faults import words
 from worker.store.schedules import RunKey
 from worker.store.transitions import dispatching
 from worker.store.transitions.dispatching import Waiting
+from worker.waiting.crew import Crew
+from worker.waiting.stopping import Stopping
+from worker.waiting.switchboard import Switchboard
 from worker.webhooks import postman
 from worker.webhooks.addresses import Allowed
 from worker.webhooks.delivering import Deliverer
@@ -66,6 +68,8 @@ from worker.webhooks.sending import Sender
 
 QUEUE: Final = "ttsq"
 """The Celery queue that all workers of a shared broker read."""
+MOST_THREADS: Final = 32
+"""That attempts may have, however few the slots."""
 
 log = structlog.get_logger("ttsq.worker")
 T = TypeVar("T")
@@ -194,8 +198,9 @@ def build(
     worker_id = worker_id or uuid7()
     start_tracing(settings)
     require_schema(database)
-    stopping = threading.Event()
-    client = open_client(settings, sleep=stopping.wait)
+    switchboard = Switchboard()
+    stopping = Stopping(switchboard)
+    client = open_client(settings, stopping)
     spool = open_spool(settings)
     places = open_places(settings, database, connections=min(settings.concurrency, 100))
     check_store(places)
@@ -231,6 +236,8 @@ def build(
         finished=dispatcher.wake,
         rng=random.Random(),  # noqa: S311 - jitter, not a secret
         stopping=stopping,
+        crew=Crew("crew", switchboard, most=max(settings.concurrency, MOST_THREADS)),
+        encoders=Crew("encoder", switchboard, usual=os.cpu_count() or 1, most=0),
     )
     sweeper = Sweeper(database, spool, executor.in_hand)
 

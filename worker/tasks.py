@@ -7,9 +7,10 @@ import time
 from celery import Task, shared_task
 
 from worker import app, messenger
+from worker.turns import Turn
 
 
-@shared_task(name=messenger.TASK)
+@shared_task(name=messenger.TASK, base=Turn, bind=False)
 def attempt(job_id: str, number: int) -> None:
     """It is this job's turn; `number` is how many claims it has seen."""
     app.carry_out(job_id, number)

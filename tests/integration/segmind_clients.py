@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable
+from concurrent.futures import Future
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Final
@@ -13,6 +14,7 @@ from pydantic import SecretStr
 from worker.segmind.client import Client
 from worker.segmind.v1 import ClientV1
 from worker.segmind.v2 import ClientV2
+from worker.waiting.awaiting import settled
 
 KEY: Final = "SG_0123456789abcdef"
 NOW: Final = datetime(2026, 11, 21, 10, 0, tzinfo=UTC)
@@ -29,15 +31,15 @@ class Time:
     """So many waits are slept through; the next one is broken off by the worker's stop."""
     on_wait: Callable[[], object] | None = None
 
-    def sleep(self, seconds: float) -> bool:
-        """As `threading.Event.wait`: whether the worker is stopping."""
+    def pause(self, seconds: float) -> Future[bool]:
+        """As `Stopping.pause`: whether the worker is stopping."""
         if self.stops_after is not None and len(self.waits) >= self.stops_after:
-            return True
+            return settled(result=True)
         self.waits.append(seconds)
         self.elapsed += seconds
         if self.on_wait is not None:
             self.on_wait()
-        return False
+        return settled(result=False)
 
     def monotonic(self) -> float:
         """Seconds waited so far."""
@@ -52,7 +54,7 @@ class Notes:
     kept: list[str] = field(default_factory=list)
     on_keep: Callable[[], object] | None = None
 
-    def keep(self, request_id: str) -> None:
+    async def keep(self, request_id: str) -> None:
         """Written down as if committed."""
         self.request_id = request_id
         self.kept.append(request_id)
@@ -77,7 +79,7 @@ def make_v2(
     base_url: str,
     *,
     time: Time | None = None,
-    sleep: Callable[[float], object] | None = None,
+    pause: Callable[[float], Future[bool]] | None = None,
     run_timeout: float = 600,
     read_timeout: float = 20,
     max_audio_bytes: int = 8_000_000,
@@ -93,7 +95,7 @@ def make_v2(
         read_timeout=read_timeout,
         max_audio_bytes=max_audio_bytes,
         clock=lambda: NOW,
-        sleep=sleep or time.sleep,
+        pause=pause or time.pause,
         run_timeout=run_timeout,
         monotonic=time.monotonic,
         rng=random.Random(1),

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterator
+from concurrent.futures import Future
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,15 +25,18 @@ from worker.execution.spool import Spool
 from worker.store.database import Database
 from worker.store.transitions import asking, claiming, rescuing
 from worker.store.transitions.claiming import Claim
+from worker.waiting.awaiting import here, settled
+from worker.waiting.stopping import Stopping
+from worker.waiting.switchboard import Switchboard
 
 
-class NoWait(threading.Event):
+class NoWait(Stopping):
     """The stop signal of a worker that goes on, and whose waits take no time."""
 
-    def wait(self, timeout: float | None = None) -> bool:
+    def pause(self, seconds: float) -> Future[bool]:
         """At once."""
-        del timeout
-        return False
+        del seconds
+        return settled(self.is_set())
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +73,7 @@ def desk(database: Database, tmp_path: Path) -> Desk:
     spool.prepare()
     heartbeat = Heartbeat(database, worker_id, "studio", 1, "ttsq", 4, trouble=spool.trouble)
     places = Places(database, (tmp_path / "audio").as_uri(), connections=1)
-    return Desk(database, Recorder(database, heartbeat, places, spool, NoWait()), spool, worker_id)
+    return Desk(database, Recorder(database, heartbeat, places, spool, NoWait(Switchboard())), spool, worker_id)
 
 
 @contextmanager
@@ -103,7 +106,7 @@ def test_a_record_whose_answer_was_lost_counts_as_made(desk: Desk) -> None:
     claim = desk.claim()
     settlement = a_settlement()
     with one_answer_lost(desk.database), capture_logs() as logs:
-        desk.recorder.record(claim, settlement)
+        here(desk.recorder.record(claim, settlement))
     with desk.database.read() as connection:
         row, books = stored(connection, claim.job_id), ledger(connection, claim.job_id)
     assert {line["event"] for line in logs} & {"attempt", "attempt_late"} == {"attempt"}
@@ -134,7 +137,7 @@ def test_a_late_record_whose_answer_was_lost_stays_late(desk: Desk, taken: str) 
         else:
             asking.cancel(connection, asking.these([claim.job_id]), now=now)
     with one_answer_lost(desk.database), capture_logs() as logs:
-        desk.recorder.record(claim, a_settlement(audio=None, status=JobStatus.QUEUED))
+        here(desk.recorder.record(claim, a_settlement(audio=None, status=JobStatus.QUEUED)))
     with desk.database.read() as connection:
         row, (entry,) = stored(connection, claim.job_id), ledger(connection, claim.job_id)
     assert {line["event"] for line in logs} & {"attempt", "attempt_late"} == {"attempt_late"}

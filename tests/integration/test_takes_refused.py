@@ -25,6 +25,7 @@ from worker.execution.accepting import Accepted, Refused, judged
 from worker.execution.outcomes import Cost
 from worker.execution.sound import heard
 from worker.execution.spool import Receipt
+from worker.waiting.awaiting import here
 
 SUCCEEDED, FAILED, QUEUED = JobStatus.SUCCEEDED, JobStatus.FAILED, JobStatus.QUEUED
 TEXT: Final = "The ferry leaves at noon, and the bakery behind the harbour opens at six, as it has for forty years."
@@ -219,5 +220,5 @@ def test_the_emulators_own_takes_are_good(shop: Workshop, tmp_path: Path) -> Non
     """Whatever the examples say, in every way a rehearsal may hear it."""
     for number, words in enumerate(texts()):
         path = tmp_path / f"{number}.audio"
-        shop.client.client.synthesize(shop.claim(shop.job(text=words)).speech, path)
+        here(shop.client.client.synthesize(shop.claim(shop.job(text=words)).speech, path))
         assert isinstance(judged(path, words, GateLimits()), Accepted), words

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import random
-import threading
 import time
 from collections.abc import Callable
+from concurrent.futures import Future
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
@@ -43,6 +43,10 @@ from worker.store import account, workers
 from worker.store.database import Database
 from worker.store.transitions import claiming, dispatching, rescuing
 from worker.store.transitions.claiming import Claim
+from worker.waiting.awaiting import settled
+from worker.waiting.crew import Crew
+from worker.waiting.stopping import Stopping
+from worker.waiting.switchboard import Switchboard
 
 PRICE: Final = MODELS[MODEL].price
 BOUNDS: Final = Bounds(max_attempts=4, max_takes=3)
@@ -58,19 +62,19 @@ class Clock:
         return self.seconds
 
 
-class Waits(threading.Event):
+class Waits(Stopping):
     """The stop signal of a worker whose waits take no time: in the place of each, a step of the test is taken."""
 
     def __init__(self) -> None:
-        super().__init__()
+        super().__init__(Switchboard())
         self.steps: list[Callable[[], object]] = []
-        self.waited: list[float | None] = []
+        self.waited: list[float] = []
 
-    def wait(self, timeout: float | None = None) -> bool:
+    def pause(self, seconds: float) -> Future[bool]:
         """Take the next step; a wait beyond them all is one that the test did not expect."""
-        self.waited.append(timeout)
+        self.waited.append(seconds)
         self.steps.pop(0)()
-        return self.is_set()
+        return settled(self.is_set())
 
 
 class Killed(BaseException):
@@ -94,11 +98,11 @@ class Watched:
         """As it was."""
         return self.handle.request_id
 
-    def keep(self, request_id: str) -> None:
+    async def keep(self, request_id: str) -> None:
         """The event, then what was asked for."""
         if self.event is not None:
             self.event()
-        self.handle.keep(request_id)
+        await self.handle.keep(request_id)
 
 
 @dataclass(slots=True)
@@ -110,13 +114,13 @@ class During:
     before_keeping: Callable[[], object] | None = None
     """Happens once the next submission was answered (v2)."""
 
-    def synthesize(self, speech: Speech, spool: Path, handle: Handle = NO_HANDLE) -> Answer:
+    async def synthesize(self, speech: Speech, spool: Path, handle: Handle = NO_HANDLE) -> Answer:
         """The call, with the event in the middle of it."""
         event, self.event = self.event, None
         keeping, self.before_keeping = self.before_keeping, None
         if event is not None:
             event()
-        return self.client.synthesize(speech, spool, Watched(handle, keeping))
+        return await self.client.synthesize(speech, spool, Watched(handle, keeping))
 
     def credits(self) -> Credits | Answer:
         """The balance."""
@@ -197,6 +201,8 @@ class Workshop:
             finished=lambda: None,
             rng=random.Random(1),
             stopping=self.waits,
+            crew=Crew("crew", self.waits.switchboard),
+            encoders=Crew("encoder", self.waits.switchboard),
         )
 
     def neighbour(self) -> Workshop:

@@ -1,10 +1,10 @@
-"""Work done together for many threads: nobody is forgotten, nobody hears another's result."""
+"""Work done together for many: nobody is forgotten, nobody hears another's result."""
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 
 import pytest
 
@@ -21,7 +21,7 @@ def test_everyone_gets_the_result_of_their_own_item() -> None:
 
     double = Grouped(work)
     with ThreadPoolExecutor(50) as threads:
-        assert list(threads.map(double, range(2_000))) == [item * 2 for item in range(2_000)]
+        assert [found.result(10) for found in threads.map(double, range(2_000))] == [item * 2 for item in range(2_000)]
     assert sorted(done) == list(range(2_000))
 
 
@@ -38,12 +38,10 @@ def test_those_who_ask_meanwhile_are_served_together() -> None:
         return list(items)
 
     grouped = Grouped(work)
-    with ThreadPoolExecutor(6) as threads:
-        first = threads.submit(grouped, 0)
+    with ThreadPoolExecutor(1) as threads:
+        first = threads.submit(lambda: grouped(0).result(10))
         assert first_is_at_work.wait(10)
-        others = [threads.submit(grouped, item) for item in range(1, 6)]
-        while len(grouped._waiting) < 5:
-            threading.Event().wait(0.001)
+        others = [grouped(item) for item in range(1, 6)]
         others_wait.set()
         assert [first.result(10), *(other.result(10) for other in others)] == [0, 1, 2, 3, 4, 5]
     assert groups == [[0], [1, 2, 3, 4, 5]]
@@ -59,8 +57,8 @@ def test_an_error_reaches_everyone_in_the_group_and_nobody_after() -> None:
 
     grouped = Grouped(work)
     with pytest.raises(OSError, match="no such number"):
-        grouped(-1)
-    assert grouped(1) == 1
+        grouped(-1).result(10)
+    assert grouped(1).result(10) == 1
 
 
 def test_no_group_is_larger_than_a_statement_should_be() -> None:
@@ -73,6 +71,25 @@ def test_no_group_is_larger_than_a_statement_should_be() -> None:
 
     grouped = Grouped(work)
     with ThreadPoolExecutor(MOST_IN_A_GROUP * 2) as threads:
-        list(threads.map(grouped, range(3_000)))
+        assert [found.result(10) for found in threads.map(grouped, range(3_000))] == list(range(3_000))
     assert max(sizes) <= MOST_IN_A_GROUP
     assert sum(sizes) == 3_000
+
+
+def test_a_thread_that_has_served_a_group_is_relieved() -> None:
+    """Whoever asked first goes on with its own work, while another thread serves those who asked meanwhile."""
+    groups: list[list[int]] = []
+    relief: list[Callable[[], object]] = []
+
+    def work(items: Sequence[int]) -> list[int]:
+        groups.append(list(items))
+        if items[0] == 0:
+            later.extend((grouped(1), grouped(2)))
+        return list(items)
+
+    grouped = Grouped(work, elsewhere=relief.append)
+    later: list[Future[int]] = []
+    assert grouped(0).result(10) == 0
+    assert (groups, [found.done() for found in later]) == ([[0]], [False, False])
+    relief.pop()()
+    assert (groups, [found.result(10) for found in later], relief) == ([[0], [1, 2]], [1, 2], [])

@@ -7,24 +7,24 @@ from collections.abc import Iterator
 from http.client import BadStatusLine, IncompleteRead, RemoteDisconnected
 
 import pytest
+from urllib3 import HTTPConnectionPool
 from urllib3.exceptions import (
     ConnectTimeoutError,
     HTTPError,
     InvalidHeader,
     NewConnectionError,
     ProtocolError,
-    ReadTimeoutError,
     SSLError,
 )
 
 from worker.segmind.answers import Failure
-from worker.segmind.transport import Outgoing, address, call_failure, pool, reason
+from worker.segmind.transport import LateError, Outgoing, call_failure, reason
 
-POOL = pool(address("http://127.0.0.1:9"))
+POOL = HTTPConnectionPool("127.0.0.1", 9)
 
 RESET = ProtocolError("Connection aborted.", ConnectionResetError(104, "Connection reset by peer"))
 GONE = ProtocolError("Connection aborted.", RemoteDisconnected("Remote end closed connection without response"))
-LATE = ReadTimeoutError(POOL, "/", "Read timed out.")
+LATE = LateError("no answer within 20 s")
 REFUSED = NewConnectionError(POOL, "Failed to establish a new connection")  # type: ignore[arg-type]
 CONNECT_LATE = ConnectTimeoutError(POOL, "Connection timed out.")
 TLS = SSLError(ssl.SSLError(1, "wrong version number"))

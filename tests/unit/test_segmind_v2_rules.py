@@ -21,6 +21,7 @@ from worker.segmind.pages import Page, Stage, metered, request_id
 from worker.segmind.table import Poll, poll_refused
 from worker.segmind.transport import address
 from worker.segmind.verdicts import verdict
+from worker.waiting.switchboard import Switchboard
 
 URL = "https://files.example.com/take.wav"
 URI = "data:audio/wav;base64," + "AAEC" * 40
@@ -183,6 +184,7 @@ def test_the_apis_own_addresses(link: object, target: str | None) -> None:
         connections=1,
         connect_timeout=1,
         read_timeout=1,
+        switchboard=Switchboard(),
     )
     assert api.own_target(link) == target
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from uuid import UUID
 
-from worker.execution.grouping import GATHER_SECONDS, Grouped
+from worker.execution.grouping import GATHER_SECONDS, Elsewhere, Grouped
 from worker.execution.heartbeat import Heartbeat
 from worker.store.database import Database
 from worker.store.transitions import claiming, submitting
@@ -13,17 +13,24 @@ from worker.store.transitions.claiming import Claim
 
 
 class Asked:
-    """One for a worker, so that what its attempts ask at the same moment is asked once. Raises SQLAlchemyError."""
+    """One for a worker, so that what its attempts ask at the same moment is asked once.
 
-    def __init__(self, database: Database, heartbeat: Heartbeat) -> None:
+    Answers come as futures, and may be a SQLAlchemyError.
+    """
+
+    def __init__(self, database: Database, heartbeat: Heartbeat, elsewhere: Elsewhere) -> None:
         gather_seconds = 0.0 if database.is_sqlite else GATHER_SECONDS
         self._database = database
         self._heartbeat = heartbeat
-        self.claim: Grouped[tuple[UUID, int], Claim | None] = Grouped(self._claim, gather_seconds=gather_seconds)
+        self.claim: Grouped[tuple[UUID, int], Claim | None] = Grouped(
+            self._claim, gather_seconds=gather_seconds, elsewhere=elsewhere
+        )
         """The job of a message; None where someone else has it."""
-        self.owns: Grouped[Claim, bool] = Grouped(self._owns, gather_seconds=gather_seconds)
+        self.owns: Grouped[Claim, bool] = Grouped(self._owns, gather_seconds=gather_seconds, elsewhere=elsewhere)
         """Whether a job is still the claim's."""
-        self.keep: Grouped[tuple[Claim, str], None] = Grouped(self._keep, gather_seconds=gather_seconds)
+        self.keep: Grouped[tuple[Claim, str], None] = Grouped(
+            self._keep, gather_seconds=gather_seconds, elsewhere=elsewhere
+        )
         """Commit the handle of what was submitted."""
 
     def _claim(self, turns: Sequence[tuple[UUID, int]]) -> list[Claim | None]:

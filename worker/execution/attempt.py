@@ -18,6 +18,7 @@ from worker.execution.handles import JobHandle
 from worker.execution.heartbeat import FRESH_SECONDS
 from worker.execution.places import Place
 from worker.execution.progress import CALL, UPLOAD, Progress
+from worker.execution.recovery import Recovered
 from worker.execution.spool import Spooled
 from worker.execution.storing import InterruptedStoringError
 from worker.execution.tools import Tools
@@ -28,6 +29,7 @@ from worker.segmind.verdicts import Verdict
 from worker.store.database import is_passing
 from worker.store.transitions.claiming import Claim
 from worker.store.transitions.settling import Settlement, StoredAudio
+from worker.waiting.awaiting import until
 
 TROUBLE_WAIT_SECONDS: Final = 5.0
 """How long a job stays away from a worker whose spool is in trouble; the dispatcher hears of it by then."""
@@ -47,16 +49,16 @@ class Attempt:
         handle = JobHandle(self.claim, self.tools.asked.keep, self.tools.insistence)
         self._progress = Progress(self.claim.speech.model, handle)
 
-    def settlement(self) -> Settlement:
+    async def settlement(self) -> Settlement:
         """Carry it out; gives what is to be recorded, whatever happens."""
-        settlement = self._settlement()
+        settlement = await self._settlement()
         call_ms, upload_ms = self._progress.milliseconds(CALL), self._progress.milliseconds(UPLOAD)
         return replace(settlement, call_ms=call_ms, upload_ms=upload_ms)
 
-    def _settlement(self) -> Settlement:
+    async def _settlement(self) -> Settlement:
         try:
             place = self.tools.places.of(self.claim)
-            return self._recovered(place) or self._copied(place) or self._called(place)
+            return await self._recovered(place) or await self._copied(place) or await self._called(place)
         except InterruptedStoringError:
             message = "The worker stopped while the audio could not be stored."
             return outcomes.handed_back(code="store_trouble", message=message, bill=self._progress.bill())
@@ -68,11 +70,15 @@ class Attempt:
         message = "The worker left in the middle of the attempt."
         return outcomes.handed_back(code="worker_left", message=message, bill=self._progress.bill())
 
-    def _recovered(self, place: Place) -> Settlement | None:
+    async def _recovered(self, place: Place) -> Settlement | None:
         """What an earlier attempt stored, or left in the spool of this machine."""
         if not self.claim.recover:
             return None
-        stored = self.tools.persistence.insist(lambda: recovery.stored_before(self.claim, place))
+
+        async def stored_before() -> Recovered | None:
+            return recovery.stored_before(self.claim, place)
+
+        stored = await self.tools.persistence.insist(stored_before)
         if stored is not None:
             verdict = VerdictKind.CACHED if stored.is_copy else VerdictKind.SUCCESS
             return outcomes.succeeded(self.claim, stored.audio, stored.receipt, verdict=verdict, source=stored.source)
@@ -80,21 +86,25 @@ class Attempt:
         if spooled is None:
             return None
         log.info("recovered", source="spool")
-        return replace(self._delivered(place, spooled), source=spooled.attempt)
+        return replace(await self._delivered(place, spooled), source=spooled.attempt)
 
-    def _copied(self, place: Place) -> Settlement | None:
+    async def _copied(self, place: Place) -> Settlement | None:
         """What was bought for the same content; what was submitted for this very job comes first."""
         if self.claim.twin is None or self.claim.request_id is not None:
             return None
-        copy = self.tools.persistence.insist(lambda: recovery.copied(self.tools.database, self.claim, place))
+
+        async def copied() -> StoredAudio | None:
+            return recovery.copied(self.tools.database, self.claim, place)
+
+        copy = await self.tools.persistence.insist(copied)
         if copy is None:
             return None
         return outcomes.succeeded(self.claim, copy, outcomes.NO_RECEIPT, verdict=VerdictKind.CACHED)
 
-    def _called(self, place: Place) -> Settlement:
+    async def _called(self, place: Place) -> Settlement:
         """The paid call; or, by a handle, the end of the one that an earlier attempt made."""
         spool = self.tools.spool
-        if self.claim.request_id is None and (hindrance := self._hindrance()) is not None:
+        if self.claim.request_id is None and (hindrance := await self._hindrance()) is not None:
             return hindrance
         if not spool.has_room():
             return self._spool_trouble(None)
@@ -103,7 +113,7 @@ class Attempt:
         try:
             self._progress.calling = True
             with self._progress.step(CALL):
-                answer = self.tools.client.synthesize(self.claim.speech, path, self._progress.handle)
+                answer = await self.tools.client.synthesize(self.claim.speech, path, self._progress.handle)
             self._progress.calling = False
             verdict = verdicts.verdict(answer)
             if verdict.kind is not VerdictKind.SUCCESS or answer.audio is None:
@@ -112,35 +122,34 @@ class Attempt:
         except (SpoolError, OSError) as error:
             return self._spool_trouble(error)
         self._progress.bought = spooled.receipt
-        return self._delivered(place, spooled)
+        return await self._delivered(place, spooled)
 
-    def _hindrance(self) -> Settlement | None:
+    async def _hindrance(self) -> Settlement | None:
         """Why nothing may be paid for here any more: what came between the claim and now may have taken long."""
         heartbeat = self.tools.heartbeat
         if self.tools.insistence.stopping.is_set():
             message = "The worker was asked to leave before it had begun the call."
             return outcomes.handed_back(code="worker_left", message=message)
         is_old = heartbeat.now() - self.claim.started_at > timedelta(seconds=FRESH_SECONDS)
-        if heartbeat.is_fresh() and not (is_old and not self.tools.asked.owns(self.claim)):
+        if heartbeat.is_fresh() and not (is_old and not await until(self.tools.asked.owns(self.claim))):
             return None
         message = "The worker had lost touch with the database before it had begun the call; others may have the job."
         return outcomes.handed_back(code="cut_off", message=message)
 
-    def _delivered(self, place: Place, spooled: Spooled) -> Settlement:
+    async def _delivered(self, place: Place, spooled: Spooled) -> Settlement:
         """Accept what is in the spool, and store it."""
-        # Many calls may end in one moment: in turn, the first of them is done long before the last.
-        with self.tools.bench, self._progress.step("accept"):
+        with self._progress.step("accept"):
             found = judged(spooled.path, self.claim.speech.text, self.tools.limits)
         if isinstance(found, Refused):
             return self._refused(place, spooled, found)
         if forming.stays(self.claim):
-            return self._stored(place, spooled, forming.unchanged(found))
-        # In a queue of their own: encoding takes ten times as long as a look, and the looks must not wait for it.
-        with self.tools.encoders, self._progress.step("encode"):
-            made = forming.formed(self.claim, spooled.path, found)
+            return await self._stored(place, spooled, forming.unchanged(found))
+        # By a crew of its own: encoding takes ten times as long as a look, and the looks must not wait for it.
+        with self._progress.step("encode"):
+            made = await until(self.tools.encoders.do(lambda: forming.formed(self.claim, spooled.path, found)))
         if isinstance(made, Refused):
             return self._refused(place, spooled, made)
-        return self._stored(place, spooled, made)
+        return await self._stored(place, spooled, made)
 
     def _refused(self, place: Place, spooled: Spooled, refused: Refused) -> Settlement:
         receipt = spooled.receipt
@@ -152,28 +161,28 @@ class Attempt:
             settlement = replace(settlement, status=JobStatus.FAILED, not_before=None)
         return replace(settlement, take_uri=refusing.kept(self.claim, place, refused, receipt))
 
-    def _stored(self, place: Place, spooled: Spooled, made: Formed) -> Settlement:
+    async def _stored(self, place: Place, spooled: Spooled, made: Formed) -> Settlement:
         cost = outcomes.cost_of(self.claim.speech.model, spooled.receipt.cost, billed=True)
 
-        def uploaded() -> StoredAudio | None:
+        async def uploaded() -> StoredAudio | None:
             # Before every try: a store may be in trouble for so long that the job is somebody else's by then.
-            if not self._may_store(place):
+            if not await self._may_store(place):
                 return None
             return storing.upload(self.claim, place, made, spooled.receipt, cost)
 
         with self._progress.step(UPLOAD):
-            audio = self.tools.persistence.insist(uploaded)
+            audio = await self.tools.persistence.insist(uploaded)
         if audio is None:
             return outcomes.overtaken(self.claim, spooled.receipt)
         return outcomes.succeeded(self.claim, audio, spooled.receipt, verdict=VerdictKind.SUCCESS)
 
-    def _may_store(self, place: Place) -> bool:
+    async def _may_store(self, place: Place) -> bool:
         """Whether the job is still this claim's, asked until the database tells: else another one's take may be there.
 
         A worker that leaves can't wait for that. Its take is stored where there is none, for the next attempt to find.
         """
         try:
-            return self.tools.insistence.until_done(
+            return await self.tools.insistence.until_done(
                 lambda: self.tools.asked.owns(self.claim), event="ownership_unknown"
             )
         except SQLAlchemyError:

@@ -1,13 +1,15 @@
-"""From a message to a record: a worker's attempts, each claimed, carried out and recorded on its caller's thread."""
+"""From a message to a record: a worker's attempts, each claimed, carried out and recorded.
+
+An attempt has a thread only while there is work to do for it. It has none while the API speaks, while it waits for the
+next poll or try, and while a group's transaction is made.
+"""
 
 from __future__ import annotations
 
-import os
 import random
 import threading
 from collections import Counter
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from uuid import UUID
 
@@ -31,6 +33,10 @@ from worker.store.database import Database
 from worker.store.faults import words
 from worker.store.transitions import claiming, dispatching, rescuing
 from worker.store.transitions.claiming import Claim
+from worker.waiting.awaiting import here, until
+from worker.waiting.courses import Courses
+from worker.waiting.crew import Crew
+from worker.waiting.stopping import Stopping
 
 log = structlog.get_logger("ttsq.execution")
 
@@ -50,8 +56,12 @@ class Executor:
     probe_seconds: float
     finished: Callable[[], None]
     """Called after each attempt: a slot is free."""
+    stopping: Stopping
+    crew: Crew
+    """Does the attempts' work."""
+    encoders: Crew
+    """Put takes into another form."""
     rng: random.Random = field(default_factory=random.Random)
-    stopping: threading.Event = field(default_factory=threading.Event)
     _asked: Asked = field(init=False)
     _tools: Tools = field(init=False)
     _recorder: Recorder = field(init=False)
@@ -63,8 +73,8 @@ class Executor:
     _idle: threading.Condition = field(default_factory=threading.Condition)
 
     def __post_init__(self) -> None:
-        self._asked = Asked(self.database, self.heartbeat)
-        self._recorder = Recorder(self.database, self.heartbeat, self.places, self.spool, self.stopping)
+        self._asked = Asked(self.database, self.heartbeat, self.crew.add)
+        self._recorder = Recorder(self.database, self.heartbeat, self.places, self.spool, self.stopping, self.crew.add)
         self._tools = Tools(
             database=self.database,
             client=self.client,
@@ -77,16 +87,31 @@ class Executor:
             insistence=Insistence(self.heartbeat, self.stopping),
             persistence=Persistence(self.database, self.stopping, self.probe_seconds),
             rng=self.rng,
-            bench=threading.BoundedSemaphore((os.cpu_count() or 1) + 1),
-            encoders=threading.BoundedSemaphore(os.cpu_count() or 1),
+            encoders=self.encoders,
         )
 
+    def begin(self, job_id: UUID, attempt: int, ended: Callable[[], object]) -> None:
+        """One message: its job is carried out here, or was taken by someone else, or is handed back. Returns at once.
+
+        `ended` is called when nothing more will be done about it.
+        """
+        self._take_up(job_id)
+
+        def over() -> None:
+            try:
+                ended()
+            finally:
+                self._put_down(job_id)
+
+        Courses(self.crew).start(self._whole(job_id, attempt), over)
+
     def run(self, job_id: UUID, attempt: int) -> None:
-        """One message: its job is carried out here, or was taken by someone else, or is handed back."""
-        with self._in_hands(job_id), structlog.contextvars.bound_contextvars(job=str(job_id)):
-            claim = self._claim(job_id, attempt)
-            if claim is not None:
-                self._carry_out(Attempt(claim, self._tools))
+        """As `begin`, on this thread and to the end."""
+        self._take_up(job_id)
+        try:
+            here(self._whole(job_id, attempt))
+        finally:
+            self._put_down(job_id)
 
     def in_hand(self) -> frozenset[UUID]:
         """The jobs that attempts are under way for at this moment."""
@@ -129,28 +154,34 @@ class Executor:
             self._recorder.record_all([(attempt.claim, attempt.given_up()) for attempt in attempts])
         return unknown
 
-    def _carry_out(self, attempt: Attempt) -> None:
+    async def _whole(self, job_id: UUID, attempt: int) -> None:
+        with structlog.contextvars.bound_contextvars(job=str(job_id)):
+            claim = await self._claim(job_id, attempt)
+            if claim is not None:
+                await self._carry_out(Attempt(claim, self._tools))
+
+    async def _carry_out(self, attempt: Attempt) -> None:
         """To its record, unless it is given up before."""
         name = attempt.claim.job_id, attempt.claim.attempt
         with self._idle:
             self._attempts[name] = attempt
         known: tracing.Attributes = {"ttsq.job": str(attempt.claim.job_id), "ttsq.attempt": attempt.claim.attempt}
         with tracing.span("attempt", parent=attempt.claim.traceparent, attributes=known):
-            settlement = attempt.settlement()
+            settlement = await attempt.settlement()
             tracing.annotate({"ttsq.verdict": settlement.verdict, "ttsq.status": settlement.status})
             with self._idle:
                 is_ours = self._attempts.pop(name, None) is not None
             if is_ours:
                 with tracing.span("record"):
-                    self._recorder.record(attempt.claim, settlement)
+                    await self._recorder.record(attempt.claim, settlement)
 
-    def _claim(self, job_id: UUID, attempt: int) -> Claim | None:
+    async def _claim(self, job_id: UUID, attempt: int) -> Claim | None:
         """Take the job. A message that can't be served now is dropped: its row brings the job back."""
         if self.stopping.is_set() or not self.heartbeat.is_fresh():
             self._hand_back(job_id)
             return None
         try:
-            return self._asked.claim((job_id, attempt))
+            return await until(self._asked.claim((job_id, attempt)))
         except SQLAlchemyError as error:
             log.warning("claim_failed", error=words(error))
             return None
@@ -162,14 +193,12 @@ class Executor:
         except SQLAlchemyError as error:
             log.warning("hand_back_failed", error=words(error))
 
-    @contextmanager
-    def _in_hands(self, job_id: UUID) -> Iterator[None]:
+    def _take_up(self, job_id: UUID) -> None:
         with self._idle:
             self._in_hand[job_id] += 1
-        try:
-            yield
-        finally:
-            with self._idle:
-                self._in_hand -= Counter((job_id,))  # what is left at zero goes
-                self._idle.notify_all()
-            self.finished()
+
+    def _put_down(self, job_id: UUID) -> None:
+        with self._idle:
+            self._in_hand -= Counter((job_id,))  # what is left at zero goes
+            self._idle.notify_all()
+        self.finished()

@@ -5,6 +5,7 @@ database is away, because from the submission on it is the only way to audio tha
 from __future__ import annotations
 
 from collections.abc import Callable
+from concurrent.futures import Future
 from dataclasses import dataclass, field
 
 from worker.execution.insisting import Insistence
@@ -17,7 +18,7 @@ class JobHandle:
     """A `Handle` in the job's row."""
 
     claim: Claim
-    write: Callable[[tuple[Claim, str]], object]
+    write: Callable[[tuple[Claim, str]], Future[None]]
     insistence: Insistence
     request_id: str | None = field(init=False)
     """What the row names, as far as this attempt knows."""
@@ -27,14 +28,14 @@ class JobHandle:
     def __post_init__(self) -> None:
         self.request_id = self.claim.request_id
 
-    def keep(self, request_id: str) -> None:
+    async def keep(self, request_id: str) -> None:
         """Commit it; see `Handle`.
 
         Raises:
             SQLAlchemyError: the worker is stopping, and the database still away; or it will never take the handle.
         """
         self.unkept = request_id
-        self.insistence.until_done(
+        await self.insistence.until_done(
             lambda: self.write((self.claim, request_id)), event="handle_not_kept", is_passing=is_passing
         )
         self.request_id, self.unkept = request_id, None

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import threading
-import time
 from collections.abc import Callable
+from concurrent.futures import Future
 from dataclasses import dataclass, field
 from typing import Final, TypeVar
 
@@ -14,6 +13,8 @@ from sqlalchemy.exc import SQLAlchemyError
 from worker.execution.heartbeat import Heartbeat
 from worker.store.faults import words
 from worker.trouble import Trouble
+from worker.waiting.awaiting import until
+from worker.waiting.stopping import Stopping
 
 WAITS_SECONDS: Final = (0.2, 0.5, 1.0, 2.0, 5.0)
 """Between two tries; the last goes on."""
@@ -29,11 +30,15 @@ class Insistence:
     """How long to go on."""
 
     heartbeat: Heartbeat
-    stopping: threading.Event
+    stopping: Stopping
     _troubles: dict[str, Trouble] = field(default_factory=dict)
 
-    def until_done(
-        self, work: Callable[[], T], *, event: str, is_passing: Callable[[SQLAlchemyError], bool] = lambda _: True
+    async def until_done(
+        self,
+        work: Callable[[], Future[T]],
+        *,
+        event: str,
+        is_passing: Callable[[SQLAlchemyError], bool] = lambda _: True,
     ) -> T:
         """What `work` gives, once the database lets it. `event` is what the log calls a failure.
 
@@ -43,12 +48,12 @@ class Insistence:
         tries = 0
         while True:
             try:
-                done = work()
+                done = await until(work())
             except SQLAlchemyError as error:
                 wait = WAITS_SECONDS[min(tries, len(WAITS_SECONDS) - 1)]
                 self._trouble(event).met(words(error))
                 tries += 1
-                if not is_passing(error) or self._must_leave(wait):
+                if not is_passing(error) or await self._must_leave(wait):
                     raise
             else:
                 if tries:
@@ -59,11 +64,11 @@ class Insistence:
         """All attempts of a worker tell one together: a hundred of them meet the same database."""
         return self._troubles.setdefault(event, Trouble(log, event))
 
-    def _must_leave(self, wait: float) -> bool:
+    async def _must_leave(self, wait: float) -> bool:
         """Wait; true for a worker that is stopping and that others no longer know to be alive."""
-        if not self.stopping.wait(wait):
+        if not await until(self.stopping.pause(wait)):
             return False
         if self.heartbeat.is_fresh():
-            time.sleep(LAST_TRIES_SECONDS)
+            await until(self.stopping.rest(LAST_TRIES_SECONDS))
             return False
         return True

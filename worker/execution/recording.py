@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -14,7 +13,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from api_models.status import JobStatus
 from api_models.verdict import VerdictKind
 from worker.artifacts.errors import ArtifactsError
-from worker.execution.grouping import GATHER_SECONDS, Grouped
+from worker.execution.grouping import GATHER_SECONDS, Elsewhere, Grouped
 from worker.execution.heartbeat import Heartbeat
 from worker.execution.insisting import Insistence
 from worker.execution.places import Place, Places
@@ -23,6 +22,7 @@ from worker.store.database import Database
 from worker.store.transitions import claiming, restating, settling
 from worker.store.transitions.claiming import Claim
 from worker.store.transitions.settling import Settlement, StoredAudio
+from worker.waiting.stopping import Stopping
 
 log = structlog.get_logger("ttsq.execution")
 
@@ -39,18 +39,19 @@ class Recorder:
     heartbeat: Heartbeat
     places: Places
     spool: Spool
-    stopping: threading.Event
+    stopping: Stopping
+    elsewhere: Elsewhere | None = None
     _insistence: Insistence = field(init=False)
     _together: Grouped[tuple[Claim, Settlement], bool] = field(init=False)
 
     def __post_init__(self) -> None:
         gather_seconds = 0.0 if self.database.is_sqlite else GATHER_SECONDS
         self._insistence = Insistence(self.heartbeat, self.stopping)
-        self._together = Grouped(self._write, gather_seconds=gather_seconds)
+        self._together = Grouped(self._write, gather_seconds=gather_seconds, elsewhere=self.elsewhere)
 
-    def record(self, claim: Claim, settlement: Settlement) -> None:
+    async def record(self, claim: Claim, settlement: Settlement) -> None:
         """Write the outcome and forget the answer, or keep it for whoever has the job now."""
-        won = self._insist(claim, settlement)
+        won = await self._insist(claim, settlement)
         if won is not None:  # else the take stays stored and spooled; whoever rescues the job finds it
             self._conclude(claim, settlement, won=won)
 
@@ -72,10 +73,10 @@ class Recorder:
         if not won:
             self._look_after(claim, settlement)
 
-    def _insist(self, claim: Claim, settlement: Settlement) -> bool | None:
+    async def _insist(self, claim: Claim, settlement: Settlement) -> bool | None:
         """Whether the job was still this claim's; None where a stopping worker had to leave without knowing."""
         try:
-            return self._insistence.until_done(lambda: self._together((claim, settlement)), event="record_failed")
+            return await self._insistence.until_done(lambda: self._together((claim, settlement)), event="record_failed")
         except SQLAlchemyError:
             return None
 

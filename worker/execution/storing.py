@@ -6,8 +6,7 @@ While the store refuses, the storage gate is closed, so that nothing more is bou
 from __future__ import annotations
 
 import hashlib
-import threading
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Final, TypeVar
@@ -28,6 +27,8 @@ from worker.store.database import Database
 from worker.store.transitions.claiming import Claim
 from worker.store.transitions.settling import StoredAudio
 from worker.trouble import Trouble
+from worker.waiting.awaiting import until
+from worker.waiting.stopping import Stopping
 
 FIRST_WAIT_SECONDS: Final = 0.5
 LONGEST_WAIT_SECONDS: Final = 15.0
@@ -47,12 +48,12 @@ class Persistence:
     """How long to insist, and what to do about a store in trouble."""
 
     database: Database
-    stopping: threading.Event
+    stopping: Stopping
     probe_seconds: float
     _trouble: Trouble = field(default_factory=lambda: Trouble(log, "store_trouble"))
     """All attempts of a worker tell it together."""
 
-    def insist(self, work: Callable[[], T]) -> T:
+    async def insist(self, work: Callable[[], Awaitable[T]]) -> T:
         """Do the work, again and again while the store is in trouble.
 
         Raises:
@@ -61,14 +62,14 @@ class Persistence:
         tries = 0
         while True:
             try:
-                done = work()
+                done = await work()
             except ArtifactsError as error:
                 tries += 1
                 if not error.transient or tries > QUIET_TRIES:
                     self._close_gate(error)
                 wait = min(LONGEST_WAIT_SECONDS, FIRST_WAIT_SECONDS * 2 ** (tries - 1))
                 self._trouble.met(error.message, code=error.code)
-                if self.stopping.wait(wait):
+                if await until(self.stopping.pause(wait)):
                     raise InterruptedStoringError from error
             else:
                 if tries:

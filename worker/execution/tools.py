@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-import threading
 from dataclasses import dataclass
 
 from worker.audio.gate import GateLimits
@@ -16,6 +15,7 @@ from worker.execution.spool import Spool
 from worker.execution.storing import Persistence
 from worker.segmind.client import Client
 from worker.store.database import Database
+from worker.waiting.crew import Crew
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +34,5 @@ class Tools:
     insistence: Insistence
     persistence: Persistence
     rng: random.Random
-    bench: threading.BoundedSemaphore
-    """Where takes are looked at: with room for as many at a time as can be worked on."""
-    encoders: threading.BoundedSemaphore
-    """Where takes are put into another form: as many at a time as there are cores."""
+    encoders: Crew
+    """Put takes into another form: as many at a time as there are cores."""

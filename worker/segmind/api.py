@@ -1,4 +1,4 @@
-"""The API's own host as both clients reach it: one pool of connections, and the key, which goes nowhere else."""
+"""The API's own host as both clients reach it: its connections, and the key, which goes nowhere else."""
 
 from __future__ import annotations
 
@@ -6,11 +6,13 @@ from typing import Final
 from urllib.parse import quote
 
 from pydantic import SecretStr
-from urllib3 import BaseHTTPResponse, Timeout
+from urllib3 import Timeout
 from urllib3.util import Url
 
 from worker.segmind.errors import UnusableAddressError, UnusableKeyError
-from worker.segmind.transport import NO_RETRIES, USER_AGENT, Outgoing, address, pool
+from worker.segmind.lines import Exchange, Lines
+from worker.segmind.transport import USER_AGENT, Outgoing, address
+from worker.waiting.switchboard import Switchboard
 
 _PORTS: Final = {"http": 80, "https": 443}
 
@@ -19,7 +21,14 @@ class Api:
     """One account's way to the API. Safe to share between threads; raises urllib3's errors."""
 
     def __init__(
-        self, *, base_url: str, api_key: SecretStr, connections: int, connect_timeout: float, read_timeout: float
+        self,
+        *,
+        base_url: str,
+        api_key: SecretStr,
+        connections: int,
+        connect_timeout: float,
+        read_timeout: float,
+        switchboard: Switchboard,
     ) -> None:
         """Timeouts in seconds.
 
@@ -30,7 +39,8 @@ class Api:
         self.url = address(base_url)
         self.key = SecretStr(_header_value(api_key))
         self.timeout = Timeout(connect=connect_timeout, read=read_timeout)
-        self._pool = pool(self.url, connections=connections)
+        self._connect_seconds, self._read_seconds = connect_timeout, read_timeout
+        self._lines = Lines(self.url, connections=connections, switchboard=switchboard)
         self._headers = {
             "x-api-key": self.key.get_secret_value(),
             "User-Agent": USER_AGENT,
@@ -52,34 +62,33 @@ class Api:
             return None
         return None if url.auth or _origin(url) != _origin(self.url) else url.request_uri
 
-    def post(self, target: str, body: Outgoing) -> BaseHTTPResponse:
-        """Send JSON; the response's body is yet to be read."""
-        return self._pool.urlopen(
+    async def post(self, target: str, body: Outgoing) -> Exchange:
+        """Send JSON; the answer's body is yet to be read."""
+        length = {"Content-Type": "application/json", "Content-Length": str(len(body))}
+        return await self._lines.exchange(
             "POST",
             target,
+            self._headers | length,
             body=body,
-            headers={**self._headers, "Content-Type": "application/json", "Content-Length": str(len(body))},
-            timeout=self.timeout,
-            retries=NO_RETRIES,
-            redirect=False,
-            preload_content=False,
+            connect_seconds=self._connect_seconds,
+            read_seconds=self._read_seconds,
         )
 
-    def get(self, target: str, timeout: Timeout | None = None) -> BaseHTTPResponse:
-        """Ask for something; the response's body is yet to be read."""
-        return self._pool.urlopen(
+    async def get(
+        self, target: str, *, connect_seconds: float | None = None, read_seconds: float | None = None
+    ) -> Exchange:
+        """Ask for something; the answer's body is yet to be read. Timeouts that aren't given are the account's."""
+        return await self._lines.exchange(
             "GET",
             target,
-            headers=self._headers,
-            timeout=timeout or self.timeout,
-            retries=NO_RETRIES,
-            redirect=False,
-            preload_content=False,
+            self._headers,
+            connect_seconds=connect_seconds or self._connect_seconds,
+            read_seconds=read_seconds or self._read_seconds,
         )
 
     def close(self) -> None:
         """Close all idle connections."""
-        self._pool.close()
+        self._lines.close()
 
 
 def _header_value(api_key: SecretStr) -> str:

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from contextlib import closing
 from dataclasses import replace
 from typing import Final
 
-from urllib3 import Timeout
 from urllib3.exceptions import HTTPError
 
 from worker.segmind.answers import Answer, Credits
 from worker.segmind.api import Api
 from worker.segmind.reader import Reader
 from worker.segmind.transport import call_failure
+from worker.waiting.awaiting import here
 
 PROBE_SECONDS: Final = 5.0
 """For the credits endpoint to be reached, and again to answer: it only reads a figure."""
@@ -20,10 +19,11 @@ PROBE_SECONDS: Final = 5.0
 
 def balance(api: Api, reader: Reader) -> Credits | Answer:
     """What is left. It costs nothing, so an answer that says why not is never marked as sent."""
+    target = api.target("v1", "get-user-credits")
     try:
-        response = api.get(api.target("v1", "get-user-credits"), Timeout(connect=PROBE_SECONDS, read=PROBE_SECONDS))
+        exchange = here(api.get(target, connect_seconds=PROBE_SECONDS, read_seconds=PROBE_SECONDS))
     except HTTPError as error:
         return replace(reader.unanswered(call_failure(error), error), sent=False)
-    with closing(response):
+    with exchange as response:
         found = reader.balance(response)
     return found if isinstance(found, Credits) else replace(found, sent=False)

@@ -18,7 +18,7 @@ class Handle(Protocol):
         """What an earlier attempt submitted: it is polled, and nothing is submitted again."""
         ...
 
-    def keep(self, request_id: str) -> None:
+    async def keep(self, request_id: str) -> None:
         """Commit what was just submitted. No poll is made before this has returned; what it raises passes through."""
         ...
 
@@ -29,7 +29,7 @@ class NoHandle:
 
     request_id: None = None
 
-    def keep(self, request_id: str) -> None:
+    async def keep(self, request_id: str) -> None:
         """Forget it."""
 
 
@@ -39,7 +39,7 @@ NO_HANDLE: Final = NoHandle()
 class Client(Protocol):
     """One account at the API. Safe to share between threads."""
 
-    def synthesize(self, speech: Speech, spool: Path, handle: Handle = NO_HANDLE) -> Answer:
+    async def synthesize(self, speech: Speech, spool: Path, handle: Handle = NO_HANDLE) -> Answer:
         """Buy one take; its body lands in `spool`, which appears only when the body is whole.
 
         Never raises for what the network or the API does.

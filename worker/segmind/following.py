@@ -19,10 +19,10 @@ class Following:
     follower: Client
     """Polls what a handle names."""
 
-    def synthesize(self, speech: Speech, spool: Path, handle: Handle = NO_HANDLE) -> Answer:
+    async def synthesize(self, speech: Speech, spool: Path, handle: Handle = NO_HANDLE) -> Answer:
         """Buy one take, or go on with the one that `handle` names; see `Client`."""
         client = self.buyer if handle.request_id is None else self.follower
-        return client.synthesize(speech, spool, handle)
+        return await client.synthesize(speech, spool, handle)
 
     def credits(self) -> Credits | Answer:
         """The account's balance; see `Client`."""

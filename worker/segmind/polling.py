@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable
-from contextlib import closing
+from concurrent.futures import Future
 from dataclasses import dataclass, replace
 from typing import Final, TypeGuard
 
-from urllib3 import Timeout
 from urllib3.exceptions import HTTPError
 
 from worker.segmind.answers import Answer, Failure
@@ -19,6 +18,7 @@ from worker.segmind.pages import Page, Stage
 from worker.segmind.reader import Reader
 from worker.segmind.table import Poll, poll_refused
 from worker.segmind.transport import call_failure
+from worker.waiting.awaiting import until
 
 POLL_READ_SECONDS: Final = 30.0
 """For a status to be answered: it is a few hundred bytes."""
@@ -84,19 +84,19 @@ class Poller:
     cadence: Cadence
     run_timeout: float
     """Seconds after which a run that isn't over is left to a later attempt."""
-    sleep: Callable[[float], object]
-    """Waits so many seconds; a true answer says that the worker is stopping."""
+    pause: Callable[[float], Future[bool]]
+    """Waits so many seconds; True says that the worker is stopping."""
     monotonic: Callable[[], float]
     rng: random.Random
 
-    def follow(self, run: Run, *, wait: float) -> Seen:
+    async def follow(self, run: Run, *, wait: float) -> Seen:
         """The page with the run's output; an `Answer` in every other case. `wait` comes before the first poll."""
-        until = self.monotonic() + self.run_timeout
+        deadline = self.monotonic() + self.run_timeout
         course, status = Course(), None
         while True:
-            if wait > 0 and self.sleep(wait):
+            if wait > 0 and await until(self.pause(wait)):
                 return run.answer(Failure.INTERRUPTED)
-            seen = self._ask(run, status)
+            seen = await self._ask(run, status)
             if status is None and _is_over(seen):
                 # The status comes without the output. That is asked for at once, and from now on instead.
                 course, status, wait = Course(), seen, 0.0
@@ -105,7 +105,7 @@ class Poller:
             if (end := self._end(run, seen, course)) is not None:
                 return end
             wait = self._next_wait(seen, course)
-            if self.monotonic() + wait > until:
+            if self.monotonic() + wait > deadline:
                 return run.answer(Failure.UNFINISHED, self._words(seen))
 
     def failed(self, run: Run, page: Page) -> Answer:
@@ -118,12 +118,11 @@ class Poller:
             handle_spent=True,
         )
 
-    def _ask(self, run: Run, status: Page | None) -> Seen:
+    async def _ask(self, run: Run, status: Page | None) -> Seen:
         """How the run stands; or its output, once its status is known to be there."""
-        brief = Timeout(connect=self.api.timeout.connect_timeout, read=POLL_READ_SECONDS)
-        target, timeout = (run.status_target, brief) if status is None else (run.result_target, self.api.timeout)
+        target, seconds = (run.status_target, POLL_READ_SECONDS) if status is None else (run.result_target, None)
         try:
-            with closing(self.api.get(target, timeout)) as response:
+            with await self.api.get(target, read_seconds=seconds) as response:
                 page = self.reader.page(response)
         except HTTPError as error:
             return self.reader.unanswered(call_failure(error), error)

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from http.client import IncompleteRead
 from typing import Final
 
-from urllib3 import BaseHTTPResponse, HTTPConnectionPool, HTTPSConnectionPool, PoolManager, Retry
+from urllib3 import BaseHTTPResponse, PoolManager, Retry
 from urllib3.connection import HTTPConnection
 from urllib3.exceptions import (
     ConnectTimeoutError,
@@ -32,6 +32,10 @@ NO_RETRIES: Final = Retry(total=False, redirect=False)
 """A POST that costs money is repeated by the queue, which writes down that it does so, or not at all."""
 
 
+class LateError(HTTPError):
+    """Something was sent, and no answer came in the time it had."""
+
+
 class Outgoing:
     """A request body that knows how much of it has left: the difference between "not billed" and "perhaps billed"."""
 
@@ -53,21 +57,9 @@ class Outgoing:
         self.sent = True
 
 
-def pool(url: Url, *, connections: int = 1) -> HTTPConnectionPool:
-    """A pool for one origin, which never blocks: over `connections` at once, the surplus is closed after use.
-
-    Raises:
-        UnusableAddressError: not http or https, or no host.
-    """
-    if url.scheme not in {"http", "https"} or not url.host:
-        raise UnusableAddressError(url.url)
-    kind = HTTPSConnectionPool if url.scheme == "https" else HTTPConnectionPool
-    return kind(url.host, url.port, maxsize=connections, block=False, socket_options=_socket_options())
-
-
 def origins(*, hosts: int, connections: int) -> PoolManager:
     """Pools for origins that aren't known beforehand; those of the `hosts` last used are kept."""
-    return PoolManager(num_pools=hosts, maxsize=connections, block=False, socket_options=_socket_options())
+    return PoolManager(num_pools=hosts, maxsize=connections, block=False, socket_options=socket_options())
 
 
 def address(text: str) -> Url:
@@ -85,7 +77,7 @@ def address(text: str) -> Url:
 def call_failure(error: HTTPError, body: Outgoing | None = None) -> Failure:
     """Why a request got no HTTP answer. A GET has no `body`: what isn't a failure to connect came after it."""
     begun, sent = (body.begun, body.sent) if body is not None else (True, True)
-    late = isinstance(error, (ReadTimeoutError, ConnectTimeoutError)) and not isinstance(error, NewConnectionError)
+    late = isinstance(error, (LateError, ConnectTimeoutError)) and not isinstance(error, NewConnectionError)
     if not begun or isinstance(error, ConnectTimeoutError):
         return Failure.TIMEOUT_CONNECT if late else Failure.CONNECT
     if not sent:
@@ -143,9 +135,12 @@ def _broken(error: HTTPError) -> Failure:
             return Failure.GARBLED
 
 
-def _socket_options() -> list[tuple[int, int, int]]:
+def socket_options() -> list[tuple[int, int, int | bytes]]:
     """Keep-alive probes: a router that forgot a quiet connection is found out in a minute, before the read timeout."""
-    options = [*HTTPConnection.default_socket_options, (socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)]
+    options: list[tuple[int, int, int | bytes]] = [
+        *HTTPConnection.default_socket_options,
+        (socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1),
+    ]
     named_seconds = {"TCP_KEEPIDLE": 30, "TCP_KEEPINTVL": 10, "TCP_KEEPCNT": 3}
     options += [
         (socket.IPPROTO_TCP, getattr(socket, name), value)

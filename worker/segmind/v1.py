@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from contextlib import closing
 from datetime import datetime
 from pathlib import Path
 
@@ -19,6 +18,7 @@ from worker.segmind.client import NO_HANDLE, Handle
 from worker.segmind.reader import open_reader
 from worker.segmind.spool import Draft
 from worker.segmind.transport import Outgoing, call_failure
+from worker.waiting.switchboard import Switchboard
 
 
 class ClientV1:
@@ -34,6 +34,7 @@ class ClientV1:
         read_timeout: float,
         max_audio_bytes: int,
         clock: Callable[[], datetime],
+        switchboard: Switchboard | None = None,
     ) -> None:
         """Timeouts in seconds; the read timeout holds for the wait for an answer, and again for its whole body.
 
@@ -47,6 +48,7 @@ class ClientV1:
             connections=connections,
             connect_timeout=connect_timeout,
             read_timeout=read_timeout,
+            switchboard=switchboard or Switchboard(),
         )
         self._reader = open_reader(
             self._api,
@@ -56,7 +58,7 @@ class ClientV1:
             clock=clock,
         )
 
-    def synthesize(self, speech: Speech, spool: Path, handle: Handle = NO_HANDLE) -> Answer:  # noqa: ARG002 - a v1 call leaves nothing to poll
+    async def synthesize(self, speech: Speech, spool: Path, handle: Handle = NO_HANDLE) -> Answer:  # noqa: ARG002 - a v1 call leaves nothing to poll
         """Buy one take; see `Client`.
 
         A kept-alive connection that dies under the request counts as sent once the whole request was handed to the
@@ -66,10 +68,10 @@ class ClientV1:
         # The draft is opened first: a disk that takes no file must be found out before the call is paid for.
         with Draft(spool) as draft:
             try:
-                response = self._api.post(self._api.target("v1", speech.model), body)
+                exchange = await self._api.post(self._api.target("v1", speech.model), body)
             except HTTPError as error:
                 return self._reader.unanswered(call_failure(error, body), error)
-            with closing(response):
+            with exchange as response:
                 return self._reader.take(response, draft)
 
     def credits(self) -> Credits | Answer:

@@ -9,7 +9,7 @@ import json
 import random
 import time
 from collections.abc import Callable
-from contextlib import closing
+from concurrent.futures import Future
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
@@ -32,6 +32,7 @@ from worker.segmind.spool import Draft
 from worker.segmind.transport import Outgoing, call_failure
 from worker.segmind.unwrapping import NoAudio, bring
 from worker.segmind.words import reports_failure
+from worker.waiting.switchboard import Switchboard
 
 
 class ClientV2:
@@ -47,16 +48,17 @@ class ClientV2:
         read_timeout: float,
         max_audio_bytes: int,
         clock: Callable[[], datetime],
-        sleep: Callable[[float], object],
+        pause: Callable[[float], Future[bool]],
         run_timeout: float,
         poll_first_seconds: float = 2.0,
         poll_last_seconds: float = 5.0,
         monotonic: Callable[[], float] = time.monotonic,
         rng: random.Random | None = None,
+        switchboard: Switchboard | None = None,
     ) -> None:
         """Timeouts in seconds; `run_timeout` is how long one call polls before it leaves the run to a later one.
 
-        `sleep` waits so many seconds and answers whether the worker is stopping: `threading.Event.wait` does both.
+        `pause` waits so many seconds and answers whether the worker is stopping.
 
         Raises:
             UnusableKeyError: the key can't stand in a header.
@@ -68,6 +70,7 @@ class ClientV2:
             connections=connections,
             connect_timeout=connect_timeout,
             read_timeout=read_timeout,
+            switchboard=switchboard or Switchboard(),
         )
         self._reader = open_reader(
             self._api,
@@ -82,22 +85,22 @@ class ClientV2:
             reader=self._reader,
             cadence=Cadence(poll_first_seconds, poll_last_seconds),
             run_timeout=run_timeout,
-            sleep=sleep,
+            pause=pause,
             monotonic=monotonic,
             rng=rng or random.Random(),  # noqa: S311 - it spreads polls, it guards nothing
         )
 
-    def synthesize(self, speech: Speech, spool: Path, handle: Handle = NO_HANDLE) -> Answer:
+    async def synthesize(self, speech: Speech, spool: Path, handle: Handle = NO_HANDLE) -> Answer:
         """Buy one take, or go on with the one that `handle` names; see `Client`."""
         # The draft is opened first: a disk that takes no file must be found out before the call is paid for.
         with Draft(spool) as draft:
             if handle.request_id:
                 run = run_at(self._api, handle.request_id)
-                return self._delivered(run.request_id, self._poller.follow(run, wait=0.0), draft)
-            submitted = self._submit(speech)
+                return self._delivered(run.request_id, await self._poller.follow(run, wait=0.0), draft)
+            submitted = await self._submit(speech)
             if isinstance(submitted, Answer) or submitted.is_audio:
                 return self._delivered(None, submitted, draft)
-            return self._taken(submitted, draft, handle)
+            return await self._taken(submitted, draft, handle)
 
     def credits(self) -> Credits | Answer:
         """The account's balance; see `Client`."""
@@ -108,11 +111,11 @@ class ClientV2:
         self._api.close()
         self._reader.downloads.close()
 
-    def _submit(self, speech: Speech) -> Seen:
+    async def _submit(self, speech: Speech) -> Seen:
         """Send the text. An answer that was lost, whole or in part, leaves open whether the API acts on it."""
         body = Outgoing(json.dumps(speech.body(), ensure_ascii=False).encode())
         try:
-            with closing(self._api.post(self._api.target("v2", speech.model), body)) as response:
+            with await self._api.post(self._api.target("v2", speech.model), body) as response:
                 return self._reader.page(response)
         except HTTPError as error:
             return self._reader.unanswered(call_failure(error, body), error)
@@ -120,7 +123,7 @@ class ClientV2:
             lost = Failure.UNREADABLE if error.failure is Failure.TOO_LARGE else error.failure
             return Answer(status=200 if lost is Failure.UNREADABLE else None, failure=lost, sent=True)
 
-    def _taken(self, page: Page, draft: Draft, handle: Handle) -> Answer:
+    async def _taken(self, page: Page, draft: Draft, handle: Handle) -> Answer:
         """What follows from the reply to a submission."""
         if page.stage is Stage.REFUSED:
             return page.answer
@@ -129,10 +132,10 @@ class ClientV2:
         run = run_at(self._api, page.request_id, page)
         if page.stage is Stage.FAILED:
             return self._poller.failed(run, page)
-        handle.keep(run.request_id)
+        await handle.keep(run.request_id)
         seen: Seen = page
         if page.stage is Stage.RUNNING or not page.has_output:
-            seen = self._poller.follow(run, wait=self._first_wait if page.stage is Stage.RUNNING else 0.0)
+            seen = await self._poller.follow(run, wait=self._first_wait if page.stage is Stage.RUNNING else 0.0)
         return self._delivered(run.request_id, seen, draft)
 
     def _without_handle(self, page: Page, draft: Draft) -> Answer:

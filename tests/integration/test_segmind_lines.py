@@ -1,0 +1,187 @@
+"""Connections to the API: a call that waits for its answer holds no thread, over TLS as well."""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import ssl
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from ipaddress import ip_address
+from pathlib import Path
+from typing import Final
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
+from urllib3.exceptions import SSLError
+
+from worker.segmind.lines import Lines
+from worker.segmind.transport import LateError, address
+from worker.waiting.awaiting import here
+from worker.waiting.courses import Courses
+from worker.waiting.crew import Crew
+from worker.waiting.switchboard import Switchboard
+
+CALLS: Final = 20
+WAVES: Final = 3
+PATIENCE: Final = 20.0
+ANSWER: Final = b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\naudio"
+SCHEMES: Final = ("http", "https")
+
+
+@dataclass
+class Server:
+    """Takes requests at once, and answers them once it is told to."""
+
+    listener: socket.socket
+    tls: ssl.SSLContext | None
+    asked: threading.Semaphore = field(default_factory=lambda: threading.Semaphore(0))
+    answer: threading.Event = field(default_factory=threading.Event)
+    connections: int = 0
+
+    @property
+    def url(self) -> str:
+        """Where it is."""
+        return f"{'http' if self.tls is None else 'https'}://127.0.0.1:{self.listener.getsockname()[1]}"
+
+    def serve(self) -> None:
+        """Each connection in a thread, until the listener is closed."""
+        with contextlib.suppress(OSError):
+            while True:
+                connection, _ = self.listener.accept()
+                self.connections += 1
+                threading.Thread(target=self._speak, args=(connection,), daemon=True).start()
+
+    def _speak(self, connection: socket.socket) -> None:
+        with contextlib.suppress(OSError), contextlib.ExitStack() as stack:
+            stack.enter_context(connection)
+            if self.tls is not None:
+                # It sends session tickets of its own accord: something to read that is no answer.
+                connection = stack.enter_context(self.tls.wrap_socket(connection, server_side=True))
+            while connection.recv(65_536):
+                self.asked.release()
+                self.answer.wait(PATIENCE)
+                connection.sendall(ANSWER)
+
+
+@pytest.fixture(scope="module")
+def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Of a server on this machine that signs for itself, with its key."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "127.0.0.1")])
+    now = datetime.now(UTC)
+    made = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - timedelta(days=1))
+        .not_valid_after(now + timedelta(days=1))
+        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ip_address("127.0.0.1"))]), critical=False)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+        .sign(key, hashes.SHA256())
+    )
+    path = tmp_path_factory.mktemp("tls") / "server.pem"
+    path.write_bytes(
+        key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+        + made.public_bytes(serialization.Encoding.PEM)
+    )
+    return path
+
+
+@pytest.fixture
+def server(certificate: Path, request: pytest.FixtureRequest) -> Iterator[Server]:
+    """One that speaks plainly, or TLS."""
+    tls = None
+    if request.param == "https":
+        tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        tls.load_cert_chain(certificate)
+    with socket.create_server(("127.0.0.1", 0), backlog=100) as listener:
+        made = Server(listener, tls)
+        thread = threading.Thread(target=made.serve, daemon=True)
+        thread.start()
+        yield made
+        made.answer.set()
+        listener.shutdown(socket.SHUT_RDWR)
+    thread.join(PATIENCE)
+
+
+@pytest.fixture
+def switchboard() -> Switchboard:
+    """One for each test."""
+    return Switchboard()
+
+
+@contextlib.contextmanager
+def open_lines(server: Server, switchboard: Switchboard) -> Iterator[Lines]:
+    """To the server."""
+    with contextlib.closing(Lines(address(server.url), connections=WAVES * CALLS, switchboard=switchboard)) as made:
+        yield made
+
+
+async def call(lines: Lines, *, read_seconds: float = PATIENCE) -> bytes:
+    """One request; its answer's body."""
+    with await lines.exchange("GET", "/", {}, connect_seconds=PATIENCE, read_seconds=read_seconds) as response:
+        return response.read()
+
+
+def acquire(semaphore: threading.Semaphore, times: int) -> None:
+    """So many times."""
+    for _ in range(times):
+        assert semaphore.acquire(timeout=PATIENCE)
+
+
+@pytest.mark.parametrize("server", SCHEMES, indirect=True)
+def test_calls_that_wait_share_one_thread(
+    server: Server, switchboard: Switchboard, certificate: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Wave after wave is asked before anything is answered; and then their connections serve the next ones."""
+    monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
+    bodies: list[bytes] = []
+    ends = threading.Semaphore(0)
+
+    async def noted(lines: Lines) -> None:
+        bodies.append(await call(lines))
+
+    with (
+        open_lines(server, switchboard) as lines,
+        contextlib.closing(Crew("test", switchboard, usual=1, most=1)) as crew,
+    ):
+        for wave in range(WAVES + 1):
+            if wave == WAVES:
+                server.answer.set()
+                acquire(ends, WAVES * CALLS)
+            for _ in range(CALLS):
+                Courses(crew).start(noted(lines), ends.release)
+            acquire(server.asked, CALLS)
+        acquire(ends, CALLS)
+    assert bodies == [b"audio"] * (WAVES + 1) * CALLS
+    assert server.connections == WAVES * CALLS
+
+
+@pytest.mark.parametrize("server", SCHEMES, indirect=True)
+def test_an_answer_that_does_not_come_is_late(
+    server: Server, switchboard: Switchboard, certificate: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The wait ends, and the connection is used by nobody after."""
+    monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
+    with open_lines(server, switchboard) as lines:
+        with pytest.raises(LateError):
+            here(call(lines, read_seconds=0.05))
+        server.answer.set()
+        assert here(call(lines)) == b"audio"
+    assert server.connections == 2
+
+
+@pytest.mark.parametrize("server", ["https"], indirect=True)
+def test_a_server_that_nobody_vouches_for_is_told_nothing(server: Server, switchboard: Switchboard) -> None:
+    """Its certificate isn't known, so no request leaves."""
+    with open_lines(server, switchboard) as lines, pytest.raises(SSLError, match="certificate"):
+        here(call(lines))
+    assert not server.asked.acquire(blocking=False)

@@ -1,0 +1,201 @@
+"""Connections to the API's origin as calls use them: a call that waits for its answer holds no thread.
+
+The requests and answers are urllib3's; what is ours is that between the two nobody blocks.
+"""
+
+from __future__ import annotations
+
+import errno
+import io
+import ssl
+import time
+from collections import deque
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from http.client import HTTPException, HTTPResponse
+from types import TracebackType
+from typing import Any, Final
+
+from urllib3 import BaseHTTPResponse
+from urllib3.connection import HTTPConnection, HTTPSConnection
+from urllib3.exceptions import HTTPError, ProtocolError, SSLError
+from urllib3.util import Url
+from urllib3.util.ssl_ import create_urllib3_context
+
+from worker.segmind.errors import UnusableAddressError
+from worker.segmind.transport import LateError, Outgoing, socket_options
+from worker.waiting.awaiting import until
+from worker.waiting.switchboard import Switchboard
+
+_ANSWERED_EARLY: Final = frozenset({errno.EPIPE, errno.ECONNRESET, errno.EPROTOTYPE})
+"""What sending meets where the other end has closed already: its answer may be there all the same."""
+
+
+class Exchange:
+    """One request and its answer. Left, its connection serves the next one, if the answer was read to its end."""
+
+    def __init__(self, lines: Lines, line: HTTPConnection, response: BaseHTTPResponse) -> None:
+        """The answer's head is there, its body yet to be read."""
+        self._lines = lines
+        self._line = line
+        self._response = response
+
+    def __enter__(self) -> BaseHTTPResponse:
+        return self._response
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        whole = self._response.closed
+        self._response.close()
+        if whole and not self._line.is_closed:
+            self._lines.keep(self._line)
+        else:
+            self._line.close()
+
+
+class Lines:
+    """Connections to one origin. Safe to share between threads; raises urllib3's errors."""
+
+    def __init__(self, url: Url, *, connections: int, switchboard: Switchboard) -> None:
+        """So many idle `connections` are kept, and any number used.
+
+        Raises:
+            UnusableAddressError: not http or https, or no host.
+        """
+        if url.scheme not in {"http", "https"} or not url.host:
+            raise UnusableAddressError(url.url)
+        self._host, self._port = url.host, url.port
+        # One for all: each holds every certificate authority of the system, which takes half a megabyte.
+        self._tls = _tls() if url.scheme == "https" else None
+        self._idle: deque[HTTPConnection] = deque()
+        self._most_idle = connections
+        self._closed = False
+        self._switchboard = switchboard
+
+    async def exchange(
+        self,
+        method: str,
+        target: str,
+        headers: Mapping[str, str],
+        *,
+        body: Outgoing | None = None,
+        connect_seconds: float,
+        read_seconds: float,
+    ) -> Exchange:
+        """Send a request, and wait for the head of its answer."""
+        line = self._line(connect_seconds)
+        try:
+            with _named():
+                _send(line, method, target, headers, body)
+                if not await self._answered(line, read_seconds):
+                    raise LateError(f"no answer within {read_seconds:g} s")
+                line.timeout = read_seconds
+                return Exchange(self, line, line.getresponse())
+        except BaseException:
+            line.close()
+            raise
+
+    def keep(self, line: HTTPConnection) -> None:
+        """For the next request."""
+        self._idle.append(line)
+        if len(self._idle) > self._most_idle:
+            self._idle.popleft().close()
+
+    def close(self) -> None:
+        """Close what is idle, and make nothing new; what is still in use closes when it is done."""
+        self._closed, self._most_idle = True, 0
+        while self._idle:
+            self._idle.pop().close()
+
+    def _line(self, connect_seconds: float) -> HTTPConnection:
+        """The one used last, which the other end has the least reason to have given up; or a new one."""
+        while True:
+            try:
+                line = self._idle.pop()
+            except IndexError:
+                return self._new(connect_seconds)
+            if line.is_connected:
+                line.timeout = connect_seconds
+                return line
+            line.close()
+
+    def _new(self, connect_seconds: float) -> HTTPConnection:
+        if self._closed:
+            raise HTTPError("the client is closed")
+        options = socket_options()
+        if self._tls is None:
+            return HTTPConnection(self._host, self._port, timeout=connect_seconds, socket_options=options)
+        return HTTPSConnection(
+            self._host, self._port, timeout=connect_seconds, socket_options=options, ssl_context=self._tls
+        )
+
+    async def _answered(self, line: HTTPConnection, seconds: float) -> bool:
+        """Wait for the first of the answer, or the connection's end; False where neither comes."""
+        until_when = time.monotonic() + seconds
+        reader = line.sock.makefile("rb") if isinstance(line.sock, ssl.SSLSocket) else None
+        descriptor = line.sock.fileno()
+        while await until(self._switchboard.readable(descriptor, max(0.0, until_when - time.monotonic()))):
+            if reader is None:
+                return True
+            if _has_begun(line, reader):
+                _read_on(line, reader)
+                return True
+        return False
+
+
+def _tls() -> ssl.SSLContext:
+    context = create_urllib3_context()
+    context.load_default_certs()
+    return context
+
+
+@contextmanager
+def _named() -> Iterator[None]:
+    """Errors from below as urllib3 calls them."""
+    try:
+        yield
+    except HTTPError:
+        raise
+    except TimeoutError as error:
+        raise LateError(str(error)) from error
+    except ssl.SSLError as error:
+        raise SSLError(error) from error
+    except (OSError, HTTPException) as error:
+        raise ProtocolError("Connection aborted.", error) from error
+
+
+def _send(line: HTTPConnection, method: str, target: str, headers: Mapping[str, str], body: Outgoing | None) -> None:
+    if line.is_closed:
+        line.connect()
+    try:
+        line.request(method, target, body=body, headers=headers, preload_content=False)
+    except OSError as error:
+        if error.errno not in _ANSWERED_EARLY:
+            raise
+
+
+def _has_begun(line: HTTPConnection, reader: io.BufferedReader) -> bool:
+    """Whether a readable TLS connection brings any of the answer: it may be the protocol's own talk alone."""
+    line.sock.settimeout(0)
+    try:
+        reader.peek(1)
+    except ssl.SSLWantReadError:
+        return False
+    return True
+
+
+def _read_on(line: HTTPConnection, reader: io.BufferedReader) -> None:
+    """Have the answer read from where its first bytes already are."""
+
+    class Begun:
+        """What an answer takes for its connection."""
+
+        def makefile(self, _mode: str) -> io.BufferedReader:
+            return reader
+
+    def response(_: object, *settings: Any, **named: Any) -> HTTPResponse:  # noqa: ANN401 - http.client's own
+        del line.response_class
+        return HTTPResponse(Begun(), *settings, **named)  # type: ignore[arg-type]  # it asks a socket for nothing else
+
+    line.response_class = response  # type: ignore[assignment]

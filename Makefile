@@ -69,7 +69,7 @@ format: $(STAMP) ## format the code and mend what can be mended by itself
 	@$(BIN)/ruff format --quiet .
 	@$(BIN)/ruff check --fix --quiet .
 
-bench: $(STAMP) ## measure: CPU per job beside the tutorial pattern, and a run against its bound
+bench: $(STAMP) ## measure everything, or BENCH="NAME …": a table, a plot and the figures of each
 	@$(BIN)/python -m benchmarks $(BENCH)
 
 lock: | $(filter .tools/bin/uv,$(UV)) ## choose the newest versions anew and write requirements.txt

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import sys
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
@@ -11,6 +12,7 @@ from typing import Any, Final
 from rich.console import Console
 
 from benchmarks import (
+    backlog,
     bound,
     budget,
     cpu,
@@ -19,12 +21,18 @@ from benchmarks import (
     faults,
     formats,
     gateway,
+    growth,
+    inflight,
     ingest,
     kills,
     large,
     leave,
     pace,
+    run,
+    scaling,
+    start,
     takes,
+    throughput,
     twins,
 )
 from benchmarks.report import Report, keep, machine, show
@@ -42,6 +50,9 @@ class Benchmark:
 BENCHMARKS: Final = {
     "cpu": Benchmark(cpu.Knobs(), cpu.FULL, cpu.measure),
     "bound": Benchmark(bound.Knobs(), bound.FULL, bound.measure),
+    "inflight": Benchmark(inflight.Knobs(), inflight.FULL, inflight.measure),
+    "throughput": Benchmark(throughput.Knobs(), throughput.FULL, throughput.measure),
+    "run": Benchmark(run.Knobs(), run.FULL, run.measure),
     "pace": Benchmark(pace.Knobs(), pace.FULL, pace.measure),
     "large": Benchmark(large.Knobs(), large.FULL, large.measure),
     "leave": Benchmark(leave.Knobs(), leave.FULL, leave.measure),
@@ -52,8 +63,12 @@ BENCHMARKS: Final = {
     "faults": Benchmark(faults.Knobs(), faults.FULL, faults.measure),
     "formats": Benchmark(formats.Knobs(), formats.FULL, formats.measure),
     "ingest": Benchmark(ingest.Knobs(), ingest.FULL, ingest.measure),
+    "backlog": Benchmark(backlog.Knobs(), backlog.FULL, backlog.measure),
+    "scaling": Benchmark(scaling.Knobs(), scaling.FULL, scaling.measure),
     "fairness": Benchmark(fairness.Knobs(), fairness.FULL, fairness.measure),
     "twins": Benchmark(twins.Knobs(), twins.FULL, twins.measure),
+    "start": Benchmark(start.Knobs(), start.FULL, start.measure),
+    "growth": Benchmark(growth.Knobs(), growth.FULL, growth.measure),
     "gateway": Benchmark(gateway.Knobs(), gateway.FULL, gateway.measure),
 }
 
@@ -94,9 +109,11 @@ def main(words: Sequence[str]) -> int:
     console.print(", ".join(f"{name}: {value}" for name, value in machine().items()), markup=False, highlight=False)
     sound = True
     for name, knobs in chosen.items():
+        began = time.monotonic()
         report = BENCHMARKS[name].measure(knobs, lambda line: console.print(line, style="dim", highlight=False))
         show(report, console)
-        console.print(f"  kept in {keep(report, knobs)}\n", highlight=False)
+        took = time.monotonic() - began
+        console.print(f"  took {took:.0f} s; kept in {keep(report, knobs)}, .md and .png\n", highlight=False)
         sound = sound and not report.faults
     return 0 if sound else 1
 
@@ -111,8 +128,8 @@ def _turned(knobs: Any, knob: str, value: str) -> Any:  # noqa: ANN401 - as abov
         raise UsageError(f"no knob {knob}; there are {', '.join(known)}")
     try:
         return replace(knobs, **{knob: known[knob](value)})
-    except ValueError:
-        raise UsageError(f"{knob} takes a number, not {value}") from None
+    except ValueError as error:
+        raise UsageError(f"{knob}={value}: {error}") from None
 
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from api_models.status import JobStatus
+from benchmarks.plots import Bars
 from benchmarks.report import Report
 from benchmarks.texts import text
 from tests.cluster.cluster import Cluster
@@ -88,6 +89,7 @@ def _report(halts: list[Halt], knobs: Knobs) -> Report:
             "raised, the rest ran; the ledger, the batch's counter and the bill agree to the last digit",
         ],
         faults=[f"round {number}: {fault}" for number, halt in enumerate(halts, 1) for fault in _faults(halt, knobs)],
+        plot=Bars(("spent $ when held",), axis="$ spent when held", target=float(knobs.limit), aim="at most"),
     )
 
 

@@ -1,10 +1,32 @@
-"""What every contender of a benchmark offers: how it is set up, started, given work, and asked whether it is done."""
+"""What every contender of a race offers: how it is set up, started, given work, and what its own books say of it."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Protocol
 
 from benchmarks.stage import Scene
+
+
+@dataclass(frozen=True, slots=True)
+class Program:
+    """One command that takes work, with whatever processes it starts for that."""
+
+    command: Sequence[str]
+    ready: str
+    """What its log says once it takes work."""
+    times: int = 1
+    """How often the log says so, where each of its processes does."""
+
+
+@dataclass(frozen=True, slots=True)
+class Books:
+    """What became of the jobs, by a contender's own rows."""
+
+    done: int
+    seconds: float
+    """From the first job handed in to the last one done, by the rows' times; 0 where none is done."""
 
 
 class Contender(Protocol):
@@ -14,21 +36,23 @@ class Contender(Protocol):
     def name(self) -> str:
         """As it stands in the tables."""
 
-    @property
-    def ready(self) -> str:
-        """What a worker's log says once it takes work."""
+    def held(self, slots: int) -> int:
+        """How many calls it holds at once, over all its processes, where `slots` are wanted."""
 
     def prepare(self, scene: Scene) -> None:
         """Make the tables."""
 
     def environment(self, scene: Scene, slots: int) -> dict[str, str]:
-        """Of its workers and of the process that hands in the work."""
+        """Of its programs and of the process that hands in the work; `slots` in each process."""
 
-    def worker(self, slots: int) -> list[str]:
-        """The command of one worker process with this many calls in flight at once."""
+    def crew(self, processes: int, slots: int) -> Sequence[Program]:
+        """Its programs: `processes` of its own, as far as it is free to choose, with `slots` calls in each.
+
+        None where the process that hands in the work does it as well.
+        """
 
     def submit(self, jobs: int) -> list[str]:
         """The command that hands in this many jobs and ends."""
 
-    def done(self, scene: Scene) -> int:
-        """How many jobs its own books have as done."""
+    def books(self, scene: Scene) -> Books:
+        """How many jobs are done, and in what time."""

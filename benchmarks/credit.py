@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from api_models.status import JobStatus
+from benchmarks.plots import Bars
 from benchmarks.report import Report
 from benchmarks.texts import text
 from tests.cluster.cluster import Cluster
@@ -84,6 +85,7 @@ def _report(halts: list[Halt], knobs: Knobs) -> Report:
         faults=[
             f"round {number}: {fault}" for number, halt in enumerate(halts, 1) for fault in _faults(halt, slots, knobs)
         ],
+        plot=Bars(("406s", "in flight at most"), axis="calls"),
     )
 
 

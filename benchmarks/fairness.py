@@ -11,6 +11,7 @@ from sqlalchemy import select
 
 from api_models.speech import JobRequest
 from api_models.status import JobStatus
+from benchmarks.plots import Bars
 from benchmarks.report import Report
 from benchmarks.texts import text
 from tests.cluster.cluster import Cluster
@@ -131,4 +132,7 @@ def _report(knobs: Knobs, waits: dict[str, Waits], left: int) -> Report:
         ],
         findings=["waits from the producer's commit to the claim; the bound is one slot's turn and a second, or 2 s"],
         faults=slow + ([] if left else ["the batch was over before the last job had started"]),
+        plot=Bars(
+            ("median s", "p95 s", "longest s"), axis="s from the commit to the claim", target="bound s", aim="at most"
+        ),
     )

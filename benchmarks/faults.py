@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from api_models.status import JobStatus
+from benchmarks.plots import Bars
 from benchmarks.report import Report
 from benchmarks.texts import text
 from tests.cluster.cluster import Cluster
@@ -94,4 +95,5 @@ def measure(knobs: Knobs, say: Callable[[str], None]) -> Report:
             f"{ratio:.3f} x the calls that the odds demand (target: within {TOLERANCE:.0%})",
         ],
         faults=[words for wrong, words in faults if wrong],
+        plot=Bars(("calls", "odds"), axis="calls"),
     )

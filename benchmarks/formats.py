@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from statistics import median
 from typing import Final
 
+from benchmarks.plots import Bars
 from benchmarks.report import Report
 from benchmarks.running import Run, run
 from worker.emulator.config import EmulatorConfig
@@ -72,4 +73,5 @@ def _report(runs: dict[str, list[Run]], knobs: Knobs, bound: float) -> Report:
             for form, done in runs.items()
             for one in done
         ],
+        plot=Bars(("work s",), axis="s from the first call to the end"),
     )

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from api_models.access import EVERYTHING
+from benchmarks.plots import Bars
 from benchmarks.processes import Measured
 from benchmarks.report import Report
 from benchmarks.stage import environment, temporary_folder
@@ -73,6 +74,7 @@ def measure(knobs: Knobs, say: Callable[[str], None]) -> Report:
             for one in rounds
         ],
         faults=[fault for one in rounds for fault in _faults(one)],
+        plot=Bars(("accepted a second",), axis="jobs accepted a second", target=knobs.rate, aim="at least"),
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from benchmarks.plots import Bars
 from benchmarks.report import Report
 from benchmarks.texts import text
 from tests.chaos.books import Books
@@ -73,6 +74,7 @@ def _report(tolls: dict[str, Toll], knobs: Knobs) -> Report:
         ],
         findings=[_finding(api, toll) for api, toll in tolls.items()],
         faults=[f"{api}: {fault}" for api, toll in tolls.items() for fault in _faults(api, toll, knobs)],
+        plot=Bars(("in flight at kills", "billed again"), axis="calls"),
     )
 
 

@@ -13,6 +13,7 @@ from typing import Final
 from api_models.speech import JobRequest
 from api_models.status import TERMINAL, JobStatus
 from benchmarks import sink, stage
+from benchmarks.plots import Bars
 from benchmarks.processes import Measured, Usage
 from benchmarks.report import Report
 from benchmarks.texts import text
@@ -97,6 +98,7 @@ def measure(knobs: Knobs, say: Callable[[str], None]) -> Report:
             f"in flight at once: up to {knobs.slots * knobs.megabytes} MB of audio",
         ],
         faults=faults,
+        plot=Bars(("idle MB", "peak MB"), axis="MB of memory", target=TARGET_MB, aim="at most"),
     )
 
 

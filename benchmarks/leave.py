@@ -11,6 +11,7 @@ from typing import Final
 
 from api_models.status import JobStatus
 from api_models.verdict import VerdictKind
+from benchmarks.plots import Bars
 from benchmarks.report import Report
 from benchmarks.texts import text
 from tests.cluster.cluster import Cluster
@@ -78,6 +79,7 @@ def measure(knobs: Knobs, say: Callable[[str], None]) -> Report:
             f"the emptiest 5 s of the replacement saw {rolling.fewest_in_window} starts (target: above 0)",
         ],
         faults=[f"{one.name}: {fault}" for one in rounds for fault in one.faults],
+        plot=Bars(("seconds", "longest pause s"), axis="s"),
     )
 
 

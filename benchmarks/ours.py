@@ -3,24 +3,40 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import dataclass
+from typing import Final
 
 from sqlalchemy import func, select
 
 from api_models.status import JobStatus
+from benchmarks.contender import Books, Program
 from benchmarks.stage import Scene, environment
 from worker.store import schema
 from worker.store.database import Database
 from worker.store.tables import Job
+
+CELERY: Final = (sys.executable, "-m", "celery")
+WORKER: Final = ("-A", "worker.app", "worker")
+READY: Final = "worker_started"
+OURS: Final = "ours"
+"""As it stands in the tables."""
 
 
 @dataclass(frozen=True, slots=True)
 class Ours:
     """Set up by its settings alone; all that aren't named here keep their defaults."""
 
-    name: str = "ours"
-    ready: str = "worker_started"
+    rpm: str = "auto"
+    """What it is told of the rate limit; by default nothing."""
+    through: tuple[str, ...] = CELERY
+    """The program that its workers are; another one may watch them."""
+    name: str = OURS
+
+    def held(self, slots: int) -> int:
+        """As many as it is told."""
+        return slots
 
     def prepare(self, scene: Scene) -> None:
         """Migrate."""
@@ -33,21 +49,23 @@ class Ours:
             **scene.place.environment(),
             SEGMIND_BASE_URL=scene.emulator.base_url,
             SEGMIND_API_KEY=scene.emulator.key,
+            SEGMIND_RPM=self.rpm,
             TTSQ_CONCURRENCY=str(slots),
             TTSQ_TAKE_CHECKS="off",  # the emulator's audio has a fixed size here, which fits no text
         )
 
-    def worker(self, slots: int) -> list[str]:  # noqa: ARG002 - they come from the environment
+    def crew(self, processes: int, slots: int) -> Sequence[Program]:  # noqa: ARG002 - they come from the environment
         """Celery's own command."""
-        return [sys.executable, "-m", "celery", "-A", "worker.app", "worker"]
+        return [Program([*self.through, *WORKER], READY)] * processes
 
     def submit(self, jobs: int) -> list[str]:
         """A producer in Python."""
         return [sys.executable, "-m", "benchmarks.handing_in", str(jobs)]
 
-    def done(self, scene: Scene) -> int:
+    def books(self, scene: Scene) -> Books:
         """Jobs recorded as succeeded."""
+        is_done = Job.status == JobStatus.SUCCEEDED
+        asked = select(func.count().filter(is_done), func.min(Job.created_at), func.max(Job.finished_at))
         with closing(Database(scene.place.database_url, connections=2)) as database, database.read() as connection:
-            return connection.execute(
-                select(func.count()).select_from(Job).where(Job.status == JobStatus.SUCCEEDED)
-            ).scalar_one()
+            done, began, ended = connection.execute(asked).one()
+            return Books(done, (ended - began).total_seconds() if ended else 0.0)

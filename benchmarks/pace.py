@@ -7,7 +7,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from benchmarks.report import Cell, Report
+from benchmarks.plots import Bars, Cell
+from benchmarks.report import Report
 from benchmarks.running import Run, run
 from worker.emulator.config import EmulatorConfig
 from worker.emulator.limits import WindowKind
@@ -117,6 +118,7 @@ def _report(told: dict[WindowKind, Run], found: dict[float, Run], knobs: Knobs) 
         rows=rows,
         findings=findings,
         faults=[f"{name}: {fault}" for name, one in runs for fault in one.faults],
+        plot=Bars(("share of limit",), axis="% of the limit", target=100 * TARGET, aim="at least"),
     )
 
 

@@ -62,7 +62,8 @@ class Measured:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         if self.usage is None:
-            self._process.kill()
+            # Its children with it, which are in its session: a pool that is killed leaves them behind.
+            os.killpg(self._process.pid, signal.SIGKILL)
             self._reap(STOP_SECONDS)
 
     @property
@@ -75,10 +76,10 @@ class Measured:
         """All it has written."""
         return self._log.read_text(errors="replace")
 
-    def await_line(self, marker: str, seconds: float = READY_SECONDS) -> float:
-        """Wait until the log says `marker`; the seconds since the start of the process."""
+    def await_line(self, marker: str, seconds: float = READY_SECONDS, *, times: int = 1) -> float:
+        """Wait until the log says `marker` so many times; the seconds since the start of the process."""
         deadline = time.perf_counter() + seconds
-        while marker not in self.log:
+        while self.log.count(marker) < times:
             if self._reap(0) is not None:
                 raise ProcessFailedError(self.name, "left before it was ready", self.log)
             if time.perf_counter() > deadline:

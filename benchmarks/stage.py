@@ -1,21 +1,22 @@
-"""What a benchmark stands on: PostgreSQL, Valkey, moto's S3 and the emulator, each a process that isn't counted."""
+"""What a benchmark stands on: PostgreSQL, Valkey, an S3 and the emulator, each a process that isn't counted."""
 
 from __future__ import annotations
 
 import os
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
+from benchmarks import light_s3
 from tests.cluster.processes import EmulatorProcess
 from tests.cluster.services import Place, Services, new_place
 from tests.servers.moto import Moto
 from tests.servers.postgres import Postgres
-from tests.servers.s3 import Bucket
+from tests.servers.s3 import Bucket, S3Server
 from tests.servers.valkey import Valkey
 from worker.emulator.config import EmulatorConfig
 from worker.results.files import CONTENT_TYPES
@@ -23,6 +24,17 @@ from worker.results.files import CONTENT_TYPES
 CHECKOUT: Final = Path(__file__).resolve().parents[1]
 BIN: Final = Path(sys.executable).parent
 PASSED_ON: Final = ("PATH", "HOME", "LANG", "LC_ALL", "LD_LIBRARY_PATH", "TMPDIR")
+
+
+class LightS3(S3Server):
+    """The S3 for races, in a process of its own."""
+
+    name = "light-s3"
+    ready_line = light_s3.READY
+
+    def command(self) -> Sequence[str]:
+        """The program as a file: it needs nothing of this project."""
+        return [sys.executable, "-I", light_s3.__file__, str(self.port)]
 
 
 def environment(**more: str) -> dict[str, str]:
@@ -73,11 +85,11 @@ def services() -> Iterator[Services]:
 
 
 @contextmanager
-def scene(shared: Services, config: EmulatorConfig) -> Iterator[Scene]:
-    """A new database, an empty broker, a new S3 server and a new emulator."""
+def scene(shared: Services, config: EmulatorConfig, *, light: bool = False) -> Iterator[Scene]:
+    """A new database, an empty broker, a new S3 server, moto's or the light one, and a new emulator."""
     with (
         temporary_folder() as folder,
-        Moto() as s3,
+        LightS3() if light else Moto() as s3,
         emulator(config, folder) as emulated,
         new_place(replace(shared, s3=s3), folder) as place,
     ):

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
+from benchmarks.plots import Bars
 from benchmarks.report import Report
 from tests.cluster import spoiling
 from tests.cluster.cluster import Cluster
@@ -63,4 +64,5 @@ def _report(found: Sorted, knobs: Knobs) -> Report:
             f"{knobs.jobs - found.wrong_files} of {knobs.jobs} files are, byte for byte, the good take of their text",
         ],
         faults=[words for wrong, words in faults if wrong],
+        plot=Bars(("served", "refused"), axis="takes", leave_out=("good",)),
     )

@@ -11,6 +11,7 @@ from typing import Any
 from uuid import UUID
 
 from api_models.status import JobStatus
+from benchmarks.plots import Bars
 from benchmarks.report import Report
 from benchmarks.texts import text
 from tests.cluster.cluster import Cluster
@@ -137,6 +138,7 @@ def _report(knobs: Knobs, found: Outcome) -> Report:
             f"`ttsq spend` says ${saved} saved; {copies} copies of calls at ${PRICE} are ${copies * PRICE}",
         ],
         faults=_faults(knobs, found, copies, saved),
+        plot=Bars(("texts", "billed calls", "copies"), axis=f"of {knobs.lines:,} lines"),
     )
 
 

@@ -37,6 +37,11 @@ class EmulatorProcess:
         self.admin: Final = Admin(self.base_url)
 
     @property
+    def pid(self) -> int:
+        """Its process id."""
+        return self._process.pid
+
+    @property
     def state(self) -> State:
         """What it has seen and billed so far."""
         return self.admin.state()

@@ -16,6 +16,7 @@ from worker.emulator.answers import Answer, BodyShape, Ending
 from worker.emulator.calls import Call
 from worker.emulator.config import DEFAULT_KEY, EmulatorConfig
 from worker.emulator.faults import Effect, Match, Rule, Take
+from worker.emulator.latency import Latency
 from worker.emulator.ledger import text_hash
 from worker.emulator.refusals import ModelState
 from worker.emulator.vendor import Vendor
@@ -256,6 +257,20 @@ def test_latency_spreads_within_its_jitter_and_follows_the_seed() -> None:
     assert waits(1) == waits(1) != waits(2)
     assert 1.4 <= min(waits(1)) < 1.5
     assert 2.5 < max(waits(1)) <= 2.6
+
+
+def test_latency_can_follow_the_text_alone() -> None:
+    """Whatever else is asked for, and however often: a text takes its own time, by the seed."""
+
+    def waits(seed: int, *texts: str) -> list[float]:
+        emulated = vendor(latency_seconds=2, jitter=0.3, latency_by_text=True, seed=seed)
+        return [desk.receive(emulated, call(text)).wait_seconds for text in texts]
+
+    first, again, other = waits(1, "one", "one", "two")
+    assert first == again != other
+    assert waits(1, "two", "one") == [other, first]
+    assert waits(2, "one") != [first]
+    assert Latency(seconds=2, jitter=0.3).of_text(1, "one") == first
 
 
 def test_a_tail_of_calls_takes_a_multiple() -> None:

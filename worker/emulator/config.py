@@ -51,6 +51,9 @@ class EmulatorConfig(BaseModel):
     """The share of calls that take `tail_factor` times as long."""
     tail_factor: Annotated[float, Field(ge=1)] = 5.0
 
+    latency_by_text: bool = False
+    """A text always takes equally long, whenever it comes: by the seed and the text alone, not the order of calls."""
+
     queued_share: Share = 0.25
     """v2: the share of the latency for which a run is QUEUED; for the rest it is PROCESSING."""
     output: OutputShape = OutputShape.AUDIO

@@ -31,7 +31,7 @@ def receive(vendor: Vendor, call: Call) -> Ticket:
     price = MODELS[call.slug].price
     books.account.hold(price)
     books.ledger.began(text)
-    wait = vendor.draw_latency() + effect.delay_seconds
+    wait = vendor.draw_latency(call.text) + effect.delay_seconds
     return Ticket(request_id, call, books, wait, effect, price=price, text=text)
 
 

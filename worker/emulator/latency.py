@@ -29,3 +29,7 @@ class Latency(BaseModel):
         spread = 1 + self.jitter * (2 * rng.random() - 1)
         slow = rng.random() < self.tail_share
         return self.seconds * spread * (self.tail_factor if slow else 1)
+
+    def of_text(self, seed: int, text: str) -> float:
+        """The seconds of a text that always takes equally long."""
+        return self.draw(random.Random(f"{seed}/latency/{text}"))  # noqa: S311  # repeatable on purpose

@@ -79,8 +79,10 @@ class Vendor:
         """Takes effect with the next call."""
         self._latency = latency
 
-    def draw_latency(self) -> float:
-        """Seconds that the next call takes."""
+    def draw_latency(self, text: str) -> float:
+        """Seconds that the next call takes, which asks for `text`."""
+        if self.config.latency_by_text:
+            return self._latency.of_text(self.config.seed, text)
         return self._latency.draw(self._rng)
 
     def request_id(self, number: int) -> str:

@@ -1,0 +1,45 @@
+"""Which part of a job a stack of frames belongs to: the innermost frame that stands in a known room decides."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from functools import lru_cache
+from typing import Final
+
+REST: Final = "the rest"
+PASSED_THROUGH: Final = ("worker/store/", "worker/execution/grouping", "worker/logs", "worker/tracing")
+"""Used by many rooms: whoever called decides."""
+ROOMS: Final = (
+    ("worker/store/transitions/claiming", "claim"),
+    ("worker/store/transitions/settling", "record"),
+    ("worker/execution/asked", "claim"),
+    ("worker/execution/recording", "record"),
+    ("worker/execution/accepting", "accept"),
+    ("worker/execution/storing", "upload"),
+    ("worker/segmind/", "call"),
+    ("worker/audio/", "accept"),
+    ("worker/artifacts/", "upload"),
+    ("worker/execution/heartbeat", REST),
+    ("worker/execution/", "steps"),
+    ("worker/waiting/", "waiting"),
+    ("worker/dispatch/", "dispatch"),
+    ("worker/redis_transport", "Celery"),
+    *((part, "Celery") for part in ("/celery/", "/kombu/", "/redis/", "/vine/", "/amqp/")),
+)
+"""The first that a frame's file has in its path decides. `steps` is what an attempt does between the others, its spool
+included; `waiting` is the watch over calls that are open."""
+NAMES: Final = ("claim", "call", "accept", "upload", "record", "steps", "waiting", "Celery", "dispatch", REST)
+
+
+def room(files: Iterable[str]) -> str:
+    """Of one stack, its frames' files from the innermost outwards."""
+    return next((found for file in files if (found := of_file(file)) is not None), REST)
+
+
+@lru_cache(maxsize=4_096)
+def of_file(file: str) -> str | None:
+    """What a frame in this file says; None where whoever called decides."""
+    found = next((name for part, name in ROOMS if part in file), None)
+    if found is None and "worker/" in file and not any(part in file for part in PASSED_THROUGH):
+        return REST
+    return found

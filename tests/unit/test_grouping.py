@@ -8,7 +8,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 
 import pytest
 
-from worker.execution.grouping import MOST_IN_A_GROUP, Grouped
+from worker.execution.grouping import LONGEST_GATHER_SECONDS, MOST_IN_A_GROUP, Grouped, gather_seconds
 
 
 def test_everyone_gets_the_result_of_their_own_item() -> None:
@@ -93,3 +93,11 @@ def test_a_thread_that_has_served_a_group_is_relieved() -> None:
     assert (groups, [found.done() for found in later]) == ([[0]], [False, False])
     relief.pop()()
     assert (groups, [found.result(10) for found in later], relief) == ([[0], [1, 2]], [1, 2], [])
+
+
+@pytest.mark.parametrize(
+    ("rate", "seconds"), [(0, 0), (1, 0), (60, 0), (100, LONGEST_GATHER_SECONDS), (1_000, 0.01), (10_000, 0.001)]
+)
+def test_a_group_waits_for_enough_and_not_for_few(rate: float, seconds: float) -> None:
+    """Where a job comes now and then nobody waits; where hundreds come, nobody waits for long."""
+    assert gather_seconds(rate) == pytest.approx(seconds)

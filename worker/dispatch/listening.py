@@ -18,8 +18,10 @@ from worker.store import arrivals
 from worker.store.database import Database
 from worker.store.faults import words
 
-LOOK_SECONDS: Final = 0.05
+LOOK_SECONDS: Final = 0.25
 """Between two looks whether to go on, and whether this one leads by now."""
+EMBEDDED_LOOK_SECONDS: Final = 0.05
+"""The same where the database is a file: its worker is somebody's command, which isn't to end late."""
 AGAIN_SECONDS: Final = 1.0
 """After a connection that failed."""
 
@@ -49,7 +51,7 @@ class Listener:
             self._thread.join(timeout)
 
     def _loop(self) -> None:
-        while not self._stopping.wait(LOOK_SECONDS):
+        while not self._stopping.wait(self._look_seconds):
             if not self.leads():
                 continue
             try:
@@ -69,8 +71,12 @@ class Listener:
                 log.info("arrivals_heard_again")
             self.heard()  # of what came while nobody listened
             while self.leads() and not self._stopping.is_set():
-                if wait(LOOK_SECONDS):
+                if wait(self._look_seconds):
                     self.heard()
+
+    @property
+    def _look_seconds(self) -> float:
+        return EMBEDDED_LOOK_SECONDS if self.database.is_sqlite else LOOK_SECONDS
 
     def _note_deaf(self, why: str) -> None:
         """Once: the dispatcher itself tells of a database that is away, and this is no worse than a slow start."""

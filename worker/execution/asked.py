@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from uuid import UUID
 
-from worker.execution.grouping import GATHER_SECONDS, Elsewhere, Grouped
+from worker.execution.grouping import Elsewhere, Grouped
 from worker.execution.heartbeat import Heartbeat
 from worker.store.database import Database
 from worker.store.transitions import claiming, submitting
@@ -19,18 +19,14 @@ class Asked:
     """
 
     def __init__(self, database: Database, heartbeat: Heartbeat, elsewhere: Elsewhere) -> None:
-        gather_seconds = 0.0 if database.is_sqlite else GATHER_SECONDS
+        gathers = not database.is_sqlite
         self._database = database
         self._heartbeat = heartbeat
-        self.claim: Grouped[tuple[UUID, int], Claim | None] = Grouped(
-            self._claim, gather_seconds=gather_seconds, elsewhere=elsewhere
-        )
+        self.claim: Grouped[tuple[UUID, int], Claim | None] = Grouped(self._claim, gathers=gathers, elsewhere=elsewhere)
         """The job of a message; None where someone else has it."""
-        self.owns: Grouped[Claim, bool] = Grouped(self._owns, gather_seconds=gather_seconds, elsewhere=elsewhere)
+        self.owns: Grouped[Claim, bool] = Grouped(self._owns, gathers=gathers, elsewhere=elsewhere)
         """Whether a job is still the claim's."""
-        self.keep: Grouped[tuple[Claim, str], None] = Grouped(
-            self._keep, gather_seconds=gather_seconds, elsewhere=elsewhere
-        )
+        self.keep: Grouped[tuple[Claim, str], None] = Grouped(self._keep, gathers=gathers, elsewhere=elsewhere)
         """Commit the handle of what was submitted."""
 
     def _claim(self, turns: Sequence[tuple[UUID, int]]) -> list[Claim | None]:

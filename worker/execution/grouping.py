@@ -1,7 +1,7 @@
 """Doing together what many attempts ask for at the same moment: one transaction for a whole burst of jobs.
 
 The first to ask does its own work at once. Whoever asks meanwhile waits, and when the first is done all that wait are
-served together. A busy worker may give each group a moment to gather; an idle one waits for nobody.
+served together. Where many ask, each group may be given a moment to gather: one transaction for ten is much cheaper.
 """
 
 from __future__ import annotations
@@ -13,9 +13,13 @@ from concurrent.futures import Future
 from typing import Final, Generic, TypeVar
 
 MOST_IN_A_GROUP: Final = 200
-GATHER_SECONDS: Final = 0.01
-BUSY_SECONDS: Final = 0.5
-"""A group that comes this soon after the last one is one of many."""
+LONGEST_GATHER_SECONDS: Final = 0.04
+FEW: Final = 2.5
+"""A group that would gather no more than that isn't worth the wait."""
+ENOUGH: Final = 10.0
+"""A group of so many costs nearly as little as a larger one."""
+OF_THE_LAST: Final = 0.3
+"""How much the last group says of how many will ask, beside all those before it."""
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -30,22 +34,22 @@ class Grouped(Generic[Item, Result]):
         self,
         work: Callable[[Sequence[Item]], Sequence[Result]],
         *,
-        gather_seconds: float = 0.0,
+        gathers: bool = False,
         elsewhere: Elsewhere | None = None,
     ) -> None:
         """`work` gives one result an item, in order. What it raises, everyone in the group is told.
 
-        `gather_seconds` is the moment that each group is given while the worker is busy. It pays where a statement is
-        a round trip to another process, and only costs time where the database is a file. `elsewhere` relieves a thread
-        that has served one group while there are more.
+        To let groups gather pays where a statement is a round trip to another process, and only costs time where the
+        database is a file. `elsewhere` relieves a thread that has served one group while there are more.
         """
-        self._gather_seconds = gather_seconds
+        self._gathers = gathers
         self._elsewhere = elsewhere
         self._work = work
         self._waiting: list[tuple[Item, Future[Result]]] = []
         self._lock = threading.Lock()
         self._served = False
-        self._last = float("-inf")
+        self._last = time.monotonic()
+        self._rate = 0.0
 
     def __call__(self, item: Item) -> Future[Result]:
         """The result for this item, perhaps later."""
@@ -66,17 +70,22 @@ class Grouped(Generic[Item, Result]):
 
     def _serve_group(self) -> bool:
         """Carry out everything that waits now; whether there is more."""
-        if self._gather_seconds and time.monotonic() - self._last < BUSY_SECONDS:
-            time.sleep(self._gather_seconds)
+        if self._gathers and (seconds := gather_seconds(self._rate)):
+            time.sleep(seconds)
         with self._lock:
             group, self._waiting = self._waiting[:MOST_IN_A_GROUP], self._waiting[MOST_IN_A_GROUP:]
         told = self._carried_out([item for item, _ in group])
-        self._last = time.monotonic()
+        self._learn(len(group))
         for (_, future), tell in zip(group, told, strict=True):
             tell(future)
         with self._lock:
             self._served = bool(self._waiting)
             return self._served
+
+    def _learn(self, asked: int) -> None:
+        now = time.monotonic()
+        rate = asked / max(now - self._last, 1e-4)
+        self._rate, self._last = self._rate + OF_THE_LAST * (rate - self._rate), now
 
     def _carried_out(self, items: Sequence[Item]) -> Sequence[Callable[[Future[Result]], None]]:
         """How each is told of its result."""
@@ -85,6 +94,13 @@ class Grouped(Generic[Item, Result]):
         except Exception as error:  # noqa: BLE001 - raised again for everyone that asked
             return [_failed(error)] * len(items)
         return [_done(result) for result in results]
+
+
+def gather_seconds(rate: float) -> float:
+    """How long a group waits for more to come, where so many ask in a second. Pure."""
+    if rate * LONGEST_GATHER_SECONDS < FEW:
+        return 0.0
+    return min(LONGEST_GATHER_SECONDS, ENOUGH / rate)
 
 
 def _done(result: Result) -> Callable[[Future[Result]], None]:

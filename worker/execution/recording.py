@@ -13,7 +13,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from api_models.status import JobStatus
 from api_models.verdict import VerdictKind
 from worker.artifacts.errors import ArtifactsError
-from worker.execution.grouping import GATHER_SECONDS, Elsewhere, Grouped
+from worker.execution.grouping import Elsewhere, Grouped
 from worker.execution.heartbeat import Heartbeat
 from worker.execution.insisting import Insistence
 from worker.execution.places import Place, Places
@@ -45,9 +45,9 @@ class Recorder:
     _together: Grouped[tuple[Claim, Settlement], bool] = field(init=False)
 
     def __post_init__(self) -> None:
-        gather_seconds = 0.0 if self.database.is_sqlite else GATHER_SECONDS
+        gathers = not self.database.is_sqlite
         self._insistence = Insistence(self.heartbeat, self.stopping)
-        self._together = Grouped(self._write, gather_seconds=gather_seconds, elsewhere=self.elsewhere)
+        self._together = Grouped(self._write, gathers=gathers, elsewhere=self.elsewhere)
 
     async def record(self, claim: Claim, settlement: Settlement) -> None:
         """Write the outcome and forget the answer, or keep it for whoever has the job now."""

@@ -19,7 +19,7 @@ USUAL: Final = 4
 """Threads that are enough while nobody is held up: they share one interpreter."""
 LOOK_SECONDS: Final = 0.05
 """What was waiting at one look and still is at the next has waited too long."""
-SATURATED: Final = 0.7
+SATURATED: Final = 0.5
 """The share of one core from which on this process counts as busy with its own work."""
 SPARE_SECONDS: Final = 10.0
 """What a thread beyond the usual waits for work before it goes."""

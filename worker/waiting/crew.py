@@ -18,7 +18,7 @@ from worker.waiting.switchboard import Switchboard
 USUAL: Final = 4
 """Threads that are enough while nobody is held up: they share one interpreter."""
 LOOK_SECONDS: Final = 0.05
-"""What was waiting at one look and still is at the next has waited too long."""
+"""What was added at one look and still waits at the next has waited too long."""
 SATURATED: Final = 0.5
 """The share of one core from which on this process counts as busy with its own work."""
 SPARE_SECONDS: Final = 10.0
@@ -28,6 +28,7 @@ STEP: Final = 8
 
 log = structlog.get_logger("ttsq.worker")
 T = TypeVar("T")
+Work = Callable[[], object]
 
 
 class Crew:
@@ -39,29 +40,18 @@ class Crew:
         self._switchboard = switchboard
         self._usual = usual
         self._most = max(usual, most)
-        self._work: SimpleQueue[Callable[[], object] | None] = SimpleQueue()
+        self._work: SimpleQueue[Work | None] = SimpleQueue()
         self._lock = threading.Lock()
         self._threads = 0
-        self._idle = 0
-        self._added = 0
-        self._taken = 0
         self._watched = False
 
-    def add(self, work: Callable[[], object]) -> None:
+    def add(self, work: Work) -> None:
         """Do it as soon as a thread is free. What it raises is logged."""
-        with self._lock:
-            self._added += 1
-            waiting = self._added - self._taken
-            hire = waiting > self._idle and self._threads < self._usual
-            self._threads += hire
-            watch = not hire and waiting > self._idle and self._threads < self._most and not self._watched
-            self._watched = self._watched or watch
-            seen = self._added
         self._work.put(work)
-        if hire:
-            self._hire()
-        if watch:
-            self._look_again(seen)
+        if self._threads < self._usual:
+            self._hire(1, up_to=self._usual)
+        elif not self._watched and self._threads < self._most and self._work.qsize():
+            self._watch()
 
     def do(self, work: Callable[[], T]) -> Future[T]:
         """As `add`, for its result."""
@@ -79,61 +69,55 @@ class Crew:
     def close(self) -> None:
         """Take nothing more; what was added before is done, and the threads go."""
         with self._lock:
-            leaving = self._threads
+            leaving, self._threads = self._threads, self._most
         for _ in range(leaving):
             self._work.put(None)
 
-    def _hire(self) -> None:
-        threading.Thread(target=self._live, name=f"ttsq-{self._name}", daemon=True).start()
-
-    def _look_again(self, added: int) -> None:
-        began, cpu = time.monotonic(), time.process_time()
-        self._switchboard.after(LOOK_SECONDS, lambda: self._look(added, began, cpu))
-
-    def _look(self, added: int, began: float, cpu: float) -> None:
-        """Whether what had been added by the last look is still waiting, and not for the processor."""
-        busy = (time.process_time() - cpu) / max(time.monotonic() - began, 1e-3) > SATURATED
+    def _hire(self, number: int, *, up_to: int) -> None:
         with self._lock:
-            waited = 0 if busy else max(0, added - self._taken)
-            hired = min(waited, STEP, self._most - self._threads)
-            self._threads += hired
-            self._watched = self._added > self._taken and self._threads < self._most
-            goes_on, seen = self._watched, self._added
-        for _ in range(hired):
-            self._hire()
-        if goes_on:
-            self._look_again(seen)
+            coming = max(0, min(number, up_to - self._threads))
+            self._threads += coming
+            usual = self._threads <= self._usual
+        for _ in range(coming):
+            live = self._live if usual else self._help
+            threading.Thread(target=live, name=f"ttsq-{self._name}", daemon=True).start()
+
+    def _watch(self) -> None:
+        """See whether what is added last of all now is still waiting at the next look."""
+        self._watched = True
+        reached = threading.Event()
+        self._work.put(reached.set)
+        began, cpu = time.monotonic(), time.process_time()
+        self._switchboard.after(LOOK_SECONDS, lambda: self._look(reached, began, cpu))
+
+    def _look(self, reached: threading.Event, began: float, cpu: float) -> None:
+        busy = (time.process_time() - cpu) / max(time.monotonic() - began, 1e-3) > SATURATED
+        self._watched = False
+        if reached.is_set():
+            return
+        if not busy:
+            self._hire(min(self._work.qsize(), STEP), up_to=self._most)
+        if self._threads < self._most:
+            self._watch()
 
     def _live(self) -> None:
-        while (work := self._next()) is not None:
-            try:
-                work()
-            except BaseException:
-                log.exception("work_surprised", crew=self._name)
+        """One of the usual threads."""
+        while (work := self._work.get()) is not None:
+            self._carry_out(work)
             del work  # or what it holds would be held until there is more
 
-    def _next(self) -> Callable[[], object] | None:
-        with self._lock:
-            self._idle += 1
+    def _help(self) -> None:
+        """One beyond them, as long as there is work."""
         try:
-            while True:
-                try:
-                    work = self._work.get(timeout=SPARE_SECONDS)
-                except Empty:
-                    if self._is_spare():
-                        return None
-                else:
-                    with self._lock:
-                        self._taken += work is not None
-                        self._threads -= work is None
-                    return work
-        finally:
+            while (work := self._work.get(timeout=SPARE_SECONDS)) is not None:
+                self._carry_out(work)
+                del work
+        except Empty:
             with self._lock:
-                self._idle -= 1
+                self._threads -= 1
 
-    def _is_spare(self) -> bool:
-        """Whether this thread may go; then it is counted no more."""
-        with self._lock:
-            spare = self._threads > self._usual and self._work.empty()
-            self._threads -= spare
-            return spare
+    def _carry_out(self, work: Work) -> None:
+        try:
+            work()
+        except BaseException:
+            log.exception("work_surprised", crew=self._name)

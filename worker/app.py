@@ -120,10 +120,10 @@ def carry_out(job_id: str, attempt: int) -> None:
         here().executor.run(UUID(job_id), attempt)
 
 
-def begin(job_id: str, attempt: int, ended: Callable[[], object]) -> None:
+def begin(job_id: UUID, attempt: int, ended: Callable[[], object]) -> None:
     """What is done with the task's message where it has none."""
     if _here:
-        here().executor.begin(UUID(job_id), attempt, ended)
+        here().executor.begin(job_id, attempt, ended)
     else:
         ended()
 

@@ -89,6 +89,7 @@ class EmbeddedWorker:
         self._parts.wait_until_idle(grace_seconds)
         self._parts.finish_stop()
         self._end_celery()
+        self._parts.dismiss()
 
     def kill(self) -> None:
         """End at once: what is in hand is handed back as it stands, and the next worker looks for its audio first."""

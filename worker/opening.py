@@ -22,9 +22,12 @@ from worker.settings import HOME, Settings
 from worker.store import schema
 from worker.store.database import Database
 from worker.tracing import MissingExtraError
+from worker.waiting.descriptors import allow_many
 from worker.waiting.stopping import Stopping
 from worker.waiting.switchboard import Switchboard
 
+OTHER_DESCRIPTORS: Final = 300
+"""Beside the calls: uploads, database, broker, spool, and what the libraries keep open."""
 VITAL_CONNECTIONS: Final = 2
 """Of those that a process may hold to the database, these are its heartbeat's and its dispatcher's."""
 IDLE_SECONDS: Final = 10.0
@@ -143,6 +146,20 @@ def _polling_client(settings: Settings, api_key: SecretStr, stopping: Stopping) 
         poll_first_seconds=POLL_FIRST_SECONDS,
         poll_last_seconds=POLL_LAST_SECONDS,
     )
+
+
+def require_descriptors(slots: int) -> None:
+    """Refuse to work where the answer to a call might find no descriptor to be written by, and be paid for nothing.
+
+    Raises:
+        StartError: so many calls can't be open at once here.
+    """
+    allowed, needed = allow_many(), slots + OTHER_DESCRIPTORS
+    if allowed < needed:
+        raise StartError(
+            f"{slots} calls at once need about {needed} open files, and {allowed} are allowed here",
+            f"raise the limit (ulimit -n {needed}; LimitNOFILE= of a systemd unit) or set TTSQ_CONCURRENCY lower",
+        )
 
 
 def require_schema(database: Database) -> None:

@@ -33,6 +33,7 @@ from worker.opening import (
     open_places,
     open_spool,
     open_vital,
+    require_descriptors,
     require_schema,
     start_tracing,
     take_limits,
@@ -148,6 +149,12 @@ class Runtime:
             self.spool.clear_away()
         tracing.stop()
 
+    def dismiss(self) -> None:
+        """Let the threads go, in a process that lives on; nothing may be under way any more."""
+        if self.executor.wait_until_idle(0):
+            self.executor.crew.close()
+            self.executor.encoders.close()
+
     def drop(self) -> None:
         """Start nothing more, hand back everything as it stands, and sign off: the process is about to end."""
         self.executor.stopping.set()
@@ -197,6 +204,7 @@ def build(
     """
     worker_id = worker_id or uuid7()
     start_tracing(settings)
+    require_descriptors(settings.concurrency)
     require_schema(database)
     switchboard = Switchboard()
     stopping = Stopping(switchboard)
@@ -233,6 +241,7 @@ def build(
         bounds=Bounds(settings.max_attempts, settings.max_takes),
         limits=take_limits(settings),
         probe_seconds=settings.probe_seconds,
+        slots=settings.concurrency,
         finished=dispatcher.wake,
         rng=random.Random(),  # noqa: S311 - jitter, not a secret
         stopping=stopping,

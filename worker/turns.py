@@ -7,7 +7,9 @@ Here a message only stays unacknowledged for so long, so that Celery never has m
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
+from uuid import UUID
 
 from celery import Celery, Task
 from celery.exceptions import InvalidTaskError
@@ -35,14 +37,16 @@ def strategy(task: Turn, celery: Celery, consumer: Any, **options: Any) -> Taken
         return own_way
 
     def taken(message: Message, _body: object, ack: Taken, *_: object) -> None:
-        app.begin(*_turn(message), lambda: ack(log, consumer.connection_errors))
+        job_id, attempt = _turn(message)
+        app.begin(job_id, attempt, lambda: ack(log, consumer.connection_errors))
 
     return taken
 
 
-def _turn(message: Message) -> tuple[str, int]:
-    """The job and the number that a message carries."""
+def _turn(message: Message) -> tuple[UUID, int]:
+    """The job and the number that a message carries. What else a message may hold, Celery tells and throws away."""
     match message.payload:
         case [[str(job_id), int(attempt)], *_]:
-            return job_id, attempt
+            with suppress(ValueError):
+                return UUID(job_id), attempt
     raise InvalidTaskError("a job and the number of its attempt were expected")

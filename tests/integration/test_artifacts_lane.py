@@ -16,6 +16,7 @@ from tests.integration.test_artifacts_s3 import PREFIX, configure
 from tests.servers.s3 import Bucket
 from tests.servers.swift import Swift
 from tests.unit.test_artifacts_conformance import read_back, store_bytes
+from worker.artifacts.errors import ArtifactsError
 from worker.artifacts.s3 import open_bucket
 from worker.artifacts.s3_client import new_client, new_session
 from worker.artifacts.s3_lane import Lane, open_lane
@@ -110,3 +111,31 @@ class TestStrictLane:
         assert not lane.put("a.wav", b"noise", sha256=sha256_hex(wanted), extra=extra_of(wanted))
         with closing(s3.client()) as client:
             assert client.list_objects_v2(Bucket=s3.name)["KeyCount"] == 0
+
+
+@pytest.mark.parametrize(
+    ("bucket", "region", "place"),
+    [
+        ("plain", "us-east-1", "https://plain.s3.amazonaws.com/"),
+        ("plain", "eu-central-1", "https://plain.s3.eu-central-1.amazonaws.com/"),
+        ("with.dots", "eu-central-1", "https://s3.eu-central-1.amazonaws.com/with.dots/"),
+    ],
+)
+def test_leads_to_the_buckets_own_region(monkeypatch: pytest.MonkeyPatch, bucket: str, region: str, place: str) -> None:
+    """Audio goes where boto3 would send it, and by no other region."""
+    for name in ("AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_S3", "HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in {"AWS_DEFAULT_REGION": region, "AWS_ACCESS_KEY_ID": "k", "AWS_SECRET_ACCESS_KEY": "s"}.items():
+        monkeypatch.setenv(name, value)
+    session = new_session(bucket)
+    with closing(new_client(bucket, connections=1, session=session)) as client:
+        lane = open_lane(session, client, bucket, connections=1)
+    assert lane is not None
+    assert lane._place == place
+
+
+def test_a_name_that_is_no_bucket_is_told_by_the_check(s3: Bucket, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Opening asks nothing, and raises nothing that nobody expects of it."""
+    configure(monkeypatch, s3.server)
+    with closing(open_bucket("no bucket!", PREFIX, connections=1)) as store, pytest.raises(ArtifactsError):
+        store.check()

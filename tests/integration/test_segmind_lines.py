@@ -18,7 +18,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
-from urllib3.exceptions import SSLError
+from urllib3.exceptions import ReadTimeoutError, SSLError
 
 from worker.segmind.lines import Lines
 from worker.segmind.transport import LateError, address
@@ -42,6 +42,7 @@ class Server:
     tls: ssl.SSLContext | None
     asked: threading.Semaphore = field(default_factory=lambda: threading.Semaphore(0))
     answer: threading.Event = field(default_factory=threading.Event)
+    words: bytes = ANSWER
     connections: int = 0
 
     @property
@@ -66,7 +67,7 @@ class Server:
             while connection.recv(65_536):
                 self.asked.release()
                 self.answer.wait(PATIENCE)
-                connection.sendall(ANSWER)
+                connection.sendall(self.words)
 
 
 @pytest.fixture(scope="module")
@@ -175,6 +176,22 @@ def test_an_answer_that_does_not_come_is_late(
         with pytest.raises(LateError):
             here(call(lines, read_seconds=0.05))
         server.answer.set()
+        assert here(call(lines)) == b"audio"
+    assert server.connections == 2
+
+
+@pytest.mark.parametrize("server", SCHEMES, indirect=True)
+def test_a_connection_whose_answer_broke_off_is_not_used_again(
+    server: Server, switchboard: Switchboard, certificate: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is still to come of one answer must never be read as the next one."""
+    monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
+    server.answer.set()
+    server.words = ANSWER[:-3]
+    with open_lines(server, switchboard) as lines:
+        with pytest.raises(ReadTimeoutError):
+            here(call(lines, read_seconds=0.05))
+        server.words = ANSWER
         assert here(call(lines)) == b"audio"
     assert server.connections == 2
 

@@ -80,6 +80,11 @@ class TestSwitchboard:
         for near, _ in pairs:
             near.close()
 
+    def test_outlives_what_it_calls(self, switchboard: Switchboard) -> None:
+        """One that fails takes nobody else's wait along."""
+        switchboard.after(0.0, lambda: 1 // 0)
+        assert switchboard.rest(0.01).result(PATIENCE) is None
+
 
 class TestStopping:
     """The stop of a worker."""

@@ -198,6 +198,7 @@ class Workshop:
             bounds=BOUNDS,
             limits=self.limits,
             probe_seconds=30,
+            slots=4,
             finished=lambda: None,
             rng=random.Random(1),
             stopping=self.waits,

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote
 
+import structlog
 from boto3.s3.transfer import TransferConfig
 from botocore.exceptions import BotoCoreError, ClientError
 
@@ -39,6 +40,8 @@ MULTIPART_BYTES: Final = 64 * 1024 * 1024
 BLOCK_BYTES: Final = 1024 * 1024
 IN_MEMORY_BYTES: Final = 2 * 1024 * 1024
 """Audio up to this size (45 s of speech) is handed to boto3 whole."""
+
+log = structlog.get_logger("ttsq.artifacts")
 
 _ABSENT: Final = frozenset({"NoSuchKey", "NotFound", "404"})
 _NO_SUCH_PART: Final = frozenset({"InvalidRange", "416"})
@@ -217,11 +220,13 @@ class S3Store:
 
     def _put_held(self, key: str, body: bytes, sha256: str, extra: dict[str, Any]) -> None:
         """A file for a body would make botocore ask first (Expect: 100-continue) and send in small pieces."""
-        if self._lane is not None and self._lane.put(key, body, sha256=sha256, extra=extra):
+        lane = self._lane
+        if lane is not None and lane.put(key, body, sha256=sha256, extra=extra):
             return
         self._client.put_object(Bucket=self._bucket, Key=key, Body=body, **extra)
-        if self._lane is not None and self._lane.missed():
+        if lane is not None and lane.is_useless:
             self._lane = None
+            log.info("s3_lane_left", bucket=self._bucket, note="this S3 takes objects only by boto3's own way")
 
     def _put_in_parts(self, key: str, source: Path, sha256: str, extra: dict[str, Any]) -> None:
         self._refuse_changed(source, sha256)

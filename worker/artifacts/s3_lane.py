@@ -12,7 +12,7 @@ from urllib.parse import quote
 
 from botocore.auth import S3SigV4Auth
 from botocore.awsrequest import AWSRequest
-from botocore.exceptions import BotoCoreError
+from botocore.exceptions import BotoCoreError, ClientError
 from botocore.httpsession import get_cert_path
 from botocore.utils import get_environ_proxies
 from urllib3 import PoolManager, Timeout
@@ -41,8 +41,14 @@ _PLACE: Final = "ttsq"
 """A key whose address shows where all others are."""
 _SIGNED_OTHERWISE: Final = "--x-s3"
 """The end of a directory bucket's name, whose requests are signed in sessions."""
-_MOST_MISSES: Final = 3
-"""So many objects in a row that only boto3 could store: this S3 wants something that the lane doesn't give."""
+_MOST_REFUSALS: Final = 3
+"""So many in a row, and this S3 wants something that the lane doesn't give."""
+_PASSING: Final = frozenset({408, 429})
+"""Of the 4xx, what says nothing about the request itself. 5xx and broken connections say nothing either."""
+_PROXIES: Final = frozenset({"http", "https", "all"})
+"""As the environment names them; what it excepts from them stands beside these."""
+_GLOBAL_HOST: Final = "s3.amazonaws.com"
+"""Where boto3's links lead, whatever the region."""
 
 
 class _Known(S3SigV4Auth):
@@ -62,7 +68,12 @@ class Lane:
         self._credentials = credentials
         self._region = region
         self._requests = requests
-        self._misses = 0
+        self._refusals = 0
+
+    @property
+    def is_useless(self) -> bool:
+        """Whether this S3 has refused what came this way again and again."""
+        return self._refusals >= _MOST_REFUSALS
 
     def put(self, key: str, body: bytes, *, sha256: str, extra: Mapping[str, Any]) -> bool:
         """Whether it is stored. False leaves open what came of it."""
@@ -76,15 +87,11 @@ class Lane:
             )
         except (HTTPError, BotoCoreError):
             return False
-        if answer.status != 200:
-            return False
-        self._misses = 0
-        return True
-
-    def missed(self) -> bool:
-        """boto3 could store what the lane couldn't; whether the lane had better be left."""
-        self._misses += 1
-        return self._misses >= _MOST_MISSES
+        if answer.status == 200:
+            self._refusals = 0
+        elif 300 <= answer.status < 500 and answer.status not in _PASSING:
+            self._refusals += 1
+        return answer.status == 200
 
     def close(self) -> None:
         """Give back the connections."""
@@ -92,20 +99,36 @@ class Lane:
 
 
 def open_lane(session: Session, client: S3Client, bucket: str, *, connections: int) -> Lane | None:
-    """The lane to a bucket; None where requests go by a proxy, are signed otherwise, or aren't signed at all."""
+    """The lane to a bucket; None where requests go by a proxy, are signed otherwise, or aren't signed at all.
+
+    What is wrong with the bucket or the credentials is left to boto3's first request, which explains it.
+    """
+    try:
+        return _opened(session, client, bucket, connections)
+    except (BotoCoreError, ClientError):
+        return None
+
+
+def _opened(session: Session, client: S3Client, bucket: str, connections: int) -> Lane | None:
     credentials = session.get_credentials()
     meta, config = client.meta, _config(client)
     if credentials is None or config.signature_version != "s3v4" or bucket.endswith(_SIGNED_OTHERWISE):
         return None
-    if bucket.startswith("arn:") or get_environ_proxies(meta.endpoint_url) or config.proxies:
+    if bucket.startswith("arn:") or config.proxies or _PROXIES & get_environ_proxies(meta.endpoint_url).keys():
         return None
     link = client.generate_presigned_url("put_object", Params={"Bucket": bucket, "Key": _PLACE})
-    place = link.partition("?")[0].removesuffix(_PLACE)
+    place = _regional(link.partition("?")[0].removesuffix(_PLACE), meta.endpoint_url)
     bundle = session._session.get_config_variable("ca_bundle")  # noqa: SLF001 - boto3 shows its settings in no other way
     trusted = get_cert_path(bundle or True) if parse_url(place).scheme == "https" else None
     timeout = Timeout(connect=CONNECT_TIMEOUT_SECONDS, read=READ_TIMEOUT_SECONDS)
     requests = PoolManager(maxsize=connections, block=False, timeout=timeout, ca_certs=trusted)
     return Lane(place, credentials, meta.region_name, requests)
+
+
+def _regional(place: str, endpoint: str) -> str:
+    """The address in the bucket's own region, as boto3 sends requests: a link may lead to another one first."""
+    host = parse_url(endpoint).host or ""
+    return place.replace(_GLOBAL_HOST, host, 1) if host.endswith((".amazonaws.com", ".amazonaws.com.cn")) else place
 
 
 def _config(client: S3Client) -> Any:  # noqa: ANN401 - its stubs leave out what it holds

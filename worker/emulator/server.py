@@ -19,6 +19,7 @@ from worker.emulator.ledger import State
 from worker.emulator.routes import application
 from worker.emulator.timetable import Timetable
 from worker.emulator.vendor import Clock, Vendor
+from worker.waiting.descriptors import allow_many
 
 BACKLOG: Final = 4_096
 """Connections that may wait to be accepted, as a worker with thousands of slots opens them at once."""
@@ -107,7 +108,7 @@ def serve(config: EmulatorConfig, on_ready: Callable[[str], None], clock: Clock 
         CannotListenError: the address is taken or isn't this machine's.
     """
     listener = _listen(config)
-    _allow_many_connections()
+    allow_many()
     server = _server(config, clock)
     on_ready(_url(listener))
     timetable = Timetable(config, _url(listener))
@@ -151,14 +152,3 @@ def _listen(config: EmulatorConfig) -> socket.socket:
 def _url(listener: socket.socket) -> str:
     host, port = listener.getsockname()[:2]
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
-
-
-def _allow_many_connections() -> None:
-    """Raises this process's own ceiling of open files as far as the system lets it. Windows has no such ceiling."""
-    try:
-        import resource  # noqa: PLC0415  # only POSIX has it
-    except ImportError:
-        return
-    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    with contextlib.suppress(ValueError, OSError):
-        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))

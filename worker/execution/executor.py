@@ -54,6 +54,8 @@ class Executor:
     limits: GateLimits | None
     """Where a good take ends; None where only container and frames are looked at."""
     probe_seconds: float
+    slots: int
+    """The most attempts at a time."""
     finished: Callable[[], None]
     """Called after each attempt: a slot is free."""
     stopping: Stopping
@@ -93,17 +95,19 @@ class Executor:
     def begin(self, job_id: UUID, attempt: int, ended: Callable[[], object]) -> None:
         """One message: its job is carried out here, or was taken by someone else, or is handed back. Returns at once.
 
-        `ended` is called when nothing more will be done about it.
+        `ended` is called when nothing more will be done about it. Over the slots, as after a new connection to the
+        broker, which doesn't know of the messages of the old one, the job is handed back.
         """
+        is_over = len(self._in_hand) >= self.slots
         self._take_up(job_id)
 
         def over() -> None:
             try:
-                ended()
-            finally:
                 self._put_down(job_id)
+            finally:
+                ended()
 
-        Courses(self.crew).start(self._whole(job_id, attempt), over)
+        Courses(self.crew).start(self._declined(job_id) if is_over else self._whole(job_id, attempt), over)
 
     def run(self, job_id: UUID, attempt: int) -> None:
         """As `begin`, on this thread and to the end."""
@@ -160,6 +164,9 @@ class Executor:
             if claim is not None:
                 await self._carry_out(Attempt(claim, self._tools))
 
+    async def _declined(self, job_id: UUID) -> None:
+        self._hand_back(job_id)
+
     async def _carry_out(self, attempt: Attempt) -> None:
         """To its record, unless it is given up before."""
         name = attempt.claim.job_id, attempt.claim.attempt
@@ -167,10 +174,12 @@ class Executor:
             self._attempts[name] = attempt
         known: tracing.Attributes = {"ttsq.job": str(attempt.claim.job_id), "ttsq.attempt": attempt.claim.attempt}
         with tracing.span("attempt", parent=attempt.claim.traceparent, attributes=known):
-            settlement = await attempt.settlement()
+            try:
+                settlement = await attempt.settlement()
+            finally:
+                with self._idle:
+                    is_ours = self._attempts.pop(name, None) is not None
             tracing.annotate({"ttsq.verdict": settlement.verdict, "ttsq.status": settlement.status})
-            with self._idle:
-                is_ours = self._attempts.pop(name, None) is not None
             if is_ours:
                 with tracing.span("record"):
                     await self._recorder.record(attempt.claim, settlement)

@@ -16,7 +16,7 @@ MOST_IN_A_GROUP: Final = 200
 LONGEST_GATHER_SECONDS: Final = 0.04
 FEW: Final = 2.5
 """A group that would gather no more than that isn't worth the wait."""
-ENOUGH: Final = 10.0
+ENOUGH: Final = 5.0
 """A group of so many costs nearly as little as a larger one."""
 OF_THE_LAST: Final = 0.3
 """How much the last group says of how many will ask, beside all those before it."""
@@ -91,9 +91,9 @@ class Grouped(Generic[Item, Result]):
         """How each is told of its result."""
         try:
             results = self._work(items)
-        except Exception as error:  # noqa: BLE001 - raised again for everyone that asked
+            return [_done(result) for _, result in zip(items, results, strict=True)]
+        except BaseException as error:  # noqa: BLE001 - raised again for everyone that asked
             return [_failed(error)] * len(items)
-        return [_done(result) for result in results]
 
 
 def gather_seconds(rate: float) -> float:
@@ -107,5 +107,5 @@ def _done(result: Result) -> Callable[[Future[Result]], None]:
     return lambda future: future.set_result(result)
 
 
-def _failed(error: Exception) -> Callable[[Future[Result]], None]:
+def _failed(error: BaseException) -> Callable[[Future[Result]], None]:
     return lambda future: future.set_exception(error)

@@ -11,7 +11,7 @@ import ssl
 import time
 from collections import deque
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from http.client import HTTPException, HTTPResponse
 from types import TracebackType
 from typing import Any, Final
@@ -39,6 +39,8 @@ class Exchange:
         self._lines = lines
         self._line = line
         self._response = response
+        # As in urllib3's own pool: where the body breaks off, the connection is closed with it.
+        response._connection = line  # type: ignore[attr-defined]  # noqa: SLF001 - (the reason is the line above)
 
     def __enter__(self) -> BaseHTTPResponse:
         return self._response
@@ -46,9 +48,10 @@ class Exchange:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        whole = self._response.closed
+        whole = self._response.closed and not self._line.is_closed
+        self._response._connection = None  # type: ignore[attr-defined]  # noqa: SLF001 - or it would be closed in any case
         self._response.close()
-        if whole and not self._line.is_closed:
+        if whole:
             self._lines.keep(self._line)
         else:
             self._line.close()
@@ -100,7 +103,8 @@ class Lines:
         """For the next request."""
         self._idle.append(line)
         if len(self._idle) > self._most_idle:
-            self._idle.popleft().close()
+            with suppress(IndexError):  # somebody else has just closed them all
+                self._idle.popleft().close()
 
     def close(self) -> None:
         """Close what is idle, and make nothing new; what is still in use closes when it is done."""

@@ -19,8 +19,8 @@ USUAL: Final = 4
 """Threads that are enough while nobody is held up: they share one interpreter."""
 LOOK_SECONDS: Final = 0.05
 """What was added at one look and still waits at the next has waited too long."""
-SATURATED: Final = 0.5
-"""The share of one core from which on this process counts as busy with its own work."""
+SATURATED: Final = 0.3
+"""The share of one core from which on a crew counts as busy with its work, and not held up."""
 SPARE_SECONDS: Final = 10.0
 """What a thread beyond the usual waits for work before it goes."""
 STEP: Final = 8
@@ -44,6 +44,8 @@ class Crew:
         self._lock = threading.Lock()
         self._threads = 0
         self._watched = False
+        self._cpu = 0.0
+        """Seconds that all of them together have worked."""
 
     def add(self, work: Work) -> None:
         """Do it as soon as a thread is free. What it raises is logged."""
@@ -79,25 +81,30 @@ class Crew:
             self._threads += coming
             usual = self._threads <= self._usual
         for _ in range(coming):
-            live = self._live if usual else self._help
+            self._begin(self._live if usual else self._help)
+
+    def _begin(self, live: Work) -> None:
+        try:
             threading.Thread(target=live, name=f"ttsq-{self._name}", daemon=True).start()
+        except RuntimeError as error:  # the system gives no more of them
+            with self._lock:
+                self._threads -= 1
+            log.warning("no_more_threads", crew=self._name, threads=self._threads, error=str(error))
 
     def _watch(self) -> None:
         """See whether what is added last of all now is still waiting at the next look."""
         self._watched = True
         reached = threading.Event()
         self._work.put(reached.set)
-        began, cpu = time.monotonic(), time.process_time()
+        began, cpu = time.monotonic(), self._cpu
         self._switchboard.after(LOOK_SECONDS, lambda: self._look(reached, began, cpu))
 
     def _look(self, reached: threading.Event, began: float, cpu: float) -> None:
-        busy = (time.process_time() - cpu) / max(time.monotonic() - began, 1e-3) > SATURATED
+        busy = (self._cpu - cpu) / max(time.monotonic() - began, 1e-3) > SATURATED
         self._watched = False
-        if reached.is_set():
-            return
-        if not busy:
+        if not (reached.is_set() or busy):
             self._hire(min(self._work.qsize(), STEP), up_to=self._most)
-        if self._threads < self._most:
+        if self._work.qsize() and self._threads < self._most:
             self._watch()
 
     def _live(self) -> None:
@@ -117,7 +124,9 @@ class Crew:
                 self._threads -= 1
 
     def _carry_out(self, work: Work) -> None:
+        began = time.thread_time()
         try:
             work()
         except BaseException:
             log.exception("work_surprised", crew=self._name)
+        self._cpu += time.thread_time() - began  # two at once may lose one: it is an estimate

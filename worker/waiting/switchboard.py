@@ -15,7 +15,9 @@ from concurrent.futures import Future
 from contextlib import suppress
 from dataclasses import dataclass
 from math import inf
-from typing import Final
+from typing import Final, TypeVar
+
+import structlog
 
 EARLY_SECONDS: Final = 0.02
 """What is due by so little sooner than the next look is left to that look."""
@@ -23,6 +25,9 @@ IDLE_SECONDS: Final = 5.0
 """After so long with nothing to watch the thread goes. The next wait begins another."""
 
 Call = Callable[[], object]
+T = TypeVar("T")
+
+log = structlog.get_logger("ttsq.worker")
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +48,8 @@ class Switchboard:
         self._kernel: _Kernel | None = None
         self._watched: dict[int, _Watched] = {}
         self._calls: list[tuple[float, int, Call]] = []
+        self._dues: list[tuple[float, int, _Watched]] = []
+        """When whatever was ever watched was to be given up; much of it has long been told."""
         self._numbers = itertools.count()
         self._next_look = inf
 
@@ -53,8 +60,9 @@ class Switchboard:
         """
         watched = _Watched(descriptor, Future(), time.monotonic() + seconds)
         with self._lock:
-            self._watched[descriptor] = watched
             self._look_by(watched.due).watch(descriptor)
+            self._watched[descriptor] = watched
+            heapq.heappush(self._dues, (watched.due, next(self._numbers), watched))
         return watched.future
 
     def after(self, seconds: float, call: Call) -> None:
@@ -75,8 +83,9 @@ class Switchboard:
         sooner = due < self._next_look - EARLY_SECONDS
         self._next_look = min(due, self._next_look)
         if self._kernel is None:
-            self._kernel = _Kernel()
-            threading.Thread(target=self._run, args=(self._kernel,), name="ttsq-switchboard", daemon=True).start()
+            kernel = _Kernel()
+            threading.Thread(target=self._run, args=(kernel,), name="ttsq-switchboard", daemon=True).start()
+            self._kernel = kernel  # only now: without its thread nobody would ever look
         elif sooner:
             self._kernel.ring()
         return self._kernel
@@ -107,23 +116,40 @@ class Switchboard:
 
     def _tell(self, kernel: _Kernel, descriptor: int, *, came: bool) -> None:
         with self._lock:
-            watched = self._watched.pop(descriptor)
+            watched = self._watched.pop(descriptor, None)
             # Before anybody hears of it, who may then watch the descriptor anew.
             kernel.let_go(descriptor)
-        watched.future.set_result(came)
+        if watched is not None:
+            watched.future.set_result(came)
 
     def _look(self, kernel: _Kernel) -> None:
         """What is due is told, and when the next look is, known anew."""
         now = time.monotonic()
         with self._lock:
-            late = [watched.descriptor for watched in self._watched.values() if watched.due <= now]
-            calls = [heapq.heappop(self._calls)[2] for _ in range(sum(due <= now for due, _, _ in self._calls))]
-            first = min((watched.due for watched in self._watched.values() if watched.due > now), default=inf)
-            self._next_look = min(first, self._calls[0][0] if self._calls else inf)
-        for descriptor in late:
-            self._tell(kernel, descriptor, came=False)
+            calls = [call for _, call in _taken(self._calls, now)]
+            late = [watched for _, watched in _taken(self._dues, now) if self._is_watched(watched)]
+            while self._dues and not self._is_watched(self._dues[0][2]):
+                heapq.heappop(self._dues)
+            self._next_look = min((heap[0][0] for heap in (self._calls, self._dues) if heap), default=inf)
+        for watched in late:
+            self._tell(kernel, watched.descriptor, came=False)
         for call in calls:
-            call()
+            try:
+                call()
+            except Exception:  # or everybody who waits would wait for ever
+                log.exception("call_surprised")
+
+    def _is_watched(self, watched: _Watched) -> bool:
+        return self._watched.get(watched.descriptor) is watched
+
+
+def _taken(heap: list[tuple[float, int, T]], now: float) -> list[tuple[float, T]]:
+    """What is due, taken out."""
+    due = []
+    while heap and heap[0][0] <= now:
+        when, _, what = heapq.heappop(heap)
+        due.append((when, what))
+    return due
 
 
 class _Kernel:
@@ -142,7 +168,8 @@ class _Kernel:
         self._selector.register(descriptor, selectors.EVENT_READ)
 
     def let_go(self, descriptor: int) -> None:
-        self._selector.unregister(descriptor)
+        with suppress(KeyError):
+            self._selector.unregister(descriptor)
 
     def readable(self, seconds: float) -> list[int]:
         """Wait for some to be; none where the time is over, or the bell was rung."""

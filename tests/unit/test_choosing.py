@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from contextlib import closing
 
 import pytest
@@ -9,7 +10,7 @@ import pytest
 from api_models.problems import InvalidInputError
 from worker import settings
 from worker.audio.gate import GateLimits
-from worker.opening import open_client, take_limits
+from worker.opening import StartError, open_client, require_descriptors, take_limits
 from worker.segmind.following import Following
 from worker.segmind.v1 import ClientV1
 from worker.segmind.v2 import ClientV2
@@ -75,3 +76,11 @@ def test_values_that_make_no_sense_are_refused(name: str, value: str) -> None:
     with pytest.raises(InvalidInputError) as refused:
         settings.load(**{name: value})
     assert [fault.field for fault in refused.value.faults] == [name]
+
+
+def test_more_calls_than_descriptors_are_no_worker() -> None:
+    """An answer that finds no file to be written to would be paid for nothing: the start says what to raise."""
+    with pytest.raises(StartError, match="open files") as caught:
+        require_descriptors(sys.maxsize)
+    assert "TTSQ_CONCURRENCY" in caught.value.remedy
+    require_descriptors(1)

@@ -1,4 +1,5 @@
-"""Audio in a bucket of any S3, through one boto3 client that all threads share. Bytes stream; no object is held whole.
+"""Audio in a bucket of any S3, through one boto3 client that all threads share. What is large streams; only small
+objects are held whole, and they have a short way of their own (`s3_lane`).
 
 Two checks guard an upload: the caller's SHA-256 travels along for the store to compare (AWS, MinIO, Swift and current
 SeaweedFS do), and the signature is over that hash, or over the one of what boto3 sends, which every S3 verifies.

@@ -21,7 +21,7 @@ UPLOAD: Final = "upload"
 
 @dataclass(slots=True)
 class Progress:
-    """Written by the attempt's own thread; read by another one only when the worker leaves."""
+    """Written by whichever thread the attempt has; read by another one only when the worker leaves."""
 
     model: str
     handle: JobHandle

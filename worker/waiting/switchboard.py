@@ -126,8 +126,8 @@ class Switchboard:
         """What is due is told, and when the next look is, known anew."""
         now = time.monotonic()
         with self._lock:
-            calls = [call for _, call in _taken(self._calls, now)]
-            late = [watched for _, watched in _taken(self._dues, now) if self._is_watched(watched)]
+            calls = _taken(self._calls, now)
+            late = [watched for watched in _taken(self._dues, now) if self._is_watched(watched)]
             while self._dues and not self._is_watched(self._dues[0][2]):
                 heapq.heappop(self._dues)
             self._next_look = min((heap[0][0] for heap in (self._calls, self._dues) if heap), default=inf)
@@ -143,12 +143,11 @@ class Switchboard:
         return self._watched.get(watched.descriptor) is watched
 
 
-def _taken(heap: list[tuple[float, int, T]], now: float) -> list[tuple[float, T]]:
+def _taken(heap: list[tuple[float, int, T]], now: float) -> list[T]:
     """What is due, taken out."""
     due = []
     while heap and heap[0][0] <= now:
-        when, _, what = heapq.heappop(heap)
-        due.append((when, what))
+        due.append(heapq.heappop(heap)[2])
     return due
 
 

@@ -24,9 +24,9 @@ LAST_SECONDS: Final = 3.0
 """What handing everything back may take, for one who wants to be gone; a database that is away takes longer."""
 SIGN_OFF_SECONDS: Final = 10.0
 """Beyond the grace: for the records of the last calls, and for signing off."""
-END_SECONDS: Final = 1.0
-"""For the process to end by itself, once it has signed off. Nothing is at stake any more, and a broker that doesn't
-answer would keep it for long."""
+END_SECONDS: Final = 5.0
+"""For the process to end by itself, once it has signed off: Celery looks up once a second, and has its last events to
+tell. No job is at stake any more, and a broker that doesn't answer would keep it for long."""
 CUT_SHORT: Final = 1
 """The exit status of a process that left at once."""
 

@@ -115,7 +115,13 @@ class Messenger:
             exchange="",
             serializer="json",
             correlation_id=message_id,
-            headers={"id": message_id, "root_id": message_id, "task": task, **_HEADERS},
+            headers={
+                "id": message_id,
+                "root_id": message_id,
+                "task": task,
+                "argsrepr": repr(arguments),  # where monitors look for the job
+                **_HEADERS,
+            },
             retry=False,
         )
 

@@ -81,13 +81,22 @@ def add_to(app: Celery, *, start: Callable[[], None], ask: Callable[[Ask], None]
             if celery_state.should_stop is None:
                 time.sleep(BREATH_SECONDS)
 
+    class LastWords(StartStopStep):
+        """Tells monitors of what ended on the way out: Celery gathers its events, and would leave the last unsent."""
+
+        requires = ("celery.worker.consumer.events:Events",)
+
+        def shutdown(self, parent: Any) -> None:  # noqa: ANN401 - its stubs don't know of the dispatcher
+            if parent.event_dispatcher is not None:
+                parent.event_dispatcher.flush()
+
     def heard(number: int, _frame: FrameType | None) -> None:
         setattr(celery_state, "should_stop", 0)  # noqa: B010 - its stubs know only None
         ask(SIGNALS[signal.Signals(number)])
 
     app.Worker = app.subclass_with_self(Program)  # type: ignore[misc]  # a cached property, and only a property to its stubs
     app.steps["worker"].add(OwnStart)
-    app.steps["consumer"].add(Connected)
+    app.steps["consumer"].update((Connected, LastWords))
 
 
 def quieten(broker: Callable[[], Broker]) -> None:

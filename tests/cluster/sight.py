@@ -38,6 +38,11 @@ class Ended:
     started_at: datetime
     finished_at: datetime
 
+    @property
+    def never_called(self) -> bool:
+        """Whether its worker was asked to leave between claim and call, and handed the job back: nothing was paid."""
+        return (self.verdict, self.code, self.possibly_billed) == (VerdictKind.RELEASED, "worker_left", False)
+
 
 @dataclass(frozen=True, slots=True)
 class Sight:

@@ -128,7 +128,8 @@ def test_all_workers_are_replaced_under_load(start_cluster: StartCluster) -> Non
     assert max(ended.started_at for ended in attempts) > ended_at, "the work was over too soon to show anything"
     assert pause < STANDSTILL
     assert counts.by_status == {JobStatus.SUCCEEDED: len(lines)}
-    assert {ended.verdict for ended in attempts} == {VerdictKind.SUCCESS}
+    assert all(ended.verdict == VerdictKind.SUCCESS or ended.never_called for ended in attempts)
+    assert cluster.emulator.state.calls == len(lines)
     assert cluster.seen.billed_twice() == set()
     assert all(worker.spooled() == [] for worker in cluster.workers if not worker.alive)
     assert _still_present(cluster) == {cluster.seen.worker_id(worker.pid) for worker in cluster.workers[-3:]}

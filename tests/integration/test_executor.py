@@ -33,7 +33,7 @@ from worker.execution.outcomes import Cost
 from worker.execution.spool import Receipt
 from worker.segmind.answers import Answer
 from worker.segmind.v1 import ClientV1
-from worker.store import schema, spending
+from worker.store import account, schema, spending
 from worker.store.database import Database
 from worker.store.transitions import asking, claiming
 
@@ -543,6 +543,35 @@ def test_a_store_in_trouble_is_waited_for(shop_on_both: Workshop) -> None:
     assert (row.status, row.cost) == (SUCCEEDED, PRICE)
     assert shop.gates() == []
     assert shop.bought() == 2
+
+
+def test_a_take_that_waits_is_the_probe_of_its_store(shop_on_both: Workshop) -> None:
+    """None is made while it tries by itself: a disk that is full for a take may have room for a probe."""
+    shop = shop_on_both
+    shop.run(shop.job())
+    shop.client.event = lambda: shop.audio.rename(shop.folder / "away")
+    probes_at: list[datetime] = []
+
+    def look() -> None:
+        with shop.database.read() as connection:
+            (gate,) = account.closed_gates(connection)
+            next_try_at = shop.database.now(connection) + timedelta(seconds=shop.waits.waited[-1])
+        assert gate.next_probe_at > next_try_at
+        probes_at.append(gate.next_probe_at)
+
+    shop.waits.steps = [look] * 7 + [lambda: (shop.folder / "away").rename(shop.audio)]
+    assert shop.run(shop.job()).status == SUCCEEDED
+    assert probes_at == sorted(set(probes_at))
+    assert shop.waits.waited == [0.5, 1, 2, 4, 8, 15, 15, 15]
+
+
+def test_a_store_may_be_away_for_as_long_as_it_likes(shop: Workshop) -> None:
+    """Six hours of tries, the last as good as the first."""
+    shop.run(shop.job())
+    shop.client.event = lambda: shop.audio.rename(shop.folder / "away")
+    shop.waits.steps = [lambda: None] * 1_440 + [lambda: (shop.folder / "away").rename(shop.audio)]
+    row = shop.run(shop.job())
+    assert (row.status, row.attempts_used, shop.bought()) == (SUCCEEDED, 1, 2)
 
 
 def test_a_worker_that_stops_while_the_store_is_in_trouble_keeps_the_take(shop: Workshop) -> None:

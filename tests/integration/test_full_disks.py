@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from decimal import Decimal
 from itertools import repeat
@@ -62,7 +63,7 @@ def emulator(monkeypatch: pytest.MonkeyPatch) -> Iterator[Emulator]:
 
 @contextmanager
 def running(command: list[str]) -> Iterator[subprocess.Popen[str]]:
-    """A process that doesn't outlive the block."""
+    """A process that doesn't outlive the block, nor does what it starts: that would hold its output open."""
     process = subprocess.Popen(
         command,
         stdin=subprocess.DEVNULL,
@@ -70,11 +71,13 @@ def running(command: list[str]) -> Iterator[subprocess.Popen[str]]:
         stderr=subprocess.PIPE,
         text=True,
         env=os.environ | {"PYTHONWARNINGS": "error"},
+        start_new_session=True,
     )
     try:
         yield process
     finally:
-        process.kill()
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
         process.communicate()
 
 
@@ -173,6 +176,7 @@ def test_an_audio_folder_without_space_keeps_what_was_bought(emulator: Emulator,
 
     assert found["code"] == "no_space"
     assert str(out) in found["message"]
+    assert log(tmp_path).count('"account.held"') == 1, "there was room for a probe, and it was taken for good news"
     assert bought <= MEBIBYTE // AUDIO_BYTES + SLOTS, "more was bought than could be stored or kept in hand"
     assert_spoken(ended, emulator, rescued / "out")
     assert set(emulator.state().billed_texts.values()) == {1}

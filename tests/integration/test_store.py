@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
 from decimal import Decimal
 
@@ -205,6 +206,20 @@ def test_a_trouble_met_again_keeps_the_time_and_renews_the_words(database: Datab
         account.open_gate(connection, "account")
         account.still_closed(connection, "account", code="bad_key", message="late news")
         assert account.closed_gates(connection) == []
+
+
+def test_a_probe_is_put_off_and_never_brought_forward(database: Database) -> None:
+    """While something that waits behind a gate tries it anyway; what a hand closed has no probes, and keeps its row."""
+    with database.begin() as connection:
+        add_gate(connection, a_gate())
+        (gate,) = account.closed_gates(connection)
+        account.put_off_probe(connection, "account", until=gate.next_probe_at + SECOND)
+        account.put_off_probe(connection, "account", until=gate.next_probe_at)
+        assert account.closed_gates(connection) == [replace(gate, next_probe_at=gate.next_probe_at + SECOND)]
+        account.hold_gate(connection, GateScope.ACCOUNT, None, message="by hand", now=NOW)
+        held = account.closed_gates(connection)
+        account.put_off_probe(connection, "account", until=NOW + 90 * SECOND)
+        assert account.closed_gates(connection) == held
 
 
 def test_the_pace_outlives_its_leader(database: Database) -> None:

@@ -1,6 +1,7 @@
 """Putting a finished take where it belongs, however long the store is in trouble: it is paid for and on this disk.
 
-While the store refuses, the storage gate is closed, so that nothing more is bought that couldn't be stored.
+While the store refuses, the storage gate is closed, so that nothing more is bought that couldn't be stored. Whether it
+would take a take again, a take that waits shows best: a full disk still has room for the few bytes of a probe.
 """
 
 from __future__ import annotations
@@ -34,6 +35,8 @@ FIRST_WAIT_SECONDS: Final = 0.5
 LONGEST_WAIT_SECONDS: Final = 15.0
 QUIET_TRIES: Final = 2
 """Passing troubles that are tried again before the gate closes."""
+PATIENCE_SECONDS: Final = 5.0
+"""What the next try may be late, or take, before a probe is made in its place: its worker may have died."""
 
 log = structlog.get_logger("ttsq.execution")
 T = TypeVar("T")
@@ -64,10 +67,10 @@ class Persistence:
             try:
                 done = await work()
             except ArtifactsError as error:
+                wait = min(LONGEST_WAIT_SECONDS, FIRST_WAIT_SECONDS * 2 ** min(tries, 20))
                 tries += 1
                 if not error.transient or tries > QUIET_TRIES:
-                    self._close_gate(error)
-                wait = min(LONGEST_WAIT_SECONDS, FIRST_WAIT_SECONDS * 2 ** (tries - 1))
+                    self._close_gate(error, wait)
                 self._trouble.met(error.message, code=error.code)
                 if await until(self.stopping.pause(wait)):
                     raise InterruptedStoringError from error
@@ -77,19 +80,23 @@ class Persistence:
                     self._open_gate()
                 return done
 
-    def _close_gate(self, error: ArtifactsError) -> None:
+    def _close_gate(self, error: ArtifactsError, wait: float) -> None:
+        """Or keep it closed until after the next try."""
         try:
             with self.database.begin() as connection:
                 now = self.database.now(connection)
+                probe_at = now + timedelta(seconds=2 * wait + PATIENCE_SECONDS + self.probe_seconds)
                 closed = account.close_gate(
                     connection,
                     GateScope.STORAGE,
                     None,
                     code=str(error.code),
                     message=error.message,
-                    next_probe_at=now + timedelta(seconds=self.probe_seconds),
+                    next_probe_at=probe_at,
                     now=now,
                 )
+                if not closed:
+                    account.put_off_probe(connection, str(GateScope.STORAGE), until=probe_at)
             if closed:
                 log.warning("gate_closed", gate=str(GateScope.STORAGE), code=error.code, message=error.message)
         except SQLAlchemyError as trouble:

@@ -194,6 +194,16 @@ def begin_probe(connection: Connection, gate: Gate, *, next_probe_at: datetime) 
     )
 
 
+def put_off_probe(connection: Connection, name: str, *, until: datetime) -> None:
+    """Make no probe of a closed gate before then: something that waits behind it tries it until then anyway."""
+    events.take_turn(connection)
+    connection.execute(
+        update(GateRow)
+        .where(GateRow.name == name, GateRow.closed, GateRow.code != OPERATOR, GateRow.next_probe_at < until)
+        .values(next_probe_at=until)
+    )
+
+
 def _gate(row: Any) -> Gate:  # noqa: ANN401 - the columns of `_GATE`
     name, scope, *rest = row
     return Gate(name, GateScope(scope), *rest)

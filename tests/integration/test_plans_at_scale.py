@@ -34,7 +34,7 @@ TIMEOUT_SECONDS: Final = 600
 MOST_PAGES: Final = 400
 """For a statement, beside the share of each row that it changes: its indexes have a few levels each."""
 PAGES_A_CHANGE: Final = 50
-MOST_PAGES_WHEN_WORN: Final = 150
+MOST_PAGES_WHEN_WORN: Final = 300
 DEAD_A_JOB: Final = 3
 """Versions of its row that a job leaves behind."""
 WORN: Final = ("lanes", "heads of the first lane", "in flight", "news")

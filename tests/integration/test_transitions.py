@@ -8,11 +8,12 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import timedelta
 from decimal import Decimal
+from itertools import combinations
 from typing import Any, Final
 from uuid import UUID
 
 import pytest
-from sqlalchemy import Connection, delete, insert, update
+from sqlalchemy import Connection, delete, insert, text, update
 from sqlalchemy.exc import IntegrityError
 from uuid_utils.compat import uuid7
 
@@ -23,6 +24,7 @@ from tests.factories import (
     SHA256,
     a_claim,
     a_settlement,
+    add_batch,
     add_job,
     add_worker,
     attempt_row,
@@ -471,6 +473,21 @@ def test_lanes_are_found_the_most_urgent_first(database: Database) -> None:
         found = dispatching.lanes(connection, most=5)
         assert len(dispatching.lanes(connection, most=100)) == 14
     assert [lane.priority for lane in found] == [3, 3, 2, 2, 1]
+
+
+@pytest.mark.parametrize("joins", [*combinations(("nestloop", "hashjoin", "mergejoin"), 2)])
+def test_lanes_are_found_in_order_however_postgresql_plans(on_postgresql: Database, joins: tuple[str, ...]) -> None:
+    """With statistics of any kind; the most urgent go out first, and are those that are looked at."""
+    with on_postgresql.begin() as connection:
+        for priority in range(5):
+            for paused_at in (None, NOW, None):
+                add_job(connection, priority=priority, batch_id=add_batch(connection, paused_at=paused_at))
+        for join in joins:
+            connection.execute(text(f"SET LOCAL enable_{join} = off"))
+        found = dispatching.lanes(connection, most=50)
+        assert [lane.priority for lane in found] == [4, 4, 3, 3, 2, 2, 1, 1, 0, 0]
+        assert dispatching.lanes(connection, most=3) == found[:3]
+        assert dispatching.lanes(connection, most=3, after=found[2]) == found[3:6]
 
 
 def test_heads_of_a_lane_come_in_the_order_they_were_handed_in(database: Database) -> None:

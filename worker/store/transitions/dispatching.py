@@ -155,12 +155,15 @@ def _lanes(*, from_the_top: bool) -> Executable:
         exists().where(Batch.id == found.c.lane, Batch.max_cost.is_not(None)).correlate(found),
         exists().where(Tenant.name == found.c.tenant, Tenant.monthly_budget.is_not(None)).correlate(found),
     )
-    # Left out before they are counted: however many batches are paused, they take no place from those that aren't.
-    paused = exists().where(Batch.id == found.c.lane, Batch.paused_at.is_not(None)).correlate(found)
+    # Left out before they are counted: however many batches are paused, they take no place from those that aren't. And
+    # looked up lane by lane: a join, which EXISTS may become, takes them in whatever order suits it, up to `most`.
+    paused_at = select(Batch.paused_at).where(Batch.id == found.c.lane).correlate(found).scalar_subquery()
     waits = _OLDEST.status == literal_column(f"'{JobStatus.QUEUED.value}'", String)
     its = (getattr(_OLDEST, column.key) == found.c[column.key] for column in _KEY)
     head = select(_OLDEST.id).where(waits, *its).order_by(_OLDEST.id).limit(1).correlate(found).scalar_subquery()
-    return select(*found.c, limited, head).where(~paused).limit(bindparam("most", type_=Integer))
+    least = select(*found.c, limited.label("limited"), head.label("head"))
+    looked_at = least.where(paused_at.is_(None)).limit(bindparam("most", type_=Integer)).subquery()
+    return select(looked_at).order_by(*(looked_at.c[column.key].desc() for column in _KEY))
 
 
 _NOBODY = UUID(int=0)

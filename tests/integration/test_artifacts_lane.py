@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import ssl
+import subprocess
+import threading
 import uuid
 from collections.abc import Iterator
 from contextlib import closing
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.integration.test_artifacts_s3 import PREFIX, configure
+from tests.servers.certificate import self_signed
 from tests.servers.s3 import Bucket
 from tests.servers.swift import Swift
 from tests.unit.test_artifacts_conformance import read_back, store_bytes
@@ -32,6 +37,65 @@ def lane(s3: Bucket, monkeypatch: pytest.MonkeyPatch) -> Iterator[Lane]:
     assert opened is not None
     with closing(client), closing(opened):
         yield opened
+
+
+@pytest.fixture
+def over_tls(tmp_path: Path) -> Iterator[tuple[str, Path, dict[str, bytes]]]:
+    """An address with TLS, its certificate, and what was put there."""
+    certificate, stored = self_signed(tmp_path), dict[str, bytes]()
+
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def do_PUT(self) -> None:
+            stored[self.path] = self.rfile.read(int(self.headers["content-length"]))
+            self.send_response(200)
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    tls.load_cert_chain(certificate)
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        server.daemon_threads = True
+        server.socket = tls.wrap_socket(server.socket, server_side=True)
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        yield f"https://127.0.0.1:{server.server_port}", certificate, stored
+        server.shutdown()
+        thread.join()
+
+
+@pytest.mark.parametrize("trusted", ["as a file", "as a folder", "not at all"])
+def test_trusts_what_boto3_trusts(
+    over_tls: tuple[str, Path, dict[str, bytes]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, trusted: str
+) -> None:
+    """`AWS_CA_BUNDLE` names a file or a folder; what speaks TLS and isn't trusted gets nothing."""
+    address, certificate, stored = over_tls
+    for name in ("AWS_ENDPOINT_URL", "HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy", "REQUESTS_CA_BUNDLE"):
+        monkeypatch.delenv(name, raising=False)
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.setenv(name, "known")
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-central-1")
+    monkeypatch.setenv("AWS_ENDPOINT_URL_S3", address)
+    match trusted:
+        case "as a file":
+            monkeypatch.setenv("AWS_CA_BUNDLE", str(certificate))
+        case "as a folder":
+            (tmp_path / "trusted").mkdir()
+            (tmp_path / "trusted" / "server.pem").write_bytes(certificate.read_bytes())
+            subprocess.run(["openssl", "rehash", tmp_path / "trusted"], check=True)
+            monkeypatch.setenv("AWS_CA_BUNDLE", str(tmp_path / "trusted"))
+    session = new_session("bucket")
+    client = new_client("bucket", connections=1, session=session)
+    lane = open_lane(session, client, "bucket", connections=1)
+    assert lane is not None
+    with closing(client), closing(lane):
+        done = [lane.put(key, b"sound", sha256=sha256_hex(b"sound"), extra=extra_of(b"sound")) for key in ("a", "b")]
+    assert done == [trusted != "not at all"] * 2
+    assert stored == ({} if trusted == "not at all" else {"/bucket/a": b"sound", "/bucket/b": b"sound"})
 
 
 def sha256_hex(content: bytes) -> str:
@@ -74,7 +138,7 @@ class TestLane:
         configure(monkeypatch, s3.server)
         with closing(open_bucket(s3.name, PREFIX, connections=2)) as store:
             assert store._lane is not None
-            store._lane._place = store._lane._place.replace(s3.name, "no-such-bucket")
+            store._lane._path = store._lane._path.replace(s3.name, "no-such-bucket")
             for number in range(3):
                 assert store._lane is not None
                 store_bytes(store, f"{number}.wav", b"sound", tmp_path)
@@ -114,14 +178,16 @@ class TestStrictLane:
 
 
 @pytest.mark.parametrize(
-    ("bucket", "region", "place"),
+    ("bucket", "region", "host", "path"),
     [
-        ("plain", "us-east-1", "https://plain.s3.amazonaws.com/"),
-        ("plain", "eu-central-1", "https://plain.s3.eu-central-1.amazonaws.com/"),
-        ("with.dots", "eu-central-1", "https://s3.eu-central-1.amazonaws.com/with.dots/"),
+        ("plain", "us-east-1", "plain.s3.amazonaws.com", "/"),
+        ("plain", "eu-central-1", "plain.s3.eu-central-1.amazonaws.com", "/"),
+        ("with.dots", "eu-central-1", "s3.eu-central-1.amazonaws.com", "/with.dots/"),
     ],
 )
-def test_leads_to_the_buckets_own_region(monkeypatch: pytest.MonkeyPatch, bucket: str, region: str, place: str) -> None:
+def test_leads_to_the_buckets_own_region(
+    monkeypatch: pytest.MonkeyPatch, bucket: str, region: str, host: str, path: str
+) -> None:
     """Audio goes where boto3 would send it, and by no other region."""
     for name in ("AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_S3", "HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"):
         monkeypatch.delenv(name, raising=False)
@@ -131,7 +197,7 @@ def test_leads_to_the_buckets_own_region(monkeypatch: pytest.MonkeyPatch, bucket
     with closing(new_client(bucket, connections=1, session=session)) as client:
         lane = open_lane(session, client, bucket, connections=1)
     assert lane is not None
-    assert lane._place == place
+    assert (lane._signer._host, lane._connections._host, lane._path) == (host, host, path)
 
 
 def test_a_name_that_is_no_bucket_is_told_by_the_check(s3: Bucket, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -227,6 +227,7 @@ class S3Store:
         self._client.put_object(Bucket=self._bucket, Key=key, Body=body, **extra)
         if lane is not None and lane.is_useless:
             self._lane = None
+            lane.close()
             log.info("s3_lane_left", bucket=self._bucket, note="this S3 takes objects only by boto3's own way")
 
     def _put_in_parts(self, key: str, source: Path, sha256: str, extra: dict[str, Any]) -> None:

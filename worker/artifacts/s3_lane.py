@@ -1,29 +1,31 @@
 """The short way for what is stored most: one object, held whole, whose SHA-256 is known.
 
-boto3 signs it and knows where it goes; the request itself leaves without what boto3 does around every call, which costs
-more than all else that is done for a job. Whatever doesn't end in a plain "stored" is boto3's to do over and to judge.
+boto3 knows where it goes and with whose keys; the request itself leaves without what boto3 does around every call,
+which costs more than all else that is done for a job. Whatever doesn't end in a plain "stored" is boto3's to judge.
 """
 
 from __future__ import annotations
 
+import ssl
 from collections.abc import Mapping
+from http.client import HTTPException
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote
 
-from botocore.auth import S3SigV4Auth
-from botocore.awsrequest import AWSRequest
 from botocore.exceptions import BotoCoreError, ClientError
 from botocore.httpsession import get_cert_path
 from botocore.utils import get_environ_proxies
-from urllib3 import PoolManager, Timeout
 from urllib3.exceptions import HTTPError
 from urllib3.util import parse_url
+from urllib3.util.ssl_ import create_urllib3_context
 
 from worker.artifacts.s3_client import CONNECT_TIMEOUT_SECONDS, READ_TIMEOUT_SECONDS
+from worker.artifacts.s3_signing import Signer
+from worker.connections import Connections
 
 if TYPE_CHECKING:
     from boto3.session import Session
-    from botocore.credentials import Credentials
     from mypy_boto3_s3 import S3Client
 
 HEADERS: Final = {
@@ -51,23 +53,14 @@ _GLOBAL_HOST: Final = "s3.amazonaws.com"
 """Where boto3's links lead, whatever the region."""
 
 
-class _Known(S3SigV4Auth):
-    """A signature over a body whose SHA-256 is known already."""
-
-    def payload(self, request: AWSRequest) -> str:
-        found: str = request.context["sha256"]
-        return found
-
-
 class Lane:
     """To one bucket. Safe to share between threads."""
 
-    def __init__(self, place: str, credentials: Credentials, region: str, requests: PoolManager) -> None:
-        """`place` is the address that keys are added to."""
-        self._place = place
-        self._credentials = credentials
-        self._region = region
-        self._requests = requests
+    def __init__(self, path: str, signer: Signer, connections: Connections) -> None:
+        """`path` is what keys are added to, quoted."""
+        self._path = path
+        self._signer = signer
+        self._connections = connections
         self._refusals = 0
 
     @property
@@ -77,25 +70,39 @@ class Lane:
 
     def put(self, key: str, body: bytes, *, sha256: str, extra: Mapping[str, Any]) -> bool:
         """Whether it is stored. False leaves open what came of it."""
-        request = AWSRequest("PUT", self._place + quote(key, safe=SAFE), headers=_headers(extra))
-        request.context["sha256"] = sha256
+        target = self._path + quote(key, safe=SAFE)
         try:
-            _Known(self._credentials.get_frozen_credentials(), "s3", self._region).add_auth(request)
-            headers = dict(request.headers.items())
-            answer = self._requests.urlopen(
-                "PUT", str(request.url), body=body, headers=headers, retries=False, redirect=False
-            )
-        except (HTTPError, BotoCoreError):
+            headers = self._signer.signed(target, _headers(extra), sha256=sha256)
+            status = self._status(target, headers, body)
+        except (BotoCoreError, HTTPError, HTTPException, OSError):
             return False
-        if answer.status == 200:
+        if status == 200:
             self._refusals = 0
-        elif 300 <= answer.status < 500 and answer.status not in _PASSING:
+        elif 300 <= status < 500 and status not in _PASSING:
             self._refusals += 1
-        return answer.status == 200
+        return status == 200
 
     def close(self) -> None:
         """Give back the connections."""
-        self._requests.clear()
+        self._connections.close()
+
+    def _status(self, target: str, headers: Mapping[str, str], body: bytes) -> int:
+        """What the S3 answers."""
+        connection = self._connections.take(CONNECT_TIMEOUT_SECONDS)
+        try:
+            if connection.is_closed:
+                connection.connect()
+            connection.timeout = READ_TIMEOUT_SECONDS
+            connection.sock.settimeout(READ_TIMEOUT_SECONDS)
+            connection.request("PUT", target, body=body, headers=headers, preload_content=False)
+            answer = connection.getresponse()
+            answer.read(decode_content=False)  # to its end, which frees the connection
+        except BaseException:
+            connection.close()
+            raise
+        if not connection.is_closed:
+            self._connections.keep(connection)
+        return answer.status
 
 
 def open_lane(session: Session, client: S3Client, bucket: str, *, connections: int) -> Lane | None:
@@ -118,11 +125,24 @@ def _opened(session: Session, client: S3Client, bucket: str, connections: int) -
         return None
     link = client.generate_presigned_url("put_object", Params={"Bucket": bucket, "Key": _PLACE})
     place = _regional(link.partition("?")[0].removesuffix(_PLACE), meta.endpoint_url)
+    url = parse_url(place)
+    if url.host is None:
+        return None
+    signer = Signer(credentials, meta.region_name, url.netloc or url.host)
+    tls = _tls(session) if url.scheme == "https" else None
+    return Lane(url.path or "/", signer, Connections(url.host, url.port, most_idle=connections, tls=tls))
+
+
+def _tls(session: Session) -> ssl.SSLContext:
+    """Trusts what boto3 trusts."""
     bundle = session._session.get_config_variable("ca_bundle")  # noqa: SLF001 - boto3 shows its settings in no other way
-    trusted = get_cert_path(bundle or True) if parse_url(place).scheme == "https" else None
-    timeout = Timeout(connect=CONNECT_TIMEOUT_SECONDS, read=READ_TIMEOUT_SECONDS)
-    requests = PoolManager(maxsize=connections, block=False, timeout=timeout, ca_certs=trusted)
-    return Lane(place, credentials, meta.region_name, requests)
+    trusted = Path(get_cert_path(bundle or True) or "")
+    context = create_urllib3_context()
+    if trusted.is_dir():
+        context.load_verify_locations(capath=trusted)
+    else:
+        context.load_verify_locations(cafile=trusted)
+    return context
 
 
 def _regional(place: str, endpoint: str) -> str:

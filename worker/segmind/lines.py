@@ -9,19 +9,19 @@ import errno
 import io
 import ssl
 import time
-from collections import deque
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from http.client import HTTPException, HTTPResponse
 from types import TracebackType
 from typing import Any, Final
 
 from urllib3 import BaseHTTPResponse
-from urllib3.connection import HTTPConnection, HTTPSConnection
+from urllib3.connection import HTTPConnection
 from urllib3.exceptions import HTTPError, ProtocolError, SSLError
 from urllib3.util import Url
 from urllib3.util.ssl_ import create_urllib3_context
 
+from worker.connections import Connections
 from worker.segmind.errors import UnusableAddressError
 from worker.segmind.transport import LateError, Outgoing, socket_options
 from worker.waiting.awaiting import until
@@ -34,9 +34,9 @@ _ANSWERED_EARLY: Final = frozenset({errno.EPIPE, errno.ECONNRESET, errno.EPROTOT
 class Exchange:
     """One request and its answer. Left, its connection serves the next one, if the answer was read to its end."""
 
-    def __init__(self, lines: Lines, line: HTTPConnection, response: BaseHTTPResponse) -> None:
+    def __init__(self, connections: Connections, line: HTTPConnection, response: BaseHTTPResponse) -> None:
         """The answer's head is there, its body yet to be read."""
-        self._lines = lines
+        self._connections = connections
         self._line = line
         self._response = response
         # As in urllib3's own pool: where the body breaks off, the connection is closed with it.
@@ -52,7 +52,7 @@ class Exchange:
         self._response._connection = None  # type: ignore[attr-defined]  # noqa: SLF001 - or it would be closed in any case
         self._response.close()
         if whole:
-            self._lines.keep(self._line)
+            self._connections.keep(self._line)
         else:
             self._line.close()
 
@@ -68,12 +68,10 @@ class Lines:
         """
         if url.scheme not in {"http", "https"} or not url.host:
             raise UnusableAddressError(url.url)
-        self._host, self._port = url.host, url.port
-        # One for all: each holds every certificate authority of the system, which takes half a megabyte.
-        self._tls = _tls() if url.scheme == "https" else None
-        self._idle: deque[HTTPConnection] = deque()
-        self._most_idle = connections
-        self._closed = False
+        tls = _tls() if url.scheme == "https" else None
+        self._connections = Connections(
+            url.host, url.port, most_idle=connections, tls=tls, socket_options=socket_options()
+        )
         self._switchboard = switchboard
 
     async def exchange(
@@ -87,52 +85,21 @@ class Lines:
         read_seconds: float,
     ) -> Exchange:
         """Send a request, and wait for the head of its answer."""
-        line = self._line(connect_seconds)
+        line = self._connections.take(connect_seconds)
         try:
             with _named():
                 _send(line, method, target, headers, body)
                 if not await self._answered(line, read_seconds):
                     raise LateError(f"no answer within {read_seconds:g} s")
                 line.timeout = read_seconds
-                return Exchange(self, line, line.getresponse())
+                return Exchange(self._connections, line, line.getresponse())
         except BaseException:
             line.close()
             raise
 
-    def keep(self, line: HTTPConnection) -> None:
-        """For the next request."""
-        self._idle.append(line)
-        if len(self._idle) > self._most_idle:
-            with suppress(IndexError):  # somebody else has just closed them all
-                self._idle.popleft().close()
-
     def close(self) -> None:
         """Close what is idle, and make nothing new; what is still in use closes when it is done."""
-        self._closed, self._most_idle = True, 0
-        while self._idle:
-            self._idle.pop().close()
-
-    def _line(self, connect_seconds: float) -> HTTPConnection:
-        """The one used last, which the other end has the least reason to have given up; or a new one."""
-        while True:
-            try:
-                line = self._idle.pop()
-            except IndexError:
-                return self._new(connect_seconds)
-            if line.is_connected:
-                line.timeout = connect_seconds
-                return line
-            line.close()
-
-    def _new(self, connect_seconds: float) -> HTTPConnection:
-        if self._closed:
-            raise HTTPError("the client is closed")
-        options = socket_options()
-        if self._tls is None:
-            return HTTPConnection(self._host, self._port, timeout=connect_seconds, socket_options=options)
-        return HTTPSConnection(
-            self._host, self._port, timeout=connect_seconds, socket_options=options, ssl_context=self._tls
-        )
+        self._connections.close()
 
     async def _answered(self, line: HTTPConnection, seconds: float) -> bool:
         """Wait for the first of the answer, or the connection's end; False where neither comes."""

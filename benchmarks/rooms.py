@@ -7,7 +7,14 @@ from functools import lru_cache
 from typing import Final
 
 REST: Final = "the rest"
-PASSED_THROUGH: Final = ("worker/store/", "worker/execution/grouping", "worker/logs", "worker/tracing")
+PASSED_THROUGH: Final = (
+    "worker/store/",
+    "worker/execution/grouping",
+    "worker/logs",
+    "worker/tracing",
+    "worker/waiting/connections",
+    "worker/waiting/lines",
+)
 """Used by many rooms: whoever called decides."""
 ROOMS: Final = (
     ("worker/store/transitions/claiming", "claim"),
@@ -21,7 +28,10 @@ ROOMS: Final = (
     ("worker/artifacts/", "upload"),
     ("worker/execution/heartbeat", REST),
     ("worker/execution/", "steps"),
-    ("worker/waiting/", "waiting"),
+    *(
+        (f"worker/waiting/{name}", "waiting")
+        for name in ("awaiting", "courses", "crew", "permits", "stopping", "switch")
+    ),
     ("worker/dispatch/", "dispatch"),
     ("worker/redis_transport", "Celery"),
     *((part, "Celery") for part in ("/celery/", "/kombu/", "/redis/", "/vine/", "/amqp/")),

@@ -68,7 +68,9 @@ def default_artifacts_url(settings: Settings) -> str:
     return settings.artifacts_url or (HOME / "audio").absolute().as_uri()
 
 
-def open_places(settings: Settings, database: Database, *, connections: int) -> Places:
+def open_places(
+    settings: Settings, database: Database, *, connections: int, switchboard: Switchboard | None = None
+) -> Places:
     """Where audio goes by these settings. `connections` is how many uploads may share an S3 client."""
     options = StoreOptions(
         settings.s3_storage_class, settings.s3_sse, settings.s3_kms_key, tags=settings.s3_tags == "on"
@@ -81,6 +83,7 @@ def open_places(settings: Settings, database: Database, *, connections: int) -> 
         options=options,
         public_url=settings.public_url,
         presign_seconds=settings.presign_seconds,
+        switchboard=switchboard,
     )
 
 

@@ -71,6 +71,10 @@ QUEUE: Final = "ttsq"
 """The Celery queue that all workers of a shared broker read."""
 MOST_THREADS: Final = 32
 """That attempts may have, however few the slots."""
+STALL_SECONDS: Final = 0.5
+"""For which the thread of all attempts may be held up before another one helps."""
+CLERKS: Final = 3
+"""Groups are made for claims, for the question whose a job is, and for records: one of each at a time."""
 
 log = structlog.get_logger("ttsq.worker")
 T = TypeVar("T")
@@ -152,8 +156,7 @@ class Runtime:
     def dismiss(self) -> None:
         """Let the threads go, in a process that lives on; nothing may be under way any more."""
         if self.executor.wait_until_idle(0):
-            self.executor.crew.close()
-            self.executor.encoders.close()
+            self.executor.dismiss()
 
     def drop(self) -> None:
         """Start nothing more, hand back everything as it stands, and sign off: the process is about to end."""
@@ -210,7 +213,7 @@ def build(
     stopping = Stopping(switchboard)
     client = open_client(settings, stopping)
     spool = open_spool(settings)
-    places = open_places(settings, database, connections=min(settings.concurrency, 100))
+    places = open_places(settings, database, connections=min(settings.concurrency, 100), switchboard=switchboard)
     check_store(places)
     reach = Reach(queue=private_queue(worker_id), only_worker=worker_id) if settings.embedded else Reach(queue=QUEUE)
     vital = open_vital(database, settings)
@@ -232,6 +235,7 @@ def build(
         publish=messages.jobs,
         prober=Prober(FreeChecks(client, places)),
     )
+    most_threads = max(settings.concurrency, MOST_THREADS)
     executor = Executor(
         database=database,
         client=client,
@@ -245,7 +249,11 @@ def build(
         finished=dispatcher.wake,
         rng=random.Random(),  # noqa: S311 - jitter, not a secret
         stopping=stopping,
-        crew=Crew("crew", switchboard, most=max(settings.concurrency, MOST_THREADS)),
+        # One thread does it, and each further one would contend with it for the interpreter: what may hold it up for
+        # long is given to others, and a disk that stalls is helped over half a second later.
+        crew=Crew("crew", switchboard, usual=1, most=most_threads, look_seconds=STALL_SECONDS),
+        clerks=Crew("clerk", switchboard, usual=CLERKS, most=0),
+        porters=Crew("porter", switchboard, most=most_threads),
         encoders=Crew("encoder", switchboard, usual=os.cpu_count() or 1, most=0),
     )
     sweeper = Sweeper(database, spool, executor.in_hand)

@@ -8,11 +8,12 @@ import ssl
 import subprocess
 import threading
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future
 from contextlib import closing
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import pytest
 
@@ -20,11 +21,15 @@ from tests.integration.test_artifacts_s3 import PREFIX, configure
 from tests.servers.certificate import self_signed
 from tests.servers.s3 import Bucket
 from tests.servers.swift import Swift
-from tests.unit.test_artifacts_conformance import read_back, store_bytes
+from tests.unit.test_artifacts_conformance import read_back
 from worker.artifacts.errors import ArtifactsError
-from worker.artifacts.s3 import open_bucket
+from worker.artifacts.s3 import S3Store, open_bucket
 from worker.artifacts.s3_client import new_client, new_session
 from worker.artifacts.s3_lane import Lane, open_lane
+from worker.waiting.awaiting import here, settled
+from worker.waiting.switchboard import Switchboard
+
+T = TypeVar("T")
 
 
 @pytest.fixture
@@ -33,7 +38,7 @@ def lane(s3: Bucket, monkeypatch: pytest.MonkeyPatch) -> Iterator[Lane]:
     configure(monkeypatch, s3.server)
     session = new_session(s3.name)
     client = new_client(s3.name, connections=2, session=session)
-    opened = open_lane(session, client, s3.name, connections=2)
+    opened = open_lane(session, client, s3.name, connections=2, switchboard=Switchboard())
     assert opened is not None
     with closing(client), closing(opened):
         yield opened
@@ -90,10 +95,10 @@ def test_trusts_what_boto3_trusts(
             monkeypatch.setenv("AWS_CA_BUNDLE", str(tmp_path / "trusted"))
     session = new_session("bucket")
     client = new_client("bucket", connections=1, session=session)
-    lane = open_lane(session, client, "bucket", connections=1)
+    lane = open_lane(session, client, "bucket", connections=1, switchboard=Switchboard())
     assert lane is not None
     with closing(client), closing(lane):
-        done = [lane.put(key, b"sound", sha256=sha256_hex(b"sound"), extra=extra_of(b"sound")) for key in ("a", "b")]
+        done = [put(lane, key, b"sound", tmp_path) for key in ("a", "b")]
     assert done == [trusted != "not at all"] * 2
     assert stored == ({} if trusted == "not at all" else {"/bucket/a": b"sound", "/bucket/b": b"sound"})
 
@@ -101,6 +106,26 @@ def test_trusts_what_boto3_trusts(
 def sha256_hex(content: bytes) -> str:
     """As the rows have it."""
     return hashlib.sha256(content).hexdigest()
+
+
+def put(lane: Lane, key: str, content: bytes, folder: Path, *, accepted: bytes | None = None, **metadata: str) -> bool:
+    """Whether the lane has stored it; `accepted` is what it should have been."""
+    (folder / "source").write_bytes(content)
+    wanted = content if accepted is None else accepted
+    return here(lane.put(key, folder / "source", sha256=sha256_hex(wanted), extra=extra_of(wanted, **metadata)))
+
+
+def putting(store: S3Store, key: str, content: bytes, folder: Path) -> None:
+    """As an attempt does."""
+    (folder / "source").write_bytes(content)
+    sha256 = sha256_hex(content)
+
+    def elsewhere(work: Callable[[], T]) -> Future[T]:
+        return settled(work())
+
+    here(
+        store.putting(key, folder / "source", content_type="audio/wav", sha256=sha256, metadata={}, elsewhere=elsewhere)
+    )
 
 
 def extra_of(content: bytes, **metadata: str) -> dict[str, Any]:
@@ -113,9 +138,9 @@ class TestLane:
     """On each server."""
 
     @pytest.mark.parametrize("key", ["t/b/plain-1_2.~wav", "t/größe 1+2=3&4?%41#:@,;!*'()$.wav", "t/日本語.wav"])
-    def test_stores_what_boto3_finds(self, lane: Lane, s3: Bucket, key: str) -> None:
+    def test_stores_what_boto3_finds(self, lane: Lane, s3: Bucket, key: str, tmp_path: Path) -> None:
         """Under any key, with everything that an upload has."""
-        assert lane.put(key, b"sound", sha256=sha256_hex(b"sound"), extra=extra_of(b"sound", cost="0.0067"))
+        assert put(lane, key, b"sound", tmp_path, cost="0.0067")
         with closing(s3.client()) as client:
             answer = client.get_object(Bucket=s3.name, Key=key)
             assert answer["Body"].read() == b"sound"
@@ -127,7 +152,7 @@ class TestLane:
         with closing(open_bucket(s3.name, PREFIX, connections=2)) as store:
             asked: list[str] = []
             store._client.meta.events.register("before-send.s3", lambda request, **_: asked.append(request.method))
-            store_bytes(store, "a.wav", b"sound", tmp_path)
+            putting(store, "a.wav", b"sound", tmp_path)
             assert asked == []
             assert read_back(store, "a.wav", tmp_path) == b"sound"
 
@@ -141,7 +166,7 @@ class TestLane:
             store._lane._path = store._lane._path.replace(s3.name, "no-such-bucket")
             for number in range(3):
                 assert store._lane is not None
-                store_bytes(store, f"{number}.wav", b"sound", tmp_path)
+                putting(store, f"{number}.wav", b"sound", tmp_path)
                 assert read_back(store, f"{number}.wav", tmp_path) == b"sound"
             assert store._lane is None
 
@@ -158,7 +183,7 @@ class TestLane:
         monkeypatch.setenv(name, value)
         session = new_session(s3.name)
         with closing(new_client(s3.name, connections=2, session=session)) as client:
-            assert open_lane(session, client, s3.name, connections=2) is None
+            assert open_lane(session, client, s3.name, connections=2, switchboard=Switchboard()) is None
 
 
 class TestStrictLane:
@@ -169,10 +194,9 @@ class TestStrictLane:
         """A bucket on the strict server."""
         return swift.create_bucket(f"test-{uuid.uuid4().hex}")
 
-    def test_another_content_is_refused(self, lane: Lane, s3: Bucket) -> None:
+    def test_another_content_is_refused(self, lane: Lane, s3: Bucket, tmp_path: Path) -> None:
         """The signature is over the content that was accepted: nothing else is stored in its place."""
-        wanted = b"sound"
-        assert not lane.put("a.wav", b"noise", sha256=sha256_hex(wanted), extra=extra_of(wanted))
+        assert not put(lane, "a.wav", b"noise", tmp_path, accepted=b"sound")
         with closing(s3.client()) as client:
             assert client.list_objects_v2(Bucket=s3.name)["KeyCount"] == 0
 
@@ -195,9 +219,9 @@ def test_leads_to_the_buckets_own_region(
         monkeypatch.setenv(name, value)
     session = new_session(bucket)
     with closing(new_client(bucket, connections=1, session=session)) as client:
-        lane = open_lane(session, client, bucket, connections=1)
+        lane = open_lane(session, client, bucket, connections=1, switchboard=Switchboard())
     assert lane is not None
-    assert (lane._signer._host, lane._connections._host, lane._path) == (host, host, path)
+    assert (lane._signer._host, lane._lines._connections._host, lane._path) == (host, host, path)
 
 
 def test_a_name_that_is_no_bucket_is_told_by_the_check(s3: Bucket, monkeypatch: pytest.MonkeyPatch) -> None:

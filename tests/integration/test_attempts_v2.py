@@ -24,7 +24,6 @@ from tests.integration.workshop import BOUNDS, PRICE, During, Workshop, as_it_ca
 from worker.emulator.answers import Ending
 from worker.emulator.faults import Effect, Match, Rule, Step, Take
 from worker.emulator.server import Emulator
-from worker.execution import storing
 from worker.execution.heartbeat import FRESH_SECONDS
 from worker.execution.outcomes import Cost
 from worker.execution.spool import Receipt
@@ -321,9 +320,8 @@ def test_a_stored_object_comes_before_everything(shop: Workshop, time: Time) -> 
     spool_source(shop, job, b"RIFF and nothing more")
     claim = shop.claim(job)
     receipt = Receipt(Decimal("0.0042"), claim.request_id)
-    place = shop.executor.places.of(claim)
     made, cost = as_it_came(shop.file(source.id)), Cost(Decimal("0.0042"), estimated=False)
-    put = storing.upload(claim, place, made, receipt, cost)
+    put = shop.upload(claim, made, receipt, cost)
     shop.die()
     polls = shop.emulator.state(detail=False).polls
     row = shop.restarted().run(job)

@@ -27,7 +27,7 @@ from worker.emulator.answers import Ending
 from worker.emulator.faults import Take
 from worker.emulator.refusals import ModelState
 from worker.emulator.server import Emulator
-from worker.execution import recovery, storing
+from worker.execution import recovery
 from worker.execution.heartbeat import FRESH_SECONDS
 from worker.execution.outcomes import Cost
 from worker.execution.spool import Receipt
@@ -123,9 +123,9 @@ def test_audio_that_was_stored_and_not_recorded_is_found(shop_on_both: Workshop)
     shop = shop_on_both
     job = shop.job()
     other = shop.run(shop.job())
-    claim, place = shop.claim(job), shop.executor.places
+    claim = shop.claim(job)
     receipt, cost = Receipt(Decimal("0.0042"), "req-9"), Cost(Decimal("0.0042"), estimated=False)
-    put = storing.upload(claim, place.of(claim), as_it_came(shop.file(other.id)), receipt, cost)
+    put = shop.upload(claim, as_it_came(shop.file(other.id)), receipt, cost)
     shop.die()
     row = shop.neighbour().run(job)
     assert (row.status, row.uri, row.sha256, row.cost) == (SUCCEEDED, put.uri, other.sha256, Decimal("0.0042"))
@@ -142,7 +142,7 @@ def test_an_estimated_cost_stays_one_through_recovery(shop: Workshop) -> None:
     source = shop.run(shop.job())
     claim = shop.claim(job)
     made = as_it_came(shop.file(source.id))
-    storing.upload(claim, shop.executor.places.of(claim), made, Receipt(), Cost(PRICE, estimated=True))
+    shop.upload(claim, made, Receipt(), Cost(PRICE, estimated=True))
     shop.die()
     assert shop.neighbour().run(job).cost == PRICE
     assert shop.books(job)[-1].cost_estimated

@@ -18,7 +18,6 @@ from tests.factories import add_attempt, add_job
 from tests.integration.workshop import BOUNDS, PRICE, During, Workshop, as_it_came, client_of, opened
 from worker.emulator.config import EmulatorConfig
 from worker.emulator.server import Emulator
-from worker.execution import storing
 from worker.execution.outcomes import Cost
 from worker.execution.spool import Receipt
 from worker.execution.sweeping import CHARGES_A_LOOK, REST_SECONDS
@@ -109,8 +108,7 @@ def test_what_was_found_in_the_store_is_not_charged_again(shop: Workshop, reques
     spooled = shop.spool.place(job, claim.attempt)
     shutil.copyfile(shop.audio / "source.wav", spooled)
     shop.spool.keep_receipt(spooled, Answer(status=200, cost=COST, request_id=request_id))
-    place = shop.executor.places.of(claim)
-    storing.upload(claim, place, as_it_came(spooled), receipt, Cost(COST, estimated=False))
+    shop.upload(claim, as_it_came(spooled), receipt, Cost(COST, estimated=False))
     shop.die()
     assert shop.neighbour().run(job).cost == COST
     assert [attempt.possibly_billed for attempt in shop.books(job)] == [False, False]

@@ -20,7 +20,6 @@ from worker.audio.take import accept
 from worker.emulator.config import EmulatorConfig
 from worker.emulator.faults import Take
 from worker.emulator.wav import wav
-from worker.execution import storing
 from worker.execution.accepting import Accepted, Refused, judged
 from worker.execution.outcomes import Cost
 from worker.execution.sound import heard
@@ -178,7 +177,7 @@ def test_how_it_sounds_survives_recovery_and_copying(shop_on_both: Workshop) -> 
     job = shop.job(text="Other words.")
     claim, path = shop.claim(job), shop.file(source.id)
     cost, made = Cost(Decimal("0.0042"), estimated=False), as_it_came(path, measure(accept(path)))
-    storing.upload(claim, shop.executor.places.of(claim), made, Receipt(Decimal("0.0042")), cost)
+    shop.upload(claim, made, Receipt(Decimal("0.0042")), cost)
     shop.die()
     found = shop.neighbour().run(job)
     assert (found.status, found.peak_dbfs, found.loudness_lufs, found.silence_share) == (SUCCEEDED, *figures)

@@ -28,13 +28,14 @@ from worker.audio.measures import Measures
 from worker.audio.take import accept
 from worker.emulator.faults import Effect, Match, Rule
 from worker.emulator.server import Emulator
+from worker.execution import storing
 from worker.execution.accepting import Accepted
 from worker.execution.executor import Executor
 from worker.execution.forming import Formed, unchanged
 from worker.execution.heartbeat import FRESH_SECONDS, Heartbeat
-from worker.execution.outcomes import Bounds
+from worker.execution.outcomes import Bounds, Cost
 from worker.execution.places import Places
-from worker.execution.spool import Spool
+from worker.execution.spool import Receipt, Spool
 from worker.execution.sweeping import Sweeper
 from worker.segmind.answers import Answer, Credits
 from worker.segmind.client import NO_HANDLE, Client, Handle
@@ -43,7 +44,8 @@ from worker.store import account, workers
 from worker.store.database import Database
 from worker.store.transitions import claiming, dispatching, rescuing
 from worker.store.transitions.claiming import Claim
-from worker.waiting.awaiting import settled
+from worker.store.transitions.settling import StoredAudio
+from worker.waiting.awaiting import here, settled
 from worker.waiting.crew import Crew
 from worker.waiting.stopping import Stopping
 from worker.waiting.switchboard import Switchboard
@@ -203,6 +205,8 @@ class Workshop:
             rng=random.Random(1),
             stopping=self.waits,
             crew=Crew("crew", self.waits.switchboard),
+            clerks=Crew("clerk", self.waits.switchboard),
+            porters=Crew("porter", self.waits.switchboard),
             encoders=Crew("encoder", self.waits.switchboard),
         )
 
@@ -252,6 +256,11 @@ class Workshop:
         with suppress(Killed):
             self.executor.run(job, self.row(job).attempt)
         assert self.row(job).status == JobStatus.RUNNING, "the worker lived on"
+
+    def upload(self, claim: Claim, made: Formed, receipt: Receipt, cost: Cost) -> StoredAudio:
+        """The upload of a claimed job's take, and nothing more."""
+        place = self.executor.places.of(claim)
+        return here(storing.upload(claim, place, made, receipt, cost, elsewhere=self.executor.porters.do))
 
     def die(self) -> None:
         """The worker fell silent, and its jobs were taken from it."""

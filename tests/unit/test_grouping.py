@@ -76,10 +76,11 @@ def test_no_group_is_larger_than_a_statement_should_be() -> None:
     assert sum(sizes) == 3_000
 
 
-def test_a_thread_that_has_served_a_group_is_relieved() -> None:
-    """Whoever asked first goes on with its own work, while another thread serves those who asked meanwhile."""
+def test_a_thread_that_asks_need_not_serve() -> None:
+    """Another one does, and goes on with those who asked meanwhile."""
     groups: list[list[int]] = []
-    relief: list[Callable[[], object]] = []
+    handed_over: list[Callable[[], object]] = []
+    later: list[Future[int]] = []
 
     def work(items: Sequence[int]) -> list[int]:
         groups.append(list(items))
@@ -87,12 +88,12 @@ def test_a_thread_that_has_served_a_group_is_relieved() -> None:
             later.extend((grouped(1), grouped(2)))
         return list(items)
 
-    grouped = Grouped(work, elsewhere=relief.append)
-    later: list[Future[int]] = []
-    assert grouped(0).result(10) == 0
-    assert (groups, [found.done() for found in later]) == ([[0]], [False, False])
-    relief.pop()()
-    assert (groups, [found.result(10) for found in later], relief) == ([[0], [1, 2]], [1, 2], [])
+    grouped = Grouped(work, elsewhere=handed_over.append)
+    first = grouped(0)
+    assert (groups, first.done()) == ([], False)
+    handed_over.pop()()
+    assert (groups, [found.result(10) for found in (first, *later)]) == ([[0], [1, 2]], [0, 1, 2])
+    assert handed_over == []
 
 
 @pytest.mark.parametrize(

@@ -18,7 +18,8 @@ from urllib3.exceptions import (
 )
 
 from worker.segmind.answers import Failure
-from worker.segmind.transport import LateError, Outgoing, call_failure, reason
+from worker.segmind.transport import call_failure, reason
+from worker.waiting.lines import LateError, Outgoing
 
 POOL = HTTPConnectionPool("127.0.0.1", 9)
 

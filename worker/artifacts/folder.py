@@ -13,6 +13,7 @@ import threading
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
+from functools import partial
 from pathlib import Path
 from typing import BinaryIO, Final
 
@@ -25,6 +26,7 @@ from worker.artifacts.metadata import checked_metadata
 from worker.artifacts.partial import PARTIAL_SUFFIX, arriving, sha256_of
 from worker.artifacts.sidecar import Sidecar
 from worker.artifacts.store import StoredObject
+from worker.waiting.awaiting import Elsewhere, until
 
 STALE_SECONDS: Final = 24 * 3600
 """A file still on its way after this long belongs to a process that died."""
@@ -73,6 +75,19 @@ class FolderStore:
             _flush(audio)  # as many at once as there are: the file system makes one of them
             with self._writers:
                 return self._reveal(audio, target, key, sha256, sidecar)
+
+    async def putting(
+        self,
+        key: str,
+        source: Path,
+        *,
+        content_type: str,
+        sha256: str,
+        metadata: Mapping[str, str],
+        elsewhere: Elsewhere,
+    ) -> StoredObject:
+        put = partial(self.put, key, source, content_type=content_type, sha256=sha256, metadata=metadata)
+        return await until(elsewhere(put))
 
     def head(self, key: str) -> StoredObject | None:
         with self._using():

@@ -7,9 +7,12 @@ from worker.artifacts.errors import ArtifactsError, ArtifactsTrouble
 from worker.artifacts.folder import FolderStore
 from worker.artifacts.options import NO_OPTIONS, StoreOptions
 from worker.artifacts.store import ArtifactStore
+from worker.waiting.switchboard import Switchboard
 
 
-def open_store(url: str, *, connections: int = 50, options: StoreOptions = NO_OPTIONS) -> ArtifactStore:
+def open_store(
+    url: str, *, connections: int = 50, options: StoreOptions = NO_OPTIONS, switchboard: Switchboard | None = None
+) -> ArtifactStore:
     """Open the store at `file:///absolute/folder` or `s3://bucket/prefix`. Nothing is asked of the network yet.
 
     Endpoint, region and credentials of an S3 come from boto3's own configuration (`AWS_*`, profiles, roles).
@@ -18,6 +21,7 @@ def open_store(url: str, *, connections: int = 50, options: StoreOptions = NO_OP
         url: the address.
         connections: how many uploads may share the S3 client at once.
         options: what a bucket does with every object; a folder does none of it.
+        switchboard: watches the connections of a bucket; it gets one of its own where none is given.
 
     Raises:
         ArtifactsError: `bad_address`; or `unreachable` or `bad_credentials` where boto3's configuration is unusable.
@@ -28,7 +32,7 @@ def open_store(url: str, *, connections: int = 50, options: StoreOptions = NO_OP
         # boto3 takes a quarter of a second to import, which a folder need not pay.
         from worker.artifacts.s3 import open_bucket  # noqa: PLC0415  (the reason is the line above)
 
-        return open_bucket(*place, connections=connections, options=options)
+        return open_bucket(*place, connections=connections, options=options, switchboard=switchboard)
     raise ArtifactsError(
         ArtifactsTrouble.BAD_ADDRESS,
         f"{url!r} is no place for audio; give file:///absolute/folder or s3://bucket/prefix",

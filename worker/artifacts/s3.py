@@ -12,6 +12,7 @@ import base64
 import hashlib
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote
@@ -30,6 +31,8 @@ from worker.artifacts.s3_client import new_client, new_session
 from worker.artifacts.s3_faults import code_of, fault_of, trouble_of, without_credentials
 from worker.artifacts.s3_lane import Lane, open_lane
 from worker.artifacts.store import StoredObject
+from worker.waiting.awaiting import Elsewhere, until
+from worker.waiting.switchboard import Switchboard
 
 if TYPE_CHECKING:
     from botocore.response import StreamingBody
@@ -53,7 +56,14 @@ _NOT_OURS: Final = frozenset(
 _CHANGED: Final = frozenset({"PreconditionFailed", "412"})
 
 
-def open_bucket(bucket: str, prefix: str, *, connections: int, options: StoreOptions = NO_OPTIONS) -> S3Store:
+def open_bucket(
+    bucket: str,
+    prefix: str,
+    *,
+    connections: int,
+    options: StoreOptions = NO_OPTIONS,
+    switchboard: Switchboard | None = None,
+) -> S3Store:
     """The store below `prefix`, with a pool of so many connections.
 
     Raises:
@@ -61,7 +71,8 @@ def open_bucket(bucket: str, prefix: str, *, connections: int, options: StoreOpt
     """
     session = new_session(bucket)
     client = new_client(bucket, connections=connections, session=session)
-    lane = open_lane(session, client, bucket, connections=connections)
+    board = switchboard or Switchboard()
+    lane = open_lane(session, client, bucket, connections=connections, switchboard=board)
     return S3Store(client, bucket, prefix, options=options, lane=lane)
 
 
@@ -105,14 +116,41 @@ class S3Store:
         self, key: str, source: Path, *, content_type: str, sha256: str, metadata: Mapping[str, str]
     ) -> StoredObject:
         size = source.stat().st_size
-        described = {"ContentType": content_type, "Metadata": _stored_metadata(metadata, sha256)}
-        extra = described | self._options.asked(metadata)
+        extra = self._extra(content_type, sha256, metadata)
         with self._asking():
             if size < self._transfer.multipart_threshold:
                 self._put_whole(key, source, sha256, extra)
             else:
                 self._put_in_parts(key, source, sha256, extra)
         return StoredObject(key, self.uri(key), size, sha256, content_type, dict(metadata))
+
+    async def putting(
+        self,
+        key: str,
+        source: Path,
+        *,
+        content_type: str,
+        sha256: str,
+        metadata: Mapping[str, str],
+        elsewhere: Elsewhere,
+    ) -> StoredObject:
+        lane, size = self._lane, source.stat().st_size
+        if lane is not None and size <= IN_MEMORY_BYTES:
+            extra = self._extra(content_type, sha256, metadata) | _checksum(sha256)
+            if await lane.put(self._key(key), source, sha256=sha256, extra=extra):
+                return StoredObject(key, self.uri(key), size, sha256, content_type, dict(metadata))
+        put = partial(self.put, key, source, content_type=content_type, sha256=sha256, metadata=metadata)
+        stored = await until(elsewhere(put))
+        if lane is not None and lane.is_useless and self._lane is not None:
+            self._lane = None
+            lane.close()
+            log.info("s3_lane_left", bucket=self._bucket, note="this S3 takes objects only by boto3's own way")
+        return stored
+
+    def _extra(self, content_type: str, sha256: str, metadata: Mapping[str, str]) -> dict[str, Any]:
+        """What goes along with an object."""
+        described = {"ContentType": content_type, "Metadata": _stored_metadata(metadata, sha256)}
+        return described | self._options.asked(metadata)
 
     def head(self, key: str) -> StoredObject | None:
         with self._asking():
@@ -207,10 +245,11 @@ class S3Store:
             raise fault_of(error, bucket=self._bucket, endpoint=self._endpoint) from error
 
     def _put_whole(self, key: str, source: Path, sha256: str, extra: dict[str, Any]) -> None:
-        extra["ChecksumSHA256"] = base64.b64encode(bytes.fromhex(sha256)).decode()
+        extra |= _checksum(sha256)
         try:
             if source.stat().st_size <= IN_MEMORY_BYTES:
-                self._put_held(self._key(key), source.read_bytes(), sha256, extra)
+                # A file for a body would make botocore ask first (Expect: 100-continue) and send in small pieces.
+                self._client.put_object(Bucket=self._bucket, Key=self._key(key), Body=source.read_bytes(), **extra)
             else:
                 with source.open("rb") as body:
                     self._client.put_object(Bucket=self._bucket, Key=self._key(key), Body=body, **extra)
@@ -218,17 +257,6 @@ class S3Store:
             if trouble_of(error) is ArtifactsTrouble.BAD_CHECKSUM:
                 self._refuse_changed(source, sha256)
             raise
-
-    def _put_held(self, key: str, body: bytes, sha256: str, extra: dict[str, Any]) -> None:
-        """A file for a body would make botocore ask first (Expect: 100-continue) and send in small pieces."""
-        lane = self._lane
-        if lane is not None and lane.put(key, body, sha256=sha256, extra=extra):
-            return
-        self._client.put_object(Bucket=self._bucket, Key=key, Body=body, **extra)
-        if lane is not None and lane.is_useless:
-            self._lane = None
-            lane.close()
-            log.info("s3_lane_left", bucket=self._bucket, note="this S3 takes objects only by boto3's own way")
 
     def _put_in_parts(self, key: str, source: Path, sha256: str, extra: dict[str, Any]) -> None:
         self._refuse_changed(source, sha256)
@@ -302,6 +330,11 @@ class S3Store:
 
     def _damaged(self, message: str) -> ArtifactsError:
         return ArtifactsError(ArtifactsTrouble.BAD_CHECKSUM, message)
+
+
+def _checksum(sha256: str) -> dict[str, str]:
+    """For the store to compare."""
+    return {"ChecksumSHA256": base64.b64encode(bytes.fromhex(sha256)).decode()}
 
 
 def _stored_metadata(metadata: Mapping[str, str], sha256: str) -> dict[str, str]:

@@ -18,11 +18,14 @@ from botocore.httpsession import get_cert_path
 from botocore.utils import get_environ_proxies
 from urllib3.exceptions import HTTPError
 from urllib3.util import parse_url
-from urllib3.util.ssl_ import create_urllib3_context
 
 from worker.artifacts.s3_client import CONNECT_TIMEOUT_SECONDS, READ_TIMEOUT_SECONDS
 from worker.artifacts.s3_signing import Signer
-from worker.connections import Connections
+from worker.waiting.awaiting import until
+from worker.waiting.connections import tls_trusting
+from worker.waiting.lines import Lines
+from worker.waiting.permits import Permits
+from worker.waiting.switchboard import Switchboard
 
 if TYPE_CHECKING:
     from boto3.session import Session
@@ -56,11 +59,12 @@ _GLOBAL_HOST: Final = "s3.amazonaws.com"
 class Lane:
     """To one bucket. Safe to share between threads."""
 
-    def __init__(self, path: str, signer: Signer, connections: Connections) -> None:
-        """`path` is what keys are added to, quoted."""
+    def __init__(self, path: str, signer: Signer, lines: Lines, *, most: int) -> None:
+        """`path` is what keys are added to, quoted; at most so many objects are on their way at a time."""
         self._path = path
         self._signer = signer
-        self._connections = connections
+        self._lines = lines
+        self._permits = Permits(most)
         self._refusals = 0
 
     @property
@@ -68,55 +72,62 @@ class Lane:
         """Whether this S3 has refused what came this way again and again."""
         return self._refusals >= _MOST_REFUSALS
 
-    def put(self, key: str, body: bytes, *, sha256: str, extra: Mapping[str, Any]) -> bool:
-        """Whether it is stored. False leaves open what came of it."""
-        target = self._path + quote(key, safe=SAFE)
+    async def put(self, key: str, source: Path, *, sha256: str, extra: Mapping[str, Any]) -> bool:
+        """Whether it is stored. False leaves open what came of it.
+
+        Raises:
+            OSError: the source can't be read.
+        """
+        await until(self._permits.take())
         try:
-            headers = self._signer.signed(target, _headers(extra), sha256=sha256)
-            status = self._status(target, headers, body)
-        except (BotoCoreError, HTTPError, HTTPException, OSError):
-            return False
+            status = await self._status(
+                self._path + quote(key, safe=SAFE), source.read_bytes(), sha256, _headers(extra)
+            )
+        finally:
+            self._permits.give()
         if status == 200:
             self._refusals = 0
         elif 300 <= status < 500 and status not in _PASSING:
             self._refusals += 1
         return status == 200
 
+    async def _status(self, target: str, body: bytes, sha256: str, headers: Mapping[str, str]) -> int:
+        """What the S3 answers; zero where it doesn't."""
+        try:
+            exchange = await self._lines.exchange(
+                "PUT",
+                target,
+                self._signer.signed(target, headers, sha256=sha256),
+                body=body,
+                connect_seconds=CONNECT_TIMEOUT_SECONDS,
+                read_seconds=READ_TIMEOUT_SECONDS,
+                send_seconds=READ_TIMEOUT_SECONDS,
+            )
+            with exchange as answer:
+                answer.read(decode_content=False)  # to its end, which frees the connection
+                return answer.status
+        except (BotoCoreError, HTTPError, HTTPException, OSError):
+            return 0
+
     def close(self) -> None:
         """Give back the connections."""
-        self._connections.close()
-
-    def _status(self, target: str, headers: Mapping[str, str], body: bytes) -> int:
-        """What the S3 answers."""
-        connection = self._connections.take(CONNECT_TIMEOUT_SECONDS)
-        try:
-            if connection.is_closed:
-                connection.connect()
-            connection.timeout = READ_TIMEOUT_SECONDS
-            connection.sock.settimeout(READ_TIMEOUT_SECONDS)
-            connection.request("PUT", target, body=body, headers=headers, preload_content=False)
-            answer = connection.getresponse()
-            answer.read(decode_content=False)  # to its end, which frees the connection
-        except BaseException:
-            connection.close()
-            raise
-        if not connection.is_closed:
-            self._connections.keep(connection)
-        return answer.status
+        self._lines.close()
 
 
-def open_lane(session: Session, client: S3Client, bucket: str, *, connections: int) -> Lane | None:
+def open_lane(
+    session: Session, client: S3Client, bucket: str, *, connections: int, switchboard: Switchboard
+) -> Lane | None:
     """The lane to a bucket; None where requests go by a proxy, are signed otherwise, or aren't signed at all.
 
     What is wrong with the bucket or the credentials is left to boto3's first request, which explains it.
     """
     try:
-        return _opened(session, client, bucket, connections)
+        return _opened(session, client, bucket, connections, switchboard)
     except (BotoCoreError, ClientError):
         return None
 
 
-def _opened(session: Session, client: S3Client, bucket: str, connections: int) -> Lane | None:
+def _opened(session: Session, client: S3Client, bucket: str, connections: int, switchboard: Switchboard) -> Lane | None:
     credentials = session.get_credentials()
     meta, config = client.meta, _config(client)
     if credentials is None or config.signature_version != "s3v4" or bucket.endswith(_SIGNED_OTHERWISE):
@@ -130,19 +141,14 @@ def _opened(session: Session, client: S3Client, bucket: str, connections: int) -
         return None
     signer = Signer(credentials, meta.region_name, url.netloc or url.host)
     tls = _tls(session) if url.scheme == "https" else None
-    return Lane(url.path or "/", signer, Connections(url.host, url.port, most_idle=connections, tls=tls))
+    lines = Lines(url.host, url.port, connections=connections, switchboard=switchboard, tls=tls)
+    return Lane(url.path or "/", signer, lines, most=connections)
 
 
 def _tls(session: Session) -> ssl.SSLContext:
     """Trusts what boto3 trusts."""
     bundle = session._session.get_config_variable("ca_bundle")  # noqa: SLF001 - boto3 shows its settings in no other way
-    trusted = Path(get_cert_path(bundle or True) or "")
-    context = create_urllib3_context()
-    if trusted.is_dir():
-        context.load_verify_locations(capath=trusted)
-    else:
-        context.load_verify_locations(cafile=trusted)
-    return context
+    return tls_trusting(Path(get_cert_path(bundle or True) or ""))
 
 
 def _regional(place: str, endpoint: str) -> str:

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+from worker.waiting.awaiting import Elsewhere
+
 
 @dataclass(frozen=True, slots=True)
 class StoredObject:
@@ -53,6 +55,18 @@ class ArtifactStore(Protocol):
             ArtifactsError: `bad_checksum` where the content isn't the one that `sha256` (64 hex digits) names.
             OSError: the source can't be read.
         """
+
+    async def putting(
+        self,
+        key: str,
+        source: Path,
+        *,
+        content_type: str,
+        sha256: str,
+        metadata: Mapping[str, str],
+        elsewhere: Elsewhere,
+    ) -> StoredObject:
+        """As `put`, for one whose thread is not to wait: what would block is done `elsewhere`."""
 
     def head(self, key: str) -> StoredObject | None:
         """What is stored under `key`; None only when the store is well and has no such object."""

@@ -76,7 +76,7 @@ class Attempt:
             return None
 
         async def stored_before() -> Recovered | None:
-            return recovery.stored_before(self.claim, place)
+            return await until(self.tools.porters.do(lambda: recovery.stored_before(self.claim, place)))
 
         stored = await self.tools.persistence.insist(stored_before)
         if stored is not None:
@@ -94,7 +94,8 @@ class Attempt:
             return None
 
         async def copied() -> StoredAudio | None:
-            return recovery.copied(self.tools.database, self.claim, place)
+            database = self.tools.database
+            return await until(self.tools.porters.do(lambda: recovery.copied(database, self.claim, place)))
 
         copy = await self.tools.persistence.insist(copied)
         if copy is None:
@@ -141,17 +142,17 @@ class Attempt:
         with self._progress.step("accept"):
             found = judged(spooled.path, self.claim.speech.text, self.tools.limits)
         if isinstance(found, Refused):
-            return self._refused(place, spooled, found)
+            return await self._refused(place, spooled, found)
         if forming.stays(self.claim):
             return await self._stored(place, spooled, forming.unchanged(found))
         # By a crew of its own: encoding takes ten times as long as a look, and the looks must not wait for it.
         with self._progress.step("encode"):
             made = await until(self.tools.encoders.do(lambda: forming.formed(self.claim, spooled.path, found)))
         if isinstance(made, Refused):
-            return self._refused(place, spooled, made)
+            return await self._refused(place, spooled, made)
         return await self._stored(place, spooled, made)
 
-    def _refused(self, place: Place, spooled: Spooled, refused: Refused) -> Settlement:
+    async def _refused(self, place: Place, spooled: Spooled, refused: Refused) -> Settlement:
         receipt = spooled.receipt
         # An answer that lost its receipt came by the handle, where there is one.
         request_id = receipt.request_id or self.claim.request_id
@@ -159,7 +160,8 @@ class Attempt:
         settlement = self._unsuccessful(verdicts.bad_take(known, refused.finding, measured=refused.measured), known)
         if refused.final:
             settlement = replace(settlement, status=JobStatus.FAILED, not_before=None)
-        return replace(settlement, take_uri=refusing.kept(self.claim, place, refused, receipt))
+        kept = await until(self.tools.porters.do(lambda: refusing.kept(self.claim, place, refused, receipt)))
+        return replace(settlement, take_uri=kept)
 
     async def _stored(self, place: Place, spooled: Spooled, made: Formed) -> Settlement:
         cost = outcomes.cost_of(self.claim.speech.model, spooled.receipt.cost, billed=True)
@@ -168,7 +170,7 @@ class Attempt:
             # Before every try: a store may be in trouble for so long that the job is somebody else's by then.
             if not await self._may_store(place):
                 return None
-            return storing.upload(self.claim, place, made, spooled.receipt, cost)
+            return await storing.upload(self.claim, place, made, spooled.receipt, cost, elsewhere=self.tools.porters.do)
 
         with self._progress.step(UPLOAD):
             audio = await self.tools.persistence.insist(uploaded)

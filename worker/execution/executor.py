@@ -61,6 +61,10 @@ class Executor:
     stopping: Stopping
     crew: Crew
     """Does the attempts' work."""
+    clerks: Crew
+    """Make the transactions of groups."""
+    porters: Crew
+    """Carry to and from stores, whatever would keep an attempt's thread waiting."""
     encoders: Crew
     """Put takes into another form."""
     rng: random.Random = field(default_factory=random.Random)
@@ -75,8 +79,10 @@ class Executor:
     _idle: threading.Condition = field(default_factory=threading.Condition)
 
     def __post_init__(self) -> None:
-        self._asked = Asked(self.database, self.heartbeat, self.crew.add)
-        self._recorder = Recorder(self.database, self.heartbeat, self.places, self.spool, self.stopping, self.crew.add)
+        self._asked = Asked(self.database, self.heartbeat, self.clerks.add)
+        self._recorder = Recorder(
+            self.database, self.heartbeat, self.places, self.spool, self.stopping, self.clerks.add
+        )
         self._tools = Tools(
             database=self.database,
             client=self.client,
@@ -89,6 +95,7 @@ class Executor:
             insistence=Insistence(self.heartbeat, self.stopping),
             persistence=Persistence(self.database, self.stopping, self.probe_seconds),
             rng=self.rng,
+            porters=self.porters,
             encoders=self.encoders,
         )
 
@@ -145,6 +152,11 @@ class Executor:
         """Wait for attempts to end. False when some are still under way after `timeout` seconds."""
         with self._idle:
             return self._idle.wait_for(lambda: not self._in_hand, timeout)
+
+    def dismiss(self) -> None:
+        """Let the threads go; nothing may be under way any more."""
+        for crew in (self.crew, self.clerks, self.porters, self.encoders):
+            crew.close()
 
     def give_up(self) -> int:
         """Hand back every attempt as it stands; what its call brings is not recorded any more. For one that leaves.

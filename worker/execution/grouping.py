@@ -1,7 +1,7 @@
 """Doing together what many attempts ask for at the same moment: one transaction for a whole burst of jobs.
 
-The first to ask does its own work at once. Whoever asks meanwhile waits, and when the first is done all that wait are
-served together. Where many ask, each group may be given a moment to gather: one transaction for ten is much cheaper.
+The first to ask is served at once. Whoever asks meanwhile waits, and when the first is served all that wait are served
+together. Where many ask, each group may be given a moment to gather: one transaction for ten is much cheaper.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ class Grouped(Generic[Item, Result]):
         """`work` gives one result an item, in order. What it raises, everyone in the group is told.
 
         To let groups gather pays where a statement is a round trip to another process, and only costs time where the
-        database is a file. `elsewhere` relieves a thread that has served one group while there are more.
+        database is a file. Groups are served by the thread that asks first, or `elsewhere`.
         """
         self._gathers = gathers
         self._elsewhere = elsewhere
@@ -57,16 +57,16 @@ class Grouped(Generic[Item, Result]):
         with self._lock:
             self._waiting.append((item, future))
             leads, self._served = not self._served, True
-        if leads:
+        if leads and self._elsewhere is None:
             self._serve()
+        elif leads and self._elsewhere is not None:
+            self._elsewhere(self._serve)
         return future
 
     def _serve(self) -> None:
-        """Group by group, until nobody waits or somebody else goes on."""
+        """Group by group, until nobody waits."""
         while self._serve_group():
-            if self._elsewhere is not None:
-                self._elsewhere(self._serve)
-                return
+            pass
 
     def _serve_group(self) -> bool:
         """Carry out everything that waits now; whether there is more."""

@@ -18,6 +18,7 @@ from worker.artifacts.store import ArtifactStore
 from worker.store import outputs
 from worker.store.database import Database
 from worker.store.transitions.claiming import Claim
+from worker.waiting.switchboard import Switchboard
 
 REFUSED: Final = "refused"
 """The folder of refused takes: whoever opens, counts or copies the files beside it meets only good ones."""
@@ -61,6 +62,7 @@ class Places:
     public_url: str | None = None
     """The address under which everybody can read what is in the default store."""
     presign_seconds: int = PRESIGN_SECONDS
+    switchboard: Switchboard | None = None
     clock: Callable[[], float] = time.monotonic
     _stores: dict[str, ArtifactStore] = field(default_factory=dict)
     _batches: dict[UUID, outputs.Output] = field(default_factory=dict)
@@ -105,7 +107,9 @@ class Places:
         """The store at this address."""
         with self._lock:
             if url not in self._stores:
-                self._stores[url] = open_store(url, connections=self.connections, options=self.options)
+                self._stores[url] = open_store(
+                    url, connections=self.connections, options=self.options, switchboard=self.switchboard
+                )
             return self._stores[url]
 
     def opened(self) -> list[ArtifactStore]:

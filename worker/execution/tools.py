@@ -34,5 +34,7 @@ class Tools:
     insistence: Insistence
     persistence: Persistence
     rng: random.Random
+    porters: Crew
+    """Carry to and from stores, whatever would keep an attempt's thread waiting."""
     encoders: Crew
     """Put takes into another form: as many at a time as there are cores."""

@@ -10,8 +10,9 @@ from urllib3 import Timeout
 from urllib3.util import Url
 
 from worker.segmind.errors import UnusableAddressError, UnusableKeyError
-from worker.segmind.lines import Exchange, Lines
-from worker.segmind.transport import USER_AGENT, Outgoing, address
+from worker.segmind.transport import USER_AGENT, address
+from worker.waiting.connections import tls_trusting
+from worker.waiting.lines import Exchange, Lines, Outgoing
 from worker.waiting.switchboard import Switchboard
 
 _PORTS: Final = {"http": 80, "https": 443}
@@ -40,7 +41,7 @@ class Api:
         self.key = SecretStr(_header_value(api_key))
         self.timeout = Timeout(connect=connect_timeout, read=read_timeout)
         self._connect_seconds, self._read_seconds = connect_timeout, read_timeout
-        self._lines = Lines(self.url, connections=connections, switchboard=switchboard)
+        self._lines = _lines(self.url, connections, switchboard)
         self._headers = {
             "x-api-key": self.key.get_secret_value(),
             "User-Agent": USER_AGENT,
@@ -89,6 +90,13 @@ class Api:
     def close(self) -> None:
         """Close all idle connections."""
         self._lines.close()
+
+
+def _lines(url: Url, connections: int, switchboard: Switchboard) -> Lines:
+    if url.scheme not in _PORTS or not url.host:
+        raise UnusableAddressError(url.url)
+    tls = tls_trusting() if url.scheme == "https" else None
+    return Lines(url.host, url.port, connections=connections, switchboard=switchboard, tls=tls)
 
 
 def _header_value(api_key: SecretStr) -> str:

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import socket
 import time
 from collections.abc import Iterator
 from http.client import IncompleteRead
 from typing import Final
 
 from urllib3 import BaseHTTPResponse, PoolManager, Retry
-from urllib3.connection import HTTPConnection
 from urllib3.exceptions import (
     ConnectTimeoutError,
     HTTPError,
@@ -23,6 +21,7 @@ from urllib3.util import Url, parse_url
 
 from worker.segmind.answers import Failure
 from worker.segmind.errors import BrokenBodyError, UnusableAddressError
+from worker.waiting.lines import LateError, Outgoing, socket_options
 
 USER_AGENT: Final = "ttsq"
 PIECE_BYTES: Final = 256 * 1024
@@ -30,31 +29,6 @@ PIECE_BYTES: Final = 256 * 1024
 
 NO_RETRIES: Final = Retry(total=False, redirect=False)
 """A POST that costs money is repeated by the queue, which writes down that it does so, or not at all."""
-
-
-class LateError(HTTPError):
-    """Something was sent, and no answer came in the time it had."""
-
-
-class Outgoing:
-    """A request body that knows how much of it has left: the difference between "not billed" and "perhaps billed"."""
-
-    __slots__ = ("_body", "begun", "sent")
-
-    def __init__(self, body: bytes) -> None:
-        self._body = body
-        self.begun = False
-        """The headers are out, the body is on its way."""
-        self.sent = False
-        """The operating system has taken all of it."""
-
-    def __len__(self) -> int:
-        return len(self._body)
-
-    def __iter__(self) -> Iterator[bytes]:
-        self.begun = True
-        yield self._body
-        self.sent = True
 
 
 def origins(*, hosts: int, connections: int) -> PoolManager:
@@ -133,18 +107,3 @@ def _broken(error: HTTPError) -> Failure:
             return Failure.RESET
         case _:
             return Failure.GARBLED
-
-
-def socket_options() -> list[tuple[int, int, int | bytes]]:
-    """Keep-alive probes: a router that forgot a quiet connection is found out in a minute, before the read timeout."""
-    options: list[tuple[int, int, int | bytes]] = [
-        *HTTPConnection.default_socket_options,
-        (socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1),
-    ]
-    named_seconds = {"TCP_KEEPIDLE": 30, "TCP_KEEPINTVL": 10, "TCP_KEEPCNT": 3}
-    options += [
-        (socket.IPPROTO_TCP, getattr(socket, name), value)
-        for name, value in named_seconds.items()
-        if hasattr(socket, name)
-    ]
-    return options

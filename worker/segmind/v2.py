@@ -29,9 +29,10 @@ from worker.segmind.pages import Page, Stage
 from worker.segmind.polling import Poller, Seen, run_at
 from worker.segmind.reader import open_reader
 from worker.segmind.spool import Draft
-from worker.segmind.transport import Outgoing, call_failure
+from worker.segmind.transport import call_failure
 from worker.segmind.unwrapping import NoAudio, bring
 from worker.segmind.words import reports_failure
+from worker.waiting.lines import Outgoing
 from worker.waiting.switchboard import Switchboard
 
 

@@ -5,14 +5,21 @@ It is no asyncio. Between two waits a coroutine may block as any function may: i
 
 from __future__ import annotations
 
-from collections.abc import Coroutine, Generator
+from collections.abc import Callable, Coroutine, Generator
 from concurrent.futures import Future
 from types import coroutine
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 T = TypeVar("T")
 Steps = Coroutine[Future[object], None, T]
 """A coroutine of this kind: each wait of it is a future, and it gives a T in the end."""
+
+
+class Elsewhere(Protocol):
+    """Has something that blocks done by another thread."""
+
+    def __call__(self, work: Callable[[], T], /) -> Future[T]:
+        """What it gives or raises."""
 
 
 @coroutine

@@ -34,12 +34,21 @@ Work = Callable[[], object]
 class Crew:
     """Does what it is given, in order, on threads of its own. Safe to share between threads."""
 
-    def __init__(self, name: str, switchboard: Switchboard, *, usual: int = USUAL, most: int = USUAL) -> None:
-        """No thread yet. `most` bounds those that come beyond the usual."""
+    def __init__(
+        self,
+        name: str,
+        switchboard: Switchboard,
+        *,
+        usual: int = USUAL,
+        most: int = USUAL,
+        look_seconds: float = LOOK_SECONDS,
+    ) -> None:
+        """No thread yet. `most` bounds those that come beyond the usual, at looks that are `look_seconds` apart."""
         self._name = name
         self._switchboard = switchboard
         self._usual = usual
         self._most = max(usual, most)
+        self._look_seconds = look_seconds
         self._work: SimpleQueue[Work | None] = SimpleQueue()
         self._lock = threading.Lock()
         self._threads = 0
@@ -97,7 +106,7 @@ class Crew:
         reached = threading.Event()
         self._work.put(reached.set)
         began, cpu = time.monotonic(), self._cpu
-        self._switchboard.after(LOOK_SECONDS, lambda: self._look(reached, began, cpu))
+        self._switchboard.after(self._look_seconds, lambda: self._look(reached, began, cpu))
 
     def _look(self, reached: threading.Event, began: float, cpu: float) -> None:
         busy = (self._cpu - cpu) / max(time.monotonic() - began, 1e-3) > SATURATED

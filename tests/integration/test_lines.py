@@ -1,4 +1,4 @@
-"""Connections to the API: a call that waits for its answer holds no thread, over TLS as well."""
+"""Requests over HTTP: a call that waits for its answer holds no thread, over TLS as well."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ import pytest
 from urllib3.exceptions import ReadTimeoutError, SSLError
 
 from tests.servers.certificate import self_signed
-from worker.segmind.lines import Lines
-from worker.segmind.transport import LateError, address
 from worker.waiting.awaiting import here
+from worker.waiting.connections import tls_trusting
 from worker.waiting.courses import Courses
 from worker.waiting.crew import Crew
+from worker.waiting.lines import LateError, Lines
 from worker.waiting.switchboard import Switchboard
 
 CALLS: Final = 20
@@ -97,7 +97,9 @@ def switchboard() -> Switchboard:
 @contextlib.contextmanager
 def open_lines(server: Server, switchboard: Switchboard) -> Iterator[Lines]:
     """To the server."""
-    with contextlib.closing(Lines(address(server.url), connections=WAVES * CALLS, switchboard=switchboard)) as made:
+    host, port = server.listener.getsockname()[:2]
+    tls = None if server.tls is None else tls_trusting()
+    with contextlib.closing(Lines(host, port, connections=WAVES * CALLS, switchboard=switchboard, tls=tls)) as made:
         yield made
 
 

@@ -8,9 +8,11 @@ import ssl
 from collections import deque
 from collections.abc import Sequence
 from contextlib import suppress
+from pathlib import Path
 
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.exceptions import HTTPError
+from urllib3.util.ssl_ import create_urllib3_context
 
 SocketOptions = Sequence[tuple[int, int, int | bytes]]
 
@@ -73,3 +75,15 @@ class Connections:
         return HTTPSConnection(
             self._host, self._port, timeout=connect_seconds, socket_options=options, ssl_context=self._tls
         )
+
+
+def tls_trusting(trusted: Path | None = None) -> ssl.SSLContext:
+    """Servers are known by the authorities of the system, or by those in this file or folder."""
+    context = create_urllib3_context()
+    if trusted is None:
+        context.load_default_certs()
+    elif trusted.is_dir():
+        context.load_verify_locations(capath=trusted)
+    else:
+        context.load_verify_locations(cafile=trusted)
+    return context

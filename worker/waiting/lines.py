@@ -1,4 +1,4 @@
-"""Connections to the API's origin as calls use them: a call that waits for its answer holds no thread.
+"""Requests over HTTP that hold no thread while they wait for their answer.
 
 The requests and answers are urllib3's; what is ours is that between the two nobody blocks.
 """
@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import errno
 import io
+import socket
 import ssl
 import time
 from collections.abc import Iterator, Mapping
@@ -18,17 +19,38 @@ from typing import Any, Final
 from urllib3 import BaseHTTPResponse
 from urllib3.connection import HTTPConnection
 from urllib3.exceptions import HTTPError, ProtocolError, SSLError
-from urllib3.util import Url
-from urllib3.util.ssl_ import create_urllib3_context
 
-from worker.connections import Connections
-from worker.segmind.errors import UnusableAddressError
-from worker.segmind.transport import LateError, Outgoing, socket_options
 from worker.waiting.awaiting import until
+from worker.waiting.connections import Connections
 from worker.waiting.switchboard import Switchboard
 
 _ANSWERED_EARLY: Final = frozenset({errno.EPIPE, errno.ECONNRESET, errno.EPROTOTYPE})
 """What sending meets where the other end has closed already: its answer may be there all the same."""
+
+
+class LateError(HTTPError):
+    """Something was sent, and no answer came in the time it had."""
+
+
+class Outgoing:
+    """A request body that knows how much of it has left: the difference between "not billed" and "perhaps billed"."""
+
+    __slots__ = ("_body", "begun", "sent")
+
+    def __init__(self, body: bytes) -> None:
+        self._body = body
+        self.begun = False
+        """The headers are out, the body is on its way."""
+        self.sent = False
+        """The operating system has taken all of it."""
+
+    def __len__(self) -> int:
+        return len(self._body)
+
+    def __iter__(self) -> Iterator[bytes]:
+        self.begun = True
+        yield self._body
+        self.sent = True
 
 
 class Exchange:
@@ -60,18 +82,17 @@ class Exchange:
 class Lines:
     """Connections to one origin. Safe to share between threads; raises urllib3's errors."""
 
-    def __init__(self, url: Url, *, connections: int, switchboard: Switchboard) -> None:
-        """So many idle `connections` are kept, and any number used.
-
-        Raises:
-            UnusableAddressError: not http or https, or no host.
-        """
-        if url.scheme not in {"http", "https"} or not url.host:
-            raise UnusableAddressError(url.url)
-        tls = _tls() if url.scheme == "https" else None
-        self._connections = Connections(
-            url.host, url.port, most_idle=connections, tls=tls, socket_options=socket_options()
-        )
+    def __init__(
+        self,
+        host: str,
+        port: int | None,
+        *,
+        connections: int,
+        switchboard: Switchboard,
+        tls: ssl.SSLContext | None = None,
+    ) -> None:
+        """So many idle `connections` are kept, and any number used. With `tls` it is https."""
+        self._connections = Connections(host, port, most_idle=connections, tls=tls, socket_options=socket_options())
         self._switchboard = switchboard
 
     async def exchange(
@@ -80,14 +101,16 @@ class Lines:
         target: str,
         headers: Mapping[str, str],
         *,
-        body: Outgoing | None = None,
+        body: Outgoing | bytes | None = None,
         connect_seconds: float,
         read_seconds: float,
+        send_seconds: float | None = None,
     ) -> Exchange:
-        """Send a request, and wait for the head of its answer."""
+        """Send a request, and wait for the head of its answer. Sending has as long as connecting, or as it is told."""
         line = self._connections.take(connect_seconds)
         try:
             with _named():
+                _connect(line, send_seconds)
                 _send(line, method, target, headers, body)
                 if not await self._answered(line, read_seconds):
                     raise LateError(f"no answer within {read_seconds:g} s")
@@ -115,10 +138,19 @@ class Lines:
         return False
 
 
-def _tls() -> ssl.SSLContext:
-    context = create_urllib3_context()
-    context.load_default_certs()
-    return context
+def socket_options() -> list[tuple[int, int, int | bytes]]:
+    """Keep-alive probes: a router that forgot a quiet connection is found out in a minute, before the read timeout."""
+    options: list[tuple[int, int, int | bytes]] = [
+        *HTTPConnection.default_socket_options,
+        (socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1),
+    ]
+    named_seconds = {"TCP_KEEPIDLE": 30, "TCP_KEEPINTVL": 10, "TCP_KEEPCNT": 3}
+    options += [
+        (socket.IPPROTO_TCP, getattr(socket, name), value)
+        for name, value in named_seconds.items()
+        if hasattr(socket, name)
+    ]
+    return options
 
 
 @contextmanager
@@ -136,9 +168,16 @@ def _named() -> Iterator[None]:
         raise ProtocolError("Connection aborted.", error) from error
 
 
-def _send(line: HTTPConnection, method: str, target: str, headers: Mapping[str, str], body: Outgoing | None) -> None:
+def _connect(line: HTTPConnection, send_seconds: float | None) -> None:
     if line.is_closed:
         line.connect()
+    if send_seconds is not None:
+        line.sock.settimeout(send_seconds)
+
+
+def _send(
+    line: HTTPConnection, method: str, target: str, headers: Mapping[str, str], body: Outgoing | bytes | None
+) -> None:
     try:
         line.request(method, target, body=body, headers=headers, preload_content=False)
     except OSError as error:

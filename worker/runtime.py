@@ -20,6 +20,7 @@ from worker.dispatch.dispatcher import Dispatcher
 from worker.dispatch.probes import Prober
 from worker.dispatch.reach import Limits, Reach
 from worker.duty import Duty
+from worker.execution.crews import Crews
 from worker.execution.executor import Executor
 from worker.execution.heartbeat import Heartbeat
 from worker.execution.outcomes import Bounds
@@ -57,7 +58,6 @@ from worker.store.faults import words
 from worker.store.schedules import RunKey
 from worker.store.transitions import dispatching
 from worker.store.transitions.dispatching import Waiting
-from worker.waiting.crew import Crew
 from worker.waiting.stopping import Stopping
 from worker.waiting.switchboard import Switchboard
 from worker.webhooks import postman
@@ -69,12 +69,6 @@ from worker.webhooks.sending import Sender
 
 QUEUE: Final = "ttsq"
 """The Celery queue that all workers of a shared broker read."""
-MOST_THREADS: Final = 32
-"""That attempts may have, however few the slots."""
-STALL_SECONDS: Final = 0.5
-"""For which the thread of all attempts may be held up before another one helps."""
-CLERKS: Final = 3
-"""Groups are made for claims, for the question whose a job is, and for records: one of each at a time."""
 
 log = structlog.get_logger("ttsq.worker")
 T = TypeVar("T")
@@ -156,7 +150,7 @@ class Runtime:
     def dismiss(self) -> None:
         """Let the threads go, in a process that lives on; nothing may be under way any more."""
         if self.executor.wait_until_idle(0):
-            self.executor.dismiss()
+            self.executor.crews.close()
 
     def drop(self) -> None:
         """Start nothing more, hand back everything as it stands, and sign off: the process is about to end."""
@@ -235,7 +229,6 @@ def build(
         publish=messages.jobs,
         prober=Prober(FreeChecks(client, places)),
     )
-    most_threads = max(settings.concurrency, MOST_THREADS)
     executor = Executor(
         database=database,
         client=client,
@@ -249,12 +242,7 @@ def build(
         finished=dispatcher.wake,
         rng=random.Random(),  # noqa: S311 - jitter, not a secret
         stopping=stopping,
-        # One thread does it, and each further one would contend with it for the interpreter: what may hold it up for
-        # long is given to others, and a disk that stalls is helped over half a second later.
-        crew=Crew("crew", switchboard, usual=1, most=most_threads, look_seconds=STALL_SECONDS),
-        clerks=Crew("clerk", switchboard, usual=CLERKS, most=0),
-        porters=Crew("porter", switchboard, most=most_threads),
-        encoders=Crew("encoder", switchboard, usual=os.cpu_count() or 1, most=0),
+        crews=Crews.hire(switchboard, slots=settings.concurrency),
     )
     sweeper = Sweeper(database, spool, executor.in_hand)
 

@@ -30,6 +30,7 @@ from worker.emulator.faults import Effect, Match, Rule
 from worker.emulator.server import Emulator
 from worker.execution import storing
 from worker.execution.accepting import Accepted
+from worker.execution.crews import Crews
 from worker.execution.executor import Executor
 from worker.execution.forming import Formed, unchanged
 from worker.execution.heartbeat import FRESH_SECONDS, Heartbeat
@@ -46,7 +47,6 @@ from worker.store.transitions import claiming, dispatching, rescuing
 from worker.store.transitions.claiming import Claim
 from worker.store.transitions.settling import StoredAudio
 from worker.waiting.awaiting import here, settled
-from worker.waiting.crew import Crew
 from worker.waiting.stopping import Stopping
 from worker.waiting.switchboard import Switchboard
 
@@ -204,10 +204,7 @@ class Workshop:
             finished=lambda: None,
             rng=random.Random(1),
             stopping=self.waits,
-            crew=Crew("crew", self.waits.switchboard),
-            clerks=Crew("clerk", self.waits.switchboard),
-            porters=Crew("porter", self.waits.switchboard),
-            encoders=Crew("encoder", self.waits.switchboard),
+            crews=Crews.hire(self.waits.switchboard, slots=4),
         )
 
     def neighbour(self) -> Workshop:
@@ -260,7 +257,7 @@ class Workshop:
     def upload(self, claim: Claim, made: Formed, receipt: Receipt, cost: Cost) -> StoredAudio:
         """The upload of a claimed job's take, and nothing more."""
         place = self.executor.places.of(claim)
-        return here(storing.upload(claim, place, made, receipt, cost, elsewhere=self.executor.porters.do))
+        return here(storing.upload(claim, place, made, receipt, cost, elsewhere=self.executor.crews.porters.do))
 
     def die(self) -> None:
         """The worker fell silent, and its jobs were taken from it."""

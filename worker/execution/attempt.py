@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
+from pathlib import Path
 from typing import Final
 
 import structlog
@@ -12,7 +13,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from api_models.status import JobStatus
 from api_models.verdict import VerdictKind
 from worker.execution import forming, outcomes, recovery, refusing, storing
-from worker.execution.accepting import Refused, judged
+from worker.execution.accepting import Accepted, Refused, judged
 from worker.execution.forming import Formed
 from worker.execution.handles import JobHandle
 from worker.execution.heartbeat import FRESH_SECONDS
@@ -76,7 +77,7 @@ class Attempt:
             return None
 
         async def stored_before() -> Recovered | None:
-            return await until(self.tools.porters.do(lambda: recovery.stored_before(self.claim, place)))
+            return await until(self.tools.crews.porters.do(lambda: recovery.stored_before(self.claim, place)))
 
         stored = await self.tools.persistence.insist(stored_before)
         if stored is not None:
@@ -95,7 +96,7 @@ class Attempt:
 
         async def copied() -> StoredAudio | None:
             database = self.tools.database
-            return await until(self.tools.porters.do(lambda: recovery.copied(database, self.claim, place)))
+            return await until(self.tools.crews.porters.do(lambda: recovery.copied(database, self.claim, place)))
 
         copy = await self.tools.persistence.insist(copied)
         if copy is None:
@@ -140,17 +141,24 @@ class Attempt:
     async def _delivered(self, place: Place, spooled: Spooled) -> Settlement:
         """Accept what is in the spool, and store it."""
         with self._progress.step("accept"):
-            found = judged(spooled.path, self.claim.speech.text, self.tools.limits)
+            found = await self._judged(spooled.path)
         if isinstance(found, Refused):
             return await self._refused(place, spooled, found)
         if forming.stays(self.claim):
             return await self._stored(place, spooled, forming.unchanged(found))
-        # By a crew of its own: encoding takes ten times as long as a look, and the looks must not wait for it.
+        # By a crew of its own: encoding takes ten times as long as listening, which must not wait for it.
         with self._progress.step("encode"):
-            made = await until(self.tools.encoders.do(lambda: forming.formed(self.claim, spooled.path, found)))
+            made = await until(self.tools.crews.encoders.do(lambda: forming.formed(self.claim, spooled.path, found)))
         if isinstance(made, Refused):
             return await self._refused(place, spooled, made)
         return await self._stored(place, spooled, made)
+
+    async def _judged(self, path: Path) -> Accepted | Refused:
+        """A look takes no time; to listen to ten minutes of speech takes half a second of a core."""
+        text, limits = self.claim.speech.text, self.tools.limits
+        if limits is None:
+            return judged(path, text, None)
+        return await until(self.tools.crews.judges.do(lambda: judged(path, text, limits)))
 
     async def _refused(self, place: Place, spooled: Spooled, refused: Refused) -> Settlement:
         receipt = spooled.receipt
@@ -160,7 +168,7 @@ class Attempt:
         settlement = self._unsuccessful(verdicts.bad_take(known, refused.finding, measured=refused.measured), known)
         if refused.final:
             settlement = replace(settlement, status=JobStatus.FAILED, not_before=None)
-        kept = await until(self.tools.porters.do(lambda: refusing.kept(self.claim, place, refused, receipt)))
+        kept = await until(self.tools.crews.porters.do(lambda: refusing.kept(self.claim, place, refused, receipt)))
         return replace(settlement, take_uri=kept)
 
     async def _stored(self, place: Place, spooled: Spooled, made: Formed) -> Settlement:
@@ -170,7 +178,9 @@ class Attempt:
             # Before every try: a store may be in trouble for so long that the job is somebody else's by then.
             if not await self._may_store(place):
                 return None
-            return await storing.upload(self.claim, place, made, spooled.receipt, cost, elsewhere=self.tools.porters.do)
+            return await storing.upload(
+                self.claim, place, made, spooled.receipt, cost, elsewhere=self.tools.crews.porters.do
+            )
 
         with self._progress.step(UPLOAD):
             audio = await self.tools.persistence.insist(uploaded)

@@ -20,6 +20,7 @@ from worker import tracing
 from worker.audio.gate import GateLimits
 from worker.execution.asked import Asked
 from worker.execution.attempt import Attempt
+from worker.execution.crews import Crews
 from worker.execution.heartbeat import Heartbeat
 from worker.execution.insisting import Insistence
 from worker.execution.outcomes import Bounds
@@ -35,7 +36,6 @@ from worker.store.transitions import claiming, dispatching, rescuing
 from worker.store.transitions.claiming import Claim
 from worker.waiting.awaiting import here, until
 from worker.waiting.courses import Courses
-from worker.waiting.crew import Crew
 from worker.waiting.stopping import Stopping
 
 log = structlog.get_logger("ttsq.execution")
@@ -59,14 +59,7 @@ class Executor:
     finished: Callable[[], None]
     """Called after each attempt: a slot is free."""
     stopping: Stopping
-    crew: Crew
-    """Does the attempts' work."""
-    clerks: Crew
-    """Make the transactions of groups."""
-    porters: Crew
-    """Carry to and from stores, whatever would keep an attempt's thread waiting."""
-    encoders: Crew
-    """Put takes into another form."""
+    crews: Crews
     rng: random.Random = field(default_factory=random.Random)
     _asked: Asked = field(init=False)
     _tools: Tools = field(init=False)
@@ -79,9 +72,9 @@ class Executor:
     _idle: threading.Condition = field(default_factory=threading.Condition)
 
     def __post_init__(self) -> None:
-        self._asked = Asked(self.database, self.heartbeat, self.clerks.add)
+        self._asked = Asked(self.database, self.heartbeat, self.crews.clerks.add)
         self._recorder = Recorder(
-            self.database, self.heartbeat, self.places, self.spool, self.stopping, self.clerks.add
+            self.database, self.heartbeat, self.places, self.spool, self.stopping, self.crews.clerks.add
         )
         self._tools = Tools(
             database=self.database,
@@ -95,8 +88,7 @@ class Executor:
             insistence=Insistence(self.heartbeat, self.stopping),
             persistence=Persistence(self.database, self.stopping, self.probe_seconds),
             rng=self.rng,
-            porters=self.porters,
-            encoders=self.encoders,
+            crews=self.crews,
         )
 
     def begin(self, job_id: UUID, attempt: int, ended: Callable[[], object]) -> None:
@@ -114,7 +106,7 @@ class Executor:
             finally:
                 ended()
 
-        Courses(self.crew).start(self._declined(job_id) if is_over else self._whole(job_id, attempt), over)
+        Courses(self.crews.attempts).start(self._declined(job_id) if is_over else self._whole(job_id, attempt), over)
 
     def run(self, job_id: UUID, attempt: int) -> None:
         """As `begin`, on this thread and to the end."""
@@ -152,11 +144,6 @@ class Executor:
         """Wait for attempts to end. False when some are still under way after `timeout` seconds."""
         with self._idle:
             return self._idle.wait_for(lambda: not self._in_hand, timeout)
-
-    def dismiss(self) -> None:
-        """Let the threads go; nothing may be under way any more."""
-        for crew in (self.crew, self.clerks, self.porters, self.encoders):
-            crew.close()
 
     def give_up(self) -> int:
         """Hand back every attempt as it stands; what its call brings is not recorded any more. For one that leaves.

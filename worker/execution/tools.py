@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from worker.audio.gate import GateLimits
 from worker.execution.asked import Asked
+from worker.execution.crews import Crews
 from worker.execution.heartbeat import Heartbeat
 from worker.execution.insisting import Insistence
 from worker.execution.outcomes import Bounds
@@ -15,7 +16,6 @@ from worker.execution.spool import Spool
 from worker.execution.storing import Persistence
 from worker.segmind.client import Client
 from worker.store.database import Database
-from worker.waiting.crew import Crew
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +34,4 @@ class Tools:
     insistence: Insistence
     persistence: Persistence
     rng: random.Random
-    porters: Crew
-    """Carry to and from stores, whatever would keep an attempt's thread waiting."""
-    encoders: Crew
-    """Put takes into another form: as many at a time as there are cores."""
+    crews: Crews

@@ -1,0 +1,50 @@
+"""Who does what for a worker's attempts: one thread drives them all, and others do what would hold it up."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from typing import Final, Self
+
+from worker.waiting.crew import Crew
+from worker.waiting.switchboard import Switchboard
+
+CLERKS: Final = 3
+"""One for claims, one for the question whose a job is, one for records."""
+STALL_SECONDS: Final = 0.5
+"""For which the thread of all attempts may be held up, as by a disk, before another one helps."""
+MOST_HELPERS: Final = 32
+"""However few the slots."""
+
+
+@dataclass(frozen=True, slots=True)
+class Crews:
+    """One for a worker. No thread before there is work."""
+
+    attempts: Crew
+    """Go on with attempts. A second thread would contend with the first for the interpreter."""
+    clerks: Crew
+    """Make the transactions of groups."""
+    porters: Crew
+    """Carry to and from stores."""
+    judges: Crew
+    """Measure takes and judge them."""
+    encoders: Crew
+    """Put takes into another form."""
+
+    @classmethod
+    def hire(cls, switchboard: Switchboard, *, slots: int) -> Self:
+        """For so many attempts at a time."""
+        cores, most = os.cpu_count() or 1, max(slots, MOST_HELPERS)
+        return cls(
+            attempts=Crew("attempts", switchboard, usual=1, most=most, look_seconds=STALL_SECONDS),
+            clerks=Crew("clerk", switchboard, usual=CLERKS, most=0),
+            porters=Crew("porter", switchboard, most=most),
+            judges=Crew("judge", switchboard, usual=cores, most=0),
+            encoders=Crew("encoder", switchboard, usual=cores, most=0),
+        )
+
+    def close(self) -> None:
+        """Let the threads go; nothing may be under way any more."""
+        for crew in (self.attempts, self.clerks, self.porters, self.judges, self.encoders):
+            crew.close()

@@ -25,6 +25,8 @@ from worker.waiting.switchboard import Switchboard
 CALLS: Final = 20
 WAVES: Final = 3
 PATIENCE: Final = 20.0
+LATE_SECONDS: Final = 1.5
+"""In which the first of an answer comes on a busy machine, too."""
 ANSWER: Final = b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\naudio"
 SCHEMES: Final = ("http", "https")
 
@@ -167,7 +169,7 @@ def test_a_connection_whose_answer_broke_off_is_not_used_again(
     server.words = ANSWER[:-3]
     with open_lines(server, switchboard) as lines:
         with pytest.raises(ReadTimeoutError):
-            here(call(lines, read_seconds=0.05))
+            here(call(lines, read_seconds=LATE_SECONDS))
         server.words = ANSWER
         assert here(call(lines)) == b"audio"
     assert server.connections == 2

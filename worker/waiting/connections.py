@@ -5,6 +5,7 @@ than ours need, and can't be left in the middle of one.
 from __future__ import annotations
 
 import ssl
+import weakref
 from collections import deque
 from collections.abc import Sequence
 from contextlib import suppress
@@ -34,6 +35,7 @@ class Connections:
         self._tls = tls
         self._socket_options = socket_options
         self._idle: deque[HTTPConnection] = deque()
+        weakref.finalize(self, _close_all, self._idle)  # where nobody comes to close them, as urllib3's own pool does
         self._most_idle = most_idle
         self._closed = False
 
@@ -63,8 +65,7 @@ class Connections:
     def close(self) -> None:
         """Close what is idle, and make nothing new; what is still in use closes when it is done."""
         self._closed, self._most_idle = True, 0
-        while self._idle:
-            self._idle.pop().close()
+        _close_all(self._idle)
 
     def _new(self, connect_seconds: float) -> HTTPConnection:
         if self._closed:
@@ -75,6 +76,12 @@ class Connections:
         return HTTPSConnection(
             self._host, self._port, timeout=connect_seconds, socket_options=options, ssl_context=self._tls
         )
+
+
+def _close_all(idle: deque[HTTPConnection]) -> None:
+    while idle:
+        with suppress(IndexError):  # somebody else has taken the last
+            idle.pop().close()
 
 
 def tls_trusting(trusted: Path | None = None) -> ssl.SSLContext:

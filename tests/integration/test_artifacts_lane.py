@@ -112,7 +112,10 @@ def put(lane: Lane, key: str, content: bytes, folder: Path, *, accepted: bytes |
     """Whether the lane has stored it; `accepted` is what it should have been."""
     (folder / "source").write_bytes(content)
     wanted = content if accepted is None else accepted
-    return here(lane.put(key, folder / "source", sha256=sha256_hex(wanted), extra=extra_of(wanted, **metadata)))
+    extra, most_bytes = extra_of(wanted, **metadata), len(content)
+    found = here(lane.put(key, folder / "source", sha256=sha256_hex(wanted), extra=extra, most_bytes=most_bytes))
+    assert found in {len(content), None}
+    return found is not None
 
 
 def putting(store: S3Store, key: str, content: bytes, folder: Path) -> None:
@@ -145,6 +148,12 @@ class TestLane:
             answer = client.get_object(Bucket=s3.name, Key=key)
             assert answer["Body"].read() == b"sound"
         assert (answer["ContentType"], answer["Metadata"]["cost"]) == ("audio/wav", "0.0067")
+
+    def test_leaves_alone_what_is_large(self, lane: Lane, tmp_path: Path) -> None:
+        """It would be held in memory."""
+        (tmp_path / "source").write_bytes(b"sound")
+        extra, sha256 = extra_of(b"sound"), sha256_hex(b"sound")
+        assert here(lane.put("a.wav", tmp_path / "source", sha256=sha256, extra=extra, most_bytes=4)) is None
 
     def test_is_the_way_that_a_store_takes(self, s3: Bucket, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         """A store that was opened by its address needs boto3 for nothing that is small enough."""

@@ -134,10 +134,11 @@ class S3Store:
         metadata: Mapping[str, str],
         elsewhere: Elsewhere,
     ) -> StoredObject:
-        lane, size = self._lane, source.stat().st_size
-        if lane is not None and size <= IN_MEMORY_BYTES:
+        lane = self._lane
+        if lane is not None:
             extra = self._extra(content_type, sha256, metadata) | _checksum(sha256)
-            if await lane.put(self._key(key), source, sha256=sha256, extra=extra):
+            size = await lane.put(self._key(key), source, sha256=sha256, extra=extra, most_bytes=IN_MEMORY_BYTES)
+            if size is not None:
                 return StoredObject(key, self.uri(key), size, sha256, content_type, dict(metadata))
         put = partial(self.put, key, source, content_type=content_type, sha256=sha256, metadata=metadata)
         stored = await until(elsewhere(put))

@@ -50,9 +50,24 @@ def read_header(path: Path) -> WavHeader | None:
     """
     file = os.open(path, os.O_RDONLY)
     try:
-        return _walk(file, os.fstat(file).st_size)
+        return header_of(file, os.pread(file, HEAD_BYTES, 0), os.fstat(file).st_size)
     finally:
         os.close(file)
+
+
+def header_of(file: int, head: bytes, file_size: int) -> WavHeader | None:
+    """As `read_header`, for an open file whose first bytes, `HEAD_BYTES` of them or all, are known."""
+    if not head.startswith(b"RIFF"):
+        return None
+    position, form = 12, b""
+    for _ in range(MAX_CHUNKS):
+        name, size = _chunk_at(file, head, position)
+        if name == b"data":
+            return _header(form, position + 8, size, file_size, _bytes_at(file, head, position + 8, 4))
+        if name == b"fmt ":
+            form = _bytes_at(file, head, position + 8, min(size, 40))
+        position += 8 + size + size % 2
+    raise BadAudioError(BadAudio.UNREADABLE, f"a WAV without samples among its first {MAX_CHUNKS} chunks")
 
 
 def new_head(size: int, *, sample_rate: int, channels: int, sample_bits: int) -> bytes:
@@ -66,21 +81,6 @@ def completed_head(head: bytes, size: int) -> bytes:
     """All that stands before the samples, with the sizes that its writer left open filled in."""
     whole = len(head) - 8 + size + size % 2
     return head[:4] + whole.to_bytes(4, "little") + head[8:-4] + size.to_bytes(4, "little")
-
-
-def _walk(file: int, file_size: int) -> WavHeader | None:
-    head = os.pread(file, HEAD_BYTES, 0)
-    if not head.startswith(b"RIFF"):
-        return None
-    position, form = 12, b""
-    for _ in range(MAX_CHUNKS):
-        name, size = _chunk_at(file, head, position)
-        if name == b"data":
-            return _header(form, position + 8, size, file_size, _bytes_at(file, head, position + 8, 4))
-        if name == b"fmt ":
-            form = _bytes_at(file, head, position + 8, min(size, 40))
-        position += 8 + size + size % 2
-    raise BadAudioError(BadAudio.UNREADABLE, f"a WAV without samples among its first {MAX_CHUNKS} chunks")
 
 
 def _chunk_at(file: int, head: bytes, position: int) -> tuple[bytes, int]:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 from worker.audio.container import SNIFF_BYTES, Container, sniff
 from worker.audio.errors import BadAudio, BadAudioError
-from worker.audio.riff import read_header
+from worker.audio.riff import HEAD_BYTES, header_of
 
 PCM_SAMPLE_RATE: Final = 24_000
 PCM_CHANNELS: Final = 1
@@ -43,12 +44,19 @@ def accept(path: Path) -> Take:
         BadAudioError: it is none, or not all of it.
         OSError: it can't be read.
     """
-    container = _container_of(path)
-    if container is Container.WAV:
-        take = _accept_wav(path)
+    # The plain system calls, and few of them: this is on every job's way.
+    file = os.open(path, os.O_RDONLY)
+    try:
+        size, head = os.fstat(file).st_size, os.pread(file, HEAD_BYTES, 0)
+        container = _container_of(file, head)
+        header = header_of(file, head, size) if container is Container.WAV else None
+    finally:
+        os.close(file)
+    if header is not None:
+        take = Take(path, container, header.sample_rate, header.channels, header.frames)
     elif container is Container.PCM:
-        take = Take(path, container, PCM_SAMPLE_RATE, PCM_CHANNELS, path.stat().st_size // PCM_FRAME_BYTES)
-    elif container in _AUDIBLE:
+        take = Take(path, container, PCM_SAMPLE_RATE, PCM_CHANNELS, size // PCM_FRAME_BYTES)
+    elif container is Container.WAV or container in _AUDIBLE:
         take = _decoded(path, container)
     elif container is Container.MP4:
         raise BadAudioError(BadAudio.UNREADABLE, "an MP4 file, which is not decoded here")
@@ -59,23 +67,14 @@ def accept(path: Path) -> Take:
     return take
 
 
-def _container_of(path: Path) -> Container:
+def _container_of(file: int, head: bytes) -> Container:
     """The container, by few bytes where they are enough."""
-    with path.open("rb", buffering=0) as file:
-        head = file.read(FIRST_LOOK_BYTES)
-        if not head:
-            raise BadAudioError(BadAudio.EMPTY, "an empty file")
-        container = sniff(head)
-        if container in {Container.WAV, Container.OGG, Container.FLAC, Container.MP4}:
-            return container
-        return sniff(head + file.read(SNIFF_BYTES - len(head)))
-
-
-def _accept_wav(path: Path) -> Take:
-    header = read_header(path)
-    if header is None:
-        return _decoded(path, Container.WAV)
-    return Take(path, Container.WAV, header.sample_rate, header.channels, header.frames)
+    if not head:
+        raise BadAudioError(BadAudio.EMPTY, "an empty file")
+    container = sniff(head[:FIRST_LOOK_BYTES])
+    if container in {Container.WAV, Container.OGG, Container.FLAC, Container.MP4}:
+        return container
+    return sniff(head + os.pread(file, SNIFF_BYTES - len(head), len(head)))
 
 
 def _decoded(path: Path, container: Container) -> Take:

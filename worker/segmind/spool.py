@@ -16,6 +16,8 @@ from worker.segmind.answers import Answer
 from worker.segmind.errors import SpoolError
 
 PART_SUFFIX: Final = ".part"
+HEAD_BYTES: Final = 512
+"""Of the beginning that is kept at hand, to be looked at."""
 
 
 class Draft:
@@ -24,7 +26,7 @@ class Draft:
     It is open only from `open` on, so that calls waiting for their answer hold a socket each and no file.
     """
 
-    __slots__ = ("_answer", "_descriptor", "_digest", "_kept", "_part", "path", "size")
+    __slots__ = ("_answer", "_descriptor", "_digest", "_head", "_kept", "_part", "path", "size")
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -33,6 +35,7 @@ class Draft:
         self._part = f"{path}{PART_SUFFIX}"
         self._descriptor = -1
         self._digest = hashlib.sha256()
+        self._head = b""
         self._kept = False
 
     def __enter__(self) -> Self:
@@ -68,11 +71,15 @@ class Draft:
                 written += os.write(self._descriptor, memoryview(piece)[written:])
         except OSError as error:
             raise SpoolError(self.path, error, self._answer) from error
+        if len(self._head) < HEAD_BYTES:
+            self._head += piece[: HEAD_BYTES - len(self._head)]
         self.size += len(piece)
         self._digest.update(piece)
 
     def read(self, limit_bytes: int) -> bytes:
         """The beginning of what was written, or all of it."""
+        if limit_bytes <= HEAD_BYTES:
+            return self._head[:limit_bytes]
         try:
             return os.pread(self._descriptor, limit_bytes, 0)
         except OSError as error:
@@ -88,7 +95,7 @@ class Draft:
         except OSError as error:
             raise SpoolError(self.path, error, self._answer) from error
         self.size = 0
-        self._digest = hashlib.sha256()
+        self._digest, self._head = hashlib.sha256(), b""
 
     @property
     def sha256(self) -> str:

@@ -6,22 +6,24 @@ import contextlib
 import socket
 import ssl
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeVar
 
 import pytest
 from urllib3.exceptions import ReadTimeoutError, SSLError
 
 from tests.servers.certificate import self_signed
-from worker.waiting.awaiting import here
+from worker.waiting.awaiting import at_once, here
 from worker.waiting.connections import tls_trusting
 from worker.waiting.courses import Courses
 from worker.waiting.crew import Crew
 from worker.waiting.lines import LateError, Lines
 from worker.waiting.switchboard import Switchboard
 
+T = TypeVar("T")
 CALLS: Final = 20
 WAVES: Final = 3
 PATIENCE: Final = 20.0
@@ -143,6 +145,25 @@ def test_calls_that_wait_share_one_thread(
         acquire(ends, CALLS)
     assert bodies == [b"audio"] * (WAVES + 1) * CALLS
     assert server.connections == WAVES * CALLS
+
+
+@pytest.mark.parametrize("server", SCHEMES, indirect=True)
+def test_connections_are_made_elsewhere(
+    server: Server, switchboard: Switchboard, certificate: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A name server or a handshake that takes its time holds up nobody's thread but its own."""
+    monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
+    server.answer.set()
+    made: list[object] = []
+
+    def elsewhere(work: Callable[[], T]) -> Future[T]:
+        made.append(work)
+        return at_once(work)
+
+    switchboard.elsewhere = elsewhere
+    with open_lines(server, switchboard) as lines:
+        assert [here(call(lines)) for _ in range(3)] == [b"audio"] * 3
+    assert len(made) == server.connections == 1
 
 
 @pytest.mark.parametrize("server", SCHEMES, indirect=True)

@@ -26,7 +26,7 @@ class Crews:
     clerks: Crew
     """Make the transactions of groups."""
     porters: Crew
-    """Carry to and from stores."""
+    """Connect, and carry to and from stores."""
     judges: Crew
     """Measure takes and judge them."""
     encoders: Crew
@@ -36,10 +36,12 @@ class Crews:
     def hire(cls, switchboard: Switchboard, *, slots: int) -> Self:
         """For so many attempts at a time."""
         cores, most = os.cpu_count() or 1, max(slots, MOST_HELPERS)
+        porters = Crew("porter", switchboard, most=most)
+        switchboard.elsewhere = porters.do
         return cls(
             attempts=Crew("attempts", switchboard, usual=1, most=most, look_seconds=STALL_SECONDS),
             clerks=Crew("clerk", switchboard, usual=CLERKS, most=0),
-            porters=Crew("porter", switchboard, most=most),
+            porters=porters,
             judges=Crew("judge", switchboard, usual=cores, most=0),
             encoders=Crew("encoder", switchboard, usual=cores, most=0),
         )

@@ -37,6 +37,11 @@ def settled(result: T) -> Future[T]:
     return future
 
 
+def at_once(work: Callable[[], T]) -> Future[T]:
+    """`Elsewhere` where there is nobody else."""
+    return settled(work())
+
+
 def here(steps: Coroutine[Future[object], None, T]) -> T:
     """Drive a coroutine to its end on this thread, which sleeps through the waits."""
     try:

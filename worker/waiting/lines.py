@@ -110,7 +110,7 @@ class Lines:
         line = self._connections.take(connect_seconds)
         try:
             with _named():
-                _connect(line, send_seconds)
+                await self._connect(line, send_seconds)
                 _send(line, method, target, headers, body)
                 if not await self._answered(line, read_seconds):
                     raise LateError(f"no answer within {read_seconds:g} s")
@@ -123,6 +123,12 @@ class Lines:
     def close(self) -> None:
         """Close what is idle, and make nothing new; what is still in use closes when it is done."""
         self._connections.close()
+
+    async def _connect(self, line: HTTPConnection, send_seconds: float | None) -> None:
+        if line.is_closed:
+            await until(self._switchboard.elsewhere(line.connect))
+        if send_seconds is not None:
+            line.sock.settimeout(send_seconds)
 
     async def _answered(self, line: HTTPConnection, seconds: float) -> bool:
         """Wait for the first of the answer, or the connection's end; False where neither comes."""
@@ -166,13 +172,6 @@ def _named() -> Iterator[None]:
         raise SSLError(error) from error
     except (OSError, HTTPException) as error:
         raise ProtocolError("Connection aborted.", error) from error
-
-
-def _connect(line: HTTPConnection, send_seconds: float | None) -> None:
-    if line.is_closed:
-        line.connect()
-    if send_seconds is not None:
-        line.sock.settimeout(send_seconds)
 
 
 def _send(

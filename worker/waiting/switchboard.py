@@ -19,6 +19,8 @@ from typing import Final, TypeVar
 
 import structlog
 
+from worker.waiting.awaiting import Elsewhere, at_once
+
 EARLY_SECONDS: Final = 0.02
 """What is due by so little sooner than the next look is left to that look."""
 IDLE_SECONDS: Final = 5.0
@@ -44,6 +46,8 @@ class Switchboard:
 
     def __init__(self) -> None:
         """Nothing is watched yet, and nothing is open."""
+        self.elsewhere: Elsewhere = at_once
+        """Who does what would block the thread of a coroutine that waits here, such as a handshake."""
         self._lock = threading.Lock()
         self._kernel: _Kernel | None = None
         self._watched: dict[int, _Watched] = {}

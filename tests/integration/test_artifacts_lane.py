@@ -8,12 +8,11 @@ import ssl
 import subprocess
 import threading
 import uuid
-from collections.abc import Callable, Iterator
-from concurrent.futures import Future
+from collections.abc import Iterator
 from contextlib import closing
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import pytest
 
@@ -26,10 +25,8 @@ from worker.artifacts.errors import ArtifactsError
 from worker.artifacts.s3 import S3Store, open_bucket
 from worker.artifacts.s3_client import new_client, new_session
 from worker.artifacts.s3_lane import Lane, open_lane
-from worker.waiting.awaiting import here, settled
+from worker.waiting.awaiting import here
 from worker.waiting.switchboard import Switchboard
-
-T = TypeVar("T")
 
 
 @pytest.fixture
@@ -122,13 +119,7 @@ def putting(store: S3Store, key: str, content: bytes, folder: Path) -> None:
     """As an attempt does."""
     (folder / "source").write_bytes(content)
     sha256 = sha256_hex(content)
-
-    def elsewhere(work: Callable[[], T]) -> Future[T]:
-        return settled(work())
-
-    here(
-        store.putting(key, folder / "source", content_type="audio/wav", sha256=sha256, metadata={}, elsewhere=elsewhere)
-    )
+    here(store.putting(key, folder / "source", content_type="audio/wav", sha256=sha256, metadata={}))
 
 
 def extra_of(content: bytes, **metadata: str) -> dict[str, Any]:

@@ -194,6 +194,7 @@ class Workshop:
                 connections=4,
                 template=self.template,
                 options=self.options,
+                switchboard=self.waits.switchboard,
             ),
             spool=self.spool,
             heartbeat=heartbeat,
@@ -257,7 +258,7 @@ class Workshop:
     def upload(self, claim: Claim, made: Formed, receipt: Receipt, cost: Cost) -> StoredAudio:
         """The upload of a claimed job's take, and nothing more."""
         place = self.executor.places.of(claim)
-        return here(storing.upload(claim, place, made, receipt, cost, elsewhere=self.executor.crews.porters.do))
+        return here(storing.upload(claim, place, made, receipt, cost))
 
     def die(self) -> None:
         """The worker fell silent, and its jobs were taken from it."""

@@ -26,7 +26,8 @@ from worker.artifacts.metadata import checked_metadata
 from worker.artifacts.partial import PARTIAL_SUFFIX, arriving, sha256_of
 from worker.artifacts.sidecar import Sidecar
 from worker.artifacts.store import StoredObject
-from worker.waiting.awaiting import Elsewhere, until
+from worker.waiting.awaiting import until
+from worker.waiting.switchboard import Switchboard
 
 STALE_SECONDS: Final = 24 * 3600
 """A file still on its way after this long belongs to a process that died."""
@@ -39,8 +40,9 @@ _ABSENT: Final = (FileNotFoundError, NotADirectoryError, IsADirectoryError)
 class FolderStore:
     """An `ArtifactStore` below one folder, which is created when the store is first used and never again."""
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, switchboard: Switchboard | None = None) -> None:
         """`root` is absolute."""
+        self._switchboard = switchboard or Switchboard()
         self.url = root.as_uri()
         self._root = root
         self._incoming = root / OWN_FOLDER / "incoming"
@@ -77,17 +79,10 @@ class FolderStore:
                 return self._reveal(audio, target, key, sha256, sidecar)
 
     async def putting(
-        self,
-        key: str,
-        source: Path,
-        *,
-        content_type: str,
-        sha256: str,
-        metadata: Mapping[str, str],
-        elsewhere: Elsewhere,
+        self, key: str, source: Path, *, content_type: str, sha256: str, metadata: Mapping[str, str]
     ) -> StoredObject:
         put = partial(self.put, key, source, content_type=content_type, sha256=sha256, metadata=metadata)
-        return await until(elsewhere(put))
+        return await until(self._switchboard.elsewhere(put))
 
     def head(self, key: str) -> StoredObject | None:
         with self._using():

@@ -21,13 +21,13 @@ def open_store(
         url: the address.
         connections: how many uploads may share the S3 client at once.
         options: what a bucket does with every object; a folder does none of it.
-        switchboard: watches the connections of a bucket; it gets one of its own where none is given.
+        switchboard: watches its connections, and says who does what would block; its own where none is given.
 
     Raises:
         ArtifactsError: `bad_address`; or `unreachable` or `bad_credentials` where boto3's configuration is unusable.
     """
     if folder := path_of(url):
-        return FolderStore(folder)
+        return FolderStore(folder, switchboard)
     if place := bucket_and_prefix(url):
         # boto3 takes a quarter of a second to import, which a folder need not pay.
         from worker.artifacts.s3 import open_bucket  # noqa: PLC0415  (the reason is the line above)

@@ -31,7 +31,7 @@ from worker.artifacts.s3_client import new_client, new_session
 from worker.artifacts.s3_faults import code_of, fault_of, trouble_of, without_credentials
 from worker.artifacts.s3_lane import Lane, open_lane
 from worker.artifacts.store import StoredObject
-from worker.waiting.awaiting import Elsewhere, until
+from worker.waiting.awaiting import until
 from worker.waiting.switchboard import Switchboard
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ MULTIPART_BYTES: Final = 64 * 1024 * 1024
 """From this size on an upload goes in parts of this size, for proxies that limit a body and lines that break."""
 BLOCK_BYTES: Final = 1024 * 1024
 IN_MEMORY_BYTES: Final = 2 * 1024 * 1024
-"""Audio up to this size (45 s of speech) is handed to boto3 whole."""
+"""Audio up to this size (45 s of speech) is held whole."""
 
 log = structlog.get_logger("ttsq.artifacts")
 
@@ -73,7 +73,7 @@ def open_bucket(
     client = new_client(bucket, connections=connections, session=session)
     board = switchboard or Switchboard()
     lane = open_lane(session, client, bucket, connections=connections, switchboard=board)
-    return S3Store(client, bucket, prefix, options=options, lane=lane)
+    return S3Store(client, bucket, prefix, options=options, lane=lane, switchboard=board)
 
 
 class S3Store:
@@ -88,8 +88,10 @@ class S3Store:
         multipart_bytes: int = MULTIPART_BYTES,
         options: StoreOptions = NO_OPTIONS,
         lane: Lane | None = None,
+        switchboard: Switchboard | None = None,
     ) -> None:
         """`lane` is the short way to the bucket, where it has one."""
+        self._switchboard = switchboard or Switchboard()
         self.url = f"{S3_SCHEME}{bucket}/{prefix}".rstrip("/")
         self._client = client
         self._bucket = bucket
@@ -125,14 +127,7 @@ class S3Store:
         return StoredObject(key, self.uri(key), size, sha256, content_type, dict(metadata))
 
     async def putting(
-        self,
-        key: str,
-        source: Path,
-        *,
-        content_type: str,
-        sha256: str,
-        metadata: Mapping[str, str],
-        elsewhere: Elsewhere,
+        self, key: str, source: Path, *, content_type: str, sha256: str, metadata: Mapping[str, str]
     ) -> StoredObject:
         lane = self._lane
         if lane is not None:
@@ -141,7 +136,7 @@ class S3Store:
             if size is not None:
                 return StoredObject(key, self.uri(key), size, sha256, content_type, dict(metadata))
         put = partial(self.put, key, source, content_type=content_type, sha256=sha256, metadata=metadata)
-        stored = await until(elsewhere(put))
+        stored = await until(self._switchboard.elsewhere(put))
         if lane is not None and lane.is_useless and self._lane is not None:
             self._lane = None
             lane.close()

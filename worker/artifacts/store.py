@@ -10,8 +10,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from worker.waiting.awaiting import Elsewhere
-
 
 @dataclass(frozen=True, slots=True)
 class StoredObject:
@@ -57,16 +55,9 @@ class ArtifactStore(Protocol):
         """
 
     async def putting(
-        self,
-        key: str,
-        source: Path,
-        *,
-        content_type: str,
-        sha256: str,
-        metadata: Mapping[str, str],
-        elsewhere: Elsewhere,
+        self, key: str, source: Path, *, content_type: str, sha256: str, metadata: Mapping[str, str]
     ) -> StoredObject:
-        """As `put`, for one whose thread is not to wait: what would block is done `elsewhere`."""
+        """As `put`, for one whose thread is not to wait: what would block is done where its switchboard says."""
 
     def head(self, key: str) -> StoredObject | None:
         """What is stored under `key`; None only when the store is well and has no such object."""

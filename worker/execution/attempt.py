@@ -178,9 +178,7 @@ class Attempt:
             # Before every try: a store may be in trouble for so long that the job is somebody else's by then.
             if not await self._may_store(place):
                 return None
-            return await storing.upload(
-                self.claim, place, made, spooled.receipt, cost, elsewhere=self.tools.crews.porters.do
-            )
+            return await storing.upload(self.claim, place, made, spooled.receipt, cost)
 
         with self._progress.step(UPLOAD):
             audio = await self.tools.persistence.insist(uploaded)

@@ -10,7 +10,7 @@ from worker.waiting.crew import Crew
 from worker.waiting.switchboard import Switchboard
 
 CLERKS: Final = 3
-"""One for claims, one for the question whose a job is, one for records."""
+"""One for claims, one for the question whose a job is, one for records; v2's handles go in between."""
 STALL_SECONDS: Final = 0.5
 """For which the thread of all attempts may be held up, as by a disk, before another one helps."""
 MOST_HELPERS: Final = 32

@@ -1,7 +1,7 @@
 """From a message to a record: a worker's attempts, each claimed, carried out and recorded.
 
 An attempt has a thread only while there is work to do for it. It has none while the API speaks, while it waits for the
-next poll or try, and while a group's transaction is made.
+next poll or try, while a group's transaction is made, and while a store takes its time.
 """
 
 from __future__ import annotations

@@ -28,7 +28,7 @@ from worker.store.database import Database
 from worker.store.transitions.claiming import Claim
 from worker.store.transitions.settling import StoredAudio
 from worker.trouble import Trouble
-from worker.waiting.awaiting import Elsewhere, until
+from worker.waiting.awaiting import until
 from worker.waiting.stopping import Stopping
 
 FIRST_WAIT_SECONDS: Final = 0.5
@@ -111,9 +111,7 @@ class Persistence:
             log.warning("database_trouble", error=str(trouble).splitlines()[0])
 
 
-async def upload(
-    claim: Claim, place: Place, made: Formed, receipt: Receipt, cost: Cost, *, elsewhere: Elsewhere
-) -> StoredAudio:
+async def upload(claim: Claim, place: Place, made: Formed, receipt: Receipt, cost: Cost) -> StoredAudio:
     """Store what was made of a take under its job's key, with all that a recovery would need to record it."""
     # The API's own bytes were hashed as they came in; what was made of them was not.
     sha256 = receipt.sha256 if receipt.sha256 and made.path.suffix == AUDIO else _sha256_of(made)
@@ -130,7 +128,6 @@ async def upload(
             "ttsq-duration-ms": str(made.duration_ms),
             **made.sound.metadata(),
         },
-        elsewhere=elsewhere,
     )
     return described(stored, sha256=sha256, duration_ms=made.duration_ms, sound=made.sound)
 

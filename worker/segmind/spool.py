@@ -14,10 +14,9 @@ from typing import Final, Self
 
 from worker.segmind.answers import Answer
 from worker.segmind.errors import SpoolError
+from worker.segmind.sniffing import OPENING_BYTES
 
 PART_SUFFIX: Final = ".part"
-HEAD_BYTES: Final = 512
-"""Of the beginning that is kept at hand, to be looked at."""
 
 
 class Draft:
@@ -71,14 +70,14 @@ class Draft:
                 written += os.write(self._descriptor, memoryview(piece)[written:])
         except OSError as error:
             raise SpoolError(self.path, error, self._answer) from error
-        if len(self._head) < HEAD_BYTES:
-            self._head += piece[: HEAD_BYTES - len(self._head)]
+        if len(self._head) < OPENING_BYTES:
+            self._head += piece[: OPENING_BYTES - len(self._head)]
         self.size += len(piece)
         self._digest.update(piece)
 
     def read(self, limit_bytes: int) -> bytes:
         """The beginning of what was written, or all of it."""
-        if limit_bytes <= HEAD_BYTES:
+        if limit_bytes <= OPENING_BYTES:
             return self._head[:limit_bytes]
         try:
             return os.pread(self._descriptor, limit_bytes, 0)

@@ -6,12 +6,16 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
+from itertools import pairwise
+from typing import Final
 
 import pytest
 
 from api_models.registry import DEFAULT_MODEL
 from api_models.status import JobStatus
+from api_models.verdict import VerdictKind
 from tests.cluster.shape import Shape
+from tests.cluster.sight import Ended
 from tests.cluster.waiting import wait_for
 from tests.e2e.conftest import StartCluster
 from worker.emulator.admin import Admin
@@ -26,6 +30,8 @@ SHAPE = Shape(
     emulator=EmulatorConfig(audio_bytes=24_044),
     settings={"TTSQ_PROBE_SECONDS": "0.5"},
 )
+PROBES: Final = 2
+"""That are waited for, each of which fails."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +102,7 @@ def test_a_trouble_of_the_account_holds_the_queue_and_fails_no_job(start_cluster
 
 
 def test_a_dead_upstream_is_tried_with_one_call_at_a_time(start_cluster: StartCluster) -> None:
-    """It is found dead within a few calls; once it is back, all jobs succeed within their attempts."""
+    """What was sent out before it is found dead may still fail; then it is one after the other, until one succeeds."""
     cluster = start_cluster(SHAPE)
     admin = cluster.emulator.admin
     batch = cluster.submit(LINES)
@@ -104,14 +110,21 @@ def test_a_dead_upstream_is_tried_with_one_call_at_a_time(start_cluster: StartCl
     admin.rules([Rule(effect=Effect(status=502, message="Bad gateway"))])
 
     hold = wait_for(lambda: next(iter(cluster.seen.holds()), None), seconds=30, what="a hold")
-    wait_for(lambda: not cluster.seen.jobs(batch, JobStatus.RUNNING), seconds=20, what="calls in flight ended")
-    failed = cluster.emulator.state.statuses["502"]
+    sent_out = (JobStatus.DISPATCHED, JobStatus.RUNNING)
+    wait_for(lambda: not cluster.seen.jobs(batch, *sent_out), seconds=20, what="an end of what was sent out before")
+    quiet_since = datetime.now(UTC)
+
+    def probes() -> list[Ended]:
+        ended = sorted(cluster.seen.attempts(batch), key=lambda attempt: attempt.started_at)
+        return [one for one in ended if one.started_at > quiet_since and one.verdict == VerdictKind.RETRY]
+
+    wait_for(lambda: len(probes()) >= PROBES, seconds=60, what="some probes")
     admin.rules([])
     counts = cluster.wait_until_done(batch)
 
-    print(f"{failed} calls failed; {cluster.emulator.state.statuses['502'] - failed} probes failed")
+    print(f"{cluster.emulator.state.statuses['502']} calls failed, the last {len(probes())} one by one")
     assert (hold.name, hold.code) == (f"model:{DEFAULT_MODEL}", "breaker_open")
-    assert 20 <= failed <= 20 + 2 * SHAPE.slots + 5, "the queue ran on against a dead upstream"
+    assert all(earlier.finished_at <= later.started_at for earlier, later in pairwise(probes()))
     assert counts.by_status == {JobStatus.SUCCEEDED: len(LINES)}
 
 

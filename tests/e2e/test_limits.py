@@ -19,6 +19,8 @@ from worker.emulator.config import EmulatorConfig
 
 SLOTS: Final = 40
 DATABASE_CONNECTIONS: Final = 6
+OF_THE_LEADER: Final = 1
+"""Beside them: on it the one that dispatches hears of new jobs."""
 BROKER_CONNECTIONS: Final = 6
 """To receive, to send, and what is being replaced."""
 LINES: Final = [f"Deck chair number {number} is by the pool." for number in range(1, 401)]
@@ -55,10 +57,10 @@ def test_connections_are_bounded(start_cluster: StartCluster) -> None:
 
     print(f"{SLOTS} slots, at most: {dict(most)}")
     assert cluster.counts(batch).by_status == {JobStatus.SUCCEEDED: len(LINES)}
-    assert 3 <= most["database"] <= DATABASE_CONNECTIONS
+    assert 3 <= most["database"] <= DATABASE_CONNECTIONS + OF_THE_LEADER
     assert 1 <= most["broker"] <= BROKER_CONNECTIONS
     assert SLOTS // 2 <= most["API"] <= SLOTS + 2
-    assert 1 <= most["store"] <= SLOTS
+    assert most["store"] <= SLOTS  # perhaps none: this one ends a connection with its answer
 
 
 def _connections(pid: int) -> Counter[int]:
@@ -67,9 +69,10 @@ def _connections(pid: int) -> Counter[int]:
     for descriptor in Path(f"/proc/{pid}/fd").iterdir():
         with suppress(OSError):
             inodes.add(descriptor.readlink().name.removeprefix("socket:[").removesuffix("]"))
-    found: Counter[int] = Counter()
+    # By socket: while others come and go, the kernel lists some several times.
+    ports: dict[str, int] = {}
     for line in Path(f"/proc/{pid}/net/tcp").read_text(encoding="ascii").splitlines()[1:]:
         _, _, remote, state, *_, inode = line.split()[:10]
         if state == ESTABLISHED and inode in inodes:
-            found[int(remote.rsplit(":", 1)[1], 16)] += 1
-    return found
+            ports[inode] = int(remote.rsplit(":", 1)[1], 16)
+    return Counter(ports.values())

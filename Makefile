@@ -51,7 +51,8 @@ test: $(STAMP) ## run the whole test suite; real servers are started by it
 chaos: $(STAMP) ## hurt a real cluster at random for MINUTES (2), and see that nothing is lost; SEED repeats a plan
 	@$(BIN)/python -m tests.chaos --minutes $(or $(MINUTES),2) $(if $(SEED),--seed $(SEED))
 
-proof: $(STAMP) ## the store's proofs in full: a million jobs, and EXAMPLES (2000) random histories against its model
+proof: $(STAMP) ## a million jobs, EXAMPLES (2000) random histories of the store, and other examples for all properties
+	@$(BIN)/python -m pytest -m hypothesis --hypothesis-profile=random $(PYTEST_ARGS)
 	@PLAN_ROWS=1000000 STORE_MACHINE_EXAMPLES=$(or $(EXAMPLES),2000) $(BIN)/python -m pytest tests/integration/test_plans_at_scale.py tests/integration/test_store_machine.py $(PYTEST_ARGS)
 
 fuzz: $(STAMP) ## send 10,000 requests made from the API's description, good and bad, to a running gateway

@@ -12,8 +12,7 @@ PASSED_THROUGH: Final = (
     "worker/execution/grouping",
     "worker/logs",
     "worker/tracing",
-    "worker/waiting/connections",
-    "worker/waiting/lines",
+    "worker/wire/",
 )
 """Used by many rooms: whoever called decides."""
 ROOMS: Final = (
@@ -28,10 +27,7 @@ ROOMS: Final = (
     ("worker/artifacts/", "upload"),
     ("worker/execution/heartbeat", REST),
     ("worker/execution/", "steps"),
-    *(
-        (f"worker/waiting/{name}", "waiting")
-        for name in ("awaiting", "courses", "crew", "permits", "stopping", "switch")
-    ),
+    ("worker/waiting/", "waiting"),
     ("worker/dispatch/", "dispatch"),
     ("worker/redis_transport", "Celery"),
     *((part, "Celery") for part in ("/celery/", "/kombu/", "/redis/", "/vine/", "/amqp/")),

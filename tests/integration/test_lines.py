@@ -13,15 +13,16 @@ from pathlib import Path
 from typing import Final, TypeVar
 
 import pytest
-from urllib3.exceptions import ReadTimeoutError, SSLError
+from urllib3.exceptions import SSLError
 
 from tests.servers.certificate import self_signed
 from worker.waiting.awaiting import at_once, here
-from worker.waiting.connections import tls_trusting
 from worker.waiting.courses import Courses
 from worker.waiting.crew import Crew
-from worker.waiting.lines import LateError, Lines
 from worker.waiting.switchboard import Switchboard
+from worker.wire.answers import LateError
+from worker.wire.connections import tls_trusting
+from worker.wire.lines import Lines
 
 T = TypeVar("T")
 CALLS: Final = 20
@@ -189,7 +190,7 @@ def test_a_connection_whose_answer_broke_off_is_not_used_again(
     server.answer.set()
     server.words = ANSWER[:-3]
     with open_lines(server, switchboard) as lines:
-        with pytest.raises(ReadTimeoutError):
+        with pytest.raises(LateError):
             here(call(lines, read_seconds=LATE_SECONDS))
         server.words = ANSWER
         assert here(call(lines)) == b"audio"

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import socket
 import ssl
-from collections.abc import Iterator
 from http.client import BadStatusLine, IncompleteRead, RemoteDisconnected
 
 import pytest
@@ -19,7 +19,8 @@ from urllib3.exceptions import (
 
 from worker.segmind.answers import Failure
 from worker.segmind.transport import call_failure, reason
-from worker.waiting.lines import LateError, Outgoing
+from worker.wire.answers import LateError
+from worker.wire.requests import Outgoing
 
 POOL = HTTPConnectionPool("127.0.0.1", 9)
 
@@ -36,18 +37,23 @@ def waiting() -> Outgoing:
     return Outgoing(b"{}")
 
 
-def leaving() -> tuple[Outgoing, Iterator[bytes]]:
-    """A body on its way."""
+def leaving() -> Outgoing:
+    """A body on its way, for which the other end has no ear."""
     body = Outgoing(b"{}")
-    pieces = iter(body)
-    next(pieces)
-    return body, pieces
+    near, far = socket.socketpair()
+    far.close()
+    with near, pytest.raises(BrokenPipeError):
+        body.leave(near)
+    return body
 
 
 def sent() -> Outgoing:
     """A body that the operating system took."""
     body = Outgoing(b"{}")
-    assert b"".join(body) == b"{}"
+    near, far = socket.socketpair()
+    with near, far:
+        body.leave(near)
+        assert far.recv(100) == b"{}"
     return body
 
 
@@ -69,8 +75,7 @@ def test_before_anything_left(error: HTTPError, failure: Failure) -> None:
 @pytest.mark.parametrize("error", [RESET, GONE, LATE, TLS])
 def test_while_leaving(error: HTTPError) -> None:
     """A request that didn't leave whole can't have been acted on."""
-    body, _pieces = leaving()
-    assert call_failure(error, body) is Failure.SEND
+    assert call_failure(error, leaving()) is Failure.SEND
 
 
 @pytest.mark.parametrize(

@@ -23,10 +23,11 @@ from urllib3.util import parse_url
 from worker.artifacts.s3_client import CONNECT_TIMEOUT_SECONDS, READ_TIMEOUT_SECONDS
 from worker.artifacts.s3_signing import Signer
 from worker.waiting.awaiting import until
-from worker.waiting.connections import tls_trusting
-from worker.waiting.lines import Lines
 from worker.waiting.permits import Permits
 from worker.waiting.switchboard import Switchboard
+from worker.wire.connections import tls_trusting
+from worker.wire.lines import Lines
+from worker.wire.requests import Outgoing
 
 if TYPE_CHECKING:
     from boto3.session import Session
@@ -102,13 +103,13 @@ class Lane:
                 "PUT",
                 target,
                 self._signer.signed(target, headers, sha256=sha256),
-                body=body,
+                body=Outgoing(body),
                 connect_seconds=CONNECT_TIMEOUT_SECONDS,
                 read_seconds=READ_TIMEOUT_SECONDS,
                 send_seconds=READ_TIMEOUT_SECONDS,
             )
             with exchange as answer:
-                answer.read(decode_content=False)  # to its end, which frees the connection
+                answer.read()  # to its end, which frees the connection
                 return answer.status
         except (BotoCoreError, HTTPError, HTTPException, OSError):
             return 0

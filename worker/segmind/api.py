@@ -11,9 +11,10 @@ from urllib3.util import Url
 
 from worker.segmind.errors import UnusableAddressError, UnusableKeyError
 from worker.segmind.transport import USER_AGENT, address
-from worker.waiting.connections import tls_trusting
-from worker.waiting.lines import Exchange, Lines, Outgoing
 from worker.waiting.switchboard import Switchboard
+from worker.wire.connections import tls_trusting
+from worker.wire.lines import Exchange, Lines
+from worker.wire.requests import Outgoing
 
 _PORTS: Final = {"http": 80, "https": 443}
 
@@ -45,7 +46,6 @@ class Api:
         self._headers = {
             "x-api-key": self.key.get_secret_value(),
             "User-Agent": USER_AGENT,
-            "Accept-Encoding": "identity",
         }
 
     def target(self, *parts: str) -> str:
@@ -65,11 +65,10 @@ class Api:
 
     async def post(self, target: str, body: Outgoing) -> Exchange:
         """Send JSON; the answer's body is yet to be read."""
-        length = {"Content-Type": "application/json", "Content-Length": str(len(body))}
         return await self._lines.exchange(
             "POST",
             target,
-            self._headers | length,
+            self._headers | {"Content-Type": "application/json"},
             body=body,
             connect_seconds=self._connect_seconds,
             read_seconds=self._read_seconds,

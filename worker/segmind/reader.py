@@ -14,7 +14,6 @@ from decimal import Decimal
 from typing import Final
 
 from pydantic import SecretStr
-from urllib3 import BaseHTTPResponse
 from urllib3.exceptions import HTTPError
 
 from worker.segmind import account
@@ -28,6 +27,7 @@ from worker.segmind.spool import Draft
 from worker.segmind.transport import pieces, reason
 from worker.segmind.unwrapping import unwrap
 from worker.segmind.words import parse, tidy, words
+from worker.wire.answers import Incoming
 
 MAX_WORDS_BYTES: Final = 64 * 1024
 """Of a body that holds words, or the balance."""
@@ -48,7 +48,7 @@ class Reader:
     downloads: Downloads
     clock: Callable[[], datetime]
 
-    def take(self, response: BaseHTTPResponse, draft: Draft) -> Answer:
+    def take(self, response: Incoming, draft: Draft) -> Answer:
         """What an answer to a synthesis brought; its audio, if any, becomes the spool file."""
         if not 200 <= response.status < 300:
             return self.refusal(response)
@@ -65,7 +65,7 @@ class Reader:
             return replace(answer, failure=nothing.failure, message=self.tidy(nothing.words))
         return replace(answer, audio=draft.keep(), size=draft.size, sha256=draft.sha256)
 
-    def balance(self, response: BaseHTTPResponse) -> Credits | Answer:
+    def balance(self, response: Incoming) -> Credits | Answer:
         """What an answer of the credits endpoint says."""
         if not 200 <= response.status < 300:
             return self.refusal(response)
@@ -77,7 +77,7 @@ class Reader:
             self._head(response), failure=Failure.UNREADABLE, message=words(body, self.key.get_secret_value())
         )
 
-    def page(self, response: BaseHTTPResponse) -> Page:
+    def page(self, response: Incoming) -> Page:
         """One reply of the v2 endpoints, whole and in memory.
 
         Raises:
@@ -93,18 +93,18 @@ class Reader:
         """The words in a page."""
         return words(page.body[:MAX_WORDS_BYTES], self.key.get_secret_value())
 
-    def refusal(self, response: BaseHTTPResponse) -> Answer:
+    def refusal(self, response: Incoming) -> Answer:
         """An answer that isn't a 2xx. Its status is clear, so whatever becomes of its body, that is no failure."""
         return self._refused(response, self._what_came(response, MAX_WORDS_BYTES))
 
-    def _what_came(self, response: BaseHTTPResponse, limit_bytes: int) -> bytes:
+    def _what_came(self, response: Incoming, limit_bytes: int) -> bytes:
         body = bytearray()
         with suppress(BrokenBodyError):
             for piece in self._pieces(response, limit_bytes):
                 body += piece
         return bytes(body)
 
-    def _refused(self, response: BaseHTTPResponse, body: bytes) -> Answer:
+    def _refused(self, response: Incoming, body: bytes) -> Answer:
         said = words(body[:MAX_WORDS_BYTES], self.key.get_secret_value())
         if not said and (location := response.headers.get("location")):
             said = self.tidy(f"redirects to {location}")
@@ -122,10 +122,10 @@ class Reader:
         handle = handle if handle and self._word(handle) == handle else None
         return Page(metered(answer, document), body, document, handle)
 
-    def _pieces(self, response: BaseHTTPResponse, limit_bytes: int) -> Iterator[bytes]:
+    def _pieces(self, response: Incoming, limit_bytes: int) -> Iterator[bytes]:
         return pieces(response, limit_bytes=limit_bytes, seconds=self.body_seconds)
 
-    def _head(self, response: BaseHTTPResponse) -> Answer:
+    def _head(self, response: Incoming) -> Answer:
         headers = response.headers
         return Answer(
             status=response.status,

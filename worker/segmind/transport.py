@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from http.client import IncompleteRead
 from typing import Final
 
-from urllib3 import BaseHTTPResponse, PoolManager, Retry
+from urllib3 import PoolManager, Retry
 from urllib3.exceptions import (
     ConnectTimeoutError,
     HTTPError,
@@ -21,7 +21,9 @@ from urllib3.util import Url, parse_url
 
 from worker.segmind.answers import Failure
 from worker.segmind.errors import BrokenBodyError, UnusableAddressError
-from worker.waiting.lines import LateError, Outgoing, socket_options
+from worker.wire.answers import Incoming, LateError
+from worker.wire.lines import socket_options
+from worker.wire.requests import Outgoing
 
 USER_AGENT: Final = "ttsq"
 PIECE_BYTES: Final = 256 * 1024
@@ -72,7 +74,7 @@ def reason(error: BaseException) -> str:
     return type(error).__name__
 
 
-def pieces(response: BaseHTTPResponse, *, limit_bytes: int, seconds: float) -> Iterator[bytes]:
+def pieces(response: Incoming, *, limit_bytes: int, seconds: float) -> Iterator[bytes]:
     """The body as it comes in, all of it within `seconds`: a body that drips in for ever would keep its slot for ever.
 
     Read to its end, its connection is free for the next call; the caller closes the response, which drops any other.
@@ -92,7 +94,7 @@ def pieces(response: BaseHTTPResponse, *, limit_bytes: int, seconds: float) -> I
             if time.monotonic() > deadline:
                 raise BrokenBodyError(Failure.TIMEOUT_READ)
     except HTTPError as error:
-        late = isinstance(error, ReadTimeoutError)
+        late = isinstance(error, (LateError, ReadTimeoutError))
         raise BrokenBodyError(Failure.TIMEOUT_READ if late else _broken(error)) from error
 
 

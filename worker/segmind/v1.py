@@ -18,8 +18,8 @@ from worker.segmind.client import NO_HANDLE, Handle
 from worker.segmind.reader import open_reader
 from worker.segmind.spool import Draft
 from worker.segmind.transport import call_failure
-from worker.waiting.lines import Outgoing
 from worker.waiting.switchboard import Switchboard
+from worker.wire.requests import Outgoing
 
 
 class ClientV1:

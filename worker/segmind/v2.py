@@ -32,8 +32,8 @@ from worker.segmind.spool import Draft
 from worker.segmind.transport import call_failure
 from worker.segmind.unwrapping import NoAudio, bring
 from worker.segmind.words import reports_failure
-from worker.waiting.lines import Outgoing
 from worker.waiting.switchboard import Switchboard
+from worker.wire.requests import Outgoing
 
 
 class ClientV2:

@@ -1,0 +1,56 @@
+"""What leaves for an HTTP server, byte by byte."""
+
+from __future__ import annotations
+
+import pytest
+from urllib3.connection import HTTPConnection, HTTPSConnection
+
+from worker.wire.requests import head
+
+
+def test_a_head_is_what_was_asked_for() -> None:
+    """One line each, the host and the length among them, and an empty one."""
+    line = HTTPConnection("api.segmind.com", 8080)
+    assert head(line, "POST", "/v1/model", {"x-api-key": "SG_1"}, body_bytes=7) == (
+        b"POST /v1/model HTTP/1.1\r\n"
+        b"Host: api.segmind.com:8080\r\n"
+        b"Accept-Encoding: identity\r\n"
+        b"x-api-key: SG_1\r\n"
+        b"Content-Length: 7\r\n"
+        b"\r\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("line", "host"),
+    [
+        (HTTPConnection("h", 80), "h"),
+        (HTTPSConnection("h", 443), "h"),
+        (HTTPSConnection("h", 80), "h:80"),
+        (HTTPConnection("h"), "h"),
+        (HTTPConnection("::1", 9000), "[::1]:9000"),
+        (HTTPConnection("[::1]", 9000), "[::1]:9000"),
+    ],
+)
+def test_the_host_is_named_as_servers_expect_it(line: HTTPConnection, host: str) -> None:
+    """A port that goes without saying isn't said; signatures are made of this line."""
+    assert f"\r\nHost: {host}\r\n".encode() in head(line, "GET", "/", {}, body_bytes=None)
+
+
+def test_a_request_without_a_body_tells_no_length() -> None:
+    """A GET has none."""
+    assert b"Content-Length" not in head(HTTPConnection("h"), "GET", "/", {}, body_bytes=None)
+
+
+@pytest.mark.parametrize("value", ["a\r\nX-Other: b", "a\nb", "a\rb", "a\0b"])
+def test_no_header_begins_another(value: str) -> None:
+    """Metadata and keys are other people's words."""
+    with pytest.raises(ValueError, match="control character"):
+        head(HTTPConnection("h"), "GET", "/", {"x-amz-meta-name": value}, body_bytes=None)
+
+
+@pytest.mark.parametrize("target", ["/a b", "/a\r\nHost: other", "/a\x7f", "/a\tb"])
+def test_no_target_ends_its_line(target: str) -> None:
+    """It is quoted before; what isn't is a fault of ours."""
+    with pytest.raises(ValueError, match="control character"):
+        head(HTTPConnection("h"), "GET", target, {}, body_bytes=None)

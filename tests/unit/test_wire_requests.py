@@ -14,8 +14,8 @@ def test_a_head_is_what_was_asked_for() -> None:
     assert head(line, "POST", "/v1/model", {"x-api-key": "SG_1"}, body_bytes=7) == (
         b"POST /v1/model HTTP/1.1\r\n"
         b"Host: api.segmind.com:8080\r\n"
-        b"Accept-Encoding: identity\r\n"
         b"x-api-key: SG_1\r\n"
+        b"Accept-Encoding: identity\r\n"
         b"Content-Length: 7\r\n"
         b"\r\n"
     )
@@ -35,6 +35,13 @@ def test_a_head_is_what_was_asked_for() -> None:
 def test_the_host_is_named_as_servers_expect_it(line: HTTPConnection, host: str) -> None:
     """A port that goes without saying isn't said; signatures are made of this line."""
     assert f"\r\nHost: {host}\r\n".encode() in head(line, "GET", "/", {}, body_bytes=None)
+
+
+def test_a_host_that_was_signed_is_the_only_one() -> None:
+    """Servers refuse a request that names two."""
+    sent = head(HTTPConnection("h"), "PUT", "/", {"host": "bucket.h", "x-amz-date": "now"}, body_bytes=0)
+    assert sent.lower().count(b"\r\nhost:") == 1
+    assert b"\r\nhost: bucket.h\r\n" in sent
 
 
 def test_a_request_without_a_body_tells_no_length() -> None:

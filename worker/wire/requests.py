@@ -36,15 +36,18 @@ class Outgoing:
 def head(
     line: HTTPConnection, method: str, target: str, headers: Mapping[str, str], *, body_bytes: int | None
 ) -> bytes:
-    """A request's first lines, for the host that the connection leads to. Bodies are wanted as they are stored.
+    """A request's first lines. Where `host` isn't among the headers, it is the one that the connection leads to.
+
+    Bodies are wanted as they are stored.
 
     Raises:
         ValueError: a target or a header that would end its line and begin another, or isn't Latin-1.
     """
     if _NOT_IN_A_TARGET.search(target) or _NOT_IN_A_VALUE.search("".join(headers.values())):
         raise ValueError("a control character in a request's target or headers")
-    lines = [f"{method} {target} HTTP/1.1", f"Host: {_host(line)}", "Accept-Encoding: identity"]
-    lines += [f"{name}: {value}" for name, value in headers.items()]
+    named = headers if "host" in headers else {"Host": _host(line), **headers}
+    lines = [f"{method} {target} HTTP/1.1", *(f"{name}: {value}" for name, value in named.items())]
+    lines.append("Accept-Encoding: identity")
     if body_bytes is not None:
         lines.append(f"Content-Length: {body_bytes}")
     return "\r\n".join([*lines, "\r\n"]).encode("latin-1")

@@ -128,6 +128,14 @@ def begin(job_id: UUID, attempt: int, ended: Callable[[], object]) -> None:
         ended()
 
 
+def when_quiet(work: Callable[[], object]) -> None:
+    """Do it when the attempts have done what there is to do for them just now."""
+    if _here:
+        here().executor.crews.attempts.add(work)
+    else:
+        work()
+
+
 def deliver(delivery_id: str, attempts: int) -> None:
     """What the other task does with its message: it is handed over at once, so that no slot waits for a receiver."""
     if _here:

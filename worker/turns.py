@@ -6,7 +6,8 @@ Here a message only stays unacknowledged for so long, so that Celery never has m
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import Any
 from uuid import UUID
@@ -36,11 +37,44 @@ def strategy(task: Turn, celery: Celery, consumer: Any, **options: Any) -> Taken
         own_way: Taken = default(task, celery, consumer, **options)
         return own_way
 
-    def taken(message: Message, _body: object, ack: Taken, *_: object) -> None:
+    done = Acknowledgements(consumer, later=app.when_quiet)
+
+    def taken(message: Message, *_: object) -> None:
         job_id, attempt = _turn(message)
-        app.begin(job_id, attempt, lambda: ack(log, consumer.connection_errors))
+        app.begin(job_id, attempt, lambda: done.add(message))
 
     return taken
+
+
+class Acknowledgements:
+    """Of messages whose attempts are over, given together: one by one, each would wake Celery's loop by itself, and
+    have it fetch a single message in its place. Safe to share between threads.
+    """
+
+    def __init__(self, consumer: Any, *, later: Callable[[Callable[[], object]], object]) -> None:  # noqa: ANN401 - its stubs don't know all that is asked of it
+        """`later` has something done when whoever adds messages has no more of them at hand."""
+        self._consumer = consumer
+        self._later = later
+        self._messages: list[Message] = []
+        self._lock = threading.Lock()
+
+    def add(self, message: Message) -> None:
+        """One more that is done with."""
+        with self._lock:
+            self._messages.append(message)
+            is_first = len(self._messages) == 1
+        if is_first:
+            self._later(self._give)
+
+    def _give(self) -> None:
+        with self._lock:
+            messages, self._messages = self._messages, []
+        self._consumer.call_soon_ack(_acknowledge, messages, self._consumer.connection_errors)
+
+
+def _acknowledge(messages: Sequence[Message], errors: tuple[type[BaseException], ...]) -> None:
+    for message in messages:
+        message.ack_log_error(log, errors)
 
 
 def _turn(message: Message) -> tuple[UUID, int]:

@@ -43,7 +43,8 @@ def messages() -> Iterator[list[Message]]:
 
 def test_what_ends_together_is_acknowledged_together(messages: list[Message]) -> None:
     """One word to Celery for all; and what ends afterwards needs another."""
-    loop, quiet = Loop(), []
+    loop = Loop()
+    quiet: list[Callable[[], object]] = []
     done = Acknowledgements(loop, later=quiet.append)
     for message in messages[:2]:
         done.add(message)

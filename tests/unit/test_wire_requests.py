@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import socket
+import threading
+from pathlib import Path
+
 import pytest
 from urllib3.connection import HTTPConnection, HTTPSConnection
 
-from worker.wire.requests import head
+from worker.wire.requests import PIECE_BYTES, OutgoingFile, head
 
 
 def test_a_head_is_what_was_asked_for() -> None:
@@ -61,3 +65,38 @@ def test_no_target_ends_its_line(target: str) -> None:
     """It is quoted before; what isn't is a fault of ours."""
     with pytest.raises(ValueError, match="control character"):
         head(HTTPConnection("h"), "GET", target, {}, body_bytes=None)
+
+
+@pytest.mark.parametrize("size", [0, 1, PIECE_BYTES - 1, PIECE_BYTES, 3 * PIECE_BYTES + 5])
+def test_a_file_leaves_whole(tmp_path: Path, size: int) -> None:
+    """In as many pieces as it takes, one after another."""
+    content = bytes(number % 251 for number in range(size))
+    path = tmp_path / "take.wav"
+    path.write_bytes(content)
+    near, far = socket.socketpair()
+    with near, far:
+        body = OutgoingFile(path)
+        arrived: list[bytes] = []
+        reader = threading.Thread(target=lambda: arrived.append(far.makefile("rb").read()))
+        reader.start()
+        body.leave(near)
+        near.shutdown(socket.SHUT_WR)
+        reader.join()
+    assert (len(body), arrived) == (size, [content])
+
+
+def test_a_file_that_has_become_shorter_is_an_error(tmp_path: Path) -> None:
+    """The request has said how much comes, and whoever waits for the rest must be told."""
+    path = tmp_path / "take.wav"
+    path.write_bytes(b"sound")
+    body = OutgoingFile(path)
+    path.write_bytes(b"so")
+    near, far = socket.socketpair()
+    with near, far, pytest.raises(OSError, match="shorter"):
+        body.leave(near)
+
+
+def test_a_file_that_is_not_there_is_an_error(tmp_path: Path) -> None:
+    """Before anything leaves."""
+    with pytest.raises(FileNotFoundError):
+        OutgoingFile(tmp_path / "take.wav")

@@ -1,4 +1,4 @@
-"""The short way for what is stored most: one object, held whole, whose SHA-256 is known.
+"""The short way for what is stored most: one small object whose SHA-256 is known.
 
 boto3 knows where it goes and with whose keys; the request itself leaves without what boto3 does around every call,
 which costs more than all else that is done for a job. Whatever doesn't end in a plain "stored" is boto3's to judge.
@@ -6,7 +6,6 @@ which costs more than all else that is done for a job. Whatever doesn't end in a
 
 from __future__ import annotations
 
-import os
 import ssl
 from collections.abc import Mapping
 from http.client import HTTPException
@@ -27,7 +26,7 @@ from worker.waiting.permits import Permits
 from worker.waiting.switchboard import Switchboard
 from worker.wire.connections import tls_trusting
 from worker.wire.lines import Lines
-from worker.wire.requests import Outgoing
+from worker.wire.requests import OutgoingFile
 
 if TYPE_CHECKING:
     from boto3.session import Session
@@ -84,8 +83,8 @@ class Lane:
         """
         await until(self._permits.take())
         try:
-            body = _content(source, most_bytes)
-            if body is None:
+            body = OutgoingFile(source)
+            if len(body) > most_bytes:
                 return None
             status = await self._status(self._path + quote(key, safe=SAFE), body, sha256, _headers(extra))
         finally:
@@ -96,14 +95,14 @@ class Lane:
             self._refusals += 1
         return len(body) if status == 200 else None
 
-    async def _status(self, target: str, body: bytes, sha256: str, headers: Mapping[str, str]) -> int:
+    async def _status(self, target: str, body: OutgoingFile, sha256: str, headers: Mapping[str, str]) -> int:
         """What the S3 answers; zero where it doesn't."""
         try:
             exchange = await self._lines.exchange(
                 "PUT",
                 target,
                 self._signer.signed(target, headers, sha256=sha256),
-                body=Outgoing(body),
+                body=body,
                 connect_seconds=CONNECT_TIMEOUT_SECONDS,
                 read_seconds=READ_TIMEOUT_SECONDS,
                 send_seconds=READ_TIMEOUT_SECONDS,
@@ -164,21 +163,6 @@ def _regional(place: str, endpoint: str) -> str:
 
 def _config(client: S3Client) -> Any:  # noqa: ANN401 - its stubs leave out what it holds
     return client.meta.config
-
-
-def _content(source: Path, most_bytes: int) -> bytes | None:
-    """All of it, if it isn't more. By the plain system calls, on every job's way."""
-    file = os.open(source, os.O_RDONLY)
-    try:
-        size = os.fstat(file).st_size
-        if size > most_bytes:
-            return None
-        content = os.read(file, size)
-        while len(content) < size and (more := os.read(file, size - len(content))):
-            content += more
-        return content
-    finally:
-        os.close(file)
 
 
 def _headers(extra: Mapping[str, Any]) -> dict[str, str]:

@@ -20,7 +20,7 @@ from worker.waiting.awaiting import until
 from worker.waiting.switchboard import Switchboard
 from worker.wire.answers import Answer, LateError, read_answer
 from worker.wire.connections import Connections
-from worker.wire.requests import Outgoing, head
+from worker.wire.requests import Body, head
 
 _ANSWERED_EARLY: Final = frozenset({errno.EPIPE, errno.ECONNRESET, errno.EPROTOTYPE})
 """What sending meets where the other end has closed already: its answer may be there all the same."""
@@ -71,7 +71,7 @@ class Lines:
         target: str,
         headers: Mapping[str, str],
         *,
-        body: Outgoing | None = None,
+        body: Body | None = None,
         connect_seconds: float,
         read_seconds: float,
         send_seconds: float | None = None,
@@ -139,8 +139,8 @@ def _named() -> Iterator[None]:
         raise ProtocolError("Connection aborted.", error) from error
 
 
-def _send(line: HTTPConnection, method: str, target: str, headers: Mapping[str, str], body: Outgoing | None) -> None:
-    first = head(line, method, target, headers, body_bytes=None if body is None else len(body.content))
+def _send(line: HTTPConnection, method: str, target: str, headers: Mapping[str, str], body: Body | None) -> None:
+    first = head(line, method, target, headers, body_bytes=None if body is None else len(body))
     try:
         line.sock.sendall(first)
         if body is not None:

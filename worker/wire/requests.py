@@ -1,11 +1,15 @@
-"""What leaves: the head of a request as bytes, and a body that knows how much of it has left."""
+"""What leaves: the head of a request, and its body."""
 
 from __future__ import annotations
 
+import errno
+import os
 import re
 import socket
+import threading
 from collections.abc import Mapping
-from typing import Final
+from pathlib import Path
+from typing import Final, Protocol
 
 from urllib3.connection import HTTPConnection
 
@@ -13,24 +17,79 @@ _NOT_IN_A_VALUE: Final = re.compile(r"[\r\n\0]")
 _NOT_IN_A_TARGET: Final = re.compile(r"[\0-\x20\x7f]")
 
 
-class Outgoing:
-    """A request's body. What has left is the difference between "not billed" and "perhaps billed"."""
+PIECE_BYTES: Final = 128 * 1024
+"""Of a file, in memory at a time."""
+_desks: Final = threading.local()
 
-    __slots__ = ("begun", "content", "sent")
+
+class Body(Protocol):
+    """What a request brings along."""
+
+    def __len__(self) -> int:
+        """Its bytes."""
+        ...
+
+    def leave(self, way: socket.socket) -> None:
+        """Send all of it. Raises OSError."""
+        ...
+
+
+class Outgoing:
+    """One that is paid for. What has left is the difference between "not billed" and "perhaps billed"."""
+
+    __slots__ = ("_content", "begun", "sent")
 
     def __init__(self, content: bytes) -> None:
         """Nothing of it has left."""
-        self.content = content
+        self._content = content
         self.begun = False
         """The head is out, the body is on its way."""
         self.sent = False
         """The operating system has taken all of it."""
 
+    def __len__(self) -> int:
+        return len(self._content)
+
     def leave(self, way: socket.socket) -> None:
-        """Send it. Raises OSError."""
+        """See `Body`."""
         self.begun = True
-        way.sendall(self.content)
+        way.sendall(self._content)
         self.sent = True
+
+
+class OutgoingFile:
+    """A file, read as it leaves. The memory for it is a thread's own, for the system takes long to hand out new one."""
+
+    __slots__ = ("_path", "_size")
+
+    def __init__(self, path: Path) -> None:
+        """As large as it is now. Raises OSError."""
+        self._path = path
+        self._size = path.stat().st_size
+
+    def __len__(self) -> int:
+        return self._size
+
+    def leave(self, way: socket.socket) -> None:
+        """See `Body`; also raised for a file that has become shorter."""
+        piece, left = _desk(), self._size
+        file = os.open(self._path, os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            while left:
+                read = os.readv(file, [piece[:left]])
+                if not read:
+                    raise OSError(errno.EIO, "the file has become shorter", str(self._path))
+                way.sendall(piece[:read])
+                left -= read
+        finally:
+            os.close(file)
+
+
+def _desk() -> memoryview:
+    desk: memoryview | None = getattr(_desks, "piece", None)
+    if desk is None:
+        desk = _desks.piece = memoryview(bytearray(PIECE_BYTES))
+    return desk
 
 
 def head(

@@ -547,10 +547,10 @@ def run(database: Database, *, examples: int) -> None:
 @pytest.mark.timeout(0 if EXAMPLES else 120)
 def test_sqlite_follows_the_model(on_sqlite: Database) -> None:
     """In every order of steps that was tried."""
-    run(on_sqlite, examples=100)
+    run(on_sqlite, examples=60)
 
 
 @pytest.mark.timeout(0 if EXAMPLES else 120)
 def test_postgresql_follows_the_model(on_postgresql: Database) -> None:
     """Likewise."""
-    run(on_postgresql, examples=40)
+    run(on_postgresql, examples=25)

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from urllib3.exceptions import ProtocolError
 
 from worker.wire import answers
-from worker.wire.answers import Answer, LateError, read_answer
+from worker.wire.answers import LateError, Response, read_answer
 
 TOKENS = st.text("abcdefghijklmnopqrstuvwxyz-ABCXYZ0189", min_size=1, max_size=12)
 VALUES = st.text(st.characters(min_codepoint=33, max_codepoint=126), max_size=30)
@@ -35,7 +35,7 @@ def reading(*words: bytes, ends: bool = True) -> Iterator[io.BufferedReader]:
         yield reader
 
 
-def whole(answer: Answer) -> bytes:
+def whole(answer: Response) -> bytes:
     """Its body, as a call reads it."""
     return b"".join(iter(lambda: answer.read1(PIECE, decode_content="content-encoding" in answer.headers), b""))
 

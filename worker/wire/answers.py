@@ -42,7 +42,7 @@ class Incoming(Protocol):
         ...
 
 
-class Answer(Incoming, Protocol):
+class Response(Incoming, Protocol):
     """One on a connection that may serve on."""
 
     @property
@@ -59,7 +59,7 @@ class Answer(Incoming, Protocol):
         ...
 
 
-def read_answer(reader: io.BufferedReader, method: str) -> Answer:
+def read_answer(reader: io.BufferedReader, method: str) -> Response:
     """The answer that begins here, of which something is there.
 
     Raises:
@@ -87,7 +87,7 @@ class _Head:
         self.complete = True
 
 
-def _plain(reader: io.BufferedReader, method: str) -> Answer | None:
+def _plain(reader: io.BufferedReader, method: str) -> Response | None:
     """None where this isn't one; then nothing of it was read."""
     there = reader.peek(1)
     end = there.find(_END) + len(_END)

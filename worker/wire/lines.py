@@ -18,7 +18,7 @@ from urllib3.exceptions import HTTPError, ProtocolError, SSLError
 
 from worker.waiting.awaiting import until
 from worker.waiting.switchboard import Switchboard
-from worker.wire.answers import Answer, LateError, read_answer
+from worker.wire.answers import LateError, Response, read_answer
 from worker.wire.connections import Connections
 from worker.wire.requests import Body, head
 
@@ -29,13 +29,13 @@ _ANSWERED_EARLY: Final = frozenset({errno.EPIPE, errno.ECONNRESET, errno.EPROTOT
 class Exchange:
     """One request and its answer. Left, its connection serves the next one, if the answer was read to its end."""
 
-    def __init__(self, connections: Connections, line: HTTPConnection, answer: Answer) -> None:
+    def __init__(self, connections: Connections, line: HTTPConnection, answer: Response) -> None:
         """The answer's head is there, its body yet to be read."""
         self._connections = connections
         self._line = line
         self._answer = answer
 
-    def __enter__(self) -> Answer:
+    def __enter__(self) -> Response:
         return self._answer
 
     def __exit__(

@@ -35,7 +35,8 @@ from benchmarks import (
     throughput,
     twins,
 )
-from benchmarks.report import Report, keep, machine, show
+from benchmarks.keeping import keep, machine
+from benchmarks.report import Report, show
 
 
 @dataclass(frozen=True, slots=True)

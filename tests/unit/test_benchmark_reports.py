@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks.keeping import keep
 from benchmarks.plots import Bars, Lines, Plot, Series, drawn_columns, figure
-from benchmarks.report import Report, keep
+from benchmarks.report import Report
 
 PNG = b"\x89PNG\r\n\x1a\n"
 

@@ -1,10 +1,11 @@
-"""Failures below HTTP: told apart by how much of the request had left, with no socket involved."""
+"""Failures below HTTP: told apart by how much of the request had left."""
 
 from __future__ import annotations
 
 import socket
 import ssl
 from http.client import BadStatusLine, IncompleteRead, RemoteDisconnected
+from typing import Final
 
 import pytest
 from urllib3 import HTTPConnectionPool
@@ -30,6 +31,8 @@ LATE = LateError("no answer within 20 s")
 REFUSED = NewConnectionError(POOL, "Failed to establish a new connection")  # type: ignore[arg-type]
 CONNECT_LATE = ConnectTimeoutError(POOL, "Connection timed out.")
 TLS = SSLError(ssl.SSLError(1, "wrong version number"))
+ROOM_BYTES: Final = 1 << 24
+"""More than a connection takes in while nobody reads."""
 
 
 def waiting() -> Outgoing:
@@ -38,12 +41,12 @@ def waiting() -> Outgoing:
 
 
 def leaving() -> Outgoing:
-    """A body on its way, for which the other end has no ear."""
-    body = Outgoing(b"{}")
+    """A body on its way, of which the other end takes nothing but the head."""
+    body = Outgoing(b" " * ROOM_BYTES)
     near, far = socket.socketpair()
-    far.close()
-    with near, pytest.raises(BrokenPipeError):
-        body.leave(near)
+    near.settimeout(0.01)
+    with near, far, pytest.raises(TimeoutError):
+        body.leave(near, b"POST / HTTP/1.1\r\n\r\n")
     return body
 
 
@@ -52,8 +55,8 @@ def sent() -> Outgoing:
     body = Outgoing(b"{}")
     near, far = socket.socketpair()
     with near, far:
-        body.leave(near)
-        assert far.recv(100) == b"{}"
+        body.leave(near, b"POST / HTTP/1.1\r\n\r\n")
+        assert far.makefile("rb").read(21) == b"POST / HTTP/1.1\r\n\r\n{}"
     return body
 
 

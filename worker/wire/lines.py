@@ -142,9 +142,10 @@ def _named() -> Iterator[None]:
 def _send(line: HTTPConnection, method: str, target: str, headers: Mapping[str, str], body: Body | None) -> None:
     first = head(line, method, target, headers, body_bytes=None if body is None else len(body))
     try:
-        line.sock.sendall(first)
-        if body is not None:
-            body.leave(line.sock)
+        if body is None:
+            line.sock.sendall(first)
+        else:
+            body.leave(line.sock, first)
     except OSError as error:
         if error.errno not in _ANSWERED_EARLY:
             raise

@@ -18,7 +18,7 @@ _NOT_IN_A_TARGET: Final = re.compile(r"[\0-\x20\x7f]")
 
 
 PIECE_BYTES: Final = 128 * 1024
-"""Of a file, in memory at a time."""
+"""Of a file, in memory at a time; a head must find room in it as well."""
 _desks: Final = threading.local()
 
 
@@ -29,8 +29,8 @@ class Body(Protocol):
         """Its bytes."""
         ...
 
-    def leave(self, way: socket.socket) -> None:
-        """Send all of it. Raises OSError."""
+    def leave(self, way: socket.socket, head: bytes) -> None:
+        """Send the request's head, and then all of it. Raises OSError."""
         ...
 
 
@@ -50,8 +50,9 @@ class Outgoing:
     def __len__(self) -> int:
         return len(self._content)
 
-    def leave(self, way: socket.socket) -> None:
+    def leave(self, way: socket.socket, head: bytes) -> None:
         """See `Body`."""
+        way.sendall(head)
         self.begun = True
         way.sendall(self._content)
         self.sent = True
@@ -70,17 +71,20 @@ class OutgoingFile:
     def __len__(self) -> int:
         return self._size
 
-    def leave(self, way: socket.socket) -> None:
+    def leave(self, way: socket.socket, head: bytes) -> None:
         """See `Body`; also raised for a file that has become shorter."""
-        piece, left = _desk(), self._size
+        desk, left, begun = _desk(), self._size, len(head)
+        desk[:begun] = head  # together with the first piece: the system takes its time over each packet
         file = os.open(self._path, os.O_RDONLY | os.O_CLOEXEC)
         try:
             while left:
-                read = os.readv(file, [piece[:left]])
+                read = os.readv(file, [desk[begun : begun + left]])
                 if not read:
                     raise OSError(errno.EIO, "the file has become shorter", str(self._path))
-                way.sendall(piece[:read])
-                left -= read
+                way.sendall(desk[: begun + read])
+                left, begun = left - read, 0
+            if begun:
+                way.sendall(head)
         finally:
             os.close(file)
 

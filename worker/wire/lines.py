@@ -84,10 +84,9 @@ class Lines:
                     await until(self._switchboard.elsewhere(line.connect))
                 line.sock.settimeout(send_seconds or connect_seconds)
                 _send(line, method, target, headers, body)
-                reader = line.sock.makefile("rb")
+                reader = await self._answered(line.sock, read_seconds)
+                line.sock.settimeout(read_seconds)
                 try:
-                    await self._answered(line.sock, reader, read_seconds)
-                    line.sock.settimeout(read_seconds)
                     return Exchange(self._connections, line, read_answer(reader, method))
                 except BaseException:
                     reader.close()  # or the socket would stay open for it
@@ -100,12 +99,14 @@ class Lines:
         """Close what is idle, and make nothing new; what is still in use closes when it is done."""
         self._connections.close()
 
-    async def _answered(self, way: socket.socket, reader: io.BufferedReader, seconds: float) -> None:
-        """Wait for the first of the answer, or the connection's end."""
+    async def _answered(self, way: socket.socket, seconds: float) -> io.BufferedReader:
+        """Wait for the first of the answer, or the end. What reads it is made only then: it takes eight kilobytes."""
         until_when = time.monotonic() + seconds
         while await until(self._switchboard.readable(way.fileno(), max(0.0, until_when - time.monotonic()))):
+            reader = way.makefile("rb")
             if not isinstance(way, ssl.SSLSocket) or _has_begun(way, reader):
-                return
+                return reader
+            reader.close()
         raise LateError(f"no answer within {seconds:g} s")
 
 

@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import uuid
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -16,6 +17,7 @@ import pytest
 
 from tests.cluster.waiting import wait_for
 from tests.servers.s3 import Bucket
+from tests.servers.swift import Swift
 from worker.emulator.config import EmulatorConfig
 from worker.emulator.latency import Latency
 from worker.emulator.server import Emulator
@@ -77,8 +79,9 @@ def emulator(monkeypatch: pytest.MonkeyPatch) -> Iterator[Emulator]:
 
 
 @pytest.fixture
-def services(monkeypatch: pytest.MonkeyPatch, postgres_database: str, redis_url: str, s3: Bucket) -> Bucket:
-    """The settings that lead to PostgreSQL, Redis and a bucket; the bucket itself."""
+def services(monkeypatch: pytest.MonkeyPatch, postgres_database: str, redis_url: str, swift: Swift) -> Bucket:
+    """The settings that lead to PostgreSQL, Redis and a bucket; the bucket itself. Stores differ in other tests."""
+    s3 = swift.create_bucket(f"test-{uuid.uuid4().hex}")
     for name, value in s3.environment().items():
         monkeypatch.setenv(name, value)
     monkeypatch.setenv("TTSQ_DATABASE_URL", postgres_database)

@@ -43,7 +43,7 @@ MULTIPART_BYTES: Final = 64 * 1024 * 1024
 """From this size on an upload goes in parts of this size, for proxies that limit a body and lines that break."""
 BLOCK_BYTES: Final = 1024 * 1024
 IN_MEMORY_BYTES: Final = 2 * 1024 * 1024
-"""Audio up to this size (45 s of speech) is held whole."""
+"""Audio up to this size (45 s of speech) takes the short way, or is handed to boto3 whole."""
 
 log = structlog.get_logger("ttsq.artifacts")
 

@@ -25,7 +25,7 @@ class LateError(HTTPError):
 
 
 class Incoming(Protocol):
-    """An answer whose head is there, and whose body is yet to be read. Names of headers are in lower case."""
+    """An answer whose head is there, and whose body is yet to be read. Headers are asked for in lower case."""
 
     @property
     def status(self) -> int:

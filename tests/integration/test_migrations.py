@@ -8,40 +8,30 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Any, Final
-from uuid import UUID
+from typing import Final
 
 import pytest
 from alembic.script import ScriptDirectory
 from sqlalchemy import (
-    Boolean,
     Connection,
-    Float,
-    Integer,
-    String,
     Table,
-    Uuid,
     event,
     func,
     insert,
-    inspect,
     select,
     text,
     update,
 )
-from uuid_utils.compat import uuid7
 
 from api_models.status import JobStatus
-from api_models.verdict import VerdictKind
-from tests.factories import NOW, Values, a_gate, attempt_row, job_row
+from tests.factories import NOW, attempt_row, job_row
+from tests.integration.revision_rows import BATCHES, PAID, Shape, content, fill, shape
 from worker.store import schema, views
 from worker.store.database import Database
 from worker.store.tables import Base
-from worker.store.types import Instant, Money
 
-BATCHES: Final = (UUID(int=1), UUID(int=2))
-JOB: Final = UUID(int=3)
-PAID: Final = Decimal("0.0067")
+_KNOWN_ALREADY: Final = frozenset({"spent", "finished_at"})
+"""Columns that a step fills from what the other rows say."""
 
 
 def revisions() -> list[str]:
@@ -53,110 +43,6 @@ def revisions() -> list[str]:
 STEPS: Final = [
     pytest.param(old, new, id=f"{old}-{new}") for old, new in zip(revisions(), revisions()[1:], strict=False)
 ]
-
-
-@dataclass(frozen=True, slots=True)
-class Shape:
-    """The tables of one revision, and their columns: all that its code knows of."""
-
-    columns: dict[str, tuple[str, ...]]
-
-    def tables(self) -> Iterator[tuple[Table, tuple[str, ...]]]:
-        """Each table, those that others refer to first, with the names of its columns."""
-        for table in Base.metadata.sorted_tables:
-            if table.name in self.columns:
-                yield table, self.columns[table.name]
-
-
-def shape(connection: Connection) -> Shape:
-    """The tables as they are now."""
-    inspector = inspect(connection)
-    names = set(inspector.get_table_names()) & set(Base.metadata.tables)
-    return Shape({name: tuple(column["name"] for column in inspector.get_columns(name)) for name in sorted(names)})
-
-
-def rows_of(table: str) -> list[Values]:
-    """Rows for a table, whole for the newest revision."""
-    made = _ROWS.get(table)
-    return made() if made else [_plain(Base.metadata.tables[table])]
-
-
-def _jobs() -> list[Values]:
-    worker = {"worker_id": uuid7()}
-    return [
-        job_row(id=JOB if status is JobStatus.SUCCEEDED else uuid7(), status=status, batch_id=BATCHES[0], **worker)
-        for status in JobStatus
-    ]
-
-
-def _attempts() -> list[Values]:
-    noted = {"batch_id": BATCHES[0], "cost": PAID, "noted": True}
-    news = attempt_row(batch_id=BATCHES[0], cost=PAID, noted=False)
-    return [attempt_row(**noted), attempt_row(**noted, number=2), news, attempt_row(verdict=VerdictKind.LOST)]
-
-
-def _gates() -> list[Values]:
-    gate = a_gate()
-    return [{name: getattr(gate, name) for name in gate.__slots__} | {"closed": True}]
-
-
-_ROWS: Final[dict[str, Callable[[], list[Values]]]] = {
-    "batches": lambda: [
-        {
-            "id": batch,
-            "tenant": "default",
-            "name": "welcome.csv",
-            "resume_key": str(batch),
-            "total": 8,
-            "created_at": NOW,
-        }
-        for batch in BATCHES
-    ],
-    "jobs": _jobs,
-    "attempts": _attempts,
-    "gates": _gates,
-}
-_SAMPLES: Final = (
-    (Instant, NOW),
-    (Money, PAID),
-    (Uuid, UUID(int=9)),
-    (Boolean, True),
-    (Integer, 7),
-    (Float, 1.5),
-    (String, "word"),
-)
-"""A value of each column type, the special ones before those that they are made of."""
-_STATES: Final = {"deliveries": "pending", "schedule_runs": "due"}
-"""Of columns called `state`, which take no other words."""
-_KNOWN_ALREADY: Final = frozenset({"spent", "finished_at"})
-"""Columns that a step fills from what the other rows say."""
-
-
-def _plain(table: Table) -> Values:
-    """Something in every column that must not be empty."""
-    plain = {
-        column.name: next(value for kind, value in _SAMPLES if isinstance(column.type, kind))
-        for column in table.columns
-        if not column.nullable and column.server_default is None
-    }
-    return plain | ({"state": _STATES[table.name]} if "state" in plain else {})
-
-
-def fill(connection: Connection, known: Shape) -> None:
-    """Rows in every table, written as the code of that revision writes them: with the columns that it knows."""
-    for table, columns in known.tables():
-        rows = [{name: row.get(name) for name in columns if name in row} for row in rows_of(table.name)]
-        for row in rows:
-            connection.execute(insert(table).values(row))
-
-
-def content(connection: Connection, known: Shape) -> dict[str, list[tuple[Any, ...]]]:
-    """Every row of every table, as the code of that revision reads it."""
-    found: dict[str, list[tuple[Any, ...]]] = {}
-    for table, columns in known.tables():
-        rows = connection.execute(select(*(table.c[name] for name in columns)))
-        found[table.name] = sorted((tuple(row) for row in rows), key=repr)
-    return found
 
 
 def additions(old: Shape, new: Shape) -> Iterator[tuple[Table, tuple[str, ...]]]:

@@ -6,7 +6,6 @@ import multiprocessing
 from collections.abc import Callable
 from concurrent.futures import Executor, ProcessPoolExecutor, ThreadPoolExecutor
 from decimal import Decimal
-from typing import Any
 
 import pytest
 from alembic.autogenerate import compare_metadata
@@ -24,11 +23,11 @@ from tests.factories import (
     add_lease,
     add_worker,
 )
+from tests.integration.schema_description import described
 from worker.store import account, schema, views
 from worker.store.database import Database
 from worker.store.tables import Base
 
-TABLES = sorted(Base.metadata.tables)
 RIVALS = 4
 
 
@@ -37,40 +36,6 @@ def test_alembic_finds_nothing_to_do(database: Database) -> None:
     with database.read() as connection:
         context = MigrationContext.configure(connection, opts={"compare_type": True, "compare_server_default": True})
         assert compare_metadata(context, Base.metadata) == []
-
-
-def storage_settings(connection: Connection, table: str) -> list[str]:
-    """What PostgreSQL is told of a table's storage; SQLite is told nothing."""
-    if connection.dialect.name != "postgresql":
-        return []
-    query = text("SELECT unnest(reloptions) FROM pg_class WHERE relname = :table ORDER BY 1")
-    return list(connection.execute(query, {"table": table}).scalars())
-
-
-def described(connection: Connection) -> dict[str, Any]:
-    """Everything the database itself says of its tables, in an order that doesn't matter to it."""
-    inspector = inspect(connection)
-    found: dict[str, Any] = {}
-    for table in TABLES:
-        found[table] = {
-            "columns": {
-                column["name"]: (str(column["type"]), column["nullable"], column["default"])
-                for column in inspector.get_columns(table)
-            },
-            "indexes": {
-                str(index["name"]): {
-                    "columns": index["column_names"],
-                    "unique": bool(index["unique"]),
-                    "where": {key: str(value) for key, value in index["dialect_options"].items() if "where" in key},
-                }
-                for index in inspector.get_indexes(table)
-            },
-            "checks": {check["name"]: check["sqltext"] for check in inspector.get_check_constraints(table)},
-            "foreign": inspector.get_foreign_keys(table),
-            "primary": inspector.get_pk_constraint(table),
-            "settings": storage_settings(connection, table),
-        }
-    return found
 
 
 def test_the_migrated_schema_is_that_of_the_models(migrated_and_empty: tuple[Database, Database]) -> None:

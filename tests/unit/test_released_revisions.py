@@ -59,5 +59,5 @@ def test_each_is_recorded_once() -> None:
 )
 def test_column_types_of_revisions_do_not_change(kind: Instant | Money, on_postgresql: str, on_sqlite: str) -> None:
     """They are imported by revisions: another type of column needs a new class and a new revision."""
-    assert kind.compile(postgresql.dialect()) == on_postgresql
-    assert kind.compile(sqlite.dialect()) == on_sqlite  # type: ignore[no-untyped-call]
+    assert kind.compile(postgresql.dialect()) == on_postgresql  # type: ignore[no-untyped-call]
+    assert kind.compile(sqlite.dialect()) == on_sqlite

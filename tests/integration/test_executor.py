@@ -27,7 +27,7 @@ from worker.emulator.answers import Ending
 from worker.emulator.faults import Take
 from worker.emulator.refusals import ModelState
 from worker.emulator.server import Emulator
-from worker.execution import recovery
+from worker.execution.copies import CopySource
 from worker.execution.heartbeat import FRESH_SECONDS
 from worker.execution.outcomes import Cost
 from worker.execution.spool import Receipt
@@ -154,7 +154,8 @@ def test_a_copy_that_was_stored_and_not_recorded_stays_a_copy(shop_on_both: Work
     shop.run(shop.job(text="Say it once."))
     job = shop.job(text="Say it once.")
     claim = shop.claim(job)
-    assert recovery.copied(shop.database, claim, shop.executor.places.of(claim))
+    places = shop.executor.places
+    assert CopySource(claim, places.of(claim), shop.database, places, shop.spool).copied()
     shop.die()
     row = shop.neighbour().run(job)
     assert (row.status, row.cached, row.cost) == (SUCCEEDED, True, 0)

@@ -21,7 +21,7 @@ from worker.dispatch.twins import Twins
 from worker.dispatch.window import Window
 from worker.store import flights
 from worker.store.account import Gate, PaceState
-from worker.store.transitions import dispatching
+from worker.store.transitions import dispatching, following
 from worker.store.transitions.dispatching import Waiting
 
 
@@ -90,6 +90,10 @@ class Starting:
         goes = self.twins.apart(connection, chosen, now)
         dispatched = dispatching.dispatch(
             connection, [job.job_id for job in goes], worker_id=self.reach.only_worker, now=now
+        )
+        copiers = {job.job_id: job.copies for job in goes if job.copies is not None}
+        following.send_for_copies(
+            connection, {job.job_id: copiers[job.job_id] for job in dispatched if job.job_id in copiers}
         )
         return Started(dispatched, pace.after_starts(paced, now, len(dispatched)), more=True)
 

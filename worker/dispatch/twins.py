@@ -1,13 +1,14 @@
 """Single flight: of jobs that want the same content, one is sent out, and the others follow it to its audio.
 
-Its weakness: a follower whose leader was called off waits for its patience to end. And what was bought a moment ago is
-taken to be there still: should its object be removed at once, those who come for copies buy it side by side.
+Who comes later is sent for a copy, and may not buy: where there is nothing to copy any more, the job comes back, and
+one of those that want the content is elected again. Its weakness: a follower whose leader was cancelled before a
+worker had claimed it waits for its patience to end.
 """
 
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Final
 from uuid import UUID
@@ -19,10 +20,20 @@ from worker.store.attempts import Ended
 from worker.store.transitions import following
 from worker.store.transitions.dispatching import Waiting
 
-NOBODY: Final = UUID(int=0)
 BOUGHT: Final = frozenset({VerdictKind.SUCCESS, VerdictKind.CACHED})
 MOST_REMEMBERED: Final = 50_000
 """Of more contents, the memory is read anew from what is really in flight; then again when it has doubled."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    """What the database says of the leaders of one tick's jobs."""
+
+    buying: set[UUID]
+    having: set[UUID]
+    """Their audio is there, for as many as want a copy."""
+    resuming: set[UUID]
+    """They are queued again, and what they bought before may be stored already."""
 
 
 @dataclass(slots=True)
@@ -31,13 +42,15 @@ class Twins:
 
     most: int = MOST_REMEMBERED
     _leaders: dict[str, UUID] | None = None
-    """None: not read yet. `NOBODY` leads where the content is there, and whoever wants a copy may have one."""
+    """The job that buys a content, or has bought it. None: not read yet."""
     _contents: dict[UUID, str] = field(default_factory=dict)
-    """Which content each leader buys."""
+    """Which content each leader buys; leaders whose content was there when they ended are not in it."""
     _enough: int = 0
     """Contents that are remembered before the memory is read anew; never fewer than `most`."""
     _followed: bool = field(default=False)
-    """Somebody may be following."""
+    """Some job may be following."""
+    _waited: set[UUID] = field(default_factory=set)
+    """Leaders that were waited for once though they were queued again: not twice."""
 
     def forget(self) -> None:
         """Another dispatcher leads: what is known here will be wrong."""
@@ -52,32 +65,59 @@ class Twins:
         leaders = self._known(connection)
         for ended in news:
             if ended.verdict in BOUGHT and (content := self._contents.pop(ended.job_id, None)) is not None:
-                leaders[content] = NOBODY
+                leaders[content] = ended.job_id
+        self._elect_again(connection, [ended.job_id for ended in news if ended.code == following.COPY_GONE])
         if self._followed:
             following.release(connection, {ended.job_id for ended in news})
 
     def apart(self, connection: Connection, chosen: Sequence[Waiting], now: datetime) -> list[Waiting]:
         """Those who may be sent out. The others follow, and are none of this tick's any more."""
         leaders = self._known(connection)
-        suspects = {leaders[job.content] for job in chosen if job.content is not None and job.content in leaders}
-        suspects.discard(NOBODY)
-        buying = following.still_buying(connection, suspects) if suspects else set()
+        seen = self._seen(connection, chosen, leaders, now)
         goes: list[Waiting] = []
         followers: dict[UUID, UUID] = {}
         for job in chosen:
             leader = None if job.content is None else leaders.get(job.content)
-            if leader is not None and leader in buying and leader != job.job_id:
+            if leader is not None and leader != job.job_id and leader in seen.buying | seen.resuming:
                 followers[job.job_id] = leader
-                continue
-            goes.append(job)
-            if job.content is not None and leader != NOBODY:
-                leaders[job.content] = job.job_id
-                self._contents[job.job_id] = job.content
-                buying.add(job.job_id)
+            elif leader is not None and leader in seen.having:
+                goes.append(replace(job, copies=leader))
+            else:
+                goes.append(job)
+                self._lead(job, leaders)
+                seen.buying.add(job.job_id)
         if followers:
             following.follow(connection, followers, now=now)
             self._followed = True
+            self._waited |= seen.resuming
         return goes
+
+    def _lead(self, job: Waiting, leaders: dict[str, UUID]) -> None:
+        self._waited.discard(job.job_id)
+        if job.content is not None:
+            leaders[job.content] = job.job_id
+            self._contents[job.job_id] = job.content
+
+    def _seen(
+        self, connection: Connection, chosen: Sequence[Waiting], leaders: dict[str, UUID], now: datetime
+    ) -> _Seen:
+        named = {leaders[job.content] for job in chosen if job.content is not None and job.content in leaders}
+        suspects = {leader for leader in named if leader in self._contents}
+        buying = following.still_buying(connection, suspects) if suspects else set()
+        there = named - suspects
+        having = following.with_audio(connection, there, now=now) if there else set()
+        lost = suspects - buying - self._waited
+        resuming = following.resuming(connection, lost) if lost else set()
+        return _Seen(buying, having, resuming)
+
+    def _elect_again(self, connection: Connection, copiers: Sequence[UUID]) -> None:
+        """These found nothing to copy: the content is bought anew, unless a job buys it by now."""
+        if not copiers:
+            return
+        leaders = self._known(connection)
+        for content in following.contents(connection, copiers):
+            if leaders.get(content) not in self._contents:
+                leaders.pop(content, None)
 
     def _known(self, connection: Connection) -> dict[str, UUID]:
         if self._leaders is None or len(self._leaders) > max(self.most, self._enough):
@@ -85,5 +125,6 @@ class Twins:
             # More may really be in flight than that, and reading them in every tick would take most of it.
             self._enough = 2 * len(self._leaders)
             self._contents = {job: content for content, job in self._leaders.items()}
+            self._waited = set()
             self._followed = following.anybody_follows(connection)
         return self._leaders

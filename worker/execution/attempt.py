@@ -14,6 +14,7 @@ from api_models.status import JobStatus
 from api_models.verdict import VerdictKind
 from worker.execution import forming, outcomes, recovery, refusing, storing
 from worker.execution.accepting import Accepted, Refused, judged
+from worker.execution.copies import CopySource
 from worker.execution.forming import Formed
 from worker.execution.handles import JobHandle
 from worker.execution.heartbeat import FRESH_SECONDS
@@ -91,17 +92,18 @@ class Attempt:
 
     async def _copied(self, place: Place) -> Settlement | None:
         """What was bought for the same content; what was submitted for this very job comes first."""
-        if self.claim.twin is None or self.claim.request_id is not None:
+        claim = self.claim
+        if claim.request_id is not None or (claim.twin is None and claim.copies is None):
             return None
+        source = CopySource(claim, place, self.tools.database, self.tools.places, self.tools.spool)
 
         async def copied() -> StoredAudio | None:
-            database = self.tools.database
-            return await until(self.tools.crews.porters.do(lambda: recovery.copied(database, self.claim, place)))
+            return await until(self.tools.crews.porters.do(source.copied))
 
         copy = await self.tools.persistence.insist(copied)
         if copy is None:
-            return None
-        return outcomes.succeeded(self.claim, copy, outcomes.NO_RECEIPT, verdict=VerdictKind.CACHED)
+            return None if claim.copies is None else outcomes.copy_gone(claim)
+        return outcomes.succeeded(claim, copy, outcomes.NO_RECEIPT, verdict=VerdictKind.CACHED)
 
     async def _called(self, place: Place) -> Settlement:
         """The paid call; or, by a handle, the end of the one that an earlier attempt made."""

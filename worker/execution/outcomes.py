@@ -17,6 +17,7 @@ from worker.redaction import redact
 from worker.segmind.answers import Answer
 from worker.segmind.verdicts import Verdict
 from worker.store.transitions.claiming import Claim
+from worker.store.transitions.following import COPY_GONE
 from worker.store.transitions.settling import ZERO, Settlement, StoredAudio
 
 NO_RECEIPT: Final = Receipt()
@@ -146,6 +147,18 @@ def succeeded(
         audio=audio,
         spent_handle=receipt.request_id,
         source=source,
+    )
+
+
+def copy_gone(claim: Claim) -> Settlement:
+    """There is nothing to copy any more, and this job was not sent to buy: the dispatcher elects the one that is."""
+    return Settlement(
+        status=JobStatus.QUEUED,
+        verdict=VerdictKind.RELEASED,
+        counts=False,
+        recover=claim.recover,
+        code=COPY_GONE,
+        message="The audio to copy is gone; one of the jobs that want it will buy it again.",
     )
 
 

@@ -1,26 +1,21 @@
-"""Audio that was already paid for, looked for before paying again: stored, spooled here, or bought for a twin."""
+"""Audio that an earlier attempt of this job stored, looked for before paying again."""
 
 from __future__ import annotations
 
 from contextlib import suppress
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
-from typing import Final
 
 import structlog
 
 from worker.artifacts.store import StoredObject
+from worker.execution.copies import COPY
 from worker.execution.places import Place
-from worker.execution.sound import Sound, written
+from worker.execution.sound import written
 from worker.execution.spool import Receipt
-from worker.execution.storing import described, named
-from worker.store.database import Database
-from worker.store.transitions import claiming
+from worker.execution.storing import described
 from worker.store.transitions.claiming import Claim
 from worker.store.transitions.settling import StoredAudio
-
-COPY: Final = "ttsq-copy"
-"""What the metadata of an object says that was copied from another job's."""
 
 log = structlog.get_logger("ttsq.execution")
 
@@ -54,33 +49,6 @@ def stored_before(claim: Claim, place: Place) -> Recovered | None:
         _number(found.metadata.get("ttsq-attempt")),
         is_copy=found.metadata.get(COPY) == "yes",
     )
-
-
-def copied(database: Database, claim: Claim, place: Place) -> StoredAudio | None:
-    """A copy of the audio that was bought for the same content; None where it is gone, so that a call must be made."""
-    if claim.twin is None:
-        return None
-    with database.read() as connection:
-        bought = claiming.bought(connection, claim.twin)
-    if bought is None:
-        return None
-    sound = Sound(bought.peak_dbfs, bought.loudness_lufs, bought.silence_share)
-    stored = place.store.copy(
-        bought.uri,
-        place.key,
-        sha256=bought.sha256,
-        metadata={
-            **named(claim),
-            "ttsq-cost": "0",
-            "ttsq-cost-estimated": "no",
-            COPY: "yes",
-            "ttsq-duration-ms": str(bought.duration_ms),
-            **sound.metadata(),
-        },
-    )
-    if stored is None:
-        return None
-    return described(stored, sha256=bought.sha256, duration_ms=bought.duration_ms, sound=sound)
 
 
 def _is_ours(claim: Claim, found: StoredObject) -> bool:

@@ -99,6 +99,10 @@ class Spool:
         """Where the answer of this attempt goes."""
         return self.folder / f"{job_id}.{attempt}{AUDIO}"
 
+    def copy_place(self, job_id: UUID, attempt: int) -> Path:
+        """Where audio rests while it passes from one store to another; left behind, it is removed like half an answer."""
+        return self.folder / f"{job_id}.{attempt}.copy{PART}"
+
     def lay_out(self, place: Path) -> None:
         """Have a used file ready where the next answer will be written, if there is one."""
         with suppress(IndexError, OSError):

@@ -135,7 +135,10 @@ class Job(Base):
     """What was submitted for this job (v2) and is to be polled before anything is submitted again."""
 
     follows: Mapped[UUID | None]
-    """The job in flight that buys the same content: this one waits for it, and then takes a copy."""
+    """The job in flight that buys the same content: this one waits for it, and then takes a copy.
+
+    Of a dispatched or running job: the one whose audio it was sent to copy.
+    """
 
     created_at: Mapped[datetime]
     dispatched_at: Mapped[datetime | None]

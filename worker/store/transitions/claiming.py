@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from functools import cache
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import Connection, Executable, Uuid, and_, bindparam, literal_column, select, tuple_, update
+from sqlalchemy import Connection, Executable, Uuid, and_, bindparam, func, literal_column, select, tuple_, update
 
 from api_models.formats import AudioFormat
 from api_models.speech import Speech
@@ -42,6 +42,8 @@ class Claim:
     started_at: datetime
     twin: UUID | None
     """A job that may already have bought this content."""
+    copies: UUID | None = None
+    """The job whose audio it was sent to copy: it may not buy."""
     request_id: str | None = None
     """What an earlier attempt submitted (v2): it is polled, and nothing is submitted again."""
     heard: bool = False
@@ -98,6 +100,7 @@ _CLAIM = (
         Job.audio_format,
         Job.target_lufs,
         Job.traceparent,
+        Job.follows,
         _TWIN,
         HEARD.label("heard"),
     )
@@ -148,6 +151,7 @@ def _claimed(row: Any, worker_id: UUID, now: datetime) -> Claim:  # noqa: ANN401
         worker_id=worker_id,
         started_at=now,
         twin=row.twin if row.use_cache else None,
+        copies=row.follows if row.use_cache else None,
         request_id=row.request_id,
         heard=bool(row.heard),
         audio_format=AudioFormat(row.audio_format or AudioFormat.WAV),
@@ -192,10 +196,16 @@ def unfinished(connection: Connection, job_ids: Sequence[UUID]) -> set[UUID]:
     return set(rows.scalars())
 
 
+MOST_SOURCES: Final = 32
+"""Of one content, so many jobs' audio is tried before the text is bought again."""
+
+
 @dataclass(frozen=True, slots=True)
 class Bought:
     """Audio that is already stored and recorded for some job."""
 
+    tenant: str
+    batch_id: UUID | None
     uri: str
     content_type: str
     audio_bytes: int
@@ -207,12 +217,29 @@ class Bought:
     silence_share: float | None = None
 
 
+_HAS_AUDIO = and_(in_state(JobStatus.SUCCEEDED), Job.purged_at.is_(None))
 _AUDIO = select(*(getattr(Job, name) for name in Bought.__slots__)).where(
-    Job.id == bindparam("job"), in_state(JobStatus.SUCCEEDED), Job.purged_at.is_(None)
+    Job.id.in_(bindparam("jobs", expanding=True)), _HAS_AUDIO
+)
+# The newest of each batch first: where a whole folder is gone, the next one is in another.
+_IN_ITS_LANE = func.row_number().over(partition_by=Job.lane, order_by=Job.id.desc()).label("place")
+_ALIKE = (
+    select(Job.id, *(getattr(Job, name) for name in Bought.__slots__), _IN_ITS_LANE)
+    .where(Job.fingerprint == bindparam("content"), _HAS_AUDIO)
+    .subquery()
+)
+_ELSEWHERE = (
+    select(*(_ALIKE.c[name] for name in Bought.__slots__))
+    .order_by(_ALIKE.c.place, _ALIKE.c.id.desc())
+    .limit(MOST_SOURCES)
 )
 
 
-def bought(connection: Connection, job_id: UUID) -> Bought | None:
-    """The recorded audio of a job that succeeded."""
-    row: Any = connection.execute(_AUDIO, {"job": job_id}).one_or_none()
-    return None if row is None else Bought(*row)
+def bought(connection: Connection, job_ids: Collection[UUID]) -> list[Bought]:
+    """The recorded audio of those of the jobs that succeeded."""
+    return [Bought(*row) for row in connection.execute(_AUDIO, {"jobs": list(job_ids)})]
+
+
+def bought_elsewhere(connection: Connection, content: str) -> list[Bought]:
+    """The recorded audio of this content, at most `MOST_SOURCES`: the newest of each batch, then older ones."""
+    return [Bought(*row) for row in connection.execute(_ELSEWHERE, {"content": content})]

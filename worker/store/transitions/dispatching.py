@@ -68,6 +68,8 @@ class Waiting:
     attempt: int
     content: str | None = field(default=None, compare=False)
     """What it wants, by fingerprint, if it may share what others buy."""
+    copies: UUID | None = field(default=None, compare=False)
+    """The job whose audio it is sent to copy: it may not buy."""
 
 
 # Statements of every tick are built once: building one costs more than running it. None of them waits for a row that

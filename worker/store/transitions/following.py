@@ -4,6 +4,8 @@ Who has submitted a call (v2) buys its content until the job is over, whatever b
 for, and the next attempt goes on with it. Only in a paused batch nobody waits for it.
 
 A follower is an ordinary scheduled job. Whoever forgets to release it costs it `PATIENCE_SECONDS`, and nothing else.
+
+A dispatched or running job that names another one was sent for a copy of its audio, and may not buy.
 """
 
 from __future__ import annotations
@@ -24,6 +26,8 @@ from worker.store.tables import Batch, Job
 
 PATIENCE_SECONDS: Final = 60.0
 """After so long a follower takes its own turn, whatever it heard. Longer than most calls, so that few look in vain."""
+COPY_GONE: Final = "copy_gone"
+"""The code of an attempt that was sent for a copy and found none: its content has to be bought again."""
 
 _FLYING = in_state(JobStatus.DISPATCHED, JobStatus.RUNNING)
 # Written out as in the partial index: see `states`.
@@ -34,10 +38,23 @@ _SUBMITTED = and_(
     in_state(JobStatus.SCHEDULED, JobStatus.QUEUED),
     ~exists().where(Batch.id == Job.batch_id, Batch.paused_at.is_not(None)),
 )
-_CONTENTS = union_all(
-    *(select(Job.fingerprint, Job.id).where(buying, Job.use_cache) for buying in (_SUBMITTED, _FLYING))
-)
+_BUYS = _FLYING & Job.follows.is_(None)
+_CONTENTS = union_all(*(select(Job.fingerprint, Job.id).where(buying, Job.use_cache) for buying in (_SUBMITTED, _BUYS)))
 _STILL = select(Job.id).where(or_(_FLYING, _SUBMITTED), Job.id.in_(bindparam("jobs", expanding=True)))
+_THESE = select(Job.id).where(Job.id.in_(bindparam("jobs", expanding=True)))
+# What is to be removed at once counts as gone: its object may be gone before its row says so.
+_WITH_AUDIO = _THESE.where(
+    in_state(JobStatus.SUCCEEDED), Job.purged_at.is_(None), or_(Job.purge_at.is_(None), Job.purge_at > bindparam("now"))
+)
+_RESUMING = _THESE.where(
+    Job.recover,
+    in_state(JobStatus.SCHEDULED, JobStatus.QUEUED),
+    ~exists().where(Batch.id == Job.batch_id, Batch.paused_at.is_not(None)),
+)
+_WANTED = select(Job.fingerprint).distinct().where(Job.id.in_(bindparam("jobs", expanding=True)))
+_SENT_FOR_A_COPY = (
+    update(Job).where(Job.id == bindparam("job"), in_state(JobStatus.DISPATCHED)).values(follows=bindparam("bought_by"))
+)
 _ANYBODY = select(Job.id).where(_FOLLOWS).limit(1)
 
 
@@ -49,6 +66,28 @@ def in_flight(connection: Connection) -> dict[str, UUID]:
 def still_buying(connection: Connection, jobs: Collection[UUID]) -> set[UUID]:
     """Those of the jobs that are dispatched or running, or have something submitted."""
     return set(connection.execute(_STILL, {"jobs": list(jobs)}).scalars())
+
+
+def with_audio(connection: Connection, jobs: Collection[UUID], *, now: datetime) -> set[UUID]:
+    """Those of the jobs that succeeded and whose audio has not been removed since."""
+    return set(connection.execute(_WITH_AUDIO, {"jobs": list(jobs), "now": now}).scalars())
+
+
+def resuming(connection: Connection, jobs: Collection[UUID]) -> set[UUID]:
+    """Those of the jobs that will start again and look for what an earlier attempt bought."""
+    return set(connection.execute(_RESUMING, {"jobs": list(jobs)}).scalars())
+
+
+def contents(connection: Connection, jobs: Collection[UUID]) -> set[str]:
+    """What these jobs want, by fingerprint."""
+    return set(connection.execute(_WANTED, {"jobs": list(jobs)}).scalars())
+
+
+def send_for_copies(connection: Connection, copiers: Mapping[UUID, UUID]) -> None:
+    """Dispatched jobs may only copy what the jobs that they are mapped to have bought."""
+    if copiers:
+        values = [{"job": job, "bought_by": copiers[job]} for job in sorted(copiers)]
+        connection.execute(_SENT_FOR_A_COPY, values)
 
 
 def anybody_follows(connection: Connection) -> bool:

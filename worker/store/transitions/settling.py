@@ -81,6 +81,7 @@ _SETTLE = (
         not_before=bindparam("new_not_before"),
         finished_at=bindparam("new_finished_at"),
         worker_id=None,
+        follows=None,
         code=bindparam("new_code"),
         message=bindparam("new_message"),
         detail=bindparam("new_detail"),

@@ -1,0 +1,108 @@
+"""Audio that was bought for another job with the same content, copied to this job's key instead of paying again.
+
+One source may be gone, changed or out of reach while others are there, so several are tried: first the one that the
+dispatcher named, then the newest of each batch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Final
+
+import structlog
+
+from worker.artifacts.errors import ArtifactsError
+from worker.artifacts.store import StoredObject
+from worker.execution.places import Place, Places
+from worker.execution.sound import Sound
+from worker.execution.spool import Spool
+from worker.execution.storing import described, named
+from worker.store.database import Database
+from worker.store.transitions import claiming
+from worker.store.transitions.claiming import Bought, Claim
+from worker.store.transitions.settling import StoredAudio
+
+COPY: Final = "ttsq-copy"
+"""What the metadata of an object says that was copied from another job's."""
+
+log = structlog.get_logger("ttsq.execution")
+
+
+@dataclass(frozen=True, slots=True)
+class CopySource:
+    """Where the audio of one claim's content can be copied from."""
+
+    claim: Claim
+    place: Place
+    database: Database
+    places: Places
+    spool: Spool
+
+    def copied(self) -> StoredAudio | None:
+        """The copy; None where no source has the audio any more, so that a call must be made.
+
+        Raises ArtifactsError where a store has an outage, and SQLAlchemyError.
+        """
+        for bought in self._sources():
+            stored = self._copy(bought) or self._transfer(bought)
+            if stored is not None:
+                return described(stored, sha256=bought.sha256, duration_ms=bought.duration_ms, sound=_sound(bought))
+        return None
+
+    def _sources(self) -> Iterator[Bought]:
+        """The likeliest first; the rest is asked for only where these have nothing."""
+        likely = {job for job in (self.claim.copies, self.claim.twin) if job is not None}
+        with self.database.read() as connection:
+            first = claiming.bought(connection, likely)
+        yield from first
+        with self.database.read() as connection:
+            others = claiming.bought_elsewhere(connection, self.claim.fingerprint)
+        tried = {bought.uri for bought in first}
+        yield from (bought for bought in others if bought.uri not in tried)
+
+    def _copy(self, bought: Bought) -> StoredObject | None:
+        return self.place.store.copy(bought.uri, self.place.key, sha256=bought.sha256, metadata=self._metadata(bought))
+
+    def _transfer(self, bought: Bought) -> StoredObject | None:
+        """By way of this machine, where the source lies in a store of another kind, as other tenants' may."""
+        source = self.places.holding(bought.uri, tenant=bought.tenant, batch_id=bought.batch_id)
+        if source is None or _scheme(source.store.url) == _scheme(self.place.store.url):
+            return None
+        path = self.spool.copy_place(self.claim.job_id, self.claim.attempt)
+        try:
+            found = source.store.fetch(source.key, path)
+            if found is None or bought.sha256 != found.sha256:
+                return None
+            return self.place.store.put(
+                self.place.key,
+                path,
+                content_type=bought.content_type,
+                sha256=bought.sha256,
+                metadata=self._metadata(bought),
+            )
+        except ArtifactsError as error:
+            if error.transient:
+                raise
+            log.warning("copy_source_unreachable", uri=bought.uri, error=error.message)
+            return None
+        finally:
+            path.unlink(missing_ok=True)
+
+    def _metadata(self, bought: Bought) -> dict[str, str]:
+        return {
+            **named(self.claim),
+            "ttsq-cost": "0",
+            "ttsq-cost-estimated": "no",
+            COPY: "yes",
+            "ttsq-duration-ms": str(bought.duration_ms),
+            **_sound(bought).metadata(),
+        }
+
+
+def _sound(bought: Bought) -> Sound:
+    return Sound(bought.peak_dbfs, bought.loudness_lufs, bought.silence_share)
+
+
+def _scheme(url: str) -> str:
+    return url.partition(":")[0]

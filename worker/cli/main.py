@@ -25,6 +25,7 @@ from worker.cli.run.command import run
 from worker.cli.schedule import commands as schedule
 from worker.cli.service.emulator import emulator
 from worker.cli.service.migrate import migrate
+from worker.cli.service.restore_check import restore_check
 from worker.cli.service.worker import worker
 from worker.cli.talk.exits import Exit
 from worker.cli.tenants import commands as tenants
@@ -56,6 +57,7 @@ app.add_typer(budget.app, rich_help_panel=MONEY)
 app.add_typer(tenants.app, rich_help_panel=SERVICE)
 app.command(rich_help_panel=SERVICE)(doctor)
 app.command(rich_help_panel=SERVICE)(migrate)
+app.command(rich_help_panel=SERVICE)(restore_check)
 app.command(rich_help_panel=SERVICE)(worker)
 app.command(rich_help_panel=SERVICE)(emulator)
 app.command(rich_help_panel=HTTP)(gateway.serve)

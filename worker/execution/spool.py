@@ -100,7 +100,7 @@ class Spool:
         return self.folder / f"{job_id}.{attempt}{AUDIO}"
 
     def copy_place(self, job_id: UUID, attempt: int) -> Path:
-        """Where audio rests while it passes from one store to another; left behind, it is removed like half an answer."""
+        """Where audio rests while it passes from one store to another; removed later if a process dies."""
         return self.folder / f"{job_id}.{attempt}.copy{PART}"
 
     def lay_out(self, place: Path) -> None:

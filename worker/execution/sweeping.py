@@ -2,24 +2,28 @@
 
 A worker that died after a call left its answer here, and an attempt without a cost in the ledger. Whoever goes on with
 the job may never see this machine, and a job that failed with its worker has no next attempt at all.
+
+Answers of jobs that the database doesn't know stay: the database may be a restored or the wrong one. An operator
+removes them.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, TypeVar
 from uuid import UUID
 
 import structlog
 
+from api_models.status import TERMINAL, JobStatus
 from worker.execution import outcomes
 from worker.execution.spool import Spool
 from worker.store.database import Database
-from worker.store.transitions import charging, claiming
+from worker.store.transitions import adoption, charging, claiming
 from worker.store.transitions.charging import Lost
 
 REST_SECONDS: Final = 60.0
@@ -28,6 +32,8 @@ REST_SECONDS: Final = 60.0
 CHARGES_A_LOOK: Final = 100
 """The rest waits for the next look: it is a heartbeat's thread that looks."""
 ROWS_A_STATEMENT: Final = 500
+
+WAITING: Final = frozenset({JobStatus.SCHEDULED, JobStatus.QUEUED, JobStatus.DISPATCHED})
 
 log = structlog.get_logger("ttsq.execution")
 
@@ -44,6 +50,8 @@ class Sweeper:
     in_hand: Callable[[], frozenset[UUID]]
     """The jobs that are being worked at here."""
     clock: Callable[[], float] = time.time
+    _reported: set[UUID] = field(default_factory=set)
+    """Unknown jobs that the log has named."""
 
     def run_once(self) -> None:
         """Charge what was lost and is here, and drop what is over. Raises SQLAlchemyError."""
@@ -78,14 +86,36 @@ class Sweeper:
                 log.info("found_in_spool", job=str(attempt.job_id), attempt=attempt.number, cost=f"{paid:f}")
 
     def _drop(self, left: Answers) -> None:
-        needed: set[UUID] = set()
+        known: dict[UUID, JobStatus] = {}
         with self.database.read() as connection:
             for page in _pages(sorted(left)):
-                needed |= claiming.unfinished(connection, page)
-        for job_id in left.keys() - needed:
-            paths = left[job_id]
-            if all(self._has_rested(path) for path in paths):
-                self.spool.discard(job_id, up_to=max(self.spool.with_receipt(path).attempt for path in paths))
+                known |= claiming.statuses(connection, page)
+        self._report_unknown(left.keys() - known.keys())
+        rested = {job_id for job_id, paths in left.items() if all(self._has_rested(path) for path in paths)}
+        self._mark([job_id for job_id in sorted(rested & known.keys()) if known[job_id] in WAITING])
+        for job_id in rested & known.keys():
+            if known[job_id] in TERMINAL:
+                last = max(self.spool.with_receipt(path).attempt for path in left[job_id])
+                self.spool.discard(job_id, up_to=last)
+
+    def _report_unknown(self, unknown: Set[UUID]) -> None:
+        fresh = unknown - self._reported
+        if fresh:
+            self._reported.update(fresh)
+            log.warning(
+                "spool_answers_unknown",
+                jobs=len(unknown),
+                first=str(min(fresh)),
+                folder=str(self.spool.folder),
+                remedy="check TTSQ_DATABASE_URL; they are kept until you remove them",
+            )
+
+    def _mark(self, waiting: Sequence[UUID]) -> None:
+        """A restored database may not know that these were bought: their next attempts look here first."""
+        for page in _pages(waiting):
+            with self.database.begin() as connection:
+                if marked := adoption.mark(connection, page):
+                    log.warning("answers_found_for_queued_jobs", jobs=marked)
 
     def _has_rested(self, path: Path) -> bool:
         with suppress(FileNotFoundError):

@@ -26,6 +26,8 @@ SCHEDULE_FAILED: Final = "schedule.failed"
 """Nothing was handed in of a schedule's run. Its subject is the schedule's name."""
 SCHEDULE_MISSED: Final = "schedule.missed"
 """Nobody was there for a schedule's time, and it was too late to make up for it."""
+RESTORED: Final = "queue.restored"
+"""The database was restored from a backup; the event's number lies ahead of all that were given out before."""
 WARNINGS: Final = frozenset({HELD, LOW_BALANCE, SCHEDULE_FAILED, SCHEDULE_MISSED})
 """Events that somebody should look into."""
 
@@ -78,6 +80,26 @@ def record(
     say = log.warning if type in WARNINGS else log.info
     say(type, **{"subject": subject, "tenant": tenant, **data})
     return added
+
+
+def move_ahead(connection: Connection, *, now: datetime) -> tuple[int, int]:
+    """Leave a gap in the numbers, so that none is given out again that was used after a backup had been taken.
+
+    The next number is the time in milliseconds since 1970, which fewer than a thousand events a second never reach, and
+    which JavaScript still holds exactly. Returns the newest number before, and that of the event that marks the gap.
+    """
+    take_turn(connection)
+    newest = connection.execute(select(func.coalesce(func.max(EventRow.id), 0))).scalar_one()
+    number = max(newest, int(now.timestamp() * 1000)) + 1
+    connection.execute(
+        insert(EventRow).values(
+            id=number, at=now, type=RESTORED, tenant=None, subject="events", data=json.dumps({"after": newest})
+        )
+    )
+    if connection.dialect.name == "postgresql":
+        sequence = func.pg_get_serial_sequence(EventRow.__tablename__, EventRow.id.key)
+        connection.execute(select(func.setval(sequence, number)))
+    return newest, number
 
 
 def after(connection: Connection, event_id: int, *, most: int, types: Sequence[str] = ()) -> list[Event]:

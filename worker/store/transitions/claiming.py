@@ -14,7 +14,7 @@ from sqlalchemy import Connection, Executable, Uuid, and_, bindparam, func, lite
 
 from api_models.formats import AudioFormat
 from api_models.speech import Speech
-from api_models.status import TERMINAL, JobStatus
+from api_models.status import JobStatus
 from worker.store import locks
 from worker.store.states import in_flight_as, in_state
 from worker.store.tables import Job
@@ -70,6 +70,31 @@ _TURNS = and_(
     Job.id.in_(bindparam("jobs", expanding=True)),  # for a list of pairs alone, SQLite reads the whole table
     tuple_(Job.id, Job.attempt).in_(bindparam("turns", expanding=True)),
 )
+CLAIM_COLUMNS: Final = (
+    Job.id,
+    Job.attempt,
+    Job.tenant,
+    Job.batch_id,
+    Job.custom_id,
+    Job.line,
+    Job.model,
+    Job.text,
+    Job.voice_1,
+    Job.voice_2,
+    Job.temperature,
+    Job.fingerprint,
+    Job.use_cache,
+    Job.recover,
+    Job.attempts_used,
+    Job.takes_used,
+    Job.request_id,
+    Job.audio_format,
+    Job.target_lufs,
+    Job.traceparent,
+    Job.follows,
+    _TWIN,
+    HEARD.label("heard"),
+)
 _CLAIM = (
     update(Job)
     .values(
@@ -79,31 +104,7 @@ _CLAIM = (
         worker_id=bindparam("worker"),
         started_at=bindparam("now"),
     )
-    .returning(
-        Job.id,
-        Job.attempt,
-        Job.tenant,
-        Job.batch_id,
-        Job.custom_id,
-        Job.line,
-        Job.model,
-        Job.text,
-        Job.voice_1,
-        Job.voice_2,
-        Job.temperature,
-        Job.fingerprint,
-        Job.use_cache,
-        Job.recover,
-        Job.attempts_used,
-        Job.takes_used,
-        Job.request_id,
-        Job.audio_format,
-        Job.target_lufs,
-        Job.traceparent,
-        Job.follows,
-        _TWIN,
-        HEARD.label("heard"),
-    )
+    .returning(*CLAIM_COLUMNS)
 )
 
 
@@ -127,12 +128,13 @@ def claim_all(
     statement = _CLAIM_ONE if len(turns) == 1 else _claim_several(connection.dialect.name)
     which = {"jobs": [job_id for job_id, _ in turns], "turns": turns}
     rows = connection.execute(statement, which | {"worker": worker_id, "now": now})
-    won = {(row.id, row.attempt - 1): _claimed(row, worker_id, now) for row in rows}
+    won = {(row.id, row.attempt - 1): claimed(row, worker_id, now) for row in rows}
     # A message that came twice is answered once.
     return [won.pop(turn, None) for turn in turns]
 
 
-def _claimed(row: Any, worker_id: UUID, now: datetime) -> Claim:  # noqa: ANN401 - the row of a statement that names no type
+def claimed(row: Any, worker_id: UUID, now: datetime) -> Claim:  # noqa: ANN401 - the row of a statement that names no type
+    """A claim as a row of `CLAIM_COLUMNS` describes it."""
     return Claim(
         job_id=row.id,
         attempt=row.attempt,
@@ -190,10 +192,10 @@ def status_of(connection: Connection, job_id: UUID) -> JobStatus | None:
     return None if status is None else JobStatus(status)
 
 
-def unfinished(connection: Connection, job_ids: Sequence[UUID]) -> set[UUID]:
-    """Those of the jobs that are there and not over."""
-    rows = connection.execute(select(Job.id).where(Job.id.in_(job_ids), ~in_state(*sorted(TERMINAL))))
-    return set(rows.scalars())
+def statuses(connection: Connection, job_ids: Sequence[UUID]) -> dict[UUID, JobStatus]:
+    """Where each of the jobs stands; those that the database doesn't know are left out."""
+    rows = connection.execute(select(Job.id, Job.status).where(Job.id.in_(job_ids)))
+    return {job_id: JobStatus(status) for job_id, status in rows}
 
 
 MOST_SOURCES: Final = 32

@@ -1,0 +1,117 @@
+"""The check after a restored backup: refuse while workers run, adopt what the store holds, report what is unknown."""
+
+from __future__ import annotations
+
+import time
+from datetime import datetime, timedelta
+from typing import Final
+from uuid import UUID
+
+from worker.cli.queue import opening
+from worker.cli.talk.errors import CliError
+from worker.cli.talk.exits import Exit
+from worker.cli.talk.terminal import Terminal
+from worker.cli.talk.wording import money, number
+from worker.execution.places import Places
+from worker.execution.restoration import Found, Restoration
+from worker.opening import open_places
+from worker.store import holds, workers
+from worker.store.database import Database
+
+POLL_SECONDS: Final = 0.25
+CONNECTIONS: Final = 16
+
+
+class WorkersRunningError(CliError):
+    """Workers would claim the very jobs that are being looked at."""
+
+    def __init__(self, running: int) -> None:
+        super().__init__(
+            f"{number(running, 'worker')} running on this database",
+            "stop all workers (and `ttsq run`), then repeat `ttsq restore-check`",
+        )
+
+
+def check_restored(terminal: Terminal, *, dry_run: bool) -> Exit:
+    """Look through the queue of the settings, and say what was found.
+
+    Raises:
+        WorkersRunningError: a worker gives signs of life.
+    """
+    settings = opening.settings(terminal)
+    with opening.queue(settings) as database:
+        running = living(database)
+        if running and not dry_run:
+            raise WorkersRunningError(len(running))
+        if running:
+            terminal.trouble(f"{number(len(running), 'worker')} running: the figures change meanwhile.")
+        places = open_places(settings, database, connections=CONNECTIONS)
+        try:
+            found, moved = _checked(Restoration(database, places), dry_run=dry_run)
+        finally:
+            _close(places)
+    _report(terminal, found, moved, dry_run=dry_run)
+    return Exit.DONE
+
+
+def living(database: Database) -> set[UUID]:
+    """Workers that give signs of life now: rows of a fresh backup look alive, too, but their heartbeats stand still.
+
+    Takes as long as the newest heartbeat needs to grow stale, and no time where all are.
+    """
+    first = _fresh(database)
+    while first:
+        later = _fresh(database)
+        moved = {worker for worker, beat in later.items() if first.get(worker) != beat}
+        if moved or not later:
+            return moved
+        time.sleep(POLL_SECONDS)
+    return set()
+
+
+def _fresh(database: Database) -> dict[UUID, datetime]:
+    with database.read() as connection:
+        limit = database.now(connection) - timedelta(seconds=holds.STALE_SECONDS)
+        return {one.id: one.heartbeat_at for one in workers.present(connection) if one.heartbeat_at >= limit}
+
+
+def _checked(restoration: Restoration, *, dry_run: bool) -> tuple[Found, tuple[int, int] | None]:
+    # First of all: should the rest break off, no id may be given out again either.
+    moved = None if dry_run else restoration.move_events_ahead()
+    return sum(restoration.look() if dry_run else restoration.run(), Found()), moved
+
+
+def _close(places: Places) -> None:
+    for store in places.opened():
+        store.close()
+
+
+def _report(terminal: Terminal, found: Found, moved: tuple[int, int] | None, *, dry_run: bool) -> None:
+    terminal.data(
+        {
+            "dry_run": dry_run,
+            "unfinished": found.unfinished,
+            "adopted": found.adopted,
+            "copies": found.copies,
+            "cost": f"{found.cost:f}",
+            "estimated": found.estimated,
+            "marked": found.marked,
+            "events": None if moved is None else {"newest": moved[0], "next": moved[1] + 1},
+        }
+    )
+    would = "would be " if dry_run else ""
+    terminal.result(f"{number(found.unfinished, 'unfinished job')} in the database.")
+    if found.adopted:
+        estimated = f", {found.estimated:,} of them at list price" if found.estimated else ""
+        terminal.result(
+            f"{number(found.adopted, 'job')} {would}ended with audio that the store holds:"
+            f" {money(found.cost)} added to the ledger{estimated}."
+        )
+    if found.marked:
+        terminal.result(
+            f"{number(found.marked, 'job')} {would}marked: the store holds no audio of theirs. They may have been"
+            " bought after the backup; workers look in the store and in their spools before they buy."
+        )
+    if moved is not None:
+        terminal.result(f"Event ids continue from {moved[1] + 1}; the newest one in the backup was {moved[0]}.")
+    terminal.note("Jobs submitted after the backup are unknown here: submit them again. See docs/restore.md.")

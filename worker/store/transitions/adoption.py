@@ -1,0 +1,60 @@
+"""Jobs of a restored database: which may have been bought after the backup, and how they take what the store holds.
+
+No worker may run meanwhile: a job that the backup shows as running runs nowhere.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any, Final
+from uuid import UUID
+
+from sqlalchemy import Connection, Integer, bindparam, func, select, update
+
+from api_models.status import TERMINAL, JobStatus
+from worker.store.states import in_state
+from worker.store.tables import Attempt, Job
+from worker.store.transitions import claiming
+from worker.store.transitions.claiming import CLAIM_COLUMNS, Claim
+
+_OPEN: Final = in_state(*(status for status in JobStatus if status not in TERMINAL))
+_UNFINISHED = select(*CLAIM_COLUMNS).where(_OPEN, Job.id > bindparam("after")).order_by(Job.id).limit(bindparam("most"))
+_TAKE_OVER = (
+    update(Job)
+    .where(_OPEN, Job.id == bindparam("job"), Job.attempt == bindparam("known"))
+    .values(
+        status=JobStatus.RUNNING,
+        attempt=bindparam("number", type_=Integer),
+        attempts_used=Job.attempts_used + 1,
+        recover=True,
+        worker_id=bindparam("worker"),
+        started_at=bindparam("now"),
+    )
+    .returning(*CLAIM_COLUMNS)
+)
+_MARK = update(Job).where(Job.id.in_(bindparam("jobs", expanding=True)), _OPEN, ~Job.recover).values(recover=True)
+_LATEST = select(func.coalesce(func.max(Attempt.number), 0)).where(Attempt.job_id == bindparam("job"))
+
+
+def unfinished(connection: Connection, *, after: UUID, most: int, now: datetime) -> list[Claim]:
+    """Jobs that had not ended when the backup was taken, in the order of their ids, as they stand."""
+    rows = connection.execute(_UNFINISHED, {"after": after, "most": most})
+    return [claiming.claimed(row, after, now) for row in rows]
+
+
+def take_over(connection: Connection, job: Claim, *, bought_by: int, by: UUID, now: datetime) -> Claim | None:
+    """Claim a job for what its attempt `bought_by` stored; None where it changed since it was read.
+
+    The claim has a number that no attempt had, so that a worker of the time before can't settle it.
+    """
+    latest = connection.execute(_LATEST, {"job": job.job_id}).scalar_one()
+    number = max(job.attempt + 1, latest + 1, bought_by)
+    values = {"job": job.job_id, "known": job.attempt, "number": number, "worker": by, "now": now}
+    row: Any = connection.execute(_TAKE_OVER, values).one_or_none()
+    return None if row is None else claiming.claimed(row, by, now)
+
+
+def mark(connection: Connection, jobs: Sequence[UUID]) -> int:
+    """Have the next attempt of these look for bought audio before it buys. Returns how many were not marked yet."""
+    return connection.execute(_MARK, {"jobs": jobs}).rowcount if jobs else 0

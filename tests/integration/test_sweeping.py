@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import time
 from collections.abc import Iterator
 from contextlib import closing
 from decimal import Decimal
@@ -10,6 +11,8 @@ from pathlib import Path
 from uuid import UUID
 
 import pytest
+import structlog
+from uuid_utils.compat import uuid7
 
 from api_models.status import JobStatus
 from api_models.verdict import VerdictKind
@@ -20,7 +23,7 @@ from worker.emulator.config import EmulatorConfig
 from worker.emulator.server import Emulator
 from worker.execution.outcomes import Cost
 from worker.execution.spool import Receipt
-from worker.execution.sweeping import CHARGES_A_LOOK, REST_SECONDS
+from worker.execution.sweeping import CHARGES_A_LOOK, REST_SECONDS, Sweeper
 from worker.segmind.answers import Answer
 
 SUCCEEDED, FAILED, QUEUED = JobStatus.SUCCEEDED, JobStatus.FAILED, JobStatus.QUEUED
@@ -163,3 +166,31 @@ def test_an_empty_spool_asks_nobody(shop: Workshop) -> None:
     assert shop.spooled() == []
     shop.database.close()
     shop.sweep()
+
+
+def test_answers_of_jobs_that_the_database_does_not_know_are_kept(shop: Workshop) -> None:
+    """It may be a restored or the wrong one: unknown is not over, and the log says so once."""
+    job = uuid7()
+    spooled = shop.spool.place(job, 1)
+    shutil.copyfile(shop.audio / "source.wav", spooled)
+    shop.spool.keep_receipt(spooled, Answer(status=200, cost=COST))
+    sweeper = Sweeper(shop.database, shop.spool, shop.executor.in_hand, clock=lambda: time.time() + 30 * REST_SECONDS)
+    with structlog.testing.capture_logs() as logged:
+        for _ in range(2):
+            sweeper.run_once()
+    assert shop.spooled() == [f"{job}.1.audio"]
+    [warning] = [line for line in logged if line["event"] == "spool_answers_unknown"]
+    assert (warning["jobs"], warning["first"]) == (1, str(job))
+    assert "TTSQ_DATABASE_URL" in warning["remedy"]
+
+
+def test_a_queued_job_whose_answer_is_here_is_not_bought_again(shop: Workshop) -> None:
+    """The database was restored from the time before the call: the job knows of no attempt, and the spool has it."""
+    job = shop.job(status=QUEUED)
+    spooled = shop.spool.place(job, 3)
+    shutil.copyfile(shop.audio / "source.wav", spooled)
+    shop.spool.keep_receipt(spooled, Answer(status=200, cost=COST, request_id="req-3"))
+    bought = shop.bought()
+    shop.sweep(later=REST_SECONDS)
+    row = shop.run(job)
+    assert (row.status, row.cost, shop.bought()) == (SUCCEEDED, COST, bought)

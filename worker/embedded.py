@@ -26,8 +26,9 @@ END_SECONDS: Final = 5.0
 class EmbeddedWorker:
     """Starts a Celery worker in a thread. One at a time in a process."""
 
-    def __init__(self, settings: Settings, database: Database) -> None:
-        """Nothing is checked or started yet."""
+    def __init__(self, settings: Settings, database: Database, *, origin: str | None = None) -> None:
+        """Nothing is checked or started yet. `origin` stands for the API's address in a rehearsal."""
+        self._origin = origin
         self._settings = settings
         self._database = database
         self._parts: runtime.Runtime | None = None
@@ -51,6 +52,7 @@ class EmbeddedWorker:
             Messenger(app, queue, broker),
             broker=broker,
             worker_id=worker_id,
+            origin=self._origin,
         )
         celery_app.settle_in(self._parts)
         ready = threading.Event()

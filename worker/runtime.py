@@ -20,6 +20,7 @@ from worker.dispatch.dispatcher import Dispatcher
 from worker.dispatch.probes import Prober
 from worker.dispatch.reach import Limits, Reach
 from worker.duty import Duty
+from worker.execution.content_origin import ContentOrigin
 from worker.execution.crews import Crews
 from worker.execution.executor import Executor
 from worker.execution.heartbeat import Heartbeat
@@ -193,8 +194,9 @@ def build(
     *,
     broker: Broker,
     worker_id: UUID | None = None,
+    origin: str | None = None,
 ) -> Runtime:
-    """Put a worker together and check that it could work.
+    """Put a worker together and check that it could work. `origin` stands for the API's address in a rehearsal.
 
     Raises:
         StartError: the key, the spool, the schema, the store or the tracing is unusable.
@@ -243,6 +245,7 @@ def build(
         rng=random.Random(),  # noqa: S311 - jitter, not a secret
         stopping=stopping,
         crews=Crews.hire(switchboard, slots=settings.concurrency),
+        origin=ContentOrigin(origin or settings.segmind_base_url, shared=settings.shares_content),
     )
     sweeper = Sweeper(database, spool, executor.in_hand)
 

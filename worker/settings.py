@@ -15,6 +15,7 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
 
 from api_models.key_templates import SHARED_TEMPLATE, checked_template
+from api_models.origins import OFFICIAL_BASE_URL, canonical_base_url
 from api_models.problems import Fault, InvalidInputError, faults_of
 from api_models.values import OptionalSpan
 
@@ -22,8 +23,6 @@ HOME: Final = Path(".ttsq")
 """Where the embedded default keeps its database, spool and audio, below the working directory."""
 
 MOST_RPM: Final = 100_000
-
-OFFICIAL_BASE_URL: Final = "https://api.segmind.com"
 
 
 def _env(name: str) -> AliasChoices:
@@ -196,8 +195,8 @@ class Settings(BaseSettings):
 
     @field_validator("segmind_base_url")
     @classmethod
-    def _no_trailing_slash(cls, value: str) -> str:
-        return value.rstrip("/")
+    def _one_spelling(cls, value: str) -> str:
+        return canonical_base_url(value)
 
     @property
     def shares_content(self) -> bool:

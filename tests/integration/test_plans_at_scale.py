@@ -121,7 +121,7 @@ HOT: Final = {
         "ix_jobs_bought",
         changes=FEW,
     ),
-    "bought": hot(lambda connection: claiming.bought(connection, [LAST])),
+    "bought": hot(lambda connection: claiming.bought(connection, [LAST], "0" * 64)),
     "owned": hot(lambda connection: claiming.are_owned(connection, claims())),
     "keep a handle": hot(lambda connection: submitting.keep(connection, [(claims()[0], "handle")]), changes=1),
     "settle one": hot(lambda connection: settling.settle_at_once(connection, *ENDED[0], now=NOW), changes=2),

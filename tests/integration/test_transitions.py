@@ -543,7 +543,8 @@ def test_bought_audio_is_that_of_a_success(database: Database) -> None:
     """A job that was retried or failed meanwhile has none to copy."""
     with database.begin() as connection:
         one = add_job(connection, status=SUCCEEDED, cost=Decimal("0.0067"))
-        [found] = claiming.bought(connection, [one, add_job(connection, status=FAILED)])
+        others = [add_job(connection, status=SUCCEEDED), add_job(connection, status=FAILED)]
+        [found] = claiming.bought(connection, [one, *others], stored(connection, one).fingerprint)
     sound = "file:///audio/1.wav", "audio/wav", 48_044, SHA256, 1_000, Decimal("0.0067")
     assert found == claiming.Bought("default", None, *sound)
 

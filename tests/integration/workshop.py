@@ -20,7 +20,7 @@ from api_models.key_templates import SHARED_TEMPLATE
 from api_models.registry import MODELS
 from api_models.speech import Speech
 from api_models.status import JobStatus
-from tests.factories import MODEL, add_batch, add_job, ledger, stored
+from tests.factories import MODEL, ORIGIN, add_batch, add_job, ledger, stored
 from worker.artifacts.folder import FolderStore
 from worker.artifacts.options import NO_OPTIONS, StoreOptions
 from worker.audio.gate import GateLimits
@@ -30,6 +30,7 @@ from worker.emulator.faults import Effect, Match, Rule
 from worker.emulator.server import Emulator
 from worker.execution import storing
 from worker.execution.accepting import Accepted
+from worker.execution.content_origin import ContentOrigin
 from worker.execution.crews import Crews
 from worker.execution.executor import Executor
 from worker.execution.forming import Formed, unchanged
@@ -152,6 +153,8 @@ class Workshop:
     """The address of another store than a folder of its own."""
     template: str = SHARED_TEMPLATE
     options: StoreOptions = NO_OPTIONS
+    origin: str = ORIGIN
+    """The API's address as producers fingerprint with it; the emulator's changes from test to test."""
     _executor: Executor | None = None
 
     @property
@@ -206,6 +209,7 @@ class Workshop:
             rng=random.Random(1),
             stopping=self.waits,
             crews=Crews.hire(self.waits.switchboard, slots=4),
+            origin=ContentOrigin(self.origin),
         )
 
     def neighbour(self) -> Workshop:
@@ -214,7 +218,14 @@ class Workshop:
 
     def restarted(self) -> Workshop:
         """The worker that takes the dead one's place on this machine, and finds its spool."""
-        return Workshop(self.database, self.emulator, self.folder, During(self.client.client), limits=self.limits)
+        return Workshop(
+            self.database,
+            self.emulator,
+            self.folder,
+            During(self.client.client),
+            limits=self.limits,
+            origin=self.origin,
+        )
 
     def job(self, **columns: Any) -> UUID:  # noqa: ANN401 - any column
         """A job whose message is out."""

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Final
+from uuid import UUID
 
 import structlog
 from sqlalchemy.exc import SQLAlchemyError
@@ -29,6 +30,7 @@ from worker.segmind.answers import Answer
 from worker.segmind.errors import SpoolError
 from worker.segmind.verdicts import Verdict
 from worker.store.database import is_passing
+from worker.store.transitions import fingerprints
 from worker.store.transitions.claiming import Claim
 from worker.store.transitions.settling import Settlement, StoredAudio
 from worker.waiting.awaiting import until
@@ -59,6 +61,7 @@ class Attempt:
 
     async def _settlement(self) -> Settlement:
         try:
+            await self._relabelled()
             place = self.tools.places.of(self.claim)
             return await self._recovered(place) or await self._copied(place) or await self._called(place)
         except InterruptedStoringError:
@@ -66,6 +69,19 @@ class Attempt:
             return outcomes.handed_back(code="store_trouble", message=message, bill=self._progress.bill())
         except Exception as error:  # noqa: BLE001 - a job left running would stay so for as long as this worker lives
             return self._surprised(error)
+
+    async def _relabelled(self) -> None:
+        """The audio is what this worker's API speaks, whatever API the producer meant."""
+        content, database = self.tools.origin.fingerprint(self.claim), self.tools.database
+        if content == self.claim.fingerprint:
+            return
+
+        def relabelled() -> UUID | None:
+            with database.begin() as connection:
+                return fingerprints.relabel(connection, self.claim, content)
+
+        twin = await until(self.tools.crews.porters.do(relabelled))
+        self.claim = replace(self.claim, fingerprint=content, twin=twin)
 
     def given_up(self) -> Settlement:
         """What is recorded instead, when the worker leaves and can't wait for it; asked from another thread."""

@@ -54,7 +54,7 @@ class CopySource:
         """The likeliest first; the rest is asked for only where these have nothing."""
         likely = {job for job in (self.claim.copies, self.claim.twin) if job is not None}
         with self.database.read() as connection:
-            first = claiming.bought(connection, likely)
+            first = claiming.bought(connection, likely, self.claim.fingerprint)
         yield from first
         with self.database.read() as connection:
             others = claiming.bought_elsewhere(connection, self.claim.fingerprint)

@@ -20,6 +20,7 @@ from worker import tracing
 from worker.audio.gate import GateLimits
 from worker.execution.asked import Asked
 from worker.execution.attempt import Attempt
+from worker.execution.content_origin import ContentOrigin
 from worker.execution.crews import Crews
 from worker.execution.heartbeat import Heartbeat
 from worker.execution.insisting import Insistence
@@ -60,6 +61,8 @@ class Executor:
     """Called after each attempt: a slot is free."""
     stopping: Stopping
     crews: Crews
+    origin: ContentOrigin
+    """The API that audio is bought from."""
     rng: random.Random = field(default_factory=random.Random)
     _asked: Asked = field(init=False)
     _tools: Tools = field(init=False)
@@ -89,6 +92,7 @@ class Executor:
             persistence=Persistence(self.database, self.stopping, self.probe_seconds),
             rng=self.rng,
             crews=self.crews,
+            origin=self.origin,
         )
 
     def begin(self, job_id: UUID, attempt: int, ended: Callable[[], object]) -> None:

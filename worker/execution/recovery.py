@@ -30,14 +30,24 @@ class Recovered:
     """The attempt that stored it."""
     is_copy: bool
     """It was bought for another job."""
+    content: str
+    """The fingerprint of what it is, by the API that it was bought from."""
 
 
 def stored_before(claim: Claim, place: Place) -> Recovered | None:
     """An object that an attempt of this very job stored and died before recording."""
-    found = place.store.head(place.key)
-    if found is None or found.sha256 is None or not _is_ours(claim, found):
+    found = stored_for(claim, place)
+    if found is None or found.content != claim.fingerprint:
         return None
-    log.info("recovered", source="store", uri=found.uri)
+    log.info("recovered", source="store", uri=found.audio.uri)
+    return found
+
+
+def stored_for(claim: Claim, place: Place) -> Recovered | None:
+    """An object that any attempt of this job stored, from whichever API it was bought."""
+    found = place.store.head(place.key)
+    if found is None or found.sha256 is None or found.metadata.get("ttsq-job") != str(claim.job_id):
+        return None
     return Recovered(
         described(
             found,
@@ -48,13 +58,7 @@ def stored_before(claim: Claim, place: Place) -> Recovered | None:
         Receipt(_cost(found), found.metadata.get("ttsq-request-id") or None),
         _number(found.metadata.get("ttsq-attempt")),
         is_copy=found.metadata.get(COPY) == "yes",
-    )
-
-
-def _is_ours(claim: Claim, found: StoredObject) -> bool:
-    return (
-        found.metadata.get("ttsq-job") == str(claim.job_id)
-        and found.metadata.get("ttsq-fingerprint") == claim.fingerprint
+        content=found.metadata.get("ttsq-fingerprint", ""),
     )
 
 

@@ -1,8 +1,8 @@
 """What a restored database lacks: audio that was bought and stored after its backup had been taken.
 
-The store is asked by key for each unfinished job; an object counts only where its metadata name this very job and
-content. What is found ends its job, at the cost that the object records. All else is marked, so that a worker looks in
-the store and in its spool before it buys. Its weakness: jobs that were submitted after the backup are unknown here.
+The store is asked by key for each unfinished job; an object counts only where its metadata name this very job. What is
+found ends its job, at the cost that the object records. All else is marked, so that a worker looks in the store and in
+its spool before it buys. Its weakness: jobs that were submitted after the backup are unknown here.
 """
 
 from __future__ import annotations
@@ -90,7 +90,7 @@ class Restoration:
     def _asked(self, jobs: Sequence[Claim]) -> list[tuple[Claim, Recovered | None]]:
         places = [self.places.of(job) for job in jobs]
         with ThreadPoolExecutor(THREADS, thread_name_prefix="ttsq-restore") as pool:
-            return list(zip(jobs, pool.map(recovery.stored_before, jobs, places), strict=True))
+            return list(zip(jobs, pool.map(recovery.stored_for, jobs, places), strict=True))
 
     def _write(self, asked: Sequence[tuple[Claim, Recovered | None]], me: UUID) -> None:
         with self.database.begin() as connection:
@@ -99,7 +99,7 @@ class Restoration:
             for job, found in asked:
                 if found is None:
                     continue
-                claim = adoption.take_over(connection, job, bought_by=found.source, by=me, now=now)
+                claim = adoption.take_over(connection, job, found.source, found.content, by=me, now=now)
                 if claim is not None:
                     settling.settle(connection, claim, _settlement(claim, found), now=now)
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from worker.audio.gate import GateLimits
 from worker.execution.asked import Asked
+from worker.execution.content_origin import ContentOrigin
 from worker.execution.crews import Crews
 from worker.execution.heartbeat import Heartbeat
 from worker.execution.insisting import Insistence
@@ -35,3 +36,4 @@ class Tools:
     persistence: Persistence
     rng: random.Random
     crews: Crews
+    origin: ContentOrigin

@@ -15,11 +15,12 @@ from sqlalchemy import Connection
 from uuid_utils.compat import uuid7
 
 from api_models.key_templates import checked_template
+from api_models.origins import DEFAULT_TENANT
 from api_models.status import JobStatus
 from worker.intake.judging import Row
 from worker.intake.spool import Spool, contents
 from worker.producer import casting
-from worker.producer.rows import DEFAULT_TENANT, job_row, whose
+from worker.producer.rows import job_row, whose
 from worker.store import alike, batches, budgets, bulk, outputs, views
 from worker.store.batches import BatchRecord
 from worker.store.transitions import asking

@@ -21,10 +21,11 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
 from sqlalchemy.orm import Session, scoped_session
 from uuid_utils.compat import uuid7
 
+from api_models.origins import DEFAULT_TENANT, canonical_base_url
 from api_models.speech import JobRequest
 from worker import settings
 from worker.producer.errors import KeyReusedError
-from worker.producer.rows import DEFAULT_TENANT, job_row
+from worker.producer.rows import job_row
 from worker.settings import Settings
 from worker.store import batches, budgets, fresh, idempotency
 from worker.store.batches import BatchRecord
@@ -225,7 +226,7 @@ def _rows(
         tenant=tenant,
         batch_id=None,
         line=None,
-        origin=origin or chosen.segmind_base_url,
+        origin=canonical_base_url(origin or chosen.segmind_base_url),
         now=now,
         kept_seconds=chosen.expires_after,
         shared=chosen.shares_content,

@@ -10,11 +10,11 @@ from uuid import UUID, SafeUUID
 import uuid_utils
 
 from api_models.formats import AudioFormat
+from api_models.origins import content_origin
 from api_models.speech import JobRequest
 from api_models.status import JobStatus
 from worker.store.tables import NO_LANE
 
-DEFAULT_TENANT: Final = "default"
 ZERO: Final = Decimal(0)
 _IS_SAFE: Final = SafeUUID.unknown
 """Looking up a member of an enumeration takes longer than all else about an id."""
@@ -31,7 +31,7 @@ def content_of(request: JobRequest, *, origin: str, tenant: str, shared: bool = 
 
 def whose(origin: str, tenant: str, *, shared: bool) -> str:
     """What the fingerprints of a tenant begin with."""
-    return origin if shared or tenant == DEFAULT_TENANT else f"{origin} {tenant}"
+    return content_origin(origin, tenant, shared=shared)
 
 
 def new_id() -> UUID:

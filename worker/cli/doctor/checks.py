@@ -10,6 +10,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Final
 
+from api_models.origins import OFFICIAL_BASE_URL
 from api_models.registry import MODELS
 from worker.artifacts.opening import open_store
 from worker.cli.doctor.findings import Finding, fail, ok, warning
@@ -19,7 +20,7 @@ from worker.execution.spool import Spool
 from worker.opening import open_client
 from worker.segmind import verdicts
 from worker.segmind.answers import Credits
-from worker.settings import OFFICIAL_BASE_URL, Settings
+from worker.settings import Settings
 from worker.store import holds, workers
 from worker.store.database import Database
 

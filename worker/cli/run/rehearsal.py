@@ -6,13 +6,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Final
 
+from api_models.origins import REHEARSAL
 from worker import settings as settings_page
 from worker.settings import HOME, Settings
 
 FOLDER: Final = HOME / "rehearsal"
 DATABASE_URL: Final = f"sqlite:///{FOLDER}/ttsq.db"
-ORIGIN: Final = "rehearsal"
-"""Stands for the API's address: the emulator's own changes from run to run, and each would begin anew."""
+ORIGIN: Final = REHEARSAL
 LATENCY_SECONDS: Final = 0.3
 """Quick enough to be waited for, slow enough to see the queue at work."""
 JITTER: Final = 0.04

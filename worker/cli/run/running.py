@@ -7,6 +7,7 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from typing import Final
 
+from api_models.origins import OFFICIAL_BASE_URL
 from worker.artifacts.opening import open_store
 from worker.cli.money import needs
 from worker.cli.money.needs import Input
@@ -23,7 +24,7 @@ from worker.cli.talk.errors import NoKeyError
 from worker.cli.talk.exits import Exit
 from worker.cli.talk.interrupts import Interrupts
 from worker.cli.talk.terminal import Terminal
-from worker.settings import HOME, OFFICIAL_BASE_URL, Settings
+from worker.settings import HOME, Settings
 
 LOG_NAME: Final = "ttsq.log"
 
@@ -52,7 +53,8 @@ def run(order: Order, terminal: Terminal) -> Exit:
                 terminal.note("Nothing was stored or spent.")
                 return Exit.INTERRUPTED
             with Interrupts() as interrupts:
-                workers = workforce(settings, database, (rehearsal.FOLDER if order.rehearse else HOME) / LOG_NAME)
+                log_file = (rehearsal.FOLDER if order.rehearse else HOME) / LOG_NAME
+                workers = workforce(settings, database, log_file, origin=origin)
                 began = time.monotonic()
                 workers.start()
                 try:

@@ -55,7 +55,7 @@ class Elsewhere:
         """They go on."""
 
 
-def workforce(settings: Settings, database: Database, log_file: Path) -> Workforce:
+def workforce(settings: Settings, database: Database, log_file: Path, *, origin: str) -> Workforce:
     """Those that the settings ask for. The embedded worker's log goes to a file, so that it can't tear the display."""
     if not settings.embedded:
         logs.silence()
@@ -63,7 +63,7 @@ def workforce(settings: Settings, database: Database, log_file: Path) -> Workfor
     from worker.embedded import EmbeddedWorker  # noqa: PLC0415 - a producer with a broker needs no Celery
 
     logs.configure(settings, to=log_file)
-    return EmbeddedWorker(settings, database)
+    return EmbeddedWorker(settings, database, origin=origin)
 
 
 def dismiss(

@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import Connection, Integer, bindparam, func, select, update
+from sqlalchemy import Connection, Integer, String, bindparam, func, select, update
 
 from api_models.status import TERMINAL, JobStatus
 from worker.store.states import in_state
@@ -28,6 +28,7 @@ _TAKE_OVER = (
         attempt=bindparam("number", type_=Integer),
         attempts_used=Job.attempts_used + 1,
         recover=True,
+        fingerprint=func.coalesce(func.nullif(bindparam("content", type_=String), ""), Job.fingerprint),
         worker_id=bindparam("worker"),
         started_at=bindparam("now"),
     )
@@ -43,15 +44,17 @@ def unfinished(connection: Connection, *, after: UUID, most: int, now: datetime)
     return [claiming.claimed(row, after, now) for row in rows]
 
 
-def take_over(connection: Connection, job: Claim, *, bought_by: int, by: UUID, now: datetime) -> Claim | None:
-    """Claim a job for what its attempt `bought_by` stored; None where it changed since it was read.
+def take_over(
+    connection: Connection, job: Claim, source: int, content: str, *, by: UUID, now: datetime
+) -> Claim | None:
+    """Claim a job for what its attempt `source` stored of this content; None where it changed since it was read.
 
     The claim has a number that no attempt had, so that a worker of the time before can't settle it.
     """
     latest = connection.execute(_LATEST, {"job": job.job_id}).scalar_one()
-    number = max(job.attempt + 1, latest + 1, bought_by)
-    values = {"job": job.job_id, "known": job.attempt, "number": number, "worker": by, "now": now}
-    row: Any = connection.execute(_TAKE_OVER, values).one_or_none()
+    number = max(job.attempt + 1, latest + 1, source)
+    values = {"job": job.job_id, "known": job.attempt, "number": number, "content": content}
+    row: Any = connection.execute(_TAKE_OVER, values | {"worker": by, "now": now}).one_or_none()
     return None if row is None else claiming.claimed(row, by, now)
 
 

@@ -1,0 +1,93 @@
+"""Which content a job's audio is, by the API that this worker buys from.
+
+A producer fingerprints with the base URL of its own settings. Where that isn't the worker's, the audio comes from
+another API than the fingerprint says: the emulator's would be taken for the real thing, or the reverse. The worker's
+origin decides, because it is the one that buys.
+
+A job's row doesn't hold its variant, so variants are tried: the first thousand. What can't be explained gets a
+fingerprint of its own, the same each time, so that it is bought once and copied, and never mistaken for another.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Final
+
+import structlog
+
+from api_models.origins import OFFICIAL_BASE_URL, REHEARSAL, content_origin
+from worker.store.transitions.claiming import Claim
+
+MOST_VARIANTS: Final = 1_000
+KNOWN: Final = (OFFICIAL_BASE_URL, REHEARSAL)
+"""Origins that a producer may have had by mistake."""
+UNKNOWN: Final = "another address"
+
+log = structlog.get_logger("ttsq.execution")
+
+
+@dataclass(frozen=True, slots=True)
+class ContentOrigin:
+    """The API of one worker. It logs each other origin once."""
+
+    origin: str
+    shared: bool = False
+    """New jobs of all tenants share what is bought."""
+    _reported: set[str] = field(default_factory=set, compare=False, repr=False)
+
+    def fingerprint(self, claim: Claim) -> str:
+        """What this job's audio is when it is bought here: the row's own fingerprint, unless that names another API."""
+        plain = _plain(claim, self.origin, shared=self.shared)
+        # What was submitted before the setting of sharing changed keeps its fingerprint.
+        ours = (plain, _plain(claim, self.origin, shared=not self.shared))
+        if claim.fingerprint in ours or any(_variant(one, claim.fingerprint) for one in ours):
+            return claim.fingerprint
+        for other in KNOWN:
+            for theirs in (_plain(claim, other, shared=shared) for shared in (False, True)):
+                if claim.fingerprint == theirs:
+                    return self._differs(other, plain)
+                if variant := _variant(theirs, claim.fingerprint):
+                    return self._differs(other, _of_variant(plain, variant))
+        return self._differs(UNKNOWN, _sha256(f"{plain} {claim.fingerprint}"))
+
+    def _differs(self, other: str, fingerprint: str) -> str:
+        if other not in self._reported:
+            self._reported.add(other)
+            log.warning(
+                "origin_differs",
+                submitted_for=other,
+                bought_from=self.origin,
+                remedy="set the same SEGMIND_BASE_URL for producers, gateways and workers",
+            )
+        return fingerprint
+
+
+def _plain(claim: Claim, origin: str, *, shared: bool) -> str:
+    return claim.speech.fingerprint(
+        origin=content_origin(origin, claim.tenant, shared=shared), audio_format=_form(claim)
+    )
+
+
+def _form(claim: Claim) -> str:
+    """As `JobRequest.form` has it."""
+    return str(claim.audio_format) if claim.target_lufs is None else f"{claim.audio_format} {claim.target_lufs:g}"
+
+
+def _variant(plain: str, wanted: str) -> int | None:
+    return next((number for number, made in _variants(plain) if made == wanted), None)
+
+
+def _variants(plain: str) -> Iterator[tuple[int, str]]:
+    for number in range(1, MOST_VARIANTS + 1):
+        yield number, _of_variant(plain, number)
+
+
+def _of_variant(plain: str, number: int) -> str:
+    """As `JobRequest.of_variant` has it."""
+    return _sha256(f"{plain} {number}")
+
+
+def _sha256(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()

@@ -67,7 +67,7 @@ def job_row(**columns: Any) -> Values:  # noqa: ANN401 - any column of it
         "status": JobStatus.QUEUED,
         "priority": 0,
         **speech.model_dump(),
-        "fingerprint": speech.fingerprint(origin=ORIGIN, audio_format="wav"),
+        "fingerprint": speech.fingerprint(origin=ORIGIN, audio_format=_form(columns)),
         "use_cache": True,
         "attempt": 0,
         "attempts_used": 0,
@@ -78,6 +78,12 @@ def job_row(**columns: Any) -> Values:  # noqa: ANN401 - any column of it
         "cached": False,
     }
     return plain | _demanded(JobStatus(columns.get("status", JobStatus.QUEUED))) | columns
+
+
+def _form(columns: Values) -> str:
+    """As `JobRequest.form` has it."""
+    kind, loudness = columns.get("audio_format") or "wav", columns.get("target_lufs")
+    return str(kind) if loudness is None else f"{kind} {loudness:g}"
 
 
 def _demanded(status: JobStatus) -> Values:

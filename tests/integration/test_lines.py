@@ -20,9 +20,9 @@ from worker.waiting.awaiting import at_once, here
 from worker.waiting.courses import Courses
 from worker.waiting.crew import Crew
 from worker.waiting.switchboard import Switchboard
-from worker.wire.answers import LateError
 from worker.wire.connections import tls_trusting
 from worker.wire.lines import Lines
+from worker.wire.source import LateError
 
 T = TypeVar("T")
 CALLS: Final = 20
@@ -111,7 +111,7 @@ def open_lines(server: Server, switchboard: Switchboard) -> Iterator[Lines]:
 async def call(lines: Lines, *, read_seconds: float = PATIENCE) -> bytes:
     """One request; its answer's body."""
     with await lines.exchange("GET", "/", {}, connect_seconds=PATIENCE, read_seconds=read_seconds) as response:
-        return response.read()
+        return response.read(1_000_000)
 
 
 def acquire(semaphore: threading.Semaphore, times: int) -> None:
@@ -195,6 +195,29 @@ def test_a_connection_whose_answer_broke_off_is_not_used_again(
         server.words = ANSWER
         assert here(call(lines)) == b"audio"
     assert server.connections == 2
+
+
+@pytest.mark.parametrize("server", SCHEMES, indirect=True)
+@pytest.mark.parametrize(
+    "words",
+    [
+        ANSWER + ANSWER.replace(b"audio", b"other"),
+        b"HTTP/1.1 103 Early Hints\r\n\r\n" + ANSWER,
+        ANSWER + b"\r\n",
+        ANSWER.replace(b"audio", b"audio" * 20_000).replace(b" 5\r", b" 100000\r") + ANSWER,
+    ],
+    ids=["doubled", "announced", "an empty line", "doubled after a long one"],
+)
+def test_nothing_that_comes_beside_an_answer_is_read_as_another(
+    server: Server, switchboard: Switchboard, certificate: Path, monkeypatch: pytest.MonkeyPatch, words: bytes
+) -> None:
+    """Over TLS it may be decrypted already, where no poll of the socket shows it."""
+    monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
+    server.answer.set()
+    server.words = words
+    with open_lines(server, switchboard) as lines:
+        assert [set(here(call(lines)).split(b"audio")) for _ in range(3)] == [{b""}] * 3
+    assert server.connections == 3
 
 
 @pytest.mark.parametrize("server", ["https"], indirect=True)

@@ -19,9 +19,10 @@ from urllib3.exceptions import (
 )
 
 from worker.segmind.answers import Failure
-from worker.segmind.transport import call_failure, reason
-from worker.wire.answers import LateError
+from worker.segmind.transport import call_failure
+from worker.wire.reasons import reason
 from worker.wire.requests import Outgoing
+from worker.wire.source import LateError
 
 POOL = HTTPConnectionPool("127.0.0.1", 9)
 

@@ -1,43 +1,58 @@
-"""Answers over HTTP: the short way reads what the long way would, and leaves to it what isn't plain."""
+"""Answers over HTTP: read to their end and not beyond, and never the one of another request."""
 
 from __future__ import annotations
 
 import gzip
-import io
+import itertools
 import socket
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
+import threading
+import zlib
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from http.client import BadStatusLine, IncompleteRead
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from urllib3.exceptions import ProtocolError
+from urllib3.exceptions import DecodeError, ProtocolError
 
-from worker.wire import answers
-from worker.wire.answers import LateError, Response, read_answer
+from worker.wire.answers import Response, read_answer
+from worker.wire.source import LATE_READS, LateError, Source
 
 TOKENS = st.text("abcdefghijklmnopqrstuvwxyz-ABCXYZ0189", min_size=1, max_size=12)
 VALUES = st.text(st.characters(min_codepoint=33, max_codepoint=126), max_size=30)
 PIECE = 65_536
+AUDIO = b"audio" * 100
 
 
 @contextmanager
-def reading(*words: bytes, ends: bool = True) -> Iterator[io.BufferedReader]:
+def reading(*words: bytes, ends: bool = True) -> Iterator[socket.socket]:
     """A connection on which these words come, and then its end."""
     near, far = socket.socketpair()
-    with near, far, closing(far.makefile("rb")) as reader:
-        far.settimeout(0.05)
-        for said in words:
-            near.sendall(said)
-        if ends:
-            near.shutdown(socket.SHUT_WR)
-        yield reader
+
+    def speak() -> None:
+        with suppress(OSError):
+            for said in words:
+                near.sendall(said)
+            if ends:
+                near.shutdown(socket.SHUT_WR)
+
+    speaker = threading.Thread(target=speak)
+    speaker.start()
+    with near:
+        with far:
+            yield far
+        speaker.join()
 
 
-def whole(answer: Response) -> bytes:
+def answer(sock: socket.socket, method: str = "POST", seconds: float = 20) -> Response:
+    """What is read from there."""
+    return read_answer(sock, method, head_seconds=seconds)
+
+
+def whole(response: Response) -> bytes:
     """Its body, as a call reads it."""
-    return b"".join(iter(lambda: answer.read1(PIECE, decode_content="content-encoding" in answer.headers), b""))
+    return b"".join(iter(lambda: response.read1(PIECE), b""))
 
 
 def told(status: int, headers: list[tuple[str, str]], body: bytes) -> bytes:
@@ -46,96 +61,219 @@ def told(status: int, headers: list[tuple[str, str]], body: bytes) -> bytes:
     return "\r\n".join([*lines, f"Content-Length: {len(body)}", "\r\n"]).encode("latin-1") + body
 
 
+def chunked(*chunks: bytes, extension: bytes = b"", trailers: bytes = b"") -> bytes:
+    """An answer in chunks."""
+    body = b"".join(b"%x%b\r\n%b\r\n" % (len(chunk), extension, chunk) for chunk in chunks)
+    return b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n%b0\r\n%b\r\n" % (body, trailers)
+
+
+def encoded(coding: str, body: bytes) -> bytes:
+    """An answer in a coding that nobody asked for."""
+    return told(200, [("Content-Encoding", coding)], body)
+
+
 @given(
     status=st.sampled_from([200, 201, 400, 401, 406, 429, 500, 503]),
     headers=st.lists(st.tuples(TOKENS.map(lambda name: f"x-{name}"), VALUES), max_size=8),
     body=st.binary(max_size=20_000),
+    line_end=st.sampled_from([b"\r\n", b"\n"]),
 )
-def test_the_short_way_reads_what_the_long_way_reads(status: int, headers: list[tuple[str, str]], body: bytes) -> None:
+def test_a_lenient_head_reads_as_a_strict_one(
+    status: int, headers: list[tuple[str, str]], body: bytes, line_end: bytes
+) -> None:
     """Status, every header whatever its case and number, and the body to its last byte."""
     words = told(status, headers, body)
-    with reading(words) as one, reading(words) as other:
-        short, long = read_answer(one, "POST"), answers._Other(other, "POST")
-        assert isinstance(short, answers._Plain)
-        assert short.status == long.status == status
-        assert dict(short.headers) == {name.lower(): long.headers[name] for name in long.headers}
-        assert whole(short) == whole(long) == body
-        assert short.is_spent
-        assert long.is_spent
+    head, _, rest = words.partition(b"\r\n\r\n")
+    with reading(words) as one, reading(head.replace(b"\r\n", line_end) + 2 * line_end + rest) as other:
+        strict, lenient = answer(one), answer(other)
+        assert strict.status == lenient.status == status
+        assert dict(strict.headers) == dict(lenient.headers)
+        assert {name.lower() for name, _ in headers} | {"content-length"} == set(strict.headers)
+        assert whole(strict) == whole(lenient) == body
+        assert strict.is_spent
+        assert lenient.is_spent is (line_end == b"\r\n")
+
+
+@pytest.mark.parametrize(
+    ("words", "serves_on"),
+    [
+        (told(200, [], AUDIO), True),
+        (chunked(AUDIO[:7], AUDIO[7:], extension=b";a=b", trailers=b"X-Trailer: one\r\n"), True),
+        (encoded("gzip", gzip.compress(AUDIO, mtime=0)), True),
+        (encoded("gzip", gzip.compress(AUDIO[:9], mtime=0) + gzip.compress(AUDIO[9:], mtime=0)), True),
+        (encoded("gzip, gzip", gzip.compress(gzip.compress(AUDIO, mtime=0), mtime=0)), True),
+        (encoded("deflate", zlib.compress(AUDIO)), True),
+        (encoded("deflate", zlib.compress(AUDIO)[2:-4]), True),
+        (encoded("gzip", AUDIO), True),
+        (encoded("identity", AUDIO), True),
+        (b"HTTP/1.1 100 Continue\r\n\r\n" + told(200, [], AUDIO), False),
+        (b"HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n" * 300 + told(200, [], AUDIO), False),
+        (told(200, [], AUDIO).replace(b"1.1", b"1.0"), False),
+        (b"HTTP/1.1 200\r\n\r\n" + AUDIO, False),
+        (told(200, [("X-Folded", "a\r\n b")], AUDIO), False),
+        (told(200, [("X-Null", "a\0b")], AUDIO), False),
+        (told(200, [("no colon", "")], AUDIO).replace(b"no colon:", b"no colon"), False),
+        (told(200, [("Content-Length", "500")], AUDIO), False),
+        (told(200, [("Connection", "close, TE")], AUDIO), False),
+        (told(200, [], AUDIO) + b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nother", False),
+        (told(200, [], AUDIO) + b"\r\n", False),
+        (told(200, [("X-Long", "x" * 60_000)], AUDIO), True),
+    ],
+    ids=lambda value: value[:70].decode("latin-1") if isinstance(value, bytes) else "",
+)
+def test_what_is_understood_is_read(words: bytes, serves_on: bool) -> None:
+    """In one piece or byte by byte. Only what leaves nothing open leaves its connection for another request."""
+    with reading(words, ends=not serves_on) as sock:
+        response = answer(sock, seconds=5)
+        assert (response.status, whole(response), response.is_spent) == (200, AUDIO, serves_on)
+    drops = (words[index : index + 1] for index in range(min(len(words), 2_000)))
+    with reading(*drops, words[2_000:], ends=not serves_on) as sock:
+        assert whole(answer(sock, seconds=5)) == AUDIO
+
+
+@pytest.mark.parametrize("status", [204, 304])
+def test_an_answer_without_a_body_brings_none(status: int) -> None:
+    """What comes behind it belongs to no other answer."""
+    with reading(told(status, [], b"RIFF")) as sock:
+        response = answer(sock)
+        assert (response.status, whole(response), response.is_spent) == (status, b"", False)
+
+
+def test_the_answer_to_a_question_for_the_head_has_no_body() -> None:
+    """It tells the length of what it doesn't bring."""
+    with reading(told(200, [], b"audio")[:-5]) as sock:
+        assert whole(answer(sock, "HEAD")) == b""
 
 
 @pytest.mark.parametrize(
     "words",
     [
-        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\naud\r\n2\r\nio\r\n0\r\n\r\n",
-        b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: %d\r\n\r\n%s"
-        % (len(gzip.compress(b"audio", mtime=0)), gzip.compress(b"audio", mtime=0)),
-        b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\naudio",
-        b"HTTP/1.0 200 OK\r\nContent-Length: 5\r\n\r\naudio",
-        b"HTTP/1.1 200 OK\r\n\r\naudio",
-        b"HTTP/1.1 200 OK\r\nContent-Length: 5\nX-Line-Ends: differ\r\n\r\naudio",
-        b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\nX-Long: %s\r\n\r\naudio" % (b"x" * 20_000),
+        b"SSH-2.0-OpenSSH_9.9\r\n",
+        b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
+        b"\x00\x00\x12\x04\x00\x00\x00\x00\x00",
+        b"ICY 200 OK\r\n\r\n",
+        b"HTTP/2 200\r\n\r\n",
+        b"HTTP/1.1 20 OK\r\n\r\n",
+        b"HTTP/1.1 2000 OK\r\n\r\n",
+        b"HTTP/1.1 099 Low\r\n\r\n",
+        b"HTTP/1.1 999 High\r\n\r\n",
+        b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: h2c\r\n\r\n",
+        b"HTTP/1.1 103 Early Hints\r\nContent-Length: 5\r\n\r\nhintsHTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n",
     ],
-    ids=["chunked", "encoded", "continue first", "old", "until the end", "line ends", "a long head"],
 )
-def test_what_is_not_plain_is_read_all_the_same(words: bytes) -> None:
-    """By urllib3, from its first byte on."""
-    with reading(words) as reader:
-        answer = read_answer(reader, "POST")
-        assert (answer.status, whole(answer)) == (200, b"audio")
+def test_what_is_no_answer_is_named(words: bytes) -> None:
+    """At once: the other end may never close."""
+    with reading(words, ends=False) as sock, pytest.raises(ProtocolError) as garbled:
+        answer(sock, seconds=5)
+    assert isinstance(garbled.value.args[1], BadStatusLine)
 
 
-def test_a_head_in_pieces_is_waited_for() -> None:
-    """The first packet may end anywhere."""
-    words = told(200, [("x-cost", "0.01")], b"audio")
-    near, far = socket.socketpair()
-    with near, far, closing(far.makefile("rb")) as reader:
-        near.sendall(words[:30])
-        reader.peek(1)
-        near.sendall(words[30:])
-        answer = read_answer(reader, "POST")
-        assert (answer.headers["x-cost"], whole(answer), answer.is_spent) == ("0.01", b"audio", True)
+@pytest.mark.parametrize(
+    "words",
+    [
+        told(200, [("Content-Length", "7")], b"audio"),
+        told(200, [], b"audio").replace(b" 5\r", b" +5\r"),
+        told(200, [], b"audio").replace(b" 5\r", b" 0x5\r"),
+        told(200, [], b"audio").replace(b" 5\r", b" " + b"9" * 5_000 + b"\r"),
+        told(200, [("Transfer-Encoding", "chunked")], b"audio"),
+        told(200, [("Transfer-Encoding", "chunked, chunked")], b"audio"),
+        chunked(b"audio").replace(b"5\r\naudio", b"4\r\naudio"),
+        chunked(b"audio").replace(b"5\r\naudio", b"-5\r\naudio"),
+        chunked(b"audio").replace(b"5\r\naudio", b"0x5\r\naudio"),
+        chunked(b"audio").replace(b"5\r\naudio", b"5_0\r\naudio"),
+        chunked(b"audio", extension=b";" + b"x" * 5_000),
+        chunked(*[b"a"] * 20_000, extension=b";1234567890123456"),
+        chunked(b"audio", trailers=b"x: y\r\n" * 5_000),
+        encoded(", ".join(["gzip"] * 4), b"audio"),
+        encoded("gzip", gzip.compress(AUDIO, mtime=0)[:-9]),
+        encoded("gzip", gzip.compress(AUDIO, mtime=0)[:-8] + b"damaged!"),
+    ],
+    ids=lambda words: words[:70].decode("latin-1"),
+)
+def test_what_can_be_understood_in_two_ways_is_an_error(words: bytes) -> None:
+    """Of the answer itself, and no other request goes where it came from."""
+    with reading(words) as sock, pytest.raises((ProtocolError, DecodeError)):
+        whole(answer(sock))
 
 
-@pytest.mark.parametrize("connection", ["close", "Close", "close, TE"])
-def test_an_answer_that_ends_its_connection_leaves_none(connection: str) -> None:
-    """It was read to its end, and nothing more may be asked there."""
-    with reading(told(200, [("Connection", connection)], b"audio")) as reader:
-        answer = read_answer(reader, "POST")
-        assert (whole(answer), answer.is_spent) == (b"audio", False)
+def test_a_coding_that_cannot_be_undone_is_named() -> None:
+    """Its bytes come as they are: they may not be in it at all."""
+    with reading(encoded("br", AUDIO)) as sock:
+        response = answer(sock)
+        assert (response.undecoded, whole(response)) == ("br", AUDIO)
 
 
-def test_an_answer_that_was_not_read_leaves_no_connection() -> None:
-    """What is left of it would be taken for the next answer."""
-    with reading(told(200, [], b"audio")) as reader:
-        answer = read_answer(reader, "POST")
-        assert (answer.read1(2, decode_content=False), answer.is_spent) == (b"au", False)
+def test_little_that_becomes_much_is_never_in_memory_at_once() -> None:
+    """A hundred megabytes of silence fit in a packet."""
+    bomb = gzip.compress(bytes(100_000_000), mtime=0)
+    with reading(encoded("gzip", bomb)) as sock:
+        response, sizes = answer(sock, seconds=20), list[int]()
+        while piece := response.read1(PIECE):
+            sizes.append(len(piece))
+        assert (max(sizes), sum(sizes)) == (PIECE, 100_000_000)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        b"HTTP/1.1 103 Early Hints\r\n\r\n" * 20_000,
+        b"HTTP/1.1 200 OK\r\n" + b"x: y\r\n" * 20_000,
+        b"HTTP/1.1 200 OK\r\nX: " + b"y" * 200_000,
+        b"\r\n" * 100_000,
+    ],
+    ids=["interim answers", "headers", "one header", "empty lines"],
+)
+def test_heads_are_bounded(words: bytes) -> None:
+    """Whatever they consist of, and wherever their end would be."""
+    with reading(words, ends=False) as sock, pytest.raises(ProtocolError, match="too large"):
+        answer(sock, seconds=20)
 
 
 def test_a_body_that_breaks_off_is_told_from_one_that_ends() -> None:
     """With how much of it is missing."""
-    with reading(told(200, [], b"audio")[:-2]) as reader:
-        answer = read_answer(reader, "POST")
+    with reading(told(200, [], b"audio")[:-2]) as sock:
+        response = answer(sock)
         with pytest.raises(ProtocolError) as broken:
-            whole(answer)
+            whole(response)
         cut = broken.value.args[1]
         assert isinstance(cut, IncompleteRead)
-        assert (cut.expected, answer.is_spent) == (2, False)
+        assert (cut.expected, response.is_spent) == (2, False)
 
 
-def test_a_body_that_stops_is_late() -> None:
+@pytest.mark.parametrize("kept", range(len(told(200, [], b"audio"))))
+def test_an_answer_that_stops_anywhere_is_late(kept: int) -> None:
     """The connection is still there; nothing comes."""
-    with reading(told(200, [], b"audio")[:-2], ends=False) as reader, pytest.raises(LateError):
-        whole(read_answer(reader, "POST"))
+    with reading(told(200, [], b"audio")[:kept], ends=False) as sock, pytest.raises(LateError):
+        whole(answer(sock, seconds=0.01))
 
 
-def test_what_is_no_answer_is_named() -> None:
-    """Whatever else listens at that port."""
-    with reading(b"SSH-2.0-OpenSSH_9.9\r\n") as reader, pytest.raises(BadStatusLine):
-        read_answer(reader, "POST")
+def dripping(sock: socket.socket) -> Callable[[], float]:
+    """A clock that moves on by a second whenever it is asked, and lets one byte more arrive."""
+    now = 0.0
+
+    def clock() -> float:
+        nonlocal now
+        now += 1.0
+        sock.send(b"x")
+        return now
+
+    return clock
 
 
-def test_the_answer_to_a_question_for_the_head_has_no_body() -> None:
-    """It tells the length of what it doesn't bring."""
-    with reading(told(200, [], b"audio")[:-5]) as reader:
-        assert whole(read_answer(reader, "HEAD")) == b""
+def test_bytes_that_drip_gain_no_time() -> None:
+    """The deadline is the phase's, not each byte's; what had arrived by then may be read a few times more."""
+    near, far = socket.socketpair()
+    with near, far:
+        source = Source(far, 100.0, dripping(near))
+        reads = itertools.count()
+        with pytest.raises(LateError):
+            list(iter(lambda: (next(reads), source.receive(1)), None))
+        assert 90 <= next(reads) <= 100 + LATE_READS
+
+
+def test_what_has_arrived_is_read_after_the_deadline() -> None:
+    """A process that was stopped in the middle of a paid answer finds it when it goes on."""
+    near, far = socket.socketpair()
+    with near, far:
+        near.sendall(told(200, [], b"audio"))
+        assert whole(answer(far, seconds=0.0)) == b"audio"

@@ -60,8 +60,11 @@ _GLOBAL_HOST: Final = "s3.amazonaws.com"
 class Lane:
     """To one bucket. Safe to share between threads."""
 
-    def __init__(self, path: str, signer: Signer, lines: Lines, *, most: int) -> None:
+    def __init__(
+        self, path: str, signer: Signer, lines: Lines, *, most: int, answer_seconds: float = READ_TIMEOUT_SECONDS
+    ) -> None:
         """`path` is what keys are added to, quoted; at most so many objects are on their way at a time."""
+        self._answer_seconds = answer_seconds
         self._path = path
         self._signer = signer
         self._lines = lines
@@ -104,11 +107,11 @@ class Lane:
                 self._signer.signed(target, headers, sha256=sha256),
                 body=body,
                 connect_seconds=CONNECT_TIMEOUT_SECONDS,
-                read_seconds=READ_TIMEOUT_SECONDS,
+                read_seconds=self._answer_seconds,
                 send_seconds=READ_TIMEOUT_SECONDS,
             )
             with exchange as answer:
-                answer.read()  # to its end, which frees the connection
+                answer.read()  # to its end, which frees the connection; a store has no reason to say much
                 return answer.status
         except (BotoCoreError, HTTPError, HTTPException, OSError):
             return 0

@@ -24,6 +24,8 @@ class Failure(StrEnum):
     """The request was sent, and the connection died before the answer was whole."""
     GARBLED = "garbled"
     """What came back isn't HTTP, or not decodable as it says."""
+    UNDECODABLE = "undecodable"
+    """A whole 2xx in a content coding that nobody asked for and that can't be undone; `message` names it."""
     CUT_OFF = "cut_off"
     """A body shorter than its Content-Length, or without its last chunk."""
     TOO_LARGE = "too_large"

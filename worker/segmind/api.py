@@ -6,7 +6,6 @@ from typing import Final
 from urllib.parse import quote
 
 from pydantic import SecretStr
-from urllib3 import Timeout
 from urllib3.util import Url
 
 from worker.segmind.errors import UnusableAddressError, UnusableKeyError
@@ -40,8 +39,8 @@ class Api:
         """
         self.url = address(base_url)
         self.key = SecretStr(_header_value(api_key))
-        self.timeout = Timeout(connect=connect_timeout, read=read_timeout)
-        self._connect_seconds, self._read_seconds = connect_timeout, read_timeout
+        self.connect_seconds, self.read_seconds = connect_timeout, read_timeout
+        self.switchboard = switchboard
         self._lines = _lines(self.url, connections, switchboard)
         self._headers = {
             "x-api-key": self.key.get_secret_value(),
@@ -70,8 +69,8 @@ class Api:
             target,
             self._headers | {"Content-Type": "application/json"},
             body=body,
-            connect_seconds=self._connect_seconds,
-            read_seconds=self._read_seconds,
+            connect_seconds=self.connect_seconds,
+            read_seconds=self.read_seconds,
         )
 
     async def get(
@@ -82,8 +81,8 @@ class Api:
             "GET",
             target,
             self._headers,
-            connect_seconds=connect_seconds or self._connect_seconds,
-            read_seconds=read_seconds or self._read_seconds,
+            connect_seconds=connect_seconds or self.connect_seconds,
+            read_seconds=read_seconds or self.read_seconds,
         )
 
     def close(self) -> None:

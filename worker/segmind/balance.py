@@ -14,14 +14,16 @@ from worker.segmind.transport import call_failure
 from worker.waiting.awaiting import here
 
 PROBE_SECONDS: Final = 5.0
-"""For the credits endpoint to be reached, and again to answer: it only reads a figure."""
+"""For the credits endpoint to be reached, to answer, and for the answer's body, unless the account's timeouts are
+shorter: it only reads a figure."""
 
 
 def balance(api: Api, reader: Reader) -> Credits | Answer:
     """What is left. It costs nothing, so an answer that says why not is never marked as sent."""
     target = api.target("v1", "get-user-credits")
+    connect_seconds, read_seconds = min(PROBE_SECONDS, api.connect_seconds), min(PROBE_SECONDS, api.read_seconds)
     try:
-        exchange = here(api.get(target, connect_seconds=PROBE_SECONDS, read_seconds=PROBE_SECONDS))
+        exchange = here(api.get(target, connect_seconds=connect_seconds, read_seconds=read_seconds))
     except HTTPError as error:
         return replace(reader.unanswered(call_failure(error), error), sent=False)
     with exchange as response:

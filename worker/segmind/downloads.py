@@ -3,24 +3,25 @@
 from __future__ import annotations
 
 import ipaddress
-from contextlib import closing
 from dataclasses import dataclass, replace
 from typing import Final
 
-from urllib3 import Timeout
-from urllib3.exceptions import HTTPError, LocationValueError
+from urllib3.exceptions import HTTPError
 from urllib3.util import Url
 
 from worker.segmind.answers import Failure
 from worker.segmind.errors import BrokenBodyError, UnusableAddressError
+from worker.segmind.file_hosts import FileHosts
+from worker.segmind.sniffing import OPENING_BYTES, is_plain
 from worker.segmind.spool import Draft
-from worker.segmind.transport import NO_RETRIES, USER_AGENT, address, origins, pieces
+from worker.segmind.transport import USER_AGENT, address, call_failure, pieces
+from worker.waiting.awaiting import here
+from worker.waiting.switchboard import Switchboard
+from worker.wire.lines import Exchange
+from worker.wire.reasons import reason
 
 TRIES: Final = 3
 """How often a paid file is asked for before the take is given up."""
-
-FILE_HOSTS: Final = 8
-"""Hosts whose connections are kept for the next file; the vendor has one."""
 
 _GONE: Final = frozenset({400, 401, 403, 404, 410})
 """Answers of a file host that asking again won't change."""
@@ -39,11 +40,20 @@ class Miss:
 class Downloads:
     """Fetches files into drafts, within the same bounds as the API's own bodies."""
 
-    def __init__(self, *, api: Url, connections: int, timeout: Timeout, body_seconds: float, max_bytes: int) -> None:
+    def __init__(
+        self,
+        *,
+        api: Url,
+        connections: int,
+        connect_seconds: float,
+        read_seconds: float,
+        max_bytes: int,
+        switchboard: Switchboard,
+    ) -> None:
+        """`read_seconds` is the deadline of a file's head, and again of the file."""
         self._api = api
-        self._origins = origins(hosts=FILE_HOSTS, connections=connections)
-        self._timeout = timeout
-        self._body_seconds = body_seconds
+        self._hosts = FileHosts(connections=connections, switchboard=switchboard)
+        self._connect_seconds, self._read_seconds = connect_seconds, read_seconds
         self._max_bytes = max_bytes
 
     def fetch(self, url: str, draft: Draft, *, least_bytes: int = 0) -> Miss | None:
@@ -65,32 +75,36 @@ class Downloads:
 
     def close(self) -> None:
         """Close all idle connections."""
-        self._origins.clear()
+        self._hosts.close()
 
     def _try(self, source: Url, draft: Draft) -> Miss | None:
         """One go."""
         try:
-            response = self._origins.connection_from_url(source.url).urlopen(
-                "GET",
-                source.request_uri,
-                headers={"User-Agent": USER_AGENT, "Accept-Encoding": "identity"},
-                timeout=self._timeout,
-                retries=NO_RETRIES,
-                redirect=False,
-                preload_content=False,
-            )
-            with closing(response):
+            with self._asked(source) as response:
                 if response.status != 200:
                     return Miss(f"status {response.status}", useless=response.status in _GONE)
-                for piece in pieces(response, limit_bytes=self._max_bytes, seconds=self._body_seconds):
+                for piece in pieces(response, limit_bytes=self._max_bytes):
                     draft.write(piece)
+                if response.undecoded and not is_plain(draft.read(OPENING_BYTES)):
+                    return Miss(f"content-encoding {response.undecoded}", Failure.UNDECODABLE, useless=True)
         except BrokenBodyError as error:
             if error.failure is Failure.TOO_LARGE:
                 return Miss(f"over {self._max_bytes:,} bytes", Failure.TOO_LARGE, useless=True)
             return Miss(error.failure.value)
-        except (HTTPError, LocationValueError) as error:
-            return Miss(type(error).__name__)
+        except HTTPError as error:
+            return Miss(f"{call_failure(error)}, {reason(error)}")
         return None
+
+    def _asked(self, source: Url) -> Exchange:
+        return here(
+            self._hosts.at(source).exchange(
+                "GET",
+                source.request_uri,
+                {"User-Agent": USER_AGENT},
+                connect_seconds=self._connect_seconds,
+                read_seconds=self._read_seconds,
+            )
+        )
 
 
 def permitted(source: Url, api: Url) -> bool:

@@ -22,12 +22,13 @@ from worker.segmind.api import Api
 from worker.segmind.downloads import Downloads
 from worker.segmind.errors import BrokenBodyError
 from worker.segmind.pages import Page, metered, request_id
-from worker.segmind.sniffing import OPENING_BYTES, is_text
+from worker.segmind.sniffing import OPENING_BYTES, is_plain, is_text
 from worker.segmind.spool import Draft
-from worker.segmind.transport import pieces, reason
+from worker.segmind.transport import pieces
 from worker.segmind.unwrapping import unwrap
 from worker.segmind.words import parse, tidy, words
-from worker.wire.answers import Incoming
+from worker.wire.answers import Response
+from worker.wire.reasons import reason
 
 MAX_WORDS_BYTES: Final = 64 * 1024
 """Of a body that holds words, or the balance."""
@@ -43,12 +44,11 @@ class Reader:
     """Reads for one account."""
 
     key: SecretStr
-    body_seconds: float
     max_audio_bytes: int
     downloads: Downloads
     clock: Callable[[], datetime]
 
-    def take(self, response: Incoming, draft: Draft) -> Answer:
+    def take(self, response: Response, draft: Draft) -> Answer:
         """What an answer to a synthesis brought; its audio, if any, becomes the spool file."""
         if not 200 <= response.status < 300:
             return self.refusal(response)
@@ -61,11 +61,14 @@ class Reader:
             return replace(answer, failure=error.failure)
         if not draft.size:
             return replace(answer, failure=Failure.EMPTY)
+        if response.undecoded and not is_plain(draft.read(OPENING_BYTES)):
+            message = self.tidy(f"content-encoding {response.undecoded}")
+            return replace(answer, failure=Failure.UNDECODABLE, message=message)
         if is_text(draft.read(OPENING_BYTES)) and (nothing := unwrap(draft, self.downloads)):
             return replace(answer, failure=nothing.failure, message=self.tidy(nothing.words))
         return replace(answer, audio=draft.keep(), size=draft.size, sha256=draft.sha256)
 
-    def balance(self, response: Incoming) -> Credits | Answer:
+    def balance(self, response: Response) -> Credits | Answer:
         """What an answer of the credits endpoint says."""
         if not 200 <= response.status < 300:
             return self.refusal(response)
@@ -73,18 +76,21 @@ class Reader:
             body = b"".join(self._pieces(response, MAX_WORDS_BYTES))
         except BrokenBodyError as error:
             return replace(self._head(response), failure=error.failure)
-        return _credits(body) or replace(
-            self._head(response), failure=Failure.UNREADABLE, message=words(body, self.key.get_secret_value())
-        )
+        said = words(body, self.key.get_secret_value())
+        if response.undecoded and not is_plain(body[:OPENING_BYTES]):
+            said = self.tidy(f"content-encoding {response.undecoded}")
+        return _credits(body) or replace(self._head(response), failure=Failure.UNREADABLE, message=said)
 
-    def page(self, response: Incoming) -> Page:
+    def page(self, response: Response) -> Page:
         """One reply of the v2 endpoints, whole and in memory.
 
         Raises:
-            BrokenBodyError: a 2xx that didn't arrive whole.
+            BrokenBodyError: a 2xx that didn't arrive whole, or can't be decoded.
         """
         if 200 <= response.status < 300:
             body = b"".join(self._pieces(response, self.max_audio_bytes))
+            if response.undecoded and not is_plain(body[:OPENING_BYTES]):
+                raise BrokenBodyError(Failure.UNDECODABLE)
             return self._paged(self._head(response), body)
         body = self._what_came(response, self.max_audio_bytes)
         return self._paged(self._refused(response, body), body)
@@ -93,18 +99,18 @@ class Reader:
         """The words in a page."""
         return words(page.body[:MAX_WORDS_BYTES], self.key.get_secret_value())
 
-    def refusal(self, response: Incoming) -> Answer:
+    def refusal(self, response: Response) -> Answer:
         """An answer that isn't a 2xx. Its status is clear, so whatever becomes of its body, that is no failure."""
         return self._refused(response, self._what_came(response, MAX_WORDS_BYTES))
 
-    def _what_came(self, response: Incoming, limit_bytes: int) -> bytes:
+    def _what_came(self, response: Response, limit_bytes: int) -> bytes:
         body = bytearray()
         with suppress(BrokenBodyError):
             for piece in self._pieces(response, limit_bytes):
                 body += piece
-        return bytes(body)
+        return b"" if response.undecoded and not is_plain(bytes(body[:OPENING_BYTES])) else bytes(body)
 
-    def _refused(self, response: Incoming, body: bytes) -> Answer:
+    def _refused(self, response: Response, body: bytes) -> Answer:
         said = words(body[:MAX_WORDS_BYTES], self.key.get_secret_value())
         if not said and (location := response.headers.get("location")):
             said = self.tidy(f"redirects to {location}")
@@ -122,10 +128,10 @@ class Reader:
         handle = handle if handle and self._word(handle) == handle else None
         return Page(metered(answer, document), body, document, handle)
 
-    def _pieces(self, response: Incoming, limit_bytes: int) -> Iterator[bytes]:
-        return pieces(response, limit_bytes=limit_bytes, seconds=self.body_seconds)
+    def _pieces(self, response: Response, limit_bytes: int) -> Iterator[bytes]:
+        return pieces(response, limit_bytes=limit_bytes)
 
-    def _head(self, response: Incoming) -> Answer:
+    def _head(self, response: Response) -> Answer:
         headers = response.headers
         return Answer(
             status=response.status,
@@ -145,14 +151,17 @@ class Reader:
         return self.tidy(value)[:MAX_HEADER_CHARACTERS] if value else None
 
 
-def open_reader(
-    api: Api, *, connections: int, body_seconds: float, max_audio_bytes: int, clock: Callable[[], datetime]
-) -> Reader:
-    """The reader of what comes from `api`. A body, and a file that one links to, has `body_seconds` and the cap."""
+def open_reader(api: Api, *, connections: int, max_audio_bytes: int, clock: Callable[[], datetime]) -> Reader:
+    """The reader of what comes from `api`. A file that a body links to has the account's timeouts and the cap."""
     downloads = Downloads(
-        api=api.url, connections=connections, timeout=api.timeout, body_seconds=body_seconds, max_bytes=max_audio_bytes
+        api=api.url,
+        connections=connections,
+        connect_seconds=api.connect_seconds,
+        read_seconds=api.read_seconds,
+        max_bytes=max_audio_bytes,
+        switchboard=api.switchboard,
     )
-    return Reader(api.key, body_seconds, max_audio_bytes, downloads, clock)
+    return Reader(api.key, max_audio_bytes, downloads, clock)
 
 
 def _credits(body: bytes) -> Credits | None:

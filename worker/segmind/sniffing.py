@@ -28,6 +28,11 @@ def is_text(opening: bytes) -> bool:
     return True
 
 
+def is_plain(opening: bytes) -> bool:
+    """Whether a body beginning so can be used as it is, whatever coding its head claims."""
+    return not opening or is_text(opening) or is_container(opening)
+
+
 def is_container(opening: bytes) -> bool:
     """Whether an audio file begins so: WAV, MP3, Ogg, FLAC, MP4."""
     if opening.startswith((b"RIFF", b"RIFX", b"RF64", b"ID3", b"OggS", b"fLaC")) or opening[4:8] == b"ftyp":

@@ -99,6 +99,12 @@ _INTERRUPTED: Final = Outcome(
     counts=False,
 )
 _UNREADABLE: Final = _retry("unreadable_answer", "The API's answer can't be understood", bill_unknown=True)
+_UNDECODABLE: Final = Outcome(
+    VerdictKind.REFUSED,
+    "undecodable_answer",
+    "The answer came in a content coding that wasn't asked for; check the gateway or proxy in front of the API",
+    bill_unknown=True,
+)
 _SERVER_ERROR: Final = _retry("server_error", "The API failed within")
 _BAD_GATEWAY: Final = _retry("bad_gateway", "The API was not available")
 _UNCLEAR_SERVER_ERROR: Final = _retry("server_error", "The API failed within", bill_unknown=True)
@@ -172,6 +178,7 @@ _BY_BODY: Final = (
     Row(_RATE_LIMITED, _2XX, _RAN_BADLY, _SAYS_RATE),
     Row(_RUN_FAILED, _2XX, _RAN_BADLY),
     Row(_UNREADABLE, _2XX, {Failure.UNREADABLE, Failure.GARBLED}),
+    Row(_UNDECODABLE, _2XX, {Failure.UNDECODABLE}),
     Row(_BAD_AUDIO, _2XX, {Failure.EMPTY, Failure.CUT_OFF, Failure.TOO_LARGE}),
 )
 """Answers that say success and aren't one."""

@@ -51,13 +51,7 @@ class ClientV1:
             read_timeout=read_timeout,
             switchboard=switchboard or Switchboard(),
         )
-        self._reader = open_reader(
-            self._api,
-            connections=connections,
-            body_seconds=read_timeout,
-            max_audio_bytes=max_audio_bytes,
-            clock=clock,
-        )
+        self._reader = open_reader(self._api, connections=connections, max_audio_bytes=max_audio_bytes, clock=clock)
 
     async def synthesize(self, speech: Speech, spool: Path, handle: Handle = NO_HANDLE) -> Answer:  # noqa: ARG002 - a v1 call leaves nothing to poll
         """Buy one take; see `Client`.

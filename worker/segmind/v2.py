@@ -73,13 +73,7 @@ class ClientV2:
             read_timeout=read_timeout,
             switchboard=switchboard or Switchboard(),
         )
-        self._reader = open_reader(
-            self._api,
-            connections=connections,
-            body_seconds=read_timeout,
-            max_audio_bytes=max_audio_bytes,
-            clock=clock,
-        )
+        self._reader = open_reader(self._api, connections=connections, max_audio_bytes=max_audio_bytes, clock=clock)
         self._first_wait = poll_first_seconds
         self._poller = Poller(
             api=self._api,
@@ -122,7 +116,8 @@ class ClientV2:
             return self._reader.unanswered(call_failure(error, body), error)
         except BrokenBodyError as error:
             lost = Failure.UNREADABLE if error.failure is Failure.TOO_LARGE else error.failure
-            return Answer(status=200 if lost is Failure.UNREADABLE else None, failure=lost, sent=True)
+            arrived = lost in {Failure.UNREADABLE, Failure.UNDECODABLE}
+            return Answer(status=200 if arrived else None, failure=lost, sent=True)
 
     async def _taken(self, page: Page, draft: Draft, handle: Handle) -> Answer:
         """What follows from the reply to a submission."""

@@ -5,24 +5,31 @@ Every request has a connection of its own. A receiver that answers a byte a minu
 
 from __future__ import annotations
 
-import http.client
 import socket
 import ssl
-import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Final
 from urllib.parse import urlsplit
 
+from urllib3.exceptions import HTTPError, ProtocolError
+
 from worker.webhooks.addresses import Allowed, resolved
+from worker.wire.answers import Response, read_answer
+from worker.wire.lines import ANSWERED_EARLY, FIRST_REFUSAL
+from worker.wire.reasons import reason
+from worker.wire.requests import Outlet, head, host_header
+from worker.wire.source import LateError
 
 CONNECT_SECONDS: Final = 5.0
 WHOLE_SECONDS: Final = 15.0
 """From the first look-up of the name to the last byte that is read."""
+_LEAST_SECONDS: Final = 0.001
+"""A socket without any time would not wait at all, which is something else."""
 KEPT_CHARACTERS: Final = 1_000
 LATE: Final = "no answer in time"
 READ_BYTES: Final = 4_096
@@ -56,58 +63,43 @@ class Sender:
         began = time.monotonic()
         try:
             status, given, text = self._exchange(url, headers, body)
-        except (OSError, http.client.HTTPException, ValueError) as error:
-            seconds = time.monotonic() - began
-            return Answer(seconds, error=LATE if seconds >= self.whole_seconds else _words(error))
-        if time.monotonic() - began >= self.whole_seconds:
-            # Cut off in the middle: to whoever reads it, that looks like the end of an answer.
-            return Answer(time.monotonic() - began, error=LATE)
+        except (OSError, HTTPError, ValueError) as error:
+            return Answer(time.monotonic() - began, error=_words(error))
         asked = asked_seconds(given, self.clock())
         return Answer(time.monotonic() - began, status, text, asked, None if status < 300 else f"HTTP {status}")
 
     def _exchange(self, url: str, headers: Mapping[str, str], body: bytes) -> tuple[int, str | None, str]:
         parts = urlsplit(url)
         host = str(parts.hostname)
-        port = parts.port or (443 if parts.scheme == "https" else 80)
+        default = {"https": 443, "http": 80}[parts.scheme]
+        port = parts.port or default
         path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
-        with self._connected(host, port, encrypted=parts.scheme == "https") as sock:
-            connection = http.client.HTTPConnection(host, port)
-            connection.sock = sock
-            named = f"[{host}]" if ":" in host else host
-            default = {"https": 443, "http": 80}[parts.scheme]
-            connection.putrequest("POST", path, skip_host=True, skip_accept_encoding=True)
-            connection.putheader("host", named if port == default else f"{named}:{port}")
-            for name, value in headers.items():
-                connection.putheader(name, value)
-            connection.putheader("content-length", str(len(body)))
-            connection.putheader("connection", "close")
-            connection.endheaders(body)
-            response = connection.getresponse()
-            text = response.read(READ_BYTES).decode("utf-8", "replace")[:KEPT_CHARACTERS]
-            return response.status, response.getheader("retry-after"), text.replace("\x00", "\ufffd")
+        due = time.monotonic() + self.whole_seconds
+        named = {"host": host_header(host, port, default), **headers, "connection": "close"}
+        first = head("POST", path, named, host=host, body_bytes=len(body))
+        with self._connected(host, port, encrypted=parts.scheme == "https", due=due) as sock:
+            whole = _sent(sock, first + body, due - time.monotonic())
+            response = read_answer(sock, "POST", head_seconds=due - time.monotonic())
+            if not whole and response.status < FIRST_REFUSAL:
+                raise ProtocolError("it answered before it had the whole message")
+            text = _text(response)
+            return response.status, response.headers.get("retry-after"), text.replace("\x00", "\ufffd")
 
     @contextmanager
-    def _connected(self, host: str, port: int, *, encrypted: bool) -> Iterator[socket.socket]:
-        deadline = time.monotonic() + self.whole_seconds
-        plain = self._connect(host, port)
-        watch = threading.Timer(max(0.0, deadline - time.monotonic()), _cut, (plain,))
-        watch.daemon = True
-        watch.start()
-        try:
+    def _connected(self, host: str, port: int, *, encrypted: bool, due: float) -> Iterator[socket.socket]:
+        with closing(self._connect(host, port, due)) as plain:
+            # The handshake as a whole is held to the timeout.
+            plain.settimeout(max(_LEAST_SECONDS, due - time.monotonic()))
             sock = self.tls.wrap_socket(plain, server_hostname=host) if encrypted else plain
             with sock:
-                sock.settimeout(self.whole_seconds)
                 yield sock
-        finally:
-            watch.cancel()
-            plain.close()
 
-    def _connect(self, host: str, port: int) -> socket.socket:
+    def _connect(self, host: str, port: int, due: float) -> socket.socket:
         """A connection to the first address of the host that is permitted and answers."""
         trouble: OSError | None = None
         for family, place in resolved(host, port, self.allowed):
             sock = socket.socket(family, socket.SOCK_STREAM)
-            sock.settimeout(self.connect_seconds)
+            sock.settimeout(max(_LEAST_SECONDS, min(self.connect_seconds, due - time.monotonic())))
             try:
                 sock.connect(place)
             except OSError as error:
@@ -131,13 +123,27 @@ def asked_seconds(given: str | None, now: datetime) -> float | None:
     return None
 
 
-def _cut(sock: socket.socket) -> None:
-    with suppress(OSError):
-        sock.shutdown(socket.SHUT_RDWR)
+def _sent(sock: socket.socket, message: bytes, seconds: float) -> bool:
+    """Whether the system has taken all of it. A receiver may refuse a part of it, and close."""
+    try:
+        Outlet(sock, seconds).sendall(message)
+    except OSError as error:
+        if error.errno not in ANSWERED_EARLY:
+            raise
+        return False
+    return True
+
+
+def _text(response: Response) -> str:
+    """The beginning of the answer's text. The status stands, whatever becomes of the rest."""
+    try:
+        return response.read(READ_BYTES).decode("utf-8", "replace")[:KEPT_CHARACTERS]
+    except HTTPError:
+        return ""
 
 
 def _words(error: Exception) -> str:
-    if isinstance(error, TimeoutError):
+    if isinstance(error, TimeoutError | LateError):
         return LATE
-    words = (str(error) or type(error).__name__).splitlines()[0]
+    words = (reason(error) or type(error).__name__).splitlines()[0]
     return words[:KEPT_CHARACTERS]

@@ -1,203 +1,90 @@
-"""What comes back. Nearly every answer tells its length and comes as it is: httptools parses its head, and its body is
-read from the socket. Every other is left to urllib3, which takes several times as long and knows all that HTTP allows.
+"""One answer: its final head is there, its body is yet to be read. It knows whether its connection is good for another
+request, which is so only where nothing of this answer, or of any other, can still be due on it.
 """
 
 from __future__ import annotations
 
-import io
+import socket
 from collections.abc import Mapping
-from http.client import HTTPResponse, IncompleteRead
-from typing import Any, Final, Protocol
+from http.client import RemoteDisconnected
+from typing import Final
 
-import urllib3
-from httptools import HttpParserError, HttpResponseParser
-from urllib3.exceptions import HTTPError, ProtocolError
+from urllib3.exceptions import ProtocolError
 
-_END: Final = b"\r\n\r\n"
-_FIRST_FINAL: Final = 200
-"""Answers below are followed by another one."""
-_WITHOUT_BODY: Final = frozenset({204, 304})
-_ENCODED: Final = frozenset({"transfer-encoding", "content-encoding"})
+from worker.wire.decoding import Readable, decoded
+from worker.wire.framing import body_of, tokens
+from worker.wire.heads import Head, Heads
+from worker.wire.source import HEAD_RECEIVE_BYTES, Source
 
-
-class LateError(HTTPError):
-    """Something was sent, and no answer came in the time it had, or no more of it."""
+_DRAIN_BYTES: Final = 64 * 1024
 
 
-class Incoming(Protocol):
-    """An answer whose head is there, and whose body is yet to be read. Headers are asked for in lower case."""
+class Response:
+    """An answer that is read from its connection."""
 
-    @property
-    def status(self) -> int:
-        """Of HTTP."""
-        ...
+    __slots__ = ("_body", "_may_serve_on", "_readable", "_source", "headers", "status", "undecoded")
 
-    @property
-    def headers(self) -> Mapping[str, str]:
-        """Those of one name in one, after one another."""
-        ...
-
-    def read1(self, amt: int, *, decode_content: bool) -> bytes:
-        """At most so much more, what is there; nothing at the end. Raises urllib3's errors."""
-        ...
-
-
-class Response(Incoming, Protocol):
-    """One on a connection that may serve on."""
+    def __init__(self, head: Head, method: str, source: Source) -> None:
+        self.status = head.status
+        self.headers: Mapping[str, str] = head.headers
+        """By names in lower case; several of one name are joined by commas."""
+        self._source = source
+        self._body, codings = body_of(head, method, source)
+        self._readable: Readable = self._body
+        self.undecoded: str | None = None
+        """The coding of a body that comes as it is, because its coding can't be undone."""
+        if codings or "content-encoding" in head.headers:
+            content_codings = tokens(head.headers.get("content-encoding", ""))
+            self._readable, self.undecoded = decoded(self._body, content_codings + codings)
+        closes = "connection" in head.headers and "close" in tokens(head.headers["connection"])
+        self._may_serve_on = head.is_strict and self._body.marks_its_end and not closes
 
     @property
     def is_spent(self) -> bool:
-        """Whether it was read to its end, and its connection is good for another request."""
-        ...
+        """Whether it was read to its end, nothing came behind it, and its connection is good for another request."""
+        return self._may_serve_on and self._body.ended and not self._source.has_more
 
-    def read(self) -> bytes:
-        """All that is left. Raises urllib3's errors."""
-        ...
+    def read1(self, limit_bytes: int) -> bytes:
+        """At most that many bytes of the body, as soon as there are any; empty at the end.
 
-    def close(self) -> None:
-        """Nothing more is read."""
-        ...
+        Raises:
+            LateError: the deadline passed.
+            DecodeError: the body isn't in the coding that it claims.
+            ProtocolError: the body is cut off or garbled, or the connection broke.
+        """
+        return self._readable.read1(limit_bytes)
+
+    def read(self, limit_bytes: int = _DRAIN_BYTES) -> bytes:
+        """The body, or that much of it. Raises as `read1`."""
+        body = b""
+        while len(body) < limit_bytes and (piece := self.read1(limit_bytes - len(body))):
+            body += piece
+        return body
 
 
-def read_answer(reader: io.BufferedReader, method: str) -> Response:
-    """The answer that begins here, of which something is there.
+def read_answer(
+    sock: socket.socket, method: str, *, head_seconds: float, body_seconds: float | None = None
+) -> Response:
+    """Wait on this thread for the head of an answer. The body has a deadline of its own, or what is left of the head's.
 
     Raises:
-        HTTPException: it is none.
-        OSError: the connection broke.
+        LateError: the deadline passed.
+        ProtocolError: no answer came, or none that can be understood.
     """
-    return _plain(reader, method) or _Other(reader, method)
+    source, heads = Source(sock, head_seconds), Heads()
+    while (response := answer_begun(heads, source, method, source.receive(HEAD_RECEIVE_BYTES))) is None:
+        pass
+    if body_seconds is not None:
+        source.restart(body_seconds)
+    return response
 
 
-class _Head:
-    """What httptools tells of a head."""
-
-    __slots__ = ("complete", "headers")
-
-    def __init__(self) -> None:
-        self.headers: dict[str, str] = {}
-        self.complete = False
-
-    def on_header(self, name: bytes, value: bytes) -> None:
-        key, text = name.decode("latin-1").lower(), value.decode("latin-1")
-        known = self.headers.get(key)
-        self.headers[key] = text if known is None else f"{known}, {text}"
-
-    def on_headers_complete(self) -> None:
-        self.complete = True
-
-
-def _plain(reader: io.BufferedReader, method: str) -> Response | None:
-    """None where this isn't one; then nothing of it was read."""
-    there = reader.peek(1)
-    end = there.find(_END) + len(_END)
-    if end < len(_END) or method == "HEAD":
+def answer_begun(heads: Heads, source: Source, method: str, piece: bytes) -> Response | None:
+    """The answer, once the bytes that came complete its head. Raises ProtocolError for what is none."""
+    if not piece:
+        raise ProtocolError("Connection aborted.", RemoteDisconnected("the connection ended without an answer"))
+    head = heads.feed(piece)
+    if head is None:
         return None
-    head = _Head()
-    parser = HttpResponseParser(head)
-    try:
-        parser.feed_data(there[:end])
-    except HttpParserError:
-        return None
-    status, length = parser.get_status_code(), _length(head.headers)
-    is_usual = head.complete and parser.get_http_version() == "1.1" and status >= _FIRST_FINAL
-    if length is None or not is_usual or status in _WITHOUT_BODY:
-        return None
-    reader.read(end)
-    return _Plain(reader, status, head.headers, length)
-
-
-def _length(headers: Mapping[str, str]) -> int | None:
-    """Of a body that comes as it is, where that is told."""
-    told = headers.get("content-length", "")
-    return int(told) if told.isascii() and told.isdecimal() and not _ENCODED & headers.keys() else None
-
-
-class _Plain:
-    """One that tells its length, and comes as it is."""
-
-    __slots__ = ("_left", "_reader", "headers", "status")
-
-    def __init__(self, reader: io.BufferedReader, status: int, headers: Mapping[str, str], length: int) -> None:
-        self.status = status
-        self.headers = headers
-        self._reader = reader
-        self._left = length
-
-    @property
-    def is_spent(self) -> bool:
-        return not self._left and "close" not in self.headers.get("connection", "").lower()
-
-    def read1(self, amt: int, *, decode_content: bool = False) -> bytes:  # noqa: ARG002 - there is nothing to decode
-        if not self._left:
-            return b""
-        try:
-            piece = self._reader.read1(min(amt, self._left))
-        except TimeoutError as error:
-            raise LateError("no more of the answer came in time") from error
-        except OSError as error:
-            raise ProtocolError(f"Connection broken: {error!r}", error) from error
-        if not piece:
-            cut = IncompleteRead(b"", self._left)
-            raise ProtocolError("the connection ended before the answer did", cut)
-        self._left -= len(piece)
-        return piece
-
-    def read(self) -> bytes:
-        return b"".join(iter(lambda: self.read1(self._left), b""))
-
-    def close(self) -> None:
-        self._reader.close()
-
-
-class _Other:
-    """As urllib3 reads it."""
-
-    def __init__(self, reader: io.BufferedReader, method: str) -> None:
-        self._raw = HTTPResponse(_Begun(reader), method=method)  # type: ignore[arg-type]  # it asks a socket for nothing else
-        self._raw.begin()
-        self._serves_on = not self._raw.will_close
-        self._response = urllib3.HTTPResponse(
-            self._raw,
-            urllib3.HTTPHeaderDict(self._raw.msg.items()),
-            self._raw.status,
-            preload_content=False,
-            original_response=self._raw,
-            request_method=method,
-        )
-        self._ended = False
-
-    @property
-    def status(self) -> int:
-        return self._response.status
-
-    @property
-    def headers(self) -> Mapping[str, str]:
-        return self._response.headers
-
-    @property
-    def is_spent(self) -> bool:
-        return self._serves_on and self._ended
-
-    def read1(self, amt: int, *, decode_content: bool = True) -> bytes:
-        piece = self._response.read1(amt, decode_content=decode_content)
-        self._ended = not piece
-        return piece
-
-    def read(self) -> bytes:
-        rest = self._response.read()
-        self._ended = True
-        return rest
-
-    def close(self) -> None:
-        self._response.close()
-
-
-class _Begun:
-    """What an answer of http.client takes for its connection: it is read from where its first bytes already are."""
-
-    def __init__(self, reader: io.BufferedReader) -> None:
-        self._reader = reader
-
-    def makefile(self, *_: Any) -> io.BufferedReader:  # noqa: ANN401 - http.client's own
-        return self._reader
+    source.hold(heads.rest, 0)
+    return Response(head, method, source)

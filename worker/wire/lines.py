@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import errno
-import io
 import socket
 import ssl
-import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from http.client import HTTPException
@@ -18,20 +16,25 @@ from urllib3.exceptions import HTTPError, ProtocolError, SSLError
 
 from worker.waiting.awaiting import until
 from worker.waiting.switchboard import Switchboard
-from worker.wire.answers import LateError, Response, read_answer
+from worker.wire.answers import Response, answer_begun
 from worker.wire.connections import Connections
-from worker.wire.requests import Body, head
+from worker.wire.heads import Heads
+from worker.wire.requests import Body, Outlet, head, host_header
+from worker.wire.source import HEAD_RECEIVE_BYTES, LateError, Source, has_pending
 
-_ANSWERED_EARLY: Final = frozenset({errno.EPIPE, errno.ECONNRESET, errno.EPROTOTYPE})
+ANSWERED_EARLY: Final = frozenset({errno.EPIPE, errno.ECONNRESET, errno.EPROTOTYPE})
 """What sending meets where the other end has closed already: its answer may be there all the same."""
+FIRST_REFUSAL: Final = 300
+"""A success that was answered to a part of a request isn't believed."""
 
 
 class Exchange:
     """One request and its answer. Left, its connection serves the next one, if the answer was read to its end."""
 
-    def __init__(self, connections: Connections, line: HTTPConnection, answer: Response) -> None:
+    def __init__(self, connections: Connections, line: HTTPConnection, answer: Response, *, sent_whole: bool) -> None:
         """The answer's head is there, its body yet to be read."""
         self._connections = connections
+        self._sent_whole = sent_whole
         self._line = line
         self._answer = answer
 
@@ -41,9 +44,7 @@ class Exchange:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        is_spent = self._answer.is_spent
-        self._answer.close()
-        if is_spent:
+        if self._sent_whole and self._answer.is_spent:
             self._connections.keep(self._line)
         else:
             self._line.close()
@@ -76,21 +77,22 @@ class Lines:
         read_seconds: float,
         send_seconds: float | None = None,
     ) -> Exchange:
-        """Send a request, and wait for the head of its answer. Sending has as long as connecting, or as it is told."""
+        """Send a request, and wait for the head of its answer.
+
+        Each phase has one deadline, however slowly bytes come or go: connecting and sending `connect_seconds` each,
+        or sending its own; the final head `read_seconds`, and the body the same again. A request is sent once: what
+        is to be repeated is the caller's to decide.
+        """
         line = self._connections.take(connect_seconds)
         try:
             with _named():
                 if line.is_closed:
                     await until(self._switchboard.elsewhere(line.connect))
-                line.sock.settimeout(send_seconds or connect_seconds)
-                _send(line, method, target, headers, body)
-                reader = await self._answered(line.sock, read_seconds)
-                line.sock.settimeout(read_seconds)
-                try:
-                    return Exchange(self._connections, line, read_answer(reader, method))
-                except BaseException:
-                    reader.close()  # or the socket would stay open for it
-                    raise
+                whole = _send(line, method, target, headers, body=body, seconds=send_seconds or connect_seconds)
+                answer = await self._answered(line.sock, method, read_seconds)
+                if not whole and answer.status < FIRST_REFUSAL:
+                    raise ProtocolError("the answer came before the request was sent whole")
+                return Exchange(self._connections, line, answer, sent_whole=whole)
         except BaseException:
             line.close()
             raise
@@ -99,15 +101,17 @@ class Lines:
         """Close what is idle, and make nothing new; what is still in use closes when it is done."""
         self._connections.close()
 
-    async def _answered(self, way: socket.socket, seconds: float) -> io.BufferedReader:
-        """Wait for the first of the answer, or the end. What reads it is made only then: it takes eight kilobytes."""
-        until_when = time.monotonic() + seconds
-        while await until(self._switchboard.readable(way.fileno(), max(0.0, until_when - time.monotonic()))):
-            reader = way.makefile("rb")
-            if not isinstance(way, ssl.SSLSocket) or _has_begun(way, reader):
-                return reader
-            reader.close()
-        raise LateError(f"no answer within {seconds:g} s")
+    async def _answered(self, sock: socket.socket, method: str, seconds: float) -> Response:
+        """Wait for the final head, without a thread however it drips; what reads it is made when something is there."""
+        source, heads = Source(sock, seconds), Heads()
+        while True:
+            if not has_pending(sock):
+                await until(self._switchboard.readable(sock.fileno(), source.seconds_left))
+            piece = source.receive_present(HEAD_RECEIVE_BYTES)
+            answer = None if piece is None else answer_begun(heads, source, method, piece)
+            if answer is not None:
+                source.restart(seconds)
+                return answer
 
 
 def socket_options() -> list[tuple[int, int, int | bytes]]:
@@ -140,23 +144,20 @@ def _named() -> Iterator[None]:
         raise ProtocolError("Connection aborted.", error) from error
 
 
-def _send(line: HTTPConnection, method: str, target: str, headers: Mapping[str, str], body: Body | None) -> None:
-    first = head(line, method, target, headers, body_bytes=None if body is None else len(body))
+def _send(
+    line: HTTPConnection, method: str, target: str, headers: Mapping[str, str], *, body: Body | None, seconds: float
+) -> bool:
+    """Whether the system has taken all of it. The other end may close early, and have said why."""
+    size = None if body is None else len(body)
+    first = head(method, target, headers, host=host_header(line.host, line.port, line.default_port), body_bytes=size)
+    outlet = Outlet(line.sock, seconds)
     try:
         if body is None:
-            line.sock.sendall(first)
+            outlet.sendall(first)
         else:
-            body.leave(line.sock, first)
+            body.leave(outlet, first)
     except OSError as error:
-        if error.errno not in _ANSWERED_EARLY:
+        if error.errno not in ANSWERED_EARLY:
             raise
-
-
-def _has_begun(way: ssl.SSLSocket, reader: io.BufferedReader) -> bool:
-    """Whether a readable TLS connection brings any of the answer: it may be the protocol's own talk alone."""
-    way.settimeout(0)
-    try:
-        reader.peek(1)
-    except ssl.SSLWantReadError:
         return False
     return True

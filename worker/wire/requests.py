@@ -7,11 +7,10 @@ import os
 import re
 import socket
 import threading
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Final, Protocol
-
-from urllib3.connection import HTTPConnection
 
 _NOT_IN_A_VALUE: Final = re.compile(r"[\r\n\0]")
 _NOT_IN_A_TARGET: Final = re.compile(r"[\0-\x20\x7f]")
@@ -29,9 +28,35 @@ class Body(Protocol):
         """Its bytes."""
         ...
 
-    def leave(self, way: socket.socket, head: bytes) -> None:
+    def leave(self, way: Way, head: bytes) -> None:
         """Send the request's head, and then all of it. Raises OSError."""
         ...
+
+
+class Way(Protocol):
+    """What a request leaves by."""
+
+    def sendall(self, data: bytes | memoryview, /) -> None:
+        """Send all of it. Raises OSError."""
+        ...
+
+
+class Outlet:
+    """A connection on which one request leaves, all of it within one deadline."""
+
+    __slots__ = ("_due", "_sock")
+
+    def __init__(self, sock: socket.socket, seconds: float) -> None:
+        self._sock = sock
+        self._due = time.monotonic() + seconds
+
+    def sendall(self, data: bytes | memoryview, /) -> None:
+        """See `Way`."""
+        left = self._due - time.monotonic()
+        if left <= 0:
+            raise TimeoutError(errno.ETIMEDOUT, "the request was not taken in time")
+        self._sock.settimeout(left)
+        self._sock.sendall(data)
 
 
 class Outgoing:
@@ -50,7 +75,7 @@ class Outgoing:
     def __len__(self) -> int:
         return len(self._content)
 
-    def leave(self, way: socket.socket, head: bytes) -> None:
+    def leave(self, way: Way, head: bytes) -> None:
         """See `Body`."""
         way.sendall(head)
         self.begun = True
@@ -71,7 +96,7 @@ class OutgoingFile:
     def __len__(self) -> int:
         return self._size
 
-    def leave(self, way: socket.socket, head: bytes) -> None:
+    def leave(self, way: Way, head: bytes) -> None:
         """See `Body`; also raised for a file that has become shorter."""
         desk, left, begun = _desk(), self._size, len(head)
         desk[:begun] = head  # together with the first piece: the system takes its time over each packet
@@ -96,10 +121,8 @@ def _desk() -> memoryview:
     return desk
 
 
-def head(
-    line: HTTPConnection, method: str, target: str, headers: Mapping[str, str], *, body_bytes: int | None
-) -> bytes:
-    """A request's first lines. Where `host` isn't among the headers, it is the one that the connection leads to.
+def head(method: str, target: str, headers: Mapping[str, str], *, host: str, body_bytes: int | None) -> bytes:
+    """A request's first lines. `host` counts where it isn't among the headers.
 
     Bodies are wanted as they are stored.
 
@@ -108,7 +131,7 @@ def head(
     """
     if _NOT_IN_A_TARGET.search(target) or _NOT_IN_A_VALUE.search("".join(headers.values())):
         raise ValueError("a control character in a request's target or headers")
-    named = headers if "host" in headers else {"Host": _host(line), **headers}
+    named = headers if "host" in headers else {"Host": host, **headers}
     lines = [f"{method} {target} HTTP/1.1", *(f"{name}: {value}" for name, value in named.items())]
     lines.append("Accept-Encoding: identity")
     if body_bytes is not None:
@@ -116,7 +139,8 @@ def head(
     return "\r\n".join([*lines, "\r\n"]).encode("latin-1")
 
 
-def _host(line: HTTPConnection) -> str:
-    bare = line.host.strip("[]")
-    host = f"[{bare}]" if ":" in bare else bare
-    return host if line.port == line.default_port else f"{host}:{line.port}"
+def host_header(host: str, port: int | None, default_port: int | None) -> str:
+    """What names the origin in a request."""
+    bare = host.strip("[]")
+    shown = f"[{bare}]" if ":" in bare else bare
+    return shown if port in {None, default_port} else f"{shown}:{port}"

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from collections.abc import Mapping
+from functools import partial
+from typing import TYPE_CHECKING, Any, Final
 
 from boto3.session import Session
 from botocore.config import Config
-from botocore.exceptions import BotoCoreError
+from botocore.exceptions import BotoCoreError, ConnectionClosedError
 
 from worker.artifacts.errors import ArtifactsError, ArtifactsTrouble
 from worker.artifacts.s3_faults import fault_of
@@ -16,6 +18,8 @@ if TYPE_CHECKING:
 
 CONNECT_TIMEOUT_SECONDS: Final = 5
 READ_TIMEOUT_SECONDS: Final = 30
+FIRST_FINAL: Final = 200
+"""Answers below it are followed by another one."""
 TRIES: Final = 3
 """Of one request, the first included. What lasts longer is the storage gate's concern."""
 
@@ -54,4 +58,15 @@ def new_client(bucket: str, *, connections: int, session: Session) -> S3Client:
     except ValueError as error:
         message = "AWS_ENDPOINT_URL_S3 or AWS_ENDPOINT_URL is set to no address; give one like http://host:8333"
         raise ArtifactsError(ArtifactsTrouble.BAD_ADDRESS, message) from error
+    client.meta.events.register("before-parse.s3", partial(_refuse_interim, client))
     return client
+
+
+def _refuse_interim(client: S3Client, response_dict: Mapping[str, Any], **_: object) -> None:
+    """Raise for an interim answer, which botocore takes for a success while the final one is still to come.
+
+    Which of the client's connections that one is due on can't be seen here, so all idle ones are closed.
+    """
+    if response_dict["status_code"] < FIRST_FINAL:
+        client.close()
+        raise ConnectionClosedError(endpoint_url=client.meta.endpoint_url)

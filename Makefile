@@ -18,7 +18,7 @@ UV := $(shell command -v uv 2>/dev/null || echo .tools/bin/uv)
 RUN_UV := $(if $(filter .tools/bin/uv,$(UV)),PYTHONPATH=.tools) $(UV)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo stack stack-stop fuzz test chaos proof check format bench lock clean
+.PHONY: help setup demo stack stack-stop hostile fuzz test chaos proof check format bench lock clean
 
 help: ## list the commands
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -54,6 +54,9 @@ chaos: $(STAMP) ## hurt a real cluster at random for MINUTES (2), and see that n
 proof: $(STAMP) ## a million jobs, EXAMPLES (2000) random histories of the store, and other examples for all properties
 	@$(BIN)/python -m pytest -m hypothesis --hypothesis-profile=random $(PYTEST_ARGS)
 	@PLAN_ROWS=1000000 STORE_MACHINE_EXAMPLES=$(or $(EXAMPLES),2000) $(BIN)/python -m pytest tests/integration/test_plans_at_scale.py tests/integration/test_store_machine.py $(PYTEST_ARGS)
+
+hostile: $(STAMP) ## set every HTTP client before hostile servers, EXCHANGES (50000) with each
+	@EXCHANGES=$(or $(EXCHANGES),50000) $(BIN)/python -m pytest -q -s --hypothesis-profile=random tests/hostile $(PYTEST_ARGS)
 
 fuzz: $(STAMP) ## send 10,000 requests made from the API's description, good and bad, to a running gateway
 	@FUZZ_EXAMPLES=330 $(BIN)/python -m pytest -q -s tests/integration/test_gateway_schema.py

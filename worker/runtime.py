@@ -26,6 +26,7 @@ from worker.execution.executor import Executor
 from worker.execution.heartbeat import Heartbeat
 from worker.execution.outcomes import Bounds
 from worker.execution.places import Places
+from worker.execution.restore_sign import REMEDY, RestoreSign
 from worker.execution.spool import Spool
 from worker.execution.sweeping import Sweeper
 from worker.free_checks import FreeChecks
@@ -111,9 +112,12 @@ class Runtime:
     hands: Hands
     desk: Desk
     clerk: Clerk
+    restore_sign: RestoreSign
 
     def start(self) -> None:
         """Sign on, and begin to dispatch."""
+        if self.restore_sign.is_behind():
+            log.warning("database_is_behind", remedy=REMEDY)
         self.sweeper.run_once()
         if self.settings.embedded:
             neighbours.bury_dead(self.database)
@@ -248,10 +252,12 @@ def build(
         origin=ContentOrigin(origin or settings.segmind_base_url, shared=settings.shares_content),
     )
     sweeper = Sweeper(database, spool, executor.in_hand)
+    restore_sign = RestoreSign(database, spool.folder)
 
     def look_around() -> None:
         executor.look_for_orphans()
         sweeper.run_once()
+        restore_sign.note(worker_id, now=heartbeat.now())
 
     heartbeat.look_around = look_around
     broker.changed = heartbeat.nudge
@@ -273,6 +279,7 @@ def build(
         duties=_duties(database, places, messages, leads=lambda: dispatcher.leads),
         clerk=Clerk(Carrier(database, settings.segmind_base_url, settings.max_text_bytes, variable)),
         desk=Desk(Finisher(database, places)),
+        restore_sign=restore_sign,
         hands=Hands(Deliverer(database, Sender(Allowed.parse(settings.webhook_allow.split(","))))),
     )
 

@@ -113,6 +113,12 @@ def after(connection: Connection, event_id: int, *, most: int, types: Sequence[s
     return [Event(*row[:5], json.loads(row[5])) for row in rows]
 
 
+def happened_since(connection: Connection, type: str, moment: datetime) -> bool:  # noqa: A002 - as above
+    """Whether an event of this type was written at or after this moment."""
+    found = select(EventRow.id).where(EventRow.at >= moment, EventRow.type == type).limit(1)
+    return connection.execute(found).first() is not None
+
+
 def before_latest(connection: Connection, most: int, *, types: Sequence[str] = ()) -> int:
     """The event after which the latest so many come: what `after` is to be asked with."""
     query = select(EventRow.id).order_by(EventRow.id.desc()).limit(most)

@@ -89,6 +89,11 @@ def present(connection: Connection) -> list[Member]:
     return [Member(*row) for row in connection.execute(_PRESENT)]
 
 
+def heartbeat(connection: Connection, worker_id: UUID) -> datetime | None:
+    """When a worker last gave a sign of life; None where it is unknown."""
+    return connection.execute(select(Worker.heartbeat_at).where(Worker.id == worker_id)).scalar()
+
+
 def forget(connection: Connection, *, stopped_before: datetime) -> int:
     """Drop the rows of workers that ended long ago."""
     return connection.execute(delete(Worker).where(Worker.stopped_at < stopped_before)).rowcount

@@ -15,6 +15,7 @@ from worker.cli.doctor.broker import check_broker
 from worker.cli.doctor.clocks import check_clock
 from worker.cli.doctor.database import check_database
 from worker.cli.doctor.findings import Finding, Level, fail, ok, warning
+from worker.cli.doctor.restore import check_restore
 from worker.cli.queue import opening
 from worker.cli.talk.exits import Exit
 from worker.cli.talk.explaining import explain
@@ -60,6 +61,7 @@ def _checks(terminal: Terminal) -> Iterator[Named]:
         if database is not None:
             yield "clock", _try(lambda: check_clock(settings, database))
             yield "workers", _try(lambda: checks.check_workers(settings, database))
+            yield "restore", _try(lambda: check_restore(settings, database))
 
 
 @contextmanager

@@ -1,6 +1,7 @@
-"""Dockerfile and docker-compose.yml: what they name exists, and what they promise is written down in them.
+"""Dockerfile and Compose's files: what they name exists, and what they promise is written down in them.
 
-Where Docker Compose is installed it is asked, too; a daemon is not needed for that.
+Where Docker Compose is installed it is asked, too; a daemon is not needed for that. What their commands do is tested in
+`tests/e2e/test_image.py` and `tests/e2e/test_compose.py`.
 """
 
 from __future__ import annotations
@@ -14,21 +15,26 @@ from typing import Any, Final
 
 import pytest
 import typer
-import yaml  # type: ignore[import-untyped]  # its stubs are a package of their own
 
+from tests.distribution.compose import PRODUCTION, REHEARSAL, UnsetVariableError, project
 from worker import settings
 from worker.cli.main import app
+from worker.emulator.config import DEFAULT_KEY
 
 ROOT: Final = Path(__file__).parents[2]
 DOCKERFILE: Final = (ROOT / "Dockerfile").read_text(encoding="utf-8")
-COMPOSE_TEXT: Final = (ROOT / "docker-compose.yml").read_text(encoding="utf-8")
-COMPOSE: Final[dict[str, Any]] = yaml.safe_load(COMPOSE_TEXT)
-SERVICES: Final[dict[str, dict[str, Any]]] = COMPOSE["services"]
+COMPOSE_TEXT: Final = "".join((ROOT / file).read_text(encoding="utf-8") for file in (PRODUCTION, REHEARSAL))
+PRODUCT: Final = project(PRODUCTION)
+WHOLE: Final = project(PRODUCTION, REHEARSAL)
+SERVICES: Final[dict[str, dict[str, Any]]] = WHOLE.services
 OURS: Final = [name for name, service in SERVICES.items() if service["image"] == "ttsq"]
 ONE_OFF: Final = {"migrate", "ttsq"}
 SECRETS: Final = {"SEGMIND_API_KEY", "POSTGRES_PASSWORD", "AWS_SECRET_ACCESS_KEY", "AWS_ACCESS_KEY_ID"}
+LIBRARIES: Final = ("AWS_", "OTEL_")
 OTHERS: Final = {"S3_BUCKET", "GATEWAY_PORT", "POSTGRES_PASSWORD"}
 """What the file asks of the environment beside settings and boto3's own variables."""
+THE_IMAGES: Final = {"TTSQ_SPOOL_DIR", "TTSQ_ALIVE_FILE"}
+"""Settings that the image makes: they name places in it."""
 COMPOSE_SECONDS: Final = 60
 
 
@@ -52,7 +58,7 @@ def test_every_variable_has_a_default_or_a_word_about_it() -> None:
     for name, rests in variables().items():
         (rest,) = rests
         assert rest.startswith(":?" if name == "SEGMIND_API_KEY" else ":-"), name
-        known = name in settings.names() or name.startswith("AWS_") or name in OTHERS
+        known = name in settings.names() or name.startswith(LIBRARIES) or name in OTHERS
         assert known, f"{name} means nothing to anybody"
 
 
@@ -60,14 +66,49 @@ def test_every_variable_has_a_default_or_a_word_about_it() -> None:
 def test_our_services_have_settings_that_exist(name: str) -> None:
     """The settings refuse names that they don't know: a slip of the pen would keep the container from starting."""
     for variable in SERVICES[name]["environment"]:
-        assert variable in settings.names() or variable.startswith("AWS_"), variable
+        assert variable in settings.names() or variable.startswith(LIBRARIES), variable
+
+
+@pytest.mark.parametrize("name", settings.names())
+def test_each_setting_reaches_the_containers(name: str) -> None:
+    """One that isn't listed could stand in the .env file and would be ignored in silence."""
+    if name in THE_IMAGES:
+        assert f"{name}=" in DOCKERFILE
+        return
+    for service in ("migrate", "worker", "gateway", "ttsq"):
+        declared = PRODUCT.services[service]["environment"]
+        assert name in declared, f"list {name} below x-ttsq in docker-compose.yml, without a value: `    {name}:`"
+        given = {"SEGMIND_API_KEY": "SG_0123456789abcdef"}
+        if declared[name] is None:
+            assert name not in PRODUCT.environment(service, given)
+            assert PRODUCT.environment(service, given | {name: "7"})[name] == "7"
+
+
+@pytest.mark.parametrize("name", [name for name in OURS if name != "emulator"])
+def test_a_rehearsal_shares_nothing_with_production(name: str) -> None:
+    """Another project has other volumes, networks and containers. Its services have the emulator's key alone, and call
+    the emulator, whatever stands in the environment."""
+    assert WHOLE.name == "ttsq-rehearsal"
+    assert PRODUCT.name is None
+    assert "emulator" not in PRODUCT.services
+    assert not any("external" in (volume or {}) or "name" in (volume or {}) for volume in WHOLE.volumes.values())
+    found = WHOLE.environment(name, {"SEGMIND_API_KEY": "SG_real", "SEGMIND_BASE_URL": "https://api.segmind.com"})
+    assert found["SEGMIND_BASE_URL"] == "http://emulator:8765"
+    assert found["SEGMIND_API_KEY"] == DEFAULT_KEY
+    assert "SG_real" not in found.values()
+
+
+def test_nothing_starts_without_the_key() -> None:
+    """And what is missing is said."""
+    with pytest.raises(UnsetVariableError, match="put your Segmind key"):
+        PRODUCT.environment("worker", {})
 
 
 def test_secrets_come_from_the_environment() -> None:
-    """None of them is written out where it is used."""
+    """None of them is written out where it is used, but for the emulator's key, which is no secret."""
     for service in SERVICES.values():
         for name, value in service.get("environment", {}).items():
-            if name in SECRETS:
+            if name in SECRETS and value != DEFAULT_KEY:
                 assert str(value).startswith(f"${{{name}"), f"{name} is written into the file"
 
 
@@ -81,7 +122,7 @@ def test_every_service_that_stays_is_looked_after(name: str) -> None:
         assert "restart" not in service
         return
     assert "healthcheck" in service or (name in OURS and "HEALTHCHECK" in DOCKERFILE)
-    assert service.get("restart") == "unless-stopped" or "profiles" in service
+    assert service.get("restart") == "unless-stopped" or name == "emulator"
 
 
 def test_what_is_waited_for_exists_and_can_be_seen() -> None:
@@ -98,7 +139,7 @@ def test_what_is_waited_for_exists_and_can_be_seen() -> None:
 def test_data_are_on_named_volumes() -> None:
     """Each that is used is declared, and what is to be kept is on one."""
     used = {volume.split(":")[0] for service in SERVICES.values() for volume in service.get("volumes", ())}
-    assert used == set(COMPOSE["volumes"]) == {"postgres", "s3", "spool"}
+    assert used == set(WHOLE.volumes) == {"postgres", "s3", "spool"}
 
 
 def test_any_number_of_workers_can_run() -> None:
@@ -158,16 +199,8 @@ def test_docker_compose_takes_the_file(tmp_path: Path) -> None:
     )
     if asked is None or asked.returncode != 0:
         pytest.skip("Docker Compose is not installed here")
-    command = [
-        docker,
-        "compose",
-        "--file",
-        str(ROOT / "docker-compose.yml"),
-        "--env-file",
-        os.devnull,
-        "config",
-        "--quiet",
-    ]
+    files = [word for file in (PRODUCTION, REHEARSAL) for word in ("--file", str(ROOT / file))]
+    command = [docker, "compose", *files, "--env-file", os.devnull, "config", "--quiet"]
     known = {"PATH": os.environ["PATH"], "HOME": str(tmp_path)}
 
     def taken(**environment: str) -> subprocess.CompletedProcess[str]:

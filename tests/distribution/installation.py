@@ -13,7 +13,8 @@ from typing import Final
 from tests.distribution.uv import ROOT, alone, uv
 from tests.servers.process import Account, Process
 
-SECONDS: Final = 100.0
+SECONDS: Final = 300.0
+"""Bound for a command, many times what it takes: the machine may be busy with others."""
 LOOPBACK_WITHOUT_PROXY: Final = {"NO_PROXY": "127.0.0.1", "no_proxy": "127.0.0.1"}
 
 

@@ -15,8 +15,8 @@ from tests.cluster.waiting import wait_for
 from tests.distribution.installation import Installation
 from tests.servers.process import Process
 
-START_SECONDS: Final = 90.0
-ANSWER_SECONDS: Final = 90.0
+START_SECONDS: Final = 180.0
+ANSWER_SECONDS: Final = 180.0
 KEY: Final = "SG_0123456789abcdef"
 """The API key of the emulator."""
 WORKS: Final = "worker_started"

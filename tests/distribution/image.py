@@ -115,8 +115,8 @@ class _Building:
             "WORKDIR": self._enter,
         }
         self._base = folder / f"base-{stage.name or 'last'}"
-        programs = [str(self._base / "stands-in"), str(self._base / "bin"), os.defpath]
-        self.image.environment["PATH"] = os.pathsep.join(programs)
+        self._stands_in = folder / f"stands-in-{stage.name or 'last'}"
+        self.image.environment["PATH"] = os.pathsep.join([str(self._stands_in), str(self._base / "bin"), os.defpath])
 
     def carry_out(self, *names: str) -> None:
         """Each instruction of these names, in order."""
@@ -132,14 +132,13 @@ class _Building:
         assert version, self.image.stage.base
         python = interpreter(version[1]) or interpreter(RUNNING)
         uv("venv", "--quiet", "--seed", "--python", str(python), str(self._base))
-        stands_in = self._base / "stands-in"
-        stands_in.mkdir()
+        self._stands_in.mkdir()
         for name in ("useradd", "chown"):
-            (stands_in / name).write_text(STANDS_IN, encoding="ascii")
-            (stands_in / name).chmod(0o755)
+            (self._stands_in / name).write_text(STANDS_IN, encoding="ascii")
+            (self._stands_in / name).chmod(0o755)
         # uv takes no interpreter of a virtual environment for another one.
         for name in ("python", "python3"):
-            (stands_in / name).symlink_to(str(python))
+            (self._stands_in / name).symlink_to(str(python))
 
     def _real(self, text: str) -> str:
         return real(text, self.image.root)

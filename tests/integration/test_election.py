@@ -199,3 +199,23 @@ def test_who_waited_once_for_a_job_to_resume_waits_no_more(stage: Stage) -> None
     leader.chores.due = None
     leader.run_once()
     assert stage.row(second).status == JobStatus.DISPATCHED
+
+
+@pytest.mark.parametrize("end", ["cancelled", "expired"])
+def test_followers_of_a_job_that_never_started_are_released_at_once(stage: Stage, end: str) -> None:
+    """No attempt reports its end, and none of them waits for its patience."""
+    leader = stage.dispatcher()
+    first, second, third = stage.jobs(3, **SAME)
+    leader.run_once()
+    stage.post.collect()
+    with stage.database.begin() as connection:
+        now = stage.database.now(connection)
+        if end == "cancelled":
+            asking.cancel(connection, asking.these([first]), now=now)
+        else:
+            connection.execute(update(Job).where(Job.id == first).values(deadline=now - SECOND))
+    leader.chores.due = None
+    leader.run_once()
+    assert stage.status(first) == [end]
+    assert stage.post.collect() == [second]
+    assert stage.row(third).follows == second

@@ -1,8 +1,8 @@
 """Single flight: of jobs that want the same content, one is sent out, and the others follow it to its audio.
 
 Who comes later is sent for a copy, and may not buy: where there is nothing to copy any more, the job comes back, and
-one of those that want the content is elected again. Its weakness: a follower whose leader was cancelled before a
-worker had claimed it waits for its patience to end.
+one of those that want the content is elected again. Its weakness: a follower whose leader's message was lost waits for
+its patience to end.
 """
 
 from __future__ import annotations

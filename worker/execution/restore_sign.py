@@ -68,5 +68,5 @@ class RestoreSign:
             return not events.happened_since(connection, events.RESTORED, seen.at)
 
     def _address(self) -> str:
-        """Without a password, and hashed: the file is nobody's way to the database."""
+        """Hashed, without the password: the file reveals no address."""
         return hashlib.sha256(self.database.url.render_as_string(hide_password=True).encode()).hexdigest()

@@ -36,7 +36,7 @@ def check_restored(terminal: Terminal, *, dry_run: bool) -> Exit:
     """Look through the queue of the settings, and say what was found.
 
     Raises:
-        WorkersRunningError: a worker gives signs of life.
+        WorkersRunningError: a worker sends heartbeats.
     """
     settings = opening.settings(terminal)
     with opening.queue(settings) as database:
@@ -55,7 +55,7 @@ def check_restored(terminal: Terminal, *, dry_run: bool) -> Exit:
 
 
 def living(database: Database) -> set[UUID]:
-    """Workers that give signs of life now: rows of a fresh backup look alive, too, but their heartbeats stand still.
+    """Workers that send heartbeats now: rows of a fresh backup look alive, too, but their heartbeats stand still.
 
     Takes as long as the newest heartbeat needs to grow stale, and no time where all are.
     """

@@ -14,7 +14,7 @@ from worker.store import alike, arrivals, bulk, locks
 from worker.store.alike import Alike
 from worker.store.states import in_state
 from worker.store.tables import Job
-from worker.store.transitions import charging, finishing, telling
+from worker.store.transitions import charging, finishing, following, telling
 from worker.store.transitions.charging import Call
 
 JOBS: Final = cast("Table", Job.__table__)
@@ -56,9 +56,11 @@ def cancel(connection: Connection, which: ColumnElement[bool], *, now: datetime)
     )
     if not telling.anyone(connection, unfinished):
         cancelled = connection.execute(calling_off).rowcount
+        following.release_from_cancelled(connection)
         charging.flag(connection, [Call(*row) for row in submitted])
         return cancelled
     ended = connection.execute(calling_off.returning(Job.id)).scalars().all()
+    following.release_from_cancelled(connection)
     charging.flag(connection, [Call(*row) for row in submitted])
     telling.ended(connection, ended, now=now)
     return len(ended)

@@ -40,7 +40,7 @@ from api_models.status import JobStatus
 from worker.store import locks
 from worker.store.states import in_flight_as, in_state
 from worker.store.tables import Batch, Job, Tenant
-from worker.store.transitions import telling
+from worker.store.transitions import following, telling
 
 ROWS_A_STATEMENT = 1_000
 """Bulk changes go in pieces, so that none holds its locks for long."""
@@ -99,6 +99,7 @@ def expire(connection: Connection, *, now: datetime) -> int:
         for statement in _expire(connection.dialect.name)
         for job_id in connection.execute(statement, {"now": now}).scalars()
     ]
+    following.release(connection, ended)
     telling.ended(connection, ended, now=now)
     return len(ended)
 

@@ -18,6 +18,7 @@ from uuid import UUID
 
 from sqlalchemy import Connection, Update, and_, bindparam, exists, or_, select, union_all, update
 from sqlalchemy import text as sql
+from sqlalchemy.orm import aliased
 
 from api_models.status import JobStatus
 from worker.store import locks
@@ -117,6 +118,22 @@ def release(connection: Connection, ended: Collection[UUID]) -> int:
     if not ended:
         return 0
     return connection.execute(_release(connection.dialect.name), {"ended": list(ended)}).rowcount
+
+
+def release_from_cancelled(connection: Connection) -> int:
+    """The followers of cancelled jobs are queued again. Returns how many."""
+    return connection.execute(_release_from_cancelled(connection.dialect.name)).rowcount
+
+
+@cache
+def _release_from_cancelled(dialect: str) -> Update:
+    leader = aliased(Job, name="leader")
+    is_cancelled = exists().where(leader.id == Job.follows, leader.status == JobStatus.CANCELLED.value)
+    return (
+        update(Job)
+        .where(locks.not_waiting(dialect, _FOLLOWS & in_state(JobStatus.SCHEDULED) & is_cancelled.correlate(Job)))
+        .values(status=JobStatus.QUEUED, follows=None, not_before=None)
+    )
 
 
 @cache

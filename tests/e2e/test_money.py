@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from decimal import Decimal
 
+import pytest
+
 from api_models.status import JobStatus
 from tests.cluster.money import PRICE, run_dry, run_on_a_budget
 from tests.cluster.shape import Shape
+from tests.cluster.spending import Kind, Spree, spend
 from tests.e2e.conftest import StartCluster
 from worker.emulator.config import EmulatorConfig
 
@@ -54,3 +57,26 @@ def test_a_budget_holds_the_rest_until_it_is_raised(start_cluster: StartCluster)
     assert halt.ended.counts.by_status == {JobStatus.SUCCEEDED: len(LINES)}
     assert halt.ended.agree
     assert halt.attempts_used == {1}
+
+
+@pytest.mark.parametrize("kind", list(Kind))
+def test_no_budget_is_overdrawn_by_whatever_way_in_and_whoever_is_killed(
+    start_cluster: StartCluster, kind: Kind
+) -> None:
+    """By whatever way jobs come in: retried after a cancellation, and 64 requests at once on a fresh key.
+
+    At the API no more is billed than the budget: a call of which nobody knows what came of it counts at list price.
+    """
+    shape = Shape(
+        slots=8,
+        latency_seconds=0.5,
+        emulator=EmulatorConfig(audio_bytes=4_844, jitter=0.5),
+        settings={"SEGMIND_RPM": "unlimited"},
+    )
+
+    spent = spend(start_cluster(shape), Spree(kind, limit=Decimal("0.50")))
+
+    print(
+        f"{kind}: billed {spent.billed} of {spent.limit.amount} in {spent.calls} calls; unclear {spent.limit.unclear}"
+    )
+    assert spent.faults == []

@@ -15,7 +15,7 @@ from api_models.status import JobStatus
 from api_models.verdict import VerdictKind
 from tests.factories import NOW, Values, a_gate, attempt_row, job_row
 from worker.store.tables import Base
-from worker.store.types import Instant, Money
+from worker.store.types import Foreign, Instant, Money
 
 BATCHES: Final = (UUID(int=1), UUID(int=2))
 JOB: Final = UUID(int=3)
@@ -91,6 +91,7 @@ _SAMPLES: Final = (
     (Integer, 7),
     (Float, 1.5),
     (String, "word"),
+    (Foreign, "word"),
 )
 """A value of each column type, the special ones before those that they are made of."""
 _STATES: Final = {"deliveries": "pending", "schedule_runs": "due"}

@@ -31,7 +31,7 @@ from worker.store.budgets import Budget
 from worker.store.ceilings import Ceiling
 from worker.store.database import Database
 from worker.store.tables import Attempt, Batch, TenantMonth
-from worker.store.transitions import claiming, dispatching, rescuing, settling
+from worker.store.transitions import asking, claiming, dispatching, purging, rescuing, settling
 
 PRICE: Final = MODELS[MODEL].price
 SECOND: Final = timedelta(seconds=1)
@@ -240,8 +240,28 @@ def test_ceilings_are_of_the_latest_calls_that_told_a_cost(database: Database) -
         ):
             job = add_job(connection, text=text)
             add_attempt(connection, job_id=job, cost=Decimal(cost), verdict=verdict)
-        add_attempt(connection, model=OTHER_MODEL, cost=Decimal(7))
-        assert ceilings.load(connection) == {MODEL: Ceiling(Decimal("0.02"), len("größer".encode()))}
+        add_attempt(connection, model=OTHER_MODEL, cost=Decimal(7), text_bytes=50)
+        assert ceilings.load(connection) == {
+            MODEL: Ceiling(Decimal("0.02"), len("größer".encode())),
+            OTHER_MODEL: Ceiling(Decimal(7), 50),
+        }
+
+
+def test_texts_that_were_removed_are_not_taken_for_short_ones(database: Database) -> None:
+    """The ledger knows how long they were. Of an older worker's rows it doesn't: then no proportion is taken."""
+    long = 600
+    with database.begin() as connection:
+        job = add_job(connection, status=JobStatus.SUCCEEDED, text="x" * long)
+        add_attempt(connection, job_id=job, text_bytes=long)
+        blank = purging.Due(job, "default", None, None, NOW)
+        purging.ask(connection, asking.these([job]), now=NOW)
+        purging.blank(connection, [blank], now=NOW)
+        known = ceilings.load(connection)
+        assert ceilings.at_most(known, MODEL, 200) == PRICE
+        assert ceilings.at_most(known, MODEL, 2 * long) == 2 * PRICE
+        add_attempt(connection, job_id=add_job(connection, status=JobStatus.SUCCEEDED, purged_at=NOW))
+        add_attempt(connection, job_id=add_job(connection, status=JobStatus.SUCCEEDED, text="short"))
+        assert ceilings.at_most(ceilings.load(connection), MODEL, 4_000) == PRICE
 
 
 @pytest.mark.parametrize(

@@ -19,7 +19,7 @@ from uuid_utils.compat import uuid7
 from api_models.status import TERMINAL, JobStatus
 from tests.factories import NOW, OTHER_MODEL, add_jobs, attempt_row, job_row
 from tests.integration.plans import plans
-from worker.store import attempts, charges, flights, limits, views
+from worker.store import attempts, charges, flights, keys, limits, views
 from worker.store.database import Database
 from worker.store.tables import Attempt, TenantMonth
 from worker.store.transitions import claiming, dispatching, purging, rescuing
@@ -69,6 +69,11 @@ def limited(connection: Connection) -> None:
     limits.limits(connection, [LANE.lane], [LANE.tenant], now=NOW)
 
 
+def limited_keys(connection: Connection) -> None:
+    """Look up what the jobs of a key may still cost."""
+    limits.of_keys(connection, [HOLDER])
+
+
 LANE: Final = dispatching.Lane(0, "default", UUID(int=0), OTHER_MODEL)
 
 HOT: Final[dict[str, tuple[Callable[[Connection], object], set[str]]]] = {
@@ -78,9 +83,12 @@ HOT: Final[dict[str, tuple[Callable[[Connection], object], set[str]]]] = {
     "heads": (lambda connection: dispatching.heads(connection, LANE, most=9), {"ix_jobs_queued"}),
     "in_flight": (
         lambda connection: flights.in_flight(connection, [LANE.lane], [LANE.tenant]),
-        {"ix_jobs_in_flight"},
+        {"ix_jobs_in_flight", "ix_jobs_submitted"},
     ),
-    "limits": (limited, {"ix_attempts_unnoted"}),
+    "limits": (limited, {"ix_attempts_unnoted", "ix_attempts_unclear"}),
+    "limits of keys": (limited_keys, {"ix_attempts_unnoted", "ix_attempts_unclear"}),
+    "what a key has used": (lambda connection: keys.used(connection, HOLDER), {"ix_jobs_key_open"}),
+    "loads": (lambda connection: flights.loads(connection, [HOLDER]), {"ix_jobs_bought"}),
     "in_flight_by_worker": (views.in_flight_by_worker, {"ix_jobs_in_flight"}),
     "give_up_messages": (
         lambda connection: dispatching.give_up_messages(connection, sent_before=NOW + timedelta(1)),

@@ -99,10 +99,11 @@ def test_a_model_of_unknown_cost_starts_with_few_calls() -> None:
 
 
 def test_what_was_submitted_already_is_never_held() -> None:
-    """Its call is made and paid for: holding it would lose the audio. It is taken off all the same."""
-    books = allowance(KNOWN, [of_batch("0.0067")], [])
+    """Its call is made and paid for: holding it would lose the audio. It is among those in flight, and counts once."""
+    books = allowance(KNOWN, [of_batch("0.0201")], flying(2))
     assert books.serve(LANE, Load(100, submitted=True))
     assert books.serve(LANE, Load(100, submitted=True))
+    assert books.serve(LANE, LOAD)
     assert not books.serve(LANE, LOAD)
 
 

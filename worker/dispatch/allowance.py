@@ -1,14 +1,14 @@
 """What budgets let start, one tick long. Pure: the limits, the jobs in flight and the ceilings come in.
 
-A limit is checked against what is spent, what the calls in flight may cost at most, and what this call may: as many
-start as surely fit, and the rest is held. Of a model that nobody has called lately only a few start at once, until the
-first of them has told what they really cost.
+A limit is checked against what is spent, the list price of calls whose outcome is unknown, what the calls in flight may
+cost at most, and what this call may: as many start as surely fit, and the rest is held. Of a model that nobody has
+called lately only a few start at once, until the first of them has told what they really cost.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Final
 
@@ -27,38 +27,57 @@ class Allowance:
     """Made anew in every tick; what is served is taken off."""
 
     known: Ceilings
-    _left: dict[Payer, Decimal]
-    _firsts: dict[str, int]
+    flying: Sequence[Flight]
+    _left: dict[Payer, Decimal] = field(default_factory=dict)
+    _firsts: dict[str, int] = field(default_factory=dict)
     """Calls in flight of models whose costs are unknown."""
+
+    def limit(self, limits: Iterable[Limit]) -> None:
+        """Heed these limits from now on."""
+        for limit in limits:
+            theirs = (flight for flight in self.flying if limit.covers(flight))
+            self._left[limit.payer] = limit.left - flights.reserved(self.known, theirs)
 
     def serve(self, lane: Lane, load: Load) -> bool:
         """Whether a job may start. If so, what it may cost is taken off.
 
-        One that was submitted by an earlier attempt always may: its call is made, and holding it would only lose what
-        was bought.
+        One that was submitted by an earlier attempt always may: its call is made, is among those in flight already,
+        and holding it would only lose what was bought. A copy may as well, because it costs nothing: an attempt that
+        finds nothing to copy asks again before it calls.
         """
+        if load.submitted:
+            return True
         cost = ceilings.at_most(self.known, lane.model, load.text_bytes)
-        payers: list[Payer] = [payer for payer in (lane.lane, lane.tenant) if payer in self._left]
-        covered = all(self._left[payer] >= cost for payer in payers)
-        is_first = lane.model not in self.known
-        enough = is_first and bool(payers) and self._firsts.get(lane.model, 0) >= FIRST_CALLS
-        if not load.submitted and (not covered or enough):
+        payers = self._payers(lane, load)
+        is_first = lane.model not in self.known and bool(payers)
+        enough = is_first and self._firsts.get(lane.model, 0) >= FIRST_CALLS
+        if not load.copies and (enough or any(self._left[payer] < cost for payer in payers)):
             return False
         for payer in payers:
             self._left[payer] -= cost
-        if is_first and payers:
-            self._firsts[lane.model] = self._firsts.get(lane.model, 0) + 1
+        if is_first:
+            self.count_first(lane.model)
         return True
+
+    def count_first(self, model: str) -> None:
+        """One more call in flight of a model whose costs are unknown."""
+        self._firsts[model] = self._firsts.get(model, 0) + 1
+
+    def is_held_by_key(self, lane: Lane, load: Load) -> bool:
+        """Whether it is its key's budget that doesn't cover a job."""
+        cost = ceilings.at_most(self.known, lane.model, load.text_bytes)
+        return load.key_id in self._left and self._left[load.key_id] < cost
+
+    def _payers(self, lane: Lane, load: Load) -> list[Payer]:
+        named: tuple[Payer | None, ...] = (lane.lane, lane.tenant, load.key_id)
+        return [payer for payer in dict.fromkeys(named) if payer in self._left]
 
 
 def allowance(known: Ceilings, limits: Sequence[Limit], flying: Sequence[Flight]) -> Allowance:
     """What is left of each limit."""
-    left: dict[Payer, Decimal] = {}
-    firsts: dict[str, int] = {}
-    for limit in limits:
-        theirs = (flight for flight in flying if limit.covers(flight))
-        left[limit.payer] = limit.amount - limit.spent - flights.reserved(known, theirs)
+    made = Allowance(known, flying)
+    made.limit(limits)
     for flight in flying:
         if flight.model not in known:
-            firsts[flight.model] = firsts.get(flight.model, 0) + 1
-    return Allowance(known, left, firsts)
+            made.count_first(flight.model)
+    return made

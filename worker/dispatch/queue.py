@@ -15,8 +15,9 @@ from worker.dispatch.ageing import Ageing
 from worker.dispatch.allowance import Allowance
 from worker.dispatch.reserve import is_bulk
 from worker.dispatch.turns import Turns
-from worker.store import flights
+from worker.store import flights, limits
 from worker.store.flights import Load
+from worker.store.tables import NO_LANE
 from worker.store.transitions import dispatching
 from worker.store.transitions.dispatching import Lane, Waiting
 
@@ -41,6 +42,8 @@ class Queue:
     """The first jobs of lanes that were read together."""
     _share: int = 0
     """How many were asked for, of each of them."""
+    _keys: set[UUID] = field(default_factory=set)
+    """API keys whose budgets are known."""
 
     def expect(self, lanes: Sequence[Lane], places: int) -> None:
         """These lanes will have the first turns for so many places: read at once what falls to each."""
@@ -66,8 +69,16 @@ class Queue:
 
     def _read(self, lane: Lane, jobs: Sequence[Waiting]) -> Sequence[Waiting]:
         if self.allowance is not None and lane.limited:
-            self._loads |= flights.loads(self.connection, [job.job_id for job in jobs])
+            loads = flights.loads(self.connection, [job.job_id for job in jobs])
+            self._loads |= loads
+            self._heed_keys(self.allowance, {load.key_id for load in loads.values() if load.key_id is not None})
         return jobs
+
+    def _heed_keys(self, allowance: Allowance, keys: set[UUID]) -> None:
+        """The budgets of API keys are looked up as jobs of theirs are met: there may be thousands that have none."""
+        if unknown := keys - self._keys:
+            allowance.limit(limits.of_keys(self.connection, sorted(unknown)))
+            self._keys |= unknown
 
     def serve(self, lane: Lane, job: Waiting) -> bool:
         """Give a job its turn. False where a budget holds it, or the place is reserved."""
@@ -76,13 +87,21 @@ class Queue:
             return False
         if self.allowance is not None and lane.limited:
             load = self._loads.get(job.job_id)
-            if load is None or not self.allowance.serve(lane, load):
+            if load is None:
+                return False
+            if not self.allowance.serve(lane, load):
+                self._set_apart(self.allowance, lane, load)
                 return False
         if rationed and self.bulk_places is not None:
             self.bulk_places -= 1
         self.turns.serve(lane)
         self.ageing.serve(lane, self.now)
         return True
+
+    def _set_apart(self, allowance: Allowance, lane: Lane, load: Load) -> None:
+        """Of jobs without a batch, those whose key is out of money wait in a lane of its own, from the next tick on."""
+        if lane.lane == NO_LANE and load.key_id is not None and allowance.is_held_by_key(lane, load):
+            dispatching.set_apart(self.connection, lane, load.key_id)
 
     def probe_job(self, lanes: Sequence[Lane]) -> tuple[Lane, Waiting] | None:
         """One job to try a closed gate with."""

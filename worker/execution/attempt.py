@@ -29,6 +29,7 @@ from worker.segmind import verdicts
 from worker.segmind.answers import Answer
 from worker.segmind.errors import SpoolError
 from worker.segmind.verdicts import Verdict
+from worker.store import budgets
 from worker.store.database import is_passing
 from worker.store.transitions import fingerprints
 from worker.store.transitions.claiming import Claim
@@ -37,6 +38,9 @@ from worker.waiting.awaiting import until
 
 TROUBLE_WAIT_SECONDS: Final = 5.0
 """How long a job stays away from a worker whose spool is in trouble; the dispatcher hears of it by then."""
+
+UNAFFORDABLE_WAIT_SECONDS: Final = 60.0
+"""Before a job whose copy is gone is tried again under a budget that doesn't cover a call."""
 
 log = structlog.get_logger("ttsq.execution")
 
@@ -118,8 +122,22 @@ class Attempt:
 
         copy = await self.tools.persistence.insist(copied)
         if copy is None:
-            return None if claim.copies is None else outcomes.copy_gone(claim)
+            return outcomes.copy_gone(claim) if claim.copies is not None else await self._unaffordable()
         return outcomes.succeeded(claim, copy, outcomes.NO_RECEIPT, verdict=VerdictKind.CACHED)
+
+    async def _unaffordable(self) -> Settlement | None:
+        """A copy starts whatever its budgets leave; a call in its place must be covered by them."""
+        database, now = self.tools.database, self.tools.heartbeat.now()
+
+        def covered() -> bool:
+            with database.read() as connection:
+                return budgets.covers(connection, self.claim.job_id, now=now)
+
+        if await until(self.tools.crews.porters.do(covered)):
+            return None
+        message = "The audio that it was to copy is gone, and its budget doesn't cover a call; raise the budget."
+        later = now + timedelta(seconds=UNAFFORDABLE_WAIT_SECONDS)
+        return outcomes.handed_back(code="budget", message=message, not_before=later)
 
     async def _called(self, place: Place) -> Settlement:
         """The paid call; or, by a handle, the end of the one that an earlier attempt made."""
@@ -182,7 +200,13 @@ class Attempt:
         receipt = spooled.receipt
         # An answer that lost its receipt came by the handle, where there is one.
         request_id = receipt.request_id or self.claim.request_id
-        known = Answer(200, cost=receipt.cost, request_id=request_id, remaining_credits=receipt.remaining_credits)
+        known = Answer(
+            200,
+            cost=receipt.cost,
+            disbelieved_cost=receipt.disbelieved_cost,
+            request_id=request_id,
+            remaining_credits=receipt.remaining_credits,
+        )
         settlement = self._unsuccessful(verdicts.bad_take(known, refused.finding, measured=refused.measured), known)
         if refused.final:
             settlement = replace(settlement, status=JobStatus.FAILED, not_before=None)

@@ -12,6 +12,8 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from typing import Final, Generic, TypeVar
 
+from worker.store.groups import carried_out
+
 MOST_IN_A_GROUP: Final = 200
 LONGEST_GATHER_SECONDS: Final = 0.04
 FEW: Final = 2.5
@@ -37,7 +39,8 @@ class Grouped(Generic[Item, Result]):
         gathers: bool = False,
         elsewhere: Elsewhere | None = None,
     ) -> None:
-        """`work` gives one result an item, in order. What it raises, everyone in the group is told.
+        """`work` gives one result an item, in order. What it raises, everyone in the group is told, unless a value of
+        one item is to blame: then that one is told alone (`worker.store.groups`).
 
         To let groups gather pays where a statement is a round trip to another process, and only costs time where the
         database is a file. Groups are served by the thread that asks first, or `elsewhere`.
@@ -74,10 +77,10 @@ class Grouped(Generic[Item, Result]):
             time.sleep(seconds)
         with self._lock:
             group, self._waiting = self._waiting[:MOST_IN_A_GROUP], self._waiting[MOST_IN_A_GROUP:]
-        told = self._carried_out([item for item, _ in group])
+        results = carried_out(self._work, [item for item, _ in group])
         self._learn(len(group))
-        for (_, future), tell in zip(group, told, strict=True):
-            tell(future)
+        for (_, future), result in zip(group, results, strict=True):
+            _tell(future, result)
         with self._lock:
             self._served = bool(self._waiting)
             return self._served
@@ -87,14 +90,6 @@ class Grouped(Generic[Item, Result]):
         rate = asked / max(now - self._last, 1e-4)
         self._rate, self._last = self._rate + OF_THE_LAST * (rate - self._rate), now
 
-    def _carried_out(self, items: Sequence[Item]) -> Sequence[Callable[[Future[Result]], None]]:
-        """How each is told of its result."""
-        try:
-            results = self._work(items)
-            return [_done(result) for _, result in zip(items, results, strict=True)]
-        except BaseException as error:  # noqa: BLE001 - raised again for everyone that asked
-            return [_failed(error)] * len(items)
-
 
 def gather_seconds(rate: float) -> float:
     """How long a group waits for more to come, where so many ask in a second. Pure."""
@@ -103,9 +98,8 @@ def gather_seconds(rate: float) -> float:
     return min(LONGEST_GATHER_SECONDS, ENOUGH / rate)
 
 
-def _done(result: Result) -> Callable[[Future[Result]], None]:
-    return lambda future: future.set_result(result)
-
-
-def _failed(error: BaseException) -> Callable[[Future[Result]], None]:
-    return lambda future: future.set_exception(error)
+def _tell(future: Future[Result], result: Result | BaseException) -> None:
+    if isinstance(result, BaseException):
+        future.set_exception(result)
+    else:
+        future.set_result(result)

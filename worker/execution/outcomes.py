@@ -14,6 +14,7 @@ from api_models.verdict import VerdictKind
 from worker.execution.delays import next_delay
 from worker.execution.spool import Receipt
 from worker.redaction import redact
+from worker.segmind import account
 from worker.segmind.answers import Answer
 from worker.segmind.verdicts import Verdict
 from worker.store.transitions.claiming import Claim
@@ -140,6 +141,7 @@ def succeeded(
     return Settlement(
         status=JobStatus.SUCCEEDED,
         verdict=verdict,
+        detail=_doubt(receipt) if paid else None,
         request_id=receipt.request_id,
         cost=cost.amount,
         cost_estimated=cost.estimated,
@@ -160,6 +162,12 @@ def copy_gone(claim: Claim) -> Settlement:
         code=COPY_GONE,
         message="The audio to copy is gone; one of the jobs that want it will buy it again.",
     )
+
+
+def _doubt(receipt: Receipt) -> str | None:
+    if not receipt.disbelieved_cost:
+        return None
+    return f"The API named a cost of {receipt.disbelieved_cost}, which no call has; the list price stands in."
 
 
 def overtaken(claim: Claim, receipt: Receipt) -> Settlement:
@@ -200,6 +208,27 @@ def crashed(
     known = Answer(request_id=bill.request_id, remaining_credits=bill.remaining_credits)
     settlement = unsuccessful(claim, verdict, known, bounds, handle=handle, now=now, rng=rng)
     return replace(settlement, recover=True, cost=bill.cost.amount, cost_estimated=bill.cost.estimated)
+
+
+def unstorable(claim: Claim, settlement: Settlement, error: BaseException) -> Settlement:
+    """A settlement that can't be stored, as one that can: the job fails, and its call keeps a cost.
+
+    The answer stays in the spool, where a retry finds it.
+    """
+    known = account.credible(settlement.cost)
+    is_paid = settlement.cost != ZERO or settlement.audio is not None
+    cost = cost_of(claim.speech.model, known or None, billed=is_paid)
+    return Settlement(
+        status=JobStatus.FAILED,
+        verdict=VerdictKind.RETRY,
+        code="internal_error",
+        message="What came of this attempt can't be stored; the worker's log has more.",
+        detail=redact(f"{type(error).__name__}: {error}"),
+        recover=True,
+        cost=cost.amount,
+        cost_estimated=cost.estimated or settlement.cost_estimated,
+        possibly_billed=settlement.possibly_billed,
+    )
 
 
 def handed_back(*, code: str, message: str, not_before: datetime | None = None, bill: Bill = NO_BILL) -> Settlement:

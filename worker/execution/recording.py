@@ -13,12 +13,15 @@ from sqlalchemy.exc import SQLAlchemyError
 from api_models.status import JobStatus
 from api_models.verdict import VerdictKind
 from worker.artifacts.errors import ArtifactsError
+from worker.execution import outcomes
 from worker.execution.grouping import Elsewhere, Grouped
 from worker.execution.heartbeat import Heartbeat
 from worker.execution.insisting import Insistence
 from worker.execution.places import Place, Places
 from worker.execution.spool import Spool
 from worker.store.database import Database
+from worker.store.faults import is_unstorable
+from worker.store.groups import carried_out
 from worker.store.transitions import claiming, restating, settling
 from worker.store.transitions.claiming import Claim
 from worker.store.transitions.settling import Settlement, StoredAudio
@@ -51,14 +54,28 @@ class Recorder:
 
     async def record(self, claim: Claim, settlement: Settlement) -> None:
         """Write the outcome and forget the answer, or keep it for whoever has the job now."""
-        won = await self._insist(claim, settlement)
+        try:
+            won = await self._insist(claim, settlement)
+        except Exception as error:
+            if not is_unstorable(error):
+                raise
+            settlement = _instead(claim, settlement, error)
+            won = await self._insist(claim, settlement)
         if won is not None:  # else the take stays stored and spooled; whoever rescues the job finds it
             self._conclude(claim, settlement, won=won)
 
     def record_all(self, ended: Sequence[tuple[Claim, Settlement]]) -> None:
         """`record` for a worker that leaves: in one go, and tried once. Raises SQLAlchemyError."""
-        for (claim, settlement), won in zip(ended, self._write(ended), strict=True):
-            self._conclude(claim, settlement, won=won)
+        for (claim, settlement), won in zip(ended, carried_out(self._write, ended), strict=True):
+            self._conclude_at_last(claim, settlement, won)
+
+    def _conclude_at_last(self, claim: Claim, settlement: Settlement, won: bool | BaseException) -> None:
+        if isinstance(won, BaseException):
+            if not is_unstorable(won):
+                raise won
+            settlement = _instead(claim, settlement, won)
+            won = self._write([(claim, settlement)])[0]
+        self._conclude(claim, settlement, won=won)
 
     def _conclude(self, claim: Claim, settlement: Settlement, *, won: bool) -> None:
         _tell(claim, settlement, won=won)
@@ -74,10 +91,19 @@ class Recorder:
             self._look_after(claim, settlement)
 
     async def _insist(self, claim: Claim, settlement: Settlement) -> bool | None:
-        """Whether the job was still this claim's; None where a stopping worker had to leave without knowing."""
+        """Whether the job was still this claim's; None where a stopping worker had to leave without knowing.
+
+        Raises what says that the settlement can't be stored, which no repetition changes.
+        """
         try:
-            return await self._insistence.until_done(lambda: self._together((claim, settlement)), event="record_failed")
-        except SQLAlchemyError:
+            return await self._insistence.until_done(
+                lambda: self._together((claim, settlement)),
+                event="record_failed",
+                is_passing=lambda error: not is_unstorable(error),
+            )
+        except SQLAlchemyError as error:
+            if is_unstorable(error):
+                raise
             return None
 
     def _write(self, ended: Sequence[tuple[Claim, Settlement]]) -> list[bool]:
@@ -133,6 +159,12 @@ class Recorder:
             restated = restating.restate(connection, claim.job_id, audio)
         if restated:
             log.warning("object_replaced", uri=audio.uri, sha256=audio.sha256)
+
+
+def _instead(claim: Claim, settlement: Settlement, error: BaseException) -> Settlement:
+    """What is recorded in place of a settlement that no column takes."""
+    log.error("outcome_unstorable", job=str(claim.job_id), attempt=claim.attempt, error=str(error).splitlines()[0])
+    return outcomes.unstorable(claim, settlement, error)
 
 
 def _broke_off(settlement: Settlement) -> bool:

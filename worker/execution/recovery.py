@@ -5,6 +5,7 @@ from __future__ import annotations
 from contextlib import suppress
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
+from typing import Final
 
 import structlog
 
@@ -14,8 +15,12 @@ from worker.execution.places import Place
 from worker.execution.sound import written
 from worker.execution.spool import Receipt
 from worker.execution.storing import described
+from worker.segmind import account
 from worker.store.transitions.claiming import Claim
 from worker.store.transitions.settling import StoredAudio
+
+MAX_DIGITS: Final = 9
+"""Of a number in an object's metadata, which anybody with the bucket may have changed."""
 
 log = structlog.get_logger("ttsq.execution")
 
@@ -67,9 +72,9 @@ def _cost(found: StoredObject) -> Decimal | None:
     if found.metadata.get("ttsq-cost-estimated") == "yes":
         return None
     with suppress(InvalidOperation, KeyError):
-        return Decimal(found.metadata["ttsq-cost"])
+        return account.credible(Decimal(found.metadata["ttsq-cost"]))
     return None
 
 
 def _number(text: str | None) -> int:
-    return int(text) if text and text.isdigit() else 0
+    return int(text[:MAX_DIGITS]) if text and text.isascii() and text.isdigit() else 0

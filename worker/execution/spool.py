@@ -14,11 +14,12 @@ import time
 from collections import deque
 from contextlib import suppress
 from dataclasses import dataclass, field
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from pathlib import Path
 from typing import Final
 from uuid import UUID
 
+from worker.segmind import account
 from worker.segmind.answers import Answer
 
 AUDIO: Final = ".audio"
@@ -41,6 +42,8 @@ class Receipt:
     remaining_credits: Decimal | None = None
     sha256: str | None = None
     """Of the answer as it came in, in hex."""
+    disbelieved_cost: str = ""
+    """What the API named as the cost, where no call can cost that."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,13 +113,16 @@ class Spool:
 
     def keep_receipt(self, audio: Path, answer: Answer) -> Receipt:
         """Note beside an answer what its call cost. Where it can't be written, whoever finds the answer estimates."""
-        receipt = Receipt(answer.cost, answer.request_id, answer.remaining_credits, answer.sha256)
+        receipt = Receipt(
+            answer.cost, answer.request_id, answer.remaining_credits, answer.sha256, answer.disbelieved_cost
+        )
         text = json.dumps(
             {
                 "cost": None if receipt.cost is None else str(receipt.cost),
                 "request_id": receipt.request_id,
                 "remaining_credits": None if receipt.remaining_credits is None else str(receipt.remaining_credits),
                 "sha256": receipt.sha256,
+                "disbelieved_cost": receipt.disbelieved_cost,
             }
         )
         with suppress(OSError):
@@ -245,11 +251,11 @@ def _read_receipt(audio: Path) -> Receipt:
     try:
         known = json.loads(_attached(audio))
         return Receipt(
-            _money(known["cost"]), known["request_id"], _money(known["remaining_credits"]), known.get("sha256")
+            account.cost(known["cost"]),
+            known["request_id"],
+            account.amount(known["remaining_credits"]),
+            known.get("sha256"),
+            known.get("disbelieved_cost", ""),
         )
-    except (OSError, ValueError, KeyError, TypeError, InvalidOperation):
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return Receipt()
-
-
-def _money(text: str | None) -> Decimal | None:
-    return None if text is None else Decimal(text)

@@ -25,6 +25,8 @@ class Origin:
     """The address of the API that will speak it."""
     tenant: str
     key_id: UUID | None = None
+    lane: UUID | None = None
+    """Of jobs without a batch: the key's own, where its budget may hold them; None: the one that all others share."""
     traceparent: str | None = None
     kept_seconds: int | None = None
     """How long after its end text and audio are kept of a job that says nothing of it."""
@@ -40,6 +42,7 @@ class Origin:
             settings.segmind_base_url,
             caller.tenant,
             caller.key_id,
+            caller.key_id if caller.key is not None and caller.key.budget is not None else None,
             trace,
             settings.expires_after,
             settings.shares_content,
@@ -64,6 +67,7 @@ def entry(
         "callback_url": wanted.callback_url,
         "notify": True,
         "key_id": origin.key_id,
+        "lane": batch_id or origin.lane or row["lane"],
         "traceparent": origin.traceparent,
     }
     return row

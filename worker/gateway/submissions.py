@@ -17,9 +17,12 @@ from sqlalchemy import Connection
 from sqlalchemy.exc import SQLAlchemyError
 
 from api_models.http_problems import Trouble
-from worker.gateway.problems import ProblemError
+from api_models.problems import Fault
+from worker.gateway.problems import ProblemError, invalid
 from worker.store import endpoints, idempotency
 from worker.store.database import Database
+from worker.store.faults import is_unstorable
+from worker.store.groups import carried_out
 from worker.store.idempotency import Made, Once
 from worker.store.transitions import asking
 from worker.webhooks import signing
@@ -93,16 +96,8 @@ class Submissions:
             self._write(group)
 
     def _write(self, group: Sequence[Entry]) -> None:
-        try:
-            found: Sequence[Made | Exception | None] = self._written(group)
-        except SQLAlchemyError as error:
-            log.warning("submission_failed", jobs=len(group), error=str(error).splitlines()[0])
-            trouble = ProblemError(Trouble.OVERLOADED, "The database doesn't answer just now.", retry_after=5)
-            found = [trouble] * len(group)
-        except Exception as error:
-            log.exception("submission_crashed", exc_info=error)
-            found = [error] * len(group)
-        else:
+        found = [_answered(result) for result in carried_out(self._written, group)]
+        if not all(isinstance(answer, Exception) for answer in found):
             self.written()
         by_loop: dict[asyncio.AbstractEventLoop, list[tuple[Entry, Made | Exception | None]]] = {}
         for entry, answer in zip(group, found, strict=True):
@@ -113,6 +108,24 @@ class Submissions:
     def _written(self, group: Sequence[Entry]) -> list[Made | None]:
         with self.database.begin() as connection:
             return submit_in(connection, [entry.row for entry in group], [entry.once for entry in group])
+
+
+def _answered(result: Made | BaseException | None) -> Made | Exception | None:
+    """What is answered: an error as the problem that it is for the client."""
+    match result:
+        case SQLAlchemyError() if not is_unstorable(result):
+            log.warning("submission_failed", error=str(result).splitlines()[0])
+            return ProblemError(Trouble.OVERLOADED, "The database doesn't answer just now.", retry_after=5)
+        case Exception() if is_unstorable(result):
+            log.warning("submission_unstorable", error=str(result).splitlines()[0])
+            return invalid([Fault(message="has a value that can't be stored")])
+        case Exception():
+            log.error("submission_crashed", exc_info=result)
+            return result
+        case BaseException():
+            raise result
+        case _:
+            return result
 
 
 def submit_in(connection: Connection, rows: Sequence[dict[str, Any]], once: Sequence[Once | None]) -> list[Made | None]:

@@ -8,6 +8,8 @@ from decimal import Decimal
 from enum import StrEnum
 from pathlib import Path
 
+from worker.segmind.account import MAX_AMOUNT
+
 
 class Failure(StrEnum):
     """How a call went wrong beside its HTTP status."""
@@ -67,6 +69,8 @@ class Answer:
     """The API's own words, redacted, at most 2,000 characters; for a call that came to no answer, what went wrong."""
     cost: Decimal | None = None
     """US dollars, as the API reported them."""
+    disbelieved_cost: str = ""
+    """What the API named as the cost, where no call can cost that. Redacted."""
     remaining_credits: Decimal | None = None
     """US dollars left, as the API reported them."""
     request_id: str | None = None
@@ -87,5 +91,5 @@ class Credits:
 
     @property
     def total(self) -> Decimal:
-        """Everything that can be spent."""
-        return self.paid + self.free
+        """Everything that can be spent, as far as a column holds it."""
+        return min(self.paid + self.free, MAX_AMOUNT)

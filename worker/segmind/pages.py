@@ -84,6 +84,7 @@ class Page:
         answer = replace(
             mine,
             cost=earlier.cost if mine.cost is None else mine.cost,
+            disbelieved_cost=mine.disbelieved_cost or earlier.disbelieved_cost,
             remaining_credits=earlier.remaining_credits if mine.remaining_credits is None else mine.remaining_credits,
             generation_seconds=mine.generation_seconds or earlier.generation_seconds,
         )
@@ -102,13 +103,15 @@ def metered(answer: Answer, document: object) -> Answer:
     """`answer` with what the body's `metrics` say; a header speaks only where they are silent."""
     metrics = document.get("metrics") if isinstance(document, dict) else None
     known = metrics if isinstance(metrics, dict) else {}
-    cost = account.cost(_figure(known.get("cost")))
+    named = _figure(known.get("cost"))
+    cost = account.cost(named)
     left = account.amount(_figure(known.get("remaining_credits")))
     seconds = account.seconds(_figure(known.get("inference_time")))
     return replace(
         answer,
         request_id=None,
         cost=answer.cost if cost is None else cost,
+        disbelieved_cost=answer.disbelieved_cost or account.disbelieved(named),
         remaining_credits=answer.remaining_credits if left is None else left,
         generation_seconds=answer.generation_seconds if seconds is None else seconds,
     )

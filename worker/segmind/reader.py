@@ -13,6 +13,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Final
 
+import structlog
 from pydantic import SecretStr
 from urllib3.exceptions import HTTPError
 
@@ -29,6 +30,8 @@ from worker.segmind.unwrapping import unwrap
 from worker.segmind.words import parse, tidy, words
 from worker.wire.answers import Response
 from worker.wire.reasons import reason
+
+log = structlog.get_logger("ttsq.segmind")
 
 MAX_WORDS_BYTES: Final = 64 * 1024
 """Of a body that holds words, or the balance."""
@@ -126,16 +129,26 @@ class Reader:
         handle = request_id(document)
         # An id that holds the key, or isn't whole once tidied, can't be written down and so can't be polled later.
         handle = handle if handle and self._word(handle) == handle else None
-        return Page(metered(answer, document), body, document, handle)
+        metered_answer = metered(answer, document)
+        return Page(
+            replace(metered_answer, disbelieved_cost=self.tidy(metered_answer.disbelieved_cost)),
+            body,
+            document,
+            handle,
+        )
 
     def _pieces(self, response: Response, limit_bytes: int) -> Iterator[bytes]:
         return pieces(response, limit_bytes=limit_bytes)
 
     def _head(self, response: Response) -> Answer:
         headers = response.headers
+        doubtful = self._word(account.disbelieved(headers.get("x-cost"))) or ""
+        if doubtful:
+            log.warning("cost_disbelieved", cost=doubtful, remedy="see what was billed in the vendor's own account")
         return Answer(
             status=response.status,
             sent=True,
+            disbelieved_cost=doubtful,
             content_type=self._word(headers.get("content-type")) or "",
             cost=account.cost(headers.get("x-cost")),
             remaining_credits=account.amount(headers.get("x-remaining-credits")),

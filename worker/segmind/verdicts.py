@@ -81,6 +81,7 @@ def _detail(answer: Answer) -> str:
         ("failure", answer.failure),
         ("request", answer.request_id),
         ("type", answer.content_type),
+        ("cost not believed", answer.disbelieved_cost),
         ("said", answer.message),
     )
     return redact("; ".join(f"{name} {value}" for name, value in facts if value not in (None, "")))

@@ -8,7 +8,7 @@ from decimal import Decimal
 from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import Connection, select, tuple_, update
+from sqlalchemy import Connection, Uuid, literal_column, select, tuple_, update
 from sqlalchemy import text as sql
 
 from api_models.verdict import GateScope, VerdictKind
@@ -38,6 +38,8 @@ class Ended:
     """US dollars."""
     remaining_credits: Decimal | None
     """US dollars left in the account, where its answer said so."""
+    key_id: UUID | None = None
+    """The API key that its job was submitted with."""
 
 
 # Written out as in the partial index: SQLAlchemy would say `noted = 0` to SQLite, which then reads the whole ledger.
@@ -66,6 +68,8 @@ _COLUMNS = (
     Attempt.finished_at,
     Attempt.cost,
     Attempt.remaining_credits,
+    # Written out as in `claiming`: SQLAlchemy leaves the table's name off inside RETURNING.
+    literal_column("(SELECT jobs.key_id FROM jobs WHERE jobs.id = attempts.job_id)", Uuid).label("key_id"),
 )
 _TAKE = (
     update(Attempt)
@@ -78,11 +82,15 @@ _TAKE = (
 def take_news(connection: Connection) -> list[Ended]:
     """Attempts that ended since the last look, oldest first; each is handed out once, even over a change of leader.
 
-    What they cost is added to what their batches and tenants have spent, in the same transaction.
+    What they cost is added to what their batches, keys and tenants have spent, in the same transaction.
     """
     news = sorted((_ended(tuple(row)) for row in connection.execute(_TAKE)), key=lambda ended: ended.finished_at)
-    charges.add(connection, (Charge(ended.tenant, ended.batch_id, ended.finished_at, ended.cost) for ended in news))
+    charges.add(connection, map(_charge, news))
     return news
+
+
+def _charge(ended: Ended) -> Charge:
+    return Charge(ended.tenant, ended.batch_id, ended.finished_at, ended.cost, ended.key_id)
 
 
 def _ended(row: tuple[Any, ...]) -> Ended:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from decimal import ROUND_UP, Decimal
 from typing import Final
 
-from sqlalchemy import ColumnElement, Connection, Integer, LargeBinary, cast, func, select
+from sqlalchemy import ColumnElement, Connection, Integer, LargeBinary, case, cast, func, select
 
 from api_models.registry import MODELS
 from api_models.verdict import VerdictKind
@@ -32,8 +32,8 @@ class Ceiling:
 
     cost: Decimal
     """US dollars of the dearest one."""
-    text_bytes: int
-    """The longest text that was spoken, in UTF-8."""
+    text_bytes: int | None
+    """The longest text that was spoken, in UTF-8. None where no length is known: then the cost is taken for any."""
 
 
 Ceilings = Mapping[str, Ceiling]
@@ -46,7 +46,7 @@ def at_most(ceilings: Ceilings, model: str, text_bytes: int) -> Decimal:
     known = ceilings.get(model)
     if known is None:
         return price
-    if text_bytes <= known.text_bytes:
+    if known.text_bytes is None or text_bytes <= known.text_bytes:
         return max(price, known.cost)
     longer = known.cost * text_bytes / max(known.text_bytes, 1)
     return max(price, longer.quantize(FINEST, ROUND_UP))
@@ -55,15 +55,18 @@ def at_most(ceilings: Ceilings, model: str, text_bytes: int) -> Decimal:
 def load(connection: Connection) -> dict[str, Ceiling]:
     """The ceilings by the latest calls."""
     latest = (
-        select(Attempt.job_id, Attempt.model, Attempt.verdict, Attempt.cost)
+        select(Attempt.job_id, Attempt.model, Attempt.verdict, Attempt.cost, Attempt.text_bytes)
         .order_by(Attempt.finished_at.desc())
         .limit(LATEST_CALLS)
         .subquery()
     )
-    longest = func.max(text_bytes(connection.dialect.name))
+    # The ledger knows how long a text was. A row of an older worker doesn't, and a purged job's own text is empty.
+    size = func.coalesce(latest.c.text_bytes, case((Job.purged_at.is_(None), text_bytes(connection.dialect.name))))
+    # Nor may the longest of the known be taken for the longest, where the length of some isn't known.
+    longest = case((func.count(size) == func.count(), func.max(size, type_=Integer)))
     rows = connection.execute(
         select(latest.c.model, func.max(latest.c.cost, type_=Attempt.cost.type), longest)
-        .join(Job, Job.id == latest.c.job_id)
+        .outerjoin(Job, Job.id == latest.c.job_id)
         .where(latest.c.verdict.in_(PAID))
         .group_by(latest.c.model)
     )

@@ -1,4 +1,4 @@
-"""What batches and tenants have spent, kept beside their limits: each row of the ledger is added once, as it is read.
+"""What batches, tenants and API keys have spent, kept beside their limits: each row of the ledger counts once.
 
 Only the leading dispatcher writes here, in the transaction in which it notes the rows; so the counters are the ledger's
 own sums, whoever leads and however late a cost became known.
@@ -16,7 +16,7 @@ from uuid import UUID
 from sqlalchemy import Connection, bindparam, func, insert, select, tuple_, update
 from sqlalchemy import text as sql
 
-from worker.store.tables import Attempt, Batch, TenantMonth
+from worker.store.tables import ApiKey, Attempt, Batch, Job, TenantMonth
 
 ZERO: Final = Decimal(0)
 
@@ -29,6 +29,8 @@ class Charge:
     batch_id: UUID | None
     finished_at: datetime
     cost: Decimal
+    key_id: UUID | None = None
+    """The API key that its job was submitted with."""
 
 
 _BATCH = (
@@ -41,22 +43,33 @@ _MONTH = (
     .where(TenantMonth.tenant == bindparam("payer"), TenantMonth.month == bindparam("its_month"))
     .values(spent=TenantMonth.spent + bindparam("paid", type_=TenantMonth.spent.type))
 )
+# A counter that isn't begun yet will begin with all that is noted, this row with it.
+_KEY = (
+    update(ApiKey)
+    .where(ApiKey.id == bindparam("key"), ApiKey.spent.is_not(None))
+    .values(spent=ApiKey.spent + bindparam("paid", type_=ApiKey.spent.type))
+)
 _NOTED = sql("attempts.noted")
 
 
 def add(connection: Connection, charges: Iterable[Charge]) -> None:
-    """Add costs to what their batches and their tenants' months have spent. Their rows are noted already."""
+    """Add costs to what batches, keys and tenants' months have spent. Their rows are noted already."""
     batches: dict[UUID, Decimal] = {}
+    keys: dict[UUID, Decimal] = {}
     months: dict[tuple[str, str], Decimal] = {}
     for charge in charges:
         if not charge.cost:
             continue
         if charge.batch_id is not None:
             batches[charge.batch_id] = batches.get(charge.batch_id, ZERO) + charge.cost
-        key = (charge.tenant, month_of(charge.finished_at))
-        months[key] = months.get(key, ZERO) + charge.cost
+        if charge.key_id is not None:
+            keys[charge.key_id] = keys.get(charge.key_id, ZERO) + charge.cost
+        month = (charge.tenant, month_of(charge.finished_at))
+        months[month] = months.get(month, ZERO) + charge.cost
     if batches:
         connection.execute(_BATCH, [{"batch": batch, "paid": batches[batch]} for batch in sorted(batches)])
+    if keys:
+        connection.execute(_KEY, [{"key": key, "paid": keys[key]} for key in sorted(keys)])
     if months:
         _add_to_months(connection, months)
 
@@ -70,6 +83,19 @@ def of_month(connection: Connection, tenant: str, month: str) -> Decimal:
         )
     ).scalar()
     return found or ZERO
+
+
+def of_key(connection: Connection, key_id: UUID) -> Decimal:
+    """What the jobs of an API key have cost, as far as they are noted, by the ledger itself."""
+    its = select(func.sum(Attempt.cost, type_=Attempt.cost.type)).join(Job, Job.id == Attempt.job_id)
+    return connection.execute(its.where(Job.key_id == key_id, _NOTED)).scalar() or ZERO
+
+
+def begin_key(connection: Connection, key_id: UUID) -> Decimal:
+    """Begin a key's counter with what the ledger holds."""
+    spent = of_key(connection, key_id)
+    connection.execute(update(ApiKey).where(ApiKey.id == key_id, ApiKey.spent.is_(None)).values(spent=spent))
+    return spent
 
 
 def month_of(moment: datetime) -> str:

@@ -13,6 +13,8 @@ from sqlalchemy import Connection, Engine, create_engine, event, func, select
 from sqlalchemy.engine import URL, ExceptionContext, make_url
 from sqlalchemy.exc import DBAPIError
 
+from worker.store.faults import is_unstorable
+
 SQLITE_BUSY_SECONDS: Final = 15
 STATEMENT_TIMEOUT_MS: Final = 30_000
 LOCK_TIMEOUT_MS: Final = 10_000
@@ -81,6 +83,8 @@ class Database:
 
 def is_passing(error: Exception) -> bool:
     """Whether a database error may go away by itself: a lost connection, a restart, a lock, a full pool."""
+    if is_unstorable(error):
+        return False
     if not isinstance(error, DBAPIError):
         return True  # the pool's own timeout
     state = str(getattr(error.orig, "sqlstate", None) or "")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, StatementError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 _BY_STATE: Final = {
@@ -56,6 +57,15 @@ def words(error: BaseException) -> str:
 def is_busy(error: BaseException) -> bool:
     """Whether somebody else is at work there, and the same again may succeed."""
     return words(error) in _BUSY
+
+
+def is_unstorable(error: BaseException) -> bool:
+    """Whether the values are to blame, so that the same again never succeeds: too large, malformed, or refused by a
+    constraint. Some are found by the driver or by a column's type, before anything is sent.
+    """
+    if isinstance(error, DBAPIError):
+        return isinstance(error, DataError | IntegrityError)
+    return isinstance(error, StatementError | ValueError | TypeError | OverflowError)
 
 
 def _is_operational(cause: BaseException) -> bool:

@@ -9,23 +9,38 @@ from decimal import Decimal
 from functools import cache
 from uuid import UUID
 
-from sqlalchemy import Connection, Executable, bindparam, func, or_, select
+from sqlalchemy import (
+    BindParameter,
+    Connection,
+    Executable,
+    String,
+    bindparam,
+    exists,
+    func,
+    literal_column,
+    or_,
+    select,
+    union_all,
+)
+from sqlalchemy.orm import aliased
 
 from api_models.status import JobStatus
 from worker.store import ceilings
 from worker.store.ceilings import Ceilings, text_bytes
 from worker.store.states import in_state
-from worker.store.tables import Job
+from worker.store.tables import NO_LANE, Job
 
 
 @dataclass(frozen=True, slots=True)
 class Flight:
-    """One job that is dispatched or running."""
+    """One job that is dispatched or running, or whose call was submitted (v2) and is still to be fetched."""
 
     tenant: str
     batch_id: UUID | None
     model: str
     text_bytes: int
+    key_id: UUID | None = None
+    """The API key that it was submitted with."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,23 +50,41 @@ class Load:
     text_bytes: int
     submitted: bool
     """Its call was made by an earlier attempt (v2), and is paid for whether or not the job is held."""
+    key_id: UUID | None = None
+    """The API key that it was submitted with."""
+    copies: bool = False
+    """Its content was bought before: a copy costs nothing."""
 
 
 _FLYING = in_state(JobStatus.DISPATCHED, JobStatus.RUNNING)
+_SUBMITTED = Job.request_id.is_not(None) & in_state(JobStatus.SCHEDULED, JobStatus.QUEUED)
 
 
 @cache
 def _in_flight(dialect: str) -> Executable:
-    theirs = or_(
-        Job.batch_id.in_(bindparam("batches", expanding=True)), Job.tenant.in_(bindparam("tenants", expanding=True))
-    )
-    return select(Job.tenant, Job.batch_id, Job.model, text_bytes(dialect)).where(_FLYING, theirs)
+    batches: BindParameter[UUID] = bindparam("batches", expanding=True)
+    tenants: BindParameter[str] = bindparam("tenants", expanding=True)
+    theirs = or_(Job.batch_id.in_(batches), Job.tenant.in_(tenants))
+    # No index of batches or tenants serves this one: each would find every job that they ever had.
+    also_theirs = or_(func.coalesce(Job.batch_id, NO_LANE).in_(batches), func.coalesce(Job.tenant, "").in_(tenants))
+    flight = select(Job.tenant, Job.batch_id, Job.model, text_bytes(dialect), Job.key_id)
+    # Two statements in one, each with the predicate of a partial index: an OR of both would be served by none.
+    return union_all(flight.where(_FLYING, theirs), flight.where(_SUBMITTED, also_theirs))
+
+
+_BOUGHT = aliased(Job, name="bought")
 
 
 @cache
 def _loads(dialect: str) -> Executable:
     its = Job.id.in_(bindparam("jobs", expanding=True))
-    return select(Job.id, text_bytes(dialect), Job.request_id.is_not(None)).where(its)
+    bought = exists().where(
+        _BOUGHT.fingerprint == Job.fingerprint,
+        _BOUGHT.status == literal_column(f"'{JobStatus.SUCCEEDED.value}'", String),
+        _BOUGHT.purged_at.is_(None),
+    )
+    copies = Job.use_cache & bought.correlate(Job)
+    return select(Job.id, text_bytes(dialect), Job.request_id.is_not(None), Job.key_id, copies).where(its)
 
 
 _UNDER_WAY = (
@@ -60,7 +93,7 @@ _UNDER_WAY = (
 
 
 def in_flight(connection: Connection, batches: Collection[UUID], tenants: Collection[str]) -> list[Flight]:
-    """The jobs in flight of these batches and of these tenants."""
+    """The jobs in flight of these batches and of these tenants, and those whose submitted calls nobody polls now."""
     which = {"batches": list(batches), "tenants": list(tenants)}
     return [Flight(*row) for row in connection.execute(_in_flight(connection.dialect.name), which)]
 
@@ -81,7 +114,7 @@ def reserved(known: Ceilings, flying: Iterable[Flight]) -> Decimal:
 def loads(connection: Connection, jobs: Sequence[UUID]) -> dict[UUID, Load]:
     """What these jobs would put on a budget."""
     rows = connection.execute(_loads(connection.dialect.name), {"jobs": list(jobs)})
-    return {job: Load(size, submitted) for job, size, submitted in rows}
+    return {job: Load(size, *rest) for job, size, *rest in rows}
 
 
 def is_under_way(connection: Connection, model: str, *, since: datetime) -> bool:

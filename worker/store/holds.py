@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
@@ -17,7 +18,7 @@ STALE_SECONDS: Final = 8.0
 """A worker not heard of for so long does not count; the dispatcher's own limit."""
 
 BUDGET_PREFIX: Final = "budget:"
-"""The names of budgets' holds begin with it; the batch's id or the tenant's name follows."""
+"""The names of budgets' holds begin with it; the id of the batch or of the API key, or the tenant's name, follows."""
 
 PAUSED_PREFIX: Final = "paused:"
 """The names of paused batches' holds begin with it; the batch's id follows."""
@@ -59,16 +60,29 @@ def _paused_hold(batch: Paused) -> Hold:
 
 def _budget_hold(budget: Budget) -> Hold:
     figures = f"${budget.spent:f} of ${budget.limit:f} is spent"
+    if budget.unclear:
+        figures += f", calls of unknown outcome count ${budget.unclear:f}"
     if budget.reserved:
         figures += f", calls in flight may cost ${budget.reserved:f}"
     figures += f" and the next one ${budget.wanted:f}"
     if budget.month is None:
-        remedy = f"raise it with `ttsq budget batch {budget.batch_id} DOLLARS`"
-        return Hold(f"{BUDGET_PREFIX}{budget.batch_id}", "budget", f"{budget.name}: {figures}; {remedy}", None, None)
-    remedy = f"raise it with `ttsq budget set {budget.tenant} DOLLARS --monthly`, or wait for the next month"
-    message = f"{budget.tenant} in {budget.month}: {figures}; {remedy}"
+        subject = budget.name if budget.key_id is None else f"API key {budget.name}"
+        message = f"{subject}: {figures}; raise it with `{raising(budget)}`"
+        return Hold(f"{BUDGET_PREFIX}{budget.payer}", "budget", message, None, None)
+    message = (
+        f"{budget.tenant} in {budget.month}: {figures}; raise it with `{raising(budget)}`, or wait for the next month"
+    )
     _, until = charges.span(budget.month)
-    return Hold(f"{BUDGET_PREFIX}{budget.tenant}", "budget", message, None, until)
+    return Hold(f"{BUDGET_PREFIX}{budget.payer}", "budget", message, None, until)
+
+
+def raising(budget: Budget, amount: str = "DOLLARS") -> str:
+    """The command that sets a budget anew."""
+    if budget.batch_id is not None:
+        return f"ttsq budget batch {budget.batch_id} {amount}"
+    if budget.key_id is not None:
+        return f"ttsq keys budget {budget.key_id} {amount}"
+    return f"ttsq budget set {shlex.quote(budget.tenant)} {amount} --monthly"
 
 
 def _worker_holds(connection: Connection, now: datetime) -> list[Hold]:

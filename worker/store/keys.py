@@ -19,7 +19,8 @@ from sqlalchemy import Connection, bindparam, func, insert, select, update
 from uuid_utils.compat import uuid7
 
 from api_models.access import Scope
-from api_models.status import TERMINAL
+from worker.store import limits
+from worker.store.states import unfinished_of_key
 from worker.store.tables import ApiKey, Job
 
 BEGINNING: Final = "ttsq_"
@@ -115,17 +116,15 @@ def note_use(connection: Connection, key_id: UUID, *, now: datetime) -> None:
 
 
 def used(connection: Connection, key_id: UUID) -> tuple[Decimal, dict[str, int]]:
-    """What the jobs handed in with a key have cost, and how many of each model are still to come."""
+    """What the jobs submitted with a key have cost, and how many of each model are unfinished.
+
+    Calls whose outcome is unknown count at list price.
+    """
     rows = connection.execute(
-        select(
-            Job.model,
-            func.sum(Job.cost, type_=Job.cost.type),
-            func.count().filter(Job.status.not_in([str(state) for state in TERMINAL])),
-        )
-        .where(Job.key_id == key_id)
-        .group_by(Job.model)
+        select(Job.model, func.count()).where(Job.key_id == key_id, unfinished_of_key()).group_by(Job.model)
     ).all()
-    return sum((row[1] for row in rows), Decimal(0)), {row[0]: row[2] for row in rows}
+    limit = limits.of_key(connection, key_id)
+    return limit.spent + limit.unclear if limit else Decimal(0), {row[0]: row[1] for row in rows}
 
 
 def _record(row: tuple[object, ...]) -> KeyRecord:

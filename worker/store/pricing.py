@@ -9,7 +9,7 @@ from itertools import islice
 from typing import Final
 from uuid import UUID
 
-from sqlalchemy import Connection, func, not_, select
+from sqlalchemy import Connection, func, not_, or_, select
 
 from api_models.status import TERMINAL, JobStatus
 from api_models.verdict import VerdictKind
@@ -48,10 +48,13 @@ class Text:
 
 
 def texts(connection: Connection, batch_id: UUID, *, not_over: bool = False) -> list[Text]:
-    """The texts of a batch, in the order they were handed in; all of them, or those whose jobs aren't over."""
+    """The texts of a batch, in the order they were handed in; all of them, or those whose jobs aren't over.
+
+    Without those that were removed before they were spoken: nobody can have them spoken any more.
+    """
     query = select(
         Job.id, Job.model, func.length(Job.text).label("characters"), Job.fingerprint, Job.use_cache, Job.status
-    ).where(Job.batch_id == batch_id)
+    ).where(Job.batch_id == batch_id, or_(Job.purged_at.is_(None), in_state(JobStatus.SUCCEEDED)))
     if not_over:
         query = query.where(in_state(*(status for status in JobStatus if status not in TERMINAL)))
     rows = connection.execute(query.order_by(Job.id))

@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING, Final
 from sqlalchemy import Connection, text
 from sqlalchemy.exc import DBAPIError
 
+from worker.store import late_indexes
 from worker.store.database import Database
 
 if TYPE_CHECKING:
     from alembic.config import Config
 
-HEAD: Final = "0007"
+HEAD: Final = "0008"
 """The newest revision. A test holds it against the migrations folder, so that a running process need not read that."""
 
 ADVISORY_LOCK: Final = 0x7474_736D
@@ -53,6 +54,7 @@ def upgrade(database: Database, to: str = "head") -> None:
     from alembic import command  # noqa: PLC0415 - 0.1 s that only a migrating process should spend
 
     _migrate(database, lambda config: command.upgrade(config, to))
+    late_indexes.build(database, revision(database))
 
 
 def downgrade(database: Database, to: str) -> None:

@@ -20,3 +20,8 @@ def in_flight_as(state: JobStatus) -> ColumnElement[bool]:
     It repeats that index's predicate word for word: SQLite looks for no other proof that a partial index fits.
     """
     return and_(in_state(JobStatus.DISPATCHED, JobStatus.RUNNING), in_state(state))
+
+
+def unfinished_of_key() -> ColumnElement[bool]:
+    """The condition that a job isn't over, such that the index of API keys' unfinished jobs serves it; as above."""
+    return in_state(JobStatus.SCHEDULED, JobStatus.QUEUED, JobStatus.DISPATCHED, JobStatus.RUNNING)

@@ -24,7 +24,7 @@ from sqlalchemy import text as sql
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 from api_models.status import JobStatus
-from worker.store.types import Instant, Money
+from worker.store.types import Finite, Foreign, Instant, Money, Whole
 
 NO_LANE: Final = UUID(int=0)
 """The lane of jobs that belong to no batch."""
@@ -131,7 +131,7 @@ class Job(Base):
     recover: Mapped[bool]
     """An earlier attempt may have left its audio somewhere: look before paying again."""
     worker_id: Mapped[UUID | None]
-    request_id: Mapped[str | None]
+    request_id: Mapped[str | None] = mapped_column(Foreign())
     """What was submitted for this job (v2) and is to be polled before anything is submitted again."""
 
     follows: Mapped[UUID | None]
@@ -145,21 +145,21 @@ class Job(Base):
     started_at: Mapped[datetime | None]
     finished_at: Mapped[datetime | None]
 
-    code: Mapped[str | None] = mapped_column(String(64))
-    message: Mapped[str | None]
-    detail: Mapped[str | None]
+    code: Mapped[str | None] = mapped_column(Foreign(64))
+    message: Mapped[str | None] = mapped_column(Foreign())
+    detail: Mapped[str | None] = mapped_column(Foreign())
     cost: Mapped[Decimal]
     """What all attempts of this job have cost so far."""
     cached: Mapped[bool]
 
     uri: Mapped[str | None]
-    content_type: Mapped[str | None] = mapped_column(String(64))
-    audio_bytes: Mapped[int | None]
+    content_type: Mapped[str | None] = mapped_column(Foreign(64))
+    audio_bytes: Mapped[int | None] = mapped_column(Whole)
     sha256: Mapped[str | None] = mapped_column(String(64))
-    duration_ms: Mapped[int | None]
-    peak_dbfs: Mapped[float | None] = mapped_column(Float)
-    loudness_lufs: Mapped[float | None] = mapped_column(Float)
-    silence_share: Mapped[float | None] = mapped_column(Float)
+    duration_ms: Mapped[int | None] = mapped_column(Whole)
+    peak_dbfs: Mapped[float | None] = mapped_column(Finite)
+    loudness_lufs: Mapped[float | None] = mapped_column(Finite)
+    silence_share: Mapped[float | None] = mapped_column(Finite)
 
     tags: Mapped[str | None]
     """The producer's own words for it, each between two commas: `,news,evening,`."""
@@ -202,6 +202,13 @@ class Job(Base):
             "key_id",
             postgresql_where=sql("key_id IS NOT NULL"),
             sqlite_where=sql("key_id IS NOT NULL"),
+        ),
+        Index(
+            "ix_jobs_key_open",
+            "key_id",
+            "status",
+            postgresql_where=sql("key_id IS NOT NULL AND status IN ('scheduled', 'queued', 'dispatched', 'running')"),
+            sqlite_where=sql("key_id IS NOT NULL AND status IN ('scheduled', 'queued', 'dispatched', 'running')"),
         ),
         # Each waiting state has an index of its own, so the dispatcher never reads past rows that are over.
         Index(
@@ -313,29 +320,38 @@ class Attempt(Base):
     finished_at: Mapped[datetime]
     verdict: Mapped[str] = mapped_column(String(16))
     scope: Mapped[str | None] = mapped_column(String(16))
-    code: Mapped[str | None] = mapped_column(String(64))
-    message: Mapped[str | None]
-    detail: Mapped[str | None]
+    code: Mapped[str | None] = mapped_column(Foreign(64))
+    message: Mapped[str | None] = mapped_column(Foreign())
+    detail: Mapped[str | None] = mapped_column(Foreign())
     reset_at: Mapped[datetime | None]
-    request_id: Mapped[str | None]
+    request_id: Mapped[str | None] = mapped_column(Foreign())
     cost: Mapped[Decimal]
     cost_estimated: Mapped[bool]
     """The API named no cost; the registry's price stands in."""
     possibly_billed: Mapped[bool]
     """No clear answer came: the call may have been billed without our knowing."""
     remaining_credits: Mapped[Decimal | None]
-    call_ms: Mapped[int | None]
+    call_ms: Mapped[int | None] = mapped_column(Whole)
     """How long the API took, polls included; None where it was not asked."""
-    upload_ms: Mapped[int | None]
+    upload_ms: Mapped[int | None] = mapped_column(Whole)
     """How long the store took, the waits for it included; None where nothing was stored."""
     take_uri: Mapped[str | None]
     """Audio that this attempt kept outside the job's own object: a refused or late take."""
     noted: Mapped[bool]
     """The dispatcher has read it."""
+    text_bytes: Mapped[int | None] = mapped_column(Whole)
+    """How long the text was in UTF-8, which the job's row doesn't say once it was purged. None: of an older worker."""
 
     __table_args__ = (
         Index("ix_attempts_unnoted", "finished_at", postgresql_where=sql("NOT noted"), sqlite_where=sql("NOT noted")),
         Index("ix_attempts_finished_at", "finished_at"),
+        Index(
+            "ix_attempts_unclear",
+            "tenant",
+            "batch_id",
+            postgresql_where=sql("possibly_billed"),
+            sqlite_where=sql("possibly_billed"),
+        ),
         {"postgresql_with": VACUUM_EARLY},
     )
 
@@ -447,9 +463,9 @@ class EventRow(Base):
     at: Mapped[datetime]
     type: Mapped[str] = mapped_column(String(40))
     """Such as `account.held`."""
-    tenant: Mapped[str | None] = mapped_column(String(64))
+    tenant: Mapped[str | None] = mapped_column(Foreign(64))
     """Whom it concerns; None for the whole account."""
-    subject: Mapped[str]
+    subject: Mapped[str] = mapped_column(Foreign())
     """What it is about: a gate's name, a job's or a batch's id."""
     data: Mapped[str]
     """The rest, as a JSON object."""
@@ -479,6 +495,8 @@ class ApiKey(Base):
     """Requests a minute; None: no limit."""
     budget: Mapped[Decimal | None]
     """What the jobs handed in with it may cost altogether; None: no limit."""
+    spent: Mapped[Decimal | None]
+    """What the ledger's rows of its jobs add up to, as far as the dispatcher has read them; None until it was asked."""
     created_at: Mapped[datetime]
     last_used_at: Mapped[datetime | None]
     """To the minute."""
@@ -626,9 +644,9 @@ class DeliveryTry(Base):
     """None where no answer came."""
     request: Mapped[str]
     """The headers that were sent, without the signature, as a JSON object."""
-    response: Mapped[str | None]
+    response: Mapped[str | None] = mapped_column(Foreign())
     """How the answer began."""
-    error: Mapped[str | None]
+    error: Mapped[str | None] = mapped_column(Foreign())
 
 
 class Cursor(Base):

@@ -106,6 +106,11 @@ def of_batch(batch_id: UUID) -> ColumnElement[bool]:
     return Job.batch_id == batch_id
 
 
+def of_key(key_id: UUID) -> ColumnElement[bool]:
+    """The selection of the jobs that were submitted with one API key."""
+    return Job.key_id == key_id
+
+
 def counts(connection: Connection, which: ColumnElement[bool]) -> Counts:
     """Counts by state over a selection: from the tallies, where those tell its jobs apart, else job by job."""
     told = tallies.about(connection, which)

@@ -65,6 +65,17 @@ def list_keys(as_json: AsJson = False) -> None:
     keeping.show(as_json=as_json)
 
 
+@keys.command("budget")
+def limit_key(
+    key: Annotated[str, typer.Argument(metavar="KEY", help="Its id, name, or how it begins.")],
+    dollars: Annotated[str, typer.Argument(metavar="DOLLARS", help="US dollars; `none` lifts the budget.")],
+) -> None:
+    """Set what all jobs submitted with a key may cost together. The rest is held until the budget is raised."""
+    from worker.cli.gateway import keeping  # noqa: PLC0415 - as above
+
+    keeping.limit(key, dollars)
+
+
 @keys.command("revoke")
 def revoke_key(key: Annotated[str, typer.Argument(metavar="KEY", help="Its id, name, or how it begins.")]) -> None:
     """Close the door to whoever has it. It takes a few seconds to be known everywhere."""

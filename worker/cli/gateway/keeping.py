@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 
@@ -10,10 +11,13 @@ from worker.cli.queue import opening
 from worker.cli.queue.reckoning import stamp
 from worker.cli.talk.errors import AmbiguousError, CliError
 from worker.cli.talk.terminal import Terminal
-from worker.store import keys
+from worker.cli.talk.wording import money
+from worker.store import budgets, keys, limits
 from worker.store.keys import KeyRecord
 
 MOST_BUDGET = Decimal(1_000_000)
+UNLIMITED = "none"
+"""Typed in place of an amount, it lifts a budget."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,14 +70,37 @@ def revoke(wanted: str) -> None:
     """Close the door to whoever has it."""
     terminal = Terminal()
     with opening.queue(opening.settings(terminal)) as database, database.begin() as connection:
-        good = [record for record in keys.listed(connection) if record.revoked_at is None]
-        found = [record for record in good if wanted in {str(record.id), record.name} or _begins(record, wanted)]
-        if not found:
-            raise CliError(f"there is no such key that is good: {wanted}", "`ttsq keys list` shows all")
-        if len(found) > 1:
-            raise AmbiguousError("key", wanted, [str(record.id) for record in found])
-        keys.revoke(connection, found[0].id, now=database.now(connection))
-    terminal.result(f"{found[0].name} ({found[0].prefix}…) is revoked.")
+        record = _named(wanted, [one for one in keys.listed(connection) if one.revoked_at is None])
+        keys.revoke(connection, record.id, now=database.now(connection))
+    terminal.result(f"{record.name} ({record.prefix}…) is revoked.")
+
+
+def limit(wanted: str, dollars: str) -> None:
+    """Set what the jobs of a key may cost altogether. A revoked key may have jobs that wait for it.
+
+    Raises:
+        CliError, AmbiguousError
+    """
+    terminal = Terminal()
+    budget = None if dollars == UNLIMITED else _dollars(dollars)
+    with opening.queue(opening.settings(terminal)) as database, database.begin() as connection:
+        record = _named(wanted, keys.listed(connection))
+        budgets.limit_key(connection, record.id, budget)
+        after = limits.of_key(connection, record.id)
+    if after is None:
+        terminal.result(f"No budget limits the jobs of {record.name} ({record.prefix}…) now.")
+        return
+    spent = money(after.spent + after.unclear)
+    terminal.result(f"The jobs of {record.name} may cost {money(after.amount)} altogether; {spent} is spent.")
+
+
+def _named(wanted: str, records: Sequence[KeyRecord]) -> KeyRecord:
+    found = [record for record in records if wanted in {str(record.id), record.name} or _begins(record, wanted)]
+    if not found:
+        raise CliError(f"there is no such key that is good: {wanted}", "`ttsq keys list` shows all")
+    if len(found) > 1:
+        raise AmbiguousError("key", wanted, [str(record.id) for record in found])
+    return found[0]
 
 
 def _begins(record: KeyRecord, wanted: str) -> bool:

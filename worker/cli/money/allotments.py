@@ -39,18 +39,19 @@ def _table(found: Sequence[Budget]) -> Table:
     table = Table(box=None, pad_edge=False, header_style="dim", padding=(0, 2, 0, 0))
     table.add_column("OF", overflow="ellipsis", max_width=32)
     table.add_column("FOR", no_wrap=True)
-    for name in ("BUDGET", "SPENT", "IN FLIGHT", "LEFT"):
+    for name in ("BUDGET", "SPENT", "POSSIBLY", "IN FLIGHT", "LEFT"):
         table.add_column(name, justify="right", no_wrap=True)
     table.add_column("", no_wrap=True)
     columns = (
         exact([one.limit for one in found]),
         exact([one.spent for one in found]),
+        exact([one.unclear for one in found]),
         exact([one.reserved for one in found]),
-        exact([max(ZERO, one.limit - one.spent - one.reserved) for one in found]),
+        exact([max(ZERO, one.limit - one.used - one.reserved) for one in found]),
     )
     for budget, *figures in zip(found, *columns, strict=True):
-        whose = f"tenant {budget.tenant}" if budget.batch_id is None else budget.name
-        span = budget.month or f"batch {short(budget.batch_id)}"
+        whose = f"tenant {budget.tenant}" if budget.month is not None else budget.name
+        span = budget.month or ("API key" if budget.batch_id is None else f"batch {short(budget.batch_id)}")
         table.add_row(Text(whose), span, *figures, Text("holds the rest", style="yellow") if used_up(budget) else "")
     return table
 
@@ -59,10 +60,12 @@ def _data(budget: Budget) -> dict[str, Any]:
     return {
         "tenant": budget.tenant,
         "batch": None if budget.batch_id is None else str(budget.batch_id),
+        "key": None if budget.key_id is None else str(budget.key_id),
         "name": budget.name,
         "month": budget.month,
         "limit": amount(budget.limit),
         "spent": amount(budget.spent),
+        "possibly_billed": amount(budget.unclear),
         "reserved": amount(budget.reserved),
         "holds": used_up(budget),
     }

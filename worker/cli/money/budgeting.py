@@ -132,7 +132,7 @@ def _standings(database: Database) -> list[Budget]:
 
 
 def _standing(database: Database, tenant: str) -> Budget | None:
-    return next((one for one in _standings(database) if one.batch_id is None and one.tenant == tenant), None)
+    return next((one for one in _standings(database) if one.month is not None and one.tenant == tenant), None)
 
 
 def _month(database: Database) -> str:

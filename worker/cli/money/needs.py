@@ -20,7 +20,7 @@ from worker.intake.judging import Row
 from worker.intake.marks import Marks
 from worker.producer import DEFAULT_TENANT
 from worker.settings import Settings
-from worker.store import account, batches, budgets, holds, pricing, views, workers
+from worker.store import account, batches, budgets, holds, limits, pricing, workers
 from worker.store.database import Database
 from worker.store.pricing import Text
 
@@ -62,10 +62,10 @@ def allowance(database: Database | None, wanted: Input, max_cost: Decimal | None
         return max_cost
     with database.read() as connection:
         found = budgets.standings(connection, now=database.now(connection))
-        spent = ZERO if wanted.batch is None else views.counts(connection, views.of_batch(wanted.batch)).cost
-    limits = [one.limit for one in found if one.batch_id is not None and one.batch_id == wanted.batch]
-    left = [limit - spent for limit in (limits if max_cost is None else [max_cost])]
-    left += [one.limit - one.spent for one in found if one.batch_id is None and one.tenant == DEFAULT_TENANT]
+        spent = ZERO if wanted.batch is None else limits.spent_by(connection, wanted.batch)
+    own = [one.limit for one in found if one.batch_id is not None and one.batch_id == wanted.batch]
+    left = [limit - spent for limit in (own if max_cost is None else [max_cost])]
+    left += [one.limit - one.used for one in found if one.month is not None and one.tenant == DEFAULT_TENANT]
     return max(ZERO, min(left)) if left else None
 
 

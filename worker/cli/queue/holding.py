@@ -29,7 +29,7 @@ def budgets_of(connection: Connection, which: ColumnElement[bool], now: datetime
 
 def used_up(budget: Budget) -> bool:
     """Whether the next call isn't covered, whatever those in flight will turn out to have cost."""
-    return budget.wanted is not None and budget.spent + budget.wanted > budget.limit
+    return budget.wanted is not None and budget.used + budget.wanted > budget.limit
 
 
 def held(
@@ -61,9 +61,11 @@ def held(
 
 
 def _limited(which: ColumnElement[bool], budget: Budget) -> ColumnElement[bool]:
-    if budget.batch_id is None:
-        return selections.of_tenant(which, budget.tenant)
-    return selections.both(which, views.of_batch(budget.batch_id))
+    if budget.batch_id is not None:
+        return selections.both(which, views.of_batch(budget.batch_id))
+    if budget.key_id is not None:
+        return selections.both(which, views.of_key(budget.key_id))
+    return selections.of_tenant(which, budget.tenant)
 
 
 def _among(found: Sequence[Hold], mine: Sequence[Budget]) -> Iterator[tuple[Hold, Budget | None]]:
@@ -82,10 +84,12 @@ def _among(found: Sequence[Hold], mine: Sequence[Budget]) -> Iterator[tuple[Hold
 def _hold_of(budget: Budget) -> Hold:
     """A budget that is used up, as something that holds jobs."""
     figures = f"{money(budget.spent)} of {money(budget.limit)} spent"
+    if budget.unclear:
+        figures += f", {money(budget.unclear)} possibly billed"
     next_one = f", and the next call may cost {money(budget.wanted)}" if budget.wanted is not None else ""
     if budget.month is None:
-        subject, until = f"{budget.name}", None
+        subject, until = budget.name if budget.key_id is None else f"API key {budget.name}", None
     else:
         subject, until = f"tenant {budget.tenant} in {budget.month}", charges.span(budget.month)[1]
-    name = f"{BUDGET}:{budget.batch_id or budget.tenant}"
+    name = f"{BUDGET}:{budget.payer}"
     return Hold(name, "budget_used_up", f"{subject}: {figures}{next_one}", None, until)

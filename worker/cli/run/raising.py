@@ -61,7 +61,7 @@ def again(order: Order, max_cost: Decimal | None) -> str:
 def enough(budget: Budget, rest: Decimal) -> Decimal:
     """A limit that covers the rest, in whole cents."""
     wanted = budget.wanted or ZERO
-    return (budget.spent + budget.reserved + rest * MARGIN + wanted).quantize(CENT, ROUND_UP)
+    return (budget.used + budget.reserved + rest * MARGIN + wanted).quantize(CENT, ROUND_UP)
 
 
 def spent_words(budgets: Sequence[Budget]) -> str:

@@ -14,7 +14,7 @@ from worker.store import alike, arrivals, bulk, locks
 from worker.store.alike import Alike
 from worker.store.states import in_state
 from worker.store.tables import Job
-from worker.store.transitions import charging, finishing, following, telling
+from worker.store.transitions import charging, finishing, following, losing, telling
 from worker.store.transitions.charging import Call
 
 JOBS: Final = cast("Table", Job.__table__)
@@ -39,9 +39,11 @@ def submit_alike(connection: Connection, pieces: Iterable[Alike]) -> int:
 def cancel(connection: Connection, which: ColumnElement[bool], *, now: datetime) -> int:
     """Call off every job of the selection that is not over. A call under way is still paid and its cost recorded.
 
-    What was submitted for a job and is polled by nobody any more (v2) may be billed without our knowing.
+    Until its worker reports it, it counts as possibly billed. What was submitted for a job and is polled by nobody any
+    more (v2) may be billed without our knowing.
     """
     unfinished = which & ~in_state(*sorted(TERMINAL))
+    losing.cancelled(connection, unfinished, now=now)
     submitted = connection.execute(select(Job.id, Job.request_id).where(unfinished, Job.request_id.is_not(None))).all()
     calling_off = (
         update(Job)

@@ -22,6 +22,7 @@ from sqlalchemy import (
     String,
     Update,
     Uuid,
+    and_,
     any_,
     bindparam,
     case,
@@ -39,7 +40,7 @@ from sqlalchemy.sql.dml import ReturningUpdate
 from api_models.status import JobStatus
 from worker.store import locks
 from worker.store.states import in_flight_as, in_state
-from worker.store.tables import Batch, Job, Tenant
+from worker.store.tables import NO_LANE, ApiKey, Batch, Job, Tenant
 from worker.store.transitions import following, telling
 
 ROWS_A_STATEMENT = 1_000
@@ -55,7 +56,7 @@ class Lane:
     lane: UUID
     model: str
     limited: bool = field(default=False, compare=False)
-    """Whether its batch, or its tenant's month, has a budget."""
+    """Whether its batch, its tenant's month, or an API key of its tenant has a budget."""
     since: float = field(default=0.0, compare=False)
     """When the first of its jobs was handed in, in seconds since 1970."""
 
@@ -157,6 +158,7 @@ def _lanes(*, from_the_top: bool) -> Executable:
     limited = or_(
         exists().where(Batch.id == found.c.lane, Batch.max_cost.is_not(None)).correlate(found),
         exists().where(Tenant.name == found.c.tenant, Tenant.monthly_budget.is_not(None)).correlate(found),
+        exists().where(ApiKey.tenant == found.c.tenant, ApiKey.budget.is_not(None)).correlate(found),
     )
     # Left out before they are counted: however many batches are paused, they take no place from those that aren't. And
     # looked up lane by lane: a join, which EXISTS may become, takes them in whatever order suits it, up to `most`.
@@ -263,6 +265,18 @@ def _dispatch(dialect: str) -> ReturningUpdate[UUID, int]:
         )
         .returning(Job.id, Job.attempt)
     )
+
+
+def set_apart(connection: Connection, lane: Lane, key_id: UUID) -> int:
+    """Queued jobs of an API key leave the lane that the tenant's jobs without a batch share. Returns how many.
+
+    Their key's budget holds them, and those behind them that it doesn't concern must not wait for it.
+    """
+    theirs = in_state(JobStatus.QUEUED) & (Job.key_id == key_id)
+    shared = (lane.priority, lane.tenant, NO_LANE, lane.model)
+    key = (column == value for column, value in zip(_KEY, shared, strict=True))
+    which = locks.not_waiting(connection.dialect.name, and_(theirs, *key))
+    return connection.execute(update(Job).where(which).values(lane=key_id)).rowcount
 
 
 def take_back(connection: Connection, jobs: Sequence[UUID]) -> int:

@@ -5,22 +5,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Connection, insert, literal, or_, select, update
+from sqlalchemy import Connection, select, update
 from sqlalchemy.sql.elements import ColumnElement
 
 from api_models.status import JobStatus
-from api_models.verdict import VerdictKind
 from worker.store import locks
 from worker.store.states import in_flight_as, in_state
-from worker.store.tables import Attempt, Job, Worker
-from worker.store.transitions import telling
+from worker.store.tables import Job, Worker
+from worker.store.transitions import losing, telling
 from worker.store.transitions.dispatching import take_back_all
-from worker.store.types import Money
-
-LOST_MESSAGE = "The worker died in the middle of this attempt."
+from worker.store.transitions.losing import DIED_MESSAGE
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +45,7 @@ def rescue(
     theirs = in_flight_as(JobStatus.RUNNING) & Job.worker_id.in_(dead)
     lock = select(Job.id).where(theirs).with_for_update(skip_locked=True)
     locked = Job.id.in_(connection.execute(lock).scalars().all()) & in_state(JobStatus.RUNNING)
-    _record_lost(connection, locked, max_attempts, now)
+    losing.died(connection, locked, max_attempts, now=now)
     failing = (
         update(Job)
         .where(locked, Job.attempts_used >= max_attempts)
@@ -59,7 +55,7 @@ def rescue(
             finished_at=now,
             recover=True,
             code="worker_lost",
-            message=f"{LOST_MESSAGE} It was the last one permitted.",
+            message=f"{DIED_MESSAGE} It was the last one permitted.",
         )
     )
     failed = connection.execute(failing.returning(Job.id)).scalars().all()
@@ -86,7 +82,7 @@ def _line_up(connection: Connection, which: ColumnElement[bool], apart_seconds: 
                 worker_id=None,
                 recover=True,
                 code="worker_lost",
-                message=f"{LOST_MESSAGE} The last one permitted is made apart from others that were lost with it.",
+                message=f"{DIED_MESSAGE} The last one permitted is made apart from others that were lost with it.",
             )
         )
     return len(later)
@@ -114,29 +110,3 @@ def disown(connection: Connection, jobs: Sequence[UUID], *, worker_id: UUID) -> 
         .where(locks.in_order(connection.dialect.name, its_own))
         .values(status=JobStatus.QUEUED, worker_id=None, recover=True, attempts_used=Job.attempts_used - 1)
     ).rowcount
-
-
-def _record_lost(connection: Connection, which: ColumnElement[bool], max_attempts: int, now: datetime) -> None:
-    """A ledger row for each lost attempt. Whether its call was billed is unknown until its audio turns up.
-
-    A handle leads the next attempt to it, and only where there is no next one does it stay unknown.
-    """
-    columns: dict[str, Any] = {
-        "job_id": Job.id,
-        "number": Job.attempt,
-        "tenant": Job.tenant,
-        "batch_id": Job.batch_id,
-        "worker_id": Job.worker_id,
-        "model": Job.model,
-        "started_at": Job.started_at,
-        "finished_at": literal(now, Job.started_at.type),
-        "verdict": literal(str(VerdictKind.LOST)),
-        "code": literal("worker_lost"),
-        "message": literal(LOST_MESSAGE),
-        "request_id": Job.request_id,
-        "cost": literal(0, Money.impl),
-        "cost_estimated": literal(False),  # noqa: FBT003 - a column's value
-        "possibly_billed": or_(Job.request_id.is_(None), Job.attempts_used >= max_attempts),
-        "noted": literal(False),  # noqa: FBT003 - a column's value
-    }
-    connection.execute(insert(Attempt).from_select(list(columns), select(*columns.values()).where(which)))

@@ -255,6 +255,7 @@ def _ledger_row(claim: Claim, settlement: Settlement, verdict: VerdictKind, now:
         "upload_ms": settlement.upload_ms,
         "take_uri": settlement.take_uri,
         "noted": False,
+        "text_bytes": len(claim.speech.text.encode("utf-8", "replace")),
     }
 
 

@@ -82,6 +82,9 @@ DIRTY: Final[dict[str, Build]] = {
 UNCLEAR: Final[dict[str, Build]] = {
     "204 with a body": lambda own, other, _: Script(own.head(first="HTTP/1.1 204 None") + other.whole()).unclear(),
     "304 with a body": lambda own, other, _: Script(own.head(first="HTTP/1.1 304 Same") + other.whole()).unclear(),
+    "204, perhaps with a body to come": lambda own, _, __: Script(
+        own.head(first="HTTP/1.1 204 None", length=None)
+    ).unclear(),
     "interim with a body": lambda own, other, n: Script(
         interim(n, f"Content-Length: {len(other.whole())}") + other.whole() + own.whole()
     ).unclear(),

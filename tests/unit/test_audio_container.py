@@ -47,7 +47,7 @@ def encoded(container: str, subtype: str) -> bytes:
         (b'\xef\xbb\xbf\r\n [{"audio": 1}]', Container.JSON),
         (b"<html><body>502 Bad Gateway</body></html>", Container.TEXT),
         ("Größe".encode(), Container.TEXT),
-        (b"\xff\xf1\x50\x80\x00\x1f\xfc", Container.UNKNOWN),
+        (b"\xff\xf1\x50\x80\x00\x1f\xfc", Container.AAC),
         (b"RIFF\x24\x00\x00\x00AVI LIST", Container.UNKNOWN),
         (b"\x89PNG\r\n\x1a\n", Container.UNKNOWN),
         (b"\xff\xff\xfe\xff", Container.UNKNOWN),

@@ -16,6 +16,16 @@ MAX_ROUGHNESS: Final = 1.0
 """Mean step between neighbouring samples by mean amplitude: speech at 24 kHz has 0.05 to 0.7, random bytes 1.33."""
 
 
+ID3_HEADER_BYTES: Final = 10
+MAX_JUNK_BYTES: Final = 8192
+"""Before the first frame of an MP3."""
+MIN_FRAMES: Final = 4
+"""Frames in a row that are no accident."""
+_MPEG_RATES: Final = (44_100, 48_000, 32_000)
+_KILOBITS_FIRST: Final = (0, 32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320)
+_KILOBITS_LATER: Final = (0, 8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160)
+
+
 class Container(StrEnum):
     """The containers that are told apart."""
 
@@ -27,8 +37,24 @@ class Container(StrEnum):
     """Vorbis, Opus or FLAC in Ogg pages."""
     FLAC = "flac"
     """Native FLAC."""
+    AIFF = "aiff"
+    """AIFF and AIFF-C."""
+    AU = "au"
+    """Sun and NeXT audio."""
+    CAF = "caf"
+    """Apple's Core Audio Format."""
+    W64 = "w64"
+    """Sony's Wave64."""
     MP4 = "mp4"
-    """The ISO file format (M4A), mostly AAC; recognised, but not decoded here."""
+    """The ISO file format (M4A), mostly AAC. Recognised, but not decoded, like those below."""
+    AAC = "aac"
+    """AAC in ADTS frames, or with an ADIF header."""
+    WEBM = "webm"
+    """WebM and Matroska."""
+    WMA = "wma"
+    """Windows Media (ASF)."""
+    AMR = "amr"
+    """Adaptive Multi-Rate speech."""
     PCM = "pcm"
     """Samples without a header: 24 kHz, 16-bit little-endian, mono."""
     JSON = "json"
@@ -54,30 +80,67 @@ _CONTENT_TYPES: Final = {
     Container.MP3: "audio/mpeg",
     Container.OGG: "audio/ogg",
     Container.FLAC: "audio/flac",
+    Container.AIFF: "audio/aiff",
+    Container.AU: "audio/basic",
+    Container.CAF: "audio/x-caf",
+    Container.W64: "audio/x-w64",
     Container.MP4: "audio/mp4",
+    Container.AAC: "audio/aac",
+    Container.WEBM: "audio/webm",
+    Container.WMA: "audio/x-ms-wma",
+    Container.AMR: "audio/amr",
     Container.PCM: "audio/L16;rate=24000;channels=1",
     Container.JSON: "application/json",
     Container.TEXT: "text/plain",
     Container.UNKNOWN: "application/octet-stream",
 }
 _EXTENSIONS: Final = {Container.MP4: "m4a", Container.TEXT: "txt", Container.UNKNOWN: "bin"}
-_SIGNATURES: Final = ((b"ID3", Container.MP3), (b"OggS", Container.OGG), (b"fLaC", Container.FLAC))
+_SIGNATURES: Final = (
+    (b"OggS", Container.OGG),
+    (b"fLaC", Container.FLAC),
+    (b".snd", Container.AU),
+    (b"caff\0\1", Container.CAF),
+    (b"riff\x2e\x91\xcf\x11", Container.W64),
+    (b"ADIF", Container.AAC),
+    (b"\x1a\x45\xdf\xa3", Container.WEBM),
+    (b"\x30\x26\xb2\x75\x8e\x66\xcf\x11", Container.WMA),
+    (b"#!AMR", Container.AMR),
+)
 
 
 def sniff(head: bytes) -> Container:
     """The container of a file that begins with `head`, of which `SNIFF_BYTES` are always enough."""
-    if head[:4] in {b"RIFF", b"RIFX", b"RF64"} and head[8:12] == b"WAVE":
-        return Container.WAV
-    if head[4:8] == b"ftyp":
-        return Container.MP4
-    for signature, container in _SIGNATURES:
-        if head.startswith(signature):
-            return container
-    if _is_layer_three(head):
-        return Container.MP3
+    found = _by_signature(head) or _by_frame(head)
+    if found is not None:
+        return found
     if _is_text(head):
         return Container.JSON if head.lstrip(b"\xef\xbb\xbf \t\r\n")[:1] in {b"{", b"["} else Container.TEXT
-    return Container.PCM if _is_smooth(head) else Container.UNKNOWN
+    if _is_smooth(head):
+        return Container.PCM
+    return Container.MP3 if junk_bytes(head) else Container.UNKNOWN
+
+
+def junk_bytes(head: bytes) -> int:
+    """What stands before the first MPEG frames of a file that begins so; 0 where it is known by its first bytes."""
+    return 0 if _by_signature(head) or _by_frame(head) else max(0, _first_frame(head))
+
+
+def _by_signature(head: bytes) -> Container | None:
+    if head[:4] in {b"RIFF", b"RIFX", b"RF64"} and head[8:12] == b"WAVE":
+        return Container.WAV
+    if head[:4] == b"FORM" and head[8:12] in {b"AIFF", b"AIFC"}:
+        return Container.AIFF
+    if head[4:8] == b"ftyp":
+        return Container.MP4
+    return next((container for signature, container in _SIGNATURES if head.startswith(signature)), None)
+
+
+def _by_frame(head: bytes) -> Container | None:
+    if head.startswith(b"ID3"):
+        return _after_tag(head)
+    if _is_layer_three(head):
+        return Container.MP3
+    return Container.AAC if _is_adts(head) else None
 
 
 def _is_layer_three(head: bytes) -> bool:
@@ -87,6 +150,48 @@ def _is_layer_three(head: bytes) -> bool:
     version, layer = head[1] >> 3 & 3, head[1] >> 1 & 3
     bit_rate, sample_rate, emphasis = head[2] >> 4, head[2] >> 2 & 3, head[3] & 3
     return version != 1 and layer == 1 and bit_rate not in {0, 15} and sample_rate != 3 and emphasis != 2
+
+
+def _is_adts(head: bytes) -> bool:
+    """Whether an ADTS header stands here: twelve bits of sync, layer 0, a known rate."""
+    return len(head) >= 7 and head[0] == 0xFF and head[1] & 0xF6 == 0xF0 and head[2] >> 2 & 15 < 13
+
+
+def _after_tag(head: bytes) -> Container:
+    """What an ID3 tag stands before: MP3, unless the bytes at hand show another container."""
+    if len(head) < ID3_HEADER_BYTES:
+        return Container.MP3
+    size = sum((byte & 0x7F) << shift for byte, shift in zip(head[6:10], (21, 14, 7, 0), strict=True))
+    rest = head[ID3_HEADER_BYTES + size :]
+    return Container.AAC if _is_adts(rest) else Container.MP3
+
+
+def _first_frame(head: bytes) -> int:
+    """Where MPEG frames of one kind begin to follow each other, near the beginning; -1 where none do."""
+    at = head.find(0xFF)
+    while 0 <= at < MAX_JUNK_BYTES and not _frames_follow(head, at):
+        at = head.find(0xFF, at + 1)
+    return at if at < MAX_JUNK_BYTES else -1
+
+
+def _frames_follow(head: bytes, at: int) -> bool:
+    kind = head[at + 1 : at + 2]
+    for _ in range(MIN_FRAMES):
+        size = _frame_bytes(head[at : at + 4])
+        if not size or head[at + 1 : at + 2] != kind:
+            return False
+        at += size
+    return True
+
+
+def _frame_bytes(header: bytes) -> int:
+    """The length of the MPEG layer III frame that begins so; 0 where none does."""
+    if not _is_layer_three(header):
+        return 0
+    is_first = header[1] >> 3 & 3 == 3
+    rate = _MPEG_RATES[header[2] >> 2 & 3] // (1 if is_first else 2 if header[1] >> 3 & 3 == 2 else 4)
+    kilobits = (_KILOBITS_FIRST if is_first else _KILOBITS_LATER)[header[2] >> 4]
+    return (144 if is_first else 72) * kilobits * 1000 // rate + (header[2] >> 1 & 1)
 
 
 def _is_text(head: bytes) -> bool:

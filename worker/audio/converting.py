@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Final
 
 from worker.audio.container import Container
-from worker.audio.riff import completed_head, new_head, read_header
+from worker.audio.riff import WavHeader, completed_head, new_head, read_header
 from worker.audio.take import PCM_CHANNELS, PCM_FRAME_BYTES, PCM_SAMPLE_RATE, Take
 
 BLOCK_BYTES: Final = 1024 * 1024
@@ -23,7 +23,7 @@ def as_wav(take: Take, into: Path) -> Take:
         BadAudioError: the sound can't be decoded to its end.
         OSError: `into` can't be written.
     """
-    if take.container is Container.WAV and not _is_streamed(take.path):
+    if take.container is Container.WAV and not _is_to_be_written(take):
         return take
     partial = into.with_name(into.name + PARTIAL_SUFFIX)
     try:
@@ -34,17 +34,22 @@ def as_wav(take: Take, into: Path) -> Take:
     return Take(into, Container.WAV, take.sample_rate, take.channels, frames)
 
 
-def _is_streamed(path: Path) -> bool:
-    """Whether the header's sizes were never filled in; many players show such a WAV as hours long."""
-    header = read_header(path)
-    return header is not None and header.streamed
+def _is_to_be_written(take: Take) -> bool:
+    """Whether the header's sizes are wrong, which many players show as hours, or it is a kind that few players know."""
+    header = read_header(take.path)
+    return header.streamed if header is not None else not _is_riff(take.path)
+
+
+def _is_riff(path: Path) -> bool:
+    with path.open("rb") as file:
+        return file.read(4) == b"RIFF"
 
 
 def _written(take: Take, into: Path) -> int:
     """Write the WAV; the number of its frames."""
     match take.container:
-        case Container.WAV:
-            _complete_streamed(take.path, into)
+        case Container.WAV if (header := read_header(take.path)) is not None:
+            _complete(take.path, header, into)
         case Container.PCM:
             size = take.frames * PCM_FRAME_BYTES
             head = new_head(size, sample_rate=PCM_SAMPLE_RATE, channels=PCM_CHANNELS, sample_bits=PCM_SAMPLE_BITS)
@@ -57,14 +62,19 @@ def _written(take: Take, into: Path) -> int:
     return take.frames
 
 
-def _complete_streamed(path: Path, into: Path) -> None:
-    header = read_header(path)
-    if header is None:
-        raise ValueError(f"{path} is no plain WAV any more")
-    with path.open("rb") as source:
-        head = source.read(header.offset)
+def _complete(path: Path, header: WavHeader, into: Path) -> None:
     size = header.frames * header.frame_bytes
-    _write_samples(path, header.offset, size, completed_head(head, size), into)
+    with path.open("rb") as source:
+        head = completed_head(source.read(header.offset), size)
+    if header.is_broken:
+        head = new_head(
+            size,
+            sample_rate=header.sample_rate,
+            channels=header.channels,
+            sample_bits=header.sample_bits,
+            tag=header.tag,
+        )
+    _write_samples(path, header.offset, size, head, into)
 
 
 def _write_samples(path: Path, offset: int, size: int, head: bytes, into: Path) -> None:

@@ -1,7 +1,12 @@
-"""Containers that need a library: opened, measured, read and turned into WAV by libsndfile, in blocks."""
+"""Containers that need a library: opened, measured, read and turned into WAV by libsndfile, in blocks.
+
+A worker runs this in a process of its own (`codec_process`): a foreign file may crash the library, or make it take
+memory without limit.
+"""
 
 from __future__ import annotations
 
+import io
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,12 +16,19 @@ import numpy as np
 import numpy.typing as npt
 import soundfile
 
+from worker.audio.container import SNIFF_BYTES, junk_bytes
 from worker.audio.errors import BadAudio, BadAudioError
+from worker.audio.take import require_bounds
 
 BLOCK_FRAMES: Final = 65_536
+MAX_DECODED_BYTES: Final = 128 * 2**20
+"""As 16-bit samples: three quarters of an hour at 24 kHz. A small file may stand for any number of them."""
+MAX_AMPLITUDE: Final = 4.0
+"""Of full scale, in a float: 12 dB above is loud, and is clipped; more is no sound."""
 _LOSSLESS: Final = {"PCM_S8": ("PCM_16", "int16"), "PCM_16": ("PCM_16", "int16"), "PCM_24": ("PCM_24", "int32")}
 """The kind of sample to write, and to read so that nothing is rounded."""
 _LOSSY: Final = ("PCM_16", "float32")
+_FLOATS: Final = frozenset({"FLOAT", "DOUBLE"})
 
 
 def measured(path: Path) -> tuple[int, int, int]:
@@ -34,38 +46,86 @@ def measured(path: Path) -> tuple[int, int, int]:
 def decode(path: Path, into: Path) -> int:
     """Write the sound as a WAV of the same rate and channels; the number of frames written.
 
-    Lossy containers become 16-bit samples, lossless ones keep their width.
+    Lossy containers become 16-bit samples, lossless ones keep their width. What exceeds full scale is clipped.
 
     Raises:
-        BadAudioError: `unreadable`.
+        BadAudioError: `unreadable`, or `out_of_range`.
     """
     with _opened(path) as sound:
         subtype, dtype = _LOSSLESS.get(sound.subtype, _LOSSY)
         with soundfile.SoundFile(into, "w", sound.samplerate, sound.channels, subtype, format="WAV") as target:
-            for block in sound.blocks(BLOCK_FRAMES, dtype=dtype):
-                target.write(block)
+            for block in _bounded(sound.blocks(BLOCK_FRAMES, dtype=dtype), sound):
+                target.write(_clipped(block) if dtype == "float32" else block)
             return int(target.frames)
 
 
 def decoded_blocks(path: Path, block_frames: int) -> Iterator[npt.NDArray[np.float32]]:
-    """The samples in order, one row a frame, full scale being 1.
+    """The samples in order, one row a frame, full scale being 1; of floats, no more than 12 dB above.
 
     Raises:
-        BadAudioError: `unreadable`.
+        BadAudioError: `unreadable`, or `out_of_range`.
     """
     with _opened(path) as sound:
-        yield from sound.blocks(block_frames, dtype="float32", always_2d=True)
+        for block in _bounded(sound.blocks(block_frames, dtype="float32", always_2d=True), sound):
+            _require_range(block)
+            yield block
+
+
+def holds_floats(path: Path) -> bool:
+    """Whether the samples can exceed full scale. Raises BadAudioError, `unreadable`."""
+    with _opened(path) as sound:
+        return sound.subtype in _FLOATS
 
 
 @contextmanager
 def _opened(path: Path) -> Iterator[soundfile.SoundFile]:
     """The sound in a file; the library's errors, whenever they come, become ours."""
     try:
-        with soundfile.SoundFile(path) as sound:
+        with soundfile.SoundFile(_without_junk(path)) as sound:
+            require_bounds(sound.samplerate, sound.channels, sound.frames)
+            _require_size(sound.frames, sound.channels)
             yield sound
     except soundfile.LibsndfileError as error:
         words = error.error_string or f"libsndfile's error {error.code}"
         raise BadAudioError(BadAudio.UNREADABLE, f"damaged or unsupported audio ({words})") from error
+
+
+def _without_junk(path: Path) -> Path | io.BytesIO:
+    """The file, or all of it from the first MPEG frame on: the library looks for one at the beginning only."""
+    with path.open("rb") as file:
+        junk = junk_bytes(file.read(SNIFF_BYTES))
+        file.seek(junk)
+        return io.BytesIO(file.read()) if junk else path
+
+
+def _bounded(
+    blocks: Iterator[npt.NDArray[np.float32]], sound: soundfile.SoundFile
+) -> Iterator[npt.NDArray[np.float32]]:
+    """The blocks, up to the limit: some containers promise fewer frames than they hold."""
+    frames = 0
+    for block in blocks:
+        frames += len(block)
+        _require_size(frames, sound.channels)
+        yield block
+
+
+def _require_size(frames: int, channels: int) -> None:
+    if frames * channels * 2 > MAX_DECODED_BYTES:
+        limit = MAX_DECODED_BYTES // 2**20
+        raise BadAudioError(BadAudio.UNREADABLE, f"sound that decodes to more than {limit} MiB, which is the limit")
+
+
+def _require_range(block: npt.NDArray[np.float32]) -> None:
+    # Written so that what is no number fails as well.
+    if block.size and not (block.max() <= MAX_AMPLITUDE and block.min() >= -MAX_AMPLITUDE):
+        raise BadAudioError(
+            BadAudio.OUT_OF_RANGE, f"samples that are no number, or over {MAX_AMPLITUDE:.0f} times full scale"
+        )
+
+
+def _clipped(block: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    _require_range(block)
+    return np.clip(block, -1.0, 1.0)
 
 
 def _reaches_its_end(sound: soundfile.SoundFile) -> bool:

@@ -17,7 +17,11 @@ class BadAudio(StrEnum):
     CUT_OFF = "cut_off"
     """The container promises more than the file holds."""
     UNREADABLE = "unreadable"
-    """A known container that can't be decoded: damaged, or a codec that is not supported."""
+    """A known container that can't be decoded: damaged, or beyond the bounds of what is decoded."""
+    UNSUPPORTED = "unsupported"
+    """A container that this program does not decode. Another take would come in the same one."""
+    OUT_OF_RANGE = "out_of_range"
+    """Samples that are no number, or far beyond full scale."""
 
 
 class BadAudioError(Exception):

@@ -9,13 +9,31 @@ from typing import Final
 
 from worker.audio.container import SNIFF_BYTES, Container, sniff
 from worker.audio.errors import BadAudio, BadAudioError
-from worker.audio.riff import HEAD_BYTES, header_of
+from worker.audio.riff import HEAD_BYTES, WavHeader, header_of
 
 PCM_SAMPLE_RATE: Final = 24_000
 PCM_CHANNELS: Final = 1
 PCM_FRAME_BYTES: Final = 2
 FIRST_LOOK_BYTES: Final = 16
-_AUDIBLE: Final = frozenset({Container.MP3, Container.OGG, Container.FLAC})
+MIN_SAMPLE_RATE: Final = 8_000
+MAX_SAMPLE_RATE: Final = 192_000
+MAX_CHANNELS: Final = 8
+MAX_SECONDS: Final = 3_600
+"""The vendor's longest takes are about 655 s."""
+_DECODED: Final = frozenset(
+    {Container.MP3, Container.OGG, Container.FLAC, Container.AIFF, Container.AU, Container.CAF, Container.W64}
+)
+_FOREIGN: Final = {
+    Container.MP4: "an MP4 file (m4a)",
+    Container.AAC: "AAC",
+    Container.WEBM: "a WebM file",
+    Container.WMA: "a Windows Media file",
+    Container.AMR: "an AMR file",
+}
+_SURE: Final = frozenset(
+    {Container.WAV, Container.OGG, Container.FLAC, Container.MP4, Container.AIFF, Container.AU, Container.CAF}
+)
+"""Known by their first bytes; the rest of the beginning needn't be read."""
 _WORDS: Final = {Container.JSON: "JSON", Container.TEXT: "text", Container.UNKNOWN: "unknown bytes"}
 
 
@@ -30,6 +48,8 @@ class Take:
     channels: int
     frames: int
     """Samples of one channel; at least one."""
+    missing_frames: int = 0
+    """That the header promises beyond those, in a file whose sender says that it is whole."""
 
     @property
     def duration_ms(self) -> int:
@@ -37,8 +57,10 @@ class Take:
         return max(1, round(self.frames * 1000 / self.sample_rate))
 
 
-def accept(path: Path) -> Take:
+def accept(path: Path, *, is_whole: bool = False) -> Take:
     """Look at a file, whatever its name, and take it as audio.
+
+    `is_whole`: its transfer was complete, so a header that promises more of it is in doubt, and not the file.
 
     Raises:
         BadAudioError: it is none, or not all of it.
@@ -53,18 +75,66 @@ def accept(path: Path) -> Take:
     finally:
         os.close(file)
     if header is not None:
-        take = Take(path, container, header.sample_rate, header.channels, header.frames)
+        take = _plain(path, header, is_whole=is_whole)
     elif container is Container.PCM:
         take = Take(path, container, PCM_SAMPLE_RATE, PCM_CHANNELS, size // PCM_FRAME_BYTES)
-    elif container is Container.WAV or container in _AUDIBLE:
+    elif container is Container.WAV or container in _DECODED:
         take = _decoded(path, container)
-    elif container is Container.MP4:
-        raise BadAudioError(BadAudio.UNREADABLE, "an MP4 file, which is not decoded here")
+    elif container in _FOREIGN:
+        raise BadAudioError(BadAudio.UNSUPPORTED, f"{_FOREIGN[container]}, which this program can't decode")
     else:
         raise BadAudioError(BadAudio.NOT_AUDIO, f"no audio but {_WORDS[container]}")
     if take.frames == 0:
         raise BadAudioError(BadAudio.NO_FRAMES, f"a {container.value} file without any sound in it")
+    require_bounds(take.sample_rate, take.channels, take.frames)
     return take
+
+
+def plain_take(path: Path) -> Take | None:
+    """The take of a WAV of 16-bit samples in a complete file, or None for all else: that needs `accept`.
+
+    Raises:
+        BadAudioError: such a WAV, and no take.
+        OSError: it can't be read.
+    """
+    file = os.open(path, os.O_RDONLY)
+    try:
+        size, head = os.fstat(file).st_size, os.pread(file, HEAD_BYTES, 0)
+        if head[:4] != b"RIFF" or head[8:12] != b"WAVE":
+            return None
+        header = header_of(file, head, size)
+    finally:
+        os.close(file)
+    if header is None or header.sample_bits != 8 * PCM_FRAME_BYTES:
+        return None
+    take = _plain(path, header, is_whole=True)
+    if take.frames == 0:
+        raise BadAudioError(BadAudio.NO_FRAMES, "a wav file without any sound in it")
+    require_bounds(take.sample_rate, take.channels, take.frames)
+    return take
+
+
+def require_bounds(sample_rate: int, channels: int, frames: int) -> None:
+    """Raise BadAudioError, `unreadable`, for what no speech needs, and what would take memory or time without limit."""
+    if not MIN_SAMPLE_RATE <= sample_rate <= MAX_SAMPLE_RATE:
+        what = f"{sample_rate:,} Hz, where {MIN_SAMPLE_RATE:,} to {MAX_SAMPLE_RATE:,} Hz are supported"
+    elif not 1 <= channels <= MAX_CHANNELS:
+        what = f"{channels:,} channels, where {MAX_CHANNELS} are the limit"
+    elif frames > MAX_SECONDS * sample_rate:
+        what = f"{frames / sample_rate:,.0f} s, where {MAX_SECONDS:,} s are the limit"
+    else:
+        return
+    raise BadAudioError(BadAudio.UNREADABLE, f"sound of {what}")
+
+
+def _plain(path: Path, header: WavHeader, *, is_whole: bool) -> Take:
+    if header.missing and not is_whole:
+        raise BadAudioError(
+            BadAudio.CUT_OFF,
+            f"a WAV with {header.size:,} of the {header.size + header.missing:,} bytes of sound it promises",
+        )
+    missing = header.missing // header.frame_bytes
+    return Take(path, Container.WAV, header.sample_rate, header.channels, header.frames, missing)
 
 
 def _container_of(file: int, head: bytes) -> Container:
@@ -72,7 +142,7 @@ def _container_of(file: int, head: bytes) -> Container:
     if not head:
         raise BadAudioError(BadAudio.EMPTY, "an empty file")
     container = sniff(head[:FIRST_LOOK_BYTES])
-    if container in {Container.WAV, Container.OGG, Container.FLAC, Container.MP4}:
+    if container in _SURE:
         return container
     return sniff(head + os.pread(file, SNIFF_BYTES - len(head), len(head)))
 

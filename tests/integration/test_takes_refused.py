@@ -139,9 +139,9 @@ def test_damaged_audio_is_kept_as_it_came(shop: Workshop, tmp_path: Path) -> Non
     """A file that is no whole one may be heard by other programs: it keeps its own form and type."""
     path = tmp_path / "take.audio"
     path.write_bytes(b"\0\0\0\x20ftypM4A " + bytes(2_000))
-    found = judged(path, TEXT, GateLimits())
+    found = judged(path, TEXT, GateLimits(), shop.executor.crews.codecs)
     assert isinstance(found, Refused)
-    assert (found.path, found.container.extension, found.measured) == (path, "m4a", "flaw unreadable")
+    assert (found.path, found.container.extension, found.measured) == (path, "m4a", "flaw unsupported")
     job = shop.job(recover=True, attempt=1, custom_id="a")
     shop.spool.place(job, 1).write_bytes(path.read_bytes())
     shop.run(job)
@@ -220,4 +220,4 @@ def test_the_emulators_own_takes_are_good(shop: Workshop, tmp_path: Path) -> Non
     for number, words in enumerate(texts()):
         path = tmp_path / f"{number}.audio"
         here(shop.client.client.synthesize(shop.claim(shop.job(text=words)).speech, path))
-        assert isinstance(judged(path, words, GateLimits()), Accepted), words
+        assert isinstance(judged(path, words, GateLimits(), shop.executor.crews.codecs), Accepted), words

@@ -31,7 +31,7 @@ def as_wav(take: Take, into: Path) -> Take:
         partial.replace(into)
     finally:
         partial.unlink(missing_ok=True)
-    return Take(into, Container.WAV, take.sample_rate, take.channels, frames)
+    return Take(into, Container.WAV, take.sample_rate, take.channels, frames, take.missing_frames)
 
 
 def _is_to_be_written(take: Take) -> bool:

@@ -9,10 +9,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from worker.audio.measures import Measures
 from worker.audio.spoken import weigh
+
+MAX_SLACK_S: Final = 0.1
+"""Missing by the header's word: less than this was reckoned wrong, as when the header itself was counted."""
+LONGEST_TAKE_S: Final = 700.0
+"""The vendor's longest are about 655 s: a header that promises more is wrong."""
 
 
 class Flaw(StrEnum):
@@ -30,6 +35,8 @@ class Flaw(StrEnum):
     """Nobody speaks the text so fast: the rest of it is missing."""
     UNFINISHED = "unfinished"
     """It breaks off in the midst of a sound, and is rather short."""
+    CUT_OFF = "cut_off"
+    """Its header promises more of it, and nothing in the sound says that it is whole."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,10 +102,22 @@ def expected_seconds(text: str, limits: GateLimits) -> Expected:
     return Expected(weight.least / pace, weight.written / pace, weight.most / pace + limits.extra_s)
 
 
-def refusal(measures: Measures, text: str, limits: GateLimits) -> Refusal | None:
-    """The first reason to refuse the take as speech of this text; None where there is none."""
+def refusal(measures: Measures, text: str, limits: GateLimits, *, missing_s: float = 0.0) -> Refusal | None:
+    """The first reason to refuse the take as speech of this text; None where there is none.
+
+    `missing_s`: seconds that its header promises beyond those present.
+    """
     expected = expected_seconds(text, limits)
-    return next(_sound_flaws(measures, expected, limits), None) or next(_length_flaws(measures, expected, limits), None)
+    return (
+        next(_sound_flaws(measures, expected, limits), None)
+        or next(_length_flaws(measures, expected, limits), None)
+        or _missing(measures, expected, limits, missing_s)
+    )
+
+
+def is_cut_off(present_s: float, missing_s: float, longest_s: float = LONGEST_TAKE_S) -> bool:
+    """Whether a header can be right in promising more than is there, where nothing else is known of the take."""
+    return missing_s > MAX_SLACK_S and present_s + missing_s <= longest_s
 
 
 def _sound_flaws(found: Measures, expected: Expected, limits: GateLimits) -> Iterator[Refusal]:
@@ -140,6 +159,17 @@ def _length_flaws(found: Measures, expected: Expected, limits: GateLimits) -> It
             Flaw.UNFINISHED,
             f"{found.duration_s:.1f} s of sound that break off, where the text takes about {expected.least:.1f} s",
         )
+
+
+def _missing(found: Measures, expected: Expected, limits: GateLimits, missing_s: float) -> Refusal | None:
+    """A header is wrong more often than a take is cut; what ends in silence, and is long enough, is whole."""
+    if not is_cut_off(found.duration_s, missing_s, expected.most * limits.max_length):
+        return None
+    ends_in_silence = found.tail_silence_s >= limits.min_tail_s
+    if ends_in_silence and found.duration_s >= limits.min_unfinished_length * expected.least:
+        return None
+    promised = found.duration_s + missing_s
+    return Refusal(Flaw.CUT_OFF, f"{found.duration_s:.1f} s of the {promised:.1f} s of sound that its header promises")
 
 
 def _demanded_extra(expected: Expected, limits: GateLimits) -> float:

@@ -21,6 +21,7 @@ STREAMED_FROM_BYTES: Final = 0x7FFF_0000
 
 _PLAIN_FORMATS: Final = {1: (8, 16, 24, 32), 3: (32, 64), 6: (8,), 7: (8,)}
 """Integer PCM, float, A-law and µ-law, by the bits a sample can have: frames are bytes by width."""
+FLOAT_TAG: Final = 3
 _EXTENSIBLE: Final = 0xFFFE
 _CHUNK_NAME: Final = re.compile(rb"[A-Za-z][A-Za-z0-9_ -]{3}")
 _NOT_SAMPLES: Final = frozenset({b"LIST", b"id3 ", b"ID3 ", b"JUNK", b"fact", b"cue ", b"bext", b"PAD "})

@@ -6,15 +6,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from worker.audio.codec_messages import Inspected
+from worker.audio.codec_pool import CodecPool
 from worker.audio.container import SNIFF_BYTES, Container, sniff
 from worker.audio.converting import as_wav
 from worker.audio.errors import BadAudio, BadAudioError
-from worker.audio.gate import GateLimits, refusal
+from worker.audio.gate import GateLimits, is_cut_off, refusal
 from worker.audio.measures import Measures
-from worker.audio.take import Take, accept
+from worker.audio.take import Take, plain_take
+from worker.execution.judging_mark import marked
 from worker.execution.spool import converted
 
-_AUDIBLE: Final = frozenset({BadAudio.CUT_OFF, BadAudio.UNREADABLE})
+_AUDIBLE: Final = frozenset({BadAudio.CUT_OFF, BadAudio.UNREADABLE, BadAudio.UNSUPPORTED, BadAudio.OUT_OF_RANGE})
 """Files that aren't accepted, and in which there may be something to hear all the same."""
 
 
@@ -43,25 +46,58 @@ class Refused:
     """No other take would be any better: it is what was asked for that can't be made."""
 
 
-def judged(path: Path, text: str, limits: GateLimits | None) -> Accepted | Refused:
+def judged(
+    path: Path, text: str, limits: GateLimits | None, codecs: CodecPool, *, is_suspect: bool = False
+) -> Accepted | Refused:
     """Look at an answer in the spool. Without limits only its container and its frames are looked at.
 
+    `is_suspect`: a worker may have died of it, so that even a plain WAV is only opened in a process of its own.
+
     Raises:
-        OSError: it can't be read, or its WAV not be written.
+        OSError: it can't be read, or its WAV not be written; or no codec process can be started.
     """
     try:
-        found = accept(path)
-        take = found if found.container is Container.WAV else as_wav(found, converted(path))
-        measures = None if limits is None else _measured(take)
+        found = _inspected(path, codecs, is_measured=limits is not None, is_suspect=is_suspect)
     except BadAudioError as error:
         audible = path if error.reason in _AUDIBLE else None
-        return Refused(error.message, f"flaw {error.reason}", audible, _container_of(path))
+        is_final = error.reason == BadAudio.UNSUPPORTED
+        return Refused(error.message, f"flaw {error.reason}", audible, _container_of(path), final=is_final)
+    take, measures = found.take, found.measures
     if limits is None or measures is None:
-        return Accepted(take)
-    found_bad = refusal(measures, text, limits)
+        return _unmeasured(path, take)
+    found_bad = refusal(measures, text, limits, missing_s=take.missing_frames / take.sample_rate)
     if found_bad is None:
         return Accepted(take, measures)
     return Refused(found_bad.message, f"flaw {found_bad.flaw}; {_in_words(measures)}", take.path)
+
+
+def unjudged(path: Path) -> Refused:
+    """What is said of an answer that ended workers. Raises OSError."""
+    return Refused("audio on which workers ended", "flaw unreadable; not opened again", path, _container_of(path))
+
+
+def is_plain(path: Path) -> bool:
+    """Whether a look at an answer takes no codec process, and no time. Raises OSError."""
+    try:
+        return plain_take(path) is not None
+    except BadAudioError:
+        return True
+
+
+def _inspected(path: Path, codecs: CodecPool, *, is_measured: bool, is_suspect: bool) -> Inspected:
+    take = None if is_suspect else plain_take(path)
+    if take is None:
+        with marked(path):
+            return codecs.inspect(path, converted(path), is_measured=is_measured)
+    take = as_wav(take, converted(path))
+    return Inspected(take, _measured(take) if is_measured else None)
+
+
+def _unmeasured(path: Path, take: Take) -> Accepted | Refused:
+    if is_cut_off(take.duration_ms / 1000, take.missing_frames / take.sample_rate):
+        message = "a WAV that ends before the sound its header promises"
+        return Refused(message, f"flaw {BadAudio.CUT_OFF}", path)
+    return Accepted(take)
 
 
 def _measured(take: Take) -> Measures:

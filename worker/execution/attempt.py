@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
-from pathlib import Path
 from typing import Final
 from uuid import UUID
 
@@ -14,7 +13,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from api_models.status import JobStatus
 from api_models.verdict import VerdictKind
 from worker.execution import forming, outcomes, recovery, refusing, storing
-from worker.execution.accepting import Accepted, Refused, judged
+from worker.execution.accepting import Accepted, Refused, is_plain, judged, unjudged
 from worker.execution.copies import CopySource
 from worker.execution.forming import Formed
 from worker.execution.handles import JobHandle
@@ -38,6 +37,8 @@ from worker.waiting.awaiting import until
 
 TROUBLE_WAIT_SECONDS: Final = 5.0
 """How long a job stays away from a worker whose spool is in trouble; the dispatcher hears of it by then."""
+MAX_DEATHS: Final = 2
+"""Of workers with one answer in hand: it is not opened again."""
 
 UNAFFORDABLE_WAIT_SECONDS: Final = 60.0
 """Before a job whose copy is gone is tried again under a budget that doesn't cover a call."""
@@ -177,24 +178,30 @@ class Attempt:
     async def _delivered(self, place: Place, spooled: Spooled) -> Settlement:
         """Accept what is in the spool, and store it."""
         with self._progress.step("accept"):
-            found = await self._judged(spooled.path)
+            found = await self._judged(spooled)
         if isinstance(found, Refused):
             return await self._refused(place, spooled, found)
         if forming.stays(self.claim):
             return await self._stored(place, spooled, forming.unchanged(found))
         # By a crew of its own: encoding takes ten times as long as listening, which must not wait for it.
         with self._progress.step("encode"):
-            made = await until(self.tools.crews.encoders.do(lambda: forming.formed(self.claim, spooled.path, found)))
+            crews = self.tools.crews
+            made = await until(crews.encoders.do(lambda: forming.formed(self.claim, spooled.path, found, crews.codecs)))
         if isinstance(made, Refused):
             return await self._refused(place, spooled, made)
         return await self._stored(place, spooled, made)
 
-    async def _judged(self, path: Path) -> Accepted | Refused:
+    async def _judged(self, spooled: Spooled) -> Accepted | Refused:
         """A look takes no time; to listen to ten minutes of speech takes half a second of a core."""
-        text, limits = self.claim.speech.text, self.tools.limits
-        if limits is None:
-            return judged(path, text, None)
-        return await until(self.tools.crews.judges.do(lambda: judged(path, text, limits)))
+        if spooled.deaths >= MAX_DEATHS:
+            return unjudged(spooled.path)
+        path, text, limits, codecs = spooled.path, self.claim.speech.text, self.tools.limits, self.tools.crews.codecs
+        is_suspect = spooled.deaths > 0
+        if limits is None and not is_suspect and is_plain(path):
+            return judged(path, text, None, codecs)
+        return await until(
+            self.tools.crews.judges.do(lambda: judged(path, text, limits, codecs, is_suspect=is_suspect))
+        )
 
     async def _refused(self, place: Place, spooled: Spooled, refused: Refused) -> Settlement:
         receipt = spooled.receipt

@@ -6,6 +6,7 @@ import os
 from dataclasses import dataclass
 from typing import Final, Self
 
+from worker.audio.codec_pool import CodecPool
 from worker.waiting.crew import Crew
 from worker.waiting.switchboard import Switchboard
 
@@ -31,6 +32,8 @@ class Crews:
     """Measure takes and judge them."""
     encoders: Crew
     """Put takes into another form."""
+    codecs: CodecPool
+    """In which foreign audio is decoded and every take encoded."""
 
     @classmethod
     def hire(cls, switchboard: Switchboard, *, slots: int) -> Self:
@@ -44,9 +47,11 @@ class Crews:
             porters=porters,
             judges=Crew("judge", switchboard, usual=cores, most=0),
             encoders=Crew("encoder", switchboard, usual=cores, most=0),
+            codecs=CodecPool(cores),
         )
 
     def close(self) -> None:
         """Let the threads go; nothing may be under way any more."""
         for crew in (self.attempts, self.clerks, self.porters, self.judges, self.encoders):
             crew.close()
+        self.codecs.close()

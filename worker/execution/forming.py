@@ -9,10 +9,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from api_models.formats import AudioFormat
+from worker.audio.codec_pool import CodecPool
 from worker.audio.errors import BadAudioError
-from worker.audio.measures import Measures
-from worker.audio.take import Take
 from worker.execution.accepting import Accepted, Refused
+from worker.execution.judging_mark import marked
 from worker.execution.sound import Sound, heard
 from worker.execution.spool import converted
 from worker.store.transitions.claiming import Claim
@@ -37,32 +37,21 @@ def unchanged(accepted: Accepted) -> Formed:
     return Formed(accepted.take.path, accepted.take.duration_ms, heard(accepted.measures))
 
 
-def formed(claim: Claim, answer: Path, accepted: Accepted) -> Formed | Refused:
+def formed(claim: Claim, answer: Path, accepted: Accepted, codecs: CodecPool) -> Formed | Refused:
     """What was asked for, made of the take that came in this answer of the spool.
 
     Raises:
-        OSError: it can't be written.
+        OSError: it can't be written; or no codec process can be started.
     """
-    # numpy and libsndfile take long to import, which a worker that only hands on WAV need not pay.
-    from worker.audio.encoding import encode, gain_for  # noqa: PLC0415  (the reason is the line above)
-
-    take, sound = accepted.take, heard(accepted.measures)
-    into, gain_db = converted(answer), 0.0
+    take, into = accepted.take, converted(answer)
     try:
-        if claim.target_lufs is not None:
-            measures = accepted.measures or _measured(take)
-            gain_db = gain_for(measures, claim.target_lufs)
-            sound = _louder(heard(measures), gain_db)
-        encode(take, into, claim.audio_format, gain_db=gain_db)
+        with marked(answer):
+            made = codecs.encode(
+                take, into, claim.audio_format, target_lufs=claim.target_lufs, measures=accepted.measures
+            )
     except BadAudioError as error:
         return Refused(error.message, f"flaw {error.reason}", take.path, final=True)
-    return Formed(into, take.duration_ms, sound)
-
-
-def _measured(take: Take) -> Measures:
-    from worker.audio.measuring import measure  # noqa: PLC0415  (as above)
-
-    return measure(take)
+    return Formed(into, take.duration_ms, _louder(heard(made.measures), made.gain_db))
 
 
 def _louder(sound: Sound, gain_db: float) -> Sound:

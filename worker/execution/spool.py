@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Final
 from uuid import UUID
 
+from worker.execution.judging_mark import deaths
 from worker.segmind import account
 from worker.segmind.answers import Answer
 
@@ -52,6 +53,8 @@ class Spooled:
 
     path: Path
     receipt: Receipt
+    deaths: int = 0
+    """Workers that may have died of it: one at least where an earlier attempt left it, for whatever reason."""
 
     @property
     def attempt(self) -> int:
@@ -141,7 +144,7 @@ class Spool:
         Nothing is fsynced on its way here, so a machine that lost its power may have kept a name and not its content.
         """
         for path in sorted(self.folder.glob(f"{job_id}.*{AUDIO}"), key=_attempt_number, reverse=True):
-            spooled = Spooled(path, _read_receipt(path))
+            spooled = Spooled(path, _read_receipt(path), max(1, deaths(path)))
             if spooled.receipt.sha256 in {None, _sha256_of(path)}:
                 return spooled
         return None

@@ -1,0 +1,20 @@
+"""One request of a codec process, answered: the errors that its worker is to know become answers too."""
+
+from __future__ import annotations
+
+from worker.audio import codec_work
+from worker.audio.codec_messages import InspectRequest, read_request, write_error, write_result
+from worker.audio.errors import BadAudio, BadAudioError
+
+
+def answer(line: bytes) -> bytes:
+    """The line that goes back."""
+    request = read_request(line)
+    try:
+        if isinstance(request, InspectRequest):
+            return write_result(codec_work.inspect(request))
+        return write_result(codec_work.encoded(request))
+    except (BadAudioError, OSError) as error:
+        return write_error(error)
+    except MemoryError:
+        return write_error(BadAudioError(BadAudio.UNREADABLE, "audio that needs too much memory to decode"))

@@ -7,6 +7,7 @@ import json
 from decimal import Decimal
 from pathlib import Path
 from typing import Final
+from uuid import UUID
 
 import pytest
 from structlog.testing import capture_logs
@@ -19,6 +20,7 @@ from worker.audio.measuring import measure
 from worker.audio.take import accept
 from worker.emulator.config import EmulatorConfig
 from worker.emulator.faults import Take
+from worker.emulator.synthesis import Utterance, speak
 from worker.emulator.wav import wav
 from worker.execution.accepting import Accepted, Refused, judged
 from worker.execution.outcomes import Cost
@@ -190,6 +192,33 @@ def test_a_spooled_answer_is_judged_as_well(shop: Workshop) -> None:
     row = shop.run(job)
     assert (row.status, row.code, row.takes_used) == (QUEUED, "bad_audio", 1)
     assert shop.run(job).status == SUCCEEDED
+
+
+DIRECTED: Final = f"Ruhig gesprochen, von einem alten Fischer am Abend, der viel Zeit hat und sie sich nimmt.\n{TEXT}"
+"""A direction in words that nothing recognises."""
+
+
+def answered(shop: Workshop, job: UUID, said: str) -> JobStatus:
+    """What becomes of the job when its next answer says this much of its text."""
+    shop.spool.place(job, shop.row(job).attempt).write_bytes(wav(speak(Utterance(said, "Kore"))))
+    return JobStatus(shop.run(job).status)
+
+
+def test_two_takes_as_long_as_each_other_are_what_the_text_sounds_like(shop_on_both: Workshop) -> None:
+    """The first is refused, because the direction might be part of the text; the second one shows that it isn't."""
+    shop = shop_on_both
+    job = shop.job(recover=True, attempt=1, text=DIRECTED + "\n" + DIRECTED.partition("\n")[0])
+    assert answered(shop, job, TEXT) == QUEUED
+    assert answered(shop, job, TEXT) == SUCCEEDED
+    assert "flaw too_short; length" in shop.books(job)[0].detail
+    assert shop.bought() == 0
+
+
+def test_takes_that_differ_do_not_agree(shop: Workshop) -> None:
+    """Truncation leaves another length each time."""
+    job = shop.job(recover=True, attempt=1, text=DIRECTED + "\n" + DIRECTED.partition("\n")[0])
+    assert answered(shop, job, TEXT) == QUEUED
+    assert answered(shop, job, TEXT[:60]) == QUEUED
 
 
 def test_without_checks_only_the_container_is_looked_at(shop: Workshop) -> None:

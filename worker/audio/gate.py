@@ -12,10 +12,12 @@ from enum import StrEnum
 from typing import Final, NamedTuple
 
 from worker.audio.measures import Measures
-from worker.audio.spoken import weigh
+from worker.audio.spoken import least_piece, weigh
 
 MAX_SLACK_S: Final = 0.1
 """Missing by the header's word: less than this was reckoned wrong, as when the header itself was counted."""
+MAX_DIFFERENCE: Final = 0.2
+"""Of the longer of two takes of the same words."""
 LONGEST_TAKE_S: Final = 700.0
 """The vendor's longest are about 655 s: a header that promises more is wrong."""
 
@@ -113,6 +115,22 @@ def refusal(measures: Measures, text: str, limits: GateLimits, *, missing_s: flo
         or next(_length_flaws(measures, expected, limits), None)
         or _missing(measures, expected, limits, missing_s)
     )
+
+
+def may_agree(measures: Measures, text: str, limits: GateLimits) -> bool:
+    """Whether a take that is too short may be whole after all, if another one is as long.
+
+    A direction that isn't recognised as one is expected to be heard. Where a text has parts, a take that ends in
+    silence, and has the length of one of them, may be all that is to be spoken.
+    """
+    least, piece = weigh(text).least, least_piece(text)
+    is_long_enough = measures.duration_s >= limits.min_length * piece / limits.characters_per_second
+    return piece < least and is_long_enough and measures.tail_silence_s >= limits.min_tail_s
+
+
+def are_alike(one_s: float, other_s: float) -> bool:
+    """Whether two takes of one text, in seconds, are as long as each other as takes of the same words are."""
+    return abs(one_s - other_s) <= MAX_DIFFERENCE * max(one_s, other_s)
 
 
 def is_cut_off(present_s: float, missing_s: float, longest_s: float = LONGEST_TAKE_S) -> bool:

@@ -1,8 +1,7 @@
 """How much of a text is spoken, as a range: what is said for certain, and all that could be. Knows letters, not sound.
 
-What steers a voice need not be heard: inline tags, `Name:` before the lines of a dialogue, "Say warmly:" before a text,
-the headed notes before a transcript. Models differ in it, so such words count only as what could be said. Figures and
-signs are read as words longer than they are written; that too counts only there.
+What steers a voice need not be heard (`directions`). Models differ in it, so such words count only as what could be
+said. Figures and signs are read as words longer than they are written; that too counts only there.
 """
 
 from __future__ import annotations
@@ -10,7 +9,10 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Final, NamedTuple
+
+from worker.audio.directions import certain, pieces
 
 WIDE_WEIGHT: Final = 3
 """A Chinese character or Korean syllable takes as long to say as three letters."""
@@ -22,28 +24,9 @@ CAPITAL_WEIGHT: Final = 3
 """The name of a letter that is spelt out, and the pause after it."""
 PAUSE_WEIGHT: Final = 6
 """The pause after a sentence or line."""
-MAX_PROMPT_CHARACTERS: Final = 300
-"""Before the first colon of a text that begins as an instruction does."""
-MAX_PHRASE_CHARACTERS: Final = 60
-"""Before the first colon of any other text, without the end of a sentence: an instruction in another language."""
-MAX_LABEL_CHARACTERS: Final = 40
-"""Before the first colon of a line: the name of who speaks."""
+CHARACTERS: Final = 4096
+"""Whose weights are remembered."""
 
-_DIRECTIVES: Final = (
-    "act|announce|as|deliver|imagine|in an?|make|narrate|perform|please|pretend|read|recite|say|shout|sing|speak|"
-    "style|tell|tone|tts|use|using|voice|whisper|with|you are|you're"
-)
-_TAG: Final = re.compile(r"\[[^\[\]\n]{1,80}\]|【[^【】\n]{1,80}】")
-_ASIDE: Final = re.compile(r"\([^()\n]{1,80}\)|<[^<>\n]{1,80}>|（[^（）\n]{1,80}）")
-_NOTES: Final = re.compile(r"\A(?:.*\n)?[ \t]*#{1,6}[ \t][^\n]*", re.DOTALL)
-_COLON: Final = r"(?:[:：](?!\d)|(?<!\d)[:：])"
-"""None that stands between two digits: that is a time."""
-_PROMPT: Final = re.compile(
-    rf"\A\s*(?:(?:{_DIRECTIVES})\b[^\n:：]{{0,{MAX_PROMPT_CHARACTERS}}}"
-    rf"|[^\n:：.!?。！？]{{1,{MAX_PHRASE_CHARACTERS}}}){_COLON}",
-    re.IGNORECASE,
-)
-_LABEL: Final = re.compile(rf"\A\s*[^\W\d_][^:：]{{0,{MAX_LABEL_CHARACTERS - 1}}}{_COLON}")
 _GAP: Final = re.compile(r"[^\W_](?=[^\w\n])")
 _PAUSE: Final = re.compile(r"[.!?…。！？;\n][\s.!?…。！？]*")
 _QUIET: Final = frozenset({"Mn", "Mc", "Me", "Cf", "Cc", "Pi", "Pf", "Ps", "Pe", "Pd"})
@@ -65,13 +48,13 @@ class Weight(NamedTuple):
 def weigh(text: str) -> Weight:
     """The weight of a text with its markup."""
     most = sum(map(_longest, text)) + PAUSE_WEIGHT * len(_PAUSE.findall(text))
-    return Weight(_plain(_without_markup(text), _shortest), _plain(text, _usual), most)
+    return Weight(_plain(certain(text), _shortest), _plain(text, _usual), most)
 
 
-def _without_markup(text: str) -> str:
-    words = _ASIDE.sub(" ", _TAG.sub(" ", text))
-    words = _PROMPT.sub("", _NOTES.sub("", words))
-    return "\n".join(_LABEL.sub("", line).strip() for line in words.splitlines())
+def least_piece(text: str) -> int:
+    """The weight of the shortest part of a text that could be all of it, the rest being directions."""
+    weights = [_plain(piece, _shortest) for piece in pieces(text)]
+    return min(weights, default=0)
 
 
 def _plain(words: str, length: Callable[[str], int]) -> int:
@@ -79,16 +62,19 @@ def _plain(words: str, length: Callable[[str], int]) -> int:
     return sum(length(character) for character in words if character.isalnum()) + len(_GAP.findall(words))
 
 
+@lru_cache(maxsize=CHARACTERS)
 def _usual(character: str) -> int:
     return WIDE_WEIGHT if unicodedata.east_asian_width(character) in "WF" else 1
 
 
+@lru_cache(maxsize=CHARACTERS)
 def _shortest(character: str) -> int:
     if unicodedata.east_asian_width(character) != "W":
         return 1
     return KANA_WEIGHT if "\u3040" <= character <= "\u30ff" else WIDE_WEIGHT
 
 
+@lru_cache(maxsize=CHARACTERS)
 def _longest(character: str) -> int:
     if character.isalpha():
         wide = unicodedata.east_asian_width(character) in "WFH"

@@ -11,9 +11,10 @@ from worker.audio.codec_pool import CodecPool
 from worker.audio.container import SNIFF_BYTES, Container, sniff
 from worker.audio.converting import as_wav
 from worker.audio.errors import BadAudio, BadAudioError
-from worker.audio.gate import GateLimits, is_cut_off, refusal
+from worker.audio.gate import Flaw, GateLimits, is_cut_off, may_agree, refusal
 from worker.audio.measures import Measures
 from worker.audio.take import Take, plain_take
+from worker.execution.earlier_takes import measured
 from worker.execution.judging_mark import marked
 from worker.execution.spool import converted
 
@@ -44,6 +45,8 @@ class Refused:
     """What `path` is."""
     final: bool = False
     """No other take would be any better: it is what was asked for that can't be made."""
+    if_alike: Accepted | None = None
+    """What it is after all, if an earlier take of this job was as long."""
 
 
 def judged(
@@ -68,7 +71,13 @@ def judged(
     found_bad = refusal(measures, text, limits, missing_s=take.missing_frames / take.sample_rate)
     if found_bad is None:
         return Accepted(take, measures)
-    return Refused(found_bad.message, f"flaw {found_bad.flaw}; {_in_words(measures)}", take.path)
+    in_doubt = found_bad.flaw is Flaw.TOO_SHORT and may_agree(measures, text, limits)
+    return Refused(
+        found_bad.message,
+        measured(found_bad.flaw, measures),
+        take.path,
+        if_alike=Accepted(take, measures) if in_doubt else None,
+    )
 
 
 def unjudged(path: Path) -> Refused:
@@ -105,15 +114,6 @@ def _measured(take: Take) -> Measures:
     from worker.audio.measuring import measure  # noqa: PLC0415  (the reason is the line above)
 
     return measure(take)
-
-
-def _in_words(found: Measures) -> str:
-    return (
-        f"length {found.duration_s:.2f} s; peak {found.peak_dbfs:.1f} dBFS; loudness {found.loudness_lufs:.1f} LUFS;"
-        f" silent {found.silence_share:.0%}, at most {found.longest_silence_s:.1f} s at once,"
-        f" {found.tail_silence_s:.2f} s at the end;"
-        f" likeness {found.repeat_likeness:.2f} after {found.repeat_after_s:.1f} s"
-    )
 
 
 def _container_of(path: Path) -> Container:

@@ -12,7 +12,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from api_models.status import JobStatus
 from api_models.verdict import VerdictKind
-from worker.execution import forming, outcomes, recovery, refusing, storing
+from worker.execution import earlier_takes, forming, outcomes, recovery, refusing, storing
 from worker.execution.accepting import Accepted, Refused, is_plain, judged, unjudged
 from worker.execution.copies import CopySource
 from worker.execution.forming import Formed
@@ -178,7 +178,7 @@ class Attempt:
     async def _delivered(self, place: Place, spooled: Spooled) -> Settlement:
         """Accept what is in the spool, and store it."""
         with self._progress.step("accept"):
-            found = await self._judged(spooled)
+            found = await self._agreed(await self._judged(spooled))
         if isinstance(found, Refused):
             return await self._refused(place, spooled, found)
         if forming.stays(self.claim):
@@ -202,6 +202,17 @@ class Attempt:
         return await until(
             self.tools.crews.judges.do(lambda: judged(path, text, limits, codecs, is_suspect=is_suspect))
         )
+
+    async def _agreed(self, found: Accepted | Refused) -> Accepted | Refused:
+        """A take that is too short only if all of the text is to be heard, and has one like it, is good."""
+        if isinstance(found, Accepted) or found.if_alike is None or not self.claim.takes_used:
+            return found
+        database, job_id, take = self.tools.database, self.claim.job_id, found.if_alike.take
+        refused = await until(self.tools.crews.clerks.do(lambda: earlier_takes.details(database, job_id)))
+        if not earlier_takes.agrees(take.frames / take.sample_rate, refused):
+            return found
+        log.info("takes_agree", seconds=round(take.frames / take.sample_rate, 2))
+        return found.if_alike
 
     async def _refused(self, place: Place, spooled: Spooled, refused: Refused) -> Settlement:
         receipt = spooled.receipt

@@ -18,7 +18,7 @@ UV := $(shell command -v uv 2>/dev/null || echo .tools/bin/uv)
 RUN_UV := $(if $(filter .tools/bin/uv,$(UV)),PYTHONPATH=.tools) $(UV)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo stack stack-stop hostile fuzz test chaos proof check format bench lock clean
+.PHONY: help setup demo stack stack-stop hostile fuzz audio-fuzz test chaos proof check format bench lock clean
 
 help: ## list the commands
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -60,6 +60,9 @@ hostile: $(STAMP) ## set every HTTP client before hostile servers, EXCHANGES (50
 
 fuzz: $(STAMP) ## send 10,000 requests made from the API's description, good and bad, to a running gateway
 	@FUZZ_EXAMPLES=330 $(BIN)/python -m pytest -q -s tests/integration/test_gateway_schema.py
+
+audio-fuzz: $(STAMP) ## take CONTAINERS (5000) damaged audio files of every kind through a worker
+	@AUDIO_FUZZ=$(or $(CONTAINERS),5000) $(BIN)/python -m pytest -q -s -p no:logging tests/integration/test_audio_fuzz.py
 
 # B608 asks what ruff's S608 asks, which is answered on the line.
 check: $(STAMP) ## lint, types, import rules, dependencies, security

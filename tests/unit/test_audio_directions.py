@@ -40,14 +40,14 @@ Jaz is the industry standard for Top 40 radio, high-octane event promos.
 #### TRANSCRIPT
 [excitedly] {SAID}"""
 DIRECTED: Final = {
-    "persona over lines": "You are Maria, a calm night nurse.\nShe is in her fifties, from Cork.\nNothing hurries her.\n"
+    "persona over lines": "You are Maria, a calm night nurse.\nShe is in her fifties, from Cork.\nNothing hurries.\n"
     f"Transcript: {SAID}",
     "persona without a verb": "A middle-aged woman, calm, warm, from the north of England, who has told this story a "
     f"hundred times before and still likes it.\nTranscript: {SAID}",
     "instruction paragraph": "Read this like a late-night radio host who has all the time in the world, with long "
     f"pauses and a low voice\n\n{SAID}",
-    "two instruction paragraphs": "You are a narrator of audiobooks for small children, patient and soft.\n\nSpeak slowly"
-    f" and keep your voice low throughout, as if it were late.\n\n{SAID}",
+    "two instruction paragraphs": "You are a narrator of audiobooks for small children, patient and soft.\n\nSpeak low"
+    f" and keep your voice soft throughout, as if it were late.\n\n{SAID}",
     "voice paragraph": f"A deep, gravelly voice with a slow southern accent, tired after a long day's work.\n\n{SAID}",
     "request paragraph": f"Could you please narrate the text below in the manner of a nature documentary?\n\n{SAID}",
     "trailing direction": f"{SAID}\n\nRead the above in a hushed voice, with a long pause after the first sentence.",
@@ -72,7 +72,7 @@ DIRECTED: Final = {
     "curly": f"{{pause and breathe in slowly before the first word, please}} {SAID}",
     "guide": GUIDE,
     "guide, notes last": f"# TRANSCRIPT\n{SAID}\n# DIRECTOR'S NOTES\nSlow, low, and with a smile that can be heard.",
-    "headings with unknown names": f"# Wie\nLangsam und leise, als ob nebenan jemand schliefe, der lange nicht schlief, "
+    "headings with unknown names": f"# Wie\nLangsam und leise, als ob nebenan jemand schliefe, der lange wach lag, "
     f"und mit Pausen nach jedem Satz, die man hört.\n# Was\n{SAID}",
     "say in a whisper": f"Say in a whisper, as if the whole house were asleep and you had come home late: {SAID}",
     "read aloud": f"Read aloud in a warm, welcoming tone: {SAID}",
@@ -86,10 +86,10 @@ DIRECTED: Final = {
     "json, other names": f'{{"wie": "warm und langsam, so wie ein alter Freund am Kamin, der Zeit hat, viel davon", '
     f'"was": "{SAID}"}}',
     "carriage returns": f"Persona: an old sailor, unhurried.\r\nHe misses the sea.\r\n\r\nTranscript:\r\n{SAID}\r\n",
-    "times in the note": f"Scene: it is 10:30 at night, and the radio plays at http://radio.example:8000/.\nText: {SAID}",
-    "speakers": f"TTS the following conversation between Joe and Jane, two old friends who meet by chance:\nJoe: {SAID}",
+    "times in the note": f"Scene: it is 10:30 at night, and the radio plays at http://a.example:8000/.\nText: {SAID}",
+    "speakers": f"TTS the following conversation between Joe and Jane, two friends who meet by chance:\nJoe: {SAID}",
     "french": f"Consignes : voix douce et lente, comme à un enfant qui s'endort\nTexte : {SAID}",
-    "german": f"Sprich langsam und leise, so als ob nebenan jemand schliefe, der schon lange nicht mehr schlief: {SAID}",
+    "german": f"Sprich langsam und leise, so als ob nebenan jemand schliefe, der schon lange nicht schlief: {SAID}",
     "german paragraph": f"Lies den folgenden Text ruhig und freundlich vor, mit Pausen nach jedem Satz.\n\n{SAID}",
     "spanish": f"Instrucciones: con voz cálida y lenta, como a un viejo amigo.\nTexto: {SAID}",
     "russian": f"Инструкция: тёплым, спокойным голосом, как старому другу.\nТекст: {SAID}",

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import errno
+import os
+
 from worker.audio import codec_work
 from worker.audio.codec_messages import InspectRequest, read_request, write_error, write_result
 from worker.audio.errors import BadAudio, BadAudioError
@@ -16,5 +19,8 @@ def answer(line: bytes) -> bytes:
         return write_result(codec_work.encoded(request))
     except (BadAudioError, OSError) as error:
         return write_error(error)
+    except AssertionError:
+        # So soundfile says that fewer samples were written than given: the disk is full.
+        return write_error(OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)))
     except MemoryError:
         return write_error(BadAudioError(BadAudio.UNREADABLE, "audio that needs too much memory to decode"))

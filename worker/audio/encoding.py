@@ -41,8 +41,14 @@ _CODECS: Final = {
     AudioFormat.MP3: _Codec("MP3", "MPEG_LAYER_III"),
     AudioFormat.OPUS: _Codec("OGG", "OPUS"),
 }
-_OPUS_RATES: Final = frozenset({8_000, 12_000, 16_000, 24_000, 48_000})
-"""RFC 6716; libsndfile takes no other."""
+_RATES: Final = {
+    AudioFormat.OPUS: frozenset({8_000, 12_000, 16_000, 24_000, 48_000}),
+    AudioFormat.MP3: frozenset({8_000, 11_025, 12_000, 16_000, 22_050, 24_000, 32_000, 44_100, 48_000}),
+}
+"""RFC 6716; MPEG-1, 2 and 2.5. libsndfile takes no other."""
+_NAMES: Final = {AudioFormat.OPUS: "Opus", AudioFormat.MP3: "MP3"}
+_SYSTEM_ERROR: Final = 2
+"""libsndfile's, for what the operating system refused."""
 
 
 def gain_for(measures: Measures, target_lufs: float) -> float:
@@ -60,15 +66,13 @@ def encode(take: Take, into: Path, form: AudioFormat, *, gain_db: float = 0.0) -
         BadAudioError: `unreadable`, where the take can't be decoded to its end or its rate has no place in the codec.
         OSError: `into` can't be written.
     """
-    _require_rate(take, form)
-    codec, factor = _CODECS[form], np.float32(10 ** (gain_db / 20))
+    _require_place(take, form)
+    factor = np.float32(10 ** (gain_db / 20))
     partial = into.with_name(into.name + PARTIAL_SUFFIX)
     try:
-        with soundfile.SoundFile(
-            partial, "w", take.sample_rate, take.channels, codec.subtype, format=codec.container
-        ) as target:
+        with _opened(partial, take, form) as target:
             for block in blocks(take, BLOCK_FRAMES):
-                target.write(block.T if gain_db == 0 else np.clip(block.T * factor, -1.0, 1.0))
+                target.write(np.clip(block.T * factor, -1.0, 1.0))
         partial.replace(into)
     except soundfile.LibsndfileError as error:
         raise OSError(f"{form} could not be written: {error.error_string}") from error
@@ -76,9 +80,21 @@ def encode(take: Take, into: Path, form: AudioFormat, *, gain_db: float = 0.0) -
         partial.unlink(missing_ok=True)
 
 
-def _require_rate(take: Take, form: AudioFormat) -> None:
-    if form is AudioFormat.OPUS and take.sample_rate not in _OPUS_RATES:
-        known = ", ".join(f"{rate:,}" for rate in sorted(_OPUS_RATES))
+def _opened(partial: Path, take: Take, form: AudioFormat) -> soundfile.SoundFile:
+    codec = _CODECS[form]
+    try:
+        return soundfile.SoundFile(partial, "w", take.sample_rate, take.channels, codec.subtype, format=codec.container)
+    except soundfile.LibsndfileError as error:
+        if error.code == _SYSTEM_ERROR:
+            raise
+        shape = f"{take.sample_rate:,} Hz and {take.channels} channel(s)"
+        raise BadAudioError(BadAudio.UNREADABLE, f"sound of {shape}, which {form} can't hold") from error
+
+
+def _require_place(take: Take, form: AudioFormat) -> None:
+    if form in _RATES and take.sample_rate not in _RATES[form]:
+        known = ", ".join(f"{rate:,}" for rate in sorted(_RATES[form]))
         raise BadAudioError(
-            BadAudio.UNREADABLE, f"sound of {take.sample_rate:,} Hz, which Opus can't hold (it knows {known} Hz)"
+            BadAudio.UNREADABLE,
+            f"sound of {take.sample_rate:,} Hz, which {_NAMES[form]} can't hold (it knows {known} Hz)",
         )

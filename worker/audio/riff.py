@@ -42,7 +42,7 @@ class WavHeader:
     size: int
     """Bytes of samples present."""
     streamed: bool
-    """The header's own size of the samples is wrong: its writer didn't know it yet, or reckoned badly."""
+    """The header's sizes, of the file or the samples, are wrong: its writer didn't know them yet, or reckoned badly."""
     missing: int = 0
     """Bytes that the header promises beyond those present; 0 where it never knew."""
     is_broken: bool = False
@@ -79,6 +79,8 @@ def header_of(file: int, head: bytes, file_size: int) -> WavHeader | None:
         is_broken = True
     promised = int.from_bytes(_bytes_at(file, head, position + 4, 4), "little")
     size = _size(file, head, position + 8, promised, file_size)
+    if not position + promised <= int.from_bytes(head[4:8], "little") <= file_size:
+        size = size._replace(wrong=True)
     header = _header(form, position + 8, size)
     return replace(header, streamed=True, is_broken=True) if header is not None and is_broken else header
 

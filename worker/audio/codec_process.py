@@ -28,11 +28,11 @@ def main() -> None:
         os.dup2(nowhere.fileno(), 1)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     _limit()
-    requests: SimpleQueue[bytes] = SimpleQueue()
-    threading.Thread(target=_work, args=(requests, answers), daemon=True).start()
+    lines: SimpleQueue[bytes] = SimpleQueue()
+    threading.Thread(target=_work, args=(lines, answers), daemon=True).start()
     # This thread waits for the worker's end also while the other one decodes.
     for line in sys.stdin.buffer:
-        requests.put(line)
+        lines.put(line)
     os._exit(0)
 
 
@@ -47,12 +47,12 @@ def _limit() -> None:
             resource.setrlimit(limit, (most, most))
 
 
-def _work(requests: SimpleQueue[bytes], answers: BinaryIO) -> None:
+def _work(lines: SimpleQueue[bytes], answers: BinaryIO) -> None:
     try:
         # numpy and libsndfile take long to import: here, where nothing waits for them but the first request.
         from worker.audio.codec_answers import answer  # noqa: PLC0415  (the reason is the line above)
 
         while True:
-            answers.write(answer(requests.get()))
+            answers.write(answer(lines.get()))
     except BaseException:  # noqa: BLE001 - an end of this process is an answer as well
         os._exit(1)

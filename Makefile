@@ -61,8 +61,8 @@ hostile: $(STAMP) ## set every HTTP client before hostile servers, EXCHANGES (50
 fuzz: $(STAMP) ## send 10,000 requests made from the API's description, good and bad, to a running gateway
 	@FUZZ_EXAMPLES=330 $(BIN)/python -m pytest -q -s tests/integration/test_gateway_schema.py
 
-audio-fuzz: $(STAMP) ## take CONTAINERS (5000) damaged audio files of every kind through a worker
-	@AUDIO_FUZZ=$(or $(CONTAINERS),5000) $(BIN)/python -m pytest -q -s -p no:logging tests/integration/test_audio_fuzz.py
+audio-fuzz: $(STAMP) ## take CONTAINERS (5000) damaged audio files through a worker; SEED chooses others
+	@AUDIO_FUZZ=$(or $(CONTAINERS),5000) $(if $(SEED),AUDIO_FUZZ_SEED=$(SEED)) $(BIN)/python -m pytest -q -s -p no:logging tests/integration/test_audio_fuzz.py
 
 # B608 asks what ruff's S608 asks, which is answered on the line.
 check: $(STAMP) ## lint, types, import rules, dependencies, security

@@ -1,6 +1,6 @@
 """Damaged audio in every container, taken through a worker: accepted, judged, converted, encoded, stored, recorded.
 
-`AUDIO_FUZZ` sets the number of containers (`make audio-fuzz`).
+`AUDIO_FUZZ` sets the number of containers, `AUDIO_FUZZ_SEED` which ones (`make audio-fuzz`).
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from worker.segmind.answers import Answer, Credits
 from worker.segmind.client import NO_HANDLE, Handle
 
 CONTAINERS: Final = int(os.environ.get("AUDIO_FUZZ", "250"))
-SEED: Final = 20_261_130
+SEED: Final = int(os.environ.get("AUDIO_FUZZ_SEED", "20261130"))
 MAX_MEMORY_BYTES: Final = 400 * 2**20
 TEXT: Final = "A tone that wavers, again."
 FORMS: Final = (None, "mp3", "flac", "opus")

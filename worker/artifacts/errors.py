@@ -30,6 +30,15 @@ class ArtifactsTrouble(StrEnum):
     """Anything else; the detail says what the store answered."""
 
 
+class NameTakenError(Exception):
+    """Another object, file or folder has the name and may not be replaced. Nothing was stored."""
+
+    def __init__(self, uri: str) -> None:
+        """`uri` is the address that is taken."""
+        super().__init__(f"{uri} is taken by something that this job didn't store")
+        self.uri = uri
+
+
 class ArtifactsError(Exception):
     """The store could not do what was asked. Nothing half-written is visible under any key.
 

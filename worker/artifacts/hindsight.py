@@ -29,6 +29,13 @@ def remember(root: Path, shown: Path, sha256: str) -> None:
             os.link(shown, name)
 
 
+def keep(root: Path, arrived: Path, sha256: str) -> None:
+    """Hold a content that has no visible file, because a later job's has its name. `arrived` is used up."""
+    name = _folder(root) / sha256
+    name.parent.mkdir(parents=True, exist_ok=True)
+    arrived.replace(name)
+
+
 def remembered(source: Path, sha256: str | None) -> Iterator[Path]:
     """Where the folders around `source` may still have this content. It must be checked: someone may have edited it."""
     if sha256 is None:

@@ -53,6 +53,13 @@ def object_key(
     return checked_key("/".join(_segment(part, escaped) for part in template.split("/")))
 
 
+def beside(key: str, name: str) -> str:
+    """Another key in the same folder, told apart by `name` (such as a job's id)."""
+    folder, slash, file = key.rpartition("/")
+    stem, _, ext = file.rpartition(".")
+    return checked_key(f"{folder}{slash}{_fitting(f'{stem}.{name}.{ext}')}")
+
+
 def checked_key(key: str) -> str:
     """`key` itself where every store can hold it and it stays inside; else ValueError."""
     segments = key.split("/")

@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from functools import partial
 from pathlib import Path
@@ -22,15 +23,17 @@ from boto3.s3.transfer import TransferConfig
 from botocore.exceptions import BotoCoreError, ClientError
 
 from worker.artifacts.addresses import S3_SCHEME, bucket_and_prefix
-from worker.artifacts.errors import ArtifactsError, ArtifactsTrouble
+from worker.artifacts.errors import ArtifactsError, ArtifactsTrouble, NameTakenError
 from worker.artifacts.keys import OWN_FOLDER, checked_key
 from worker.artifacts.metadata import checked_metadata, from_headers, to_headers
 from worker.artifacts.options import NO_OPTIONS, StoreOptions
+from worker.artifacts.ownership import REPLACEABLE, Owner, standing
 from worker.artifacts.partial import arriving, sha256_of
 from worker.artifacts.s3_client import new_client, new_session
 from worker.artifacts.s3_faults import code_of, fault_of, trouble_of, without_credentials
 from worker.artifacts.s3_lane import Lane, open_lane
-from worker.artifacts.store import StoredObject
+from worker.artifacts.s3_listing import listed
+from worker.artifacts.store import StoredObject, Wanted
 from worker.waiting.awaiting import until
 from worker.waiting.switchboard import Switchboard
 
@@ -44,6 +47,10 @@ MULTIPART_BYTES: Final = 64 * 1024 * 1024
 BLOCK_BYTES: Final = 1024 * 1024
 IN_MEMORY_BYTES: Final = 2 * 1024 * 1024
 """Audio up to this size (45 s of speech) takes the short way, or is handed to boto3 whole."""
+
+HEADS: Final = 1_000
+"""Up to so many objects are looked at one by one, with their checksums; more are listed, with their sizes."""
+HEADS_AT_A_TIME: Final = 16
 
 log = structlog.get_logger("ttsq.artifacts")
 
@@ -119,6 +126,7 @@ class S3Store:
     ) -> StoredObject:
         size = source.stat().st_size
         extra = self._extra(content_type, sha256, metadata)
+        self._refuse_taken(key, metadata, sha256)
         with self._asking():
             if size < self._transfer.multipart_threshold:
                 self._put_whole(key, source, sha256, extra)
@@ -130,7 +138,7 @@ class S3Store:
         self, key: str, source: Path, *, content_type: str, sha256: str, metadata: Mapping[str, str]
     ) -> StoredObject:
         lane = self._lane
-        if lane is not None:
+        if lane is not None and not self._may_be_taken(key, metadata):
             extra = self._extra(content_type, sha256, metadata) | _checksum(sha256)
             size = await lane.put(self._key(key), source, sha256=sha256, extra=extra, most_bytes=IN_MEMORY_BYTES)
             if size is not None:
@@ -153,6 +161,25 @@ class S3Store:
             headers = self._headers(self._key(key))
         return self._described(key, headers) if headers else None
 
+    def occupant(self, key: str) -> StoredObject | None:
+        return self.head(key)
+
+    def unsound(self, wanted: Sequence[Wanted]) -> dict[str, StoredObject | None]:
+        if len(wanted) <= HEADS:
+            return self._unsound_by_head(wanted)
+        with self._asking():
+            found = listed(self._client, self._bucket, self._prefix, [one.key for one in wanted])
+        absent = [one for one in wanted if one.key not in found.sizes]
+        changed = [one for one in wanted if one.size not in {None, found.sizes.get(one.key, one.size)}]
+        if found.is_complete:
+            return self._unsound_by_head(changed) | dict.fromkeys(one.key for one in absent)
+        return self._unsound_by_head([*changed, *absent])
+
+    def _unsound_by_head(self, wanted: Sequence[Wanted]) -> dict[str, StoredObject | None]:
+        with ThreadPoolExecutor(HEADS_AT_A_TIME, thread_name_prefix="ttsq-verify") as pool:
+            found = pool.map(lambda one: self.head(one.key), wanted)
+            return {one.key: it for one, it in zip(wanted, found, strict=True) if it is None or it.sha256 != one.sha256}
+
     def copy(
         self, source_uri: str, key: str, *, metadata: Mapping[str, str], sha256: str | None = None
     ) -> StoredObject | None:
@@ -164,12 +191,13 @@ class S3Store:
             found = from_headers(headers["Metadata"]).get("sha256") if headers else None
             if not headers or not found or found != (sha256 or found):
                 return None
+            self._refuse_taken(key, metadata, found)
             if not self._copied(source, key, headers, found, metadata):
                 return None
         size, content_type = headers["ContentLength"], headers["ContentType"]
         return StoredObject(key, self.uri(key), size, found, content_type, dict(metadata))
 
-    def fetch(self, key: str, into: Path) -> StoredObject | None:
+    def fetch(self, key: str, into: Path, *, sha256: str | None = None) -> StoredObject | None:
         with self._asking(), arriving(into.parent) as copy:
             try:
                 answer = self._client.get_object(Bucket=self._bucket, Key=self._key(key))
@@ -178,6 +206,9 @@ class S3Store:
                     return None
                 raise
             found, digest = self._described(key, answer), hashlib.sha256()
+            if sha256 is not None and found.sha256 != sha256:
+                answer["Body"].close()
+                return None
             with copy.open("wb") as target:
                 for block in answer["Body"].iter_chunks(BLOCK_BYTES):
                     digest.update(block)
@@ -196,7 +227,9 @@ class S3Store:
         except ValueError:
             return None
 
-    def read(self, key: str, *, start: int = 0, length: int | None = None) -> Iterator[bytes] | None:
+    def read(
+        self, key: str, *, start: int = 0, length: int | None = None, sha256: str | None = None
+    ) -> Iterator[bytes] | None:
         asked: Any = {} if (start, length) == (0, None) else {"Range": _range(start, length)}
         with self._asking():
             try:
@@ -207,6 +240,9 @@ class S3Store:
                 if code_of(error) in _NO_SUCH_PART:
                     return iter(())
                 raise
+        if sha256 is not None and self._described(key, answer).sha256 != sha256:
+            answer["Body"].close()
+            return None
         return self._blocks(answer["Body"]) if length != 0 else iter(())
 
     def _blocks(self, body: StreamingBody) -> Iterator[bytes]:
@@ -220,9 +256,12 @@ class S3Store:
         with self._asking():
             return self._client.generate_presigned_url("get_object", Params=asked, ExpiresIn=seconds)
 
-    def delete(self, key: str) -> None:
+    def delete(self, key: str, *, sha256: str | None = None) -> None:  # noqa: ARG002 - not every S3 has conditions
         with self._asking():
             self._client.delete_object(Bucket=self._bucket, Key=self._key(key))
+
+    def forget(self, key: str, sha256: str) -> None:
+        """A bucket remembers nothing that was replaced."""
 
     def close(self) -> None:
         self._client.close()
@@ -231,6 +270,15 @@ class S3Store:
 
     def _key(self, key: str) -> str:
         return self._prefix + checked_key(key)
+
+    def _may_be_taken(self, key: str, metadata: Mapping[str, str]) -> bool:
+        """Whether anybody else could have this key. One that names its own job or batch costs no look."""
+        owner = Owner.of(metadata)
+        return owner.is_named and not owner.is_in(key)
+
+    def _refuse_taken(self, key: str, metadata: Mapping[str, str], sha256: str) -> None:
+        if self._may_be_taken(key, metadata) and standing(self.head(key), metadata, sha256) not in REPLACEABLE:
+            raise NameTakenError(self.uri(key))
 
     @contextmanager
     def _asking(self) -> Iterator[None]:
@@ -322,7 +370,7 @@ class S3Store:
         metadata = from_headers(headers["Metadata"])
         sha256 = metadata.pop("sha256", None)
         size, content_type = headers["ContentLength"], headers.get("ContentType", "application/octet-stream")
-        return StoredObject(key, self.uri(key), size, sha256, content_type, metadata)
+        return StoredObject(key, self.uri(key), size, sha256, content_type, metadata, known=sha256 is not None)
 
     def _damaged(self, message: str) -> ArtifactsError:
         return ArtifactsError(ArtifactsTrouble.BAD_CHECKSUM, message)

@@ -110,8 +110,8 @@ def test_a_worker_that_leaves_cut_off_replaces_nothing(apart: Workshop, way: Lin
     assert apart.spooled() == [f"{job}.1.audio"]
 
 
-def test_a_take_stored_over_the_winners_is_owned_up_to(shop: Workshop) -> None:
-    """Stopped in its tracks between the question whose the job is and the upload: the row follows the object."""
+def test_a_late_take_does_not_replace_the_winners(shop: Workshop) -> None:
+    """Stopped in its tracks between the question whose the job is and the upload: the later attempt's object stays."""
     other = shop.neighbour()
     job = shop.job(custom_id="a")
 
@@ -121,7 +121,7 @@ def test_a_take_stored_over_the_winners_is_owned_up_to(shop: Workshop) -> None:
 
     with after_the_question(shop.database, meanwhile):
         shop.run(job)
-    found = assert_row_and_object_agree(shop, job, attempt="1")
+    found = assert_row_and_object_agree(shop, job, attempt="2")
     row = shop.row(job)
     assert (row.audio_bytes, row.cost) == (found.size, 2 * PRICE)
 

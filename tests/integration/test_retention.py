@@ -14,6 +14,7 @@ from api_models.status import JobStatus
 from tests.factories import add_attempt, add_job, ledger, stored
 from tests.integration.workshop import PRICE, Workshop
 from tests.servers.s3 import Bucket
+from tests.unit.test_artifacts_conformance import store_bytes
 from worker.retention.purging import Purger
 from worker.store import outputs, pricing, selections
 from worker.store.tables import Job
@@ -117,16 +118,19 @@ def test_a_claim_whose_twin_was_removed_meanwhile_buys(shop: Workshop) -> None:
 def test_refused_takes_go_as_well(shop: Workshop) -> None:
     """Whatever was kept of the job's attempts."""
     take = shop.audio / "default/jobs/refused/x.1.wav"
-    take.parent.mkdir(parents=True)
-    take.write_bytes(b"RIFF")
+    users = take.with_name("mine.wav")
     with shop.database.begin() as connection:
         job = add_job(connection, status=FAILED, text=TEXT, expires_after=1, finished_at=LONG_AGO)
-        add_attempt(connection, job_id=job, take_uri=take.as_uri())
+        for number, path in enumerate((take, users), 1):
+            add_attempt(connection, job_id=job, number=number, take_uri=path.as_uri())
+    store_bytes(shop.store, "default/jobs/refused/x.1.wav", b"RIFF", shop.folder, metadata={"ttsq-job": str(job)})
+    users.write_bytes(b"RIFF")
     look(shop)
     assert not take.exists()
+    assert users.read_bytes() == b"RIFF"
     with shop.database.read() as connection:
         assert stored(connection, job).text == ""
-        assert [attempt.take_uri for attempt in ledger(connection, job)] == [None]
+        assert [attempt.take_uri for attempt in ledger(connection, job)] == [None, None]
 
 
 def test_what_another_job_has_put_there_stays(shop: Workshop) -> None:

@@ -188,13 +188,14 @@ class FolderStore:
         checked_key(key)
         return None
 
-    def delete(self, key: str, *, sha256: str | None = None) -> None:
+    def delete(self, key: str, *, sha256: str | None = None, forget: bool = True) -> None:
         target = self._path(key)
         with self._using():
             if not is_file(target):
                 return
             with suppress(*ABSENT), self._arriving() as aside, one_writer(target.parent):
-                if (found := take_away(target, aside, sha256)) is not None:
+                found = take_away(target, aside, sha256)
+                if found is not None and forget:
                     self._forget(key, found)
 
     def forget(self, key: str, sha256: str) -> None:
@@ -223,9 +224,9 @@ class FolderStore:
             return None
 
     def _holding(self, key: str, sha256: str | None) -> Path | None:
-        """The file that has the object's content, or this one; among replaced contents too."""
+        """The file that has the object's content, or this one; where another has its name, among replaced contents."""
         path = self._path(key)
-        if sha256 is None:
+        if sha256 is None or not is_taken(path):
             return path if is_file(path) else None
         for candidate in (path, *self._remembered(_real(path), sha256)):
             with suppress(*ABSENT):

@@ -110,7 +110,7 @@ def remove(store: ArtifactStore, key: str, owner: Owner, *, sha256: str | None, 
     found = store.head(key)
     is_theirs = belongs(found, owner, sha256)
     if found is not None and is_theirs:
-        store.delete(key, sha256=found.sha256)
+        store.delete(key, sha256=found.sha256, forget=forget)
     if forget and sha256 is not None:
         store.forget(key, sha256)
     return is_theirs

@@ -256,7 +256,13 @@ class S3Store:
         with self._asking():
             return self._client.generate_presigned_url("get_object", Params=asked, ExpiresIn=seconds)
 
-    def delete(self, key: str, *, sha256: str | None = None) -> None:  # noqa: ARG002 - not every S3 has conditions
+    def delete(
+        self,
+        key: str,
+        *,
+        sha256: str | None = None,  # noqa: ARG002 - not every S3 has conditions
+        forget: bool = True,  # noqa: ARG002 - a bucket remembers nothing
+    ) -> None:
         with self._asking():
             self._client.delete_object(Bucket=self._bucket, Key=self._key(key))
 

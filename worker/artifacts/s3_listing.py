@@ -35,7 +35,7 @@ def listed(client: S3Client, bucket: str, prefix: str, keys: Sequence[str]) -> L
     """
     wanted, found = set(keys), Listing()
     first, last = prefix + min(wanted), prefix + max(wanted)
-    common = os.path.commonprefix([first, last])
+    common = os.path.commonprefix([first, last])  # noqa: PTH201 - keys are no paths
     before, token, in_order = first[:-1], "", True
     for _ in range(SPARE_PAGES + FOREIGN_SHARE * len(wanted) // PAGE_KEYS):
         where = {"ContinuationToken": token} if token else {"StartAfter": before}

@@ -126,10 +126,10 @@ class ArtifactStore(Protocol):
         A folder has no such addresses. Whether the object exists is not looked at.
         """
 
-    def delete(self, key: str, *, sha256: str | None = None) -> None:
-        """Remove the object, and what is remembered of it; no error where there is none.
+    def delete(self, key: str, *, sha256: str | None = None, forget: bool = True) -> None:
+        """Remove the object; no error where there is none. Only `ownership.remove` decides whether it may go.
 
-        Only `ownership.remove` decides whether it may go. With `sha256`, a folder removes that very content alone.
+        With `sha256`, a folder removes that very content alone; with `forget`, it remembers nothing of it.
         """
 
     def forget(self, key: str, sha256: str) -> None:

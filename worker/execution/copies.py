@@ -12,7 +12,7 @@ from typing import Final
 
 import structlog
 
-from worker.artifacts.errors import ArtifactsError
+from worker.artifacts.errors import ArtifactsError, NameTakenError
 from worker.artifacts.store import StoredObject
 from worker.execution.places import Place, Places
 from worker.execution.sound import Sound
@@ -45,7 +45,7 @@ class CopySource:
         Raises ArtifactsError where a store has an outage, and SQLAlchemyError.
         """
         for bought in self._sources():
-            stored = self._copy(bought) or self._transfer(bought)
+            stored = self._stored(bought)
             if stored is not None:
                 return described(stored, sha256=bought.sha256, duration_ms=bought.duration_ms, sound=_sound(bought))
         return None
@@ -61,21 +61,30 @@ class CopySource:
         tried = {bought.uri for bought in first}
         yield from (bought for bought in others if bought.uri not in tried)
 
-    def _copy(self, bought: Bought) -> StoredObject | None:
-        return self.place.store.copy(bought.uri, self.place.key, sha256=bought.sha256, metadata=self._metadata(bought))
+    def _stored(self, bought: Bought) -> StoredObject | None:
+        """Under the job's own key, or beside it where that is taken."""
+        *names, last = self.place.names(self.claim.job_id)
+        for name in names:
+            try:
+                return self._copy(bought, name) or self._transfer(bought, name)
+            except NameTakenError as error:
+                log.warning("name_taken", uri=error.uri)
+        return self._copy(bought, last) or self._transfer(bought, last)
 
-    def _transfer(self, bought: Bought) -> StoredObject | None:
+    def _copy(self, bought: Bought, key: str) -> StoredObject | None:
+        return self.place.store.copy(bought.uri, key, sha256=bought.sha256, metadata=self._metadata(bought))
+
+    def _transfer(self, bought: Bought, key: str) -> StoredObject | None:
         """By way of this machine, where the source lies in a store of another kind, as other tenants' may."""
         source = self.places.holding(bought.uri, tenant=bought.tenant, batch_id=bought.batch_id)
         if source is None or _scheme(source.store.url) == _scheme(self.place.store.url):
             return None
         path = self.spool.copy_place(self.claim.job_id, self.claim.attempt)
         try:
-            found = source.store.fetch(source.key, path)
-            if found is None or bought.sha256 != found.sha256:
+            if source.store.fetch(source.key, path, sha256=bought.sha256) is None:
                 return None
             return self.place.store.put(
-                self.place.key,
+                key,
                 path,
                 content_type=bought.content_type,
                 sha256=bought.sha256,

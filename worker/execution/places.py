@@ -11,7 +11,7 @@ from uuid import UUID
 
 from api_models.key_templates import FLAT_TEMPLATE, SHARED_TEMPLATE
 from worker.artifacts.addresses import public_address
-from worker.artifacts.keys import checked_key, object_key
+from worker.artifacts.keys import beside, checked_key, object_key
 from worker.artifacts.opening import open_store
 from worker.artifacts.options import NO_OPTIONS, StoreOptions
 from worker.artifacts.store import ArtifactStore
@@ -35,6 +35,10 @@ class Place:
 
     store: ArtifactStore
     key: str
+
+    def names(self, job_id: UUID) -> tuple[str, ...]:
+        """The job's key, and those that it gets where the user's own files stand in the way."""
+        return self.key, beside(self.key, str(job_id)), f"{job_id}.{self.key.rpartition('.')[2]}"
 
     def refused_key(self, attempt: int, extension: str) -> str:
         """Where a take is kept that was refused: in a folder beside the job's audio, in which no job has its own."""

@@ -12,13 +12,16 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from api_models.status import JobStatus
 from api_models.verdict import VerdictKind
+from worker.artifacts import ownership
 from worker.artifacts.errors import ArtifactsError
+from worker.artifacts.ownership import Owner
 from worker.execution import outcomes
 from worker.execution.grouping import Elsewhere, Grouped
 from worker.execution.heartbeat import Heartbeat
 from worker.execution.insisting import Insistence
 from worker.execution.places import Place, Places
 from worker.execution.spool import Spool
+from worker.store import contents
 from worker.store.database import Database
 from worker.store.faults import is_unstorable
 from worker.store.groups import carried_out
@@ -140,9 +143,11 @@ class Recorder:
         try:
             with self.database.glance() as connection:
                 status = claiming.status_of(connection, claim.job_id)
+                needed = contents.needed(connection, [claim.job_id])
             place = self.places.of(claim)
             if status is JobStatus.CANCELLED:
-                place.store.delete(place.key)
+                key, sha256 = place.store.key_of(settlement.audio.uri) or place.key, settlement.audio.sha256
+                ownership.remove(place.store, key, Owner(job=str(claim.job_id)), sha256=sha256, forget=not needed)
                 self.spool.discard(claim.job_id, up_to=claim.attempt)
             elif status is JobStatus.SUCCEEDED:
                 self._own_up(claim, place, settlement.audio)
@@ -152,7 +157,9 @@ class Recorder:
     def _own_up(self, claim: Claim, place: Place, audio: StoredAudio) -> None:
         """The job was taken away between the question whose it is and the upload, as from a worker that was stopped in
         its tracks: where this take replaced the winner's, the row must not name the one that is gone."""
-        found = place.store.head(place.key)
+        found = place.store.head(place.store.key_of(audio.uri) or place.key)
+        if not ownership.belongs(found, Owner(job=str(claim.job_id)), audio.sha256):
+            return
         if found is None or found.sha256 != audio.sha256:
             return
         with self.database.begin() as connection:

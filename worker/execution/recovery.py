@@ -9,6 +9,7 @@ from typing import Final
 
 import structlog
 
+from worker.artifacts.ownership import JOB
 from worker.artifacts.store import StoredObject
 from worker.execution.copies import COPY
 from worker.execution.places import Place
@@ -50,8 +51,8 @@ def stored_before(claim: Claim, place: Place) -> Recovered | None:
 
 def stored_for(claim: Claim, place: Place) -> Recovered | None:
     """An object that any attempt of this job stored, from whichever API it was bought."""
-    found = place.store.head(place.key)
-    if found is None or found.sha256 is None or found.metadata.get("ttsq-job") != str(claim.job_id):
+    found = _own_object(claim, place)
+    if found is None or found.sha256 is None:
         return None
     return Recovered(
         described(
@@ -65,6 +66,15 @@ def stored_for(claim: Claim, place: Place) -> Recovered | None:
         is_copy=found.metadata.get(COPY) == "yes",
         content=found.metadata.get("ttsq-fingerprint", ""),
     )
+
+
+def _own_object(claim: Claim, place: Place) -> StoredObject | None:
+    """The job's own, under the first of its names that nothing else has."""
+    for name in place.names(claim.job_id):
+        found = place.store.occupant(name)
+        if found is None or found.metadata.get(JOB) == str(claim.job_id):
+            return found
+    return None
 
 
 def _cost(found: StoredObject) -> Decimal | None:

@@ -6,10 +6,14 @@ import hashlib
 
 import structlog
 
-from worker.artifacts.errors import ArtifactsError
+from worker.artifacts import ownership
+from worker.artifacts.errors import ArtifactsError, NameTakenError
+from worker.artifacts.keys import beside
+from worker.artifacts.ownership import Owner
 from worker.execution.accepting import Refused
 from worker.execution.places import Place
 from worker.execution.spool import Receipt
+from worker.execution.storing import named
 from worker.store.transitions.claiming import Claim
 
 log = structlog.get_logger("ttsq.execution")
@@ -23,18 +27,20 @@ def kept(claim: Claim, place: Place, refused: Refused, receipt: Receipt) -> str 
         with refused.path.open("rb") as file:
             sha256 = hashlib.file_digest(file, "sha256").hexdigest()
         stored = place.store.put(
-            place.refused_key(claim.attempt, refused.container.extension),
+            _free_key(claim, place, refused),
             refused.path,
             content_type=refused.container.content_type,
             sha256=sha256,
-            metadata={
-                "ttsq-job": str(claim.job_id),
-                "ttsq-attempt": str(claim.attempt),
-                "ttsq-request-id": receipt.request_id or "",
-                "ttsq-refused": refused.finding,
-            },
+            metadata={**named(claim), "ttsq-request-id": receipt.request_id or "", "ttsq-refused": refused.finding},
         )
-    except (ArtifactsError, OSError, ValueError) as error:
+    except (ArtifactsError, NameTakenError, OSError, ValueError) as error:
         log.warning("refused_take_lost", error=str(error).splitlines()[0])
         return None
     return stored.uri
+
+
+def _free_key(claim: Claim, place: Place, refused: Refused) -> str:
+    """An earlier batch's refused take of that name is nobody's to replace: the job's id then tells the two apart."""
+    key = place.refused_key(claim.attempt, refused.container.extension)
+    found, owner = place.store.occupant(key), Owner(job=str(claim.job_id))
+    return key if found is None or ownership.belongs(found, owner, None) else beside(key, str(claim.job_id))

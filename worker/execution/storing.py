@@ -16,7 +16,8 @@ import structlog
 from sqlalchemy.exc import SQLAlchemyError
 
 from api_models.verdict import GateScope
-from worker.artifacts.errors import ArtifactsError
+from worker.artifacts.errors import ArtifactsError, NameTakenError
+from worker.artifacts.ownership import ATTEMPT, BATCH, JOB
 from worker.artifacts.store import StoredObject
 from worker.execution.forming import Formed
 from worker.execution.outcomes import Cost
@@ -115,31 +116,40 @@ async def upload(claim: Claim, place: Place, made: Formed, receipt: Receipt, cos
     """Store what was made of a take under its job's key, with all that a recovery would need to record it."""
     # The API's own bytes were hashed as they came in; what was made of them was not.
     sha256 = receipt.sha256 if receipt.sha256 and made.path.suffix == AUDIO else _sha256_of(made)
-    stored = await place.store.putting(
-        place.key,
-        made.path,
-        content_type=claim.audio_format.content_type,
-        sha256=sha256,
-        metadata={
-            **named(claim),
-            "ttsq-cost": str(cost.amount),
-            "ttsq-cost-estimated": "yes" if cost.estimated else "no",
-            "ttsq-request-id": receipt.request_id or "",
-            "ttsq-duration-ms": str(made.duration_ms),
-            **made.sound.metadata(),
-        },
-    )
+    metadata = {
+        **named(claim),
+        "ttsq-cost": str(cost.amount),
+        "ttsq-cost-estimated": "yes" if cost.estimated else "no",
+        "ttsq-request-id": receipt.request_id or "",
+        "ttsq-duration-ms": str(made.duration_ms),
+        **made.sound.metadata(),
+    }
+    stored = await _put(place, claim, made, sha256, metadata)
     return described(stored, sha256=sha256, duration_ms=made.duration_ms, sound=made.sound)
+
+
+async def _put(place: Place, claim: Claim, made: Formed, sha256: str, metadata: dict[str, str]) -> StoredObject:
+    """Under the job's own key, or beside it where that is taken: it is paid for, and replaces nobody's file."""
+    *names, last = place.names(claim.job_id)
+    content_type = claim.audio_format.content_type
+    for name in names:
+        try:
+            return await place.store.putting(
+                name, made.path, content_type=content_type, sha256=sha256, metadata=metadata
+            )
+        except NameTakenError as error:
+            log.warning("name_taken", uri=error.uri)
+    return await place.store.putting(last, made.path, content_type=content_type, sha256=sha256, metadata=metadata)
 
 
 def named(claim: Claim) -> dict[str, str]:
     """Whose object it is."""
-    batch = {} if claim.batch_id is None else {"ttsq-batch": str(claim.batch_id)}
+    batch = {} if claim.batch_id is None else {BATCH: str(claim.batch_id)}
     return {
-        "ttsq-job": str(claim.job_id),
+        JOB: str(claim.job_id),
         "ttsq-tenant": claim.tenant,
         **batch,
-        "ttsq-attempt": str(claim.attempt),
+        ATTEMPT: str(claim.attempt),
         "ttsq-fingerprint": claim.fingerprint,
     }
 

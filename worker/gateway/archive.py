@@ -52,7 +52,7 @@ def of(gateway: Gateway, entries: Iterable[JobEntry]) -> Iterator[bytes]:
                 continue
             try:
                 found = sound.place(gateway, entry)
-                blocks = found.store.read(found.key)
+                blocks = found.store.read(found.key, sha256=entry.sha256)
             except ProblemError:
                 continue
             if blocks is None:

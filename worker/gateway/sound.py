@@ -10,10 +10,11 @@ from urllib.parse import quote
 from starlette.responses import RedirectResponse, Response, StreamingResponse
 
 from api_models.http_problems import Trouble
+from worker.artifacts.errors import ArtifactsError, ArtifactsTrouble
+from worker.artifacts.ownership import BATCH
 from worker.execution.places import Place
 from worker.gateway.parts import Gateway
 from worker.gateway.problems import ProblemError
-from worker.results.place import BATCH
 from worker.store.listings import BatchEntry, JobEntry
 
 RANGE_HEADER: Final[dict[str, Any]] = {
@@ -66,12 +67,15 @@ def of_job(gateway: Gateway, entry: JobEntry, wanted: str | None) -> Response:
     store, key = found.store, found.key
     name = key.rpartition("/")[2]
     if address := gateway.places.address(found, name=name):
+        if _is_lost(found, entry):
+            raise lost()
         return RedirectResponse(address, 302)
     size = entry.audio_bytes or 0
     part = part_of(wanted, size)
-    blocks = store.read(key) if part is None else store.read(key, start=part.start, length=part.length)
+    asked = Part(0, size) if part is None else part
+    blocks = store.read(key, start=asked.start, length=asked.length, sha256=entry.sha256)
     if blocks is None:
-        raise gone()
+        raise lost()
     headers = {
         "accept-ranges": "bytes",
         "content-length": str(size if part is None else part.length),
@@ -105,6 +109,22 @@ def place(gateway: Gateway, entry: JobEntry) -> Place:
     if found is None or entry.purged_at is not None:
         raise gone()
     return found
+
+
+def _is_lost(found: Place, entry: JobEntry) -> bool:
+    """Whether the object is known not to be there as recorded. A store that can't be asked is left to the client."""
+    try:
+        there = found.store.head(found.key)
+    except ArtifactsError as error:
+        if error.code == ArtifactsTrouble.NO_SUCH_BUCKET:
+            raise
+        return False
+    return there is None or there.sha256 not in {None, entry.sha256}
+
+
+def lost() -> ProblemError:
+    """Said where the row names audio and the store has no such object, or another one."""
+    return ProblemError(Trouble.GONE, "Its object is missing from the store, or was replaced. Submit the text again.")
 
 
 def gone() -> ProblemError:

@@ -11,6 +11,7 @@ from uuid import UUID
 
 import structlog
 
+from worker.artifacts.errors import NameTakenError
 from worker.execution.places import Places
 from worker.results import files
 from worker.results.files import CONTENT_TYPES, Written
@@ -50,13 +51,21 @@ class Finisher:
             return False
         place = Place.of(batch, self.places.store_of(tenant=batch.tenant, batch_id=batch.id))
         with passing_folder() as folder:
-            written = self.write(batch_id, folder, place)
-            for name in CONTENT_TYPES:
-                place.put(folder / name, batch_id)
+            try:
+                written = self._put(batch_id, folder, place)
+            except NameTakenError:  # another batch or the user was quicker
+                place = place.apart(batch_id)
+                written = self._put(batch_id, folder, place)
         won = self._conclude(batch_id, written, place.uri) is Conclusion.WON
         if won:
             log.info("batch_finished", batch=str(batch_id), succeeded=written.succeeded, errors=written.errors)
         return won
+
+    def _put(self, batch_id: UUID, folder: Path, place: Place) -> Written:
+        written = self.write(batch_id, folder, place)
+        for name in CONTENT_TYPES:
+            place.put(folder / name, batch_id)
+        return written
 
     def write(self, batch_id: UUID, folder: Path, place: Place) -> Written:
         """The files as the batch stands now, over or not, into a folder of this machine."""

@@ -4,18 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
 from urllib.parse import unquote
 from uuid import UUID
 
 from worker.artifacts.keys import object_key
+from worker.artifacts.ownership import BATCH, REPLACEABLE, standing
 from worker.artifacts.partial import sha256_of
 from worker.artifacts.store import ArtifactStore
 from worker.results.files import CONTENT_TYPES, RESULTS, FileOf
 from worker.store.batches import BatchRecord
-
-BATCH: Final = "ttsq-batch"
-"""What the metadata of a result file calls its batch: by that it is known to be one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +30,12 @@ class Place:
             return cls(store, _shared_folder(batch))
         top = cls(store, "")
         # A run may be told to leave its audio in the very folder in which its own input is called `manifest.csv`.
-        return top if all(top._is_free(name) for name in CONTENT_TYPES) else cls(store, f"results-{batch.id}/")
+        is_free = all(top._is_free(name, batch.id) for name in CONTENT_TYPES)
+        return top if is_free else top.apart(batch.id)
+
+    def apart(self, batch_id: UUID) -> Place:
+        """A folder that is this batch's alone."""
+        return Place(self.store, f"results-{batch_id}/")
 
     @property
     def uri(self) -> str:
@@ -54,7 +56,7 @@ class Place:
         return file_of
 
     def put(self, source: Path, batch_id: UUID) -> None:
-        """Store one of the files under its own name. Raises ArtifactsError."""
+        """Store one of the files under its own name. Raises ArtifactsError, NameTakenError."""
         self.store.put(
             f"{self.folder}{source.name}",
             source,
@@ -63,10 +65,9 @@ class Place:
             metadata={BATCH: str(batch_id)},
         )
 
-    def _is_free(self, name: str) -> bool:
-        """Whether there is nothing, or a result file of ours that is to be replaced."""
-        found = self.store.head(name)
-        return found is None or BATCH in found.metadata
+    def _is_free(self, name: str, batch_id: UUID) -> bool:
+        """Whether there is nothing, or a result file of this batch or an earlier one."""
+        return standing(self.store.occupant(name), {BATCH: str(batch_id)}, None) in REPLACEABLE
 
 
 def _shared_folder(batch: BatchRecord) -> str:

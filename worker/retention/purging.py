@@ -6,7 +6,7 @@ everything. A bucket's own rules remove millions of objects sooner.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import timedelta
@@ -15,8 +15,11 @@ from uuid import UUID
 
 import structlog
 
+from worker.artifacts import ownership
 from worker.artifacts.errors import ArtifactsError
+from worker.artifacts.ownership import Owner
 from worker.execution.places import Places
+from worker.store import contents
 from worker.store.database import Database
 from worker.store.transitions import purging
 from worker.store.transitions.purging import Due
@@ -26,8 +29,6 @@ JOBS_AT_A_TIME: Final = 200
 THREADS: Final = 8
 """Objects are removed one by one, and each waits for an answer."""
 PUT_OFF: Final = timedelta(minutes=10)
-OWNER: Final = "ttsq-job"
-"""What an object's metadata calls the job whose it is."""
 
 log = structlog.get_logger("ttsq.retention")
 
@@ -63,8 +64,9 @@ class Purger:
             return 0
         with self.database.read() as connection:
             takes = purging.kept_takes(connection, [job.id for job in jobs])
+            needed = contents.needed(connection, [job.id for job in jobs])
         with ThreadPoolExecutor(THREADS, thread_name_prefix="ttsq-purge") as pool:
-            gone = list(pool.map(lambda job: self._is_gone(job, takes.get(job.id, ())), jobs))
+            gone = list(pool.map(lambda job: self._is_gone(job, takes.get(job.id, ()), needed), jobs))
         done = [job for job, is_gone in zip(jobs, gone, strict=True) if is_gone]
         with self.database.begin() as connection:
             now = self.database.now(connection)
@@ -74,21 +76,20 @@ class Purger:
         log.info("purged", jobs=len(done), put_off=len(left))
         return len(done)
 
-    def _is_gone(self, job: Due, takes: Sequence[str]) -> bool:
-        """Whether all that the job left in stores has been removed."""
-        removed = [self._removed(job, uri) for uri in (job.uri, *takes) if uri is not None]  # all of them are tried
+    def _is_gone(self, job: Due, takes: Sequence[str], needed: Collection[UUID]) -> bool:
+        """Whether all that the job left in stores has been removed. What others have put there since stays."""
+        removed = [self._removed(job, uri, None, forget=True) for uri in takes]  # all of them are tried
+        if job.uri is not None:
+            removed.append(self._removed(job, job.uri, job.sha256, forget=job.id not in needed))
         return all(removed)
 
-    def _removed(self, job: Due, uri: str) -> bool:
+    def _removed(self, job: Due, uri: str, sha256: str | None, *, forget: bool) -> bool:
         try:
             place = self.places.holding(uri, tenant=job.tenant, batch_id=job.batch_id)
             if place is None:
                 log.warning("object_out_of_reach", job=str(job.id), uri=uri)
                 return False
-            found = place.store.head(place.key)
-            # Batches may share a folder, and the later one's audio stands under the name by now.
-            if found is not None and found.metadata.get(OWNER, str(job.id)) == str(job.id):
-                place.store.delete(place.key)
+            ownership.remove(place.store, place.key, Owner(job=str(job.id)), sha256=sha256, forget=forget)
         except ArtifactsError as error:
             log.warning("object_not_removed", job=str(job.id), uri=uri, error=error.message)
             return False

@@ -20,7 +20,7 @@ from worker.store.tables import Attempt, Batch, Job
 
 _OPEN: Final = in_state(*(status for status in JobStatus if status not in TERMINAL))
 _OVER: Final = in_state(*sorted(TERMINAL))
-_SOME: Final = select(Job.id, Job.tenant, Job.custom_id, Job.uri)
+_SOME: Final = select(Job.id, Job.tenant, Job.custom_id, Job.uri, Job.sha256)
 _BATCH: Final = tuple(getattr(Batch, name) for name in BatchRecord.__slots__)
 
 
@@ -41,7 +41,9 @@ class Stored:
     id: UUID
     tenant: str
     custom_id: str | None
-    uris: tuple[str, ...]
+    uri: str | None
+    sha256: str | None
+    takes: tuple[str, ...]
 
 
 def count(connection: Connection, *, before: datetime) -> Old:
@@ -101,13 +103,10 @@ def _single(before: datetime) -> ColumnElement[bool]:
     return Job.batch_id.is_(None) & _OVER & (Job.finished_at < before)
 
 
-def _stored(connection: Connection, query: Select[UUID, str, str | None, str | None]) -> list[Stored]:
+def _stored(connection: Connection, query: Select[UUID, str, str | None, str | None, str | None]) -> list[Stored]:
     rows = connection.execute(query).all()
     takes = _takes(connection, [row.id for row in rows])
-    return [
-        Stored(row.id, row.tenant, row.custom_id, (*([row.uri] if row.uri else []), *takes.get(row.id, ())))
-        for row in rows
-    ]
+    return [Stored(*row, takes=tuple(takes.get(row.id, ()))) for row in rows]
 
 
 def _takes(connection: Connection, jobs: Sequence[UUID]) -> dict[UUID, list[str]]:

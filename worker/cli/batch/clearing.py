@@ -12,11 +12,12 @@ from datetime import datetime
 from typing import Final
 from uuid import UUID
 
+from worker.artifacts import ownership
 from worker.artifacts.errors import ArtifactsError
+from worker.artifacts.ownership import Owner
 from worker.execution.places import Places
 from worker.results.files import CONTENT_TYPES
-from worker.results.place import BATCH
-from worker.store import pruning
+from worker.store import contents, pruning
 from worker.store.batches import BatchRecord
 from worker.store.database import Database
 from worker.store.pruning import Stored
@@ -86,27 +87,29 @@ class Clearing:
 
     def _clear(self, pool: ThreadPoolExecutor, page: Sequence[Stored], batch: BatchRecord | None) -> bool:
         """Whether all of the page is gone."""
-        others: set[str] = set()
-        if batch is not None:
-            with self.database.read() as connection:
-                others = pruning.claimed_by_others(connection, batch, page)
+        with self.database.read() as connection:
+            others = set() if batch is None else pruning.claimed_by_others(connection, batch, page)
+            needed = contents.needed(connection, [job.id for job in page])
         batch_id = None if batch is None else batch.id
-        removed = list(pool.map(lambda job: self._remove(job, batch_id, others), page))
+        removed = list(pool.map(lambda job: self._remove(job, batch_id, others, forget=job.id not in needed), page))
         gone = [job.id for job, objects in zip(page, removed, strict=True) if objects is not None]
         with self.database.begin() as connection:
             self.cleared.jobs += pruning.forget(connection, gone)
         self.cleared.objects += sum(objects or 0 for objects in removed)
         return len(gone) == len(page)
 
-    def _remove(self, job: Stored, batch_id: UUID | None, others: set[str]) -> int | None:
-        """How many objects of a job were removed; None where one couldn't be. One in an unknown store is left there."""
-        removed = 0
+    def _remove(self, job: Stored, batch_id: UUID | None, others: set[str], *, forget: bool) -> int | None:
+        """How many objects of a job were removed; None where one couldn't be.
+
+        One in an unknown store is left there, and so is one that another job, or the user, has put in its place.
+        """
+        removed, owner = 0, Owner(job=str(job.id))
         try:
-            for uri in job.uris:
+            for uri in filter(None, (job.uri, *job.takes)):
                 place = None if uri in others else self.places.holding(uri, tenant=job.tenant, batch_id=batch_id)
+                sha256 = job.sha256 if uri == job.uri else None
                 if place is not None:
-                    place.store.delete(place.key)
-                    removed += 1
+                    removed += ownership.remove(place.store, place.key, owner, sha256=sha256, forget=forget)
         except ArtifactsError as error:
             self.cleared.troubles.append(f"{job.custom_id or job.id}: {error.message}")
             return None
@@ -119,10 +122,9 @@ class Clearing:
         try:
             for name in CONTENT_TYPES:
                 place = self.places.holding(f"{batch.results_uri}/{name}", tenant=batch.tenant, batch_id=batch.id)
-                found = None if place is None else place.store.head(place.key)
-                if place is not None and found is not None and found.metadata.get(BATCH) == str(batch.id):
-                    place.store.delete(place.key)
-                    self.cleared.objects += 1
+                if place is not None:
+                    owner = Owner(batch=str(batch.id))
+                    self.cleared.objects += ownership.remove(place.store, place.key, owner, sha256=None)
         except ArtifactsError as error:
             self.cleared.troubles.append(f"{batch.name}: {error.message}")
             return False

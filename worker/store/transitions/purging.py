@@ -29,6 +29,7 @@ class Due:
     tenant: str
     batch_id: UUID | None
     uri: str | None
+    sha256: str | None
     finished_at: datetime
 
 

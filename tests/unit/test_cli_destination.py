@@ -8,7 +8,6 @@ import pytest
 
 from worker import settings
 from worker.cli.run import destination
-from worker.cli.run.copies import key_of
 
 
 def test_without_a_store_the_batch_has_a_folder_of_its_own(tmp_path: Path) -> None:
@@ -45,19 +44,3 @@ def test_with_a_store_the_folder_gets_copies(out: Path | None) -> None:
     assert found.output_url is None
     assert found.copies == out
     assert found.shown == ("copies" if out else "s3://bucket/prefix")
-
-
-@pytest.mark.parametrize(
-    ("uri", "store", "key"),
-    [
-        ("s3://bucket/prefix/default/b/1.wav", "s3://bucket/prefix", "default/b/1.wav"),
-        ("s3://bucket/1.wav", "s3://bucket", "1.wav"),
-        ("s3://bucket/100%25.wav", "s3://bucket/", "100%25.wav"),
-        ("file:///a%20b/gr%C3%BC%C3%9Fe.wav", "file:///a%20b", "grüße.wav"),
-        ("s3://bucket/prefix2/1.wav", "s3://bucket/prefix", None),
-        ("file:///elsewhere/1.wav", "file:///here", None),
-    ],
-)
-def test_a_key_is_what_remains_of_the_address(uri: str, store: str, key: str | None) -> None:
-    """S3 addresses hold keys as they are, folders percent-encode them, and a similar name is another store."""
-    assert key_of(uri, store) == key

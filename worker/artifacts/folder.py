@@ -56,6 +56,11 @@ class FolderStore:
         self._opened = False
         self._writers = threading.BoundedSemaphore(WRITERS)
 
+    @property
+    def was_written(self) -> bool:
+        """Whether any audio has ever been stored here: a folder of this name may be another machine's."""
+        return (self._root / OWN_FOLDER / SIDECARS).is_dir()
+
     def uri(self, key: str) -> str:
         return self._path(key).as_uri()
 

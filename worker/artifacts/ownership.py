@@ -73,12 +73,17 @@ def standing(found: StoredObject | None, metadata: Mapping[str, str], sha256: st
     if not found.known:
         return Standing.OWN if sha256 is not None and found.sha256 == sha256 else Standing.FOREIGN
     theirs, ours = Owner.of(found.metadata), Owner.of(metadata)
-    if not ours.is_named or not theirs.is_named:
+    if not (ours.is_named and theirs.is_named):
         return Standing.OLDER
     if (theirs.job is None) != (ours.job is None):
         return Standing.FOREIGN
+    return _between(theirs, ours, is_earlier=_number(found.metadata) <= _number(metadata))
+
+
+def _between(theirs: Owner, ours: Owner, *, is_earlier: bool) -> Standing:
+    """Of two jobs, or two batches. `is_earlier` compares their attempts, should they be one and the same."""
     if theirs.job is not None and theirs.job == ours.job:
-        return _by_age(_number(found.metadata) <= _number(metadata))
+        return Standing.OWN if is_earlier else Standing.NEWER
     if theirs.batch is not None and theirs.batch == ours.batch:
         return Standing.OWN if ours.job is None else Standing.FOREIGN
     return Standing.OLDER if _age(theirs) < _age(ours) else Standing.NEWER
@@ -114,10 +119,6 @@ def remove(store: ArtifactStore, key: str, owner: Owner, *, sha256: str | None, 
     if forget and sha256 is not None:
         store.forget(key, sha256)
     return is_theirs
-
-
-def _by_age(is_earlier: bool) -> Standing:
-    return Standing.OWN if is_earlier else Standing.NEWER
 
 
 def _age(owner: Owner) -> str:

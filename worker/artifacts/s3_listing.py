@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import takewhile
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
@@ -35,7 +35,8 @@ def listed(client: S3Client, bucket: str, prefix: str, keys: Sequence[str]) -> L
     """
     wanted, found = set(keys), Listing()
     first, last = prefix + min(wanted), prefix + max(wanted)
-    common = os.path.commonprefix([first, last])  # noqa: PTH201 - keys are no paths
+    alike = takewhile(lambda pair: pair[0] == pair[1], zip(first, last, strict=False))
+    common = "".join(character for character, _ in alike)
     before, token, in_order = first[:-1], "", True
     for _ in range(SPARE_PAGES + FOREIGN_SHARE * len(wanted) // PAGE_KEYS):
         where = {"ContinuationToken": token} if token else {"StartAfter": before}

@@ -19,9 +19,9 @@ from api_models.origins import DEFAULT_TENANT
 from api_models.status import JobStatus
 from worker.intake.judging import Row
 from worker.intake.spool import Spool, contents
-from worker.producer import casting
+from worker.producer import casting, succession
 from worker.producer.rows import job_row, whose
-from worker.store import alike, batches, budgets, bulk, outputs, views
+from worker.store import alike, batches, budgets, bulk, outputs, rivals, views
 from worker.store.batches import BatchRecord
 from worker.store.transitions import asking
 
@@ -55,6 +55,7 @@ def submit_batch(
     kept_seconds: int | None = None,
     shared: bool = False,
     key: str | None = None,
+    renew: bool = False,
     now: datetime | None = None,
 ) -> Submission:
     """Hand in a batch, or find the one that the same rows and output made before and take it up again.
@@ -64,6 +65,10 @@ def submit_batch(
     one keeps the limit it has. `key_template` says how its objects are named; another one makes another batch.
     `kept_seconds` and `shared` are as for `job_row`; `key` is the rows'
     `resume_key` where the caller has worked it out.
+
+    What earlier batches have waiting under the same names in the same place is superseded. A batch that was superseded
+    itself isn't taken up again: a new one takes its place, copies what was bought, and keeps what is left of its
+    limit. So does `renew`, for a batch whose files a later one has replaced.
 
     Raises:
         TemplateError: two jobs could get one key by it. Nothing was written.
@@ -76,11 +81,12 @@ def submit_batch(
     added = False
     while not added:
         known = batches.by_resume_key(connection, tenant, key)
-        if known is not None and resume:
+        if known is not None and resume and not (renew or rivals.is_superseded(connection, known.id)):
             retried = asking.retry(connection, views.of_batch(known.id), states=AGAIN)
             _limit(connection, known.id, max_cost)
             return Submission(batch=known, resumed=True, retried=retried)
         if known is not None:
+            max_cost = budgets.left(connection, known.id) if resume and max_cost is None else max_cost
             batches.forget_resume_key(connection, known.id)
         # Given twice at once, the command waits here for its twin to commit, and then looks again.
         added = batches.add(connection, batch, resume_key=key)
@@ -102,6 +108,7 @@ def submit_batch(
         asking.submit_alike(connection, cast)
     else:
         asking.submit(connection, (row(one.request, line=one.line) for one in rows))
+    succession.supersede(connection, batch, key_template, rows, now=now)
     _limit(connection, batch.id, max_cost)
     return Submission(batch=batch, resumed=False, retried=0)
 

@@ -65,6 +65,12 @@ def limit_batch(connection: Connection, batch_id: UUID, max_cost: Decimal | None
     return connection.execute(update(Batch).where(Batch.id == batch_id).values(max_cost=max_cost)).rowcount > 0
 
 
+def left(connection: Connection, batch_id: UUID) -> Decimal | None:
+    """What a batch's calls may still cost, in US dollars; None where nothing limits them."""
+    row = connection.execute(select(Batch.max_cost, Batch.spent).where(Batch.id == batch_id)).one_or_none()
+    return None if row is None or row.max_cost is None else max(Decimal(0), row.max_cost - row.spent)
+
+
 def limit_month(connection: Connection, tenant: str, budget: Decimal | None) -> None:
     """Set what a tenant's calls may cost in a calendar month of UTC; None lifts the limit."""
     dialect = postgresql if connection.dialect.name == "postgresql" else sqlite

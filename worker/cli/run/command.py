@@ -16,6 +16,7 @@ from worker.cli.run.options import (
     Model,
     OnInvalid,
     Out,
+    Overwrite,
     Priority,
     Resume,
     Tag,
@@ -50,6 +51,7 @@ def run(
     missing: Annotated[
         bool, typer.Option("--missing", help="Buy audio again that was bought and whose file is gone.")
     ] = False,
+    overwrite: Overwrite = False,
     max_cost: MaxCost = None,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Don't ask before buying.")] = False,
     rehearse: Annotated[
@@ -92,6 +94,7 @@ def run(
         resume=resume,
         rehearse=rehearse,
         missing=missing,
+        overwrite=overwrite,
         max_cost=None if max_cost is None else dollars("--max-cost", max_cost),
         ask=not yes,
     )

@@ -6,20 +6,22 @@ Its weakness: what it can't copy now is tried again only at the end, and after t
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import timedelta
 from pathlib import Path
 from typing import Final, Self
-from urllib.parse import unquote
 from uuid import UUID
 
 from sqlalchemy import ColumnElement
 from sqlalchemy.exc import SQLAlchemyError
 
 from api_models.status import JobStatus
-from worker.artifacts.errors import ArtifactsError, ArtifactsTrouble
+from worker.artifacts.errors import ArtifactsError, ArtifactsTrouble, NameTakenError
+from worker.artifacts.folder import FolderStore
+from worker.artifacts.folder_files import is_file
+from worker.artifacts.ownership import BATCH, JOB, Standing, standing
 from worker.artifacts.partial import sha256_of
-from worker.artifacts.store import ArtifactStore
+from worker.artifacts.store import ArtifactStore, Wanted
 from worker.cli.run.destination import file_name
 from worker.store import selections, views
 from worker.store.database import Database
@@ -42,6 +44,7 @@ class Copies:
         self._which = which
         self._store = store
         self._folder = folder
+        self._copies = FolderStore(folder.absolute(), remembers=False)
         self._there: set[UUID] = set()
         self._leaving = threading.Event()
         self._thread = threading.Thread(target=self._loop, name="copies", daemon=True)
@@ -95,7 +98,9 @@ class Copies:
         target = self._folder / file_name(job)
         try:
             if not _is_there(target, job):
-                self._fetch(job, target)
+                self._fetch(job)
+        except NameTakenError:
+            return f"{target}: something that ttsq didn't make has this name; add --overwrite to replace it"
         except ArtifactsError as error:
             return f"{target.name}: {error.message}"
         except OSError as error:
@@ -103,21 +108,27 @@ class Copies:
         self._there.add(job.id)
         return None
 
-    def _fetch(self, job: JobRecord, target: Path) -> None:
-        key = key_of(job.uri or "", self._store.url)
-        target.parent.mkdir(parents=True, exist_ok=True)
-        if key is None or self._store.fetch(key, target) is None:
+    def _fetch(self, job: JobRecord) -> None:
+        key = self._store.key_of(job.uri or "")
+        if key is None or not self._receive(file_name(job), Wanted(key, job.sha256 or ""), owner_of(job)):
             raise ArtifactsError(ArtifactsTrouble.UNEXPECTED, f"{job.uri} is not in the store {self._store.url}")
 
+    def _receive(self, name: str, source: Wanted, owner: Mapping[str, str]) -> bool:
+        """A copy gives way to the copy that was asked for last; the store keeps both. Nothing else gives way."""
+        try:
+            return self._copies.receive(name, self._store, source, metadata=owner)
+        except NameTakenError:
+            if standing(self._copies.occupant(name), owner, source.sha256) is not Standing.NEWER:
+                raise
+            self._copies.adopt(name)
+            return self._copies.receive(name, self._store, source, metadata=owner)
 
-def key_of(uri: str, store_url: str) -> str | None:
-    """The key of an object in a store, from both their addresses; None where it lies elsewhere."""
-    root = store_url.rstrip("/") + "/"
-    if not uri.startswith(root) or uri == root:
-        return None
-    rest = uri.removeprefix(root)
-    return unquote(rest) if uri.startswith("file:") else rest
+
+def owner_of(job: JobRecord) -> dict[str, str]:
+    """The metadata by which a copy is known to be this job's."""
+    batch = {} if job.batch_id is None else {BATCH: str(job.batch_id)}
+    return {JOB: str(job.id), **batch}
 
 
 def _is_there(target: Path, job: JobRecord) -> bool:
-    return target.is_file() and target.stat().st_size == job.audio_bytes and sha256_of(target) == job.sha256
+    return is_file(target) and target.stat().st_size == job.audio_bytes and sha256_of(target) == job.sha256

@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
+from typing import Final
 
 from worker.artifacts.opening import open_store
 from worker.cli.follow.progress import Progress, Silence, progress
@@ -16,6 +17,7 @@ from worker.cli.run import raising
 from worker.cli.run.copies import Copies
 from worker.cli.run.destination import Destination
 from worker.cli.run.handing_in import Handed
+from worker.cli.run.lost import Audit, Lost, named
 from worker.cli.run.order import Order
 from worker.cli.run.patience import Patience
 from worker.cli.run.summary import SHOWN_FAILURES, UNASKED, Ending, Shortage, summarize
@@ -26,9 +28,12 @@ from worker.cli.talk.interrupts import Interrupts
 from worker.cli.talk.leaving import leave_now
 from worker.cli.talk.terminal import Terminal
 from worker.cli.talk.wording import money, number
+from worker.opening import open_places
 from worker.settings import Settings
 from worker.store import outputs, views
 from worker.store.database import Database
+
+CONNECTIONS: Final = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,8 +63,9 @@ class Run:
             orderly = self._dismiss(view, last, complete=complete)
             last = look_again(self._look, Silence(self.terminal)) or last
             troubles = copies.finish() if copies and complete and orderly else []
+        lost = self._lost() if complete else Lost()
         if complete:
-            self._summarize(last, troubles, short)
+            self._summarize(last, troubles, short, lost)
         else:
             self._say_farewell(last, orderly=orderly)
         if unwritten is not None:
@@ -71,7 +77,15 @@ class Run:
             return Exit.INTERRUPTED
         if short is not None:
             return Exit.HELD
-        return Exit.SOME_FAILED if troubles or self.handed.vanished or self.skipped else last.exit_code
+        return Exit.SOME_FAILED if troubles or lost.unsound or self.skipped else last.exit_code
+
+    def _lost(self) -> Lost:
+        """Whether every file holds what its row says. What was looked at right before is not read again."""
+        if self.handed.before.over:
+            return self.handed.lost
+        batch = self.handed.batch
+        places = open_places(self.settings, self.database, connections=CONNECTIONS)
+        return Audit(self.database, places, batch.id, batch.tenant, elsewhere=not self.settings.embedded).run()
 
     def _look(self) -> Snapshot:
         return look(self.database, self.handed.which, embedded=self.settings.embedded)
@@ -118,7 +132,7 @@ class Run:
                 " the same command recovers what arrived, and goes on from there."
             )
 
-    def _summarize(self, last: Snapshot, copying: list[str], short: Shortage | None) -> None:
+    def _summarize(self, last: Snapshot, copying: list[str], short: Shortage | None, lost: Lost) -> None:
         with self.database.read() as connection:
             failures = views.jobs(connection, self.handed.which, states=UNASKED, most=SHOWN_FAILURES)
         ending = Ending(
@@ -129,9 +143,10 @@ class Run:
             spent_before=self.handed.before.counts.cost,
             done_before=self.handed.before.succeeded,
             failures=failures,
-            troubles=[*_copying(copying), *_lost(self.handed.vanished, self.order), *_skipped(self.skipped)],
+            troubles=[*_copying(copying), *_lost(lost, self.order), *_skipped(self.skipped)],
             rehearsal=self.order.rehearse,
             shortage=short,
+            unsound=lost.unsound,
         )
         summarize(self.terminal, ending)
 
@@ -166,9 +181,16 @@ def _skipped(faults: int) -> Iterator[str]:
         yield f"rows were skipped for {number(faults, 'fault')} of the input; mended, the same command buys only those"
 
 
-def _lost(files: int, order: Order) -> Iterator[str]:
-    if files:
+def _lost(lost: Lost, order: Order) -> Iterator[str]:
+    again = raising.again(order, None)
+    if files := len(lost.gone):
         yield (
             f"{number(files, 'file')} recorded as done {'is' if files == 1 else 'are'} no longer there: put them back,"
-            f" or buy just those again with `{raising.again(order, None)} --missing`"
+            f" or buy just those again with `{again} --missing`"
         )
+    if lost.replaced:
+        yield f"replaced by a later batch's audio: {named(lost.replaced)}; `{again}` restores them"
+    if lost.changed:
+        yield f"changed since, and left as they are: {named(lost.changed)}; `{again} --overwrite` restores them"
+    if lost.renamed:
+        yield f"stored under other names, because theirs were taken: {named(lost.renamed)}"

@@ -28,8 +28,8 @@ class Handed:
 
     batch: BatchRecord
     before: Snapshot
-    vanished: int
-    """Files recorded as done that are no longer there."""
+    lost: Lost
+    """What of its audio is not where it should be."""
 
     @property
     def which(self) -> ColumnElement[bool]:
@@ -50,9 +50,11 @@ def hand_in(
     """Store the rows, or find what the same command stored before, and say which."""
     # Nothing is paid in a rehearsal, so nobody need be asked.
     anew = bool(lost.gone) and (order.missing or order.rehearse)
+    # What a later batch has replaced is copied by a new batch, which supersedes that one.
+    renew = bool(lost.replaced) and not lost.gone
     with database.begin() as connection:
         now = database.now(connection)
-        if anew and wanted.batch is not None:
+        if (anew or renew) and wanted.batch is not None:
             # What isn't done yet goes on in the batch that takes this one's place.
             asking.cancel(connection, selections.unfinished(views.of_batch(wanted.batch)), now=now)
         submission = producer.submit_batch(
@@ -66,6 +68,7 @@ def hand_in(
             max_cost=order.max_cost,
             key_template=order.key_template,
             key=wanted.key,
+            renew=renew,
             kept_seconds=settings.expires_after,
             now=now,
         )
@@ -74,7 +77,7 @@ def hand_in(
     if lost.put_back:
         terminal.note(f"{number(lost.put_back, 'file')} that had gone put back, at no cost")
     _tell_of_others(database, settings, before, terminal)
-    return Handed(submission.batch, before, 0 if anew else len(lost.gone))
+    return Handed(submission.batch, before, lost if submission.resumed else Lost())
 
 
 def _tell(terminal: Terminal, order: Order, place: Destination, submission: Submission, before: Snapshot) -> None:

@@ -49,6 +49,9 @@ Out = Annotated[
 Resume = Annotated[
     bool, typer.Option("--resume/--fresh", help="Take up what the same command began, or buy everything afresh.")
 ]
+Overwrite = Annotated[
+    bool, typer.Option("--overwrite", help="Replace files that ttsq didn't make, or that were changed since.")
+]
 MaxCost = Annotated[
     str | None,
     typer.Option(metavar="DOLLARS", help="What its calls may cost at most; what that doesn't cover is held."),

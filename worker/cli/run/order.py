@@ -37,6 +37,8 @@ class Order:
     rehearse: bool = False
     missing: bool = False
     """Whether audio that was bought and is gone is bought again."""
+    overwrite: bool = False
+    """Whether files that ttsq didn't make may be replaced."""
     max_cost: Decimal | None = None
     """US dollars; None leaves a limit as it is."""
     ask: bool = True

@@ -5,27 +5,34 @@ from __future__ import annotations
 import time
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
+from pathlib import Path
 from typing import Final
 
 from api_models.origins import OFFICIAL_BASE_URL
+from worker.artifacts.addresses import path_of
 from worker.artifacts.opening import open_store
+from worker.artifacts.partial import arriving
 from worker.cli.money import needs
 from worker.cli.money.needs import Input
 from worker.cli.queue import opening
-from worker.cli.run import destination, rehearsal
-from worker.cli.run import lost as lost_files
+from worker.cli.run import clashes, destination, rehearsal
 from worker.cli.run.consent import agreed
 from worker.cli.run.destination import Destination
 from worker.cli.run.following import Run
 from worker.cli.run.handing_in import hand_in
+from worker.cli.run.lost import Audit, Lost
 from worker.cli.run.order import Order, check_template, read
 from worker.cli.run.workforce import workforce
 from worker.cli.talk.errors import NoKeyError
 from worker.cli.talk.exits import Exit
 from worker.cli.talk.interrupts import Interrupts
 from worker.cli.talk.terminal import Terminal
+from worker.opening import open_places
+from worker.producer import DEFAULT_TENANT
 from worker.settings import HOME, Settings
+from worker.store.database import Database
 
+HEADS_AT_A_TIME: Final = 16
 LOG_NAME: Final = "ttsq.log"
 
 
@@ -47,8 +54,9 @@ def run(order: Order, terminal: Terminal) -> Exit:
             wanted = needs.with_batch(
                 database, Input(judged.rows, origin, place.output_url, order.resume, order.key_template)
             )
-            lost = lost_files.look(database, wanted.batch, place.output_url)
-            wanted = replace(wanted, lost=lost.gone if order.missing else frozenset())
+            lost = _lost(database, wanted, order, settings)
+            _refuse_clashes(place, wanted, order, lost)
+            wanted = replace(wanted, lost=frozenset(lost.gone if order.missing else ()))
             if not agreed(database, wanted, order=order, settings=settings, terminal=terminal):
                 terminal.note("Nothing was stored or spent.")
                 return Exit.INTERRUPTED
@@ -70,6 +78,31 @@ def run(order: Order, terminal: Terminal) -> Exit:
                 ).follow()
 
 
+def _lost(database: Database, wanted: Input, order: Order, settings: Settings) -> Lost:
+    """What of the batch that is resumed isn't where it should be."""
+    if wanted.batch is None:
+        return Lost()
+    places = open_places(settings, database, connections=HEADS_AT_A_TIME)
+    return Audit(
+        database, places, wanted.batch, DEFAULT_TENANT, overwrite=order.overwrite, elsewhere=not settings.embedded
+    ).run()
+
+
+def _refuse_clashes(place: Destination, wanted: Input, order: Order, lost: Lost) -> None:
+    """Find out before anything is bought whether the user's own files have the names of what is to be written."""
+    if place.output_url is not None and (folder := path_of(place.output_url)) is not None:
+        shown = Path(place.shown)
+        clashes.refuse(
+            shown if shown.resolve() == folder else folder,
+            wanted.rows,
+            template=order.key_template,
+            overwrite=order.overwrite,
+            but=lost.changed,
+        )
+    if place.copies is not None:
+        clashes.refuse(place.copies, wanted.rows, template=None, overwrite=order.overwrite)
+
+
 def _require_key(order: Order, settings: Settings) -> None:
     """A producer for workers elsewhere needs no key: they have it."""
     if settings.embedded and settings.segmind_api_key is None and settings.segmind_base_url == OFFICIAL_BASE_URL:
@@ -84,6 +117,5 @@ def _check(place: Destination) -> None:
         store.close()
     if place.copies is not None:
         place.copies.mkdir(parents=True, exist_ok=True)
-        probe = place.copies / ".ttsq-check"
-        probe.touch()
-        probe.unlink()
+        with arriving(place.copies) as probe:
+            probe.touch()

@@ -54,6 +54,8 @@ class Ending:
     """What else went wrong, a sentence each: audio that couldn't be copied, files that are gone."""
     rehearsal: bool
     shortage: Shortage | None = None
+    unsound: int = 0
+    """Texts whose file doesn't hold them."""
 
 
 def summarize(terminal: Terminal, ending: Ending) -> None:
@@ -81,6 +83,10 @@ def _shortage(terminal: Terminal, shortage: Shortage) -> None:
 
 def _headline(ending: Ending) -> Text:
     snapshot = ending.snapshot
+    if snapshot.succeeded == snapshot.total and ending.unsound:
+        unsound = f"{ending.unsound:,} of {number(snapshot.total, 'file')}"
+        holds = "doesn't hold its text" if snapshot.total == 1 else "don't hold their text"
+        return Text.assemble(("✗ ", "red"), f"{unsound} {holds}")
     if snapshot.succeeded == snapshot.total:
         if ending.done_before == snapshot.total:
             return Text.assemble(

@@ -12,6 +12,7 @@ from sqlalchemy import ColumnElement, Connection, Table, select, update
 from api_models.status import TERMINAL, JobStatus
 from worker.store import alike, arrivals, bulk, locks
 from worker.store.alike import Alike
+from worker.store.rivals import SUPERSEDED
 from worker.store.states import in_state
 from worker.store.tables import Job
 from worker.store.transitions import charging, finishing, following, losing, telling
@@ -36,7 +37,14 @@ def submit_alike(connection: Connection, pieces: Iterable[Alike]) -> int:
     return written
 
 
-def cancel(connection: Connection, which: ColumnElement[bool], *, now: datetime) -> int:
+def cancel(
+    connection: Connection,
+    which: ColumnElement[bool],
+    *,
+    now: datetime,
+    code: str = "cancelled",
+    message: str = "It was cancelled by request.",
+) -> int:
     """Call off every job of the selection that is not over. A call under way is still paid and its cost recorded.
 
     Until its worker reports it, it counts as possibly billed. What was submitted for a job and is polled by nobody any
@@ -52,8 +60,8 @@ def cancel(connection: Connection, which: ColumnElement[bool], *, now: datetime)
             status=JobStatus.CANCELLED,
             finished_at=now,
             worker_id=None,
-            code="cancelled",
-            message="It was cancelled by request.",
+            code=code,
+            message=message,
         )
     )
     if not telling.anyone(connection, unfinished):
@@ -71,10 +79,11 @@ def cancel(connection: Connection, which: ColumnElement[bool], *, now: datetime)
 def retry(connection: Connection, which: ColumnElement[bool], *, states: Sequence[JobStatus]) -> int:
     """Try ended jobs of the selection again, under the same ids, with fresh attempts. Their history stays.
 
-    The batches that they belong to are no longer finished. A job whose text has been removed stays as it is.
+    The batches that they belong to are no longer finished. A job whose text has been removed, or whose name a later
+    batch has taken over, stays as it is.
     """
     allowed = TERMINAL - {JobStatus.SUCCEEDED}
-    ended = in_state(*(status for status in states if status in allowed))
+    ended = in_state(*(status for status in states if status in allowed)) & Job.code.is_distinct_from(SUPERSEDED)
     again = (
         update(Job)
         .where(locks.in_order(connection.dialect.name, which & ended & Job.purged_at.is_(None)))

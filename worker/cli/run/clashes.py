@@ -1,0 +1,72 @@
+"""Files of the user's that a run would write over: found before anything is bought."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+from pathlib import Path
+from typing import Final
+from uuid import UUID
+
+from api_models.formats import AudioFormat
+from api_models.key_templates import FLAT_TEMPLATE
+from worker.artifacts.folder import FolderStore
+from worker.artifacts.keys import object_key
+from worker.artifacts.ownership import BATCH, JOB, REPLACEABLE, standing
+from worker.cli.talk.errors import CliError
+from worker.cli.talk.wording import number
+from worker.intake.judging import Row
+from worker.producer import DEFAULT_TENANT
+
+_LATEST: Final = {JOB: str(UUID(int=2**128 - 1)), BATCH: str(UUID(int=2**128 - 1))}
+"""The metadata of a job that is submitted later than any other."""
+_OWN: Final = ("{batch}", "{id}")
+"""What makes a name that nothing else has."""
+
+
+class NameClashError(CliError):
+    """Something that ttsq didn't make has the names of files to be written."""
+
+    def __init__(self, first: str, count: int, *, agreed: bool) -> None:
+        what = "a folder or a link and can't be overwritten" if agreed else "not made by ttsq"
+        others = f", and so {'is' if count == 2 else 'are'} {number(count - 1, 'other file')}" if count > 1 else ""
+        remedy = "move them away" if agreed else "choose another --out, or add --overwrite to replace them"
+        super().__init__(f"{first} is {what}{others}; nothing was queued or charged", remedy)
+
+
+def refuse(
+    folder: Path, rows: Iterable[Row], *, template: str | None, overwrite: bool, but: Collection[str] = ()
+) -> None:
+    """Look at every name that the rows may get in a folder, but those given.
+
+    With `overwrite`, plain files are marked as replaceable, as they are now.
+
+    Raises:
+        NameClashError: a name is taken.
+        ArtifactsError: the folder can't be read.
+    """
+    template = template or FLAT_TEMPLATE
+    if any(field in template for field in _OWN):
+        return
+    store, spared = FolderStore(folder.absolute()), set(but)
+    taken = [key for row in rows if (key := _key(row, template)) not in spared and _is_foreign(store, key)]
+    left = [key for key in taken if not store.adopt(key)] if overwrite else taken
+    if left:
+        raise NameClashError(str(folder / left[0]), len(left), agreed=overwrite)
+
+
+def _key(row: Row, template: str) -> str:
+    request = row.request
+    ext = AudioFormat(request.format).extension
+    return object_key(
+        template,
+        tenant=DEFAULT_TENANT,
+        batch="-",
+        custom_id=request.custom_id,
+        job=str(row.line),
+        model=request.model,
+        ext=ext,
+    )
+
+
+def _is_foreign(store: FolderStore, key: str) -> bool:
+    return standing(store.occupant(key), _LATEST, None) not in REPLACEABLE

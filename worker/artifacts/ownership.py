@@ -56,6 +56,10 @@ class Owner:
         """The owner that an object's metadata names."""
         return cls(metadata.get(JOB), metadata.get(BATCH))
 
+    def metadata(self) -> dict[str, str]:
+        """As an object carries it."""
+        return {name: value for name, value in ((JOB, self.job), (BATCH, self.batch)) if value is not None}
+
     @property
     def is_named(self) -> bool:
         """Whether anything is claimed at all."""

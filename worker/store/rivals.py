@@ -44,7 +44,8 @@ def destinations(connection: Connection, *, but: UUID) -> list[Destination]:
     query = select(Batch.id, Batch.output_url, Batch.key_template).where(
         Batch.finished_at.is_(None), Batch.output_url.is_not(None), Batch.id != but
     )
-    return [Destination(*row) for row in connection.execute(query)]
+    rows = connection.execute(query)
+    return [Destination(row.id, row.output_url, row.key_template) for row in rows if row.output_url is not None]
 
 
 def unbought(connection: Connection, batch_id: UUID) -> Iterator[Name]:

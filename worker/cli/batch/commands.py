@@ -12,6 +12,7 @@ from worker.cli.run.options import File, Format, Loudness, Model, Temperature, V
 app = typer.Typer(name="batch", help="Look at batches, change them, fetch what they came to.", no_args_is_help=True)
 
 Batch = Annotated[str, typer.Argument(metavar="BATCH", help="Its id, the beginning of it, or its name.")]
+Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace files that ttsq didn't make.")]
 AsJson = Annotated[bool, typer.Option("--json", help="One JSON object.")]
 
 
@@ -88,15 +89,16 @@ def write_results(
         Path | None, typer.Option(metavar="DIR", help="Write all three files there.", show_default="standard output")
     ] = None,
     errors: Annotated[bool, typer.Option("--errors", help="Print those that ended without audio instead.")] = False,
+    overwrite: Overwrite = False,
 ) -> None:
     """Print its results, a line of JSON each; or leave results.jsonl, errors.jsonl and manifest.csv in DIR."""
     from worker.cli.batch import resulting  # noqa: PLC0415 - `ttsq --help` doesn't pay for the database's library
 
-    resulting.write(batch, partial=partial, out=out, errors=errors)
+    resulting.write(batch, partial=partial, out=out, errors=errors, overwrite=overwrite)
 
 
 @app.command("download")
-def download_batch(
+def download_batch(  # noqa: PLR0917 - Typer reads the options from it
     batch: Batch,
     out: Annotated[
         Path | None, typer.Option(metavar="DIR", help="The folder.", show_default="the name of BATCH")
@@ -105,13 +107,15 @@ def download_batch(
         Path | None, typer.Option("--zip", metavar="FILE", help="One archive instead of a folder.")
     ] = None,
     parallel: Annotated[int, typer.Option("--parallel", "-p", min=1, max=64, help="Objects at a time.")] = 8,
+    overwrite: Overwrite = False,
     as_json: AsJson = False,
 ) -> None:
     """Fetch its audio, and its result files. What is there already, whole, is not fetched again."""
     from worker.cli.batch import downloading  # noqa: PLC0415 - `ttsq --help` doesn't pay for the database's library
     from worker.cli.talk.leaving import leave  # noqa: PLC0415 - likewise
 
-    leave(downloading.download(batch, out=out, archive=archive, parallel=parallel, as_json=as_json))
+    target = downloading.Target(out, archive, overwrite=overwrite)
+    leave(downloading.download(batch, target, parallel=parallel, as_json=as_json))
 
 
 @app.command("diff")

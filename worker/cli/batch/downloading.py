@@ -5,16 +5,21 @@ Weakness: an archive is put together from a folder beside it, so while that last
 
 from __future__ import annotations
 
+import hashlib
 import shutil
 import zipfile
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from worker.artifacts.folder import FolderStore
+from worker.artifacts.folder_files import is_file, is_taken
+from worker.artifacts.partial import arriving
 from worker.cli.batch import resulting
 from worker.cli.batch.fetching import Fetched, Fetcher
 from worker.cli.queue import lookup, opening
-from worker.cli.talk.errors import BadOptionError
+from worker.cli.talk.errors import BadOptionError, CliError
 from worker.cli.talk.exits import Exit
 from worker.cli.talk.terminal import Terminal
 from worker.cli.talk.wording import number
@@ -27,24 +32,52 @@ SHOWN_TROUBLES: Final = 10
 MEGABYTE: Final = 1_000_000
 
 
-def download(wanted: str, *, out: Path | None, archive: Path | None, parallel: int, as_json: bool) -> Exit:
-    """Fetch it. SOME_FAILED where a file that should be there couldn't be had."""
+@dataclass(frozen=True, slots=True)
+class Target:
+    """Where it goes: a folder, or an archive."""
+
+    out: Path | None
+    archive: Path | None
+    overwrite: bool = False
+    """Whether files that ttsq didn't make may be replaced."""
+
+
+class ArchiveTakenError(CliError):
+    """Something else than an archive of this batch has the archive's name."""
+
+    def __init__(self, archive: Path) -> None:
+        super().__init__(
+            f"{archive} is no archive of this batch, and was left as it is",
+            "choose another name, or add --overwrite to replace a file",
+        )
+
+
+def download(wanted: str, target: Target, *, parallel: int, as_json: bool) -> Exit:
+    """Fetch it. SOME_FAILED where a file that should be there couldn't be had.
+
+    Raises:
+        ArchiveTakenError, ResultsTakenError: the user's own files have the names.
+    """
     terminal = Terminal(as_json=as_json)
+    out, archive = target.out, target.archive
     if out is not None and archive is not None:
         raise BadOptionError("--zip", str(archive), "doesn't go together with --out", "give one of the two")
     settings = opening.settings(terminal)
     with opening.queue(settings) as database:
         with database.read() as connection:
             batch = lookup.batch(connection, wanted)
+        if archive is not None and not _may_replace(archive, batch, overwrite=target.overwrite):
+            raise ArchiveTakenError(archive)
         folder = _folder(batch, out, archive)
         folder.mkdir(parents=True, exist_ok=True)
         places = open_places(settings, database, connections=parallel)
-        found = Fetcher(database, places, batch, folder).run(parallel)
+        store = FolderStore(folder.absolute(), remembers=False)
+        found = Fetcher(database, places, batch, store, overwrite=target.overwrite).run(parallel)
         with passing_folder() as passing:
             resulting.gather(database, batch, settings, passing)
-            resulting.place_in(folder, passing)
+            resulting.place_in(folder, passing, batch, overwrite=target.overwrite)
     if archive is not None and not found.troubles:
-        _pack(folder, [*found.names, *CONTENT_TYPES], archive)
+        _pack(folder, [*found.names, *CONTENT_TYPES], archive, batch)
         shutil.rmtree(folder)
     _tell(terminal, found, archive if archive is not None and not found.troubles else folder)
     terminal.data(
@@ -72,13 +105,33 @@ def _folder(batch: BatchRecord, out: Path | None, archive: Path | None) -> Path:
     return Path(stem if stem.strip(".") else str(batch.id))
 
 
-def _pack(folder: Path, names: Sequence[str], archive: Path) -> None:
+def _pack(folder: Path, names: Sequence[str], archive: Path, batch: BatchRecord) -> None:
     """Stored as they are: audio doesn't get smaller. The archive appears when it is whole."""
-    arriving = archive.with_name(f".{archive.name}.part")
-    with zipfile.ZipFile(arriving, "w", zipfile.ZIP_STORED) as packed:
-        for name in sorted(names):
-            packed.write(folder / name, name)
-    arriving.replace(archive)
+    with arriving(archive.parent) as path:
+        with zipfile.ZipFile(path, "w", zipfile.ZIP_STORED) as packed:
+            for name in sorted(names):
+                packed.write(folder / name, name)
+            packed.comment = _comment(packed, batch)
+        path.replace(archive)
+
+
+def _may_replace(archive: Path, batch: BatchRecord, *, overwrite: bool) -> bool:
+    """Whether there is nothing, an archive of this batch as it was made, or a file that the user gives up."""
+    if not is_file(archive):
+        return not is_taken(archive)
+    if overwrite:
+        return True
+    try:
+        with zipfile.ZipFile(archive) as packed:
+            return packed.comment == _comment(packed, batch)
+    except (zipfile.BadZipFile, OSError):
+        return False
+
+
+def _comment(packed: zipfile.ZipFile, batch: BatchRecord) -> bytes:
+    """By which an archive is known to be this batch's, and unchanged: over the names, sizes and checksums in it."""
+    entries = "\n".join(f"{one.filename} {one.file_size} {one.CRC}" for one in packed.infolist())
+    return f"ttsq batch {batch.id} {hashlib.sha256(entries.encode(errors='surrogateescape')).hexdigest()}".encode()
 
 
 def _tell(terminal: Terminal, found: Fetched, place: Path) -> None:

@@ -5,15 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Final
 from uuid import UUID
 
 from api_models.status import JobStatus
-from worker.artifacts.errors import ArtifactsError
-from worker.artifacts.partial import sha256_of
-from worker.execution.places import Places
-from worker.results.place import Place
+from worker.artifacts.errors import ArtifactsError, NameTakenError
+from worker.artifacts.folder import FolderStore
+from worker.artifacts.ownership import Owner
+from worker.artifacts.store import Wanted
+from worker.execution.places import Place, Places
+from worker.results.place import Place as Results
 from worker.store import views
 from worker.store.batches import BatchRecord
 from worker.store.database import Database
@@ -43,12 +44,14 @@ class Fetcher:
     database: Database
     places: Places
     batch: BatchRecord
-    folder: Path
+    folder: FolderStore
+    overwrite: bool = False
+    """Whether files that ttsq didn't make may be replaced."""
 
     def run(self, parallel: int, progress: Callable[[Fetched], object] = lambda _: None) -> Fetched:
         """Fetch all that is there. Safe to be given again: it goes on from where it was broken off."""
         store = self.places.store_of(tenant=self.batch.tenant, batch_id=self.batch.id)
-        shared = Place.of(self.batch, store).folder if self.batch.output_url is None else ""
+        shared = Results.of(self.batch, store).folder if self.batch.output_url is None else ""
         found, under_way = Fetched(), set[Future[tuple[str, int, bool]]]()
         with ThreadPoolExecutor(parallel, thread_name_prefix="download") as pool:
             for job in self._spoken():
@@ -80,22 +83,31 @@ class Fetcher:
         place = self.places.holding(job.uri or "", tenant=job.tenant, batch_id=job.batch_id)
         if place is None:
             raise _MissedError(f"{job.uri} lies in no store of these settings")
-        name = place.key.removeprefix(shared)
-        target = self.folder / name
+        name, size = place.key.removeprefix(shared), job.audio_bytes or 0
         try:
-            if _is_there(target, job):
-                return name, target.stat().st_size, True
-            target.parent.mkdir(parents=True, exist_ok=True)
-            if place.store.fetch(place.key, target) is None:
-                raise _MissedError(f"{name}: it is no longer there")
-            if not _is_there(target, job):
-                target.unlink()
-                raise _MissedError(f"{name}: another take lies there than the one that was recorded")
-            return name, target.stat().st_size, False
+            there = self.folder.head(name)
+            if there is not None and there.sha256 == job.sha256:
+                return name, size, True
+            if self._receive(name, place, job):
+                return name, size, False
+            other = place.store.occupant(place.key) is not None
+            why = "another take lies there than the one that was recorded" if other else "it is no longer there"
+            raise _MissedError(f"{name}: {why}")
+        except NameTakenError as error:
+            message = "something that ttsq didn't make has this name; choose another folder, or add --overwrite"
+            raise _MissedError(f"{name}: {message}") from error
         except ArtifactsError as error:
             raise _MissedError(f"{name}: {error.message}") from error
-        except OSError as error:
-            raise _MissedError(f"{target}: {error.strerror or error}") from error
+
+    def _receive(self, name: str, place: Place, job: JobRecord) -> bool:
+        source = Wanted(place.key, job.sha256 or "", job.audio_bytes)
+        owner = Owner(str(job.id), str(self.batch.id)).metadata()
+        try:
+            return self.folder.receive(name, place.store, source, metadata=owner)
+        except NameTakenError:
+            if not (self.overwrite and self.folder.adopt(name)):
+                raise
+            return self.folder.receive(name, place.store, source, metadata=owner)
 
 
 class _MissedError(Exception):
@@ -114,7 +126,3 @@ def _note(found: Fetched, under_way: set[Future[tuple[str, int, bool]]]) -> set[
         found.bytes += size
         found.already += was_there
     return rest
-
-
-def _is_there(target: Path, job: JobRecord) -> bool:
-    return target.is_file() and target.stat().st_size == job.audio_bytes and sha256_of(target) == job.sha256

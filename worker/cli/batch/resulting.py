@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import shutil
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
+from worker.artifacts.folder import FolderStore
+from worker.artifacts.ownership import REPLACEABLE, Owner, standing
+from worker.artifacts.partial import sha256_of
 from worker.cli.batch.states import state_of
 from worker.cli.queue import lookup, opening
 from worker.cli.talk.errors import CliError
@@ -35,11 +39,23 @@ class NotOverError(CliError):
         )
 
 
-def write(wanted: str, *, partial: bool, out: Path | None, errors: bool) -> None:
+class ResultsTakenError(CliError):
+    """Files that ttsq didn't make have the names of result files."""
+
+    def __init__(self, out: Path, names: Sequence[str]) -> None:
+        others = f" and {len(names) - 1} more" if len(names) > 1 else ""
+        super().__init__(
+            f"{out / names[0]}{others} not made by this batch; nothing was overwritten",
+            "choose another folder, or add --overwrite to replace them",
+        )
+
+
+def write(wanted: str, *, partial: bool, out: Path | None, errors: bool, overwrite: bool = False) -> None:
     """Print them, or leave them in a folder.
 
     Raises:
         NotOverError: the batch isn't over, and all of it was asked for.
+        ResultsTakenError: the user's own files have their names.
     """
     terminal = Terminal()
     settings = opening.settings(terminal)
@@ -54,7 +70,7 @@ def write(wanted: str, *, partial: bool, out: Path | None, errors: bool) -> None
             if out is None:
                 _print(folder / (ERRORS if errors else RESULTS))
             else:
-                place_in(out, folder)
+                place_in(out, folder, batch, overwrite=overwrite)
                 terminal.result(f"{_words(written)}, in {out}")
 
 
@@ -65,13 +81,20 @@ def gather(database: Database, batch: BatchRecord, settings: Settings, folder: P
     return Finisher(database, places).write(batch.id, folder, Place.of(batch, store))
 
 
-def place_in(out: Path, folder: Path) -> None:
-    """Move them to where they are wanted, each at once."""
-    out.mkdir(parents=True, exist_ok=True)
-    for name in CONTENT_TYPES:
-        arriving = out / f".{name}.part"
-        shutil.copyfile(folder / name, arriving)
-        arriving.replace(out / name)
+def place_in(out: Path, folder: Path, batch: BatchRecord, *, overwrite: bool) -> None:
+    """Put them where they are wanted, in the place of earlier ones.
+
+    Raises:
+        ResultsTakenError: the user's own files have their names. Nothing was written.
+    """
+    store, metadata = FolderStore(out.absolute(), remembers=False), Owner(batch=str(batch.id)).metadata()
+    taken = [name for name in CONTENT_TYPES if standing(store.occupant(name), metadata, None) not in REPLACEABLE]
+    left = [name for name in taken if not (overwrite and store.adopt(name))]
+    if left:
+        raise ResultsTakenError(out, left)
+    for name, content_type in CONTENT_TYPES.items():
+        source = folder / name
+        store.put(name, source, content_type=content_type, sha256=sha256_of(source), metadata=metadata)
 
 
 def _print(file: Path) -> None:

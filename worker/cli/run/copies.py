@@ -19,7 +19,7 @@ from api_models.status import JobStatus
 from worker.artifacts.errors import ArtifactsError, ArtifactsTrouble, NameTakenError
 from worker.artifacts.folder import FolderStore
 from worker.artifacts.folder_files import is_file
-from worker.artifacts.ownership import BATCH, JOB, Standing, standing
+from worker.artifacts.ownership import Owner, Standing, standing
 from worker.artifacts.partial import sha256_of
 from worker.artifacts.store import ArtifactStore, Wanted
 from worker.cli.run.destination import file_name
@@ -110,7 +110,7 @@ class Copies:
 
     def _fetch(self, job: JobRecord) -> None:
         key = self._store.key_of(job.uri or "")
-        if key is None or not self._receive(file_name(job), Wanted(key, job.sha256 or ""), owner_of(job)):
+        if key is None or not self._receive(file_name(job), Wanted(key, job.sha256 or ""), _owner(job)):
             raise ArtifactsError(ArtifactsTrouble.UNEXPECTED, f"{job.uri} is not in the store {self._store.url}")
 
     def _receive(self, name: str, source: Wanted, owner: Mapping[str, str]) -> bool:
@@ -124,10 +124,9 @@ class Copies:
             return self._copies.receive(name, self._store, source, metadata=owner)
 
 
-def owner_of(job: JobRecord) -> dict[str, str]:
-    """The metadata by which a copy is known to be this job's."""
-    batch = {} if job.batch_id is None else {BATCH: str(job.batch_id)}
-    return {JOB: str(job.id), **batch}
+def _owner(job: JobRecord) -> dict[str, str]:
+    """By which a copy is known to be this job's."""
+    return Owner(str(job.id), None if job.batch_id is None else str(job.batch_id)).metadata()
 
 
 def _is_there(target: Path, job: JobRecord) -> bool:

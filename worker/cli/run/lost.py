@@ -13,7 +13,7 @@ from uuid import UUID
 
 from worker.artifacts.errors import ArtifactsError, NameTakenError
 from worker.artifacts.folder import FolderStore
-from worker.artifacts.ownership import BATCH, JOB, Owner
+from worker.artifacts.ownership import Owner
 from worker.artifacts.store import ArtifactStore, StoredObject, Wanted
 from worker.execution.places import Places
 from worker.store import contents
@@ -100,7 +100,7 @@ class Audit:
 
     def _put_back(self, store: ArtifactStore, key: str, job: Audio) -> bool:
         """The very content that was bought, by its checksum; another's is worth nothing."""
-        metadata = {JOB: str(job.id), BATCH: str(self.batch)}
+        metadata = Owner(str(job.id), str(self.batch)).metadata()
         with suppress(ArtifactsError, NameTakenError):
             return store.copy(job.uri, key, metadata=metadata, sha256=job.sha256) is not None
         return False

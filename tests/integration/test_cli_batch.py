@@ -139,7 +139,11 @@ class TestFetching:
         with queue.begin() as connection:
             connection.execute(update(Job).where(Job.id == waiting).values(status="cancelled", finished_at=func.now()))
         assert "1 result, 2 errors, in out" in ttsq("batch", "results", "welcome", "--out", "out").out
-        assert sorted(path.name for path in Path("out").glob("[!.]*")) == ["errors.jsonl", "manifest.csv", "results.jsonl"]
+        assert sorted(path.name for path in Path("out").glob("[!.]*")) == [
+            "errors.jsonl",
+            "manifest.csv",
+            "results.jsonl",
+        ]
 
     def test_a_download_goes_on_where_it_was_broken_off(self, queue: Database, audio: FolderStore, ttsq: Ttsq) -> None:
         """Files that are whole are left as they are, others are fetched; what is missing is named."""

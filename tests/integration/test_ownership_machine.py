@@ -56,7 +56,9 @@ from worker.store.transitions.settling import Settlement
 from worker.waiting.awaiting import here
 
 EXAMPLES: Final = int(os.environ.get("OWNERSHIP_MACHINE_EXAMPLES", "0"))
-STEPS: Final = 30
+STEPS: Final = 25
+DRAINED: Final = 20
+"""Jobs that are done in one go at most."""
 NAMES: Final = ("a", "b", "c")
 TEXTS: Final = ("One.", "Two.", "Three.", "Four.")
 PLACES: Final = (
@@ -139,8 +141,18 @@ class OwnershipMachine(RuleBasedStateMachine):
         place=st.sampled_from(PLACES),
         names=st.lists(st.sampled_from(NAMES), min_size=1, max_size=3, unique=True),
         texts=st.lists(st.sampled_from(TEXTS), min_size=3, max_size=3),
+        saved=st.sampled_from((None, None, *USERS)),
+        drains=st.booleans(),
     )
-    def run(self, place: tuple[str, str | None], names: Sequence[str], texts: Sequence[str]) -> None:
+    def run(
+        self,
+        place: tuple[str, str | None],
+        names: Sequence[str],
+        texts: Sequence[str],
+        saved: str | None = None,
+        *,
+        drains: bool = False,
+    ) -> None:
         """`ttsq run`, with a new sheet, an edited one or one that was given before."""
         folder, template = self.root / place[0], place[1]
         rows = [
@@ -161,6 +173,10 @@ class OwnershipMachine(RuleBasedStateMachine):
             submit_batch(
                 connection, rows, name="sheet", origin=ORIGIN, output_url=url, key_template=template, renew=renew
             )
+        if saved is not None:
+            self.save_a_file(saved, b"mine")
+        if drains:
+            self.drain()
 
     @rule(share=st.integers(0, 5))
     def cancel(self, share: int) -> None:
@@ -263,8 +279,10 @@ class OwnershipMachine(RuleBasedStateMachine):
     @rule()
     def drain(self) -> None:
         """The workers do all there is."""
-        for _ in range(20):
+        for _ in range(DRAINED):
             self.claim(0)
+            if not self.taken:
+                return
             self.store(0, asks=True)
 
     @rule(share=st.integers(0, 5))
@@ -320,7 +338,7 @@ class OwnershipMachine(RuleBasedStateMachine):
 def test_no_history_loses_a_file(migrated_file: Path) -> None:
     """A few dozen histories; always the same, unless a long run is asked for."""
     run_state_machine_as_test(
-        lambda: OwnershipMachine(migrated_file),
+        lambda: OwnershipMachine(migrated_file),  # type: ignore[arg-type]  # it only calls what it is given
         settings=settings(
             max_examples=EXAMPLES or 30,
             stateful_step_count=STEPS,

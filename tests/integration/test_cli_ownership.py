@@ -1,4 +1,4 @@
-"""Files that aren't a command's to write or delete: the user's, another batch's, a later run's. On the embedded default."""
+"""Files that a command may not write or delete: the user's, another batch's, a later run's. Embedded default."""
 
 from __future__ import annotations
 

@@ -62,7 +62,11 @@ def test_an_edited_sheet_after_ctrl_c_leaves_each_line_its_own_speech(emulator: 
     for order in orders:
         write_texts("sheet.csv", order)
         with running("run", "sheet.csv", "--out", "spoken") as process:
-            wait_for(lambda: process.poll() is not None or len(contents(tmp_path / "spoken")) >= ROWS // 2)
+            wait_for(
+                lambda: process.poll() is not None or len(contents(tmp_path / "spoken")) >= ROWS // 2,
+                seconds=60,
+                what="half of the files",
+            )
             process.send_signal(signal.SIGINT)
             end(process)
     shown = ttsq("run", "sheet.csv", "--out", "spoken", "--json")

@@ -37,12 +37,13 @@ from worker.cli.run import clashes
 from worker.cli.run.clashes import NameClashError
 from worker.cli.run.copies import Copies
 from worker.cli.run.lost import Audit
-from worker.execution import recovery, storing
+from worker.execution import storing
+from worker.execution.copies import CopySource
 from worker.execution.forming import Formed
 from worker.execution.outcomes import Cost
 from worker.execution.places import Places
 from worker.execution.sound import Sound
-from worker.execution.spool import Receipt
+from worker.execution.spool import Receipt, Spool
 from worker.intake.judging import Row
 from worker.producer import resume_key, submit_batch
 from worker.results.finishing import Finisher
@@ -261,7 +262,7 @@ class OwnershipMachine(RuleBasedStateMachine):
         if asks and not owned:
             return
         place = self.places.of(claim)
-        audio = recovery.copied(self.database, claim, place)
+        audio = CopySource(claim, place, self.database, self.places, Spool(self.root / "spool", 1)).copied()
         if audio is None:
             take = self.root / "take.wav"
             take.write_bytes(audio_of(claim.speech.text))

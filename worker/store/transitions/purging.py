@@ -29,8 +29,8 @@ class Due:
     tenant: str
     batch_id: UUID | None
     uri: str | None
-    sha256: str | None
     finished_at: datetime
+    sha256: str | None = None
 
 
 _UNDATED = (

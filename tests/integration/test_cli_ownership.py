@@ -19,6 +19,7 @@ from worker.store.tables import Batch, Job
 __all__ = ["emulator"]
 
 ROWS = 30
+pytestmark = pytest.mark.timeout(400)  # several processes a test
 
 
 def age(*names: str) -> None:
@@ -72,12 +73,11 @@ def test_an_edited_sheet_after_ctrl_c_leaves_each_line_its_own_speech(emulator: 
     shown = ttsq("run", "sheet.csv", "--out", "spoken", "--json")
     assert (shown.code, shown.data["succeeded"]) == (0, ROWS), shown.err
     assert emulator.state().billed_calls == ROWS
-    for other in orders[:-1]:
-        write_texts("sheet.csv", other)
-        assert ttsq("run", "sheet.csv", "--out", "apart").code == 0
-        for index, text in enumerate(other):
-            again = tmp_path / f"spoken/job-{texts.index(text)}.wav"
-            assert (tmp_path / f"apart/job-{index}.wav").read_bytes() == again.read_bytes()
+    write_texts("sheet.csv", orders[1])
+    assert ttsq("run", "sheet.csv", "--out", "apart").code == 0
+    for index, text in enumerate(orders[1]):
+        same = tmp_path / f"spoken/job-{texts.index(text)}.wav"
+        assert (tmp_path / f"apart/job-{index}.wav").read_bytes() == same.read_bytes()
 
 
 @pytest.mark.usefixtures("emulator")

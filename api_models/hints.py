@@ -31,10 +31,10 @@ def printable(name: str) -> str:
     return quoted(name)[1:-1]
 
 
-def closest(word: str, choices: Iterable[str]) -> str | None:
+def closest(word: str, choices: Iterable[str], *, closeness: float = _CLOSENESS) -> str | None:
     """The choice that `word` was probably meant to be, upper and lower case aside, or None."""
     by_folded_name = {name.casefold(): name for name in choices}
-    close = difflib.get_close_matches(word[:QUOTED_CHARACTERS].casefold(), list(by_folded_name), n=1, cutoff=_CLOSENESS)
+    close = difflib.get_close_matches(word[:QUOTED_CHARACTERS].casefold(), list(by_folded_name), n=1, cutoff=closeness)
     return by_folded_name[close[0]] if close else None
 
 

@@ -30,6 +30,11 @@ MOST_TAGS: Final = 16
 TAG: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:-]{0,63}")
 
 
+_MODELS: Final = {slug.casefold(): slug for slug in MODELS}
+_VOICES: Final = {voice.casefold(): voice for model in MODELS.values() for voice in model.voices}
+"""Names as the API has them, by how they are typed: the API knows only one spelling."""
+
+
 class Speech(BaseModel):
     """The part of a request that decides how the audio sounds. Only what the caller set is sent to the API."""
 
@@ -52,6 +57,8 @@ class Speech(BaseModel):
     def _known_model(cls, value: object) -> object:
         if blank_is_none(value) is None:
             return DEFAULT_MODEL
+        if isinstance(value, str) and (known := _MODELS.get(value.strip().casefold())):
+            return known
         if not isinstance(value, str) or value not in MODELS:
             raise PydanticCustomError(
                 "model",
@@ -88,6 +95,8 @@ class Speech(BaseModel):
     @classmethod
     def _known_voice(cls, value: str | None, info: ValidationInfo) -> str | None:
         models = _models(info)
+        if value is not None:
+            value = _VOICES.get(value.strip().casefold(), value)
         if value is not None and not any(value in model.voices for model in models):
             voices = tuple(dict.fromkeys(voice for model in models for voice in model.voices))
             raise PydanticCustomError(

@@ -53,7 +53,7 @@ def test_without_workers_it_says_who_must_be_running(ttsq: Ttsq, monkeypatch: py
         (("a", "night.csv", "--cron", "* * * *"), "no cron expression"),
         (("a", "night.csv", "--cron", "* * * * *", "--timezone", "Mars/Base"), "no time zone"),
         (("a", "night.csv", "--cron", "* * * * *", "--catch-up", "soon"), "is no time such as"),
-        (("a", "night.csv", "--cron", "* * * * *", "--voice", "kore"), "did you mean"),
+        (("a", "night.csv", "--cron", "* * * * *", "--voice", "kora"), "did you mean"),
         (("a", "SELECT text FROM news", "--cron", "* * * * *"), "--database-env"),
         (("a", "SELECT 1", "--cron", "* * * * *", "--database-env", ADDRESS), "the name of an environment variable"),
     ],

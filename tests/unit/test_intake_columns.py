@@ -16,7 +16,7 @@ from worker.intake import sheets
 from worker.intake.block import Block
 from worker.intake.columns import FEW_ROWS, Columns
 from worker.intake.encoding import PIECE_CHARACTERS, Lines
-from worker.intake.header import TEXT
+from worker.intake.header import TEXT, Header
 from worker.intake.judging import Defaults, Judge, Row
 from worker.intake.kinds import Kind
 from worker.intake.naming import Names
@@ -58,6 +58,8 @@ def row_by_row(content: bytes, defaults: Defaults) -> list[Row | Fault]:
 def _row_by_row(text: Lines, judge: Judge) -> Iterator[Row | Fault]:
     for found in sheets.parse(text):
         yield from text.take()
+        if isinstance(found, Header):
+            continue
         if isinstance(found, Fault):
             yield found
             continue
@@ -70,7 +72,12 @@ def many_at_once(content: bytes, defaults: Defaults) -> list[Row | Fault]:
     """As a file is read."""
     judged = judge_all(io.BytesIO(content), kind=Kind.CSV, defaults=defaults)
     assert len(judged.faults) == judged.total_faults
-    return [*judged.rows, *judged.faults]
+    return [*judged.rows, *map(without_hint, judged.faults)]
+
+
+def without_hint(fault: Fault) -> Fault:
+    """As the judge found it: a file's first fault of a column also says how to pass the column over."""
+    return fault.model_copy(update={"message": fault.message.partition("; if the column isn't meant for this")[0]})
 
 
 def written(rows: Sequence[tuple[str, ...]], ending: str = "\n") -> bytes:

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import codecs
+import io
 
 import pytest
 
+from api_models.problems import InvalidInputError
 from tests.unit.intake_outcomes import faults_of, texts_of
 from worker.intake.encoding import MAX_LINE_CHARACTERS
 from worker.intake.kinds import Kind
+from worker.intake.reading import read_all
+from worker.intake.sheet_options import SheetOptions
 
-UTF_16 = 'is encoded as UTF-16; save it as UTF-8 (in Excel: "CSV UTF-8")'
+CELL = 'text\n"Grüße, 語"\n'
+UTF_16 = "is encoded as UTF-16 without a byte order mark; save it as UTF-8, or use --encoding utf-16-"
 
 
 def test_a_byte_order_mark_is_tolerated() -> None:
@@ -21,10 +26,8 @@ def test_a_byte_order_mark_is_tolerated() -> None:
 @pytest.mark.parametrize(
     ("content", "expected"),
     [
-        ("text\nHello.\n".encode("utf-16"), UTF_16),
-        (codecs.BOM_UTF16_BE + "text\nHello.\n".encode("utf-16-be"), UTF_16),
-        ("text\nHello.\n".encode("utf-16-le"), UTF_16),
-        ("text\nHello.\n".encode("utf-16-be"), UTF_16),
+        ("text\nHello.\n".encode("utf-16-le"), f"{UTF_16}le"),
+        ("text\nHello.\n".encode("utf-16-be"), f"{UTF_16}be"),
         ("text\nHello.\n".encode("utf-32"), "is encoded as UTF-32; save it as UTF-8"),
         (b"PK\x03\x04rest", 'is a workbook or another zip archive; name it .xlsx, or save the sheet as "CSV UTF-8"'),
         (b"\x1f\x8b\x08rest", "is compressed with gzip; unpack it first"),
@@ -43,7 +46,7 @@ def test_the_first_wrong_byte_is_placed(mark: bytes, offset: int) -> None:
     assert faults_of(content, Kind.CSV) == [
         (
             f'line 3: byte 4 of the line, {16 + offset} of the file, is 0xF6 ("ö" in Windows-1252), '
-            "which is not UTF-8; save the file as UTF-8"
+            "which is not UTF-8; save the file as UTF-8, or use --encoding cp1252"
         )
     ]
 
@@ -54,7 +57,7 @@ def test_lines_in_the_same_trouble_are_counted() -> None:
     assert faults_of(content, Kind.CSV) == [
         (
             'line 2: byte 1 of the line, 14 of the file, is 0xE9 ("é" in Windows-1252), which is not UTF-8; '
-            "save the file as UTF-8"
+            "save the file as UTF-8, or use --encoding cp1252"
         ),
         'line 3, voice_1: no voice "Bob" (`ttsq voices` lists all 30)',
         "line 3: is not UTF-8 either; 3 lines of the file are not",
@@ -90,3 +93,31 @@ def test_a_line_beyond_all_measure_is_passed_over(kind: Kind) -> None:
     assert found[0] == "line 2: is longer than 1,048,576 characters; is a line break missing?"
     assert all(fault.startswith(("line 3", "line 4")) for fault in found[1:])
     assert found[-1].startswith("line 4")
+
+
+@pytest.mark.parametrize("content", [CELL.encode("utf-16"), codecs.BOM_UTF16_BE + CELL.encode("utf-16-be")])
+def test_utf_16_with_its_mark_is_read(content: bytes) -> None:
+    """As Excel saves "Unicode text"."""
+    assert texts_of(content, Kind.CSV) == {2: "Grüße, 語"}
+
+
+@pytest.mark.parametrize("encoding", ["cp1252", "windows-1252", "ANSI", "latin-1"])
+def test_an_encoding_that_is_named_is_read(encoding: str) -> None:
+    """Under the names that people know it by; texts come out as they were typed."""
+    rows = read_all(io.BytesIO("text\nschön – “so”\n".encode("cp1252")), kind=Kind.CSV, options=named("cp1252"))
+    assert [row.request.text for row in rows] == ["schön – “so”"]
+    rows = read_all(io.BytesIO("text\nschön\n".encode("cp1252")), kind=Kind.CSV, options=named(encoding))
+    assert [row.request.text for row in rows] == ["schön"]
+
+
+def test_an_encoding_that_does_not_fit_is_told() -> None:
+    """Also one that there isn't, and one that is no encoding of text."""
+    with pytest.raises(InvalidInputError, match=r"is not cp1252 from about line 1 on"):
+        read_all(io.BytesIO(b"text\n\x81\n"), kind=Kind.CSV, options=named("cp1252"))
+    for wrong in ("cp1253x", "rot13", "base64", "\x00"):
+        with pytest.raises(InvalidInputError, match=r"--encoding: no encoding "):
+            read_all(io.BytesIO(b"text\na\n"), kind=Kind.CSV, options=named(wrong))
+
+
+def named(encoding: str) -> SheetOptions:
+    return SheetOptions(encoding=encoding)

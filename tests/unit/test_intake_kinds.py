@@ -10,7 +10,7 @@ from api_models.problems import Fault
 from tests.unit.intake_outcomes import texts_of
 from worker.intake.kinds import Kind, by_name, sniff
 
-KNOWN = ".csv, .tsv, .jsonl, .ndjson, .txt, .xlsx"
+KNOWN = ".csv, .tsv, .jsonl, .ndjson, .json, .txt, .xlsx, .xlsm, .tab"
 
 
 @pytest.mark.parametrize(
@@ -32,11 +32,14 @@ def test_an_extension_tells_the_kind(name: str, kind: Kind) -> None:
 @pytest.mark.parametrize(
     ("name", "message"),
     [
-        ("a.xls", f'the extension .xls is not known; did you mean ".xlsx"? (known: {KNOWN})'),
+        ("a.xls", f"is a workbook of an old Excel; save it as .xlsx (known: {KNOWN})"),
+        ("a.ods", f"is a spreadsheet of LibreOffice; save it as .xlsx, or as CSV (known: {KNOWN})"),
+        ("a.cvs", f'the extension .cvs is not known; did you mean ".csv"? (known: {KNOWN})'),
         (
-            "a.json",
-            f'the extension .json is not known; did you mean ".jsonl"? (known: {KNOWN})',
+            "a.SRT",
+            f"holds subtitles, and its times would be read aloud; save its texts as .txt, one a line (known: {KNOWN})",
         ),
+        ("a.md", f"would be read aloud with its markup; save its texts as .txt, one a line (known: {KNOWN})"),
         (
             "texts",
             f"has no extension to tell its format by; rename it to end in one of {KNOWN}",

@@ -65,7 +65,7 @@ def test_a_source_that_may_not_be_read_is_a_fault() -> None:
 
 def test_an_empty_source_is_a_fault() -> None:
     """Zero bytes, or blank lines only, whatever the kind."""
-    for kind in (None, *(kind for kind in Kind if kind is not Kind.XLSX)):
+    for kind in (None, *(kind for kind in Kind if kind not in {Kind.XLSX, Kind.JSON})):
         for content in ("", "\n \n", "\ufeff"):
             assert faults_of(content, kind) == ["is empty; give at least one line of text to be spoken"]
 
@@ -130,13 +130,13 @@ def test_defaults_fill_what_rows_leave_empty() -> None:
 
 def test_faulty_defaults_are_reported_once() -> None:
     """Not for each of the rows that they would have filled."""
-    defaults = Defaults(model="gemini-3.1", voice_1="kore", temperature=3)
+    defaults = Defaults(model="gemini-3.1", voice_1="kora", temperature=3)
     assert faults_of("One.\nTwo.\n", Kind.PLAIN, defaults) == [
         (
             'model: no model "gemini-3.1"; did you mean "gemini-3.1-flash-tts"? '
             "(known: gemini-3.1-flash-tts, gemini-2.5-flash-tts)"
         ),
-        'voice_1: no voice "kore"; did you mean "Kore"? (`ttsq voices` lists all 30)',
+        'voice_1: no voice "kora"; did you mean "Kore"? (`ttsq voices` lists all 30)',
         "temperature: 3 is outside 0 to 2; give a number in that range, such as 0.4",
     ]
 

@@ -75,20 +75,13 @@ def test_delimiters_that_end_every_row_are_passed_over() -> None:
     assert texts_of("text,voice_1,,\nHello.,Kore,,\nHello.,Kore\n", Kind.CSV) == {2: "Hello.", 3: "Hello."}
 
 
-@pytest.mark.parametrize("column", ["Text", "TEXT", "txt", "texts"])
-def test_a_text_column_under_another_name_is_recognised(column: str) -> None:
-    """The columns found are listed, and the one to rename is named, once."""
-    assert faults_of(f"voice_1,{column}\nKore,Hello.\n", Kind.CSV) == [
-        f'line 1, text: there is no column "text"; found "voice_1", "{column}"; rename "{column}" to "text"'
-    ]
-
-
 def test_a_sheet_without_a_header_is_told_so_once() -> None:
-    """Its first row isn't taken for a list of unknown columns."""
+    """Its first row isn't taken for a list of unknown columns, and a header in other words has a way."""
     assert faults_of("Good evening.,Kore\nGood night.,Puck\n", Kind.CSV) == [
         (
             'line 1, text: there is no column "text"; found "Good evening.", "Kore"; '
-            "the first line must name the columns, such as custom_id,text,voice_1"
+            "the first line must name the columns, such as custom_id,text,voice_1; "
+            "if it does, say which one holds the texts: --text-column 'Good evening.'"
         )
     ]
 
@@ -99,15 +92,13 @@ def test_a_header_of_nothing_but_delimiters() -> None:
 
 
 def test_every_fault_of_a_header_is_reported_with_those_of_the_rows() -> None:
-    """Unknown, doubled and nameless columns, and the rows are judged by the columns that are left."""
-    assert faults_of("text,voice1,notes,,text\nHello.,Kore,x,y,z\n,,,,\n", Kind.CSV) == [
-        'line 1, voice1: is not a known column; did you mean "voice_1"?',
-        (
-            "line 1, notes: is not a known column; remove it (known: model, text, voice_1, voice_2, temperature, "
-            "custom_id, priority, not_before, deadline, cache, variant, tags, format, loudness, expires_after)"
-        ),
-        "line 1: column 4 has no name; name it or remove it",
+    """Misspelt and doubled columns, and the rows are judged by the columns that are left."""
+    assert faults_of("text,temprature,notes,,text\nHello.,0.4,x,y,z\n,,x,,\n", Kind.CSV) == [
         "line 1, text: names columns 1 and 5; keep one of them",
+        (
+            'line 1, temprature: is not a known column; did you mean "temperature"? '
+            "If not, carry it along: --ignore-column temprature"
+        ),
         "line 3, text: is empty; give the words to be spoken",
     ]
 
@@ -191,4 +182,9 @@ def test_an_empty_text_is_a_fault() -> None:
     assert faults_of('text,voice_1\n,Kore\n  ,Kore\n"",Kore\n', Kind.CSV) == [
         f"line {line}, {expected}" for line in (2, 3, 4)
     ]
-    assert faults_of('text\n""\n', Kind.CSV) == [f"line 2, {expected}"]
+
+
+def test_rows_of_blank_cells_are_no_rows() -> None:
+    """As spreadsheets write them below and between the rows; they count as lines, and as nothing else."""
+    assert names_of('text,voice_1\nHello.,Kore\n,\n" ",\n\nBye.,\n,\n', Kind.CSV) == {2: "0002", 6: "0006"}
+    assert faults_of('text\n""\n', Kind.CSV) == ["line 1: the header names columns, but no rows follow it"]

@@ -12,21 +12,21 @@ import pytest
 from openpyxl import Workbook
 
 from api_models.problems import Fault
-from worker.intake import workbooks
 from worker.intake.judging import Row
 from worker.intake.kinds import Kind
 from worker.intake.reading import read
+from worker.intake.xlsx import package
 
 HEADER = ["custom_id", "text", "voice_1", "priority", "not_before", "tags"]
 
 
 def workbook(*rows: Sequence[object]) -> io.BytesIO:
-    """A workbook of these rows, with a second sheet that means nothing."""
+    """A workbook of these rows, with an empty sheet as spreadsheets like to add one."""
     made = Workbook()
     sheet = made.worksheets[0]
     for row in rows:
         sheet.append(list(row))
-    made.create_sheet("notes").append(["text", "of no meaning"])
+    made.create_sheet("Sheet2")
     stream = io.BytesIO()
     made.save(stream)
     stream.seek(0)
@@ -85,7 +85,7 @@ def test_what_is_no_workbook_is_one_fault(content: bytes) -> None:
 def test_an_archive_that_unpacks_without_end_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     """By what its directory says, before anything is unpacked."""
     stream = workbook(HEADER, ["a", "Hi."])
-    monkeypatch.setattr(workbooks, "MOST_UNPACKED_BYTES", 1_000)
+    monkeypatch.setattr(package, "MAX_UNPACKED_BYTES", 1_000)
     assert judged(stream) == ([], ['is too large for a workbook; save the sheet as "CSV UTF-8"'])
 
 

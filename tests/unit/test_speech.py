@@ -54,7 +54,7 @@ def test_every_voice_of_the_vendor_is_taken(voice: str) -> None:
         ({"text": "a\ud83d"}, ["text: contains half of a surrogate pair; write the whole character"]),
         ({"text": None}, ["text: must be text"]),
         ({"text": 7}, ["text: must be text"]),
-        ({"voice_1": "kore"}, ['voice_1: no voice "kore"; did you mean "Kore"? (`ttsq voices` lists all 30)']),
+        ({"voice_1": "Kora"}, ['voice_1: no voice "Kora"; did you mean "Kore"? (`ttsq voices` lists all 30)']),
         ({"voice_2": "Bob"}, ['voice_2: no voice "Bob" (`ttsq voices` lists all 30)']),
         ({"voice_1": 3}, ["voice_1: must be text"]),
         ({"temperature": 2.01}, ["temperature: 2.01 is outside 0 to 2; give a number in that range, such as 0.4"]),
@@ -276,3 +276,11 @@ def test_unusable_outputs_are_refused_with_a_remedy(fields: dict[str, object], w
 def test_a_length_of_time_is_seconds_or_has_a_unit(given: object, seconds: int | None) -> None:
     """As sheets, JSON and people write it."""
     assert request(expires_after=given).expires_after == seconds
+
+
+@pytest.mark.parametrize(("typed", "meant"), [("kore", "Kore"), (" KORE ", "Kore"), ("puck", "Puck"), ("Leda", "Leda")])
+def test_voices_and_models_are_known_in_any_case(typed: str, meant: str) -> None:
+    """They become the one spelling that the API knows, so the same content has the same fingerprint."""
+    made = JobRequest.model_validate({"text": "a", "voice_1": typed, "model": " Gemini-3.1-Flash-TTS"})
+    assert (made.voice_1, made.model) == (meant, "gemini-3.1-flash-tts")
+    assert made == JobRequest(text="a", voice_1=meant, model="gemini-3.1-flash-tts")

@@ -22,6 +22,7 @@ from worker.gateway.problems import MOST_FAULTS, ProblemError, invalid
 from worker.intake.judging import Defaults, Row
 from worker.intake.kinds import Kind
 from worker.intake.reading import read as read_rows
+from worker.intake.sheet_options import AS_IT_IS, SheetOptions
 from worker.store import batches, budgets, endpoints, idempotency, outputs
 from worker.store.batches import BatchRecord
 from worker.store.idempotency import Once
@@ -39,6 +40,7 @@ class Sheet:
 
     kind: Kind
     defaults: Defaults
+    options: SheetOptions = AS_IT_IS
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +100,11 @@ def read(content: IO[bytes], sheet: Sheet, gateway: Gateway) -> list[Line]:
     faults: list[Fault] = []
     total = 0
     for item in read_rows(
-        content, kind=sheet.kind, defaults=sheet.defaults, max_text_bytes=gateway.settings.max_text_bytes
+        content,
+        kind=sheet.kind,
+        defaults=sheet.defaults,
+        max_text_bytes=gateway.settings.max_text_bytes,
+        options=sheet.options,
     ):
         if isinstance(item, Row):
             if len(lines) >= MOST_ROWS:

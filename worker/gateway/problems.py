@@ -72,7 +72,7 @@ class ProblemError(Exception):
                 {
                     "field": fault.field and _sendable(fault.field),
                     "line": fault.line,
-                    "message": _sendable(fault.message),
+                    "message": _sendable(f"{fault.place}: {fault.message}" if fault.place else fault.message),
                 }
                 for fault in self.faults[:MOST_FAULTS]
             ],

@@ -4,15 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Final
 
+from api_models.hints import quoted
 from api_models.problems import Fault
-from worker.intake.header import TEXT, Header
+from worker.intake.carried import carried
+from worker.intake.header import CELLS, TEXT, Header
 from worker.intake.record import Record
+
+_DELIMITER_NAMES: Final = {"\t": "tab", ",": "comma", ";": "semicolon", "|": "vertical bar"}
 
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """Some rows in their order, none of them blank."""
+    """Some rows in their order, none of them without a cell."""
 
     header: Header
     rows: Sequence[Sequence[str]]
@@ -26,11 +31,17 @@ class Block:
             return None
         return {field: cells for field, cells in zip(fields, zip(*self.rows, strict=True), strict=True) if field}
 
+    def extras(self) -> list[str | None] | None:
+        """What each row holds beside its fields; None where no row holds anything."""
+        places = self.header.carried()
+        found = [carried(cells, places) for cells in self.rows] if places else []
+        return found if any(found) else None
+
     def records(self) -> Iterator[Record | Fault]:
-        """A row at a time."""
-        fields = self.header.known()
+        """A row at a time, without the blank ones."""
         for line, cells in zip(self.lines, self.rows, strict=True):
-            yield as_record(line, line, cells, self.header, fields)
+            if any(map(str.strip, cells)):
+                yield as_record(line, line, cells, self.header)
 
     def halves(self) -> Iterator[Block]:
         """The first half of the rows, and the second."""
@@ -39,14 +50,15 @@ class Block:
         yield Block(self.header, self.rows[middle:], self.lines[middle:])
 
 
-def as_record(
-    first: int, last: int, cells: Sequence[str], header: Header, fields: Sequence[str | None]
-) -> Record | Fault:
+def as_record(first: int, last: int, cells: Sequence[str], header: Header) -> Record | Fault:
     """One row by the names of its fields."""
+    fields = header.known()
     if len(cells) != len(fields):
         cells = list(cells)
         while len(cells) > len(fields) and not cells[-1].strip():  # as many spreadsheets end their rows
             cells.pop()
+        if header.delimiter == CELLS:  # nothing can have been split wrongly: a note beside the table is no cell of it
+            cells = [*cells, *[""] * (len(fields) - len(cells))][: len(fields)]
         if len(cells) != len(fields):
             return Fault(line=first, message=_uneven(len(cells), len(fields), header.delimiter))
     return Record(
@@ -58,11 +70,12 @@ def as_record(
             for field, cell in zip(fields, cells, strict=True)
             if field
         },
+        carried(cells, header.carried()),
     )
 
 
 def _uneven(cells: int, columns: int, delimiter: str) -> str:
-    name = {"\t": "tab", ",": "comma", ";": "semicolon"}[delimiter]
+    name = _DELIMITER_NAMES.get(delimiter, quoted(delimiter))
     if cells > columns:
         return f"has {cells} cells, but the header names {columns}; put a cell with a {name} in it between quote marks"
     return f"has {_count(cells)}, but the header names {columns}; an empty cell still needs its {name}"

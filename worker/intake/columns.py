@@ -15,6 +15,7 @@ from worker.intake.header import TEXT
 from worker.intake.judging import Judge, Row, own
 from worker.intake.piece import Piece
 from worker.intake.plainly import MOST_KINDS, Kind, are_plain_names, are_speakable
+from worker.intake.unspoken import any_unspoken
 
 NAME: Final = "custom_id"
 FEW_ROWS: Final = 16
@@ -52,10 +53,12 @@ class Columns:
             return None
         texts, names = columns.pop(TEXT), columns.pop(NAME, None)
         kinds = self._known(columns, len(block.rows))
-        if kinds is None or not are_speakable(texts, min(kind.limit for kind in set(kinds))):
+        if kinds is None or not are_speakable(texts, min(kind.limit for kind in set(kinds))) or any_unspoken(texts):
             return None
         given = self._named(names, block.lines)
-        return None if given is None else Piece(block.lines, given, texts, [kind.like for kind in kinds])
+        if given is None:
+            return None
+        return Piece(block.lines, given, texts, [kind.like for kind in kinds], block.extras())
 
     def _named(self, names: Sequence[str] | None, lines: Sequence[int]) -> Sequence[str] | None:
         if names is None or not any(names):

@@ -10,6 +10,7 @@ from typing import IO, Final
 
 from api_models.problems import Fault
 from worker.intake.record import Line
+from worker.intake.sheet_options import AS_IT_IS, SheetOptions
 
 MAX_LINE_CHARACTERS: Final = 1_048_576
 """Far beyond any text that a model takes; a longer line means that the file isn't made of lines."""
@@ -17,24 +18,26 @@ MAX_LINE_CHARACTERS: Final = 1_048_576
 PIECE_CHARACTERS: Final = 65_536
 """So many are taken at once where nothing is unusual."""
 
-_UTF_16: Final = 'is encoded as UTF-16; save it as UTF-8 (in Excel: "CSV UTF-8")'
+_UTF_16: Final = "is encoded as UTF-16 without a byte order mark; save it as UTF-8, or use {encoding}"
 
 _FOREIGN: Final[tuple[tuple[bytes, str], ...]] = (
-    (codecs.BOM_UTF32_LE, "is encoded as UTF-32; save it as UTF-8"),  # before UTF-16, whose mark begins alike
+    (codecs.BOM_UTF32_LE, "is encoded as UTF-32; save it as UTF-8"),
     (codecs.BOM_UTF32_BE, "is encoded as UTF-32; save it as UTF-8"),
-    (codecs.BOM_UTF16_LE, _UTF_16),
-    (codecs.BOM_UTF16_BE, _UTF_16),
     (b"PK\x03\x04", 'is a workbook or another zip archive; name it .xlsx, or save the sheet as "CSV UTF-8"'),
     (b"\x1f\x8b", "is compressed with gzip; unpack it first"),
     (b"%PDF", "is a PDF document; save its text as a .txt file"),
+    (b"\xd0\xcf\x11\xe0", "is a workbook of an old Excel, or protected with a password; save it as .xlsx without one"),
+    (b"{\\rtf", "is rich text (RTF); save it as plain text"),
 )
 """How files begin that aren't UTF-8 text at all, and what to do about each."""
 
+_ENCODING: Final = "encoding"
+_WINDOWS: Final = "cp1252"
 _RECOGNISED_BYTES: Final = 64
 """So much of a file is enough to see that it isn't UTF-8."""
 
 
-def foreign(head: bytes) -> Fault | None:
+def foreign(head: bytes, options: SheetOptions = AS_IT_IS) -> Fault | None:
     """What a file is, judged by its first bytes, if it can't be UTF-8 text."""
     for signature, what in _FOREIGN:
         if head.startswith(signature):
@@ -42,16 +45,19 @@ def foreign(head: bytes) -> Fault | None:
     head = head[:_RECOGNISED_BYTES]
     # Without a byte order mark, UTF-16 betrays itself by a NUL in every other byte of Latin letters and punctuation.
     pairs = len(head) // 2
-    if pairs and max(head[0::2].count(0), head[1::2].count(0)) > pairs // 2:
-        return Fault(message=_UTF_16)
+    high, low = head[0::2].count(0), head[1::2].count(0)
+    if pairs and max(high, low) > pairs // 2:
+        encoding = options.spelled("encoding", "utf-16-be" if high > low else "utf-16-le")
+        return Fault(message=_UTF_16.format(encoding=encoding))
     return None
 
 
 class Lines:
     """The lines of a stream, one at a time. Broken ones are handed on mended, so that parsers keep their bearings."""
 
-    def __init__(self, stream: IO[bytes]) -> None:
+    def __init__(self, stream: IO[bytes], options: SheetOptions = AS_IT_IS) -> None:
         """`stream` is read from where it stands, and left open."""
+        self._options = options
         # An undecodable byte becomes one lone surrogate, by which it is found again; newline="" keeps the line endings.
         self._text = io.TextIOWrapper(stream, encoding="utf-8", errors="surrogateescape", newline="")
         self._ahead: deque[str] = deque()
@@ -131,7 +137,7 @@ class Lines:
             raw.decode()
         except UnicodeDecodeError as error:
             if not self._undecodable:
-                self._faults.append(Fault(line=number, message=_undecodable(error, start)))
+                self._faults.append(Fault(line=number, message=_undecodable(error, start, self._options)))
             self._undecodable.append(number)
             self._broken.add(number)
             return raw.decode("utf-8", "replace")
@@ -158,11 +164,12 @@ class Lines:
         return text[:MAX_LINE_CHARACTERS]
 
 
-def _undecodable(error: UnicodeDecodeError, line_offset: int) -> str:
+def _undecodable(error: UnicodeDecodeError, line_offset: int, options: SheetOptions) -> str:
     byte = error.object[error.start : error.start + 1]
     meant = byte.decode("cp1252", "ignore")
     guess = f' ("{meant}" in Windows-1252)' if meant.isprintable() and meant else ""
     return (
         f"byte {error.start + 1} of the line, {line_offset + error.start + 1:,} of the file, is 0x{byte.hex().upper()}"
         f"{guess}, which is not UTF-8; save the file as UTF-8"
+        f"{f', or use {options.spelled(_ENCODING, _WINDOWS)}' if guess else ''}"
     )

@@ -3,25 +3,29 @@
 from __future__ import annotations
 
 import csv
+import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
-from api_models.hints import closest, did_you_mean, printable, quoted
+from api_models.hints import closest, printable, quoted
 from api_models.problems import Fault
-from api_models.speech import JobRequest
+from worker.intake.column_names import FIELDS, NAME, TEXT, resolve
+from worker.intake.sheet_options import AS_IT_IS, SheetOptions
 
-TEXT: Final = "text"
-"""The one column that a sheet can't do without."""
+__all__ = ["DELIMITERS", "FIELDS", "NAME", "TEXT", "Header", "WholeFault", "header_faults", "split_header"]
 
-FIELDS: Final = tuple(JobRequest.model_fields)
-"""Every column or key that a row may have."""
-
-DELIMITERS: Final = ",;\t"
+DELIMITERS: Final = ",;\t|"
 """What may separate cells. Spreadsheets write semicolons where the comma is the decimal sign."""
+CELLS: Final = ""
+"""In place of a delimiter, where the cells of a row come as cells."""
+
+MAX_COLUMNS: Final = 1_000
 
 _EXAMPLE: Final = "the first line must name the columns, such as custom_id,text,voice_1"
 _SHOWN_COLUMNS: Final = 12
+_SEPARATOR: Final = re.compile(r"sep=(.)", re.IGNORECASE)
+"""The line by which Excel is told what separates cells."""
 
 
 class WholeFault(Fault):
@@ -34,62 +38,94 @@ class Header:
 
     columns: tuple[str, ...]
     delimiter: str
+    fields: tuple[str | None, ...] = ()
+    """Each column's field, or None where its cells are only carried along."""
+    problems: tuple[tuple[str | None, str], ...] = ()
+    guessed: dict[str, str] = field(default_factory=dict)
+    """Fields whose column isn't spelled like them, and what it is called."""
+
+    @classmethod
+    def of(cls, columns: Sequence[str], delimiter: str, options: SheetOptions) -> Header:
+        """A header of these names."""
+        if len(columns) > MAX_COLUMNS:
+            return cls(tuple(columns), delimiter, (None,) * len(columns))
+        found = resolve(columns, options)
+        return cls(tuple(columns), delimiter, tuple(found.fields), tuple(found.problems), found.guessed)
 
     def known(self) -> tuple[str | None, ...]:
-        """Each column's field, or None where its cells have to be passed over: unknown or named twice."""
-        return tuple(
-            name if name in FIELDS and name not in self.columns[:index] else None
-            for index, name in enumerate(self.columns)
-        )
+        """Each column's field, or None where its cells are only carried along."""
+        return self.fields
+
+    @property
+    def has_text(self) -> bool:
+        """Whether there is a column of texts."""
+        return TEXT in self.fields
+
+    def carried(self) -> list[tuple[int, str]]:
+        """The columns that are no field: where each stands, and a name that no other has."""
+        labels: dict[str, int] = {}
+        found = []
+        for index, (name, known) in enumerate(zip(self.columns, self.fields, strict=True)):
+            if known is None:
+                label = name or f"column {index + 1}"
+                labels[label] = count = labels.get(label, 0) + 1
+                found.append((index, label if count == 1 else f"{label} ({count})"))
+        return found
 
 
-def split_header(line: str, delimiters: str = DELIMITERS) -> Header:
+def split_header(line: str, delimiters: str = DELIMITERS, options: SheetOptions = AS_IT_IS) -> Header:
     """Split a header line by whichever delimiter finds the most known columns in it, or else is most frequent."""
-    candidates = [Header(_cells(line, delimiter), delimiter) for delimiter in delimiters]
+    candidates = [Header.of(_cells(line, delimiter), delimiter, options) for delimiter in delimiters]
     return max(
-        candidates, key=lambda header: (sum(name in FIELDS for name in header.columns), line.count(header.delimiter))
+        candidates,
+        key=lambda header: (sum(name is not None for name in header.fields), line.count(header.delimiter)),
     )
 
 
-def header_faults(header: Header, line: int) -> Iterator[Fault]:
-    """Everything wrong with a header: no column of texts, unknown columns, columns named twice or not at all."""
-    meant = None
-    if TEXT not in header.columns:
-        meant = closest(TEXT, header.columns)
-        yield WholeFault(line=line, field=TEXT, message=_missing_text(header.columns, meant))
-        if not any(header.known()):
-            return  # the sheet has no header at all, and each of its cells would be called an unknown column
-    for index, name in enumerate(header.columns):
-        if not name:
-            yield WholeFault(line=line, message=f"column {index + 1} has no name; name it or remove it")
-        elif name in header.columns[:index]:
-            first = header.columns.index(name) + 1
-            yield WholeFault(
-                line=line, field=printable(name), message=f"names columns {first} and {index + 1}; keep one of them"
-            )
-        elif name not in FIELDS and name != meant:
-            yield WholeFault(line=line, field=printable(name), message=_unknown(name))
+def named_delimiter(line: str) -> str | None:
+    """The delimiter that a first line `sep=;` names; None for any other line."""
+    found = _SEPARATOR.fullmatch(line.strip("\r\n ").strip('"'))
+    return found[1] if found and not found[1].isalnum() and found[1] != '"' else None
+
+
+def header_faults(header: Header, line: int, options: SheetOptions = AS_IT_IS) -> Iterator[Fault]:
+    """Everything wrong with a header: too many columns, none of texts, columns misspelt or named twice."""
+    if len(header.columns) > MAX_COLUMNS:
+        message = f"there are {len(header.columns):,} columns, more than the {MAX_COLUMNS:,} that a sheet may have"
+        yield WholeFault(line=line, message=f"{message}; remove those that hold no texts")
+        return
+    if not header.has_text and options.text_column is None:
+        yield WholeFault(line=line, field=TEXT, message=_missing_text(header, options))
+        if not any(header.fields):
+            return  # the sheet may have no header at all, and its cells would be called misspelt columns
+    for name, message in header.problems:
+        yield WholeFault(line=line, field=None if name is None else printable(name), message=message)
 
 
 def _cells(line: str, delimiter: str) -> tuple[str, ...]:
     try:
-        cells = next(csv.reader([line], delimiter=delimiter), [])
+        cells = next(csv.reader(line.splitlines(keepends=True), delimiter=delimiter), [])
     except csv.Error:
         cells = [line]
-    names = [cell.strip() for cell in cells]
+    return trimmed(cells)
+
+
+def trimmed(cells: Sequence[str]) -> tuple[str, ...]:
+    """The names in a header row."""
+    names = [" ".join(cell.split()) for cell in cells]
     while names and not names[-1]:  # spreadsheets like to end every row with a few delimiters
         names.pop()
     return tuple(names)
 
 
-def _missing_text(columns: Sequence[str], meant: str | None) -> str:
-    found = ", ".join(quoted(name) for name in columns[:_SHOWN_COLUMNS])
-    found = found or "none"
-    found += ", …" if len(columns) > _SHOWN_COLUMNS else ""
-    remedy = f"rename {quoted(meant)} to {quoted(TEXT)}" if meant else _EXAMPLE
-    return f"there is no column {quoted(TEXT)}; found {found}; {remedy}"
-
-
-def _unknown(name: str) -> str:
-    hint = did_you_mean(name, FIELDS) or f"; remove it (known: {', '.join(FIELDS)})"
-    return f"is not a known column{hint}"
+def _missing_text(header: Header, options: SheetOptions) -> str:
+    columns = header.columns[:_SHOWN_COLUMNS]
+    found = ", ".join(quoted(name) for name in columns) or "none"
+    found += ", …" if len(header.columns) > _SHOWN_COLUMNS else ""
+    what = f"there is no column {quoted(TEXT)}; found {found}"
+    if meant := closest(TEXT, columns):
+        return f"{what}; rename {quoted(meant)} to {quoted(TEXT)}, or use {options.spelled('text-column', meant)}"
+    free = next((name for name, field in zip(columns, header.fields, strict=False) if name and field is None), None)
+    if free is None:
+        return f"{what}; {_EXAMPLE}"
+    return f"{what}; {_EXAMPLE}; if it does, say which one holds the texts: {options.spelled('text-column', free)}"

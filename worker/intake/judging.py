@@ -15,6 +15,7 @@ from worker.intake.header import FIELDS, TEXT
 from worker.intake.naming import Names
 from worker.intake.plainly import Plainly
 from worker.intake.record import Record
+from worker.intake.unspoken import unspoken
 
 TAGS: Final = "tags"
 _BETWEEN_TAGS: Final = re.compile(r"[\s,;]+")
@@ -29,6 +30,8 @@ class Row:
     """Where it stands, for anything there is to say about it."""
     request: JobRequest
     """Its `custom_id` is always set: the one given, or the line number padded with zeros."""
+    extra: str | None = None
+    """What the row holds beside its fields, as JSON."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +69,11 @@ class Judge:
     def __call__(self, record: Record) -> Iterator[Row | Fault]:
         """The row that `record` makes, or its faults."""
         fields = own(record.fields)
+        text = fields.get(TEXT)
+        wordless = unspoken(text) if isinstance(text, str) else None
+        if wordless is not None:
+            yield Fault(line=record.line, field=TEXT, message=wordless)
+            fields[TEXT] = "a"  # what else is wrong with the row is said as well
         given = fields.get("custom_id")
         if given is None:
             fields["custom_id"] = name = self.names.give(record.line)
@@ -85,8 +93,8 @@ class Judge:
             return
         if given is not None and (taken := self.names.claim(str(request.custom_id), record.line)):
             yield taken
-        elif request.custom_id is not None:
-            yield Row(record.line, request)
+        elif request.custom_id is not None and wordless is None:
+            yield Row(record.line, request, record.extra)
 
 
 def own(fields: Mapping[str, object]) -> dict[str, object]:

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from enum import StrEnum
 from pathlib import Path
 from typing import Final
 
 from api_models.hints import did_you_mean
 from api_models.problems import Fault
-from worker.intake.header import FIELDS, TEXT, split_header
+from worker.intake.header import TEXT, named_delimiter, split_header
+
+MAX_HEADER_CHARACTERS: Final = 16_384
+ENOUGH_KNOWN: Final = 2
+"""Columns with known names make a header, however many others there are."""
 
 
 class Kind(StrEnum):
@@ -23,7 +28,9 @@ class Kind(StrEnum):
     PLAIN = "text"
     """One job a line, blank lines skipped."""
     XLSX = "xlsx"
-    """A workbook, whose first sheet is like a CSV."""
+    """A workbook, whose sheets are like a CSV."""
+    JSON = "json"
+    """A list of objects."""
 
 
 EXTENSIONS: Final[dict[str, Kind]] = {
@@ -31,10 +38,49 @@ EXTENSIONS: Final[dict[str, Kind]] = {
     ".tsv": Kind.TSV,
     ".jsonl": Kind.JSONL,
     ".ndjson": Kind.JSONL,
+    ".json": Kind.JSON,
     ".txt": Kind.PLAIN,
     ".xlsx": Kind.XLSX,
+    ".xlsm": Kind.XLSX,
+    ".tab": Kind.TSV,
 }
 """File name extensions, in lower case, and what they announce."""
+
+_AS_XLSX: Final = "save it as .xlsx"
+_SUBTITLES: Final = "holds subtitles, and its times would be read aloud; save its texts as .txt, one a line"
+_MARKED_UP: Final = "would be read aloud with its markup; save its texts as .txt, one a line"
+_DOCUMENT: Final = "is a document; save its texts as .txt, one a line"
+_OTHERS: Final[dict[str, str]] = {
+    ".xls": f"is a workbook of an old Excel; {_AS_XLSX}",
+    ".xlsb": f"is a binary workbook; {_AS_XLSX}",
+    ".ods": f"is a spreadsheet of LibreOffice; {_AS_XLSX}, or as CSV",
+    ".fods": f"is a spreadsheet of LibreOffice; {_AS_XLSX}, or as CSV",
+    ".numbers": "is a spreadsheet of Numbers; export it to CSV",
+    ".gsheet": "is a link to Google Sheets; download the sheet as .csv or .xlsx",
+    ".vtt": _SUBTITLES,
+    ".srt": _SUBTITLES,
+    ".ass": _SUBTITLES,
+    ".sbv": _SUBTITLES,
+    ".md": _MARKED_UP,
+    ".markdown": _MARKED_UP,
+    ".rst": _MARKED_UP,
+    ".html": _MARKED_UP,
+    ".htm": _MARKED_UP,
+    ".xml": _MARKED_UP,
+    ".ssml": _MARKED_UP,
+    ".docx": _DOCUMENT,
+    ".doc": _DOCUMENT,
+    ".odt": _DOCUMENT,
+    ".rtf": _DOCUMENT,
+    ".pages": _DOCUMENT,
+    ".pdf": _DOCUMENT,
+    ".epub": _DOCUMENT,
+    ".zip": "is an archive; unpack it first",
+    ".gz": "is compressed; unpack it first",
+}
+"""What people have texts in that isn't read, and what to do about it."""
+
+_LIST: Final = re.compile(r"\[\s*(?:\{|$)")
 
 
 def by_name(path: Path) -> Kind | Fault:
@@ -45,18 +91,39 @@ def by_name(path: Path) -> Kind | Fault:
     known = ", ".join(EXTENSIONS)
     if not extension:
         return Fault(message=f"has no extension to tell its format by; rename it to end in one of {known}")
+    if what := _OTHERS.get(extension):
+        return Fault(message=f"{what} (known: {known})")
     hint = did_you_mean(extension, EXTENSIONS)
     return Fault(message=f"the extension {extension} is not known{hint} (known: {known})")
 
 
 def sniff(head: bytes) -> Kind:
     """The kind of an unnamed input, by its first line that isn't blank."""
-    first_line = head.decode("utf-8-sig", "replace").strip().replace("\r", "\n").partition("\n")[0]
+    start = head.decode("utf-8-sig", "replace").strip().replace("\r", "\n")
+    first_line, _, _ = start.partition("\n")
     if first_line.startswith("{"):
         return Kind.JSONL
-    header = split_header(first_line)
-    known = sum(name in FIELDS for name in header.columns)
+    if _LIST.match(first_line):
+        return Kind.JSON
+    if named_delimiter(first_line):
+        return Kind.CSV
+    header = split_header(first_line[:MAX_HEADER_CHARACTERS])
+    known = sum(field is not None for field in header.fields)
     # Prose may hold the word "text" between commas; a header is mostly made of known names.
-    if TEXT not in header.columns or 2 * known < len(header.columns):
+    if not header.has_text or (known < ENOUGH_KNOWN and 2 * known < len(header.columns)):
+        return Kind.PLAIN
+    if len(header.columns) == 1 and header.columns != (TEXT,):  # a heading, such as "Script", may be meant to be spoken
         return Kind.PLAIN
     return Kind.TSV if header.delimiter == "\t" else Kind.CSV
+
+
+def of_text_file(head: bytes) -> Kind:
+    """Plain text, or a sheet where the first line is a header between tabs, as Excel saves "Unicode text"."""
+    return Kind.TSV if b"\t" in head and sniff(head) is Kind.TSV else Kind.PLAIN
+
+
+def of_json_file(head: bytes) -> Kind:
+    """What a .json file is: a list, unless it holds one object a line."""
+    lines = head.decode("utf-8-sig", "replace").strip().splitlines()
+    one_a_line = len(lines) > 1 and all(line.startswith("{") and line.rstrip().endswith("}") for line in lines[:2])
+    return Kind.JSONL if one_a_line else Kind.JSON

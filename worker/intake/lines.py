@@ -8,6 +8,7 @@ from typing import Any, Final, NoReturn
 
 from api_models.hints import printable, quoted
 from api_models.problems import Fault
+from worker.intake.header import WholeFault
 from worker.intake.record import Line, Parsed, Record
 
 _EXAMPLE: Final = 'a line is one object such as {"text": "Hello."}'
@@ -28,13 +29,17 @@ class _NotANumberError(ValueError):
 def parse(lines: Iterable[Line]) -> Parsed:
     """One record or fault a line that isn't blank."""
     for number, text in lines:
-        if not text.isspace():
-            yield _record(number, text.rstrip("\r\n"))
+        if text.isspace():
+            continue
+        found = _record(number, text.rstrip("\r\n"))
+        yield found
+        if isinstance(found, WholeFault):
+            return
 
 
 def _record(number: int, text: str) -> Record | Fault:
     try:
-        value = _DECODER.decode(text)
+        value = DECODER.decode(text)
     except json.JSONDecodeError as error:
         return Fault(line=number, message=_syntax(error))
     except _RepeatedKeyError as error:
@@ -45,9 +50,13 @@ def _record(number: int, text: str) -> Record | Fault:
         return Fault(line=number, message=f"{error} is not a value that JSON has; give a number, or leave the key out")
     except (RecursionError, ValueError):  # lists in lists in lists; a number of thousands of digits
         return Fault(line=number, message=f"holds a value no job can use; {_EXAMPLE}")
+    return _of_value(number, value)
+
+
+def _of_value(number: int, value: object) -> Record | Fault:
     if not isinstance(value, dict):
-        return Fault(line=number, message=f"is {_article(value)}, not an object; {_EXAMPLE}")
-    return Record(number, number, value)
+        return Fault(line=number, message=f"is {kind_of(value)}, not an object; {_EXAMPLE}")
+    return openai_fault(number) if is_of_openai(value) else Record(number, number, value)
 
 
 def _syntax(error: json.JSONDecodeError) -> str:
@@ -58,7 +67,27 @@ def _syntax(error: json.JSONDecodeError) -> str:
     return f"is not JSON: {what} at column {error.colno}, found {found}; {_EXAMPLE}"
 
 
-def _article(value: object) -> str:
+def is_of_openai(value: dict[str, Any]) -> bool:
+    """Whether an object is a line of the input of an OpenAI batch."""
+    return isinstance(value.get("body"), dict) and ("url" in value or "method" in value)
+
+
+def openai_fault(number: int | None) -> WholeFault:
+    """One error for all lines of such a file, which shows the way."""
+    return WholeFault(
+        line=number,
+        message='is laid out as an OpenAI batch; write {"custom_id": "a", "text": "Hello.", "voice_1": "Kore"} a line: '
+        "jq -c '{custom_id, text: .body.input}' FILE > texts.jsonl",
+    )
+
+
+def repeated_key(error: Exception) -> str | None:
+    """The key that an object gives twice, if that is what is wrong."""
+    return quoted(error.key) if isinstance(error, _RepeatedKeyError) else None
+
+
+def kind_of(value: object) -> str:
+    """What a value is, in words."""
     match value:
         case None:
             return "null"
@@ -68,6 +97,8 @@ def _article(value: object) -> str:
             return "a text"
         case list():
             return "a list"
+        case dict():
+            return "an object"
         case _:
             return "a number"
 
@@ -87,4 +118,4 @@ def _refuse(constant: str) -> NoReturn:
     raise _NotANumberError(constant)
 
 
-_DECODER: Final = json.JSONDecoder(object_pairs_hook=_object, parse_constant=_refuse)
+DECODER: Final = json.JSONDecoder(object_pairs_hook=_object, parse_constant=_refuse)

@@ -12,6 +12,7 @@ from typing import Final
 from api_models.hints import quoted
 from api_models.problems import Fault
 from worker.intake.marks import Marks
+from worker.intake.positions import LINES, Positions
 
 MIN_DIGITS: Final = 4
 """Digits of a name made of a line number; more where the file has more lines, so that names sort as lines do."""
@@ -28,8 +29,9 @@ _FIELD: Final = "custom_id"
 class Names:
     """The names taken so far. Names that differ only in upper and lower case are one file on macOS and Windows."""
 
-    def __init__(self, lines: int) -> None:
-        """`lines` is how many the file has."""
+    def __init__(self, lines: int, positions: Positions = LINES) -> None:
+        """`lines` is how many the file has; `positions` says where they are found."""
+        self._words = positions.words
         self._digits = max(MIN_DIGITS, len(str(lines)))
         self._lines = Marks(min(lines, MOST_EXPECTED))
         self._spellings: dict[str, str] = {}
@@ -39,7 +41,9 @@ class Names:
         """Name a job after its line."""
         name = f"{line:0{self._digits}}"
         if taken := self._lines.line_of(name):
-            message = f"would be named {quoted(name)} after its line, but line {taken} has that name; give it another"
+            message = (
+                f"would be named {quoted(name)} after its line, but {self._words(taken)} has that name; give it another"
+            )
             return Fault(line=line, field=_FIELD, message=message)
         self._numbered.append(line)
         return name
@@ -48,7 +52,7 @@ class Names:
         """Take the name that a job was given."""
         folded = _folded(name)
         if self._was_given(name):
-            message = f"{quoted(name)} is what line {int(name)} is named after its number; choose another"
+            message = f"{quoted(name)} is what {self._words(int(name))} is named after its number; choose another"
             return Fault(line=line, field=_FIELD, message=message)
         if taken := self._lines.put(folded, line):
             return Fault(line=line, field=_FIELD, message=self._twice(name, folded, taken))
@@ -86,13 +90,12 @@ class Names:
 
     def _twice(self, name: str, folded: str, taken: int) -> str:
         if len(self._spellings) == MOST_SPELLINGS and folded not in self._spellings:
-            return f"{quoted(name)} is already the name of line {taken}, or differs from it in case only"
+            return f"{quoted(name)} is already the name of {self._words(taken)}, or differs from it in case only"
         earlier = self._spellings.get(folded, folded)
         if earlier == name:
-            return f"{quoted(name)} is already the name of line {taken}; every job needs its own"
-        return (
-            f"{quoted(name)} would overwrite {quoted(earlier)} of line {taken} where file names ignore case; rename one"
-        )
+            return f"{quoted(name)} is already the name of {self._words(taken)}; every job needs its own"
+        first = f"{quoted(earlier)} of {self._words(taken)}"
+        return f"{quoted(name)} would overwrite {first} where file names ignore case; rename one"
 
 
 def _folded(name: str) -> str:

@@ -22,6 +22,8 @@ class Piece:
     texts: Sequence[str]
     alike: Sequence[JobRequest]
     """For each row a request that is like its own in all but text and name: one object for all that are alike."""
+    extras: Sequence[str | None] | None = None
+    """What each row holds beside its fields, as JSON; None where no row holds anything."""
 
     def __len__(self) -> int:
         return len(self.lines)
@@ -34,8 +36,9 @@ class Piece:
 
     def rows(self) -> Iterator[Row]:
         """The same, a row at a time."""
-        for line, name, text, like in zip(self.lines, self.names, self.texts, self.alike, strict=True):
-            yield Row(line, made({**like.__dict__, "text": text, "custom_id": name}, like.model_fields_set))
+        extras = self.extras or [None] * len(self)
+        for line, name, text, like, extra in zip(self.lines, self.names, self.texts, self.alike, extras, strict=True):
+            yield Row(line, made({**like.__dict__, "text": text, "custom_id": name}, like.model_fields_set), extra)
 
 
 def piece_of(rows: Sequence[Row]) -> Piece:
@@ -46,4 +49,5 @@ def piece_of(rows: Sequence[Row]) -> Piece:
         [request.custom_id for request in requests],
         [request.text for request in requests],
         requests,
+        [row.extra for row in rows] if any(row.extra for row in rows) else None,
     )

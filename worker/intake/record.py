@@ -25,6 +25,8 @@ class Record:
     """The first line it stands on."""
     last_line: int
     fields: Mapping[str, object]
+    extra: str | None = None
+    """What the row holds beside them, as JSON."""
 
 
 Parsed: TypeAlias = Iterator[Record | Fault]

@@ -6,39 +6,51 @@ import csv
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
+from itertools import islice
 from typing import Final
 
 from api_models.problems import Fault
 from worker.intake.block import Block, as_record
 from worker.intake.encoding import Lines
-from worker.intake.header import DELIMITERS, TEXT, Header, WholeFault, header_faults, split_header
-from worker.intake.record import Line, Parsed, Record
+from worker.intake.header import DELIMITERS, Header, WholeFault, header_faults, named_delimiter, split_header
+from worker.intake.record import Line, Record
+from worker.intake.sheet_options import AS_IT_IS, SheetOptions
 
 MAX_BROKEN_QUOTES: Final = 20
 """Each costs a second look at the lines it swallowed, so a file full of them is given up."""
+MAX_HEADER_LINES: Final = 20
+"""Column names with line breaks in them, all together."""
+MAX_TITLE_LINES: Final = 10
+"""Above the header."""
 
 
-def parse(lines: Iterable[Line], delimiters: str = DELIMITERS) -> Parsed:
-    """The records of a sheet whose cells stand between one of `delimiters`: whichever suits the header best."""
+def parse(
+    lines: Iterable[Line], delimiters: str = DELIMITERS, options: SheetOptions = AS_IT_IS
+) -> Iterator[Header | Record | Fault]:
+    """The header of a sheet and its records. Of `delimiters` the one is used that suits the header best."""
     source = iter(lines)
-    first = next((line for line in source if not line.text.isspace()), None)
-    if first is None:
+    found = _header(source, delimiters, options)
+    if found is None:
         return
-    header = split_header(first.text, delimiters)
-    yield from header_faults(header, first.number)
-    if TEXT in header.columns:
-        yield from _rows(header, first.number, source)
+    header, line = found
+    yield header
+    yield from header_faults(header, line, options)
+    if header.has_text:
+        yield from _rows(header, line, source)
 
 
-def blocks(text: Lines, delimiters: str = DELIMITERS) -> Iterator[Block | Record | Fault]:
+def blocks(
+    text: Lines, delimiters: str = DELIMITERS, options: SheetOptions = AS_IT_IS
+) -> Iterator[Header | Block | Record | Fault]:
     """As `parse`, many rows at once for as long as nothing about the lines is unusual; from there on one by one."""
     source = iter(text)
-    first = next((line for line in source if not line.text.isspace()), None)
-    if first is None:
+    found = _header(source, delimiters, options)
+    if found is None:
         return
-    header = split_header(first.text, delimiters)
-    yield from header_faults(header, first.number)
-    if TEXT not in header.columns:
+    header, line = found
+    yield header
+    yield from header_faults(header, line, options)
+    if not header.has_text:
         return
     rows = 0
     while lines := text.plain():
@@ -47,9 +59,36 @@ def blocks(text: Lines, delimiters: str = DELIMITERS) -> Iterator[Block | Record
         if not used:  # not even the first row comes to its end
             break
         if block.rows:
-            rows += len(block.rows)
+            rows += sum(any(map(str.strip, cells)) for cells in block.rows) if rows < 1 else len(block.rows)
             yield block
-    yield from _rows(header, first.number, source, rows)
+    yield from _rows(header, line, source, rows)
+
+
+def _header(source: Iterator[Line], delimiters: str, options: SheetOptions) -> tuple[Header, int] | None:
+    """The header and its line, with the line `sep=;` and a title above it passed over; None for an empty file."""
+    first: tuple[Header, int] | None = None
+    for line in islice(source, MAX_TITLE_LINES):
+        if line.text.isspace():
+            continue
+        if first is None and (named := named_delimiter(line.text)):
+            delimiters = named
+            continue
+        header = split_header(_whole(line.text, source), delimiters, options)
+        if header.has_text:
+            return header, line.number
+        first = first or (header, line.number)
+        if sum(map(bool, header.columns)) > 1:  # no title: a header of other columns, or a row of a sheet without one
+            return first
+    return first
+
+
+def _whole(line: str, source: Iterator[Line]) -> str:
+    """A header to its end: a quoted name may hold line breaks."""
+    for _ in range(MAX_HEADER_LINES):
+        if line.count('"') % 2 == 0 or (following := next(source, None)) is None:
+            break
+        line += following.text
+    return line
 
 
 def _block(header: Header, lines: Sequence[str], above: int) -> tuple[Block, int]:
@@ -77,16 +116,15 @@ def _ended(lines: Sequence[str], delimiter: str) -> tuple[list[list[str]], Seque
     return rows, ends
 
 
-def _rows(header: Header, header_line: int, source: Iterator[Line], rows: int = 0) -> Parsed:
+def _rows(header: Header, header_line: int, source: Iterator[Line], rows: int = 0) -> Iterator[Record | Fault]:
     feed = _Feed(source)
-    fields = header.known()
     for _ in range(MAX_BROKEN_QUOTES):
         try:
             for cells in csv.reader(feed, delimiter=header.delimiter, strict=True):
                 first, last = feed.row_done()
-                if cells:
+                if any(map(str.strip, cells)):
                     rows += 1
-                    yield as_record(first, last, cells, header, fields)
+                    yield as_record(first, last, cells, header)
         except csv.Error as error:
             rows += 1
             first, last = feed.row_broke()

@@ -56,6 +56,8 @@ class Spool(Collection[Row]):
         self._file: IO[bytes] | None = None
         self._end = 0
         """Of the file, in bytes."""
+        self.carries = False
+        """Whether a row holds anything beside its fields."""
         self._kinds: dict[tuple[Any, ...], int] = {}
         self._by_number: list[JobRequest] = []
 
@@ -92,9 +94,9 @@ class Spool(Collection[Row]):
         place = 0
         while self._file is not None and place < self._end:
             self._file.seek(place)  # somebody else may have read on from another place
-            lines, names, texts, kinds = json.loads(self._file.readline())
+            lines, names, texts, kinds, extras = json.loads(self._file.readline())
             place = self._file.tell()
-            yield Piece(lines, names, texts, [self._alike(kind) for kind in kinds])
+            yield Piece(lines, names, texts, [self._alike(kind) for kind in kinds], extras)
         yield from self._pieces
 
     def _gather(self) -> None:
@@ -106,6 +108,7 @@ class Spool(Collection[Row]):
         self._digest.update(_marks(piece))
         self._pieces.append(piece)
         self._put += len(piece)
+        self.carries = self.carries or piece.extras is not None
         if self._file is not None or self._put >= ROWS_IN_MEMORY:
             self._to_file()
 
@@ -115,7 +118,7 @@ class Spool(Collection[Row]):
             weakref.finalize(self, self._file.close)
         self._file.seek(self._end)
         for piece in self._pieces:
-            columns = (piece.lines, piece.names, piece.texts, piece.each(self._kind))
+            columns = (piece.lines, piece.names, piece.texts, piece.each(self._kind), piece.extras)
             self._file.write(json.dumps(columns, default=datetime.isoformat).encode() + b"\n")
         self._end = self._file.tell()
         self._pieces.clear()
@@ -152,7 +155,10 @@ def _marks(piece: Piece) -> bytes:
     """A line for each row: neither a name nor JSON holds a line break."""
     around = piece.each(lambda like: like.around_text(origin="", audio_format=like.form))
     rows = zip(piece.names, around, map(encode_basestring, piece.texts), strict=True)
-    return "".join([f"{name}\t{before}{text}{after}\n" for name, (before, after), text in rows]).encode()
+    marks = [f"{name}\t{before}{text}{after}\n" for name, (before, after), text in rows]
+    if piece.extras is not None:
+        marks = [mark + (f"\t{extra}\n" if extra else "") for mark, extra in zip(marks, piece.extras, strict=True)]
+    return "".join(marks).encode()
 
 
 def _read(values: dict[str, Any]) -> dict[str, Any]:

@@ -1,104 +1,191 @@
-"""Workbooks (.xlsx): the rows of the first sheet, as lines of the CSV that a spreadsheet would save. Streamed.
-
-Its weakness: formulas count with the values that were last saved, and other sheets than the first aren't read.
-"""
+"""Workbooks (.xlsx): which of their sheets are read, and their rows as records. Streamed, in two passes."""
 
 from __future__ import annotations
 
-import csv
-import io
-import zipfile
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from datetime import date, datetime
-from typing import IO, Any, Final
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
+from dataclasses import dataclass, replace
+from itertools import accumulate, islice
+from typing import IO, Final
 
+from api_models.hints import did_you_mean, quoted
 from api_models.problems import Fault
-from worker.intake.record import Line
+from worker.intake.block import as_record
+from worker.intake.carried import with_first
+from worker.intake.header import CELLS, NAME, TEXT, Header, WholeFault, header_faults, trimmed
+from worker.intake.positions import LINES, Positions, Sheets
+from worker.intake.record import Record
+from worker.intake.sheet_options import SheetOptions
+from worker.intake.sheets import MAX_TITLE_LINES
+from worker.intake.xlsx.contents import Sheet, contents
+from worker.intake.xlsx.package import SIGNATURE, Package, WorkbookError
+from worker.intake.xlsx.strings import shared_strings
+from worker.intake.xlsx.styles import date_styles
+from worker.intake.xlsx.worksheet import Lookup, Merge, SheetRow, Survey, rows, survey
 
-SIGNATURE: Final = b"PK\x03\x04"
-MOST_UNPACKED_BYTES: Final = 1_073_741_824
-"""Of all that the archive holds. A sheet of a million rows is about 300 MB."""
-MOST_STRINGS_BYTES: Final = 134_217_728
-"""Of the table of texts, which is kept in memory."""
+__all__ = ["SIGNATURE", "Workbook", "WorkbookError"]
 
-_STRINGS: Final = "xl/sharedStrings.xml"
-_UNREADABLE: Final = 'can\'t be read as a workbook ({what}); save the sheet as "CSV UTF-8"'
-
-
-class WorkbookError(Exception):
-    """It can't be read; the fault says why."""
-
-    def __init__(self, fault: Fault) -> None:
-        super().__init__(fault.message)
-        self.fault = fault
-
-
-def row_count(stream: IO[bytes]) -> int:
-    """How many rows the first sheet has. Raises WorkbookError where it can't be told."""
-    with _first_sheet(stream) as sheet:
-        return sum(1 for _ in sheet)
+SHOWN_SHEETS: Final = 20
+SHEET: Final = "sheet"
+"""The column that says which of several sheets a row is from."""
+_NOT_MERGED: Final = frozenset({TEXT, NAME})
+"""What merged cells don't hold for all of their rows: each row needs its own."""
 
 
-def lines(stream: IO[bytes]) -> Iterator[Line]:
-    """Each row as a line of CSV under its number. Raises WorkbookError where there is no going on."""
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    with _first_sheet(stream) as sheet:
-        width = 0
-        for number, cells in enumerate(sheet, 1):
-            shown = [_shown(cell) for cell in cells]
-            while len(shown) > width and not shown[-1]:  # a sheet may be wider than its header
-                shown.pop()
-            width = width or len(shown)
-            text.seek(0)
-            text.truncate()
-            writer.writerow(shown + [""] * (width - len(shown)))
-            yield Line(number, text.getvalue() if any(shown) else "\n")
+@dataclass(frozen=True, slots=True)
+class _Surveyed:
+    sheet: Sheet
+    survey: Survey
+
+    def __str__(self) -> str:
+        hidden = "hidden, " if self.sheet.hidden else ""
+        count = self.survey.rows
+        return f"{quoted(self.sheet.name)} ({hidden}{'1 row' if count == 1 else f'{count:,} rows'})"
 
 
-@contextmanager
-def _first_sheet(stream: IO[bytes]) -> Iterator[Iterator[Sequence[Any]]]:
-    try:
-        from openpyxl import load_workbook  # noqa: PLC0415 - an extra that only workbooks need
-    except ImportError:
-        what = "needs the extra for workbooks: pip install 'ttsq[xlsx]'"
-        raise WorkbookError(Fault(message=f'{what}; or save the sheet as "CSV UTF-8"')) from None
-    stream.seek(0)
-    try:
-        _check_sizes(stream)
-        stream.seek(0)
-        workbook = load_workbook(stream, read_only=True, data_only=True, keep_links=False)
-        try:
-            sheet = workbook.worksheets[0]
-            sheet.reset_dimensions()  # what the file says of its size needn't be so
-            yield sheet.iter_rows(values_only=True)
-        finally:
-            workbook.close()
-    except WorkbookError:
-        raise
-    except Exception as error:
-        raise WorkbookError(Fault(message=_UNREADABLE.format(what=type(error).__name__))) from error
+class Workbook:
+    """The chosen sheets of one workbook."""
+
+    def __init__(self, stream: IO[bytes], options: SheetOptions) -> None:
+        """Raises WorkbookError for what can't be read, and where it isn't clear which sheets are meant."""
+        self._options = options
+        self._package = Package(stream)
+        found = contents(self._package)
+        self._lookup = Lookup(shared_strings(self._package), date_styles(self._package), found.from_1904)
+        self._chosen = self._choose(found.sheets)
+        ends = list(accumulate(one.survey.last for one in self._chosen))
+        self.rows = ends[-1] if ends else 0
+        """How far the numbers of rows go, over all chosen sheets."""
+        self.positions: Positions = LINES
+        if len(self._chosen) > 1:
+            self.positions = Sheets([one.sheet.name for one in self._chosen], ends)
+        self.unread = tuple(
+            sheet.name for sheet in found.sheets if sheet.hidden and sheet.part and not options.chooses_sheets
+        )
+        """Hidden sheets, which nothing was said of."""
+
+    def records(self) -> Iterator[Header | Record | Fault]:
+        """The header and the records of each sheet, their rows numbered on from one sheet to the next."""
+        above = 0
+        for one in self._chosen:
+            name = one.sheet.name if len(self._chosen) > 1 else None
+            for item in self._records(one):
+                yield _moved(item, above, name)
+            above += one.survey.last
+
+    def _records(self, one: _Surveyed) -> Iterator[Header | Record | Fault]:
+        with closing(self._package.open(one.sheet.part or "")) as stream:
+            source = iter(rows(stream, self._lookup))
+            found = _header(source, self._options)
+            if found is None:
+                return
+            header, line = found
+            yield header
+            yield from header_faults(header, line, self._options)
+            if not header.has_text:
+                return
+            count = 0
+            for row in _filled(source, one.survey.merges, header):
+                count += 1
+                yield from _record(row, header)
+            if not count:
+                yield Fault(line=line, message="the header names columns, but no rows follow it")
+
+    def _survey(self, sheet: Sheet) -> _Surveyed:
+        with closing(self._package.open(sheet.part or "")) as stream:
+            return _Surveyed(sheet, survey(stream, self._lookup))
+
+    def _choose(self, sheets: Sequence[Sheet]) -> list[_Surveyed]:
+        options = self._options
+        if options.sheets and options.all_sheets:
+            both = f"{options.spelled('sheet', options.sheets[0])} and {options.spelled('all-sheets')}"
+            raise WorkbookError(Fault(message=f"{both} were both given; leave one out"))
+        if options.sheets:
+            named = dict.fromkeys(_named(name, sheets) for name in options.sheets)
+            return [self._survey(sheet) for sheet in named]
+        visible = [self._survey(sheet) for sheet in sheets if sheet.part and not sheet.hidden]
+        full = [one for one in visible if one.survey.rows > 1] or [one for one in visible if one.survey.rows]
+        if not full:
+            full = [self._survey(sheet) for sheet in sheets if sheet.part and sheet.hidden]
+            full = [one for one in full if one.survey.rows > 1]
+            if full:
+                raise WorkbookError(Fault(message=_unclear(full, options, "rows in hidden sheets only")))
+        if len(full) > 1 and not options.all_sheets:
+            raise WorkbookError(Fault(message=_unclear(full, options, f"{len(full)} sheets with rows")))
+        return full
 
 
-def _check_sizes(stream: IO[bytes]) -> None:
-    """A few kilobytes may unpack to any size: what is unpacked is bounded by what is said here."""
-    with zipfile.ZipFile(stream) as archive:
-        sizes = {entry.filename: entry.file_size for entry in archive.infolist()}
-    if sum(sizes.values()) > MOST_UNPACKED_BYTES or sizes.get(_STRINGS, 0) > MOST_STRINGS_BYTES:
-        raise WorkbookError(Fault(message='is too large for a workbook; save the sheet as "CSV UTF-8"'))
+def _named(name: str, sheets: Sequence[Sheet]) -> Sheet:
+    same: Sequence[Callable[[str], str]] = (str, lambda text: " ".join(text.split()).casefold())
+    for form in same:
+        if (found := next((sheet for sheet in sheets if form(sheet.name) == form(name)), None)) is not None:
+            if found.part is None:
+                raise WorkbookError(Fault(message=f"the sheet {quoted(found.name)} is a chart and has no rows"))
+            return found
+    names = [sheet.name for sheet in sheets]
+    shown = ", ".join(map(quoted, names[:SHOWN_SHEETS])) + (", …" if len(names) > SHOWN_SHEETS else "")
+    hint = did_you_mean(name, names[:SHOWN_SHEETS])
+    raise WorkbookError(Fault(message=f"has no sheet {quoted(name)}{hint} (sheets: {shown})"))
 
 
-def _shown(cell: object) -> str:
-    """A cell as a CSV has it."""
-    match cell:
-        case None:
-            return ""
-        case bool():
-            return "true" if cell else "false"
-        case float() if cell.is_integer():
-            return str(int(cell))
-        case datetime() | date():
-            return cell.isoformat()
-        case _:
-            return str(cell)
+def _unclear(found: Sequence[_Surveyed], options: SheetOptions, what: str) -> str:
+    shown = ", ".join(map(str, found[:SHOWN_SHEETS])) + (", …" if len(found) > SHOWN_SHEETS else "")
+    one = options.spelled("sheet", found[0].sheet.name)
+    every = "" if found[0].sheet.hidden else f", or read all of them: {options.spelled('all-sheets')}"
+    return f"has {what}: {shown}; choose one: {one}{every}"
+
+
+def _header(source: Iterator[SheetRow], options: SheetOptions) -> tuple[Header, int] | None:
+    """The header and its row, with a title above it passed over; None for an empty sheet."""
+    first: tuple[Header, int] | None = None
+    for row in islice(source, MAX_TITLE_LINES):
+        header = Header.of(trimmed(row.cells), CELLS, options)
+        if header.has_text:
+            return header, row.number
+        first = first or (header, row.number)
+        if sum(map(bool, header.columns)) > 1:
+            return first
+    return first
+
+
+def _filled(source: Iterator[SheetRow], merges: Sequence[Merge], header: Header) -> Iterator[SheetRow]:
+    """The rows, with what merged cells hold in each of their rows."""
+    fields = header.known()
+    starts = {(merge.first, merge.column): merge.last for merge in merges}
+    held: dict[int, tuple[int, str]] = {}
+    for row in source:
+        for column in [column for column, (last, _) in held.items() if last < row.number]:
+            del held[column]
+        cells = [*row.cells, *[""] * (max(held, default=-1) + 1 - len(row.cells))]
+        if any(map(str.strip, row.cells)) or row.unsaved:
+            for column, (_, value) in held.items():
+                cells[column] = cells[column] or value
+        if starts:
+            for column, cell in enumerate(row.cells):
+                last = starts.get((row.number, column))
+                if last and column < len(fields) and fields[column] not in _NOT_MERGED:
+                    held[column] = (last, cell)
+        yield row._replace(cells=cells) if held else row
+
+
+def _record(row: SheetRow, header: Header) -> Iterator[Record | Fault]:
+    fields = header.known()
+    unsaved = [fields[place] for place in row.unsaved if place < len(fields) and fields[place]]
+    for field in unsaved:
+        message = "is a formula without a saved value; open the workbook in a spreadsheet program and save it"
+        yield Fault(line=row.number, field=field, message=message)
+    if not unsaved and any(map(str.strip, row.cells)):
+        yield as_record(row.number, row.number, row.cells, header)
+
+
+def _moved(item: Header | Record | Fault, above: int, sheet: str | None) -> Header | Record | Fault:
+    if isinstance(item, Header):
+        return item
+    if isinstance(item, Fault):
+        kind = WholeFault if isinstance(item, WholeFault) else Fault
+        return kind(line=(item.line or 0) + above, field=item.field, message=item.message)
+    if sheet is None:
+        return item
+    return replace(
+        item, line=item.line + above, last_line=item.last_line + above, extra=with_first(item.extra, SHEET, sheet)
+    )

@@ -107,7 +107,7 @@ class Carrier:
         return faults, total
 
     def _read(self, lines: Path, options: Options) -> Iterator[Row | Fault]:
-        return read(lines, defaults=options.defaults, max_text_bytes=self.max_text_bytes)
+        return read(lines, defaults=options.defaults, max_text_bytes=self.max_text_bytes, options=options.sheet)
 
     def _requests(self, lines: Path, options: Options) -> Iterator[JobRequest]:
         for item in self._read(lines, options):

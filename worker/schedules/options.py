@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict, dataclass
+from typing import Any
 
 from worker.intake.judging import Defaults
+from worker.intake.sheet_options import SheetOptions
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,17 +20,32 @@ class Options:
     voice_1: str | None = None
     voice_2: str | None = None
     temperature: float | None = None
+    sheets: tuple[str, ...] = ()
+    all_sheets: bool = False
+    text_column: str | None = None
+    id_column: str | None = None
+    ignored_columns: tuple[str, ...] = ()
+    encoding: str | None = None
 
     @property
     def defaults(self) -> Defaults:
         """What fills the fields that a row leaves empty."""
         return Defaults(model=self.model, voice_1=self.voice_1, voice_2=self.voice_2, temperature=self.temperature)
 
+    @property
+    def sheet(self) -> SheetOptions:
+        """How the source is to be read."""
+        return SheetOptions(
+            self.sheets, self.all_sheets, self.text_column, self.id_column, self.ignored_columns, self.encoding
+        )
+
     def kept(self) -> str:
-        """As a row has it."""
-        return json.dumps({name: value for name, value in asdict(self).items() if value is not None})
+        """As a row has it: only what was asked for, for workers of an older version know less."""
+        unsaid = asdict(Options())
+        return json.dumps({name: value for name, value in asdict(self).items() if value != unsaid[name]})
 
     @classmethod
     def read(cls, kept: str) -> Options:
         """As `kept` wrote it."""
-        return cls(**json.loads(kept))
+        found: dict[str, Any] = json.loads(kept)
+        return cls(**{name: tuple(value) if isinstance(value, list) else value for name, value in found.items()})

@@ -7,7 +7,21 @@ from typing import Annotated
 
 import typer
 
-from worker.cli.run.options import File, Format, Loudness, Model, Temperature, Voice, Voice2
+from worker.cli.run.options import (
+    AllSheets,
+    Encoding,
+    File,
+    Format,
+    IdColumn,
+    IgnoreColumn,
+    Loudness,
+    Model,
+    Sheet,
+    Temperature,
+    TextColumn,
+    Voice,
+    Voice2,
+)
 
 app = typer.Typer(name="batch", help="Look at batches, change them, fetch what they came to.", no_args_is_help=True)
 
@@ -123,6 +137,12 @@ def diff_batch(
     *,
     batch: Batch,
     file: File,
+    sheet: Sheet = None,
+    all_sheets: AllSheets = False,
+    text_column: TextColumn = None,
+    id_column: IdColumn = None,
+    ignore_column: IgnoreColumn = None,
+    encoding: Encoding = None,
     model: Model = None,
     voice: Voice = None,
     voice_2: Voice2 = None,
@@ -134,11 +154,13 @@ def diff_batch(
     """Tell what of FILE the batch has, what would be bought anew and for how much, and what FILE no longer has."""
     from worker.cli.batch import differing  # noqa: PLC0415 - `ttsq --help` doesn't pay for the database's library
     from worker.intake.judging import Defaults  # noqa: PLC0415 - likewise
+    from worker.intake.sheet_options import SheetOptions  # noqa: PLC0415 - likewise
 
     defaults = Defaults(
         model=model, voice_1=voice, voice_2=voice_2, temperature=temperature, format=audio_format, loudness=loudness
     )
-    differing.diff(batch, None if str(file) == "-" else file, defaults, as_json=as_json)
+    options = SheetOptions.of(sheet, text_column, id_column, ignore_column, encoding, all_sheets=all_sheets)
+    differing.diff(batch, None if str(file) == "-" else file, defaults, options, as_json=as_json)
 
 
 def prune(

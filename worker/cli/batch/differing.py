@@ -20,6 +20,7 @@ from worker.cli.run.order import Order, read
 from worker.cli.talk.terminal import Terminal
 from worker.cli.talk.wording import cut, money, number
 from worker.intake.judging import Defaults, Row
+from worker.intake.sheet_options import SheetOptions
 from worker.store import contents
 from worker.store.contents import Content
 
@@ -40,11 +41,11 @@ class Difference:
     gone: tuple[str, ...]
 
 
-def diff(wanted: str, source: Path | None, defaults: Defaults, *, as_json: bool) -> None:
+def diff(wanted: str, source: Path | None, defaults: Defaults, sheet: SheetOptions, *, as_json: bool) -> None:
     """Print it."""
     terminal = Terminal(as_json=as_json)
     settings = opening.settings(terminal)
-    order = Order(source=source, defaults=defaults, out=None, resume=True)
+    order = Order(source=source, defaults=defaults, out=None, resume=True, sheet=sheet)
     rows = read(order, settings, terminal).rows
     origin = settings.segmind_base_url
     with opening.queue(settings) as database:

@@ -7,15 +7,21 @@ from typing import Annotated
 import typer
 
 from worker.cli.run.options import (
+    AllSheets,
+    Encoding,
     File,
     Format,
+    IdColumn,
+    IgnoreColumn,
     KeyTemplate,
     Loudness,
     MaxCost,
     Model,
     Out,
     Resume,
+    Sheet,
     Temperature,
+    TextColumn,
     Voice,
     Voice2,
 )
@@ -24,6 +30,12 @@ from worker.cli.run.options import (
 def quote(
     *,
     file: File,
+    sheet: Sheet = None,
+    all_sheets: AllSheets = False,
+    text_column: TextColumn = None,
+    id_column: IdColumn = None,
+    ignore_column: IgnoreColumn = None,
+    encoding: Encoding = None,
     model: Model = None,
     voice: Voice = None,
     voice_2: Voice2 = None,
@@ -41,9 +53,11 @@ def quote(
     from worker.cli.money.quoting import show  # noqa: PLC0415 - likewise
     from worker.cli.run.order import Order  # noqa: PLC0415 - likewise
     from worker.intake.judging import Defaults  # noqa: PLC0415 - likewise
+    from worker.intake.sheet_options import SheetOptions  # noqa: PLC0415 - likewise
 
     order = Order(
         source=None if str(file) == "-" else file,
+        sheet=SheetOptions.of(sheet, text_column, id_column, ignore_column, encoding, all_sheets=all_sheets),
         defaults=Defaults(
             model=model, voice_1=voice, voice_2=voice_2, temperature=temperature, format=audio_format, loudness=loudness
         ),

@@ -7,9 +7,13 @@ from typing import Annotated
 import typer
 
 from worker.cli.run.options import (
+    AllSheets,
     Deadline,
+    Encoding,
     File,
     Format,
+    IdColumn,
+    IgnoreColumn,
     KeyTemplate,
     Loudness,
     MaxCost,
@@ -19,8 +23,10 @@ from worker.cli.run.options import (
     Overwrite,
     Priority,
     Resume,
+    Sheet,
     Tag,
     Temperature,
+    TextColumn,
     Voice,
     Voice2,
 )
@@ -29,6 +35,12 @@ from worker.cli.run.options import (
 def run(
     *,
     file: File,
+    sheet: Sheet = None,
+    all_sheets: AllSheets = False,
+    text_column: TextColumn = None,
+    id_column: IdColumn = None,
+    ignore_column: IgnoreColumn = None,
+    encoding: Encoding = None,
     model: Model = None,
     voice: Voice = None,
     voice_2: Voice2 = None,
@@ -73,9 +85,11 @@ def run(
     from worker.cli.talk.leaving import leave  # noqa: PLC0415 - likewise
     from worker.cli.talk.terminal import Terminal  # noqa: PLC0415 - likewise
     from worker.intake.judging import Defaults  # noqa: PLC0415 - likewise
+    from worker.intake.sheet_options import SheetOptions  # noqa: PLC0415 - likewise
 
     order = Order(
         source=None if str(file) == "-" else file,
+        sheet=SheetOptions.of(sheet, text_column, id_column, ignore_column, encoding, all_sheets=all_sheets),
         defaults=Defaults(
             model=model,
             voice_1=voice,

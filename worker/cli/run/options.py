@@ -20,7 +20,33 @@ class OnInvalid(StrEnum):
 
 File = Annotated[
     Path,
-    typer.Argument(metavar="FILE", help="CSV, TSV, JSONL, .xlsx or plain text, one job a line; - is standard input."),
+    typer.Argument(
+        metavar="FILE", help="CSV, TSV, .xlsx, JSON, JSONL or plain text, one job a line; - is standard input."
+    ),
+]
+Sheet = Annotated[
+    list[str] | None,
+    typer.Option("--sheet", metavar="NAME", help="The worksheet of an .xlsx with several; may be repeated."),
+]
+AllSheets = Annotated[bool, typer.Option("--all-sheets", help="Every visible worksheet of an .xlsx that has rows.")]
+TextColumn = Annotated[
+    str | None, typer.Option("--text-column", metavar="NAME", help="The column of texts, if it isn't called text.")
+]
+IdColumn = Annotated[
+    str | None,
+    typer.Option("--id-column", metavar="NAME", help="The column to name files by, if it isn't called custom_id."),
+]
+IgnoreColumn = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--ignore-column",
+        metavar="NAME",
+        help="A column that is only copied to manifest.csv, whatever it is called; may be repeated.",
+    ),
+]
+Encoding = Annotated[
+    str | None,
+    typer.Option(metavar="NAME", help="The encoding of a text file that isn't UTF-8, such as cp1252 or mac-roman."),
 ]
 Model = Annotated[str | None, typer.Option(help="The model of rows that name none.")]
 Voice = Annotated[str | None, typer.Option(help="The voice of rows that name none. `ttsq voices` lists them.")]

@@ -10,9 +10,11 @@ from typing import Final
 
 from api_models.key_templates import TemplateError, checked_template
 from api_models.problems import Fault, InvalidInputError
+from worker.cli.run.understanding import notes, warnings
 from worker.cli.talk.terminal import Terminal
 from worker.intake.judging import Defaults
 from worker.intake.reading import Judged, judge_all
+from worker.intake.sheet_options import AS_IT_IS, SheetOptions
 from worker.settings import Settings
 
 SHOWN_FAULTS: Final = 20
@@ -30,6 +32,8 @@ class Order:
     defaults: Defaults
     out: Path | None
     resume: bool
+    sheet: SheetOptions = AS_IT_IS
+    """How the input is to be read."""
     key_template: str | None = None
     """How its objects are named; None: as the settings have it, or flat in a folder of its own."""
     skip_invalid: bool = False
@@ -87,11 +91,17 @@ def read(order: Order, settings: Settings, terminal: Terminal) -> Judged:
         sys.stdin.buffer if order.source is None else order.source,
         defaults=order.defaults,
         max_text_bytes=settings.max_text_bytes,
+        options=order.sheet,
+        skips=order.skip_invalid,
     )
     if judged.faults:
         if judged.whole or not judged.rows or not order.skip_invalid:
             raise judged.error(order.title if order.source is None else order.typed)
         _tell_skipped(judged, terminal)
+    for note in notes(judged, order.sheet):
+        terminal.note(note, style="dim")
+    for warning in warnings(judged.markup):
+        terminal.note(warning, style="yellow")
     return judged
 
 

@@ -43,6 +43,9 @@ def again(order: Order, max_cost: Decimal | None) -> str:
         "--temperature": defaults.temperature,
         "--format": defaults.format,
         "--loudness": defaults.loudness,
+        "--text-column": order.sheet.text_column,
+        "--id-column": order.sheet.id_column,
+        "--encoding": order.sheet.encoding,
         "--key-template": order.key_template,
         "--expires-after": defaults.expires_after,
         "--priority": defaults.priority,
@@ -53,6 +56,9 @@ def again(order: Order, max_cost: Decimal | None) -> str:
     }
     words = [word for name, value in options.items() if value is not None for word in (name, str(value))]
     words += [word for tag in defaults.tags or () for word in ("--tag", tag)]
+    words += [word for name in order.sheet.sheets for word in ("--sheet", name)]
+    words += [word for name in order.sheet.ignored_columns for word in ("--ignore-column", name)]
+    words += ["--all-sheets"] if order.sheet.all_sheets else []
     rehearse = ["--rehearse"] if order.rehearse else []
     command = shlex.join(["ttsq", "run", order.typed, *rehearse, *words])
     return f"{command}   (with the same input)" if order.source is None else command

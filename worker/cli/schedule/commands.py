@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+
+from worker.cli.run.options import AllSheets, Encoding, IdColumn, IgnoreColumn, Sheet, TextColumn
 
 app = typer.Typer(name="schedule", help="Hand in files or queries by the clock, each time once.", no_args_is_help=True)
 
@@ -40,11 +42,19 @@ def add_schedule(
     voice: Annotated[str | None, typer.Option(help="Where a row names none.")] = None,
     voice_2: Annotated[str | None, typer.Option(help="Where a row names none.")] = None,
     temperature: Annotated[float | None, typer.Option(help="Where a row names none.")] = None,
+    sheet: Sheet = None,
+    all_sheets: AllSheets = False,
+    text_column: TextColumn = None,
+    id_column: IdColumn = None,
+    ignore_column: IgnoreColumn = None,
+    encoding: Encoding = None,
 ) -> None:
     """Make a schedule. Workers hold it: it runs while one of them does."""
     from worker.cli.schedule import planning  # noqa: PLC0415 - `ttsq --help` doesn't pay for the database's library
 
-    options = {"model": model, "voice_1": voice, "voice_2": voice_2, "temperature": temperature}
+    options: dict[str, Any] = {"model": model, "voice_1": voice, "voice_2": voice_2, "temperature": temperature}
+    options |= {"sheets": tuple(sheet or ()), "all_sheets": all_sheets, "encoding": encoding}
+    options |= {"text_column": text_column, "id_column": id_column, "ignored_columns": tuple(ignore_column or ())}
     wanted = planning.Wanted(name, tenant, source, cron, timezone, database_env, catch_up, options)
     planning.add(wanted)
 

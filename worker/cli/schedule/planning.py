@@ -6,20 +6,23 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import islice
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeGuard
 
 from sqlalchemy import Connection
 
 from api_models.hints import did_you_mean
-from api_models.problems import Fault
+from api_models.problems import Fault, InvalidInputError
 from worker.cli.queue import opening
 from worker.cli.talk.errors import BadOptionError, CliError
 from worker.cli.talk.terminal import Terminal
 from worker.cli.talk.wording import moment
-from worker.intake.judging import Judge
+from worker.intake.header import WholeFault
+from worker.intake.judging import Judge, Row
 from worker.intake.kinds import by_name
 from worker.intake.naming import Names
+from worker.intake.reading import read
 from worker.schedules import cron
 from worker.schedules.cron import BadTimesError
 from worker.schedules.options import Options
@@ -34,6 +37,9 @@ _SPAN: Final = re.compile(r"(\d{1,6})\s*([smhd])")
 _SECONDS: Final = {"s": 1, "m": 60, "h": 3_600, "d": 86_400}
 MOST_CATCH_UP_SECONDS: Final = 31 * 86_400
 MOST_TENANT_CHARACTERS: Final = 64
+LOOKED_AT: Final = 100
+"""Rows and faults of a source that are looked at when a schedule is made; it may be another by the time it runs."""
+SHOWN_FAULTS: Final = 20
 WORKERLESS: Final = (
     "With these settings nothing runs between two commands, so nobody would look at the clock:"
     " keep `ttsq serve --all-in-one` running, or set TTSQ_BROKER_URL and run `ttsq worker`."
@@ -67,6 +73,7 @@ def add(wanted: Wanted) -> None:
     options = Options(wanted.database_env, **wanted.defaults)
     if faults := Judge(options.defaults, Names(1), settings.max_text_bytes).default_faults:
         raise CliError("the schedule can't be made", lines=[str(fault) for fault in faults])
+    _check_source(source, options, settings)
     catch_up = _seconds(wanted.catch_up)
     with opening.queue_to_fill(settings) as database, database.begin() as connection:
         now = database.now(connection)
@@ -161,6 +168,21 @@ def _place(source: str) -> str:
     if isinstance(found, Fault):
         raise CliError(f"{source} {found.message}", "for a query, say where its database is: --database-env VARIABLE")
     return source if source.startswith(BUCKET) else str(Path(source).absolute())
+
+
+def _check_source(source: str, options: Options, settings: Settings) -> None:
+    """Find out now, where the file is here, whether it can be read at all: its sheets, its columns, its encoding."""
+    path = Path(source)
+    if options.database_env is not None or source.startswith(BUCKET) or not path.is_file():
+        return
+    rows = read(path, defaults=options.defaults, max_text_bytes=settings.max_text_bytes, options=options.sheet)
+    faults = list(islice((fault for fault in islice(rows, LOOKED_AT) if _is_of_the_whole(fault)), SHOWN_FAULTS))
+    if faults:
+        raise InvalidInputError(source, faults)
+
+
+def _is_of_the_whole(item: Row | Fault) -> TypeGuard[Fault]:
+    return isinstance(item, WholeFault) or (isinstance(item, Fault) and item.line is None)
 
 
 def _seconds(span: str) -> int:

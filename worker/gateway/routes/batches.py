@@ -30,6 +30,7 @@ from worker.gateway.problems import ProblemError, not_found
 from worker.gateway.routes.jobs import MOST_A_PAGE, ONCE_HEADER, POLL_SECONDS, check_callback, once_of
 from worker.intake.judging import Defaults
 from worker.intake.kinds import Kind
+from worker.intake.sheet_options import SheetOptions
 from worker.results.files import CONTENT_TYPES
 from worker.store import batches as store_batches
 from worker.store import listings, selections
@@ -49,12 +50,16 @@ KINDS: Final = {
     "application/x-ndjson": Kind.JSONL,
     "application/jsonl": Kind.JSONL,
     "text/plain": Kind.PLAIN,
+    "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet": Kind.XLSX,
 }
 EXAMPLE: Final = {"name": "welcome", "jobs": [{"text": "Good morning.", "custom_id": "a"}, {"text": "Good night."}]}
 _DEFAULTS: Final = {field.name for field in fields(Defaults)}
 _LINES: Final = {"application/x-ndjson": {"schema": {"type": "string"}}}
 _FILES: Final = {media: {"schema": {"type": "string"}} for media in sorted(set(CONTENT_TYPES.values()))}
 _ZIP: Final = {"application/zip": {"schema": {"type": "string", "format": "binary"}}}
+
+
+_ColumnName = Annotated[str, Field(min_length=1, max_length=200)]
 
 
 class SheetQuery(BaseModel):
@@ -71,10 +76,25 @@ class SheetQuery(BaseModel):
     loudness: Annotated[float | None, Field(ge=LOUDNESS_RANGE[0], le=LOUDNESS_RANGE[1])] = None
     expires_after: OptionalSpan = None
     key_template: SharedTemplate = None
+    sheet: Annotated[list[_ColumnName], Field(max_length=100, description="Worksheets of a workbook, by name.")] = []
+    all_sheets: Annotated[bool, Field(description="Every visible worksheet of a workbook that has rows.")] = False
+    text_column: Annotated[_ColumnName | None, Field(description="The column of texts.")] = None
+    id_column: Annotated[_ColumnName | None, Field(description="The column that names the audio.")] = None
+    ignore_column: Annotated[list[_ColumnName], Field(max_length=100, description="Columns that are no field.")] = []
+    encoding: Annotated[str | None, Field(max_length=40, description="Of a text file that isn't UTF-8.")] = None
 
-    def sheet(self, kind: Kind) -> Sheet:
+    def reading(self, kind: Kind) -> Sheet:
         """How the sheet is to be read."""
-        return Sheet(kind, Defaults(**self.model_dump(include=_DEFAULTS)))
+        options = SheetOptions(
+            tuple(self.sheet),
+            self.all_sheets,
+            self.text_column,
+            self.id_column,
+            tuple(self.ignore_column),
+            self.encoding,
+            over_http=True,
+        )
+        return Sheet(kind, Defaults(**self.model_dump(include=_DEFAULTS)), options)
 
 
 @router.post(
@@ -85,7 +105,7 @@ class SheetQuery(BaseModel):
     openapi_extra=answers.with_body(BatchIn, EXAMPLE, others=tuple(KINDS), headers=(ONCE_HEADER,)),
 )
 async def create_batch(request: Request, caller: Submitter, query: Annotated[SheetQuery, Query()]) -> Response:
-    """Hand in many texts: JSON, or a sheet of CSV, TSV, JSONL or plain lines, with the rest in the query.
+    """Submit many texts: JSON, or a sheet of CSV, TSV, JSONL, .xlsx or plain lines, with the rest in the query.
 
     All of it is taken, or nothing; everything that is wrong with it is said at once.
     """
@@ -138,7 +158,7 @@ def _from_sheet(
 ) -> handing_in.Made:
     if query.callback_url is not None:
         check_callback(gateway, query.callback_url)
-    rows = handing_in.read(content, query.sheet(kind), gateway)
+    rows = handing_in.read(content, query.reading(kind), gateway)
     batch = handing_in.Batch(query.name, query.callback_url, query.max_cost, query.key_template)
     return handing_in.write(gateway, rows, batch, origin, once)
 

@@ -1,0 +1,50 @@
+"""What was made of an input, said before anything is bought: its columns, sheets left out, markup. Words only."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Final
+
+from worker.cli.talk.wording import cut, number
+from worker.intake.header import Header
+from worker.intake.reading import Judged
+from worker.intake.sheet_options import SheetOptions
+from worker.intake.unspoken import MarkupCount
+
+SHOWN_NAMES: Final = 8
+NAME_CHARACTERS: Final = 40
+
+
+def notes(judged: Judged, options: SheetOptions) -> Iterator[str]:
+    """Columns that aren't called like their field, columns that are carried along, and hidden sheets."""
+    for header in dict.fromkeys(_shape(header) for header in judged.understood.headers):
+        guessed, carried = header
+        parts = [", ".join(f"{_name(column)} → {field}" for field, column in guessed)] if guessed else []
+        parts += [f"copied to manifest.csv: {_names(carried)}"] if carried else []
+        if parts:
+            yield f"Columns: {'; '.join(parts)}"
+    if hidden := judged.understood.unread_sheets:
+        what = "Hidden sheet" if len(hidden) == 1 else "Hidden sheets"
+        yield f"{what} not read: {_names(hidden)} ({options.spelled('sheet', hidden[0])} reads it)"
+
+
+def warnings(markup: MarkupCount) -> Iterator[str]:
+    """A sentence for each kind of markup that texts hold."""
+    for kind, count in markup.texts.items():
+        lines = markup.first[kind]
+        more = ", …" if count > len(lines) else ""
+        where = f"{'line' if count == 1 else 'lines'} {', '.join(map(str, lines))}{more}"
+        yield f"{number(count, 'text')} {'holds' if count == 1 else 'hold'} {kind}, which may be read aloud: {where}"
+
+
+def _shape(header: Header) -> tuple[tuple[tuple[str, str], ...], tuple[str, ...]]:
+    return tuple(header.guessed.items()), tuple(label for _, label in header.carried())
+
+
+def _names(names: Sequence[str]) -> str:
+    shown = ", ".join(map(_name, names[:SHOWN_NAMES]))
+    return f"{shown} and {len(names) - SHOWN_NAMES:,} more" if len(names) > SHOWN_NAMES else shown
+
+
+def _name(name: str) -> str:
+    return cut(name, NAME_CHARACTERS)

@@ -1,0 +1,128 @@
+"""Texts that hold no words although they look like text, and those whose markup may be read aloud. Pure."""
+
+from __future__ import annotations
+
+import html
+import re
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Final
+
+from api_models.hints import quoted
+
+SHOWN_LINES: Final = 8
+
+_CELL_ERRORS: Final = frozenset(
+    {
+        "#N/A",
+        "#NV",
+        "#N/D",
+        "#ND",
+        "#REF!",
+        "#BEZUG!",
+        "#VALUE!",
+        "#WERT!",
+        "#VALEUR!",
+        "#VALOR!",
+        "#¡VALOR!",
+        "#¡REF!",
+        "#NAME?",
+        "#NOM?",
+        "#NOME?",
+        "#¿NOMBRE?",
+        "#DIV/0!",
+        "#¡DIV/0!",
+        "#NULL!",
+        "#NUL!",
+        "#NULO!",
+        "#¡NULO!",
+        "#NUM!",
+        "#ZAHL!",
+        "#NOMBRE!",
+        "#NÚM!",
+        "#¡NUM!",
+        "#SPILL!",
+        "#ÜBERLAUF!",
+        "#CALC!",
+        "#KALK!",
+        "#FIELD!",
+        "#FELD!",
+        "#BLOCKED!",
+        "#BLOCKIERT!",
+        "#CONNECT!",
+        "#UNKNOWN!",
+        "#GETTING_DATA",
+        "#ERROR!",
+        "#BUSY!",
+        "#PYTHON!",
+    }
+)
+"""How Excel, Google Sheets and LibreOffice write a formula that failed, in their larger languages."""
+_LIBREOFFICE_ERROR: Final = re.compile(r"Err:\d{3}")
+
+_TAG: Final = re.compile(r"<!--.*?-->|<!\[CDATA\[|\]\]>|<[!?]?/?[A-Za-z][A-Za-z0-9:_-]*(?:\s[^<>]*)?/?>", re.DOTALL)
+_ENTITY: Final = re.compile(r"&(?:#[0-9]{1,7}|#[xX][0-9A-Fa-f]{1,6}|[A-Za-z][A-Za-z0-9]{1,30});")
+_DIRECTION: Final = re.compile(r"\[[^\[\]]*\]")
+_SSML: Final = re.compile(
+    r"<(?:speak|break|prosody|say-as|phoneme|emphasis|sub|audio|mstts:[a-z-]+|amazon:[a-z-]+)[\s/>]", re.IGNORECASE
+)
+_FIRST: Final = frozenset("#E<&[")
+"""What the texts begin with that may hold no words."""
+
+
+class Markup(StrEnum):
+    """What a text may hold that isn't meant to be heard. The value is how it is called."""
+
+    HTML = "HTML"
+    SSML = "SSML"
+    ENTITIES = "character entities (such as &amp;)"
+
+
+def unspoken(text: str) -> str | None:
+    """Why a text holds no words, with the remedy; None where it holds some, or nothing at all."""
+    bare = text.strip()
+    if bare[:1] not in _FIRST:
+        return None
+    if bare.upper() in _CELL_ERRORS or _LIBREOFFICE_ERROR.fullmatch(bare):
+        return f"holds {quoted(bare)}, the error of a formula; correct the formula, or write the words to be spoken"
+    words = html.unescape(_ENTITY.sub(_if_no_word, _DIRECTION.sub("", _TAG.sub("", bare))))
+    if words == bare or any(map(str.isalnum, words)):
+        return None
+    return f"holds nothing but markup, {quoted(bare)}; give the words to be spoken"
+
+
+def any_unspoken(texts: Sequence[str]) -> bool:
+    """Whether one of them holds no words."""
+    return any(text.lstrip()[:1] in _FIRST and unspoken(text) for text in texts)
+
+
+def markup(text: str) -> Markup | None:
+    """What kind of markup a text holds."""
+    if "<" in text and _TAG.search(text):
+        return Markup.SSML if _SSML.search(text) else Markup.HTML
+    return Markup.ENTITIES if "&" in text and _ENTITY.search(text) else None
+
+
+@dataclass(slots=True)
+class MarkupCount:
+    """How many texts of an input hold markup, and where the first of them are."""
+
+    texts: Counter[Markup] = field(default_factory=Counter)
+    first: dict[Markup, list[int]] = field(default_factory=dict)
+
+    def look(self, texts: Sequence[str], lines: Iterable[int]) -> None:
+        """Count some more."""
+        written = "".join(texts)
+        if "<" not in written and "&" not in written:
+            return
+        for text, line in zip(texts, lines, strict=False):
+            if (kind := markup(text)) is not None:
+                self.texts[kind] += 1
+                if len(shown := self.first.setdefault(kind, [])) < SHOWN_LINES:
+                    shown.append(line)
+
+
+def _if_no_word(found: re.Match[str]) -> str:
+    return " " if not html.unescape(found[0]).isalnum() else found[0]

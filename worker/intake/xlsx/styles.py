@@ -1,0 +1,82 @@
+"""Which of a workbook's formats show a number as a date or a time, and what such a number is."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import Final
+
+from worker.intake.xlsx.elements import walk
+from worker.intake.xlsx.package import MAX_SMALL_PART_BYTES, Package
+
+PART: Final = "xl/styles.xml"
+
+_BUILT_IN: Final = frozenset({*range(14, 23), *range(27, 37), *range(45, 48), *range(50, 59)})
+"""Formats that every workbook has (ECMA-376, part 1, 18.8.30)."""
+_NO_PART_OF_A_DATE: Final = re.compile(r'"[^"]*"|\\.|\[(?!h+\]|m+\]|s+\])[^\]]*\]|_.|\*.', re.IGNORECASE)
+_OF_A_DATE: Final = re.compile(r"[dmyhs]", re.IGNORECASE)
+
+_EPOCH_1900: Final = datetime(1899, 12, 30)  # noqa: DTZ001 - a cell has no time zone
+_EPOCH_1904: Final = datetime(1904, 1, 1)  # noqa: DTZ001 - likewise
+_FIRST_RIGHT_DAY: Final = 61
+"""Excel counts the 29 February 1900, which there never was."""
+
+
+def date_styles(package: Package) -> frozenset[int]:
+    """The numbers of the cell formats that show dates or times."""
+    if PART not in package:
+        return frozenset()
+    styles = _Styles()
+    with package.open(PART, MAX_SMALL_PART_BYTES) as stream:
+        for _ in walk(stream, styles):
+            pass
+    return frozenset(
+        number
+        for number, form in enumerate(styles.cells)
+        if form in _BUILT_IN or (form in styles.forms and _is_date(styles.forms[form]))
+    )
+
+
+def as_date(number: float, *, from_1904: bool) -> str | None:
+    """A date, a time of day, or both, as ISO 8601 has them; None for what lies outside the calendar."""
+    try:
+        epoch = _EPOCH_1904 if from_1904 else _EPOCH_1900
+        if not from_1904 and 0 < number < _FIRST_RIGHT_DAY:
+            epoch += timedelta(days=1)
+        at = epoch + timedelta(seconds=round(number * 86_400))
+    except (OverflowError, ValueError):
+        return None
+    if 0 <= number < 1:
+        return f"{at:%H:%M:%S}"
+    return at.date().isoformat() if (at.hour, at.minute, at.second) == (0, 0, 0) else at.isoformat()
+
+
+def _is_date(form: str) -> bool:
+    return _OF_A_DATE.search(_NO_PART_OF_A_DATE.sub("", form.partition(";")[0])) is not None
+
+
+class _Styles:
+    def __init__(self) -> None:
+        self.forms: dict[int, str] = {}
+        self.cells: list[int] = []
+        self._in_cells = False
+
+    def start(self, name: str, attributes: Mapping[str, str]) -> None:
+        if name == "numFmt":
+            self.forms[_whole(attributes.get("numFmtId"))] = attributes.get("formatCode", "")
+        elif name == "cellXfs":
+            self._in_cells = True
+        elif name == "xf" and self._in_cells:
+            self.cells.append(_whole(attributes.get("numFmtId")))
+
+    def end(self, name: str) -> None:
+        if name == "cellXfs":
+            self._in_cells = False
+
+    def characters(self, text: str) -> None:
+        """There is nothing between the tags."""
+
+
+def _whole(text: str | None) -> int:
+    return int(text) if text and text.isascii() and text.isdigit() and len(text) < 10 else 0

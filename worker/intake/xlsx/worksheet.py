@@ -1,0 +1,232 @@
+"""The rows of one worksheet, as they stand in it. Its weakness: formulas count with the values that were last saved."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import IO, Final, NamedTuple
+
+from api_models.problems import Fault
+from worker.intake.header import MAX_COLUMNS
+from worker.intake.xlsx.elements import walk
+from worker.intake.xlsx.package import WorkbookError, unreadable
+from worker.intake.xlsx.strings import unescaped
+from worker.intake.xlsx.styles import as_date
+
+MAX_ROWS: Final = 1_048_576
+"""A worksheet of Excel has no more."""
+MAX_CELL_CHARACTERS: Final = 131_072
+"""As the csv module's; Excel stops at 32,767."""
+MAX_EMPTY_ELEMENTS: Final = 4_000_000
+"""On end, none of which holds a value: formatted far beyond the last row, or made to be slow."""
+MAX_MERGES: Final = 100_000
+
+
+class SheetRow(NamedTuple):
+    """A row that holds anything."""
+
+    number: int
+    """As the spreadsheet shows it."""
+    cells: list[str]
+    """Up to the last that holds anything."""
+    unsaved: tuple[int, ...]
+    """Places of formulas that no value was saved of."""
+
+
+class Merge(NamedTuple):
+    """Cells of one column that were merged downwards: all show what the first of them holds."""
+
+    first: int
+    last: int
+    column: int
+
+
+@dataclass(frozen=True, slots=True)
+class Lookup:
+    """What a cell's number refers to."""
+
+    strings: list[str]
+    dates: frozenset[int]
+    from_1904: bool
+
+
+@dataclass(slots=True)
+class Survey:
+    """What there is to know of a sheet before its rows are used."""
+
+    rows: int = 0
+    """That hold anything."""
+    last: int = 0
+    """The number of the last of them."""
+    merges: list[Merge] = field(default_factory=list)
+
+
+def rows(stream: IO[bytes], lookup: Lookup, merges: list[Merge] | None = None) -> Iterator[SheetRow]:
+    """The rows that hold anything, in their order. `merges` is filled with what comes behind them.
+
+    Raises:
+        WorkbookError: the sheet is broken, or larger than a sheet can be.
+    """
+    reader = _Reader(lookup, [] if merges is None else merges)
+    for _ in walk(stream, reader):
+        yield from reader.done
+        reader.done.clear()
+
+
+def survey(stream: IO[bytes], lookup: Lookup) -> Survey:
+    """Count the rows, and find the merged cells."""
+    found = Survey()
+    for row in rows(stream, lookup, found.merges):
+        found.rows += 1
+        found.last = row.number
+    return found
+
+
+class _Reader:
+    def __init__(self, lookup: Lookup, merges: list[Merge]) -> None:
+        self.done: list[SheetRow] = []
+        self._lookup = lookup
+        self._merges = merges
+        self._row = 0
+        self._column = -1
+        self._cells: dict[int, str] = {}
+        self._unsaved: list[int] = []
+        self._kind = ""
+        self._style = ""
+        self._text: list[str] = []
+        self._length = 0
+        self._takes = False
+        self._formula = False
+        self._phonetic = 0
+        self._empty = 0
+
+    def start(self, name: str, attributes: Mapping[str, str]) -> None:
+        self._empty += 1
+        if self._empty > MAX_EMPTY_ELEMENTS:
+            raise WorkbookError(Fault(message="holds millions of empty cells; copy its rows into a new workbook"))
+        if name == "c":
+            self._begin_cell(attributes)
+        elif name in {"v", "t"}:
+            self._takes = not self._phonetic
+        elif name == "row":
+            self._begin_row(attributes.get("r"))
+        elif name == "f":
+            self._formula = True
+        elif name == "rPh":
+            self._phonetic += 1
+        elif name == "mergeCell":
+            self._merge(attributes.get("ref", ""))
+
+    def end(self, name: str) -> None:
+        self._takes = False
+        if name == "c":
+            self._end_cell()
+        elif name == "row":
+            self._end_row()
+        elif name == "rPh":
+            self._phonetic -= 1
+
+    def characters(self, text: str) -> None:
+        if self._takes:
+            self._text.append(text)
+            self._length += len(text)
+            if self._length > MAX_CELL_CHARACTERS:
+                what = f"a cell is longer than {MAX_CELL_CHARACTERS:,} characters, more than any text may have"
+                raise WorkbookError(Fault(line=self._row, message=what))
+
+    def _begin_row(self, number: str | None) -> None:
+        row = _row_number(number) if number else self._row + 1
+        if row > MAX_ROWS:
+            raise WorkbookError(
+                Fault(message=f"names a row {number}, and a worksheet has no more than {MAX_ROWS:,}; save it again")
+            )
+        if row <= self._row:
+            raise unreadable(f"row {row} comes after row {self._row}")
+        self._row, self._column = row, -1
+        self._cells.clear()
+        self._unsaved.clear()
+
+    def _begin_cell(self, attributes: Mapping[str, str]) -> None:
+        place = attributes.get("r")
+        self._column = column_of(place) if place else self._column + 1
+        self._kind = attributes.get("t", "n")
+        self._style = attributes.get("s", "0")
+        self._text.clear()
+        self._length, self._formula = 0, False
+
+    def _end_cell(self) -> None:
+        if self._column >= MAX_COLUMNS:
+            return
+        value = "".join(self._text)
+        if value:
+            self._empty = 0
+            self._cells[self._column] = self._shown(value)
+        elif self._formula and self._kind != "str":
+            self._unsaved.append(self._column)
+
+    def _end_row(self) -> None:
+        width = max((column for column, cell in self._cells.items() if cell.strip()), default=-1) + 1
+        unsaved = tuple(self._unsaved)
+        if not width and not unsaved:
+            return
+        width = max(width, *(place + 1 for place in unsaved)) if unsaved else width
+        cells = [self._cells.get(column, "") for column in range(width)]
+        self.done.append(SheetRow(self._row, cells, unsaved))
+
+    def _shown(self, value: str) -> str:
+        match self._kind:
+            case "s":
+                return self._shared(value)
+            case "inlineStr" | "str":
+                return unescaped(value)
+            case "b":
+                return "true" if value.strip() == "1" else "false"
+            case "n":
+                return self._number(value)
+            case _:  # errors, and dates in ISO 8601
+                return value
+
+    def _shared(self, number: str) -> str:
+        try:
+            return self._lookup.strings[int(number)]
+        except (ValueError, IndexError):
+            raise unreadable("a cell refers to a text that there isn't") from None
+
+    def _number(self, value: str) -> str:
+        try:
+            number = float(value)
+        except ValueError:
+            return value
+        if self._style.isdigit() and int(self._style) in self._lookup.dates:
+            return as_date(number, from_1904=self._lookup.from_1904) or value
+        if number.is_integer() and abs(number) < 1e15:
+            return str(int(number))
+        return value if value.isdigit() else f"{number:.15g}"
+
+    def _merge(self, reference: str) -> None:
+        start, _, end = reference.partition(":")
+        if not end or len(self._merges) >= MAX_MERGES:
+            return
+        first, last = (_row_number(place.lstrip("$").lstrip("ABCDEFGHIJKLMNOPQRSTUVWXYZ$")) for place in (start, end))
+        if last > first:
+            self._merges.append(Merge(first, min(last, MAX_ROWS), column_of(start)))
+
+
+def column_of(place: str) -> int:
+    """The number of a cell's column, the first being 0: of `AB12` it is 27."""
+    column = 0
+    for character in place:
+        if not "A" <= character <= "Z":
+            break
+        column = column * 26 + ord(character) - 64
+        if column > MAX_ROWS:
+            raise unreadable("a cell is far outside")
+    if not column:
+        raise unreadable("a cell without a place")
+    return column - 1
+
+
+def _row_number(text: str) -> int:
+    if not (text.isascii() and text.isdigit() and len(text) <= 20 and int(text)):
+        raise unreadable("a row without a number")
+    return int(text)

@@ -50,7 +50,13 @@ class Origin:
 
 
 def entry(
-    wanted: JobIn, origin: Origin, *, now: datetime, batch_id: UUID | None = None, line: int | None = None
+    wanted: JobIn,
+    origin: Origin,
+    *,
+    now: datetime,
+    batch_id: UUID | None = None,
+    line: int | None = None,
+    extra: str | None = None,
 ) -> dict[str, Any]:
     """The row of one job."""
     row = producer.job_row(
@@ -62,6 +68,7 @@ def entry(
         now=now,
         kept_seconds=origin.kept_seconds,
         shared=origin.shared,
+        extra=extra,
     )
     row |= {
         "callback_url": wanted.callback_url,

@@ -69,6 +69,8 @@ class Line:
 
     number: int
     job: JobIn
+    extra: str | None = None
+    """What its row held beside its fields."""
 
 
 def judged(jobs: Sequence[dict[str, Any]], gateway: Gateway) -> list[Line]:
@@ -109,7 +111,8 @@ def read(content: IO[bytes], sheet: Sheet, gateway: Gateway) -> list[Line]:
         if isinstance(item, Row):
             if len(lines) >= MOST_ROWS:
                 raise ProblemError(Trouble.TOO_LARGE, f"A sheet may have {MOST_ROWS:,} rows; send it in parts.")
-            lines.append(Line(item.line, JobIn.model_construct(**dict(item.request), callback_url=None)))
+            job = JobIn.model_construct(**dict(item.request), callback_url=None)
+            lines.append(Line(item.line, job, item.extra))
             continue
         total += 1
         if total <= MOST_FAULTS:
@@ -140,7 +143,10 @@ def write(gateway: Gateway, lines: Sequence[Line], batch: Batch, origin: Origin,
         while page := list(islice(rest, ROWS_A_STATEMENT)):
             asking.submit(
                 connection,
-                (entries.entry(line.job, origin, now=now, batch_id=record.id, line=line.number) for line in page),
+                (
+                    entries.entry(line.job, origin, now=now, batch_id=record.id, line=line.number, extra=line.extra)
+                    for line in page
+                ),
             )
     return Made(record.id, len(lines))
 

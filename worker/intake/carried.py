@@ -11,14 +11,14 @@ MAX_CARRIED_CHARACTERS: Final = 2_000
 
 
 def carried(cells: Sequence[str], places: Iterable[tuple[int, str]]) -> str | None:
-    """The cells at these places under these names, without the blank ones; None where all are blank."""
+    """The cells at these places under these names; None where all are blank."""
     return packed((label, cells[index]) for index, label in places)
 
 
 def packed(values: Iterable[tuple[str, str]]) -> str | None:
-    """Names and values as JSON on one line, in their order."""
-    found = {label: _cut(value) for label, value in values if value and not value.isspace()}
-    return json.dumps(found, separators=(",", ":")) if found else None
+    """Names and values as JSON on one line, in their order, the blank ones too: that order is the manifest's."""
+    found = {label: _cut(value) for label, value in values}
+    return json.dumps(found, separators=(",", ":")) if any(found.values()) else None
 
 
 def _cut(value: str) -> str:

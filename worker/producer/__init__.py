@@ -6,7 +6,7 @@ A job exists exactly if the transaction commits, and the dispatcher is told of i
 from api_models.origins import DEFAULT_TENANT
 from worker.producer.batch import AGAIN, Submission, resume_key, submit_batch
 from worker.producer.errors import KeyReusedError, NoSuchJobError, NotOverError
-from worker.producer.handing_in import enqueue, enqueue_async, enqueue_many, enqueue_many_async
+from worker.producer.handing_in import enqueue, enqueue_async, enqueue_many, enqueue_many_async, enqueue_rows
 from worker.producer.rows import content_of, job_row
 from worker.producer.waiting import wait, wait_async, watch, watch_async
 
@@ -22,6 +22,7 @@ __all__ = [
     "enqueue_async",
     "enqueue_many",
     "enqueue_many_async",
+    "enqueue_rows",
     "job_row",
     "resume_key",
     "submit_batch",

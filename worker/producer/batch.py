@@ -104,10 +104,15 @@ def submit_batch(
         shared=shared,
     )
     if isinstance(rows, Spool) and len(rows) > bulk.FEW_ROWS and alike.has_own_way(connection):
-        cast = casting.cast(rows.pieces(), partial(row, line=None), origin=whose(origin, tenant, shared=shared))
+        cast = casting.cast(
+            rows.pieces(),
+            partial(row, line=None),
+            origin=whose(origin, tenant, shared=shared),
+            carries=rows.carries,
+        )
         asking.submit_alike(connection, cast)
     else:
-        asking.submit(connection, (row(one.request, line=one.line) for one in rows))
+        asking.submit(connection, (row(one.request, line=one.line, extra=one.extra) for one in rows))
     succession.supersede(connection, batch, key_template, rows, now=now)
     _limit(connection, batch.id, max_cost)
     return Submission(batch=batch, resumed=False, retried=0)

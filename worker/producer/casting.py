@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from hashlib import sha256
@@ -18,6 +18,8 @@ from worker.store.alike import Alike
 
 OWN: Final = ("id", "custom_id", "line", "text", "fingerprint")
 """What two jobs of one kind differ in."""
+EXTRA: Final = "extra"
+"""So do they in this, where a sheet has columns of its own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,23 +32,32 @@ class Mould:
     """What a fingerprint is taken of, before and after the text."""
 
 
-def cast(pieces: Iterable[Piece], row: Callable[[JobRequest], dict[str, Any]], *, origin: str) -> Iterator[Alike]:
-    """The jobs of all pieces. `row` makes one of a request; `origin` is the one that fingerprints are made with."""
-    mould = partial(_mould, row=row, origin=origin)
+def cast(
+    pieces: Iterable[Piece], row: Callable[[JobRequest], dict[str, Any]], *, origin: str, carries: bool = False
+) -> Iterator[Alike]:
+    """The jobs of all pieces. `row` makes one of a request; `origin` is the one that fingerprints are made with.
+
+    `carries` says that some row of them holds anything beside its fields.
+    """
+    mould = partial(_mould, row=row, origin=origin, own=(*OWN, EXTRA) if carries else OWN)
     for piece in pieces:
         moulds = piece.each(mould)
-        own = {
+        own: dict[str, Sequence[object]] = {
             "id": [uuid_utils.uuid7().hex for _ in moulds],  # as `new_id` makes them, in the order of the rows
             "custom_id": piece.names,
             "line": piece.lines,
             "text": piece.texts,
             "fingerprint": _fingerprints(piece, moulds),
         }
+        if carries:
+            own[EXTRA] = piece.extras or [None] * len(piece)
         yield Alike(own, [mould.row for mould in moulds])
 
 
-def _mould(like: JobRequest, *, row: Callable[[JobRequest], dict[str, Any]], origin: str) -> Mould:
-    common = {column: value for column, value in row(like).items() if column not in OWN}
+def _mould(
+    like: JobRequest, *, row: Callable[[JobRequest], dict[str, Any]], origin: str, own: Collection[str]
+) -> Mould:
+    common = {column: value for column, value in row(like).items() if column not in own}
     return Mould(common, like.around_text(origin=origin, audio_format=like.form))
 
 

@@ -96,8 +96,34 @@ def enqueue_many(
         InvalidInputError: the settings can't be read.
         IntegrityError: two requests have one `custom_id`. The transaction is then the caller's to roll back.
     """
+    return enqueue_rows(
+        where,
+        ((request, None) for request in requests),
+        name=name,
+        tenant=tenant,
+        idempotency_key=idempotency_key,
+        max_cost=max_cost,
+        origin=origin,
+        configuration=configuration,
+        now=now,
+    )
+
+
+def enqueue_rows(
+    where: Where,
+    rows: Iterable[tuple[JobRequest, str | None]],
+    *,
+    name: str,
+    tenant: str = DEFAULT_TENANT,
+    idempotency_key: str | None = None,
+    max_cost: Decimal | None = None,
+    origin: str | None = None,
+    configuration: Settings | None = None,
+    now: datetime | None = None,
+) -> UUID:
+    """As `enqueue_many`, each request with what its row of a sheet held beside its fields, as JSON."""
     connection, now = _connection(where), now or datetime.now(UTC)
-    source = iter(requests)
+    source = iter(rows)
     first = next(source, None)
     if first is None:
         raise ValueError("there are no requests to hand in")
@@ -109,7 +135,8 @@ def enqueue_many(
     batches.add(connection, batch, resume_key=None)
     row = _rows(tenant, origin, configuration, now)
     count = asking.submit(
-        connection, (row(request, batch_id=batch.id, line=line) for line, request in enumerate(told, 1))
+        connection,
+        (row(request, batch_id=batch.id, line=line, extra=extra) for line, (request, extra) in enumerate(told, 1)),
     )
     if idempotency_key is not None:
         once = _once(tenant, idempotency_key, told.digest)
@@ -178,17 +205,17 @@ async def enqueue_many_async(
 class _Told:
     """Requests as they pass by, and the digest of those that have passed."""
 
-    def __init__(self, requests: Iterator[JobRequest], *, tells: bool) -> None:
+    def __init__(self, rows: Iterator[tuple[JobRequest, str | None]], *, tells: bool) -> None:
         """Unless it `tells`, nobody will ask for the digest, and none is made."""
-        self._requests = requests
+        self._rows = rows
         self._tells = tells
         self._digest = hashlib.sha256()
 
-    def __iter__(self) -> Iterator[JobRequest]:
-        for request in self._requests:
+    def __iter__(self) -> Iterator[tuple[JobRequest, str | None]]:
+        for request, extra in self._rows:
             if self._tells:
                 self._digest.update(_digest_of_one(request).encode())
-            yield request
+            yield request, extra
 
     @property
     def digest(self) -> str:

@@ -53,11 +53,12 @@ def job_row(
     use_cache: bool = True,
     kept_seconds: int | None = None,
     shared: bool = False,
+    extra: str | None = None,
 ) -> dict[str, Any]:
     """The row of a new job, for whoever writes jobs together with rows of their own.
 
     `kept_seconds` is how long after its end text and audio are kept where the request says nothing of it; `shared`
-    says that what one tenant has bought is copied for all.
+    says that what one tenant has bought is copied for all; `extra` is what a sheet's row held beside its fields.
     """
     later = request.not_before is not None and request.not_before > now
     return {
@@ -89,4 +90,5 @@ def job_row(
         "target_lufs": request.loudness,
         "expires_after": request.expires_after or kept_seconds,
         "tags": f",{','.join(request.tags)}," if request.tags else None,
+        "extra": extra,
     }

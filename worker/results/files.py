@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -32,8 +32,11 @@ class Written:
     errors: int
 
 
-def write(jobs: Iterable[Outcome], folder: Path, file_of: FileOf) -> Written:
+def write(jobs: Iterable[Outcome], folder: Path, file_of: FileOf, extra_names: Sequence[str] = ()) -> Written:
     """All three into an existing folder. Jobs that aren't over are in the manifest alone.
+
+    `extra_names` are the columns of the sheet that the manifest shows beside its own. The manifest begins with a byte
+    order mark: without one, Excel takes UTF-8 for an encoding of old Windows.
 
     Raises:
         OSError: the folder can't take them.
@@ -42,14 +45,14 @@ def write(jobs: Iterable[Outcome], folder: Path, file_of: FileOf) -> Written:
     with (
         (folder / RESULTS).open("w", encoding="utf-8", newline="") as results_file,
         (folder / ERRORS).open("w", encoding="utf-8", newline="") as errors_file,
-        (folder / MANIFEST).open("w", encoding="utf-8", newline="") as manifest_file,
+        (folder / MANIFEST).open("w", encoding="utf-8-sig", errors="backslashreplace", newline="") as manifest_file,
     ):
         manifest = csv.writer(manifest_file, lineterminator="\n")
-        manifest.writerow(lines.COLUMNS)
+        manifest.writerow(lines.columns(extra_names))
         for job in jobs:
             standing = standing.with_job(job)
             file = None if job.uri is None else file_of(job.uri)
-            manifest.writerow(lines.manifest(job, file))
+            manifest.writerow(lines.manifest(job, file, extra_names))
             if job.status == JobStatus.SUCCEEDED:
                 results_file.write(lines.result(job, file))
                 succeeded += 1

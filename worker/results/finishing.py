@@ -70,7 +70,8 @@ class Finisher:
     def write(self, batch_id: UUID, folder: Path, place: Place) -> Written:
         """The files as the batch stands now, over or not, into a folder of this machine."""
         with self.database.read() as connection:
-            return files.write(results.in_order(connection, batch_id), folder, place.namer())
+            names = results.extra_names(connection, batch_id)
+            return files.write(results.in_order(connection, batch_id), folder, place.namer(), names)
 
     def _conclude(self, batch_id: UUID, written: Written, results_uri: str) -> Conclusion:
         for _ in range(TRIES):

@@ -6,12 +6,18 @@ Nothing in a line depends on when it is written, so that two writers of one stat
 from __future__ import annotations
 
 import json
+import re
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any, Final
 
 from api_models.status import JobStatus
 from worker.store.results import Outcome
+
+_FORMULA: Final = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
+"""What a spreadsheet takes a cell for a formula by (OWASP, CSV injection)."""
+_NUMBER: Final = re.compile(r"-\d+(?:\.\d+)?")
 
 _ENCODER: Final = json.JSONEncoder(ensure_ascii=False)
 
@@ -54,8 +60,28 @@ def error(job: Outcome) -> str:
     return _line(_about(job) | {"code": job.code, "message": job.message})
 
 
-def manifest(job: Outcome, file: str | None) -> tuple[object, ...]:
-    """Any job, as a row of the manifest."""
+def columns(extra_names: Sequence[str] = ()) -> list[str]:
+    """The names of the manifest's columns: its own, then those of the sheet."""
+    return [*COLUMNS, *(safe(_unlike_ours(name)) for name in extra_names)]
+
+
+def manifest(job: Outcome, file: str | None, extra_names: Sequence[str] = ()) -> list[object]:
+    """Any job, as a row of the manifest. No cell of it is a formula, whatever a text may begin with."""
+    extra: dict[str, str] = json.loads(job.extra) if job.extra else {}
+    cells = [*_own(job, file), *(extra.get(name) for name in extra_names)]
+    return [safe(cell) if isinstance(cell, str) else cell for cell in cells]
+
+
+def safe(text: str) -> str:
+    """A text that a spreadsheet takes for text: behind an apostrophe where it would be a formula."""
+    return f"'{text}" if text.startswith(_FORMULA) and not _NUMBER.fullmatch(text) else text
+
+
+def _unlike_ours(name: str) -> str:
+    return f"{name} (sheet)" if name.casefold() in COLUMNS else name
+
+
+def _own(job: Outcome, file: str | None) -> tuple[object, ...]:
     spoken = job.status == JobStatus.SUCCEEDED
     return (
         job.custom_id,

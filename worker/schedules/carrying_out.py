@@ -21,7 +21,7 @@ from api_models.problems import Fault
 from api_models.speech import JobRequest
 from worker.intake.judging import Row
 from worker.intake.reading import read
-from worker.producer import enqueue_many
+from worker.producer import enqueue_rows
 from worker.schedules import source
 from worker.schedules.options import Options
 from worker.schedules.source import SourceError, Variable
@@ -109,17 +109,17 @@ class Carrier:
     def _read(self, lines: Path, options: Options) -> Iterator[Row | Fault]:
         return read(lines, defaults=options.defaults, max_text_bytes=self.max_text_bytes, options=options.sheet)
 
-    def _requests(self, lines: Path, options: Options) -> Iterator[JobRequest]:
+    def _rows(self, lines: Path, options: Options) -> Iterator[tuple[JobRequest, str | None]]:
         for item in self._read(lines, options):
             if isinstance(item, Fault):
                 raise _ChangedError(str(item))
-            yield item.request
+            yield item.request, item.extra
 
     def _hand_in(self, run: RunRecord, schedule: ScheduleRecord, lines: Path, options: Options) -> RunState | None:
         def submit(connection: Connection, _now: datetime) -> UUID:
             name = f"{schedule.name} {run.due_at:%Y-%m-%d %H:%M}"
-            requests = self._requests(lines, options)
-            return enqueue_many(connection, requests, name=name, tenant=run.tenant, origin=self.origin)
+            rows = self._rows(lines, options)
+            return enqueue_rows(connection, rows, name=name, tenant=run.tenant, origin=self.origin)
 
         try:
             return self._conclude(run, RunState.DONE, last=submit)

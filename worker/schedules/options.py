@@ -48,4 +48,5 @@ class Options:
     def read(cls, kept: str) -> Options:
         """As `kept` wrote it."""
         found: dict[str, Any] = json.loads(kept)
-        return cls(**{name: tuple(value) if isinstance(value, list) else value for name, value in found.items()})
+        found |= {name: tuple(value) for name, value in found.items() if isinstance(value, list)}
+        return cls(**found)

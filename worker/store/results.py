@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
@@ -41,6 +42,8 @@ class Outcome:
     sha256: str | None
     duration_ms: int | None
     finished_at: datetime | None
+    extra: str | None
+    """What its row of a sheet held beside the fields of a job, as a JSON object."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +66,12 @@ _IN_ORDER = (
     .order_by(Job.id)
     .execution_options(yield_per=ROWS_A_FETCH)
 )
+_EXTRAS = (
+    select(Job.extra)
+    .where(Job.batch_id == bindparam("batch"), Job.extra.is_not(None))
+    .order_by(Job.id)
+    .execution_options(yield_per=ROWS_A_FETCH)
+)
 _STANDING = select(func.count(), func.coalesce(func.sum(Job.attempt), 0), func.max(Job.finished_at)).where(
     Job.batch_id == bindparam("batch")
 )
@@ -77,6 +86,14 @@ def in_order(connection: Connection, batch_id: UUID) -> Iterator[Outcome]:
     """The jobs of a batch in the order they were handed in, all as of one moment, a few at a time."""
     for row in connection.execute(_IN_ORDER, {"batch": batch_id}):
         yield Outcome(*row)
+
+
+def extra_names(connection: Connection, batch_id: UUID) -> tuple[str, ...]:
+    """The columns of a batch's sheet that are no fields of a job, in their order."""
+    names: dict[str, None] = {}
+    for (extra,) in connection.execute(_EXTRAS, {"batch": batch_id}):
+        names.update(dict.fromkeys(json.loads(extra or "{}")))
+    return tuple(names)
 
 
 def standing(connection: Connection, batch_id: UUID) -> Standing | None:

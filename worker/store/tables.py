@@ -182,6 +182,8 @@ class Job(Base):
     """When they go. Worked out after its end."""
     purged_at: Mapped[datetime | None]
     """When they went: the row and the ledger stay."""
+    extra: Mapped[str | None]
+    """What its row of a sheet held beside the fields of a job, as a JSON object of texts: for the manifest."""
 
     __table_args__ = (
         CheckConstraint(f"status IN ({', '.join(repr(str(status)) for status in JobStatus)})", name="status"),

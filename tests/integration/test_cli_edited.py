@@ -43,5 +43,5 @@ def test_an_edited_sheet_buys_the_edited_lines_alone(emulator: Emulator, tmp_pat
 
 
 def _manifest(folder: Path) -> dict[str, dict[str, str]]:
-    with (folder / "manifest.csv").open(newline="", encoding="utf-8") as stream:
+    with (folder / "manifest.csv").open(newline="", encoding="utf-8-sig") as stream:
         return {row["custom_id"]: row for row in csv.DictReader(stream)}

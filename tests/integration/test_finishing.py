@@ -81,7 +81,7 @@ def test_a_batch_that_is_over_gets_three_files_beside_its_audio(database: Databa
         ("b, c", "failed", "invalid_request", ["x", "y"]),
         (None, "cancelled", "cancelled", []),
     ]
-    with (folder / "manifest.csv").open(newline="", encoding="utf-8") as stream:
+    with (folder / "manifest.csv").open(newline="", encoding="utf-8-sig") as stream:
         rows = list(csv.DictReader(stream))
     assert [(row["custom_id"], row["line"], row["status"], row["file"]) for row in rows] == [
         ("a", "2", "succeeded", "a.wav"),

@@ -55,7 +55,7 @@ def test_result_files_are_had_when_they_are_written(gateway: Running, database: 
     assert (found.status, found.headers["content-type"]) == (200, "application/x-ndjson")
     assert [json.loads(line)["custom_id"] for line in found.body.splitlines()] == ["a"]
     manifest = client.get(f"/v1/batches/{batch}/files/manifest.csv")
-    assert manifest.body.startswith(b"custom_id,line,status,file")
+    assert manifest.body.startswith(b"\xef\xbb\xbfcustom_id,line,status,file")
     assert client.get(f"/v1/batches/{batch}").json["finished_at"] is not None
     assert client.get(f"/v1/batches/{batch}/files/other.txt").trouble == "not-found"
     young = client.post("/v1/batches", {"jobs": [{"text": "A."}]}).json["id"]

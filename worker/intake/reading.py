@@ -223,14 +223,15 @@ class _Hints:
 
     def hinted(self, item: Found) -> Found | Fault:
         """The same, or the fault with a hint."""
-        if not isinstance(item, Fault) or self.header is None or item.field is None or item.field in self._given:
+        if not isinstance(item, Fault) or self.header is None or item.field is None:
             return item
-        known = self.header.guessed.get(item.field)
-        if item.field in _CHOICES and item.field in self.header.fields:
-            known = known or item.field
-        if known is None or item.field == TEXT:
+        field = item.field.partition(".")[0]
+        known = self.header.guessed.get(field)
+        if field in _CHOICES and field in self.header.fields:
+            known = known or field
+        if known is None or field == TEXT or field in self._given:
             return item
-        self._given.add(item.field)
+        self._given.add(field)
         aside = self._options.spelled("ignore-column", known)
         message = f"{item.message}; if the column isn't meant for this: {aside}"
         return item.model_copy(update={"message": message})

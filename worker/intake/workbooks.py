@@ -18,7 +18,7 @@ from worker.intake.record import Record
 from worker.intake.sheet_options import SheetOptions
 from worker.intake.sheets import MAX_TITLE_LINES
 from worker.intake.xlsx.contents import Sheet, contents
-from worker.intake.xlsx.package import SIGNATURE, Package, WorkbookError
+from worker.intake.xlsx.package import MAX_UNPACKED_OVER_HTTP_BYTES, SIGNATURE, Package, WorkbookError
 from worker.intake.xlsx.strings import shared_strings
 from worker.intake.xlsx.styles import date_styles
 from worker.intake.xlsx.worksheet import Lookup, Merge, SheetRow, Survey, rows, survey
@@ -49,7 +49,7 @@ class Workbook:
     def __init__(self, stream: IO[bytes], options: SheetOptions) -> None:
         """Raises WorkbookError for what can't be read, and where it isn't clear which sheets are meant."""
         self._options = options
-        self._package = Package(stream)
+        self._package = Package(stream, MAX_UNPACKED_OVER_HTTP_BYTES if options.over_http else None)
         found = contents(self._package)
         self._lookup = Lookup(shared_strings(self._package), date_styles(self._package), found.from_1904)
         self._chosen = self._choose(found.sheets)

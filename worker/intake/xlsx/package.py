@@ -11,6 +11,8 @@ SIGNATURE: Final = b"PK\x03\x04"
 
 MAX_UNPACKED_BYTES: Final = 1_073_741_824
 """Of all parts together. A sheet of a million rows is about 300 MB."""
+MAX_UNPACKED_OVER_HTTP_BYTES: Final = 134_217_728
+"""The same of an upload: two hundred thousand rows are about 60 MB."""
 MAX_RATIO: Final = 200
 """Unpacked bytes for each packed one; spreadsheets stay below 60."""
 FREE_BYTES: Final = 16_777_216
@@ -40,8 +42,8 @@ def unreadable(what: str) -> WorkbookError:
 class Package:
     """The parts of one archive, by their names. The stream stays open."""
 
-    def __init__(self, stream: IO[bytes]) -> None:
-        """Raises WorkbookError for what is no archive, or unpacks to more than it may."""
+    def __init__(self, stream: IO[bytes], most: int | None = None) -> None:
+        """Raises WorkbookError for what is no archive, or unpacks to more than `most` bytes."""
         stream.seek(0)
         try:
             self._archive = zipfile.ZipFile(stream)
@@ -49,7 +51,7 @@ class Package:
             raise unreadable(type(error).__name__) from error
         self._parts = {entry.filename.replace("\\", "/").lower(): entry for entry in self._archive.infolist()}
         total = sum(entry.file_size for entry in self._parts.values())
-        if total > MAX_UNPACKED_BYTES or any(map(_is_bomb, self._parts.values())):
+        if total > (most or MAX_UNPACKED_BYTES) or any(map(_is_bomb, self._parts.values())):
             raise WorkbookError(Fault(message=TOO_LARGE))
         if any(entry.flag_bits & 1 for entry in self._parts.values()):
             raise WorkbookError(Fault(message="is protected with a password; remove it, or save the sheet as CSV"))

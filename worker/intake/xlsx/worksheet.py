@@ -138,7 +138,7 @@ class _Reader:
         row = _row_number(number) if number else self._row + 1
         if row > MAX_ROWS:
             raise WorkbookError(
-                Fault(message=f"names a row {number}, and a worksheet has no more than {MAX_ROWS:,}; save it again")
+                Fault(message=f"names a row {row}, and a worksheet has no more than {MAX_ROWS:,}; save it again")
             )
         if row <= self._row:
             raise unreadable(f"row {row} comes after row {self._row}")

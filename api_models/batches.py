@@ -35,8 +35,20 @@ def _shared_template(value: str | None) -> str | None:
         raise PydanticCustomError("key_template", "{why}", {"why": str(error)}) from None
 
 
+def _sheet_template(value: str | None) -> str | None:
+    """The same of a sheet, whose columns aren't known yet."""
+    if value is None:
+        return None
+    try:
+        return checked_template(value, shared=True, columns=None)
+    except TemplateError as error:
+        raise PydanticCustomError("key_template", "{why}", {"why": str(error)}) from None
+
+
 SharedTemplate = Annotated[str | None, AfterValidator(_shared_template)]
 """How the objects of a batch are named; None: as the settings have it."""
+SheetTemplate = Annotated[str | None, AfterValidator(_sheet_template)]
+"""The same of a sheet, whose columns it may name."""
 
 
 class BatchIn(BaseModel):

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Collection
+from functools import lru_cache
 from string import Formatter
-from typing import Final
+from typing import Final, NamedTuple
 
 from api_models.values import name_fault
 
@@ -18,8 +21,15 @@ FIELDS: Final = {
     "id": "the job's id",
     "model": "the model that speaks it",
     "ext": "wav, flac, mp3 or opus",
+    "line": "its line in the sheet, such as {line:04}; its id where it has none",
+    "text": "the beginning of its text, such as {text:40}",
+    "voice_1": "its voice",
+    "voice_2": "the second speaker's voice",
 }
-"""What a template may name, in braces."""
+"""What a template may name, in braces. Beside them, a sheet's template may name any column of the sheet."""
+MOST_TEXT_CHARACTERS: Final = 100
+TEXT_CHARACTERS: Final = 40
+"""Of a text or a cell whose length isn't said."""
 MOST_CHARACTERS: Final = 300
 MOST_FOLDERS: Final = 3
 """With names of up to 220 bytes, a key stays below the 1,024 bytes of S3."""
@@ -28,13 +38,47 @@ _TELLING: Final = frozenset({"custom_id", "id"})
 """No two jobs of a batch have the same."""
 _HARMLESS: Final = frozenset({"tenant", "batch", "ext"})
 """Beside one of those in one name, these can't make up for a difference."""
+_LINE: Final = "line"
+_NO_LENGTH: Final = frozenset({"tenant", "batch", "custom_id", "id", "model", "ext"})
+"""Fields that are always whole."""
+_DIGITS: Final = re.compile(r"0?[1-9][0-9]?")
 
 
 class TemplateError(ValueError):
     """A template by which two jobs could get one key, or a key could lead astray. The message is for people."""
 
 
-def checked_template(template: str, *, shared: bool) -> str:
+class Part(NamedTuple):
+    """A piece of a template: fixed words, and the field behind them."""
+
+    words: str
+    field: str | None
+    length: int | None
+    """Characters at most; of a line number, digits at least."""
+
+
+@lru_cache(maxsize=1_024)
+def parts_of(segment: str) -> tuple[Part, ...]:
+    """The pieces of one folder or file name. Raises ValueError for what is no template."""
+    return tuple(
+        Part(words, name, int(spec) if spec and spec.isdigit() else None)
+        for words, name, spec, _ in Formatter().parse(segment)
+    )
+
+
+@lru_cache(maxsize=1_024)
+def columns_of(template: str) -> tuple[str, ...]:
+    """The fields of a sound template that only a sheet has: its columns."""
+    names = [part.field for segment in template.split("/") for part in parts_of(segment)]
+    return tuple(name for name in dict.fromkeys(names) if name is not None and name not in FIELDS)
+
+
+def names_cells(template: str) -> bool:
+    """Whether a template names the line, the text, a voice or a column: a row has to be read to know its key."""
+    return bool(columns_of(template)) or any(field in template for field in ("{line", "{text", "{voice_"))
+
+
+def checked_template(template: str, *, shared: bool, columns: Collection[str] | None = ()) -> str:
     """The template itself, where it can name the objects of any jobs.
 
     One folder or file name of it must tell jobs apart by itself: `{id}` does, and in a batch `{custom_id}`, with
@@ -44,6 +88,7 @@ def checked_template(template: str, *, shared: bool) -> str:
     Args:
         template: names in braces, with slashes between folders.
         shared: whether other batches use the same place: then `{batch}` must be there too, unless `{id}` is.
+        columns: those of the sheet; None where they aren't known yet.
 
     Raises:
         TemplateError: with the remedy.
@@ -53,19 +98,27 @@ def checked_template(template: str, *, shared: bool) -> str:
         raise TemplateError(f"is longer than {MOST_CHARACTERS} characters or deeper than {MOST_FOLDERS} folders")
     if not template.endswith(".{ext}"):
         raise TemplateError("doesn't say what kind of file it is; end it with .{ext}")
-    names = [_fields_of(part) for part in parts]
+    names = [_fields_of(part, columns) for part in parts]
     plain = [fields for fields in names if fields <= _TELLING | _HARMLESS and len(fields & _TELLING) <= 1]
     told = frozenset[str]().union(*plain)
-    if not told & _TELLING:
+    if not told & _TELLING and not any(map(_begins_with_line, parts)):
         raise TemplateError(
-            "doesn't tell jobs apart; use {custom_id} or {id}, with no other of them and no {model} in the same name"
+            "doesn't tell jobs apart; use {custom_id} or {id}, with no other field in the same name,"
+            " or begin a name with {line}, as in {line:04}-{text:40}"
         )
     if shared and "id" not in told and "batch" not in told:
         raise TemplateError("would give jobs of two batches one key; name {batch} in it as well")
     return template
 
 
-def _fields_of(part: str) -> frozenset[str]:
+def _begins_with_line(segment: str) -> bool:
+    """Whether a name can be told from all others by the line number in front, whatever follows it."""
+    first, *rest = parts_of(segment)
+    following = rest[0].words if rest else ""
+    return first.field == _LINE and bool(following) and not following[0].isalnum()
+
+
+def _fields_of(part: str, columns: Collection[str] | None) -> frozenset[str]:
     """What one folder or file name of a template names. Raises TemplateError for what is no plain field."""
     try:
         found = list(Formatter().parse(part))
@@ -77,6 +130,27 @@ def _fields_of(part: str) -> frozenset[str]:
     if fault := name_fault(words):
         raise TemplateError(f"has a name that {fault}")
     for _, name, spec, conversion in found:
-        if name is not None and (name not in FIELDS or spec or conversion):
-            raise TemplateError(f"names a field {{{name}}} that there isn't (known: {', '.join(FIELDS)})")
+        if name is None:
+            continue
+        known = name in FIELDS or (_may_be_column(name) and (columns is None or name in columns))
+        if not known or conversion or (spec and name in _NO_LENGTH):
+            others = f"; columns of the sheet: {', '.join(columns)}" if columns else ""
+            raise TemplateError(f"names a field {{{name}}} that there isn't (known: {', '.join(FIELDS)}{others})")
+        if spec and not (_DIGITS.fullmatch(spec) if name == _LINE else _is_length(spec)):
+            shape = "{line:04}" if name == _LINE else f"{{{name}:40}}, up to {MOST_TEXT_CHARACTERS}"
+            raise TemplateError(f"has {{{name}:{spec}}}; write it as {shape}")
     return frozenset(name for _, name, *_ in found if name is not None)
+
+
+def _may_be_column(name: str) -> bool:
+    """A number would mean a place, a dot or a bracket what belongs to a value."""
+    return bool(name.strip()) and not name.isdigit() and not set(".[]!").intersection(name)
+
+
+def _is_length(spec: str) -> bool:
+    return (
+        spec.isascii()
+        and spec.isdigit()
+        and len(spec) <= len(str(MOST_TEXT_CHARACTERS))
+        and (1 <= int(spec) <= MOST_TEXT_CHARACTERS)
+    )

@@ -81,7 +81,7 @@ def test_a_sheet_without_a_header_is_told_so_once() -> None:
         (
             'line 1, text: there is no column "text"; found "Good evening.", "Kore"; '
             "the first line must name the columns, such as custom_id,text,voice_1; "
-            "if it does, say which one holds the texts: --text-column 'Good evening.'"
+            "if it does, choose the column of texts, such as --text-column 'Good evening.'"
         )
     ]
 

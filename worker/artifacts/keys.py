@@ -8,6 +8,8 @@ import unicodedata
 from collections.abc import Mapping
 from typing import Final
 
+from api_models.key_templates import TEXT_CHARACTERS, Part, parts_of
+
 NO_BATCH: Final = "jobs"
 """Stands in for the batch of a job that has none."""
 OWN_FOLDER: Final = ".ttsq"
@@ -20,6 +22,10 @@ MAX_SEGMENT_BYTES: Final = 220
 MAX_KEY_BYTES: Final = 900
 """S3 stops at 1,024 bytes a key, the store's own prefix included."""
 
+EMPTY: Final = "_"
+"""Stands in for a cell that is blank."""
+NO_CELLS: Final[Mapping[str, str | None]] = {}
+
 _FORBIDDEN: Final = frozenset('/\\:*?"<>|')
 _INVISIBLE: Final = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
 _CONTROL: Final = frozenset({"Cc", "Cs"})
@@ -29,7 +35,16 @@ _LOOKS_ESCAPED: Final = re.compile(r"%(?=[0-9A-F]{2})")
 
 
 def object_key(
-    template: str, *, tenant: str, batch: str | None, custom_id: str | None, job: str, model: str, ext: str
+    template: str,
+    *,
+    tenant: str,
+    batch: str | None,
+    custom_id: str | None,
+    job: str,
+    model: str,
+    ext: str,
+    line: int | None = None,
+    cells: Mapping[str, str | None] = NO_CELLS,
 ) -> str:
     """The key for one job's audio. The values may be any text.
 
@@ -40,6 +55,9 @@ def object_key(
         template: as `api_models.key_templates` has them.
         batch: None for a job outside any batch: nothing makes its custom_id its own, so its id takes that place.
         custom_id: None for a job without one.
+        line: likewise; its id takes that place too.
+        cells: the text, the voices and the columns of its sheet, for templates that name them. What a file name can't
+            hold is left out of them, for none of them has to tell jobs apart.
     """
     fields = {
         "tenant": tenant,
@@ -49,8 +67,10 @@ def object_key(
         "model": model,
         "ext": ext,
     }
+    if "{line" in template:
+        fields["line"] = job if batch is None or line is None else str(line)
     escaped = {field: _escaped(value) for field, value in fields.items()}
-    return checked_key("/".join(_segment(part, escaped) for part in template.split("/")))
+    return checked_key("/".join(_segment(part, escaped, cells) for part in template.split("/")))
 
 
 def beside(key: str, name: str) -> str:
@@ -74,10 +94,24 @@ def checked_key(key: str) -> str:
     return key
 
 
-def _segment(part: str, escaped: Mapping[str, str]) -> str:
+def _segment(segment: str, escaped: Mapping[str, str], cells: Mapping[str, str | None]) -> str:
     """One folder or file name of the template, filled in; never hidden, never a step upwards."""
-    whole = part.format_map(escaped)
+    whole = "".join(part.words + _filled(part, escaped, cells) for part in parts_of(segment))
     return _fitting("%2E" + whole[1:] if whole.startswith(".") else whole)
+
+
+def _filled(part: Part, escaped: Mapping[str, str], cells: Mapping[str, str | None]) -> str:
+    if part.field is None:
+        return ""
+    if (value := escaped.get(part.field)) is not None:
+        return value.zfill(part.length or 0)
+    return _readable(cells.get(part.field) or "", part.length or TEXT_CHARACTERS)
+
+
+def _readable(value: str, characters: int) -> str:
+    """The beginning of a text as a part of a name; never empty."""
+    plain = "".join(" " if character in _FORBIDDEN or not character.isprintable() else character for character in value)
+    return _shortened(" ".join(plain.split())[:characters].strip(" .").replace("%", " ").strip()) or EMPTY
 
 
 def _fitting(name: str) -> str:

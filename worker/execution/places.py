@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import threading
 import time
 from collections.abc import Callable
@@ -9,9 +10,9 @@ from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 from uuid import UUID
 
-from api_models.key_templates import FLAT_TEMPLATE, SHARED_TEMPLATE
+from api_models.key_templates import FLAT_TEMPLATE, SHARED_TEMPLATE, names_cells
 from worker.artifacts.addresses import public_address
-from worker.artifacts.keys import beside, checked_key, object_key
+from worker.artifacts.keys import NO_CELLS, beside, checked_key, object_key
 from worker.artifacts.opening import open_store
 from worker.artifacts.options import NO_OPTIONS, StoreOptions
 from worker.artifacts.store import ArtifactStore
@@ -76,14 +77,17 @@ class Places:
     def of(self, claim: Claim) -> Place:
         """The place of this job's audio."""
         output = self._of_batch(claim.batch_id)
+        template = output.key_template or (self.template if output.url is None else FLAT_TEMPLATE)
         key = object_key(
-            output.key_template or (self.template if output.url is None else FLAT_TEMPLATE),
+            template,
             tenant=claim.tenant,
             batch=None if claim.batch_id is None else str(claim.batch_id),
             custom_id=claim.custom_id,
             job=str(claim.job_id),
             model=claim.speech.model,
             ext=claim.audio_format.extension,
+            line=claim.line,
+            cells=_cells(claim) if names_cells(template) else NO_CELLS,
         )
         return Place(self.store(output.url or self._of_tenant(claim.tenant) or self.default_url), key)
 
@@ -142,3 +146,9 @@ class Places:
                 self._tenants.clear()
             self._tenants[tenant] = seen
         return seen.url
+
+
+def _cells(claim: Claim) -> dict[str, str | None]:
+    """What a template may name beside the fields of every job."""
+    found: dict[str, str | None] = json.loads(claim.extra) if claim.extra else {}
+    return found | {"text": claim.speech.text, "voice_1": claim.speech.voice_1, "voice_2": claim.speech.voice_2}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
@@ -14,6 +15,7 @@ from uuid_utils.compat import uuid7
 
 from api_models.http_problems import Trouble
 from api_models.jobs import JobIn
+from api_models.key_templates import TemplateError, checked_template, columns_of
 from api_models.problems import Fault, faults_of
 from worker.gateway import entries
 from worker.gateway.entries import Origin
@@ -120,6 +122,17 @@ def read(content: IO[bytes], sheet: Sheet, gateway: Gateway) -> list[Line]:
     if faults:
         raise invalid(faults, total)
     return lines
+
+
+def check_template(template: str | None, lines: Sequence[Line]) -> None:
+    """Raises ProblemError where a template names a column that the sheet doesn't have."""
+    if template is None or not columns_of(template):
+        return
+    columns = dict.fromkeys(name for line in lines if line.extra for name in json.loads(line.extra))
+    try:
+        checked_template(template, shared=True, columns=columns)
+    except TemplateError as error:
+        raise invalid([Fault(field="key_template", message=str(error))]) from None
 
 
 def write(gateway: Gateway, lines: Sequence[Line], batch: Batch, origin: Origin, once: Once | None) -> Made:

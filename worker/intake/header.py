@@ -128,4 +128,4 @@ def _missing_text(header: Header, options: SheetOptions) -> str:
     free = next((name for name, field in zip(columns, header.fields, strict=False) if name and field is None), None)
     if free is None:
         return f"{what}; {_EXAMPLE}"
-    return f"{what}; {_EXAMPLE}; if it does, say which one holds the texts: {options.spelled('text-column', free)}"
+    return f"{what}; {_EXAMPLE}; if it does, choose the column of texts, such as {options.spelled('text-column', free)}"

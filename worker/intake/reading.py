@@ -62,6 +62,12 @@ class Understood:
     headers: list[Header] = field(default_factory=list)
     unread_sheets: list[str] = field(default_factory=list)
     """Hidden sheets of a workbook."""
+    positions: list[Positions] = field(default_factory=list)
+    """Where its rows are found, where that isn't simply their line."""
+
+    def words(self, line: int) -> str | None:
+        """Where a row is, if that isn't simply its line."""
+        return self.positions[-1].place(line) if self.positions else None
 
 
 def read(
@@ -125,12 +131,11 @@ class _Reading:
             return
         with in_utf_8(stream, self.options) as text:
             head, line_count, endless = head_and_lines(text)
-            if fault := foreign(head, self.options):
-                yield fault
-                return
             found = kind or _kind(source, head)
             if isinstance(found, Fault):
                 yield found
+            elif fault := foreign(head, self.options):
+                yield fault
             elif found in _COLUMNLESS and (option := self.options.chosen_column):
                 yield Fault(message=f"has no columns, and {option} is for sheets: CSV, TSV, .xlsx and .json")
             elif found is Kind.JSON:
@@ -191,6 +196,7 @@ class _Reading:
         self, records: Iterator[Header | Record | Fault], names: Names, positions: Positions
     ) -> Iterator[Row | Fault]:
         judge, hints = self._judge(names), _Hints(self.options)
+        self.understood.positions.append(positions)
         yield from judge.default_faults
         anything = False
         for found in records:

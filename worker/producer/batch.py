@@ -74,7 +74,7 @@ def submit_batch(
         TemplateError: two jobs could get one key by it. Nothing was written.
     """
     if key_template is not None:
-        checked_template(key_template, shared=output_url is None)
+        checked_template(key_template, shared=output_url is None, columns=None)
     now = now or datetime.now(UTC)
     key = key or resume_key(rows, origin=origin, output_url=output_url, key_template=key_template)
     batch = BatchRecord(id=uuid7(), tenant=tenant, name=name, output_url=output_url, total=len(rows), created_at=now)

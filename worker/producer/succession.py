@@ -17,7 +17,7 @@ from uuid import UUID
 from sqlalchemy import Connection
 
 from api_models.formats import AudioFormat
-from api_models.key_templates import FLAT_TEMPLATE
+from api_models.key_templates import FLAT_TEMPLATE, names_cells
 from worker.artifacts.addresses import path_of
 from worker.artifacts.keys import object_key
 from worker.intake.judging import Row
@@ -36,7 +36,7 @@ def supersede(
 ) -> int:
     """Cancel what earlier batches have waiting under this batch's names. Returns how many jobs that was."""
     template = key_template or FLAT_TEMPLATE
-    if batch.output_url is None or any(field in template for field in _OWN):
+    if batch.output_url is None or any(field in template for field in _OWN) or names_cells(template):
         return 0
     root = _root(batch.output_url)
     waiting = _waiting(connection, batch.id, root)
@@ -59,7 +59,7 @@ def _waiting(connection: Connection, batch_id: UUID, root: str) -> dict[str, UUI
     found: dict[str, UUID] = {}
     for place in rivals.destinations(connection, but=batch_id):
         theirs, template = _root(place.url), place.key_template or FLAT_TEMPLATE
-        if not (f"{theirs}/".startswith(f"{root}/") or f"{root}/".startswith(f"{theirs}/")):
+        if names_cells(template) or not (f"{theirs}/".startswith(f"{root}/") or f"{root}/".startswith(f"{theirs}/")):
             continue
         for job in rivals.unbought(connection, place.batch_id):
             found[_address(theirs, template, job, place.batch_id)] = job.id

@@ -30,7 +30,7 @@ class Made:
 HELLO: Final = {"intro": "Grüß Gott – “hier” ist's.", "outro": "Bis bald!"}
 _ROWS: Final = "".join(f'{name};"{text}";kore;x\r\n' for name, text in HELLO.items())
 _HEADED: Final = "ID;Text;Voice;Notes\r\n" + _ROWS
-_KORE: Final = {"voices": {"Kore"}, "extra": {"Notes"}}
+_KORE: Final[dict[str, Any]] = {"voices": {"Kore"}, "extra": {"Notes"}}
 _TABLE: Final = [["ID", "Script", "Voice"], ["a", "One.", "kore"], ["b", "Two.", "PUCK"]]
 _WORDPRESS: Final = (
     'id,Title,Content,Excerpt,Date,"Post Type",Permalink,Author\n'

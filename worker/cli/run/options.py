@@ -61,7 +61,10 @@ Loudness = Annotated[
 ]
 KeyTemplate = Annotated[
     str | None,
-    typer.Option(metavar="TEMPLATE", help="How the files are named, such as {model}/{custom_id}.{ext}."),
+    typer.Option(
+        metavar="TEMPLATE",
+        help="How the files are named, such as {line:04}-{text:40}.{ext}; {NAME} is any column of the sheet.",
+    ),
 ]
 Priority = Annotated[int | None, typer.Option(help="−100 to 100, for rows that don't say; higher starts earlier.")]
 Deadline = Annotated[

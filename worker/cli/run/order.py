@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
@@ -15,6 +16,7 @@ from worker.cli.talk.terminal import Terminal
 from worker.intake.judging import Defaults
 from worker.intake.reading import Judged, judge_all
 from worker.intake.sheet_options import AS_IT_IS, SheetOptions
+from worker.intake.workbooks import SHEET
 from worker.settings import Settings
 
 SHOWN_FAULTS: Final = 20
@@ -70,12 +72,29 @@ def check_template(order: Order, settings: Settings) -> None:
     Raises:
         InvalidInputError: with what is wrong.
     """
+    if order.key_template is not None:
+        _check_template(order.key_template, settings, None)
+
+
+def check_columns(order: Order, settings: Settings, judged: Judged) -> None:
+    """Find out likewise whether every sheet has the columns that the template names.
+
+    Raises:
+        InvalidInputError: with the first that is missing.
+    """
     if order.key_template is None:
         return
+    headers = judged.understood.headers
+    columns = [[label for _, label in header.carried()] for header in headers] or [[]]
+    for carried in columns:
+        _check_template(order.key_template, settings, [SHEET, *carried] if len(headers) > 1 else carried)
+
+
+def _check_template(template: str, settings: Settings, columns: Sequence[str] | None) -> None:
     try:
-        checked_template(order.key_template, shared=settings.artifacts_url is not None)
+        checked_template(template, shared=settings.artifacts_url is not None, columns=columns)
     except TemplateError as error:
-        fault = Fault(field="--key-template", message=f"{order.key_template} {error}")
+        fault = Fault(field="--key-template", message=f"{template} {error}")
         raise InvalidInputError("the command", [fault]) from None
 
 
@@ -98,9 +117,10 @@ def read(order: Order, settings: Settings, terminal: Terminal) -> Judged:
         if judged.whole or not judged.rows or not order.skip_invalid:
             raise judged.error(order.title if order.source is None else order.typed)
         _tell_skipped(judged, terminal)
+    check_columns(order, settings, judged)
     for note in notes(judged, order.sheet):
         terminal.note(note, style="dim")
-    for warning in warnings(judged.markup):
+    for warning in warnings(judged):
         terminal.note(warning, style="yellow")
     return judged
 

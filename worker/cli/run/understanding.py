@@ -6,10 +6,10 @@ from collections.abc import Iterator, Sequence
 from typing import Final
 
 from worker.cli.talk.wording import cut, number
+from worker.intake.column_names import folded
 from worker.intake.header import Header
 from worker.intake.reading import Judged
 from worker.intake.sheet_options import SheetOptions
-from worker.intake.unspoken import MarkupCount
 
 SHOWN_NAMES: Final = 8
 NAME_CHARACTERS: Final = 40
@@ -28,17 +28,21 @@ def notes(judged: Judged, options: SheetOptions) -> Iterator[str]:
         yield f"{what} not read: {_names(hidden)} ({options.spelled('sheet', hidden[0])} reads it)"
 
 
-def warnings(markup: MarkupCount) -> Iterator[str]:
+def warnings(judged: Judged) -> Iterator[str]:
     """A sentence for each kind of markup that texts hold."""
-    for kind, count in markup.texts.items():
-        lines = markup.first[kind]
-        more = ", …" if count > len(lines) else ""
-        where = f"{'line' if count == 1 else 'lines'} {', '.join(map(str, lines))}{more}"
+    for kind, count in judged.markup.texts.items():
+        lines = judged.markup.first[kind]
+        places = [judged.understood.words(line) for line in lines]
+        where = f"{'line' if count == 1 else 'lines'} {', '.join(map(str, lines))}"
+        if None not in places:
+            where = "; ".join(filter(None, places))
+        where += ", …" if count > len(lines) else ""
         yield f"{number(count, 'text')} {'holds' if count == 1 else 'hold'} {kind}, which may be read aloud: {where}"
 
 
 def _shape(header: Header) -> tuple[tuple[tuple[str, str], ...], tuple[str, ...]]:
-    return tuple(header.guessed.items()), tuple(label for _, label in header.carried())
+    guessed = tuple((field, name) for field, name in header.guessed.items() if folded(name) != folded(field))
+    return guessed, tuple(label for _, label in header.carried())
 
 
 def _names(names: Sequence[str]) -> str:

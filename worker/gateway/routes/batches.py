@@ -15,7 +15,7 @@ from pydantic import BaseModel, Field
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response, StreamingResponse
 
-from api_models.batches import BatchIn, BatchPage, BatchView, ResultFile, SharedTemplate
+from api_models.batches import BatchIn, BatchPage, BatchView, ResultFile, SheetTemplate
 from api_models.formats import LOUDNESS_RANGE, AudioFormat
 from api_models.http_problems import Trouble
 from api_models.jobs import MOST_CALLBACK_CHARACTERS, Changed
@@ -75,7 +75,7 @@ class SheetQuery(BaseModel):
     format: AudioFormat | None = None
     loudness: Annotated[float | None, Field(ge=LOUDNESS_RANGE[0], le=LOUDNESS_RANGE[1])] = None
     expires_after: OptionalSpan = None
-    key_template: SharedTemplate = None
+    key_template: SheetTemplate = None
     sheet: Annotated[list[_ColumnName], Field(max_length=100, description="Worksheets of a workbook, by name.")] = []
     all_sheets: Annotated[bool, Field(description="Every visible worksheet of a workbook that has rows.")] = False
     text_column: Annotated[_ColumnName | None, Field(description="The column of texts.")] = None
@@ -159,6 +159,7 @@ def _from_sheet(
     if query.callback_url is not None:
         check_callback(gateway, query.callback_url)
     rows = handing_in.read(content, query.reading(kind), gateway)
+    handing_in.check_template(query.key_template, rows)
     batch = handing_in.Batch(query.name, query.callback_url, query.max_cost, query.key_template)
     return handing_in.write(gateway, rows, batch, origin, once)
 

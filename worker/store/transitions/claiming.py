@@ -54,6 +54,8 @@ class Claim:
     """How loud it is to be made; None: as it comes."""
     traceparent: str | None = None
     """The trace that it belongs to, as W3C writes it."""
+    extra: str | None = None
+    """What its row of a sheet held beside the fields of a job, as a JSON object."""
 
 
 # Written out, because SQLAlchemy's SQLite compiler leaves the table's name off inside RETURNING, subqueries included:
@@ -91,6 +93,7 @@ CLAIM_COLUMNS: Final = (
     Job.audio_format,
     Job.target_lufs,
     Job.traceparent,
+    Job.extra,
     Job.follows,
     _TWIN,
     HEARD.label("heard"),
@@ -159,6 +162,7 @@ def claimed(row: Any, worker_id: UUID, now: datetime) -> Claim:  # noqa: ANN401 
         audio_format=AudioFormat(row.audio_format or AudioFormat.WAV),
         target_lufs=row.target_lufs,
         traceparent=row.traceparent,
+        extra=row.extra,
     )
 
 

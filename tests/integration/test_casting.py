@@ -37,7 +37,8 @@ TEXTS = st.text(st.characters(exclude_characters="\x00", exclude_categories=["Cs
 
 def rows(texts: Sequence[str], count: int) -> list[Row]:
     """Rows of every kind of value, as many as asked for."""
-    return [Row(number, _request(number, texts)) for number in range(1, count + 1)]
+    extras = (None, '{"Notes":"Grüße, \\"语\\"\\t\\n"}', '{"Notes":""}')
+    return [Row(number, _request(number, texts), extras[number // 7 % 3]) for number in range(1, count + 1)]
 
 
 def _request(number: int, texts: Sequence[str]) -> JobRequest:

@@ -260,12 +260,12 @@ def test_a_closed_account_holds_the_run_until_it_is_mended(emulator: Emulator) -
 
 
 BAD_INPUTS: Final[dict[str, tuple[str, bytes, list[str]]]] = {
-    "empty text": ("a.csv", b"text\nfine\n\"\"\nfine too\n", ["line 3, text: is empty"]),
+    "empty text": ("a.csv", b"text,custom_id\nfine,a\n\"\",b\nfine too,c\n", ["line 3, text: is empty"]),
     "long text": ("a.txt", b"fine\n" + b"word " * 1_000, ["line 2, text: is 4,999 bytes"]),
     "voice": ("a.csv", b"text,voice_1\nfine,Kor\n", ['line 2, voice_1: no voice "Kor"; did you mean "Kore"?']),
     "temperature": ("a.csv", b"text,temperature\nfine,9\n", ["line 2, temperature: 9 is outside 0 to 2"]),
     "encoding": ("a.txt", b"fine\nna\xefve\n", ["line 2"]),
-    "column": ("a.csv", b"txt,voice_1\nfine,Kore\n", ["text"]),
+    "column": ("a.csv", b"said,voice_1\nfine,Kore\n", ["--text-column said"]),
     "duplicate": ("a.csv", b"custom_id,text\nx,fine\nx,fine\n", ['line 3, custom_id: "x" is already the name of']),
     "empty file": ("a.csv", b"", ["is empty"]),
     "no such file": ("nowhere/a.csv", b"", ["there is no such file"]),
@@ -439,7 +439,7 @@ def test_faulty_rows_are_skipped_where_that_was_asked_for(tmp_path: Path) -> Non
 def test_an_input_that_may_mean_something_else_is_not_skipped_through(emulator: Emulator) -> None:
     """A column that nobody knows, or an option that is wrong, concerns every row."""
     path = Path("some.csv")
-    path.write_text("text,voice1\nHello.,Kore\n", encoding="utf-8")
+    path.write_text("text,temprature\nHello.,0.4\n", encoding="utf-8")
     assert ttsq("run", str(path), "--on-invalid", "skip").code == 2
     path.write_text("text,voice_1\nHello.,Kore\n", encoding="utf-8")
     assert ttsq("run", str(path), "--on-invalid", "skip", "--priority", "500").code == 2

@@ -10,10 +10,12 @@ from uuid import UUID
 import pytest
 
 from api_models.status import JobStatus
+from tests.data.sheets.workbooks import Tab, workbook
 from tests.factories import add_batch, add_job
 from tests.gateway import Running, running
 from worker.execution.places import Places
 from worker.results.finishing import Finisher
+from worker.store import results
 from worker.store.database import Database
 
 
@@ -70,3 +72,33 @@ def test_files_that_another_run_has_replaced_are_gone(gateway: Running, database
     first, second = (a_batch_that_is_over(database, folder, output_url=folder.as_uri()) for _ in range(2))
     assert client.get(f"/v1/batches/{first}/files/manifest.csv").trouble == "gone"
     assert client.get(f"/v1/batches/{second}/files/manifest.csv").status == 200
+
+
+XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
+TABLE = [["ID", "Script", "Chapter"], ["a", "One.", "=1+1"]]
+
+
+def test_a_workbook_is_uploaded(gateway: Running, database: Database) -> None:
+    """One sheet of several, chosen by a parameter that the refusal names; its other columns are kept."""
+    client, headers = gateway.client("acme"), {"Content-Type": XLSX}
+    book = workbook({"Intro": Tab(TABLE), "Two": Tab([["Text"], ["Two."]])})
+    refused = client("POST", "/v1/batches", book, headers=headers)
+    assert (refused.status, refused.trouble) == (422, "invalid-input")
+    assert "choose one: sheet=Intro, or read all of them: all_sheets=true" in refused.json["detail"]
+    template = "%7Btenant%7D/%7Bbatch%7D/%7BChapter%7D/%7Bcustom_id%7D.%7Bext%7D"
+    unknown = client("POST", f"/v1/batches?sheet=Two&key_template={template}", book, headers=headers)
+    assert "names a field {Chapter} that there isn't" in unknown.json["detail"]
+    made = client("POST", f"/v1/batches?sheet=intro&key_template={template}", book, headers=headers)
+    assert (made.status, made.json["total"]) == (202, 1)
+    with database.read() as connection:
+        assert results.extra_names(connection, UUID(made.json["id"])) == ("Chapter",)
+    both = client("POST", "/v1/batches?all_sheets=true", book, headers=headers)
+    assert (both.status, both.json["total"]) == (202, 2)
+
+
+def test_rows_of_all_kinds_are_bounded(gateway: Running) -> None:
+    """A sheet of nothing but errors is answered after a thousand of them."""
+    headers = {"Content-Type": "application/jsonl"}
+    reply = gateway.client("acme")("POST", "/v1/batches", b"y\n" * 524_288, headers=headers)
+    assert (reply.status, len(reply.json["faults"])) == (422, 100)
+    assert reply.json["detail"].startswith("1,001 faults")

@@ -235,7 +235,7 @@ def claim(office: Office, key: RunKey) -> RunRecord:
 
 def test_bad_lines_fail_a_run_as_a_whole(office: Office) -> None:
     """With the first faults in its words and an event; nothing is handed in."""
-    office.add(source=office.sheet("text,voice_1\nGood night.,Kore\nSleep well.,kore\n"))
+    office.add(source=office.sheet("text,voice_1\nGood night.,Kore\nSleep well.,kora\n"))
     assert office.carry() == [RunState.FAILED]
     [run] = office.runs()
     assert run.message is not None

@@ -214,3 +214,17 @@ def test_records_are_never_handed_on_twice() -> None:
     lines = [line for item in found if isinstance(item, Block) for line in item.lines]
     lines += [item.line for item in found if isinstance(item, Record)]
     assert lines == [*range(2, 52), 53]
+
+
+@pytest.mark.parametrize("rows", [3, 3_000])
+def test_columns_of_the_sheets_own_come_along_whichever_way(rows: int) -> None:
+    """With their names, blank cells too; nothing where all are blank. Blank rows between them are no rows."""
+    body = [f"n{n};row-{n};Hello {n}.;{'' if n % 3 else n};\n" for n in range(rows)]
+    body[rows // 2] = ";;;;\n"
+    content = ("Notes;custom_id;Text;Scene;Notes\n" + "".join(body)).encode()
+    assert_same(content)
+    found = {row.request.custom_id: row.extra for row in judge_all(io.BytesIO(content), kind=Kind.CSV).rows}
+    assert len(found) == rows - 1
+    assert found["row-0"] == '{"Notes":"n0","Scene":"0","Notes (2)":""}'
+    blank = judge_all(io.BytesIO(b"text,Notes\nHello.,\nBye., \n"), kind=Kind.CSV)
+    assert [row.extra for row in blank.rows] == [None, None]

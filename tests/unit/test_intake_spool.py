@@ -36,7 +36,11 @@ def rows(count: int) -> list[Row]:
     moment = datetime(2026, 12, 1, 8, tzinfo=UTC)
     special = {"temperature": 0.7, "not_before": moment, "tags": ("a", "b"), "format": AudioFormat.MP3, "priority": 3}
     return [
-        Row(n, JobRequest(text=f"Grüße {n}.", custom_id=f"{n}", **(special if n % 3 == 0 else {})))
+        Row(
+            n,
+            JobRequest(text=f"Grüße {n}.", custom_id=f"{n}", **(special if n % 3 == 0 else {})),
+            f'{{"Notes":"{n}"}}' if n % 5 == 0 else None,
+        )
         for n in range(1, count + 1)
     ]
 

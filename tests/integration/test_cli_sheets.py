@@ -42,7 +42,7 @@ def test_all_sheets_are_spoken_and_their_columns_carried_along(book: Path, tmp_p
     folder = tmp_path / "out"
     assert {str(path.relative_to(folder)) for path in folder.glob("[!.]*/*.wav")} == {
         "=1+1/002-One.wav",
-        "+44 20/003-Two b.wav",
+        "+44 20/003-Two b b.wav",
         "1 Start/005-Fish &am.wav",
     }
     content = (folder / "manifest.csv").read_bytes()

@@ -86,14 +86,15 @@ def unsuccessful(
     rng: random.Random,
 ) -> Settlement:
     """The settlement of every verdict but success. `handle` is what the job's row names as submitted (v2)."""
-    status, not_before = _next(claim, verdict, bounds, now, rng)
     followed = handle is not None and not verdict.handle_spent
+    is_take = verdict.kind is VerdictKind.BAD_TAKE or (verdict.is_take and not followed)
+    status, not_before = _next(claim, verdict, bounds, now, rng, is_take=is_take)
     cost = cost_of(claim.speech.model, answer.cost, billed=verdict.kind is VerdictKind.BAD_TAKE)
     return Settlement(
         status=status,
         verdict=verdict.kind,
         counts=verdict.counts,
-        bad_take=verdict.kind is VerdictKind.BAD_TAKE,
+        bad_take=is_take,
         scope=verdict.scope,
         code=verdict.code,
         message=verdict.message,
@@ -112,16 +113,17 @@ def unsuccessful(
 
 
 def _next(
-    claim: Claim, verdict: Verdict, bounds: Bounds, now: datetime, rng: random.Random
+    claim: Claim, verdict: Verdict, bounds: Bounds, now: datetime, rng: random.Random, *, is_take: bool
 ) -> tuple[JobStatus, datetime | None]:
     match verdict.kind:
         case VerdictKind.REFUSED:
             return JobStatus.FAILED, None
+        case _ if is_take and claim.takes_used + 1 >= bounds.max_takes:
+            return JobStatus.FAILED, None
         case VerdictKind.GATE | VerdictKind.PACE | VerdictKind.RELEASED:
             return JobStatus.QUEUED, None
         case VerdictKind.BAD_TAKE:
-            over = claim.takes_used + 1 >= bounds.max_takes or claim.attempts_used >= bounds.max_attempts
-            return (JobStatus.FAILED, None) if over else (JobStatus.QUEUED, None)
+            return (JobStatus.FAILED if claim.attempts_used >= bounds.max_attempts else JobStatus.QUEUED), None
         case _ if verdict.counts and claim.attempts_used >= bounds.max_attempts:
             return JobStatus.FAILED, None
         case _:

@@ -67,6 +67,8 @@ class Answer:
     """What the API calls the body; never to be trusted."""
     message: str = ""
     """The API's own words, redacted, at most 2,000 characters; for a call that came to no answer, what went wrong."""
+    codes: tuple[str, ...] = ()
+    """The API's own codes for why there is no audio, such as `PROHIBITED_CONTENT`, the outermost first."""
     cost: Decimal | None = None
     """US dollars, as the API reported them."""
     disbelieved_cost: str = ""

@@ -114,6 +114,7 @@ class Poller:
             page.answer,
             failure=Failure.FAILED,
             message=self.reader.said(page),
+            codes=self.reader.codes(page.document),
             request_id=run.request_id,
             handle_spent=True,
         )

@@ -20,6 +20,7 @@ from urllib3.exceptions import HTTPError
 from worker.segmind import account
 from worker.segmind.answers import Answer, Credits, Failure
 from worker.segmind.api import Api
+from worker.segmind.codes import codes
 from worker.segmind.downloads import Downloads
 from worker.segmind.errors import BrokenBodyError
 from worker.segmind.pages import Page, metered, request_id
@@ -68,7 +69,8 @@ class Reader:
             message = self.tidy(f"content-encoding {response.undecoded}")
             return replace(answer, failure=Failure.UNDECODABLE, message=message)
         if is_text(draft.read(OPENING_BYTES)) and (nothing := unwrap(draft, self.downloads)):
-            return replace(answer, failure=nothing.failure, message=self.tidy(nothing.words))
+            words, named = self.tidy(nothing.words), self.without_key(nothing.codes)
+            return replace(answer, failure=nothing.failure, message=words, codes=named)
         return replace(answer, audio=draft.keep(), size=draft.size, sha256=draft.sha256)
 
     def balance(self, response: Response) -> Credits | Answer:
@@ -102,6 +104,14 @@ class Reader:
         """The words in a page."""
         return words(page.body[:MAX_WORDS_BYTES], self.key.get_secret_value())
 
+    def codes(self, document: object) -> tuple[str, ...]:
+        """The codes in a JSON value, without the key."""
+        return self.without_key(codes(document))
+
+    def without_key(self, named: tuple[str, ...]) -> tuple[str, ...]:
+        """Those codes that don't hold the key."""
+        return tuple(code for code in named if self._word(code) == code)
+
     def refusal(self, response: Response) -> Answer:
         """An answer that isn't a 2xx. Its status is clear, so whatever becomes of its body, that is no failure."""
         return self._refused(response, self._what_came(response, MAX_WORDS_BYTES))
@@ -117,7 +127,8 @@ class Reader:
         said = words(body[:MAX_WORDS_BYTES], self.key.get_secret_value())
         if not said and (location := response.headers.get("location")):
             said = self.tidy(f"redirects to {location}")
-        return replace(self._head(response), message=said, reset_at=account.reset_at(response.headers, self.clock()))
+        reset_at = account.reset_at(response.headers, self.clock())
+        return replace(self._head(response), message=said, codes=self.codes(_document(body)), reset_at=reset_at)
 
     def unanswered(self, failure: Failure, error: HTTPError) -> Answer:
         """A call that came to no HTTP answer."""
@@ -175,6 +186,10 @@ def open_reader(api: Api, *, connections: int, max_audio_bytes: int, clock: Call
         switchboard=api.switchboard,
     )
     return Reader(api.key, max_audio_bytes, downloads, clock)
+
+
+def _document(body: bytes) -> object:
+    return parse(body[:MAX_WORDS_BYTES].decode("utf-8", "replace").lstrip("\ufeff"))
 
 
 def _credits(body: bytes) -> Credits | None:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Container
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Final
 
@@ -26,6 +26,8 @@ class Outcome:
     counts: bool = True
     bill_unknown: bool = False
     """Whether such an answer leaves open what was billed, if the request got there."""
+    is_take: bool = False
+    """The call was answered as a success, so it is billed, or may be, and brought no audio: one of the job's takes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +38,9 @@ class Row:
     statuses: Container[int] | None = None
     failures: Container[Failure] | None = None
     pattern: re.Pattern[str] | None = None
+    """Found in the API's words."""
+    codes: re.Pattern[str] | None = None
+    """Found in one of the API's own codes."""
     has_audio: bool = False
 
     def fits(self, answer: Answer) -> bool:
@@ -46,6 +51,8 @@ class Row:
             return False
         if self.failures is not None and (answer.failure is None or answer.failure not in self.failures):
             return False
+        if self.codes is not None and not any(map(self.codes.search, answer.codes)):
+            return False
         return self.pattern is None or self.pattern.search(answer.message) is not None
 
 
@@ -53,12 +60,16 @@ def _gate(code: str, scope: GateScope, message: str) -> Outcome:
     return Outcome(VerdictKind.GATE, code, message, scope=scope, counts=False)
 
 
-def _refused(code: str, message: str) -> Outcome:
-    return Outcome(VerdictKind.REFUSED, code, message)
+def _refused(code: str, message: str, *, bill_unknown: bool = False) -> Outcome:
+    return Outcome(VerdictKind.REFUSED, code, message, bill_unknown=bill_unknown)
 
 
 def _retry(code: str, message: str, *, bill_unknown: bool = False) -> Outcome:
     return Outcome(VerdictKind.RETRY, code, message, bill_unknown=bill_unknown)
+
+
+def _no_take(code: str, message: str) -> Outcome:
+    return Outcome(VerdictKind.RETRY, code, message, bill_unknown=True, is_take=True)
 
 
 def _words(pattern: str) -> re.Pattern[str]:
@@ -68,9 +79,18 @@ def _words(pattern: str) -> re.Pattern[str]:
 _2XX: Final = range(200, 300)
 _3XX: Final = range(300, 400)
 
+_NO_SPEECH: Final = frozenset({Failure.RUN_FAILED, Failure.UNREADABLE, Failure.EMPTY})
+"""A 2xx that arrived whole and without audio."""
+_FILTERED: Final = frozenset({400, 403, 406, 422, 451, 500})
+"""Errors under which a content filter answers; of a 500, words alone may speak of the filter's own failure."""
+
 _SUCCESS: Final = Outcome(VerdictKind.SUCCESS, "success", "")
 _BAD_AUDIO: Final = Outcome(
-    VerdictKind.BAD_TAKE, "bad_audio", "The API said success, but its audio is missing or not whole", bill_unknown=True
+    VerdictKind.BAD_TAKE,
+    "bad_audio",
+    "The API said success, but its audio is missing or not whole",
+    bill_unknown=True,
+    is_take=True,
 )
 _CREDITS: Final = _gate("insufficient_credits", GateScope.ACCOUNT, "The account is out of credit")
 _SPEND_LIMIT: Final = _gate("spend_limit", GateScope.ACCOUNT, "The account's spend limit is reached")
@@ -85,7 +105,9 @@ _REDIRECTED: Final = _gate(
 _RATE_LIMITED: Final = Outcome(VerdictKind.PACE, "rate_limited", "Too many requests for this account", counts=False)
 _INVALID: Final = _refused("invalid_request", "The API refuses this request")
 _OURS: Final = _refused("our_request", "The API refuses the way this program asks; please report it")
-_RUN_FAILED: Final = _retry("run_failed", "The API took the request, and its run failed", bill_unknown=True)
+_CONTENT: Final = _refused("content_refused", "The API refuses to speak this text")
+_CONTENT_BILLED: Final = replace(_CONTENT, bill_unknown=True)
+_RUN_FAILED: Final = _no_take("run_failed", "The API took the request, and its run failed")
 _RUN_UNBILLED: Final = _retry("run_failed", "The API took the request, and its run failed")
 _EXPIRED: Final = _retry(
     "request_expired", "The API has forgotten the request, so its audio is lost", bill_unknown=True
@@ -98,6 +120,7 @@ _INTERRUPTED: Final = Outcome(
     "The worker stopped while the API was at work; its request is kept",
     counts=False,
 )
+_NO_AUDIO: Final = _no_take("unreadable_answer", "The API said success, but its answer holds no audio")
 _UNREADABLE: Final = _retry("unreadable_answer", "The API's answer can't be understood", bill_unknown=True)
 _UNDECODABLE: Final = Outcome(
     VerdictKind.REFUSED,
@@ -135,6 +158,36 @@ _SAYS_PARAMETER: Final = _words(
     r"\b(voice\w*|temperature|parameters?|arguments?|fields?|values?|text|input|prompt)\b"
     r"|\b(invalid|unsupported|not (supported|allowed|valid)|must (be|not)|out of range|too long|required)\b"
 )
+_FILTER_CODE: Final = re.compile(
+    r"(^|_)(prohibited|safety|recitation|blocklist|spii|moderation|moderated|nsfw|jailbreak|sensitive|harmful)(_|$)"
+    r"|^(language|unsupported_language|blocked|flagged|filtered|model_armor)$|content_?(filter|polic|moderat|block|flag)"
+    r"|responsible_?ai|(prompt|output|input)_?(blocked|flagged|filtered)",
+    re.IGNORECASE,
+)
+"""The makers' codes of content filters: Google's finish and block reasons, OpenAI's and Azure's error codes."""
+_SAYS_FILTER: Final = _words(
+    r"\b(prohibited_content|blocklist|spii|image_safety|content_filter\w*|content_policy_violation)\b"
+    r"|\b(finish|block)[_ ]?reason\W{1,4}(\w+\.)?(safety|recitation|blocklist|spii|language|prohibited\w*)\b"
+    r"|\b(prohibited|inappropriate|harmful|explicit|disallowed|unsafe)\s+(\w+\s+)?content\b"
+    r"|\b(prompt|text|content|input|output|response|candidate|transcript)\s+(was|is|were|has been|got)\s+(\w+ly\s+)?"
+    r"(blocked|flagged|filtered|moderated|prohibited)\b"
+    r"|\b(content|safety|moderation|usage|acceptable use)\s+(polic\w+|filters?|guidelines|system|settings)\b.{0,60}"
+    r"\b(block|flag|reject|violat|refus|trigger)"
+    r"|\b(block|flag|reject|violat|refus|trigger|filtered|against)\w*\b.{0,60}"
+    r"\b(content|safety|moderation|usage|acceptable use)\s+(polic\w+|filters?|guidelines|system|settings|reasons|concerns)\b"
+)
+"""What content filters say in sentences."""
+
+_BY_FILTER: Final = (
+    Row(_CONTENT_BILLED, _2XX, _NO_SPEECH, codes=_FILTER_CODE),
+    Row(_CONTENT_BILLED, _2XX, _NO_SPEECH, pattern=_SAYS_FILTER),
+    Row(_CONTENT, failures={Failure.FAILED}, codes=_FILTER_CODE),
+    Row(_CONTENT, failures={Failure.FAILED}, pattern=_SAYS_FILTER),
+    Row(_SUSPENDED, {403}, pattern=_SAYS_SUSPENDED),
+    Row(_CONTENT, _FILTERED, codes=_FILTER_CODE),
+    Row(_CONTENT, _FILTERED - {500}, pattern=_SAYS_FILTER),
+)
+"""The text itself is refused: no repetition helps, and no other job is concerned."""
 
 _BY_RUN: Final = (
     Row(_RUN_UNBILLED, failures={Failure.FAILED}),
@@ -148,7 +201,6 @@ _BY_HTTP: Final = (
     Row(_INVALID, {400}),
     Row(_BAD_KEY, {401}),
     Row(_CREDITS, {402}),
-    Row(_SUSPENDED, {403}, pattern=_SAYS_SUSPENDED),
     Row(_FORBIDDEN, {403}),
     Row(_NOT_FOUND, {404}),
     Row(_OURS, {405}),
@@ -177,7 +229,8 @@ _BY_BODY: Final = (
     Row(_CREDITS, _2XX, _RAN_BADLY, _SAYS_CREDITS),
     Row(_RATE_LIMITED, _2XX, _RAN_BADLY, _SAYS_RATE),
     Row(_RUN_FAILED, _2XX, _RAN_BADLY),
-    Row(_UNREADABLE, _2XX, {Failure.UNREADABLE, Failure.GARBLED}),
+    Row(_NO_AUDIO, _2XX, {Failure.UNREADABLE}),
+    Row(_UNREADABLE, _2XX, {Failure.GARBLED}),
     Row(_UNDECODABLE, _2XX, {Failure.UNDECODABLE}),
     Row(_BAD_AUDIO, _2XX, {Failure.EMPTY, Failure.CUT_OFF, Failure.TOO_LARGE}),
 )
@@ -194,6 +247,7 @@ _BY_FAILURE: Final = (
 
 TABLE: Final = (
     Row(_SUCCESS, _2XX, has_audio=True),
+    *_BY_FILTER,
     *_BY_RUN,
     *_BY_HTTP,
     *_BY_BODY,

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from worker.segmind.answers import Failure
+from worker.segmind.codes import codes
 from worker.segmind.documents import Inline, Link, find_audio
 from worker.segmind.downloads import Downloads
 from worker.segmind.sniffing import OPENING_BYTES, is_text
@@ -26,6 +27,8 @@ class NoAudio:
 
     failure: Failure
     words: str
+    codes: tuple[str, ...] = ()
+    """The API's own codes for it."""
     useless: bool = False
     """Asking for the same output again brings nothing better."""
 
@@ -35,9 +38,10 @@ def unwrap(draft: Draft, downloads: Downloads) -> NoAudio | None:
     text = draft.read(draft.size).decode("utf-8", "replace").lstrip("\ufeff")
     document = parse(text)
     if reports_failure(document):
-        return NoAudio(Failure.RUN_FAILED, spoken(text[:EXCERPT_CHARACTERS]))
-    found = find_audio(document)
-    return bring(found, draft, downloads) if found else NoAudio(Failure.UNREADABLE, spoken(text[:EXCERPT_CHARACTERS]))
+        return NoAudio(Failure.RUN_FAILED, spoken(text[:EXCERPT_CHARACTERS]), codes(document))
+    if found := find_audio(document):
+        return bring(found, draft, downloads)
+    return NoAudio(Failure.UNREADABLE, spoken(text[:EXCERPT_CHARACTERS]), codes(document))
 
 
 def bring(found: Link | Inline, draft: Draft, downloads: Downloads) -> NoAudio | None:
@@ -45,7 +49,7 @@ def bring(found: Link | Inline, draft: Draft, downloads: Downloads) -> NoAudio |
     match found:
         case Link(url, least_bytes):
             if miss := downloads.fetch(url, draft, least_bytes=least_bytes):
-                return NoAudio(miss.failure, miss.words, miss.useless)
+                return NoAudio(miss.failure, miss.words, useless=miss.useless)
         case Inline(encoded):
             _decode(encoded, draft)
     if not draft.size:

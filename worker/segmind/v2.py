@@ -142,7 +142,7 @@ class ClientV2:
             return page.answer
         failure = Failure.RUN_FAILED if reports_failure(page.document) else Failure.UNREADABLE
         words = self._reader.said(page) or "the reply names no request"
-        return replace(page.answer, failure=failure, message=words)
+        return replace(page.answer, failure=failure, message=words, codes=self._reader.codes(page.document))
 
     def _delivered(self, request_id: str | None, seen: Seen, draft: Draft) -> Answer:
         """Leave the output in the spool; an end without output is handed on."""
@@ -164,6 +164,7 @@ class ClientV2:
             answer,
             failure=nothing.failure,
             message=self._reader.tidy(nothing.words),
+            codes=self._reader.without_key(nothing.codes),
             cost=answer.cost if spent else None,
             handle_spent=spent,
         )
@@ -174,7 +175,10 @@ class ClientV2:
             return None
         if found := page.audio():
             return bring(found, draft, self._reader.downloads)
+        said, named = self._reader.said(page), self._reader.codes(page.document)
+        if reports_failure(page.document):
+            return NoAudio(Failure.RUN_FAILED, said, named, useless=True)
         if is_blank(page.document):
-            return NoAudio(Failure.EMPTY, self._reader.said(page), useless=True)
+            return NoAudio(Failure.EMPTY, said, named, useless=True)
         # It may be this program that can't read it: the same output is looked at again before another is paid for.
-        return NoAudio(Failure.UNREADABLE, self._reader.said(page))
+        return NoAudio(Failure.UNREADABLE, said, named, useless=bool(named))

@@ -35,6 +35,8 @@ class Verdict:
     """The API's own word on when to come back."""
     handle_spent: bool = False
     """v2: the submitted request is of no more use, so the next attempt submits anew; else it polls on."""
+    is_take: bool = False
+    """The call is paid for, or may be, and brought no good audio: it uses up one of the job's takes."""
 
 
 def verdict(answer: Answer) -> Verdict:
@@ -51,7 +53,15 @@ def verdict(answer: Answer) -> Verdict:
         possibly_billed=outcome.bill_unknown and answer.sent and answer.cost is None,
         reset_at=answer.reset_at,
         handle_spent=answer.handle_spent,
+        is_take=outcome.is_take or _is_paid_in_vain(outcome, answer),
     )
+
+
+def _is_paid_in_vain(outcome: Outcome, answer: Answer) -> bool:
+    """Whether a price was named for an answer without audio. A 429 or 402 may name one and not have taken it."""
+    is_2xx = answer.status is not None and 200 <= answer.status < 300
+    paid = bool(answer.cost) and (is_2xx or outcome.kind is VerdictKind.RETRY)
+    return paid and outcome.kind is not VerdictKind.SUCCESS
 
 
 def bad_take(answer: Answer, finding: str, *, measured: str = "") -> Verdict:
@@ -65,14 +75,23 @@ def bad_take(answer: Answer, finding: str, *, measured: str = "") -> Verdict:
         message=f"The API returned audio that can't be used: {redact(finding)}",
         detail="; ".join(filter(None, (redact(measured), _detail(answer)))),
         handle_spent=True,
+        is_take=True,
     )
 
 
 def _message(outcome: Outcome, answer: Answer) -> str:
     if outcome.kind is VerdictKind.SUCCESS:
         return ""
-    words = redact(answer.message)
+    words = redact(_said(answer))
     return f"{outcome.message}: {words}" if words else f"{outcome.message}."
+
+
+def _said(answer: Answer) -> str:
+    """The API's codes and words; JSON that holds no words is left to the detail where a code says more."""
+    named = [code for code in answer.codes if code not in answer.message]
+    if answer.codes and answer.message[:1] in {"{", "["}:
+        return ": ".join(answer.codes)
+    return ": ".join(filter(None, [*named, answer.message]))
 
 
 def _detail(answer: Answer) -> str:
@@ -82,6 +101,7 @@ def _detail(answer: Answer) -> str:
         ("request", answer.request_id),
         ("type", answer.content_type),
         ("cost not believed", answer.disbelieved_cost),
+        ("codes", ", ".join(answer.codes)),
         ("said", answer.message),
     )
     return redact("; ".join(f"{name} {value}" for name, value in facts if value not in (None, "")))

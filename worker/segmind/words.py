@@ -12,8 +12,11 @@ from worker.redaction import redact
 
 MAX_MESSAGE_CHARACTERS: Final = 2_000
 
-_FIELDS: Final = ("error", "errors", "error_description", "detail", "details", "message", "msg", "title", "reason")
-"""Where the API, its framework and its gateway put their words."""
+_FIELDS: Final = (
+    *("error", "errors", "error_description", "detail", "details", "message", "msg", "title", "reason"),
+    *("promptFeedback", "candidates", "finishMessage", "blockReasonMessage"),
+)
+"""Where the API, its framework, its gateway and the models' maker put their words."""
 
 _MAX_DEPTH: Final = 5
 _UNSEEN: Final = re.compile(r"<(script|style)\b.*?(</\1\s*>|$)|<!--.*?(-->|$)", re.IGNORECASE | re.DOTALL)

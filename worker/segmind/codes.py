@@ -1,0 +1,57 @@
+"""Finds the machine-readable reasons in an answer without audio: error codes, finish reasons, block reasons.
+
+Sources: Google's `Candidate.finishReason`, `PromptFeedback.blockReason` and `Status`, OpenAI's `error.code`, and the
+vendor's own `error`. What a code means is decided in the verdict table alone.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from itertools import islice
+from typing import Final
+
+from worker.segmind.words import parse
+
+_FIELDS: Final = frozenset(
+    {
+        *("code", "error_code", "errorCode", "status", "type", "reason"),
+        *("finishReason", "finish_reason", "blockReason", "block_reason", "blockedReason"),
+    }
+)
+_SAYS_NOTHING: Final = frozenset(
+    {
+        *("stop", "end", "done", "ok", "success", "succeeded", "completed", "finished", "none", "null", "true", "false"),
+        *("error", "errors", "failed", "failure", "fail", "object", "message", "text", "json", "audio"),
+        *("finish_reason_unspecified", "block_reason_unspecified", "queued", "processing"),
+    }
+)
+"""Values of those fields that name no reason."""
+
+_CODE: Final = re.compile(r"[A-Za-z][A-Za-z0-9_.-]{2,63}")
+_MAX_CODES: Final = 4
+_MAX_DEPTH: Final = 5
+_MAX_ENTRIES: Final = 20
+
+
+def codes(document: object) -> tuple[str, ...]:
+    """The codes in a JSON value, the outermost first, each once, at most four."""
+    found = dict.fromkeys(code for depth in range(_MAX_DEPTH) for code in _at(document, depth))
+    return tuple(found)[:_MAX_CODES]
+
+
+def _at(node: object, depth: int) -> Iterator[str]:
+    """The codes in the objects `depth` levels below `node`. Some models write their output's JSON into a string."""
+    node = parse(node) if isinstance(node, str) and node[:1] in {"{", "["} else node
+    if depth > 0:
+        entries = node.values() if isinstance(node, dict) else node if isinstance(node, list) else ()
+        for entry in islice(entries, _MAX_ENTRIES):
+            yield from _at(entry, depth - 1)
+    elif isinstance(node, dict):
+        for field, value in node.items():
+            if field in _FIELDS and isinstance(value, str) and _is_code(value.strip()):
+                yield value.strip()
+
+
+def _is_code(value: str) -> bool:
+    return _CODE.fullmatch(value) is not None and value.lower() not in _SAYS_NOTHING

@@ -268,6 +268,7 @@ def an_ended(**fields: Any) -> Ended:  # noqa: ANN401 - any field of it
         started_at=NOW,
         finished_at=NOW + timedelta(seconds=8),
         cost=Decimal("0.0067"),
+        possibly_billed=False,
         remaining_credits=None,
     )
     return replace(ended, **fields)

@@ -293,6 +293,7 @@ def _limits(settings: Settings) -> Limits:
         low_balance=settings.low_balance,
         reserved_share=settings.reserved_share,
         ageing_seconds=settings.ageing_seconds,
+        hold_after_refused=settings.hold_after_refused,
     )
 
 

@@ -651,7 +651,7 @@ class TestOutput:
         """A completed run without output was billed; its words are kept."""
         emulator.admin.rules([Rule(effect=Effect(take=Take.JSON_ERROR, message="the tape ran out"))])
         answer = here(client.synthesize(SPEECH, spool))
-        assert (answer.failure, answer.message, answer.cost) == (Failure.EMPTY, "the tape ran out", PRICE)
+        assert (answer.failure, answer.message, answer.cost) == (Failure.RUN_FAILED, "the tape ran out", PRICE)
 
     @pytest.mark.parametrize("output", ["see the attached file", {"text": "hello", "url": "gs://x/y"}, ["spoken"]])
     def test_output_that_cant_be_read_is_not_bought_again(self, spool: Path, output: object) -> None:

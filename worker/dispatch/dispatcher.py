@@ -36,6 +36,7 @@ from worker.dispatch.slots import Room
 from worker.dispatch.spending import Spending
 from worker.dispatch.starting import Starting
 from worker.dispatch.stint import Stint
+from worker.dispatch.take_holds import TakeHolds
 from worker.dispatch.tick import EMBEDDED_GATHER_SECONDS, GATHER_SECONDS, Tick, wait_seconds
 from worker.store import account, leases, workers
 from worker.store.account import PaceState
@@ -92,6 +93,7 @@ class Dispatcher:
             self._spending,
             Reserve(self.limits.reserved_share),
             Ageing(self.limits.ageing_seconds),
+            TakeHolds(self.limits.hold_after_refused),
         )
 
         self._listener = Listener(self.database, self.arrived, lambda: self._leads)
@@ -178,6 +180,7 @@ class Dispatcher:
             paced, closed, news = self._lessons.learn(connection, paced, closed, now)
             self._flow = flow.after(self._flow, ended=len(news), now=now)
             self._spending.learn(news)
+            self._starting.take_holds.learn(connection, news, now)
             self._starting.twins.release(connection, news)
             closed = self._keeper.check(connection, closed, now)
             started = self._starting.start(

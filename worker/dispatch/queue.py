@@ -14,6 +14,7 @@ from worker.dispatch import admission
 from worker.dispatch.ageing import Ageing
 from worker.dispatch.allowance import Allowance
 from worker.dispatch.reserve import is_bulk
+from worker.dispatch.take_runs import Rations
 from worker.dispatch.turns import Turns
 from worker.store import flights, limits
 from worker.store.flights import Load
@@ -37,6 +38,8 @@ class Queue:
     """None where no lane that waits has a budget."""
     bulk_places: int | None
     """How many bulk jobs may start; None where nothing is reserved for others."""
+    rations: Rations | None = None
+    """None where every lane that waits has had an accepted take."""
     _loads: dict[UUID, Load] = field(default_factory=dict)
     _expected: dict[Lane, list[Waiting]] = field(default_factory=dict)
     """The first jobs of lanes that were read together."""
@@ -81,9 +84,9 @@ class Queue:
             self._keys |= unknown
 
     def serve(self, lane: Lane, job: Waiting) -> bool:
-        """Give a job its turn. False where a budget holds it, or the place is reserved."""
+        """Give a job its turn. False where a budget or refused takes hold it, or the place is reserved."""
         rationed = self.bulk_places is not None and is_bulk(lane)
-        if rationed and not self.bulk_places:
+        if (rationed and not self.bulk_places) or not self._may_try(lane):
             return False
         if self.allowance is not None and lane.limited:
             load = self._loads.get(job.job_id)
@@ -92,6 +95,8 @@ class Queue:
             if not self.allowance.serve(lane, load):
                 self._set_apart(self.allowance, lane, load)
                 return False
+        if self.rations is not None:
+            self.rations.serve(lane)
         if rationed and self.bulk_places is not None:
             self.bulk_places -= 1
         self.turns.serve(lane)
@@ -102,6 +107,9 @@ class Queue:
         """Of jobs without a batch, those whose key is out of money wait in a lane of its own, from the next tick on."""
         if lane.lane == NO_LANE and load.key_id is not None and allowance.is_held_by_key(lane, load):
             dispatching.set_apart(self.connection, lane, load.key_id)
+
+    def _may_try(self, lane: Lane) -> bool:
+        return self.rations is None or self.rations.allows(lane)
 
     def probe_job(self, lanes: Sequence[Lane]) -> tuple[Lane, Waiting] | None:
         """One job to try a closed gate with."""

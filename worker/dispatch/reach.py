@@ -37,3 +37,5 @@ class Limits:
     """Of the slots, kept free of bulk while there are interactive jobs."""
     ageing_seconds: float = 60.0
     """After so long a lane that waits is one step more urgent."""
+    hold_after_refused: int = 20
+    """Paid takes of a lane, refused in a row, that hold it; 0: none do."""

@@ -16,6 +16,7 @@ from worker.dispatch.queue import Queue
 from worker.dispatch.reach import Reach
 from worker.dispatch.reserve import Reserve
 from worker.dispatch.spending import Spending
+from worker.dispatch.take_holds import TakeHolds
 from worker.dispatch.turns import Turns
 from worker.dispatch.twins import Twins
 from worker.dispatch.window import Window
@@ -45,6 +46,7 @@ class Starting:
     spending: Spending
     reserve: Reserve
     ageing: Ageing
+    take_holds: TakeHolds
     twins: Twins = field(default_factory=Twins)
     window: Window = field(default_factory=Window)
     turns: Turns = field(default_factory=Turns)
@@ -53,6 +55,7 @@ class Starting:
         """Another dispatcher leads: what is known here will be wrong."""
         self.twins.forget()
         self.ageing.forget()
+        self.take_holds.forget()
 
     def start(
         self,
@@ -79,6 +82,7 @@ class Starting:
             self.ageing,
             allowance=self.spending.open(connection, lanes, now),
             bulk_places=self._bulk_places(connection, slots, now),
+            rations=self.take_holds.rations(connection, lanes, slots),
         )
         # Probes go first: behind another model's endless jobs they would never find a place.
         chosen = probing.probe_jobs(self.keeper, queue, closed, lanes, most=places, now=now)

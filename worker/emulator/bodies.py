@@ -47,6 +47,9 @@ def result(run: Run, shelf: Shelf, shape: OutputShape, files_url: str) -> bytes:
     effect = run.ticket.effect
     if effect.take is Take.JSON_ERROR:
         output: dict[str, object] = {"error": effect.message or "Audio generation failed", "output": None}
+    elif effect.take is Take.JSON_BODY:
+        fields = json.loads(effect.json_body)
+        output = fields if isinstance(fields, dict) else {"output": fields}
     else:
         shape = effect.output or _SHAPES.get(effect.take, shape)
         output = {"error": None} | _output(run, shelf, shape, files_url)

@@ -45,6 +45,8 @@ class Take(StrEnum):
     """JSON with bare base64."""
     JSON_ERROR = "json_error"
     """JSON with an `error`, under a 200, billed."""
+    JSON_BODY = "json_body"
+    """The JSON in `json_body`, under a 200, billed."""
 
 
 class Step(StrEnum):
@@ -105,6 +107,8 @@ class Effect(BaseModel):
     """Time over which a slow body is sent."""
     json_key: str = "audio"
     """The key under which a JSON answer of v1 holds its audio."""
+    json_body: str = "{}"
+    """The body of the take `json_body`; in v2, where it is an object, its fields beside those of the run."""
 
     output: OutputShape | None = None
     """v2: the form of the run's output; None takes the configuration's."""

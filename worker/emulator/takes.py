@@ -14,13 +14,17 @@ WAV: Final = "audio/wav"
 JSON: Final = "application/json"
 
 
-JSON_TAKES: Final = frozenset({Take.JSON_URL, Take.JSON_DATA_URI, Take.JSON_BASE64, Take.JSON_ERROR})
+JSON_TAKES: Final = frozenset(
+    {Take.JSON_URL, Take.JSON_DATA_URI, Take.JSON_BASE64, Take.JSON_ERROR, Take.JSON_BODY}
+)
 """Takes whose body isn't the file itself."""
 
 
 def body(effect: Effect, pcm: bytes, file_url: Callable[[], str]) -> tuple[str, bytes]:
     """The true content type and the body. `file_url` gives the address under which the take can be fetched."""
     match effect.take:
+        case Take.JSON_BODY:
+            return JSON, effect.json_body.encode()
         case take if take in JSON_TAKES:
             return JSON, json.dumps(_fields(effect, pcm, file_url)).encode()
         case Take.EMPTY:

@@ -36,6 +36,8 @@ class Ended:
     finished_at: datetime
     cost: Decimal
     """US dollars."""
+    possibly_billed: bool
+    """No answer said whether the call was paid for."""
     remaining_credits: Decimal | None
     """US dollars left in the account, where its answer said so."""
     key_id: UUID | None = None
@@ -67,6 +69,7 @@ _COLUMNS = (
     Attempt.started_at,
     Attempt.finished_at,
     Attempt.cost,
+    Attempt.possibly_billed,
     Attempt.remaining_credits,
     # Written out as in `claiming`: SQLAlchemy leaves the table's name off inside RETURNING.
     literal_column("(SELECT jobs.key_id FROM jobs WHERE jobs.id = attempts.job_id)", Uuid).label("key_id"),

@@ -22,13 +22,17 @@ RELEASED: Final = "account.released"
 """A gate opened."""
 LOW_BALANCE: Final = "account.low_balance"
 """The balance fell below the amount in the settings."""
+TAKES_HELD: Final = "takes.held"
+"""A batch, or a tenant's jobs of one model, is held because its takes were refused one after another."""
+TAKES_RELEASED: Final = "takes.released"
+"""It was resumed."""
 SCHEDULE_FAILED: Final = "schedule.failed"
 """Nothing was handed in of a schedule's run. Its subject is the schedule's name."""
 SCHEDULE_MISSED: Final = "schedule.missed"
 """Nobody was there for a schedule's time, and it was too late to make up for it."""
 RESTORED: Final = "queue.restored"
 """The database was restored from a backup; the event's number lies ahead of all that were given out before."""
-WARNINGS: Final = frozenset({HELD, LOW_BALANCE, SCHEDULE_FAILED, SCHEDULE_MISSED})
+WARNINGS: Final = frozenset({HELD, LOW_BALANCE, TAKES_HELD, SCHEDULE_FAILED, SCHEDULE_MISSED})
 """Events that somebody should look into."""
 
 log = structlog.get_logger("ttsq.events")

@@ -6,13 +6,16 @@ import shlex
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
+from uuid import UUID
 
-from sqlalchemy import Connection
+from sqlalchemy import ColumnElement, Connection
 
-from worker.store import account, batches, budgets, charges, workers
+from worker.store import account, batches, budgets, charges, lane_takes, workers
 from worker.store.account import OPERATOR
 from worker.store.batches import Paused
 from worker.store.budgets import Budget
+from worker.store.lane_takes import HeldLane
+from worker.store.tables import NO_LANE, Job
 
 STALE_SECONDS: Final = 8.0
 """A worker not heard of for so long does not count; the dispatcher's own limit."""
@@ -22,6 +25,8 @@ BUDGET_PREFIX: Final = "budget:"
 
 PAUSED_PREFIX: Final = "paused:"
 """The names of paused batches' holds begin with it; the batch's id follows."""
+TAKES_PREFIX: Final = "takes:"
+"""The names of holds by refused takes begin with it; tenant, batch (if there is one) and model follow, between "/"."""
 MOST_PAUSED: Final = 100
 """Paused batches that are named, those first that were paused first."""
 
@@ -31,7 +36,7 @@ class Hold:
     """One reason why jobs wait."""
 
     name: str
-    """`account`, `model:…`, `storage`, `pace`, `budget:…`, `paused:…`, or `workers`."""
+    """`account`, `model:…`, `storage`, `pace`, `budget:…`, `takes:…`, `paused:…`, or `workers`."""
     code: str
     message: str
     since: datetime | None
@@ -49,6 +54,7 @@ def holds(connection: Connection, *, now: datetime) -> list[Hold]:
     if pace.paused_until is not None and pace.paused_until > now:
         found.append(Hold("pace", "rate_limited", pace.message or "too many requests", None, pace.paused_until))
     found += [_budget_hold(budget) for budget in budgets.standings(connection, now=now) if budget.holds]
+    found += [_takes_hold(lane) for lane in lane_takes.held(connection)]
     found += [_paused_hold(batch) for batch in batches.paused(connection, most=MOST_PAUSED)]
     return found + _worker_holds(connection, now)
 
@@ -56,6 +62,29 @@ def holds(connection: Connection, *, now: datetime) -> list[Hold]:
 def _paused_hold(batch: Paused) -> Hold:
     message = f"{batch.name} is paused; go on with `ttsq batch resume {batch.id}`"
     return Hold(f"{PAUSED_PREFIX}{batch.id}", "paused", message, batch.since, None)
+
+
+def _takes_hold(lane: HeldLane) -> Hold:
+    count = lane.count
+    parts = (count.tenant, *((str(lane.batch_id),) if lane.batch_id is not None else ()), count.model)
+    name = f"{TAKES_PREFIX}{'/'.join(parts)}"
+    takes = "1 paid take" if count.refused == 1 else f"{count.refused:,} paid takes"
+    whose = lane.batch or (f"{lane.batch_id}" if lane.batch_id is not None else f"{count.tenant}'s jobs without a batch")
+    remedy = f"`ttsq batch resume {lane.batch_id}`" if lane.batch_id is not None else f"`ttsq gates open {name}`"
+    message = f"{whose}, {count.model}: {takes} refused in a row; the latest: {_sentence(count.message)}"
+    return Hold(name, lane_takes.CODE, f"{message} {remedy} tries a few more", lane.since, None)
+
+
+def _sentence(message: str | None) -> str:
+    words = (message or "no reason given").strip()
+    return words if words.endswith((".", "!", "?")) else f"{words}."
+
+
+def takes_selection(name: str) -> ColumnElement[bool]:
+    """The jobs that a hold of this name keeps back; its name begins with `TAKES_PREFIX`."""
+    tenant, *batch, model = name.removeprefix(TAKES_PREFIX).split("/")
+    lane = UUID(batch[0]) if batch else NO_LANE
+    return (Job.lane == lane) & (Job.tenant == tenant) & (Job.model == model)
 
 
 def _budget_hold(budget: Budget) -> Hold:

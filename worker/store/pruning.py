@@ -14,6 +14,7 @@ from uuid import UUID
 from sqlalchemy import ColumnElement, Connection, Select, delete, exists, func, select
 
 from api_models.status import TERMINAL, JobStatus
+from worker.store import lane_takes
 from worker.store.batches import BatchRecord
 from worker.store.states import in_state
 from worker.store.tables import Attempt, Batch, Job
@@ -91,7 +92,10 @@ def forget(connection: Connection, jobs: Collection[UUID]) -> int:
 def forget_batch(connection: Connection, batch_id: UUID) -> bool:
     """Remove the row of a batch that has no jobs any more. False where it has."""
     empty = ~exists().where(Job.batch_id == Batch.id).correlate(Batch)
-    return connection.execute(delete(Batch).where(Batch.id == batch_id, empty)).rowcount > 0
+    forgotten = connection.execute(delete(Batch).where(Batch.id == batch_id, empty)).rowcount > 0
+    if forgotten:
+        lane_takes.forget(connection, batch_id)
+    return forgotten
 
 
 def _old_batch(before: datetime) -> ColumnElement[bool]:

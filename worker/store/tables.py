@@ -358,6 +358,37 @@ class Attempt(Base):
     )
 
 
+class LaneTakes(Base):
+    """How the paid takes of one lane came out: a lane whose every take is refused is held."""
+
+    __tablename__ = "lane_takes"
+
+    lane: Mapped[UUID] = mapped_column(primary_key=True)
+    """As of a job: its batch, or `NO_LANE`."""
+    tenant: Mapped[str] = mapped_column(String(64), primary_key=True)
+    model: Mapped[str] = mapped_column(String(64), primary_key=True)
+    accepted: Mapped[bool]
+    """A take was accepted since the lane was last resumed, or ever."""
+    refused: Mapped[int]
+    """Takes refused since the latest accepted one."""
+    resumed: Mapped[bool]
+    """It was held and resumed, and no take was accepted since: a few refused takes hold it again."""
+    code: Mapped[str | None] = mapped_column(String(64))
+    message: Mapped[str | None]
+    """Of the latest refused take."""
+    held_at: Mapped[datetime | None]
+    """Since when none of its jobs may start."""
+
+    __table_args__ = (
+        Index(
+            "ix_lane_takes_held",
+            "held_at",
+            postgresql_where=sql("held_at IS NOT NULL"),
+            sqlite_where=sql("held_at IS NOT NULL"),
+        ),
+    )
+
+
 class Worker(Base):
     """One worker process and its last sign of life."""
 

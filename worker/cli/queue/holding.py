@@ -11,9 +11,9 @@ from sqlalchemy import ColumnElement, Connection
 
 from api_models.status import IN_FLIGHT, WAITING
 from worker.cli.talk.wording import money
-from worker.store import budgets, charges, selections, views
+from worker.store import budgets, charges, holds, selections, views
 from worker.store.budgets import Budget
-from worker.store.holds import BUDGET_PREFIX, PAUSED_PREFIX, Hold
+from worker.store.holds import BUDGET_PREFIX, PAUSED_PREFIX, TAKES_PREFIX, Hold
 from worker.store.views import Counts
 
 _MODEL_PREFIX: Final = "model:"
@@ -47,6 +47,8 @@ def held(
             part = _limited(which, budget)
         elif hold.name.startswith(_MODEL_PREFIX):
             part = selections.of_model(which, hold.name.removeprefix(_MODEL_PREFIX))
+        elif hold.name.startswith(TAKES_PREFIX):
+            part = selections.both(which, holds.takes_selection(hold.name))
         elif hold.name.startswith(PAUSED_PREFIX):
             part = selections.both(which, views.of_batch(UUID(hold.name.removeprefix(PAUSED_PREFIX))))
         else:

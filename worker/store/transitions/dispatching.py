@@ -40,7 +40,7 @@ from sqlalchemy.sql.dml import ReturningUpdate
 from api_models.status import JobStatus
 from worker.store import locks
 from worker.store.states import in_flight_as, in_state
-from worker.store.tables import NO_LANE, ApiKey, Batch, Job, Tenant
+from worker.store.tables import NO_LANE, ApiKey, Batch, Job, LaneTakes, Tenant
 from worker.store.transitions import following, telling
 
 ROWS_A_STATEMENT = 1_000
@@ -163,11 +163,13 @@ def _lanes(*, from_the_top: bool) -> Executable:
     # Left out before they are counted: however many batches are paused, they take no place from those that aren't. And
     # looked up lane by lane: a join, which EXISTS may become, takes them in whatever order suits it, up to `most`.
     paused_at = select(Batch.paused_at).where(Batch.id == found.c.lane).correlate(found).scalar_subquery()
+    theirs = (getattr(LaneTakes, name) == found.c[name] for name in ("lane", "tenant", "model"))
+    held_at = select(LaneTakes.held_at).where(*theirs).correlate(found).scalar_subquery()
     waits = _OLDEST.status == literal_column(f"'{JobStatus.QUEUED.value}'", String)
     its = (getattr(_OLDEST, column.key) == found.c[column.key] for column in _KEY)
     head = select(_OLDEST.id).where(waits, *its).order_by(_OLDEST.id).limit(1).correlate(found).scalar_subquery()
     least = select(*found.c, limited.label("limited"), head.label("head"))
-    looked_at = least.where(paused_at.is_(None)).limit(bindparam("most", type_=Integer)).subquery()
+    looked_at = least.where(paused_at.is_(None), held_at.is_(None)).limit(bindparam("most", type_=Integer)).subquery()
     return select(looked_at).order_by(*(looked_at.c[column.key].desc() for column in _KEY))
 
 
@@ -201,7 +203,7 @@ _HEADS_OF_EACH = select(_EACH.c.place, *_FIRST.c).select_from(_EACH.join(_FIRST,
 
 
 def lanes(connection: Connection, *, most: int, after: Lane | None = None) -> list[Lane]:
-    """The lanes that have someone waiting, behind `after`, the most urgent first; none of a batch that is paused."""
+    """The lanes that have someone waiting, behind `after`, the most urgent first; none that is paused or held."""
     given = {"most": most} if after is None else {"most": most, **_named("after", after)}
     rows = connection.execute(_lanes(from_the_top=after is None), given)
     return [
@@ -303,6 +305,12 @@ def recall(connection: Connection, model: str | None) -> int:
 def recall_batch(connection: Connection, batch_id: UUID) -> int:
     """What of a batch was dispatched and not yet claimed becomes queued again, because the batch was paused."""
     sent = in_flight_as(JobStatus.DISPATCHED) & (Job.batch_id == batch_id)
+    return _queue_again(connection, locks.not_waiting(connection.dialect.name, sent))
+
+
+def recall_lane(connection: Connection, lane: UUID, tenant: str, model: str) -> int:
+    """What of a lane was dispatched and not yet claimed becomes queued again, because the lane is held."""
+    sent = in_flight_as(JobStatus.DISPATCHED) & (Job.lane == lane) & (Job.tenant == tenant) & (Job.model == model)
     return _queue_again(connection, locks.not_waiting(connection.dialect.name, sent))
 
 

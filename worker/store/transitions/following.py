@@ -1,7 +1,7 @@
 """Jobs that wait for another one to buy what they want too: from queued to scheduled, and back when it has ended.
 
 Who has submitted a call (v2) buys its content until the job is over, whatever becomes of its attempts: the call is paid
-for, and the next attempt goes on with it. Only in a paused batch nobody waits for it.
+for, and the next attempt goes on with it. In a paused or held lane no job waits for it.
 
 A follower is an ordinary scheduled job. Whoever forgets to release it costs it `PATIENCE_SECONDS`, and nothing else.
 
@@ -23,7 +23,7 @@ from sqlalchemy.orm import aliased
 from api_models.status import JobStatus
 from worker.store import locks
 from worker.store.states import in_state
-from worker.store.tables import Batch, Job
+from worker.store.tables import Batch, Job, LaneTakes
 
 PATIENCE_SECONDS: Final = 60.0
 """After so long a follower takes its own turn, whatever it heard. Longer than most calls, so that few look in vain."""
@@ -38,6 +38,12 @@ _SUBMITTED = and_(
     sql("jobs.request_id IS NOT NULL"),
     in_state(JobStatus.SCHEDULED, JobStatus.QUEUED),
     ~exists().where(Batch.id == Job.batch_id, Batch.paused_at.is_not(None)),
+    ~exists().where(
+        LaneTakes.lane == Job.lane,
+        LaneTakes.tenant == Job.tenant,
+        LaneTakes.model == Job.model,
+        LaneTakes.held_at.is_not(None),
+    ),
 )
 _BUYS = _FLYING & Job.follows.is_(None)
 _CONTENTS = union_all(*(select(Job.fingerprint, Job.id).where(buying, Job.use_cache) for buying in (_SUBMITTED, _BUYS)))

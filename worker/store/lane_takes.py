@@ -1,0 +1,166 @@
+"""Paid takes by lane: how many were refused in a row, which lanes that holds, and how a hold ends.
+
+Written by the leading dispatcher in the transaction that reads the ledger, so a crash or another leader changes no
+count. Whoever resumes a lane waits for the tick first, as a pause does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cache
+from typing import Any, Final
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, Connection, Executable, bindparam, delete, func, select, tuple_, union_all, update
+from sqlalchemy import text as sql
+from sqlalchemy.dialects import postgresql, sqlite
+
+from api_models.status import JobStatus
+from worker.store import events, leases
+from worker.store.attempts import UNNOTED
+from worker.store.states import in_state
+from worker.store.tables import NO_LANE, Attempt, Batch, Job, LaneTakes
+
+CODE: Final = "takes_refused"
+"""Of the hold."""
+MAX_SHOWN: Final = 100
+"""Held lanes that are named, those first that were held first."""
+
+Key = tuple[UUID, str, str]
+"""Lane, tenant, model: a lane of any priority."""
+
+
+@dataclass(frozen=True, slots=True)
+class TakeCount:
+    """The takes of one lane; see the table's columns."""
+
+    lane: UUID
+    tenant: str
+    model: str
+    accepted: bool = False
+    refused: int = 0
+    resumed: bool = False
+    code: str | None = None
+    message: str | None = None
+    held_at: datetime | None = None
+
+    @property
+    def key(self) -> Key:
+        """Whose they are."""
+        return self.lane, self.tenant, self.model
+
+
+@dataclass(frozen=True, slots=True)
+class HeldLane:
+    """A lane whose every take was refused."""
+
+    count: TakeCount
+    since: datetime
+    batch: str | None
+    """The batch's name; None for jobs without a batch."""
+
+    @property
+    def batch_id(self) -> UUID | None:
+        """Its batch."""
+        return None if self.count.lane == NO_LANE else self.count.lane
+
+
+_COLUMNS: Final = tuple(getattr(LaneTakes, name) for name in TakeCount.__slots__)
+_KEY: Final = (LaneTakes.lane, LaneTakes.tenant, LaneTakes.model)
+_IS_HELD: Final = sql("lane_takes.held_at IS NOT NULL")
+"""As in the partial index; see `states`."""
+
+
+def load(connection: Connection, keys: Collection[Key]) -> dict[Key, TakeCount]:
+    """The counts of these lanes, as far as there are any."""
+    if not keys:
+        return {}
+    rows = connection.execute(select(*_COLUMNS).where(tuple_(*_KEY).in_(list(keys))))
+    return {found.key: found for found in (TakeCount(*row) for row in rows)}
+
+
+def save(connection: Connection, counts: Iterable[TakeCount]) -> None:
+    """Write counts, new or changed."""
+    rows = [{name: getattr(count, name) for name in TakeCount.__slots__} for count in counts]
+    if rows:
+        connection.execute(_save(connection.dialect.name), rows)
+
+
+@cache
+def _save(dialect: str) -> Executable:
+    insert: Any = (postgresql if dialect == "postgresql" else sqlite).insert(LaneTakes)
+    changed = {column.key: insert.excluded[column.key] for column in _COLUMNS if column.key not in {"lane", "tenant", "model"}}
+    return insert.on_conflict_do_update(index_elements=["lane", "tenant", "model"], set_=changed)  # type: ignore[no-any-return]
+
+
+_FLYING: Final = select(Job.lane, Job.tenant, Job.model).where(in_state(JobStatus.DISPATCHED, JobStatus.RUNNING))
+_UNREAD: Final = select(func.coalesce(Attempt.batch_id, NO_LANE), Attempt.tenant, Attempt.model).where(UNNOTED)
+_OPEN: Final = union_all(_FLYING, _UNREAD).subquery()
+_UNDER_WAY: Final = select(*_OPEN.c, func.count()).group_by(*_OPEN.c)
+
+
+def under_way(connection: Connection) -> dict[Key, int]:
+    """Calls by lane of which no outcome was read yet. In one statement, so that none falls between two looks."""
+    return {(lane, tenant, model): calls for lane, tenant, model, calls in connection.execute(_UNDER_WAY)}
+
+
+_HELD: Final = (
+    select(*_COLUMNS, Batch.name)
+    .join(Batch, Batch.id == LaneTakes.lane, isouter=True)
+    .where(_IS_HELD)
+    .order_by(LaneTakes.held_at)
+    .limit(bindparam("most"))
+)
+
+
+def held(connection: Connection, *, most: int = MAX_SHOWN) -> list[HeldLane]:
+    """The lanes that are held, the one that was held first before the others."""
+    found = [(TakeCount(*row[:-1]), row[-1]) for row in connection.execute(_HELD, {"most": most})]
+    return [HeldLane(count, since, name) for count, name in found if (since := count.held_at) is not None]
+
+
+def of_batch(batch_id: UUID) -> ColumnElement[bool]:
+    """The selection of a batch's lanes."""
+    return LaneTakes.lane == batch_id
+
+
+def of_single_jobs(tenant: str, model: str) -> ColumnElement[bool]:
+    """The selection of a tenant's jobs without a batch, of one model."""
+    return (LaneTakes.lane == NO_LANE) & (LaneTakes.tenant == tenant) & (LaneTakes.model == model)
+
+
+def resume(connection: Connection, which: ColumnElement[bool], *, now: datetime) -> int:
+    """Let held lanes of the selection try again a few takes. Returns how many lanes were held."""
+    leases.await_tick(connection)
+    released = (
+        update(LaneTakes)
+        .where(which, _IS_HELD)
+        .values(held_at=None, refused=0, accepted=False, resumed=True)
+        .returning(*_COLUMNS)
+    )
+    found = [TakeCount(*row) for row in connection.execute(released)]
+    for count in found:
+        events.record(connection, events.TAKES_RELEASED, _subject(count), _data(count), tenant=count.tenant, now=now)
+    return len(found)
+
+
+def announce_hold(connection: Connection, count: TakeCount, *, now: datetime) -> None:
+    """Write the event of a lane that is held from now on."""
+    data = _data(count) | {"refused": count.refused, "since": now.isoformat()}
+    events.record(connection, events.TAKES_HELD, _subject(count), data, tenant=count.tenant, now=now)
+
+
+def forget(connection: Connection, batch_id: UUID) -> None:
+    """Drop the counts of a batch that is removed."""
+    connection.execute(delete(LaneTakes).where(of_batch(batch_id)))
+
+
+def _subject(count: TakeCount) -> str:
+    return count.model if count.lane == NO_LANE else str(count.lane)
+
+
+def _data(count: TakeCount) -> dict[str, Any]:
+    batch_id = None if count.lane == NO_LANE else str(count.lane)
+    return {"batch_id": batch_id, "model": count.model, "code": count.code, "message": count.message}

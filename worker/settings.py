@@ -115,9 +115,7 @@ class Settings(BaseSettings):
     """Attempts of one job that may fail for a passing reason."""
     max_takes: Annotated[int, Field(validation_alias=_env("TTSQ_MAX_TAKES"), ge=1, le=20)] = 3
     """Paid takes of one job that may turn out bad."""
-    hold_after_refused: Annotated[
-        int, Field(validation_alias=_env("TTSQ_HOLD_AFTER_REFUSED"), ge=0, le=100_000)
-    ] = 20
+    hold_after_refused: Annotated[int, Field(validation_alias=_env("TTSQ_HOLD_AFTER_REFUSED"), ge=0, le=100_000)] = 20
     """Paid takes in a row, of a batch's texts of one model, that may be refused before the rest of them is held; 0: any
     number. Jobs without a batch are counted by tenant and model."""
     take_checks: Annotated[Literal["on", "off"], Field(validation_alias=_env("TTSQ_TAKE_CHECKS"))] = "on"

@@ -34,7 +34,7 @@ def pause(stage: Stage, batch: UUID) -> bool:
 def resume(stage: Stage, batch: UUID) -> bool:
     """Let a batch go on."""
     with stage.database.begin() as connection:
-        return batches.resume(connection, batch)
+        return batches.resume(connection, batch, now=stage.database.now(connection))
 
 
 def jobs_of(stage: Stage, batch: UUID, count: int) -> list[UUID]:

@@ -14,9 +14,7 @@ WAV: Final = "audio/wav"
 JSON: Final = "application/json"
 
 
-JSON_TAKES: Final = frozenset(
-    {Take.JSON_URL, Take.JSON_DATA_URI, Take.JSON_BASE64, Take.JSON_ERROR, Take.JSON_BODY}
-)
+JSON_TAKES: Final = frozenset({Take.JSON_URL, Take.JSON_DATA_URI, Take.JSON_BASE64, Take.JSON_ERROR, Take.JSON_BODY})
 """Takes whose body isn't the file itself."""
 
 

@@ -21,7 +21,7 @@ from worker.intake.judging import Row
 from worker.intake.spool import Spool, contents
 from worker.producer import casting, succession
 from worker.producer.rows import job_row, whose
-from worker.store import alike, batches, budgets, bulk, outputs, rivals, views
+from worker.store import alike, batches, budgets, bulk, outputs, refusals, rivals, views
 from worker.store.batches import BatchRecord
 from worker.store.transitions import asking
 
@@ -56,6 +56,7 @@ def submit_batch(
     shared: bool = False,
     key: str | None = None,
     renew: bool = False,
+    buy_again: bool = True,
     now: datetime | None = None,
 ) -> Submission:
     """Hand in a batch, or find the one that the same rows and output made before and take it up again.
@@ -63,6 +64,7 @@ def submit_batch(
     With `resume` false the batch is made anew and every text is bought afresh, unless `use_cache` has it copied where
     it can be. `max_cost` is what its calls may cost altogether, in US dollars; a batch that is taken up again without
     one keeps the limit it has. `key_template` says how its objects are named; another one makes another batch.
+    With `buy_again` false, jobs of a known batch that ended without audio after paid takes stay as they are.
     `kept_seconds` and `shared` are as for `job_row`; `key` is the rows'
     `resume_key` where the caller has worked it out.
 
@@ -82,7 +84,10 @@ def submit_batch(
     while not added:
         known = batches.by_resume_key(connection, tenant, key)
         if known is not None and resume and not (renew or rivals.is_superseded(connection, known.id)):
-            retried = asking.retry(connection, views.of_batch(known.id), states=AGAIN)
+            which = views.of_batch(known.id)
+            if not buy_again:
+                which &= ~refusals.PAID_IN_VAIN
+            retried = asking.retry(connection, which, states=AGAIN)
             _limit(connection, known.id, max_cost)
             return Submission(batch=known, resumed=True, retried=retried)
         if known is not None:

@@ -21,7 +21,20 @@ _FIELDS: Final = frozenset(
 )
 _SAYS_NOTHING: Final = frozenset(
     {
-        *("stop", "end", "done", "ok", "success", "succeeded", "completed", "finished", "none", "null", "true", "false"),
+        *(
+            "stop",
+            "end",
+            "done",
+            "ok",
+            "success",
+            "succeeded",
+            "completed",
+            "finished",
+            "none",
+            "null",
+            "true",
+            "false",
+        ),
         *("error", "errors", "failed", "failure", "fail", "object", "message", "text", "json", "audio"),
         *("finish_reason_unspecified", "block_reason_unspecified", "queued", "processing"),
     }

@@ -174,7 +174,8 @@ _SAYS_FILTER: Final = _words(
     r"|\b(content|safety|moderation|usage|acceptable use)\s+(polic\w+|filters?|guidelines|system|settings)\b.{0,60}"
     r"\b(block|flag|reject|violat|refus|trigger)"
     r"|\b(block|flag|reject|violat|refus|trigger|filtered|against)\w*\b.{0,60}"
-    r"\b(content|safety|moderation|usage|acceptable use)\s+(polic\w+|filters?|guidelines|system|settings|reasons|concerns)\b"
+    r"\b(content|safety|moderation|usage|acceptable use)\s+(polic\w+|filters?|guidelines|system|settings|reasons"
+    r"|concerns)\b"
 )
 """What content filters say in sentences."""
 

@@ -10,7 +10,7 @@ from uuid import UUID
 from sqlalchemy import Connection, bindparam, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
-from worker.store import leases
+from worker.store import lane_takes, leases
 from worker.store.tables import Batch
 from worker.store.transitions import dispatching
 
@@ -101,10 +101,11 @@ def pause(connection: Connection, batch_id: UUID, *, now: datetime) -> bool:
     return True
 
 
-def resume(connection: Connection, batch_id: UUID) -> bool:
-    """Let its jobs start again. False where it isn't paused, or there is none such."""
+def resume(connection: Connection, batch_id: UUID, *, now: datetime) -> bool:
+    """Let its jobs start again, whether it was paused or its refused takes held it. False where neither was so."""
+    released = lane_takes.resume(connection, lane_takes.of_batch(batch_id), now=now)
     resumed = update(Batch).where(Batch.id == batch_id, Batch.paused_at.is_not(None)).values(paused_at=None)
-    return connection.execute(resumed).rowcount > 0
+    return connection.execute(resumed).rowcount + released > 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import shlex
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 from uuid import UUID
 
 from sqlalchemy import ColumnElement, Connection
+from sqlalchemy.orm import InstrumentedAttribute
 
 from worker.store import account, batches, budgets, charges, lane_takes, workers
 from worker.store.account import OPERATOR
 from worker.store.batches import Paused
 from worker.store.budgets import Budget
 from worker.store.lane_takes import HeldLane
-from worker.store.tables import NO_LANE, Job
+from worker.store.tables import NO_LANE, Job, LaneTakes
 
 STALE_SECONDS: Final = 8.0
 """A worker not heard of for so long does not count; the dispatcher's own limit."""
@@ -26,7 +28,8 @@ BUDGET_PREFIX: Final = "budget:"
 PAUSED_PREFIX: Final = "paused:"
 """The names of paused batches' holds begin with it; the batch's id follows."""
 TAKES_PREFIX: Final = "takes:"
-"""The names of holds by refused takes begin with it; tenant, batch (if there is one) and model follow, between "/"."""
+"""The names of holds by refused takes begin with it; the batch's id, or the tenant of jobs without one, and the model
+follow, between colons."""
 MOST_PAUSED: Final = 100
 """Paused batches that are named, those first that were paused first."""
 
@@ -54,7 +57,7 @@ def holds(connection: Connection, *, now: datetime) -> list[Hold]:
     if pace.paused_until is not None and pace.paused_until > now:
         found.append(Hold("pace", "rate_limited", pace.message or "too many requests", None, pace.paused_until))
     found += [_budget_hold(budget) for budget in budgets.standings(connection, now=now) if budget.holds]
-    found += [_takes_hold(lane) for lane in lane_takes.held(connection)]
+    found += [takes_hold(lane) for lane in lane_takes.held(connection)]
     found += [_paused_hold(batch) for batch in batches.paused(connection, most=MOST_PAUSED)]
     return found + _worker_holds(connection, now)
 
@@ -64,27 +67,44 @@ def _paused_hold(batch: Paused) -> Hold:
     return Hold(f"{PAUSED_PREFIX}{batch.id}", "paused", message, batch.since, None)
 
 
-def _takes_hold(lane: HeldLane) -> Hold:
-    count = lane.count
-    parts = (count.tenant, *((str(lane.batch_id),) if lane.batch_id is not None else ()), count.model)
-    name = f"{TAKES_PREFIX}{'/'.join(parts)}"
+def takes_hold(lane: HeldLane) -> Hold:
+    """A held lane as a reason why jobs wait."""
+    count, batch_id = lane.count, lane.batch_id
+    name = f"{TAKES_PREFIX}{batch_id or count.tenant}:{count.model}"
     takes = "1 paid take" if count.refused == 1 else f"{count.refused:,} paid takes"
-    whose = lane.batch or (f"{lane.batch_id}" if lane.batch_id is not None else f"{count.tenant}'s jobs without a batch")
-    remedy = f"`ttsq batch resume {lane.batch_id}`" if lane.batch_id is not None else f"`ttsq gates open {name}`"
-    message = f"{whose}, {count.model}: {takes} refused in a row; the latest: {_sentence(count.message)}"
-    return Hold(name, lane_takes.CODE, f"{message} {remedy} tries a few more", lane.since, None)
+    whose = lane.batch or (f"batch {batch_id}" if batch_id is not None else f"{count.tenant}'s jobs without a batch")
+    remedy = f"ttsq batch resume {batch_id}" if batch_id is not None else f"ttsq gates open {name}"
+    message = f"{whose}, {count.model}: {takes} refused in a row; the latest: {sentence(count.message)}"
+    return Hold(name, lane_takes.CODE, f"{message} `{remedy}` tries a few more", lane.since, None)
 
 
-def _sentence(message: str | None) -> str:
+def sentence(message: str | None) -> str:
+    """A refusal's message as one sentence."""
     words = (message or "no reason given").strip()
     return words if words.endswith((".", "!", "?")) else f"{words}."
 
 
 def takes_selection(name: str) -> ColumnElement[bool]:
     """The jobs that a hold of this name keeps back; its name begins with `TAKES_PREFIX`."""
-    tenant, *batch, model = name.removeprefix(TAKES_PREFIX).split("/")
-    lane = UUID(batch[0]) if batch else NO_LANE
-    return (Job.lane == lane) & (Job.tenant == tenant) & (Job.model == model)
+    return _of_lane(name, Job.lane, Job.tenant, Job.model)
+
+
+def lane_of(name: str) -> ColumnElement[bool]:
+    """The held lane itself."""
+    return _of_lane(name, LaneTakes.lane, LaneTakes.tenant, LaneTakes.model)
+
+
+def _of_lane(
+    name: str,
+    lane: InstrumentedAttribute[UUID],
+    tenant: InstrumentedAttribute[str],
+    of_model: InstrumentedAttribute[str],
+) -> ColumnElement[bool]:
+    subject, _, model = name.removeprefix(TAKES_PREFIX).rpartition(":")
+    which = (lane == NO_LANE) & (tenant == subject)
+    with suppress(ValueError):
+        which |= lane == UUID(subject)
+    return which & (of_model == model)
 
 
 def _budget_hold(budget: Budget) -> Hold:

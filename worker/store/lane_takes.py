@@ -91,7 +91,9 @@ def save(connection: Connection, counts: Iterable[TakeCount]) -> None:
 @cache
 def _save(dialect: str) -> Executable:
     insert: Any = (postgresql if dialect == "postgresql" else sqlite).insert(LaneTakes)
-    changed = {column.key: insert.excluded[column.key] for column in _COLUMNS if column.key not in {"lane", "tenant", "model"}}
+    changed = {
+        column.key: insert.excluded[column.key] for column in _COLUMNS if column.key not in {"lane", "tenant", "model"}
+    }
     return insert.on_conflict_do_update(index_elements=["lane", "tenant", "model"], set_=changed)  # type: ignore[no-any-return]
 
 
@@ -117,7 +119,7 @@ _HELD: Final = (
 
 def held(connection: Connection, *, most: int = MAX_SHOWN) -> list[HeldLane]:
     """The lanes that are held, the one that was held first before the others."""
-    found = [(TakeCount(*row[:-1]), row[-1]) for row in connection.execute(_HELD, {"most": most})]
+    found = [(TakeCount(*columns), name) for *columns, name in connection.execute(_HELD, {"most": most})]
     return [HeldLane(count, since, name) for count, name in found if (since := count.held_at) is not None]
 
 
@@ -126,9 +128,9 @@ def of_batch(batch_id: UUID) -> ColumnElement[bool]:
     return LaneTakes.lane == batch_id
 
 
-def of_single_jobs(tenant: str, model: str) -> ColumnElement[bool]:
-    """The selection of a tenant's jobs without a batch, of one model."""
-    return (LaneTakes.lane == NO_LANE) & (LaneTakes.tenant == tenant) & (LaneTakes.model == model)
+def is_held(connection: Connection, which: ColumnElement[bool]) -> bool:
+    """Whether a lane of the selection is held."""
+    return connection.execute(select(LaneTakes.lane).where(which, _IS_HELD).limit(1)).first() is not None
 
 
 def resume(connection: Connection, which: ColumnElement[bool], *, now: datetime) -> int:

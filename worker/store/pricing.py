@@ -13,10 +13,12 @@ from sqlalchemy import Connection, func, not_, or_, select
 
 from api_models.status import TERMINAL, JobStatus
 from api_models.verdict import VerdictKind
+from worker.store import refusals
 from worker.store.states import in_state
 from worker.store.tables import Attempt, Job
 
 ZERO: Final = Decimal(0)
+_IN_VAIN: Final = refusals.PAID_IN_VAIN.label("in_vain")
 LATEST_CALLS: Final = 500
 """So many of the newest calls tell what the next ones will cost."""
 FINGERPRINTS_A_LOOK: Final = 500
@@ -45,6 +47,8 @@ class Text:
     job_id: UUID | None = None
     """None before it is handed in."""
     done: bool = False
+    in_vain: bool = False
+    """It ended without audio after paid takes."""
 
 
 def texts(connection: Connection, batch_id: UUID, *, not_over: bool = False) -> list[Text]:
@@ -53,13 +57,27 @@ def texts(connection: Connection, batch_id: UUID, *, not_over: bool = False) -> 
     Without those that were removed before they were spoken: nobody can have them spoken any more.
     """
     query = select(
-        Job.id, Job.model, func.length(Job.text).label("characters"), Job.fingerprint, Job.use_cache, Job.status
+        Job.id,
+        Job.model,
+        func.length(Job.text).label("characters"),
+        Job.fingerprint,
+        Job.use_cache,
+        Job.status,
+        _IN_VAIN,
     ).where(Job.batch_id == batch_id, or_(Job.purged_at.is_(None), in_state(JobStatus.SUCCEEDED)))
     if not_over:
         query = query.where(in_state(*(status for status in JobStatus if status not in TERMINAL)))
     rows = connection.execute(query.order_by(Job.id))
     return [
-        Text(row.model, row.characters, row.fingerprint, row.use_cache, row.id, row.status == JobStatus.SUCCEEDED)
+        Text(
+            row.model,
+            row.characters,
+            row.fingerprint,
+            row.use_cache,
+            row.id,
+            row.status == JobStatus.SUCCEEDED,
+            bool(row.in_vain),
+        )
         for row in rows
     ]
 

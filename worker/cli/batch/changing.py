@@ -6,7 +6,8 @@ from api_models.status import JobStatus
 from worker.cli.queue import lookup, opening
 from worker.cli.talk.terminal import Terminal
 from worker.cli.talk.wording import money, number, short
-from worker.store import batches, selections, views
+from worker.dispatch.take_runs import RESUMED_TAKES
+from worker.store import batches, lane_takes, selections, views
 from worker.store.transitions import asking
 
 
@@ -29,12 +30,27 @@ def pause(wanted: str) -> None:
 
 
 def resume(wanted: str) -> None:
-    """It goes on."""
+    """Its jobs may start again."""
     terminal = Terminal()
-    with opening.queue(opening.settings(terminal)) as database, database.begin() as connection:
-        batch = lookup.batch(connection, wanted)
-        resumed = batches.resume(connection, batch.id)
-    terminal.result(f"{batch.name} goes on." if resumed else f"{batch.name} isn't paused.")
+    settings = opening.settings(terminal)
+    with opening.queue(settings) as database:
+        with database.read() as connection:
+            batch = lookup.batch(connection, wanted)
+        with database.begin() as connection:
+            held = lane_takes.is_held(connection, lane_takes.of_batch(batch.id))
+            resumed = batches.resume(connection, batch.id, now=database.now(connection))
+    if not resumed:
+        terminal.result(f"{batch.name} isn't paused.")
+        return
+    who = "the same `ttsq run` command starts" if settings.embedded else "the workers start"
+    terminal.result(f"{batch.name} is resumed: {who} its remaining texts.")
+    if held:
+        terminal.note(trying_again())
+
+
+def trying_again() -> str:
+    """What happens after refused takes held something and it is resumed."""
+    return f"If the next {RESUMED_TAKES} takes are refused as well, it is held again."
 
 
 def cancel(wanted: str) -> None:

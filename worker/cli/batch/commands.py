@@ -59,7 +59,7 @@ def pause_batch(batch: Batch) -> None:
 
 @app.command("resume")
 def resume_batch(batch: Batch) -> None:
-    """Go on with a batch that was paused."""
+    """Resume a batch that was paused; let one that its refused takes hold try a few more."""
     from worker.cli.batch import changing  # noqa: PLC0415 - `ttsq --help` doesn't pay for the database's library
 
     changing.resume(batch)

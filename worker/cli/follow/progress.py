@@ -227,5 +227,7 @@ def _subject(hold: Hold) -> str:
             return "waiting"
         case "budget", _, _:
             return "held by the budget"
+        case "takes", _, _:
+            return "held by refused takes"
         case name, _, _:
             return f"held by the {name}"

@@ -15,8 +15,9 @@ from worker.cli.queue.reckoning import stamp
 from worker.cli.talk.terminal import Terminal
 from worker.cli.talk.wording import duration, moment, number, one_line
 from worker.dispatch import gates
-from worker.store import account, selections, views
+from worker.store import account, holds, lane_takes, selections, views
 from worker.store.account import Gate
+from worker.store.holds import Hold
 
 
 def show(*, every: bool, as_json: bool) -> None:
@@ -26,13 +27,22 @@ def show(*, every: bool, as_json: bool) -> None:
         now = database.now(connection)
         known = account.known_gates(connection)
         waiting = {gate.name: views.counts(connection, held_by(gate.model)).of(*WAITING) for gate, _ in known}
+        lanes = [holds.takes_hold(lane) for lane in lane_takes.held(connection)]
+        waiting |= {
+            lane.name: views.counts(connection, holds.takes_selection(lane.name)).of(*WAITING) for lane in lanes
+        }
     shown = [(gate, closed) for gate, closed in known if closed or every]
     for gate, closed in shown:
         terminal.data(_data(gate, closed=closed, waiting=waiting[gate.name]))
         if not as_json:
             for line in _lines(gate, now, closed=closed, waiting=waiting[gate.name]):
                 terminal.result(line)
-    if not shown and not as_json:
+    for lane in lanes:
+        terminal.data(_lane_data(lane, waiting[lane.name]))
+        if not as_json:
+            for line in _lane_lines(lane, now, waiting[lane.name]):
+                terminal.result(line)
+    if not shown and not lanes and not as_json:
         terminal.result("No gate is closed; nothing in the account holds the queue.")
     if not every and len(known) > len(shown):
         terminal.note(f"{number(len(known) - len(shown), 'more gate')} closed once; --all shows them", style="dim")
@@ -52,6 +62,32 @@ def _lines(gate: Gate, now: datetime, *, closed: bool, waiting: int) -> Iterator
     if closed:
         yield Text.assemble(("  next    ", "dim"), _next(gate, now))
         yield Text.assemble(("  holds   ", "dim"), number(waiting, "waiting job"))
+
+
+def _lane_lines(lane: Hold, now: datetime, waiting: int) -> Iterator[Text]:
+    since = "" if lane.since is None else f" since {moment(lane.since, now)}"
+    yield Text.assemble((lane.name, "bold"), "  ", ("closed", "bold yellow"), since)
+    yield Text.assemble(("  why     ", "dim"), f"{lane.code}: {one_line(lane.message)}")
+    yield Text.assemble(
+        ("  next    ", "dim"), f"nothing by itself; `ttsq gates open {lane.name}` lets it try a few more"
+    )
+    yield Text.assemble(("  holds   ", "dim"), number(waiting, "waiting job"))
+
+
+def _lane_data(lane: Hold, waiting: int) -> dict[str, Any]:
+    _, *_, model = lane.name.split(":")
+    return {
+        "name": lane.name,
+        "scope": "takes",
+        "model": model,
+        "closed": True,
+        "code": lane.code,
+        "message": lane.message,
+        "since": stamp(lane.since),
+        "next_probe_at": None,
+        "probes": 0,
+        "waiting": waiting,
+    }
 
 
 def _next(gate: Gate, now: datetime) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from api_models.status import IN_FLIGHT, WAITING
 from api_models.verdict import GateScope
+from worker.cli.batch.changing import trying_again
 from worker.cli.gates.listing import held_by
 from worker.cli.gates.naming import GateName, named
 from worker.cli.queue import opening
@@ -12,7 +13,7 @@ from worker.cli.talk.terminal import Terminal
 from worker.cli.talk.wording import number, one_line
 from worker.dispatch import gates
 from worker.settings import Settings
-from worker.store import account, views
+from worker.store import account, holds, lane_takes, views
 from worker.store.account import Gate
 from worker.store.views import Counts
 
@@ -21,6 +22,9 @@ def open_gate(wanted: str) -> None:
     """Open it, whoever or whatever closed it."""
     terminal = Terminal()
     settings = opening.settings(terminal)
+    if wanted.startswith(holds.TAKES_PREFIX):
+        _open_lane(wanted, settings, terminal)
+        return
     with opening.queue(settings) as database, database.begin() as connection:
         known = account.known_gates(connection)
         name = named(wanted, [gate.name for gate, _ in known])
@@ -35,6 +39,17 @@ def open_gate(wanted: str) -> None:
         terminal.result(f"{name} is open. {_after_opening(gate, waiting, settings)}")
     if others:
         terminal.note(f"Still closed: {', '.join(others)}.")
+
+
+def _open_lane(name: str, settings: Settings, terminal: Terminal) -> None:
+    """Resume what refused takes hold."""
+    with opening.queue(settings) as database, database.begin() as connection:
+        released = lane_takes.resume(connection, holds.lane_of(name), now=database.now(connection))
+        waiting = views.counts(connection, holds.takes_selection(name)).of(*WAITING)
+    if not released:
+        terminal.result(f"{name} isn't closed.")
+        return
+    terminal.result(f"{name} is open. {_waiting_words(waiting, settings)} {trying_again()}")
 
 
 def close_gate(wanted: str, reason: str) -> None:
@@ -61,15 +76,19 @@ def close_gate(wanted: str, reason: str) -> None:
 
 
 def _after_opening(gate: Gate, waiting: int, settings: Settings) -> str:
-    if not waiting:
-        return "No job waits for it now."
-    who = "a `ttsq run` under way, or the next one, starts them" if settings.embedded else "the workers start them now"
-    jobs = f"{number(waiting, 'job')} {'waits' if waiting == 1 else 'wait'}: {who}."
-    if gate.code in gates.BY_HAND:
+    jobs = _waiting_words(waiting, settings)
+    if not waiting or gate.code in gates.BY_HAND:
         return jobs
     return (
         f"{jobs} If the trouble lasts ({gate.code}), the first call meets it and closes it again; no job fails by it."
     )
+
+
+def _waiting_words(waiting: int, settings: Settings) -> str:
+    if not waiting:
+        return "No job waits for it now."
+    who = "a `ttsq run` under way, or the next one, starts them" if settings.embedded else "the workers start them now"
+    return f"{number(waiting, 'job')} {'waits' if waiting == 1 else 'wait'}: {who}."
 
 
 def _after_closing(name: GateName, counts: Counts) -> str:

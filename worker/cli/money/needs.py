@@ -43,6 +43,8 @@ class Input:
     """The batch that the same command made before, and would take up again."""
     lost: frozenset[UUID] = frozenset()
     """Jobs of it that are done, whose audio is gone and is to be bought again."""
+    again: bool = True
+    """Whether its texts are bought again that ended without audio after paid takes."""
 
 
 def estimated(database: Database | None, wanted: Input, settings: Settings) -> Estimate:
@@ -52,7 +54,7 @@ def estimated(database: Database | None, wanted: Input, settings: Settings) -> E
         return estimate(_needs(fresh, lambda _: set()), prices(None), _own_speed(settings, None))
     with database.read() as connection:
         known = None if wanted.batch is None else pricing.texts(connection, wanted.batch)
-        texts = known if known is not None else (_text(row, wanted) for row in wanted.rows)
+        texts = (_text(row, wanted) for row in wanted.rows) if known is None else _to_speak(known, wanted)
         return _estimated(connection, texts, _speed(connection, database, settings), wanted.lost)
 
 
@@ -120,6 +122,10 @@ def _needs(
             came_before = seen.put(text.fingerprint, number) is not None
             copied = text.use_cache and (came_before or text.fingerprint in there)
             yield Need(text.model, text.characters, buy=text.job_id in lost or not (text.done or copied))
+
+
+def _to_speak(known: Iterable[Text], wanted: Input) -> Iterable[Text]:
+    return known if wanted.again else [text for text in known if not text.in_vain]
 
 
 def _text(row: Row, wanted: Input) -> Text:

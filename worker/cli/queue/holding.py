@@ -62,6 +62,14 @@ def held(
     return (views.counts(connection, selections.either(parts)).of(*WAITING) if parts else 0), holding
 
 
+def held_by_takes(connection: Connection, which: ColumnElement[bool], having_a_part: Sequence[Hold]) -> int:
+    """How many jobs of a selection wait because takes before them were refused."""
+    parts = [holds.takes_selection(hold.name) for hold in having_a_part if hold.name.startswith(TAKES_PREFIX)]
+    if not parts:
+        return 0
+    return views.counts(connection, selections.both(which, selections.either(parts))).of(*WAITING)
+
+
 def _limited(which: ColumnElement[bool], budget: Budget) -> ColumnElement[bool]:
     if budget.batch_id is not None:
         return selections.both(which, views.of_batch(budget.batch_id))

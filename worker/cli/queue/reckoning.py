@@ -33,6 +33,8 @@ class Snapshot:
     at: datetime
     budgets: tuple[Budget, ...] = ()
     """What limits the cost of jobs of this selection that aren't over."""
+    held_by_takes: int = 0
+    """Jobs that wait because takes before them were refused one after another."""
 
     @property
     def total(self) -> int:
@@ -71,9 +73,16 @@ class Snapshot:
 
     @property
     def waits_for_money(self) -> bool:
-        """Whether nothing more can start before a budget is raised: nothing is under way, nor waits for a time."""
-        broke = any(holding.used_up(budget) for budget in self.budgets)
-        return broke and self.held > 0 and self.counts.of(JobStatus.QUEUED) == self.total - self.finished
+        """Whether a budget is used up that holds jobs."""
+        return self.held > 0 and any(holding.used_up(budget) for budget in self.budgets)
+
+    @property
+    def stands_still(self) -> bool:
+        """Whether nothing more can start before a budget is raised or held texts are resumed: nothing is under way, nor
+        waits for a time."""
+        queued = self.counts.of(JobStatus.QUEUED)
+        stopped = self.waits_for_money or (queued and self.held_by_takes >= queued)
+        return bool(stopped) and queued == self.total - self.finished
 
     @property
     def exit_code(self) -> Exit:
@@ -91,7 +100,8 @@ def look(database: Database, which: ColumnElement[bool], *, embedded: bool) -> S
         mine = holding.budgets_of(connection, which, now)
         found = [_fitting(hold, embedded=embedded) for hold in holds.holds(connection, now=now)]
         held, having_a_part = holding.held(connection, which, counts, found, mine)
-        return Snapshot(counts, held, tuple(having_a_part), now, tuple(mine))
+        refused = holding.held_by_takes(connection, which, having_a_part)
+        return Snapshot(counts, held, tuple(having_a_part), now, tuple(mine), refused)
 
 
 def report(snapshot: Snapshot, *, batch: object | None, seconds: float) -> dict[str, Any]:

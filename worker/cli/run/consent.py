@@ -14,15 +14,18 @@ from worker.store.database import Database
 QUESTION = "Go on?"
 
 
-def agreed(database: Database, wanted: Input, *, order: Order, settings: Settings, terminal: Terminal) -> bool:
-    """Whether to go on. Where nothing has to be bought, or nobody can answer, nobody is asked."""
+def agreed(
+    database: Database, wanted: Input, *, order: Order, settings: Settings, terminal: Terminal, asked: int
+) -> bool:
+    """Whether to buy. Where nothing has to be bought, or nobody can answer, nobody is asked; nor is a second time of
+    the `asked` texts that are bought again."""
     if order.rehearse:
         return True
     asks = order.ask and order.source is not None and asking.can_ask()
     if terminal.quiet and not asks:
         return True
     found = needs.estimated(database, wanted, settings)
-    if not found.calls:
+    if found.calls <= asked:
         return True
     allowed = needs.allowance(database, wanted, order.max_cost)
     words = in_short(found, purse.look(settings, database), allowed)

@@ -13,13 +13,14 @@ from worker.cli.follow.progress import Progress, Silence, progress
 from worker.cli.follow.watching import look_again, watch
 from worker.cli.money import needs
 from worker.cli.queue.reckoning import Snapshot, look, report
-from worker.cli.run import raising
+from worker.cli.run import raising, refused
 from worker.cli.run.copies import Copies
 from worker.cli.run.destination import Destination
 from worker.cli.run.handing_in import Handed
 from worker.cli.run.lost import Audit, Lost, named
 from worker.cli.run.order import Order
 from worker.cli.run.patience import Patience
+from worker.cli.run.refused import Refusal
 from worker.cli.run.summary import SHOWN_FAILURES, UNASKED, Ending, Shortage, summarize
 from worker.cli.run.workforce import Workforce, dismiss
 from worker.cli.talk import wording
@@ -30,7 +31,7 @@ from worker.cli.talk.terminal import Terminal
 from worker.cli.talk.wording import money, number
 from worker.opening import open_places
 from worker.settings import Settings
-from worker.store import outputs, views
+from worker.store import outputs, refusals, views
 from worker.store.database import Database
 
 CONNECTIONS: Final = 16
@@ -58,14 +59,15 @@ class Run:
         with progress(self.terminal, self.order.title, time.monotonic) as view, self._copies() as copies:
             last = watch(self._look, view, self.interrupts, enough=patience.is_over)
             complete = last.over or not self.interrupts.count
-            short = None if last.over or not complete else self._shortage(last)
+            short = self._shortage(last) if complete and last.waits_for_money else None
+            refusal = refused.look(self.database, self.handed.batch.id, last) if complete and not last.over else None
             unwritten = self.workers.finish(self.handed.batch.id) if last.over else None
             orderly = self._dismiss(view, last, complete=complete)
             last = look_again(self._look, Silence(self.terminal)) or last
             troubles = copies.finish() if copies and complete and orderly else []
         lost = self._lost() if complete else Lost()
         if complete:
-            self._summarize(last, troubles, short, lost)
+            self._summarize(last, troubles, short, refusal, lost)
         else:
             self._say_farewell(last, orderly=orderly)
         if unwritten is not None:
@@ -75,7 +77,7 @@ class Run:
             leave_now(Exit.INTERRUPTED)
         if not complete:
             return Exit.INTERRUPTED
-        if short is not None:
+        if short is not None or refusal is not None:
             return Exit.HELD
         return Exit.SOME_FAILED if troubles or lost.unsound or self.skipped else last.exit_code
 
@@ -125,14 +127,16 @@ class Run:
             self.terminal.note(f"`ttsq status {batch} --watch` shows how far they are;")
             self.terminal.note(f"`ttsq jobs cancel --batch {batch}` calls off what isn't done.")
         elif orderly:
-            self.terminal.note(f"Stopped: {state}. The same command goes on from there, and buys nothing twice.")
+            self.terminal.note(f"Stopped: {state}. The same command resumes, and buys no accepted audio twice.")
         else:
             self.terminal.note(
                 f"Ended at once: {state}. Calls in flight may have been paid for all the same;"
                 " the same command recovers what arrived, and goes on from there."
             )
 
-    def _summarize(self, last: Snapshot, copying: list[str], short: Shortage | None, lost: Lost) -> None:
+    def _summarize(
+        self, last: Snapshot, copying: list[str], short: Shortage | None, refusal: Refusal | None, lost: Lost
+    ) -> None:
         with self.database.read() as connection:
             failures = views.jobs(connection, self.handed.which, states=UNASKED, most=SHOWN_FAILURES)
         ending = Ending(
@@ -147,8 +151,15 @@ class Run:
             rehearsal=self.order.rehearse,
             shortage=short,
             unsound=lost.unsound,
+            refused=refusal.held if refusal is not None else 0,
+            ways=tuple(refused.lines(refusal, self.order)) if refusal is not None else (),
+            asks_again=self._asks_again(),
         )
         summarize(self.terminal, ending)
+
+    def _asks_again(self) -> bool:
+        with self.database.read() as connection:
+            return refusals.in_vain(connection, self.handed.which).texts > 0 and not self.order.rehearse
 
     def _shortage(self, last: Snapshot) -> Shortage:
         rest = needs.rest(self.database, self.handed.batch.id).cost

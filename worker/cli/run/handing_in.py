@@ -69,6 +69,7 @@ def hand_in(
             key_template=order.key_template,
             key=wanted.key,
             renew=renew,
+            buy_again=wanted.again,
             kept_seconds=settings.expires_after,
             now=now,
         )

@@ -1,4 +1,4 @@
-"""How long a run waits for money: no longer than it takes to be sure that nothing else is missing."""
+"""How long a run waits for a budget or a resume: no longer than it takes to be sure that nothing else can start."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ class Patience:
         self._since: float | None = None
 
     def is_over(self, snapshot: Snapshot) -> bool:
-        """Whether the rest waits for nothing but a budget, and has done so for some looks."""
-        if not snapshot.waits_for_money:
+        """Whether the rest waits for nothing but a budget or a resume, and has done so for some looks."""
+        if not snapshot.stands_still:
             self._since = None
             return False
         now = self._clock()

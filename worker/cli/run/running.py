@@ -15,7 +15,8 @@ from worker.artifacts.partial import arriving
 from worker.cli.money import needs
 from worker.cli.money.needs import Input
 from worker.cli.queue import opening
-from worker.cli.run import clashes, destination, rehearsal
+from worker.cli.queue.reckoning import look, report
+from worker.cli.run import again, clashes, destination, refused, rehearsal
 from worker.cli.run.consent import agreed
 from worker.cli.run.destination import Destination
 from worker.cli.run.following import Run
@@ -27,9 +28,11 @@ from worker.cli.talk.errors import NoKeyError
 from worker.cli.talk.exits import Exit
 from worker.cli.talk.interrupts import Interrupts
 from worker.cli.talk.terminal import Terminal
+from worker.cli.talk.wording import number
 from worker.opening import open_places
 from worker.producer import DEFAULT_TENANT
 from worker.settings import HOME, Settings
+from worker.store import views
 from worker.store.database import Database
 
 HEADS_AT_A_TIME: Final = 16
@@ -57,7 +60,12 @@ def run(order: Order, terminal: Terminal) -> Exit:
             lost = _lost(database, wanted, order, settings)
             _refuse_clashes(place, wanted, order, lost)
             wanted = replace(wanted, lost=frozenset(lost.gone if order.missing else ()))
-            if not agreed(database, wanted, order=order, settings=settings, terminal=terminal):
+            if held := _held(database, wanted, order, settings, terminal):
+                return held
+            before = again.refused(database, wanted)
+            wanted = replace(wanted, again=again.agreed(before, order=order, settings=settings, terminal=terminal))
+            asked = before.texts if wanted.again and order.ask else 0
+            if not agreed(database, wanted, order=order, settings=settings, terminal=terminal, asked=asked):
                 terminal.note("Nothing was stored or spent.")
                 return Exit.INTERRUPTED
             with Interrupts() as interrupts:
@@ -101,6 +109,21 @@ def _refuse_clashes(place: Destination, wanted: Input, order: Order, lost: Lost)
         )
     if place.copies is not None:
         clashes.refuse(place.copies, wanted.rows, template=None, overwrite=order.overwrite)
+
+
+def _held(database: Database, wanted: Input, order: Order, settings: Settings, terminal: Terminal) -> Exit | None:
+    """The exit of a run that refused takes hold from its start: nothing is asked, because nothing would be bought."""
+    if wanted.batch is None:
+        return None
+    snapshot = look(database, views.of_batch(wanted.batch), embedded=settings.embedded)
+    refusal = refused.look(database, wanted.batch, snapshot) if snapshot.stands_still else None
+    if refusal is None:
+        return None
+    terminal.trouble(f"{order.title}: {number(refusal.held, 'text')} held by refused takes", style="yellow")
+    for line in refused.lines(refusal, order):
+        terminal.trouble(f"  {line}")
+    terminal.data(report(snapshot, batch=wanted.batch, seconds=0))
+    return Exit.HELD
 
 
 def _require_key(order: Order, settings: Settings) -> None:

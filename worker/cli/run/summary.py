@@ -56,6 +56,12 @@ class Ending:
     shortage: Shortage | None = None
     unsound: int = 0
     """Texts whose file doesn't hold them."""
+    refused: int = 0
+    """Texts that are held because takes before them were refused."""
+    ways: Sequence[str] = ()
+    """What to do about those, a line each."""
+    asks_again: bool = False
+    """Some texts ended without audio after paid takes."""
 
 
 def summarize(terminal: Terminal, ending: Ending) -> None:
@@ -68,10 +74,13 @@ def summarize(terminal: Terminal, ending: Ending) -> None:
         terminal.result(Text.assemble(("  " + name.ljust(8), "dim"), value))
     for trouble in ending.troubles:
         terminal.trouble(f"  {trouble}", style="yellow")
+    for way in ending.ways:
+        terminal.trouble(f"  {way}")
     if ending.shortage is not None:
         _shortage(terminal, ending.shortage)
-    elif unsuccessful:
-        terminal.note("  The same command tries again what failed, and buys nothing twice.")
+    elif unsuccessful and not ending.ways:
+        asks = "; it asks before it buys again what was paid for and refused" if ending.asks_again else ""
+        terminal.note(f"  The same command tries again what failed, and buys no accepted audio twice{asks}.")
 
 
 def _shortage(terminal: Terminal, shortage: Shortage) -> None:
@@ -98,10 +107,11 @@ def _headline(ending: Ending) -> Text:
     parts = [
         f"{snapshot.succeeded:,} of {number(snapshot.total, 'text')} spoken",
         f"{held:,} held by the budget" if held else "",
+        f"{ending.refused:,} held by refused takes" if ending.refused else "",
         f"{snapshot.failed:,} failed" if snapshot.failed else "",
         f"{snapshot.cancelled:,} cancelled" if snapshot.cancelled else "",
     ]
-    mark = ("■ ", "yellow") if held and not snapshot.failed else ("✗ ", "red")
+    mark = ("■ ", "yellow") if (held or ending.refused) and not snapshot.failed else ("✗ ", "red")
     return Text.assemble(mark, f"{', '.join(filter(None, parts))}, in {duration(ending.seconds)}")
 
 

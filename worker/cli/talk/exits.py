@@ -15,6 +15,7 @@ class Exit(IntEnum):
     UNUSABLE = 2
     """Bad input, bad settings, or something out of reach: what was asked for could not be done."""
     HELD = 3
-    """A budget doesn't cover the rest, which is held: raising it goes on."""
+    """The rest is held: a budget doesn't cover it, or takes before it were refused. Raising the one, resuming the other
+    continues."""
     INTERRUPTED = 130
     """Stopped by Ctrl-C or SIGTERM, or by a no to the question whether to buy."""

@@ -228,11 +228,12 @@ def pause_batch(request: Request, batch_id: UUID, caller: Operator) -> Response:
 
 @router.post("/{batch_id}/resume", response_model=BatchView, responses=problems(404))
 def resume_batch(request: Request, batch_id: UUID, caller: Operator) -> Response:
-    """Go on with a batch that was paused."""
+    """Resume a batch that was paused. One that its refused takes hold may try a few more, and is held again if those
+    are refused as well."""
     gateway = gateway_of(request)
     _read(gateway, caller.tenant, batch_id)
     with gateway.database.begin() as connection:
-        store_batches.resume(connection, batch_id)
+        store_batches.resume(connection, batch_id, now=gateway.database.now(connection))
     gateway.written()
     return answers.json(_view(gateway, caller.tenant, batch_id))
 

@@ -1,0 +1,76 @@
+"""A run whose texts refused takes hold: what was refused, how to listen to it, how to resume. Reads and words only."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Final
+from uuid import UUID
+
+from worker.artifacts.addresses import path_of
+from worker.cli.queue.reckoning import Snapshot
+from worker.cli.run import raising
+from worker.cli.run.order import Order
+from worker.cli.run.rehearsal import DATABASE_URL as REHEARSAL_DATABASE_URL
+from worker.cli.talk.wording import cut, number, short
+from worker.dispatch.take_runs import RESUMED_TAKES
+from worker.store import lane_takes, refusals, views
+from worker.store.database import Database
+from worker.store.holds import sentence
+from worker.store.lane_takes import HeldLane
+from worker.store.refusals import KeptTake
+
+SHOWN_TAKES: Final = 3
+MESSAGE_CHARACTERS: Final = 300
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Texts that are held because takes before them were refused."""
+
+    held: int
+    """Texts."""
+    lanes: tuple[HeldLane, ...]
+    takes: tuple[KeptTake, ...]
+    """The latest refused takes that were kept."""
+    batch: UUID
+
+    @property
+    def why(self) -> str:
+        """In one sentence for each model."""
+        return " ".join(
+            f"The last {number(lane.count.refused, 'paid take')} of {lane.count.model} were all refused;"
+            f" the latest: {cut(sentence(lane.count.message), MESSAGE_CHARACTERS)}"
+            for lane in self.lanes
+        )
+
+
+def look(database: Database, batch: UUID, snapshot: Snapshot) -> Refusal | None:
+    """What refused takes hold of a batch; None where they hold nothing."""
+    if not snapshot.held_by_takes:
+        return None
+    with database.read() as connection:
+        lanes = [lane for lane in lane_takes.held(connection) if lane.batch_id == batch]
+        takes = refusals.kept_takes(connection, views.of_batch(batch), most=SHOWN_TAKES)
+    return Refusal(snapshot.held_by_takes, tuple(lanes), tuple(takes), batch)
+
+
+def lines(refusal: Refusal, order: Order) -> Iterator[str]:
+    """What to do about it, a line each."""
+    yield f"{refusal.why} Nothing more was bought."
+    if refusal.takes:
+        yield "To listen to refused takes:"
+        yield from (f"  {path_of(take.uri) or take.uri}" for take in refusal.takes)
+        yield f"  {_here(order)}ttsq jobs show {refusal.takes[0].job_id}   (what was measured)"
+    yield f"To buy {RESUMED_TAKES} more takes, and the rest once one of them is accepted:"
+    yield f"  {_here(order)}ttsq batch resume {short(refusal.batch)}"
+    yield f"  {raising.again(order, None)}"
+    yield (
+        "To buy whatever the takes are like, set TTSQ_HOLD_AFTER_REFUSED=0 (never hold) or TTSQ_TAKE_CHECKS=off"
+        " (accept takes unmeasured) before resuming."
+    )
+
+
+def _here(order: Order) -> str:
+    """A rehearsal's queue is not the one that other commands read."""
+    return f"TTSQ_DATABASE_URL={REHEARSAL_DATABASE_URL} " if order.rehearse else ""

@@ -197,7 +197,7 @@ def test_ctrl_c_stops_in_good_order_and_the_same_command_goes_on(
 
     assert stopped.code == 130, stopped.err
     assert "Stopping" in stopped.err
-    assert "buys nothing twice" in stopped.err
+    assert "buys no accepted audio twice" in stopped.err
     billed = emulator.state().billed_calls
     assert stopped.data["succeeded"] == billed < 12
     assert stopped.data["held"] == 12 - billed

@@ -69,7 +69,7 @@ def test_failures_are_named_by_line_with_the_apis_words(capsys: pytest.CaptureFi
     assert "  line 2: invalid_request: The API refuses this request" in text
     assert text.count("invalid_request") == SHOWN_FAILURES
     assert "and 2 more: `ttsq jobs list --batch 01a1fd72-f8f8`" in text
-    assert "The same command tries again what failed, and buys nothing twice." in text
+    assert "The same command tries again what failed, and buys no accepted audio twice." in text
 
 
 def test_a_quiet_run_still_names_its_failures(capsys: pytest.CaptureFixture[str]) -> None:

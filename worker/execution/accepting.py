@@ -20,6 +20,8 @@ from worker.execution.spool import converted
 
 _AUDIBLE: Final = frozenset({BadAudio.CUT_OFF, BadAudio.UNREADABLE, BadAudio.UNSUPPORTED, BadAudio.OUT_OF_RANGE})
 """Files that aren't accepted, and in which there may be something to hear all the same."""
+_BY_FORM: Final = frozenset({BadAudio.UNREADABLE, BadAudio.NOT_AUDIO})
+"""What can't be read for its container, codec or encoding. Its bytes are kept: another program may know them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +49,8 @@ class Refused:
     """No other take would be any better: it is what was asked for that can't be made."""
     if_alike: Accepted | None = None
     """What it is after all, if an earlier take of this job was as long."""
+    is_by_form: bool = False
+    """It is the answer's form that can't be read, which the API gives to every take: two alike are enough."""
 
 
 def judged(
@@ -62,9 +66,16 @@ def judged(
     try:
         found = _inspected(path, codecs, is_measured=limits is not None, is_suspect=is_suspect)
     except BadAudioError as error:
-        audible = path if error.reason in _AUDIBLE else None
-        is_final = error.reason == BadAudio.UNSUPPORTED
-        return Refused(error.message, f"flaw {error.reason}", audible, _container_of(path), final=is_final)
+        container, is_by_form = _container_of(path), error.reason in _BY_FORM
+        audible = path if error.reason in _AUDIBLE or is_by_form else None
+        return Refused(
+            error.message,
+            f"flaw {error.reason}; form {container}",
+            audible,
+            container,
+            final=error.reason == BadAudio.UNSUPPORTED,
+            is_by_form=is_by_form,
+        )
     take, measures = found.take, found.measures
     if limits is None or measures is None:
         return _unmeasured(path, take)

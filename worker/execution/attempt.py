@@ -28,7 +28,7 @@ from worker.segmind import verdicts
 from worker.segmind.answers import Answer
 from worker.segmind.errors import SpoolError
 from worker.segmind.verdicts import Verdict
-from worker.store import budgets
+from worker.store import budgets, refusals
 from worker.store.database import is_passing
 from worker.store.transitions import fingerprints
 from worker.store.transitions.claiming import Claim
@@ -225,11 +225,26 @@ class Attempt:
             request_id=request_id,
             remaining_credits=receipt.remaining_credits,
         )
-        settlement = self._unsuccessful(verdicts.bad_take(known, refused.finding, measured=refused.measured), known)
-        if refused.final:
+        repeats = refused.is_by_form and await self._has_refused_alike(refused.measured)
+        finding = (
+            f"{refused.finding}; the take before it was the same, so no more are bought" if repeats else refused.finding
+        )
+        settlement = self._unsuccessful(verdicts.bad_take(known, finding, measured=refused.measured), known)
+        if refused.final or repeats:
             settlement = replace(settlement, status=JobStatus.FAILED, not_before=None)
         kept = await until(self.tools.crews.porters.do(lambda: refusing.kept(self.claim, place, refused, receipt)))
         return replace(settlement, take_uri=kept)
+
+    async def _has_refused_alike(self, measured: str) -> bool:
+        """Whether the job's latest refused take was of the same form."""
+        if not self.claim.takes_used:
+            return False
+
+        def latest() -> str | None:
+            with self.tools.database.read() as connection:
+                return refusals.latest_detail(connection, self.claim.job_id)
+
+        return (await until(self.tools.crews.porters.do(latest)) or "").startswith(measured)
 
     async def _stored(self, place: Place, spooled: Spooled, made: Formed) -> Settlement:
         cost = outcomes.cost_of(self.claim.speech.model, spooled.receipt.cost, billed=True)

@@ -10,6 +10,7 @@ from uuid import UUID
 from sqlalchemy import ColumnElement, Connection, func, or_, select
 
 from api_models.status import JobStatus
+from api_models.verdict import VerdictKind
 from worker.store.states import in_state
 from worker.store.tables import Attempt, Job
 
@@ -47,6 +48,14 @@ def in_vain(connection: Connection, which: ColumnElement[bool]) -> InVain:
     return InVain(
         sum(row[1] for row in rows), sum((row[2] for row in rows), Decimal(0)), {row[0]: row[1] for row in rows}
     )
+
+
+def latest_detail(connection: Connection, job_id: UUID) -> str | None:
+    """What was measured of the job's latest refused take."""
+    refused = (Attempt.job_id == job_id) & (Attempt.verdict == VerdictKind.BAD_TAKE)
+    return connection.execute(
+        select(Attempt.detail).where(refused).order_by(Attempt.number.desc()).limit(1)
+    ).scalar_one_or_none()
 
 
 def kept_takes(connection: Connection, which: ColumnElement[bool], *, most: int) -> list[KeptTake]:

@@ -105,7 +105,8 @@ def _tell_of_others(database: Database, settings: Settings, before: Snapshot, te
             )
         return
     everything = look(database, views.everything(), embedded=True)
-    others = (everything.total - everything.finished) - (before.total - before.finished)
+    held = everything.held_by_takes - before.held_by_takes
+    others = (everything.total - everything.finished) - (before.total - before.finished) - held
     if others:
         terminal.note(
             f"{number(others, 'job')} of earlier runs in this queue will be done as well;"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import random
 from decimal import Decimal
 from pathlib import Path
 from typing import Final
@@ -152,6 +153,30 @@ def test_damaged_audio_is_kept_as_it_came(shop: Workshop, tmp_path: Path) -> Non
     kept = shop.store.head(f"default/jobs/refused/{job}.2.m4a")
     assert kept is not None
     assert kept.content_type == "audio/mp4"
+
+
+def test_two_answers_in_a_form_that_cannot_be_read_end_the_job(shop_on_both: Workshop) -> None:
+    """A third would be the same; what was kept of them may be read by another program."""
+    shop = shop_on_both
+    noise = random.Random(1).randbytes(4_000)
+    job = shop.job(recover=True, attempt=1, custom_id="a")
+    shop.spool.place(job, 1).write_bytes(noise)
+    assert shop.run(job).status == QUEUED
+    shop.spool.place(job, 2).write_bytes(noise)
+    row = shop.run(job)
+    assert (row.status, row.takes_used, row.code) == (FAILED, 2, "bad_audio")
+    assert "the take before it was the same, so no more are bought" in row.message
+    assert all(attempt.take_uri for attempt in shop.books(job))
+
+
+def test_answers_that_differ_in_what_is_wrong_are_takes_like_others(shop_on_both: Workshop) -> None:
+    """One may have been damaged on its way."""
+    shop = shop_on_both
+    job = shop.job(recover=True, attempt=1, custom_id="a", text=TEXT)
+    shop.spool.place(job, 1).write_bytes(wav(bytes(96_000)))
+    assert shop.run(job).status == QUEUED
+    shop.spool.place(job, 2).write_bytes(random.Random(1).randbytes(4_000))
+    assert shop.run(job).status == QUEUED
 
 
 def test_a_success_records_how_it_sounds(shop_on_both: Workshop) -> None:

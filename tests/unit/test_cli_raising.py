@@ -68,6 +68,7 @@ def test_a_budget_is_used_up_when_the_next_call_is_not_covered() -> None:
 def test_a_run_waits_for_money_when_nothing_else_is_missing(snapshot: Snapshot, *, waits: bool) -> None:
     """Not while a call is under way, nor while a job waits for its time: either may change everything."""
     assert snapshot.waits_for_money is waits
+    assert snapshot.stands_still is waits
 
 
 def test_a_run_ends_when_it_has_waited_for_money_long_enough_to_be_sure() -> None:

@@ -236,7 +236,7 @@ class Attempt:
         return replace(settlement, take_uri=kept)
 
     async def _has_refused_alike(self, measured: str) -> bool:
-        """Whether the job's latest refused take was of the same form."""
+        """Whether the job's latest refused take was of the same kind."""
         if not self.claim.takes_used:
             return False
 

@@ -100,7 +100,7 @@ def _save(dialect: str) -> Executable:
 _FLYING: Final = select(Job.lane, Job.tenant, Job.model).where(in_state(JobStatus.DISPATCHED, JobStatus.RUNNING))
 _UNREAD: Final = select(func.coalesce(Attempt.batch_id, NO_LANE), Attempt.tenant, Attempt.model).where(UNNOTED)
 _OPEN: Final = union_all(_FLYING, _UNREAD).subquery()
-_UNDER_WAY: Final = select(*_OPEN.c, func.count()).group_by(*_OPEN.c)
+_UNDER_WAY: Final[Executable] = select(*_OPEN.c, func.count()).group_by(*_OPEN.c)
 
 
 def under_way(connection: Connection) -> dict[Key, int]:

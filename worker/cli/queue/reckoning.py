@@ -73,16 +73,19 @@ class Snapshot:
 
     @property
     def waits_for_money(self) -> bool:
-        """Whether a budget is used up that holds jobs."""
-        return self.held > 0 and any(holding.used_up(budget) for budget in self.budgets)
+        """Whether nothing more can start before a budget is raised: nothing is under way, nor waits for a time."""
+        broke = any(holding.used_up(budget) for budget in self.budgets)
+        return broke and self.held > 0 and self._all_queued
 
     @property
     def stands_still(self) -> bool:
-        """Whether nothing more can start before a budget is raised or held texts are resumed: nothing is under way, nor
-        waits for a time."""
-        queued = self.counts.of(JobStatus.QUEUED)
-        stopped = self.waits_for_money or (queued and self.held_by_takes >= queued)
-        return bool(stopped) and queued == self.total - self.finished
+        """Whether nothing more can start before a budget is raised or what refused takes hold is resumed."""
+        waits_for_resume = self.held_by_takes >= self.counts.of(JobStatus.QUEUED) > 0
+        return self.waits_for_money or (waits_for_resume and self._all_queued)
+
+    @property
+    def _all_queued(self) -> bool:
+        return self.counts.of(JobStatus.QUEUED) == self.total - self.finished
 
     @property
     def exit_code(self) -> Exit:

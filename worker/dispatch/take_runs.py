@@ -22,7 +22,7 @@ RESUMED_TAKES: Final = 3
 ACCEPTED: Final = VerdictKind.SUCCESS
 """A copy of what was bought before proves nothing of what the API returns now."""
 _WITHOUT_AUDIO: Final = frozenset({VerdictKind.RETRY, VerdictKind.REFUSED, VerdictKind.GATE, VerdictKind.PACE})
-_ANSWERED: Final = frozenset({"run_failed", "unreadable_answer", "content_refused"})
+_ANSWERED: Final = frozenset({"run_failed", "unreadable_answer", "undecodable_answer", "content_refused"})
 """Codes of answers that were sent as a success: with no price named, they may be billed."""
 
 

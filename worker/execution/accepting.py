@@ -69,9 +69,7 @@ def judged(
         container, is_by_form = _container_of(path), error.reason in _BY_FORM
         audible = path if error.reason in _AUDIBLE or is_by_form else None
         is_final = error.reason == BadAudio.UNSUPPORTED
-        return Refused(
-            error.message, f"flaw {error.reason}", audible, container, final=is_final, is_by_form=is_by_form
-        )
+        return Refused(error.message, f"flaw {error.reason}", audible, container, final=is_final, is_by_form=is_by_form)
     take, measures = found.take, found.measures
     if limits is None or measures is None:
         return _unmeasured(path, take)

@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from api_models.jobs import Amount
 
-MOST_QUOTED: Final = 10_000
+MAX_QUOTED: Final = 10_000
 
 
 def _jobs_documented(schema: dict[str, Any]) -> None:
@@ -21,7 +21,7 @@ class QuoteIn(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", json_schema_extra=_jobs_documented)
 
-    jobs: Annotated[list[dict[str, Any]], Field(min_length=1, max_length=MOST_QUOTED)]
+    jobs: Annotated[list[dict[str, Any]], Field(min_length=1, max_length=MAX_QUOTED)]
 
 
 class QuotePart(BaseModel):

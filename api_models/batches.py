@@ -12,12 +12,12 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from pydantic_core import PydanticCustomError
 
 from api_models.formats import LOUDNESS_RANGE, AudioFormat
-from api_models.jobs import MOST_CALLBACK_CHARACTERS, Amount, JobIn
+from api_models.jobs import MAX_CALLBACK_CHARACTERS, Amount, JobIn
 from api_models.key_templates import TemplateError, checked_template
 from api_models.status import JobStatus
 from api_models.values import OptionalSpan
 
-MOST_JOBS_IN_JSON: Final = 10_000
+MAX_JOBS_IN_JSON: Final = 10_000
 """More come as an upload of CSV or JSONL, which is read a line at a time."""
 
 
@@ -58,9 +58,9 @@ class BatchIn(BaseModel):
 
     name: Annotated[str, Field(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f]*$")] = "batch"
     """What people call it."""
-    jobs: Annotated[list[dict[str, Any]], Field(min_length=1, max_length=MOST_JOBS_IN_JSON)]
+    jobs: Annotated[list[dict[str, Any]], Field(min_length=1, max_length=MAX_JOBS_IN_JSON)]
     """Each as a job by itself; a `custom_id` may be there once."""
-    callback_url: Annotated[str, Field(max_length=MOST_CALLBACK_CHARACTERS)] | None = None
+    callback_url: Annotated[str, Field(max_length=MAX_CALLBACK_CHARACTERS)] | None = None
     """Who is told when all of them are over, beside your endpoints."""
     max_cost: Annotated[Decimal, Field(ge=0, le=1_000_000, decimal_places=12)] | None = None
     """US dollars that its calls may cost altogether; what is over is held, never failed."""

@@ -14,7 +14,7 @@ from api_models.speech import JobRequest
 from api_models.status import JobStatus
 from api_models.values import LONGEST_SPAN_SECONDS
 
-MOST_CALLBACK_CHARACTERS: Final = 2_000
+MAX_CALLBACK_CHARACTERS: Final = 2_000
 
 Amount = Annotated[
     str, Field(pattern=r"^-?[0-9]+(\.[0-9]+)?$", examples=["0.0067"], description="US dollars, exact, as text.")
@@ -44,7 +44,7 @@ class JobIn(JobRequest):
         json_schema_extra=_documented,
     )
 
-    callback_url: Annotated[str, Field(max_length=MOST_CALLBACK_CHARACTERS)] | None = None
+    callback_url: Annotated[str, Field(max_length=MAX_CALLBACK_CHARACTERS)] | None = None
     """Who is told when it is over, beside your endpoints."""
 
 

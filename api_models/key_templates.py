@@ -27,11 +27,11 @@ FIELDS: Final = {
     "voice_2": "the second speaker's voice",
 }
 """What a template may name, in braces. Beside them, a sheet's template may name any column of the sheet."""
-MOST_TEXT_CHARACTERS: Final = 100
+MAX_TEXT_CHARACTERS: Final = 100
 TEXT_CHARACTERS: Final = 40
 """Of a text or a cell whose length isn't said."""
-MOST_CHARACTERS: Final = 300
-MOST_FOLDERS: Final = 3
+MAX_CHARACTERS: Final = 300
+MAX_FOLDERS: Final = 3
 """With names of up to 220 bytes, a key stays below the 1,024 bytes of S3."""
 
 _TELLING: Final = frozenset({"custom_id", "id"})
@@ -94,8 +94,8 @@ def checked_template(template: str, *, shared: bool, columns: Collection[str] | 
         TemplateError: with the remedy.
     """
     parts = template.split("/")
-    if len(template) > MOST_CHARACTERS or len(parts) > MOST_FOLDERS + 1:
-        raise TemplateError(f"is longer than {MOST_CHARACTERS} characters or deeper than {MOST_FOLDERS} folders")
+    if len(template) > MAX_CHARACTERS or len(parts) > MAX_FOLDERS + 1:
+        raise TemplateError(f"is longer than {MAX_CHARACTERS} characters or deeper than {MAX_FOLDERS} folders")
     if not template.endswith(".{ext}"):
         raise TemplateError("doesn't say what kind of file it is; end it with .{ext}")
     names = [_fields_of(part, columns) for part in parts]
@@ -137,7 +137,7 @@ def _fields_of(part: str, columns: Collection[str] | None) -> frozenset[str]:
             others = f"; columns of the sheet: {', '.join(columns)}" if columns else ""
             raise TemplateError(f"names a field {{{name}}} that there isn't (known: {', '.join(FIELDS)}{others})")
         if spec and not (_DIGITS.fullmatch(spec) if name == _LINE else _is_length(spec)):
-            shape = "{line:04}" if name == _LINE else f"{{{name}:40}}, up to {MOST_TEXT_CHARACTERS}"
+            shape = "{line:04}" if name == _LINE else f"{{{name}:40}}, up to {MAX_TEXT_CHARACTERS}"
             raise TemplateError(f"has {{{name}:{spec}}}; write it as {shape}")
     return frozenset(name for _, name, *_ in found if name is not None)
 
@@ -151,6 +151,6 @@ def _is_length(spec: str) -> bool:
     return (
         spec.isascii()
         and spec.isdigit()
-        and len(spec) <= len(str(MOST_TEXT_CHARACTERS))
-        and (1 <= int(spec) <= MOST_TEXT_CHARACTERS)
+        and len(spec) <= len(str(MAX_TEXT_CHARACTERS))
+        and (1 <= int(spec) <= MAX_TEXT_CHARACTERS)
     )

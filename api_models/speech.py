@@ -26,7 +26,7 @@ from api_models.values import (
     name_fault,
 )
 
-MOST_TAGS: Final = 16
+MAX_TAGS: Final = 16
 TAG: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:-]{0,63}")
 
 
@@ -164,7 +164,7 @@ class JobRequest(Speech):
     variant: Annotated[int, Field(ge=0, le=1_000_000)] = 0
     """Another take of the same text: each number is a content of its own, bought once and then copied."""
 
-    tags: Annotated[tuple[Annotated[str, Field(pattern=f"^{TAG.pattern}$")], ...], Field(max_length=MOST_TAGS)] = ()
+    tags: Annotated[tuple[Annotated[str, Field(pattern=f"^{TAG.pattern}$")], ...], Field(max_length=MAX_TAGS)] = ()
     """Words of the producer's own, to find it by."""
 
     format: AudioFormat = AudioFormat.WAV

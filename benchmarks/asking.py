@@ -16,8 +16,8 @@ from typing import Final
 
 import urllib3
 
-from worker.cli.look import standing
-from worker.cli.talk.terminal import Terminal
+from worker.cli import status
+from worker.cli.console.terminal import Terminal
 
 WARMING: Final = 2
 """Answers that load what later ones find there; they don't count."""
@@ -43,8 +43,8 @@ def main(times: int, batch: str, job: str, gateway: str, key: str) -> None:
         assert answer.status == 200, answer.data
 
     questions: dict[str, Callable[[], object]] = {
-        "status": lambda: standing.show(None, Terminal(), as_json=False, follow=False),
-        "status of a batch": lambda: standing.show(batch, Terminal(), as_json=False, follow=False),
+        "status": lambda: status.show(None, Terminal(), as_json=False, follow=False),
+        "status of a batch": lambda: status.show(batch, Terminal(), as_json=False, follow=False),
         "GET batch": lambda: get(f"batches/{batch}"),
         "GET batches": lambda: get("batches?limit=10"),
         "GET job": lambda: get(f"jobs/{job}"),

@@ -21,13 +21,13 @@ from benchmarks.stock import OnDisk
 from benchmarks.texts import text
 from benchmarks.waiting_line import WaitingLine
 from tests.servers.valkey import Valkey
-from worker import logs
 from worker.store.database import Database
+from worker.telemetry import logs
 
 TARGET: Final = 1.5
 """The largest of a figure over its smallest, on PostgreSQL."""
 TARGET_BROKER_MB: Final = 5.0
-BYTES_A_MB: Final = 1_000_000
+BYTES_PER_MB: Final = 1_000_000
 MILLION: Final = 1_000_000
 LENGTHS: Final = (1_000, 100_000, 1_000_000)
 
@@ -117,7 +117,7 @@ def _tutorial_bytes(valkey: Valkey, messages: int) -> float:
 
 def _report(knobs: Knobs, ours: Found, on_sqlite: Found, theirs: float) -> Report:
     worst = max(ours.seconds, key=ours.ratio)
-    most = max(ours.broker_bytes) / BYTES_A_MB
+    most = max(ours.broker_bytes) / BYTES_PER_MB
     slowest = (
         f"{worst} on PostgreSQL: the largest is {ours.ratio(worst):.2f} times the smallest"
         f" (target {TARGET:g} for each figure)"
@@ -128,7 +128,7 @@ def _report(knobs: Knobs, ours: Found, on_sqlite: Found, theirs: float) -> Repor
     )
     tutorial = (
         f"the tutorial pattern's message takes {theirs:,.0f} bytes ({knobs.messages:,} sent):"
-        f" a million would take {theirs * MILLION / BYTES_A_MB:,.0f} MB"
+        f" a million would take {theirs * MILLION / BYTES_PER_MB:,.0f} MB"
     )
     return Report(
         name="backlog",

@@ -21,16 +21,17 @@ from uuid_utils.compat import uuid7
 from api_models.status import JobStatus
 from tests.factories import a_settlement
 from tests.servers.valkey import Valkey
-from worker.broker import Broker
+from worker.broker.publisher import Publisher
+from worker.dispatch.config import DispatchLimits, WorkerScope
 from worker.dispatch.dispatcher import Dispatcher
-from worker.dispatch.probes import Finding, Prober
-from worker.dispatch.reach import Limits, Reach
-from worker.messenger import Messenger
+from worker.dispatch.gates.probes import Prober, ProbeResult
+from worker.process.broker_status import BrokerStatus
 from worker.store import workers
 from worker.store.database import Database
-from worker.store.transitions import claiming, settling
-from worker.store.transitions.claiming import Claim
-from worker.store.transitions.dispatching import Waiting
+from worker.store.transitions import claims as job_claims
+from worker.store.transitions import settlement
+from worker.store.transitions.claims import Claim
+from worker.store.transitions.dispatches import Waiting
 
 _CLAIM: Final = text("""
     UPDATE jobs SET status = 'running', attempt = attempt + 1, attempts_used = attempts_used + 1, started_at = now(),
@@ -69,14 +70,14 @@ class Driven:
     dispatcher: Dispatcher = field(init=False)
     crew: list[UUID] = field(init=False)
     _published: list[Waiting] = field(default_factory=list)
-    _messenger: Messenger = field(init=False)
+    _messenger: Publisher = field(init=False)
 
     def __post_init__(self) -> None:
         self.crew_database = Database(self.database.url.render_as_string(hide_password=False), connections=1)
-        TRANSPORT_ALIASES.update(redis="worker.redis_transport:Transport")
+        TRANSPORT_ALIASES.update(redis="worker.broker.redis_transport:Transport")
         app = Celery("bench", broker=self.valkey.url, set_as_current=False)
         app.conf.broker_transport_options = {"ack_emulation": False}
-        self._messenger = Messenger(app, QUEUE, Broker())
+        self._messenger = Publisher(app, QUEUE, BrokerStatus())
         self.crew = [uuid7() for _ in range(self.workers)]
         with self.database.begin() as connection:
             now = self.database.now(connection)
@@ -87,10 +88,10 @@ class Driven:
         self.dispatcher = Dispatcher(
             database=self.database,
             me=self.crew[0],
-            reach=Reach(QUEUE),
-            limits=Limits("unlimited", dispatch_timeout=MESSAGES_TIMEOUT, probe_seconds=60.0, max_attempts=5),
+            reach=WorkerScope(QUEUE),
+            limits=DispatchLimits("unlimited", dispatch_timeout=MESSAGES_TIMEOUT, probe_seconds=60.0, max_attempts=5),
             publish=self._publish,
-            prober=Prober(lambda _: Finding(None)),
+            prober=Prober(lambda _: ProbeResult(None)),
         )
 
     def tick(self) -> tuple[list[Waiting], float]:
@@ -125,7 +126,7 @@ class Driven:
         began = time.perf_counter()
         with self.database.at_once() as connection:
             now = self.database.now(connection)
-            claim = claiming.claim(connection, job.job_id, job.attempt, worker_id=self.crew[0], now=now)
+            claim = job_claims.claim(connection, job.job_id, job.attempt, worker_id=self.crew[0], now=now)
         seconds = time.perf_counter() - began
         assert claim is not None
         return claim, seconds
@@ -134,7 +135,7 @@ class Driven:
         """Their audio is there."""
         with self.database.begin() as connection:
             ended = [(claim, a_settlement(JobStatus.SUCCEEDED)) for claim in claims]
-            settling.settle_all_at_once(connection, ended, now=self.database.now(connection))
+            settlement.settle_all_at_once(connection, ended, now=self.database.now(connection))
 
     def claim_all(self) -> None:
         """Whatever was sent is taken, by one worker or the other. PostgreSQL alone."""

@@ -16,8 +16,10 @@ from benchmarks.processes import Measured
 from benchmarks.report import Report
 from benchmarks.stage import environment, temporary_folder
 from tests.servers.postgres import Postgres
-from worker.store import keys, schema, views
+from worker.store import schema
+from worker.store.access import api_keys
 from worker.store.database import Database
+from worker.store.queries import jobs
 
 TARGET: Final = 1_000.0
 OVERLOAD_CONNECTIONS: Final = 200
@@ -84,7 +86,7 @@ def _round(postgres: Postgres, rate: float, connections: int, knobs: Knobs, say:
     database = Database(postgres.create_database(name))
     schema.upgrade(database)
     with database.begin() as connection:
-        _, key = keys.make(
+        _, key = api_keys.make(
             connection,
             tenant="acme",
             name="load",
@@ -107,7 +109,7 @@ def _round(postgres: Postgres, rate: float, connections: int, knobs: Knobs, say:
         done = subprocess.run(load, env=settings, capture_output=True, text=True, check=True)
         usage = gateway.stop()
     with database.read() as connection:
-        rows = views.counts(connection, views.everything()).total
+        rows = jobs.counts(connection, jobs.all_jobs()).total
     database.close()
     postgres.drop_database(name)
     return Round(rate, json.loads(done.stdout), rows, usage.cpu_seconds)

@@ -24,7 +24,7 @@ FULL_SHARE: Final = 0.95
 """Of the slots in use, the run counts as in full swing."""
 RAMP_SECONDS: Final = 20.0
 PATIENCE_SECONDS: Final = 60.0
-LOOK_SECONDS: Final = 0.25
+POLL_SECONDS: Final = 0.25
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +105,7 @@ def _grown(cluster: Cluster, workers: int, knobs: Knobs) -> Grown:
     begin, holders = time.time(), set()
     while time.time() < begin + knobs.seconds:
         holders.add(cluster.seen.leader())
-        time.sleep(LOOK_SECONDS)
+        time.sleep(POLL_SECONDS)
     end = time.time()
     began = [at for at in admin.state().admitted_at if begin <= at < end]
     leader.send(signal.SIGTERM)

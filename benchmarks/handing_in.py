@@ -8,7 +8,7 @@ from contextlib import closing
 from api_models.speech import JobRequest
 from benchmarks.texts import text
 from worker import producer, settings
-from worker.intake.judging import Row
+from worker.intake.validation import Row
 from worker.store.database import Database
 
 

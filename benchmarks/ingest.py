@@ -21,8 +21,9 @@ from benchmarks.report import Report
 from benchmarks.stage import environment, services, temporary_folder
 from benchmarks.texts import text
 from tests.cluster.services import Services
-from worker.store import schema, views
+from worker.store import schema
 from worker.store.database import Database
+from worker.store.queries import jobs
 
 TARGETS: Final = {"postgresql": 20_000, "sqlite": 40_000}
 """Rows a second."""
@@ -150,7 +151,7 @@ def _go(way: str, kind: str, sheet: Path, rows: int, shared: Services) -> Outing
                 done = _process(way, sheet, folder, settings)
                 grown = _broker_bytes(shared) - before
                 with database.read() as connection:
-                    written = done.count if way == MESSAGES else views.counts(connection, views.everything()).total
+                    written = done.count if way == MESSAGES else jobs.counts(connection, jobs.all_jobs()).total
         finally:
             if kind != "sqlite":
                 shared.postgres.drop_database(name)

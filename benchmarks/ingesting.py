@@ -22,7 +22,7 @@ from celery import Celery
 from uuid_utils.compat import uuid7
 
 from worker import producer, settings
-from worker.intake.reading import judge_all
+from worker.intake.reader import judge_all
 from worker.store.database import Database
 
 COLUMNS: Final = (

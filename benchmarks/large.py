@@ -20,17 +20,18 @@ from benchmarks.texts import text
 from tests.cluster.services import new_place
 from worker import producer
 from worker.emulator.config import EmulatorConfig
-from worker.intake.judging import Row
+from worker.intake.validation import Row
 from worker.results.files import CONTENT_TYPES
-from worker.store import schema, views
+from worker.store import schema
 from worker.store.database import Database
-from worker.store.views import Counts
+from worker.store.queries import jobs
+from worker.store.queries.jobs import Counts
 
 TARGET_MB: Final = 300.0
 MEGABYTE: Final = 1_000_000
-LOOK_SECONDS: Final = 0.5
+POLL_SECONDS: Final = 0.5
 PATIENCE_SECONDS: Final = 60.0
-SECONDS_A_MEGABYTE: Final = 0.1
+SECONDS_PER_MEGABYTE: Final = 0.1
 """What a slow machine may take."""
 
 
@@ -146,11 +147,11 @@ def _watch(
     database: Database, worker: Measured, spool: Path, knobs: Knobs, say: Callable[[str], None]
 ) -> tuple[Counts, int]:
     """Until all is over: the counts, and the most that lay in the spool."""
-    deadline = time.monotonic() + PATIENCE_SECONDS + knobs.objects * knobs.megabytes * SECONDS_A_MEGABYTE
+    deadline = time.monotonic() + PATIENCE_SECONDS + knobs.objects * knobs.megabytes * SECONDS_PER_MEGABYTE
     most, told = 0, 0
     while time.monotonic() < deadline:
         with database.read() as connection:
-            counts = views.counts(connection, views.everything())
+            counts = jobs.counts(connection, jobs.all_jobs())
         most = max(most, _bytes_in(spool))
         done = counts.of(*TERMINAL)
         if done == counts.total:
@@ -158,7 +159,7 @@ def _watch(
         if done // 100 > told:
             told = done // 100
             say(f"{done} objects, {_resident_mb(worker.pid):.0f} MiB")
-        time.sleep(LOOK_SECONDS)
+        time.sleep(POLL_SECONDS)
     return counts, most
 
 

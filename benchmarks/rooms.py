@@ -9,27 +9,27 @@ from typing import Final
 REST: Final = "the rest"
 PASSED_THROUGH: Final = (
     "worker/store/",
-    "worker/execution/grouping",
-    "worker/logs",
-    "worker/tracing",
-    "worker/wire/",
+    "worker/execution/batcher",
+    "worker/telemetry/logs",
+    "worker/telemetry/tracing",
+    "worker/http_client/",
 )
 """Used by many rooms: whoever called decides."""
 ROOMS: Final = (
-    ("worker/store/transitions/claiming", "claim"),
-    ("worker/store/transitions/settling", "record"),
-    ("worker/execution/asked", "claim"),
-    ("worker/execution/recording", "record"),
-    ("worker/execution/accepting", "accept"),
-    ("worker/execution/storing", "upload"),
+    ("worker/store/transitions/claims", "claim"),
+    ("worker/store/transitions/settlement", "record"),
+    ("worker/execution/batched_queries", "claim"),
+    ("worker/execution/recorder", "record"),
+    ("worker/execution/acceptance", "accept"),
+    ("worker/execution/upload", "upload"),
     ("worker/segmind/", "call"),
     ("worker/audio/", "accept"),
     ("worker/artifacts/", "upload"),
     ("worker/execution/heartbeat", REST),
     ("worker/execution/", "steps"),
-    ("worker/waiting/", "waiting"),
+    ("worker/concurrency/", "waiting"),
     ("worker/dispatch/", "dispatch"),
-    ("worker/redis_transport", "Celery"),
+    ("worker/broker/redis_transport", "Celery"),
     *((part, "Celery") for part in ("/celery/", "/kombu/", "/redis/", "/vine/", "/amqp/")),
 )
 """The first that a frame's file has in its path decides. `steps` is what an attempt does between the others, its spool

@@ -23,7 +23,7 @@ from celery.__main__ import main
 
 from benchmarks import rooms
 
-LOOK_SECONDS: Final = 0.002
+POLL_SECONDS: Final = 0.002
 WRITE_SECONDS: Final = 0.25
 
 
@@ -48,7 +48,7 @@ class Watch:
     def _run(self) -> None:
         written = 0.0
         while True:
-            time.sleep(LOOK_SECONDS)
+            time.sleep(POLL_SECONDS)
             self._look()
             if time.monotonic() - written > WRITE_SECONDS:
                 written = time.monotonic()

@@ -23,18 +23,20 @@ from benchmarks.plots import Bars
 from benchmarks.report import Report
 from benchmarks.stock import Lot, OnDisk
 from tests.servers.valkey import Valkey
-from worker import logs
 from worker.dispatch.tick import GATHER_SECONDS
-from worker.store import schema, tallies, views
+from worker.store import schema
 from worker.store.database import Database
-from worker.store.transitions import dispatching, following
+from worker.store.queries import counters
+from worker.store.queries import jobs as job_queries
+from worker.store.transitions import dispatches, followers
+from worker.telemetry import logs
 
 STEADY: Final = 500
 """Starts a second."""
 CALL_SECONDS: Final = 18
 LOOKS: Final = 5
 """At each part of a tick by itself."""
-TICKS_A_SECOND: Final = 10
+TICKS_PER_SECOND: Final = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,9 +110,9 @@ def _scene(name: str, database: Database, valkey: Valkey, workers: int, knobs: K
     scene = Scene(name, workers * knobs.slots)
     server = _server_process(database)
     server_before, log_before, began = _cpu_of(server), _log_position(database), time.perf_counter()
-    ends = STEADY // TICKS_A_SECOND if paced else knobs.starts
-    for number in range(int(knobs.seconds * TICKS_A_SECOND) if paced else knobs.ticks):
-        due = began + number / TICKS_A_SECOND
+    ends = STEADY // TICKS_PER_SECOND if paced else knobs.starts
+    for number in range(int(knobs.seconds * TICKS_PER_SECOND) if paced else knobs.ticks):
+        due = began + number / TICKS_PER_SECOND
         time.sleep(max(0.0, due - time.perf_counter()) if paced else 0.0)
         driven.end(ends)
         driven.beat()
@@ -151,10 +153,10 @@ def _parts(database: Database) -> dict[str, float]:
     """What a tick reads of all that is in flight or waits, in milliseconds."""
     looks: dict[str, Callable[[], object]] = {}
     with database.begin() as connection:
-        looks["slots"] = lambda: views.in_flight_by_worker(connection)
-        looks["lanes"] = lambda: dispatching.lanes(connection, most=250)
-        looks["first look"] = lambda: following.in_flight(connection)
-        looks["fold"] = lambda: tallies.fold(connection)
+        looks["slots"] = lambda: job_queries.in_flight_by_worker(connection)
+        looks["lanes"] = lambda: dispatches.lanes(connection, most=250)
+        looks["first look"] = lambda: followers.in_flight(connection)
+        looks["fold"] = lambda: counters.fold(connection)
         return {name: 1_000 * statistics.median(_timed(look) for _ in range(LOOKS)) for name, look in looks.items()}
 
 

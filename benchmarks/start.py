@@ -29,7 +29,7 @@ from tests.cluster.shape import Shape, StoreKind
 from tests.cluster.waiting import wait_for
 from worker import producer
 from worker.emulator.config import EmulatorConfig
-from worker.store import keys
+from worker.store.access import api_keys
 from worker.store.database import Database
 
 P50_MS: Final = 30.0
@@ -100,7 +100,7 @@ def _on_servers(knobs: Knobs) -> Iterator[Waits]:
         cluster.wait_for_leader()
         with cluster.database.begin() as connection:
             now = cluster.database.now(connection)
-            _, key = keys.make(
+            _, key = api_keys.make(
                 connection, tenant="default", name="start", scopes=EVERYTHING, rate=None, budget=None, now=now
             )
         own = _by_program(cluster.database, cluster.emulator.base_url)

@@ -25,7 +25,7 @@ from worker.store.database import Database
 TENANTS: Final = 10
 BATCHES: Final = 100
 """For what is over, and as many for what waits."""
-ROWS_A_PIECE: Final = 1_000_000
+ROWS_PER_BLOCK: Final = 1_000_000
 EPOCH_MS: Final = 1_767_225_600_000
 """The first row's time, in milliseconds since 1970: long ago."""
 
@@ -59,8 +59,8 @@ class Lot:
 
     def pieces(self) -> Iterator[Lot]:
         """The same, so many rows at a time."""
-        for first in range(self.first, self.last + 1, ROWS_A_PIECE):
-            yield Lot(first, min(ROWS_A_PIECE, self.last + 1 - first), self.is_over)
+        for first in range(self.first, self.last + 1, ROWS_PER_BLOCK):
+            yield Lot(first, min(ROWS_PER_BLOCK, self.last + 1 - first), self.is_over)
 
 
 def batch_of(lot: Lot, row: int) -> UUID:

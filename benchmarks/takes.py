@@ -15,7 +15,7 @@ from tests.cluster.services import own_services
 from tests.cluster.spoiling import GOOD, Sorted
 
 TARGET: Final = 0.99
-SECONDS_A_JOB: Final = 1.0
+SECONDS_PER_JOB: Final = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +34,7 @@ def measure(knobs: Knobs, say: Callable[[str], None]) -> Report:
     shape, began = spoiling.shape(), time.monotonic()
     with own_services(shape) as services, Cluster(shape, services) as cluster:
         batch = cluster.submit(spoiling.texts(knobs.jobs, knobs.seed))
-        cluster.wait_until_done(batch, 60 + SECONDS_A_JOB * knobs.jobs)
+        cluster.wait_until_done(batch, 60 + SECONDS_PER_JOB * knobs.jobs)
         seconds = time.monotonic() - began
         say(f"{knobs.jobs} jobs over after {seconds:.0f} s")
         return _report(spoiling.sort(cluster, batch), knobs)

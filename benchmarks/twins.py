@@ -20,7 +20,7 @@ from tests.cluster.services import own_services
 from tests.cluster.shape import Shape
 from worker.emulator.config import EmulatorConfig
 from worker.emulator.ledger import State
-from worker.store.views import JobRecord
+from worker.store.queries.jobs import JobRecord
 
 PATIENCE_SECONDS = 1_800.0
 

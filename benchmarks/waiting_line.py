@@ -29,12 +29,13 @@ from tests.cluster.waiting import wait_for
 from tests.servers.valkey import Valkey
 from worker import producer
 from worker.emulator.config import EmulatorConfig
-from worker.store import account, keys, schema
+from worker.store import account, schema
+from worker.store.access import api_keys
 from worker.store.account import gate_name
 from worker.store.database import Database
-from worker.store.tables import Job
+from worker.store.tables.base import Job
 
-STARTS_A_TICK: Final = 10
+STARTS_PER_TICK: Final = 10
 WARMING: Final = 5
 """Ticks, and single jobs, that don't count."""
 PAUSE_SECONDS: Final = 0.03
@@ -73,7 +74,7 @@ class WaitingLine:
 
     def drive(self, ticks: int) -> dict[str, float]:
         """The median seconds of a tick that starts a few jobs, and of one job's claim."""
-        driven = Driven(self.database, self.valkey, workers=1, slots=STARTS_A_TICK)
+        driven = Driven(self.database, self.valkey, workers=1, slots=STARTS_PER_TICK)
         tick_seconds: list[float] = []
         claim_seconds: list[float] = []
         for number in range(ticks + WARMING):
@@ -92,7 +93,7 @@ class WaitingLine:
     def ask(self, times: int) -> dict[str, float]:
         """The median seconds of each question that users ask."""
         with self.database.begin() as connection:
-            _, key = keys.make(
+            _, key = api_keys.make(
                 connection,
                 tenant=stock.tenant_of(self.lot.first),
                 name=f"bench {self.length}",
@@ -119,7 +120,7 @@ class WaitingLine:
             settings = self._settings(
                 TTSQ_ARTIFACTS_URL=(self.folder / "audio").as_uri(),
                 TTSQ_SPOOL_DIR=str(self.folder / "spool"),
-                TTSQ_CONCURRENCY=str(STARTS_A_TICK),
+                TTSQ_CONCURRENCY=str(STARTS_PER_TICK),
                 TTSQ_TAKE_CHECKS="off",
                 SEGMIND_RPM="unlimited",
                 SEGMIND_BASE_URL=api.base_url,

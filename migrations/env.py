@@ -3,7 +3,7 @@
 from alembic import context
 from sqlalchemy import text
 
-from worker.store.tables import Base
+from worker.store.tables.base import Base
 
 LOCK_TIMEOUT = "800ms"
 """A change waits no longer for its table, because everybody else's statements wait behind it meanwhile. Less than

@@ -17,15 +17,15 @@ from api_models.registry import DEFAULT_MODEL
 from api_models.speech import JobRequest, Speech
 from api_models.status import TERMINAL, JobStatus
 from api_models.verdict import GateScope, VerdictKind
-from worker.intake.judging import Row
+from worker.intake.validation import Row
 from worker.segmind.answers import Answer
 from worker.segmind.verdicts import Verdict
 from worker.store.account import Gate, gate_name
-from worker.store.attempts import Ended
-from worker.store.tables import NO_LANE, Attempt, Batch, GateRow, Job, Lease, Worker
-from worker.store.transitions.claiming import Claim
-from worker.store.transitions.dispatching import Lane, Waiting
-from worker.store.transitions.settling import Settlement, StoredAudio
+from worker.store.queries.attempts import Ended
+from worker.store.tables.base import NO_LANE, Attempt, Batch, GateRow, Job, Lease, Worker
+from worker.store.transitions.claims import Claim
+from worker.store.transitions.dispatches import Lane, Waiting
+from worker.store.transitions.settlement import Settlement, StoredAudio
 
 NOW: Final = datetime(2026, 11, 21, 10, 0, tzinfo=UTC)
 """The time by which tests go that have no database clock to mind."""

@@ -16,7 +16,7 @@ from tests.factories import NOW
 from worker.gateway.parts import Gateway, assemble
 from worker.gateway.server import Server
 from worker.settings import load
-from worker.store import keys
+from worker.store.access import api_keys
 from worker.store.database import Database
 
 
@@ -92,7 +92,7 @@ class Running:
     def client(self, tenant: str = "acme", *scopes: Scope, **limits: Any) -> Client:  # noqa: ANN401 - rate, budget
         """A client with a new key of this tenant, with all scopes unless some are named."""
         with self.gateway.database.begin() as connection:
-            _, key = keys.make(
+            _, key = api_keys.make(
                 connection,
                 tenant=tenant,
                 name="test",

@@ -33,7 +33,7 @@ SHAPE: Final = Shape(
     emulator=EmulatorConfig(jitter=0.5),
     settings={"TTSQ_LOG_FORMAT": "console"},
 )
-LOOK_SECONDS: Final = 0.5
+POLL_SECONDS: Final = 0.5
 LEAVE_SECONDS: Final = 90.0
 READY: Final = "The stack is up."
 STOPPED: Final = "The stack is down."
@@ -65,7 +65,7 @@ def _run() -> int:
         signal.signal(number, note)
     with _noted(), own_services(SHAPE) as services, Cluster(SHAPE, services) as cluster:
         _tell(cluster)
-        while not asked.wait(LOOK_SECONDS):
+        while not asked.wait(POLL_SECONDS):
             dead = [worker for worker in cluster.workers if not worker.alive]
             if dead:
                 print(f"{dead[0].name} has ended; its log:\n{dead[0].log}", file=sys.stderr)
@@ -127,7 +127,7 @@ def _stop() -> int:
         if time.monotonic() > deadline:
             print(f"the stack (pid {pid}) has not ended yet; its workers may be in long calls", file=sys.stderr)
             return 1
-        time.sleep(LOOK_SECONDS)
+        time.sleep(POLL_SECONDS)
     print(STOPPED)
     return 0
 

@@ -16,19 +16,20 @@ from uuid_utils.compat import uuid7
 
 from api_models.verdict import VerdictKind
 from tests.factories import a_gate, add_attempt, add_batch, add_gate, add_job, add_worker, stored
+from worker.dispatch.config import DispatchLimits, WorkerScope
 from worker.dispatch.dispatcher import Dispatcher
-from worker.dispatch.probes import Check, Finding, Prober
-from worker.dispatch.reach import Limits, Reach
-from worker.store import account, events
+from worker.dispatch.gates.probes import Check, Prober, ProbeResult
+from worker.store import account
 from worker.store.account import Gate, PaceState
 from worker.store.database import Database
-from worker.store.events import Event
-from worker.store.tables import Batch, Lease, Worker
-from worker.store.transitions.dispatching import Waiting
+from worker.store.outbox import events
+from worker.store.outbox.events import Event
+from worker.store.tables.base import Batch, Lease, Worker
+from worker.store.transitions.dispatches import Waiting
 
 SECOND: Final = timedelta(seconds=1)
-LIMITS: Final = Limits(rpm="unlimited", dispatch_timeout=20, probe_seconds=30, max_attempts=3)
-SHARED: Final = Reach(queue="ttsq")
+LIMITS: Final = DispatchLimits(rpm="unlimited", dispatch_timeout=20, probe_seconds=30, max_attempts=3)
+SHARED: Final = WorkerScope(queue="ttsq")
 
 
 @dataclass(slots=True)
@@ -56,9 +57,9 @@ class Look:
     balance: Decimal | None = None
     asked: list[str] = field(default_factory=list)
 
-    def __call__(self, gate: Gate) -> Finding:
+    def __call__(self, gate: Gate) -> ProbeResult:
         self.asked.append(gate.name)
-        return Finding(self.trouble, self.balance)
+        return ProbeResult(self.trouble, self.balance)
 
 
 def await_checks() -> None:
@@ -79,15 +80,17 @@ class Stage:
     def dispatcher(
         self,
         *,
-        reach: Reach = SHARED,
+        reach: WorkerScope = SHARED,
         me: UUID | None = None,
         look: Check | None = None,
         **limits: Any,  # noqa: ANN401 - any limit
     ) -> Dispatcher:
         """One more dispatcher."""
-        values = {name: getattr(LIMITS, name) for name in Limits.__slots__} | limits
+        values = {name: getattr(LIMITS, name) for name in DispatchLimits.__slots__} | limits
         prober = Prober(look or self.look)
-        return Dispatcher(self.database, me or uuid7(), reach, Limits(**values), self.post, prober, random.Random(1))
+        return Dispatcher(
+            self.database, me or uuid7(), reach, DispatchLimits(**values), self.post, prober, random.Random(1)
+        )
 
     def now(self) -> datetime:
         """The database's time."""

@@ -22,19 +22,22 @@ from kombu.transport import TRANSPORT_ALIASES
 from sqlalchemy.exc import SQLAlchemyError
 
 from api_models.problems import InvalidInputError
-from worker import logs, runtime, settings, steps
-from worker.broker import Broker
-from worker.leaving import Ask, Leaving
-from worker.memory import give_back_large_blocks, spare_what_stays
-from worker.messenger import Messenger
-from worker.opening import StartError, open_database
+from worker import settings
+from worker.broker import bootsteps
+from worker.broker.publisher import Publisher
+from worker.process import runtime
+from worker.process.broker_status import BrokerStatus
+from worker.process.factories import StartError, open_database
+from worker.process.memory import freeze_startup_objects, release_large_blocks
+from worker.process.runtime import Runtime
+from worker.process.shutdown import Shutdown, ShutdownRequest
 from worker.producer import DEFAULT_TENANT, messages
 from worker.producer.messages import Message
-from worker.runtime import Runtime
 from worker.settings import Settings
 from worker.store.database import is_passing
-from worker.store.faults import words
+from worker.store.errors import describe
 from worker.store.schedules import RunKey
+from worker.telemetry import logs
 
 MEMORY: Final = "memory://localhost/"
 """The in-memory broker, with a host that kombu would otherwise warn of the lack of."""
@@ -46,13 +49,13 @@ log = structlog.get_logger("ttsq.worker")
 _here: list[Runtime] = []
 """The runtime of this process; at most one."""
 
-_leaving: list[Leaving] = []
+_leaving: list[Shutdown] = []
 """How this process leaves, once it has a runtime."""
 
 
 def make_app(configuration: Settings, queue: str) -> Celery:
     """A Celery application for these settings, reading one queue."""
-    TRANSPORT_ALIASES.update(dict.fromkeys(("redis", "rediss"), "worker.redis_transport:Transport"))
+    TRANSPORT_ALIASES.update(dict.fromkeys(("redis", "rediss"), "worker.broker.redis_transport:Transport"))
     app = Celery("ttsq", set_as_current=False)
     app.conf.update(
         broker_url=MEMORY if configuration.embedded else configuration.broker_url,
@@ -111,7 +114,7 @@ def here() -> Runtime:
 def settle_in(parts: Runtime) -> None:
     """Make a runtime the one that this process's tasks use."""
     _here[:] = [parts]
-    spare_what_stays()
+    freeze_startup_objects()
 
 
 def carry_out(job_id: str, attempt: int) -> None:
@@ -165,7 +168,7 @@ def submit(request: object, *, message_id: str, tenant: str | None, key: str | N
     except SQLAlchemyError as error:
         if not is_passing(error):
             raise
-        log.warning("submission_waits", message=message_id, error=words(error))
+        log.warning("submission_waits", message=message_id, error=describe(error))
         return False
     return True
 
@@ -179,8 +182,8 @@ def _worker_app() -> Celery:
         sys.exit("\n".join(["ttsq: the settings are not usable:", *(f"  {fault}" for fault in error.faults)]))
     app = make_app(configuration, runtime.QUEUE)
     app.set_default()
-    steps.add_to(app, start=_start, ask=_ask, broker=lambda: here().broker)
-    steps.quieten(lambda: here().broker)
+    bootsteps.add_to(app, start=_start, ask=_ask, broker=lambda: here().broker)
+    bootsteps.quieten(lambda: here().broker)
     signals.setup_logging.connect(_configure_logs)
     signals.worker_init.connect(_build)
     signals.worker_shutdown.connect(_leave)
@@ -200,9 +203,9 @@ def _build(**_: object) -> None:
         sys.exit("ttsq: TTSQ_BROKER_URL is memory://, which only reaches its own process; set it to redis://…")
     if os.geteuid() == 0:
         log.warning("runs_as_root", remedy="give the worker a user of its own; it needs no rights but on its spool")
-    give_back_large_blocks()
-    broker = Broker()
-    messenger = Messenger(_worker_app(), runtime.QUEUE, broker)
+    release_large_blocks()
+    broker = BrokerStatus()
+    messenger = Publisher(_worker_app(), runtime.QUEUE, broker)
     try:
         database = open_database(configuration)
         settle_in(runtime.build(configuration, database, messenger, broker=broker))
@@ -210,7 +213,7 @@ def _build(**_: object) -> None:
         sys.exit(f"ttsq: {error.message}; {error.remedy}")
     except SQLAlchemyError as error:
         sys.exit(_no_database(error))
-    _leaving.append(Leaving(here(), grace_seconds=configuration.grace_seconds))
+    _leaving.append(Shutdown(here(), grace_seconds=configuration.grace_seconds))
 
 
 # Celery logs what its signals' receivers raise and goes on. Only SystemExit gets through, and a worker without its
@@ -228,7 +231,7 @@ def _no_database(error: SQLAlchemyError) -> str:
     return f"ttsq: the database can't be used ({str(error).splitlines()[0]}); see `ttsq doctor`"
 
 
-def _ask(how: Ask) -> None:
+def _ask(how: ShutdownRequest) -> None:
     """In a signal handler, between any two instructions of the main thread."""
     for leaving in _leaving:
         leaving.ask(how)

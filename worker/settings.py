@@ -22,7 +22,7 @@ from api_models.values import OptionalSpan
 HOME: Final = Path(".ttsq")
 """Where the embedded default keeps its database, spool and audio, below the working directory."""
 
-MOST_RPM: Final = 100_000
+MAX_RPM: Final = 100_000
 
 
 def _env(name: str) -> AliasChoices:
@@ -192,8 +192,8 @@ class Settings(BaseSettings):
             rate = float(str(value))
         except ValueError:
             raise ValueError("must be a number of requests a minute, or auto, or unlimited") from None
-        if not 0 < rate <= MOST_RPM:
-            raise ValueError(f"must be above 0 and at most {MOST_RPM:,}")
+        if not 0 < rate <= MAX_RPM:
+            raise ValueError(f"must be above 0 and at most {MAX_RPM:,}")
         return rate
 
     @field_validator("segmind_base_url")

@@ -6,17 +6,18 @@ import time
 
 from celery import Task, shared_task
 
-from worker import app, messenger
-from worker.turns import Turn
+from worker import app
+from worker.broker import publisher
+from worker.broker.consumer import AttemptTask
 
 
-@shared_task(name=messenger.TASK, base=Turn, bind=False)
+@shared_task(name=publisher.ATTEMPT, base=AttemptTask, bind=False)
 def attempt(job_id: str, number: int) -> None:
     """It is this job's turn; `number` is how many claims it has seen."""
     app.carry_out(job_id, number)
 
 
-@shared_task(name=messenger.SUBMIT, bind=True, max_retries=None)
+@shared_task(name=publisher.SUBMIT, bind=True, max_retries=None)
 def submit(
     self: Task[..., None],
     request: object,
@@ -30,19 +31,19 @@ def submit(
         raise self.retry(countdown=0)
 
 
-@shared_task(name=messenger.FINISH)
+@shared_task(name=publisher.FINISH)
 def finish(batch_id: str) -> None:
     """All jobs of this batch are over, and its result files aren't written."""
     app.finish(batch_id)
 
 
-@shared_task(name=messenger.SCHEDULE)
+@shared_task(name=publisher.SCHEDULE)
 def schedule(tenant: str, name: str, due_at: str) -> None:
     """This run of a schedule is to be carried out."""
     app.carry_out_schedule(tenant, name, due_at)
 
 
-@shared_task(name=messenger.DELIVER)
+@shared_task(name=publisher.DELIVER)
 def deliver(delivery_id: str, attempts: int) -> None:
     """It is this delivery's turn; `attempts` is how many requests were made for it."""
     app.deliver(delivery_id, attempts)

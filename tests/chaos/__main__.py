@@ -18,7 +18,7 @@ PARTS: Final = {
     "partitions": "one worker at a time loses one service after another; takes about six minutes",
 }
 MINUTES: Final = {"mix": 2.0, "cycles": 6.5}
-MOST_SEED: Final = 1_000_000
+MAX_SEED: Final = 1_000_000
 
 
 def main(words: Sequence[str]) -> int:
@@ -28,7 +28,7 @@ def main(words: Sequence[str]) -> int:
         description="; ".join(f"{name}: {what}" for name, what in PARTS.items()),
     )
     parser.add_argument("part", nargs="?", default="mix", choices=tuple(PARTS))
-    parser.add_argument("--seed", type=int, default=random.randrange(MOST_SEED), help="repeats a plan")
+    parser.add_argument("--seed", type=int, default=random.randrange(MAX_SEED), help="repeats a plan")
     parser.add_argument("--minutes", type=float, help="how long to disturb (mix, cycles)")
     parser.add_argument("--api", choices=("v1", "v2"), default="v1", help="how the workers call the API")
     chosen = parser.parse_args(words)

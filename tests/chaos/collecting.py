@@ -16,7 +16,7 @@ from tests.chaos.stage import Stage
 from worker.artifacts.keys import OWN_FOLDER
 from worker.emulator.ledger import text_hash
 from worker.store import account
-from worker.store.tables import Attempt, Job
+from worker.store.tables.base import Attempt, Job
 
 READERS: Final = 4
 SURPRISES: Final = (
@@ -28,7 +28,7 @@ SURPRISES: Final = (
     "Exception in thread",
 )
 """What a log line has that tells of an error nobody foresaw: our own events, Celery's words, Python's."""
-MOST_WORDS: Final = 2_000
+MAX_MESSAGE_CHARACTERS: Final = 2_000
 
 
 def collect(stage: Stage) -> History:
@@ -94,4 +94,4 @@ def _surprises(stage: Stage) -> Iterator[str]:
     for worker in stage.cluster.workers:
         for line in worker.log.splitlines():
             if any(word in line for word in SURPRISES):
-                yield f"{worker.name}: {line[:MOST_WORDS]}"
+                yield f"{worker.name}: {line[:MAX_MESSAGE_CHARACTERS]}"

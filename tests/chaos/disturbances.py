@@ -13,7 +13,7 @@ from tests.chaos.plan import Aim, Kind, Step
 from tests.chaos.services import Service
 from tests.chaos.stage import Stage
 from tests.cluster.link import Link
-from worker.emulator.answers import Ending
+from worker.emulator.api.responses import Ending
 from worker.emulator.faults import Effect, Match, Rule
 
 SLOW_PIECE_SECONDS: Final = 0.5

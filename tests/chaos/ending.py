@@ -14,8 +14,8 @@ from tests.chaos.stage import Stage
 from tests.chaos.waiting import keep_up
 from tests.cluster.waiting import NotInTimeError, wait_for
 from tests.servers.errors import ServerFailedError
-from worker.runtime import QUEUE
-from worker.store import views
+from worker.process.runtime import QUEUE
+from worker.store.queries import jobs
 
 DRAIN_SECONDS: Final = 240.0
 """Longer than any backoff that a job can have come into."""
@@ -59,7 +59,7 @@ def _all_ended(stage: Stage) -> bool:
     keep_up(stage)
     try:
         with stage.cluster.database.read() as connection:
-            counts = views.counts(connection, views.everything())
+            counts = jobs.counts(connection, jobs.all_jobs())
     except SQLAlchemyError:
         return False
     return counts.of(*TERMINAL) == counts.total

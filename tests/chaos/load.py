@@ -13,8 +13,8 @@ from api_models.speech import JobRequest
 from api_models.status import TERMINAL
 from tests.chaos.chronicle import Chronicle
 from tests.cluster.cluster import Cluster
-from worker.intake.judging import Row
-from worker.store import views
+from worker.intake.validation import Row
+from worker.store.queries import jobs
 
 BATCH: Final = 20
 OTHER_MODEL: Final = "gemini-2.5-flash-tts"
@@ -22,7 +22,7 @@ OTHER_EVERY: Final = 7
 """Every so many lines are for the other model, at another price."""
 TWIN_EVERY: Final = 10
 """Every so many lines repeat the one before: the same content, to be copied where it has been bought."""
-LOOK_SECONDS: Final = 0.3
+POLL_SECONDS: Final = 0.3
 
 
 @dataclass(slots=True)
@@ -49,7 +49,7 @@ class Load:
             self._thread.join()
 
     def _run(self) -> None:
-        while not self._ended.wait(LOOK_SECONDS):
+        while not self._ended.wait(POLL_SECONDS):
             try:
                 while not self._ended.is_set() and self._left() < self.backlog:
                     self._hand_in()
@@ -58,7 +58,7 @@ class Load:
 
     def _left(self) -> int:
         with self.cluster.database.read() as connection:
-            counts = views.counts(connection, views.everything())
+            counts = jobs.counts(connection, jobs.all_jobs())
         return counts.total - counts.of(*TERMINAL)
 
     def _hand_in(self) -> None:

@@ -23,10 +23,10 @@ from tests.cluster.shape import Shape
 from tests.cluster.sight import Sight
 from tests.cluster.waiting import wait_for
 from worker import producer
-from worker.intake.judging import Row
+from worker.intake.validation import Row
 from worker.store import schema
 from worker.store.database import Database
-from worker.store.views import Counts
+from worker.store.queries.jobs import Counts
 
 TTSQ: Final = Path(sys.executable).with_name("ttsq")
 COMMAND_SECONDS: Final = 60.0

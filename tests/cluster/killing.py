@@ -22,12 +22,12 @@ from tests.cluster.cluster import Cluster
 from tests.cluster.processes import WorkerProcess
 from tests.cluster.shape import Shape
 from tests.cluster.waiting import wait_for
-from worker.emulator.answers import Ending
+from worker.emulator.api.responses import Ending
 from worker.emulator.config import EmulatorConfig
 from worker.emulator.faults import Effect, Match, Rule
 from worker.emulator.ledger import State, text_hash
-from worker.store.tables import Attempt, Job
-from worker.store.transitions import charging
+from worker.store.tables.base import Attempt, Job
+from worker.store.transitions import billing
 
 AUDIO_BYTES: Final = 24_044
 BUSY_SECONDS: Final = 60.0
@@ -174,7 +174,7 @@ def _wait_until_booked(cluster: Cluster, workers: Sequence[WorkerProcess]) -> No
     def booked() -> bool:
         names = [name.split(".") for worker in workers for name in worker.spooled() if name.endswith(".audio")]
         with cluster.database.read() as connection:
-            lost = charging.lost(connection, [(UUID(job), int(number)) for job, number, *_ in names])
+            lost = billing.lost(connection, [(UUID(job), int(number)) for job, number, *_ in names])
         return not lost and not cluster.emulator.admin.state(detail=False).in_flight
 
     wait_for(booked, seconds=BOOKED_SECONDS, what="everything in the books")

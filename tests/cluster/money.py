@@ -15,11 +15,12 @@ from api_models.status import IN_FLIGHT, JobStatus
 from tests.cluster.cluster import Cluster
 from tests.cluster.waiting import wait_for
 from worker.emulator.ledger import State
-from worker.store import budgets, events
-from worker.store.events import Event
-from worker.store.holds import Hold
-from worker.store.tables import Attempt, Batch
-from worker.store.views import Counts
+from worker.store.money import budgets
+from worker.store.outbox import events
+from worker.store.outbox.events import Event
+from worker.store.queries.holds import Hold
+from worker.store.queries.jobs import Counts
+from worker.store.tables.base import Attempt, Batch
 
 PRICE: Final = MODELS[DEFAULT_MODEL].price
 PLENTY: Final = Decimal(1_000)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from worker.emulator.answers import Ending
+from worker.emulator.api.responses import Ending
 from worker.emulator.faults import Effect, Match, Rule
 
 WAYS: Final = (Effect(status=500), Effect(status=502), Effect(status=504), Effect(ending=Ending.RESET))

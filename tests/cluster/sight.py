@@ -17,11 +17,13 @@ from worker.artifacts.addresses import path_of
 from worker.emulator.admin import Admin
 from worker.emulator.ledger import text_hash
 from worker.results.files import CONTENT_TYPES
-from worker.store import holds, leases, views
+from worker.store import workers
 from worker.store.database import Database
-from worker.store.holds import Hold
-from worker.store.tables import Attempt, Job, Worker
-from worker.store.views import Counts, JobRecord
+from worker.store.queries import holds
+from worker.store.queries import jobs as job_queries
+from worker.store.queries.holds import Hold
+from worker.store.queries.jobs import Counts, JobRecord
+from worker.store.tables.base import Attempt, Job, Worker
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,12 +57,12 @@ class Sight:
     def counts(self, batch: UUID) -> Counts:
         """How a batch stands."""
         with self.database.read() as connection:
-            return views.counts(connection, views.of_batch(batch))
+            return job_queries.counts(connection, job_queries.of_batch(batch))
 
     def jobs(self, batch: UUID, *states: JobStatus) -> list[JobRecord]:
         """The jobs of a batch, in the order they were handed in."""
         with self.database.read() as connection:
-            return views.jobs(connection, views.of_batch(batch), states=states)
+            return job_queries.jobs(connection, job_queries.of_batch(batch), states=states)
 
     def attempts(self, batch: UUID) -> list[Ended]:
         """Every ended attempt at a batch's jobs, in the order of their ends."""
@@ -87,7 +89,7 @@ class Sight:
         """The names that the emulator's ledger has for the texts of these attempts."""
         with self.database.read() as connection:
             which = Job.id.in_([ended.job_id for ended in attempts])
-            return {text_hash(job.text) for job in views.jobs(connection, which)}
+            return {text_hash(job.text) for job in job_queries.jobs(connection, which)}
 
     def billed_twice(self) -> set[str]:
         """The emulator's names of the texts that it has billed more than once."""
@@ -114,12 +116,12 @@ class Sight:
         """The jobs that the worker with this process id has in hand."""
         with self.database.read() as connection:
             which = Job.worker_id == self.worker_id(pid)
-            return {job.id for job in views.jobs(connection, which, states=[JobStatus.RUNNING])}
+            return {job.id for job in job_queries.jobs(connection, which, states=[JobStatus.RUNNING])}
 
     def leader(self) -> UUID | None:
         """The id of the worker that dispatches now, if one does."""
         with self.database.read() as connection:
-            return leases.holder(connection, leases.DISPATCHER, now=self.database.now(connection))
+            return workers.holder(connection, workers.DISPATCHER, now=self.database.now(connection))
 
     def audio(self, job: JobRecord) -> bytes:
         """What is stored for a job that succeeded."""

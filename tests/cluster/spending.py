@@ -26,11 +26,14 @@ from tests.gateway import Client, running
 from worker.producer import enqueue, enqueue_many
 from worker.producer.messages import Message, take
 from worker.settings import load
-from worker.store import budgets, keys, leases, limits, selections, views
+from worker.store import workers
+from worker.store.access import api_keys
 from worker.store.database import Database
-from worker.store.limits import Limit
-from worker.store.tables import Lease
-from worker.store.transitions import asking
+from worker.store.money import budgets, limits
+from worker.store.money.limits import Limit
+from worker.store.queries import filters, jobs
+from worker.store.tables.base import Lease
+from worker.store.transitions import actions
 
 PRICE: Final = MODELS[DEFAULT_MODEL].price
 TENANT: Final = "acme"
@@ -105,7 +108,7 @@ def _gateway(cluster: Cluster, database: Database) -> Iterator[Callable[[Decimal
         def client(budget: Decimal | None) -> tuple[Client, UUID]:
             with database.begin() as connection:
                 now = database.now(connection)
-                record, key = keys.make(
+                record, key = api_keys.make(
                     connection, tenant=TENANT, name="robot", scopes=EVERYTHING, rate=None, budget=budget, now=now
                 )
             return Client(gateway.address, key), record.id
@@ -166,11 +169,11 @@ def _kill_one(cluster: Cluster, rng: random.Random) -> None:
 
 def _retry_some(database: Database, batch: UUID | None) -> None:
     """Cancel what isn't over, in the midst of its calls, and try it all again."""
-    which = selections.of_tenant(views.everything(), TENANT) if batch is None else views.of_batch(batch)
+    which = filters.of_tenant(jobs.all_jobs(), TENANT) if batch is None else jobs.of_batch(batch)
     with database.begin() as connection:
-        asking.cancel(connection, which, now=database.now(connection))
+        actions.cancel(connection, which, now=database.now(connection))
     with database.begin() as connection:
-        asking.retry(connection, which, states=[JobStatus.CANCELLED, JobStatus.FAILED])
+        actions.retry(connection, which, states=[JobStatus.CANCELLED, JobStatus.FAILED])
 
 
 def _limit(database: Database, spree: Spree, batch: UUID, key: UUID) -> Callable[[], Limit | None]:
@@ -187,7 +190,7 @@ def _limit(database: Database, spree: Spree, batch: UUID, key: UUID) -> Callable
 def _held(cluster: Cluster, database: Database, limit: Callable[[], Limit | None]) -> Spent:
     def look() -> Spent | None:
         with database.read() as connection:
-            counts = views.counts(connection, views.everything())
+            counts = jobs.counts(connection, jobs.all_jobs())
         found = limit()
         if found is None or found.left >= PRICE or counts.of(*IN_FLIGHT, JobStatus.SCHEDULED):
             return None
@@ -203,4 +206,4 @@ def _held(cluster: Cluster, database: Database, limit: Callable[[], Limit | None
 
 def _lease(database: Database) -> datetime:
     with database.read() as connection:
-        return connection.execute(select(Lease.expires_at).where(Lease.name == leases.DISPATCHER)).scalar_one()
+        return connection.execute(select(Lease.expires_at).where(Lease.name == workers.DISPATCHER)).scalar_one()

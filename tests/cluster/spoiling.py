@@ -19,13 +19,13 @@ from api_models.status import JobStatus
 from api_models.verdict import VerdictKind
 from tests.cluster.cluster import Cluster
 from tests.cluster.shape import Shape
-from worker.emulator.answers import Ending
+from worker.emulator.api.responses import Ending
 from worker.emulator.config import EmulatorConfig
 from worker.emulator.faults import Effect, Match, Rule, Take
-from worker.emulator.synthesis import Utterance, speak
-from worker.emulator.wav import wav
-from worker.store.tables import Attempt
-from worker.store.views import JobRecord
+from worker.emulator.voice.synthesis import Utterance, speak
+from worker.emulator.voice.wav import wav
+from worker.store.queries.jobs import JobRecord
+from worker.store.tables.base import Attempt
 
 GOOD: Final = "good"
 PROSE: Final = (

@@ -16,7 +16,7 @@ from tests.cluster.waiting import wait_for
 from tests.e2e.conftest import StartCluster
 
 LINES: Final = 5
-LOOK_SECONDS: Final = 0.2
+POLL_SECONDS: Final = 0.2
 HEARD_SECONDS: Final = 30.0
 OF_TASKS: Final = ("task-received", "task-started", "task-succeeded")
 
@@ -53,7 +53,7 @@ def monitor(broker: str) -> Iterator[Monitor]:
         receiver = seen.app.events.Receiver(connection, handlers={"*": seen.events.append})
 
         def listen() -> None:
-            for _ in receiver.consume(safety_interval=LOOK_SECONDS, wakeup=False):
+            for _ in receiver.consume(safety_interval=POLL_SECONDS, wakeup=False):
                 pass
 
         thread = threading.Thread(target=listen)

@@ -17,8 +17,9 @@ from tests.cluster.cluster import Cluster
 from tests.cluster.shape import Shape
 from tests.cluster.waiting import wait_for
 from tests.e2e.conftest import StartCluster
-from worker.store import batches, events
-from worker.store.tables import Batch
+from worker.store import batches
+from worker.store.outbox import events
+from worker.store.tables.base import Batch
 
 JOBS: Final = 6_000
 KILLS: Final = 3

@@ -19,9 +19,9 @@ from tests.cluster.sight import Ended
 from tests.cluster.waiting import wait_for
 from tests.e2e.conftest import StartCluster
 from worker.emulator.admin import Admin
+from worker.emulator.api.refusals import ModelState
 from worker.emulator.config import EmulatorConfig
 from worker.emulator.faults import Effect, Match, Rule
-from worker.emulator.refusals import ModelState
 
 LINES = [f"Berth number {number} is made up and warm." for number in range(1, 51)]
 SHAPE = Shape(

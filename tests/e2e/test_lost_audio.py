@@ -13,7 +13,7 @@ from tests.cluster.cluster import Cluster
 from tests.cluster.shape import Shape
 from tests.e2e.conftest import StartCluster
 from worker.emulator.config import EmulatorConfig
-from worker.intake.judging import Row
+from worker.intake.validation import Row
 
 SHAPE = Shape(workers=2, slots=20, latency_seconds=0.3, emulator=EmulatorConfig(audio_bytes=4_844))
 TEXT = "All aboard."

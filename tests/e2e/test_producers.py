@@ -15,8 +15,9 @@ from tests.cluster.waiting import wait_for
 from tests.e2e.conftest import StartCluster
 from worker import producer
 from worker.producer.messages import REFUSED
-from worker.store import events, views
-from worker.store.views import JobRecord
+from worker.store.outbox import events
+from worker.store.queries import jobs as job_queries
+from worker.store.queries.jobs import JobRecord
 
 SHAPE = Shape(workers=1, slots=5, latency_seconds=0.1)
 SECONDS = 60.0
@@ -25,7 +26,7 @@ SECONDS = 60.0
 def jobs(cluster: Cluster) -> list[JobRecord]:
     """Every job there is."""
     with cluster.database.read() as connection:
-        return views.jobs(connection, views.everything())
+        return job_queries.jobs(connection, job_queries.all_jobs())
 
 
 def refusals(cluster: Cluster) -> list[events.Event]:

@@ -21,8 +21,8 @@ from tests.servers.moto import Moto
 from tests.servers.postgres import Postgres
 from tests.servers.valkey import Valkey
 from worker.emulator.config import EmulatorConfig
-from worker.store import endpoints
-from worker.store.tables import Attempt, EventRow, Job
+from worker.store.outbox import endpoints
+from worker.store.tables.base import Attempt, EventRow, Job
 
 JOBS = 120
 SECONDS = 180.0

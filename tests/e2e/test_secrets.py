@@ -11,7 +11,7 @@ from api_models.status import JobStatus
 from tests.cluster.cluster import Cluster
 from tests.cluster.shape import Shape, StoreKind
 from tests.e2e.conftest import StartCluster
-from worker.emulator.answers import BodyShape
+from worker.emulator.api.responses import BodyShape
 from worker.emulator.config import DEFAULT_KEY, EmulatorConfig
 from worker.emulator.faults import Effect, Match, Rule
 

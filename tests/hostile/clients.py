@@ -18,21 +18,21 @@ from botocore.credentials import Credentials
 from api_models.speech import Speech
 from tests.hostile.script import Honest
 from tests.integration.segmind_clients import Notes, make_v1, make_v2
-from worker.artifacts.s3_lane import Lane
-from worker.artifacts.s3_signing import Signer
+from worker.artifacts.s3.fast_put import FastPut
+from worker.artifacts.s3.sigv4 import Signer
+from worker.concurrency.futures import run_here
+from worker.concurrency.reactor import Reactor
+from worker.http_client.client import HttpClient
 from worker.segmind.answers import Answer, Credits
 from worker.segmind.client import Client
 from worker.segmind.downloads import Downloads
 from worker.segmind.spool import Draft
 from worker.segmind.transport import address
 from worker.segmind.verdicts import verdict
-from worker.waiting.awaiting import here
-from worker.waiting.switchboard import Switchboard
 from worker.webhooks.addresses import Allowed
-from worker.webhooks.sending import Sender
-from worker.wire.lines import Lines
+from worker.webhooks.sender import Sender
 
-BOARD: Final = Switchboard()
+BOARD: Final = Reactor()
 
 
 def audio_of(mark: int) -> bytes:
@@ -78,7 +78,7 @@ class Buying(Subject):
 
     def exchange(self, mark: int) -> bool:
         handle = Notes()
-        answer = here(self.client.synthesize(Speech(text=f"text {mark}", voice_1="Puck"), self._spool, handle))
+        answer = run_here(self.client.synthesize(Speech(text=f"text {mark}", voice_1="Puck"), self._spool, handle))
         assert answer.cost in {None, cost_of(mark)}
         assert answer.request_id in {None, str(mark)}
         assert set(handle.kept) <= {str(mark)}
@@ -198,9 +198,9 @@ class FastPut(Subject):
         self._source = folder / "source"
         self._source.write_bytes(b"sound")
         self._sha256 = hashlib.sha256(b"sound").hexdigest()
-        lines = Lines(parts.host, parts.port, connections=4, switchboard=BOARD)
+        lines = HttpClient(parts.host, parts.port, connections=4, switchboard=BOARD)
         signer = Signer(Credentials("known", "known"), "eu-central-1", parts.netloc or "")
-        self._lane = Lane("/bucket/", signer, lines, most=4, answer_seconds=seconds)
+        self._lane = FastPut("/bucket/", signer, lines, most=4, answer_seconds=seconds)
 
     @staticmethod
     def honest(mark: int, request: str) -> Honest:  # noqa: ARG004 - there is one request only
@@ -210,7 +210,7 @@ class FastPut(Subject):
 
     def exchange(self, mark: int) -> bool:
         extra = {"ContentType": "audio/wav", "Metadata": {}}
-        size = here(self._lane.put(f"{mark}", self._source, sha256=self._sha256, extra=extra, most_bytes=100))
+        size = run_here(self._lane.put(f"{mark}", self._source, sha256=self._sha256, extra=extra, most_bytes=100))
         assert size is None or not mark % 2, "a refused object counts as stored"
         return mark % 2 == 1 or size == len(b"sound")
 

@@ -9,7 +9,7 @@ from botocore.exceptions import ConnectionClosedError
 
 from tests.hostile.script import Honest, Script
 from tests.hostile.server import HostileServer
-from worker.artifacts.s3_client import new_client, new_session
+from worker.artifacts.s3.client import new_client, new_session
 
 DENIED = Honest(403, (), b"<Error><Code>AccessDenied</Code></Error>").whole()
 STORED = Honest(200, (), b"").whole()

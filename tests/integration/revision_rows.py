@@ -14,7 +14,7 @@ from uuid_utils.compat import uuid7
 from api_models.status import JobStatus
 from api_models.verdict import VerdictKind
 from tests.factories import NOW, Values, a_gate, attempt_row, job_row
-from worker.store.tables import Base
+from worker.store.tables.base import Base
 from worker.store.types import Foreign, Instant, Money
 
 BATCHES: Final = (UUID(int=1), UUID(int=2))

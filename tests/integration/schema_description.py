@@ -6,7 +6,7 @@ from typing import Any
 
 from sqlalchemy import Connection, inspect, text
 
-from worker.store.tables import Base
+from worker.store.tables.base import Base
 
 TABLES = sorted(Base.metadata.tables)
 

@@ -11,10 +11,10 @@ from typing import Final
 
 from pydantic import SecretStr
 
+from worker.concurrency.futures import resolved
 from worker.segmind.client import Client
 from worker.segmind.v1 import ClientV1
 from worker.segmind.v2 import ClientV2
-from worker.waiting.awaiting import settled
 
 KEY: Final = "SG_0123456789abcdef"
 NOW: Final = datetime(2026, 11, 21, 10, 0, tzinfo=UTC)
@@ -34,12 +34,12 @@ class Time:
     def pause(self, seconds: float) -> Future[bool]:
         """As `Stopping.pause`: whether the worker is stopping."""
         if self.stops_after is not None and len(self.waits) >= self.stops_after:
-            return settled(result=True)
+            return resolved(result=True)
         self.waits.append(seconds)
         self.elapsed += seconds
         if self.on_wait is not None:
             self.on_wait()
-        return settled(result=False)
+        return resolved(result=False)
 
     def monotonic(self) -> float:
         """Seconds waited so far."""

@@ -14,8 +14,8 @@ from uuid import UUID
 
 from api_models.status import TERMINAL, WAITING, JobStatus
 from api_models.verdict import VerdictKind
-from worker.store.transitions.claiming import Claim
-from worker.store.transitions.settling import Settlement
+from worker.store.transitions.claims import Claim
+from worker.store.transitions.settlement import Settlement
 
 ZERO: Final = Decimal(0)
 LOST: Final = "worker_lost"

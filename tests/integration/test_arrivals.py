@@ -18,11 +18,11 @@ from tests.servers.ports import free_port
 from tests.servers.postgres import Postgres
 from tests.stage import Stage
 from worker import producer
-from worker.dispatch.listening import Listener
-from worker.store import arrivals
+from worker.dispatch.listener import Listener
+from worker.store import notifications
 from worker.store.database import Database
-from worker.store.transitions import asking
-from worker.store.transitions.dispatching import Waiting
+from worker.store.transitions import actions
+from worker.store.transitions.dispatches import Waiting
 
 PATIENCE = 30.0
 NEVER = 3_600.0
@@ -60,10 +60,10 @@ def listeners(database: Database) -> int:
 def notices(database: Database, work: Callable[[], object]) -> list[str]:
     """What is heard on the channel of what `work` does, in order."""
     with database.at_once() as connection:
-        connection.execute(text(f"LISTEN {arrivals.CHANNEL}"))
+        connection.execute(text(f"LISTEN {notifications.CHANNEL}"))
         work()
         with database.at_once() as other:
-            other.execute(text(f"NOTIFY {arrivals.CHANNEL}, 'the end'"))
+            other.execute(text(f"NOTIFY {notifications.CHANNEL}, 'the end'"))
         driver: Any = connection.connection.driver_connection
         found = []
         for notice in driver.notifies(timeout=PATIENCE):
@@ -104,7 +104,7 @@ def test_a_job_starts_with_no_look_due(database: Database) -> None:
 
 def test_a_commit_is_heard(database: Database) -> None:
     """Whoever waits for arrivals hears of a commit by anybody."""
-    with arrivals.watch(database) as wait:
+    with notifications.watch(database) as wait:
         hand_in(database)
         assert wait(PATIENCE)
 
@@ -123,7 +123,7 @@ def test_a_rollback_tells_nobody(on_postgresql: Database) -> None:
 
 def test_a_rollback_changes_no_file(on_sqlite: Database) -> None:
     """On SQLite neither: nothing has come, and the next commit is heard."""
-    with arrivals.watch(on_sqlite) as wait:
+    with notifications.watch(on_sqlite) as wait:
         with on_sqlite.engine.connect() as connection:
             producer.enqueue(connection, a_request(), origin=ORIGIN)
             connection.rollback()
@@ -135,7 +135,7 @@ def test_a_rollback_changes_no_file(on_sqlite: Database) -> None:
 def test_other_changes_are_no_arrivals(on_sqlite: Database) -> None:
     """Of a file that changes all the time, only new jobs are told."""
     stage = Stage(on_sqlite)
-    with arrivals.watch(on_sqlite) as wait:
+    with notifications.watch(on_sqlite) as wait:
         stage.worker()
         assert not wait(0.05)
 
@@ -147,7 +147,7 @@ def test_jobs_that_are_tried_again_are_told(on_postgresql: Database) -> None:
 
     def again() -> None:
         with on_postgresql.begin() as connection:
-            asking.retry(connection, asking.these([job]), states=[JobStatus.CANCELLED])
+            actions.retry(connection, actions.these([job]), states=[JobStatus.CANCELLED])
 
     assert notices(on_postgresql, again) == ["", "the end"]
     assert notices(on_postgresql, again) == ["the end"]

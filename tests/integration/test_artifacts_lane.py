@@ -22,20 +22,20 @@ from tests.servers.s3 import Bucket
 from tests.servers.swift import Swift
 from tests.unit.test_artifacts_conformance import read_back
 from worker.artifacts.errors import ArtifactsError
-from worker.artifacts.s3 import S3Store, open_bucket
-from worker.artifacts.s3_client import new_client, new_session
-from worker.artifacts.s3_lane import Lane, open_lane
-from worker.waiting.awaiting import here
-from worker.waiting.switchboard import Switchboard
+from worker.artifacts.s3.client import new_client, new_session
+from worker.artifacts.s3.fast_put import FastPut, open_fast_put
+from worker.artifacts.s3.store import S3Store, open_bucket
+from worker.concurrency.futures import run_here
+from worker.concurrency.reactor import Reactor
 
 
 @pytest.fixture
-def lane(s3: Bucket, monkeypatch: pytest.MonkeyPatch) -> Iterator[Lane]:
+def lane(s3: Bucket, monkeypatch: pytest.MonkeyPatch) -> Iterator[FastPut]:
     """To the bucket."""
     configure(monkeypatch, s3.server)
     session = new_session(s3.name)
     client = new_client(s3.name, connections=2, session=session)
-    opened = open_lane(session, client, s3.name, connections=2, switchboard=Switchboard())
+    opened = open_fast_put(session, client, s3.name, connections=2, switchboard=Reactor())
     assert opened is not None
     with closing(client), closing(opened):
         yield opened
@@ -92,7 +92,7 @@ def test_trusts_what_boto3_trusts(
             monkeypatch.setenv("AWS_CA_BUNDLE", str(tmp_path / "trusted"))
     session = new_session("bucket")
     client = new_client("bucket", connections=1, session=session)
-    lane = open_lane(session, client, "bucket", connections=1, switchboard=Switchboard())
+    lane = open_fast_put(session, client, "bucket", connections=1, switchboard=Reactor())
     assert lane is not None
     with closing(client), closing(lane):
         done = [put(lane, key, b"sound", tmp_path) for key in ("a", "b")]
@@ -105,12 +105,14 @@ def sha256_hex(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()
 
 
-def put(lane: Lane, key: str, content: bytes, folder: Path, *, accepted: bytes | None = None, **metadata: str) -> bool:
+def put(
+    lane: FastPut, key: str, content: bytes, folder: Path, *, accepted: bytes | None = None, **metadata: str
+) -> bool:
     """Whether the lane has stored it; `accepted` is what it should have been."""
     (folder / "source").write_bytes(content)
     wanted = content if accepted is None else accepted
     extra, most_bytes = extra_of(wanted, **metadata), len(content)
-    found = here(lane.put(key, folder / "source", sha256=sha256_hex(wanted), extra=extra, most_bytes=most_bytes))
+    found = run_here(lane.put(key, folder / "source", sha256=sha256_hex(wanted), extra=extra, most_bytes=most_bytes))
     assert found in {len(content), None}
     return found is not None
 
@@ -119,7 +121,7 @@ def putting(store: S3Store, key: str, content: bytes, folder: Path) -> None:
     """As an attempt does."""
     (folder / "source").write_bytes(content)
     sha256 = sha256_hex(content)
-    here(store.putting(key, folder / "source", content_type="audio/wav", sha256=sha256, metadata={}))
+    run_here(store.putting(key, folder / "source", content_type="audio/wav", sha256=sha256, metadata={}))
 
 
 def extra_of(content: bytes, **metadata: str) -> dict[str, Any]:
@@ -132,7 +134,7 @@ class TestLane:
     """On each server."""
 
     @pytest.mark.parametrize("key", ["t/b/plain-1_2.~wav", "t/größe 1+2=3&4?%41#:@,;!*'()$.wav", "t/日本語.wav"])
-    def test_stores_what_boto3_finds(self, lane: Lane, s3: Bucket, key: str, tmp_path: Path) -> None:
+    def test_stores_what_boto3_finds(self, lane: FastPut, s3: Bucket, key: str, tmp_path: Path) -> None:
         """Under any key, with everything that an upload has."""
         assert put(lane, key, b"sound", tmp_path, cost="0.0067")
         with closing(s3.client()) as client:
@@ -140,11 +142,11 @@ class TestLane:
             assert answer["Body"].read() == b"sound"
         assert (answer["ContentType"], answer["Metadata"]["cost"]) == ("audio/wav", "0.0067")
 
-    def test_leaves_alone_what_is_large(self, lane: Lane, tmp_path: Path) -> None:
+    def test_leaves_alone_what_is_large(self, lane: FastPut, tmp_path: Path) -> None:
         """It would be held in memory."""
         (tmp_path / "source").write_bytes(b"sound")
         extra, sha256 = extra_of(b"sound"), sha256_hex(b"sound")
-        assert here(lane.put("a.wav", tmp_path / "source", sha256=sha256, extra=extra, most_bytes=4)) is None
+        assert run_here(lane.put("a.wav", tmp_path / "source", sha256=sha256, extra=extra, most_bytes=4)) is None
 
     def test_is_the_way_that_a_store_takes(self, s3: Bucket, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         """A store that was opened by its address needs boto3 for nothing that is small enough."""
@@ -183,7 +185,7 @@ class TestLane:
         monkeypatch.setenv(name, value)
         session = new_session(s3.name)
         with closing(new_client(s3.name, connections=2, session=session)) as client:
-            assert open_lane(session, client, s3.name, connections=2, switchboard=Switchboard()) is None
+            assert open_fast_put(session, client, s3.name, connections=2, switchboard=Reactor()) is None
 
 
 class TestStrictLane:
@@ -194,7 +196,7 @@ class TestStrictLane:
         """A bucket on the strict server."""
         return swift.create_bucket(f"test-{uuid.uuid4().hex}")
 
-    def test_another_content_is_refused(self, lane: Lane, s3: Bucket, tmp_path: Path) -> None:
+    def test_another_content_is_refused(self, lane: FastPut, s3: Bucket, tmp_path: Path) -> None:
         """The signature is over the content that was accepted: nothing else is stored in its place."""
         assert not put(lane, "a.wav", b"noise", tmp_path, accepted=b"sound")
         with closing(s3.client()) as client:
@@ -219,7 +221,7 @@ def test_leads_to_the_buckets_own_region(
         monkeypatch.setenv(name, value)
     session = new_session(bucket)
     with closing(new_client(bucket, connections=1, session=session)) as client:
-        lane = open_lane(session, client, bucket, connections=1, switchboard=Switchboard())
+        lane = open_fast_put(session, client, bucket, connections=1, switchboard=Reactor())
     assert lane is not None
     assert (lane._signer._host, lane._lines._connections._host, lane._path) == (host, host, path)
 

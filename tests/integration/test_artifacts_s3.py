@@ -16,9 +16,9 @@ from tests.servers.s3 import Bucket, S3Server
 from tests.servers.swift import Swift
 from tests.unit.test_artifacts_conformance import ChecksumConformance, StoreConformance, read_back, store_bytes
 from worker.artifacts.errors import ArtifactsError
-from worker.artifacts.opening import open_store
-from worker.artifacts.s3 import S3Store
-from worker.artifacts.s3_client import new_client, new_session
+from worker.artifacts.factory import open_store
+from worker.artifacts.s3.client import new_client, new_session
+from worker.artifacts.s3.store import S3Store
 from worker.artifacts.store import ArtifactStore
 
 PREFIX = "pre fix/größe"

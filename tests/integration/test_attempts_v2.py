@@ -21,16 +21,16 @@ from api_models.verdict import VerdictKind
 from tests.databases import BOTH
 from tests.integration.segmind_clients import Time, make_v2
 from tests.integration.workshop import BOUNDS, PRICE, During, Workshop, as_it_came, client_of, kill, opened
-from worker.emulator.answers import Ending
+from worker.emulator.api.responses import Ending
 from worker.emulator.faults import Effect, Match, Rule, Step, Take
 from worker.emulator.server import Emulator
 from worker.execution.heartbeat import FRESH_SECONDS
-from worker.execution.outcomes import Cost
+from worker.execution.settlements import Cost
 from worker.execution.spool import Receipt
 from worker.segmind.answers import Answer
-from worker.segmind.following import Following
+from worker.segmind.client import SubmitOrPollClient
 from worker.store.database import Database
-from worker.store.transitions import asking
+from worker.store.transitions import actions
 
 SUCCEEDED, FAILED, QUEUED, SCHEDULED = (
     JobStatus.SUCCEEDED,
@@ -229,7 +229,7 @@ def test_a_failed_job_that_is_tried_again_asks_after_what_it_submitted(shop: Wor
     assert shop.run(job).status == FAILED
     runs_end(shop)
     with shop.database.begin() as connection:
-        asking.retry(connection, asking.these([job]), states=[FAILED])
+        actions.retry(connection, actions.these([job]), states=[FAILED])
     row = shop.run(job)
     assert (row.status, row.cost, row.request_id) == (SUCCEEDED, PRICE, None)
     assert [attempt.possibly_billed for attempt in shop.books(job)] == [False, False]
@@ -249,7 +249,7 @@ def test_a_job_that_fails_with_its_worker_leaves_its_run_in_doubt(shop_on_both: 
     assert (shop.row(job).status, shop.row(job).code) == (FAILED, "worker_lost")
     assert [attempt.possibly_billed for attempt in shop.books(job)] == [True]
     with shop.database.begin() as connection:
-        asking.retry(connection, asking.these([job]), states=[FAILED])
+        actions.retry(connection, actions.these([job]), states=[FAILED])
     row = shop.neighbour().run(job)
     assert (row.status, row.cost, shop.bought()) == (SUCCEEDED, PRICE, 1)
     assert [attempt.possibly_billed for attempt in shop.books(job)] == [False, False]
@@ -260,7 +260,7 @@ def test_a_run_that_nobody_asks_after_any_more_is_in_doubt(shop_on_both: Worksho
     shop = shop_on_both
     job = a_killed_job(shop, time)
     with shop.database.begin() as connection:
-        asking.cancel(connection, asking.these([job]), now=shop.database.now(connection))
+        actions.cancel(connection, actions.these([job]), now=shop.database.now(connection))
     assert [attempt.possibly_billed for attempt in shop.books(job)] == [True]
 
 
@@ -365,7 +365,7 @@ def test_a_queue_that_went_back_to_v1_polls_what_it_had_submitted(shop: Workshop
     job = a_killed_job(shop, time)
     other = shop.neighbour()
     with closing(client_of(shop.emulator)) as blocking:
-        other.client.client = Following(buyer=blocking, follower=shop.client.client)
+        other.client.client = SubmitOrPollClient(buyer=blocking, follower=shop.client.client)
         assert other.run(job).status == SUCCEEDED
         assert (submitted(shop), shop.bought()) == (1, 1)
         assert other.run(other.job()).status == SUCCEEDED

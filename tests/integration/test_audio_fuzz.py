@@ -21,7 +21,7 @@ from api_models.status import JobStatus
 from api_models.verdict import VerdictKind
 from tests.containers import KINDS, container, damaged
 from tests.integration.workshop import Workshop
-from worker.audio.codec_pool import TIME_LIMIT_SECONDS
+from worker.audio.codec.pool import TIME_LIMIT_SECONDS
 from worker.audio.gate import GateLimits
 from worker.segmind.answers import Answer, Credits
 from worker.segmind.client import NO_HANDLE, Handle

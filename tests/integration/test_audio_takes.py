@@ -11,11 +11,11 @@ from typing import Final, NamedTuple
 from api_models.registry import MODELS, VOICES
 from worker.audio.errors import BadAudioError
 from worker.audio.gate import GateLimits, refusal
-from worker.audio.measuring import measure
+from worker.audio.measurement import measure
 from worker.audio.take import accept
-from worker.emulator import takes
 from worker.emulator.faults import Effect, Take
-from worker.emulator.synthesis import Utterance, speak
+from worker.emulator.voice import takes
+from worker.emulator.voice.synthesis import Utterance, speak
 
 TAKES: Final = 2_000
 FIELD_SHARES: Final = (0.13, 0.46)

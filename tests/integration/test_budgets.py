@@ -26,12 +26,15 @@ from tests.factories import (
     add_job,
     add_worker,
 )
-from worker.store import account, attempts, balances, budgets, ceilings, charges, events, holds
-from worker.store.budgets import Budget
-from worker.store.ceilings import Ceiling
+from worker.store import account
 from worker.store.database import Database
-from worker.store.tables import Attempt, Batch, TenantMonth
-from worker.store.transitions import asking, claiming, dispatching, purging, rescuing, settling
+from worker.store.money import balances, budgets, ceilings, charges
+from worker.store.money.budgets import Budget
+from worker.store.money.ceilings import Ceiling
+from worker.store.outbox import events
+from worker.store.queries import attempts, holds
+from worker.store.tables.base import Attempt, Batch, TenantMonth
+from worker.store.transitions import actions, claims, dispatches, purges, rescues, settlement
 
 PRICE: Final = MODELS[MODEL].price
 SECOND: Final = timedelta(seconds=1)
@@ -105,14 +108,14 @@ def test_a_late_cost_is_charged_though_its_row_was_read_before(database: Databas
     with database.begin() as connection:
         batch, worker = add_batch(connection), add_worker(connection)
         job = add_job(connection, batch_id=batch)
-        dispatching.dispatch(connection, [job], worker_id=None, now=NOW)
-        claim = claiming.claim(connection, job, 0, worker_id=worker, now=NOW)
+        dispatches.dispatch(connection, [job], worker_id=None, now=NOW)
+        claim = claims.claim(connection, job, 0, worker_id=worker, now=NOW)
         assert claim is not None
-        rescuing.rescue(connection, [worker], max_attempts=5, now=NOW + SECOND)
+        rescues.rescue(connection, [worker], max_attempts=5, now=NOW + SECOND)
     assert read_news(database) == 1
     assert spent_of(database, batch) == 0
     with database.begin() as connection:
-        assert not settling.settle(connection, claim, a_settlement(cost=PRICE), now=NOW + 2 * SECOND)
+        assert not settlement.settle(connection, claim, a_settlement(cost=PRICE), now=NOW + 2 * SECOND)
     assert [read_news(database), read_news(database)] == [1, 0]
     assert spent_of(database, batch) == PRICE
     assert months(database) == {("default", "2026-11"): PRICE}
@@ -253,9 +256,9 @@ def test_texts_that_were_removed_are_not_taken_for_short_ones(database: Database
     with database.begin() as connection:
         job = add_job(connection, status=JobStatus.SUCCEEDED, text="x" * long)
         add_attempt(connection, job_id=job, text_bytes=long)
-        blank = purging.Due(job, "default", None, None, NOW)
-        purging.ask(connection, asking.these([job]), now=NOW)
-        purging.blank(connection, [blank], now=NOW)
+        blank = purges.Due(job, "default", None, None, NOW)
+        purges.ask(connection, actions.these([job]), now=NOW)
+        purges.blank(connection, [blank], now=NOW)
         known = ceilings.load(connection)
         assert ceilings.at_most(known, MODEL, 200) == PRICE
         assert ceilings.at_most(known, MODEL, 2 * long) == 2 * PRICE

@@ -16,9 +16,9 @@ from sqlalchemy.exc import IntegrityError
 
 from api_models.speech import JobRequest
 from worker.producer import job_row
-from worker.store import bulk
 from worker.store.database import Database
-from worker.store.tables import Job
+from worker.store.tables.base import Job
+from worker.store.writing import bulk
 
 JOBS = cast("Table", Job.__table__)
 NOW = datetime(2026, 11, 1, 12, tzinfo=UTC)
@@ -65,7 +65,7 @@ def test_any_text_survives(database: Database, texts: list[str]) -> None:
     assert {key: row["text"] for key, row in stored(database).items()} == {row["id"]: row["text"] for row in sent}
 
 
-@pytest.mark.parametrize("count", [0, 1, bulk.FEW_ROWS, bulk.FEW_ROWS + 1, bulk.ROWS_A_PIECE + 1])
+@pytest.mark.parametrize("count", [0, 1, bulk.FEW_ROWS, bulk.FEW_ROWS + 1, bulk.ROWS_PER_BLOCK + 1])
 def test_every_row_arrives_at_the_seams(database: Database, count: int) -> None:
     """None, few, and one more than a piece."""
     with database.begin() as connection:

@@ -14,12 +14,12 @@ from sqlalchemy.exc import IntegrityError
 
 from api_models.formats import AudioFormat
 from api_models.speech import JobRequest
-from worker.intake.judging import Row
 from worker.intake.spool import ROWS_IN_MEMORY, Spool
+from worker.intake.validation import Row
 from worker.producer import submit_batch
-from worker.store.bulk import FEW_ROWS, ROWS_A_STATEMENT
 from worker.store.database import Database
-from worker.store.tables import Batch, Job
+from worker.store.tables.base import Batch, Job
+from worker.store.writing.bulk import FEW_ROWS, ROWS_PER_STATEMENT
 
 NOW = datetime(2026, 11, 1, 12, tzinfo=UTC)
 NASTY = "tab\there, \\N and \\. \\\\ back\\slashes\r\nand\nlines, \"quotes\", 'these', ünïcödé 語 🎙 \x01\x7f\u2028"
@@ -76,7 +76,7 @@ def test_any_text_is_written_alike(database: Database, texts: list[str]) -> None
     assert submitted(database, spooled(found)) == submitted(database, found)
 
 
-@pytest.mark.parametrize("count", [1, FEW_ROWS, FEW_ROWS + 1, 2 * ROWS_A_STATEMENT, ROWS_IN_MEMORY + 7])
+@pytest.mark.parametrize("count", [1, FEW_ROWS, FEW_ROWS + 1, 2 * ROWS_PER_STATEMENT, ROWS_IN_MEMORY + 7])
 def test_every_row_is_written_at_the_seams(database: Database, count: int) -> None:
     """In the order of the sheet, whether they are few, many, or were kept in a file."""
     found = rows(["Hello.", NASTY], count)

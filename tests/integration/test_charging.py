@@ -17,10 +17,19 @@ from api_models.status import JobStatus
 from api_models.verdict import VerdictKind
 from tests.factories import NOW, a_claim, a_settlement, add_attempt, add_job, ledger, stored
 from worker.store.database import Database
-from worker.store.tables import Job
-from worker.store.transitions import asking, charging, claiming, dispatching, rescuing, settling, submitting
-from worker.store.transitions.claiming import Claim
-from worker.store.transitions.settling import Settlement
+from worker.store.tables.base import Job
+from worker.store.transitions import (
+    actions,
+    billing,
+    claims,
+    dispatches,
+    rescues,
+)
+from worker.store.transitions import (
+    settlement as job_settlement,
+)
+from worker.store.transitions.claims import Claim
+from worker.store.transitions.settlement import Settlement
 
 COST: Final = Decimal("0.0067")
 LATER: Final = NOW + timedelta(minutes=5)
@@ -37,10 +46,10 @@ def a_run(**fields: Any) -> Settlement:  # noqa: ANN401 - any field of it
 def taken_over(connection: Connection, **columns: object) -> tuple[Claim, Claim]:
     """Two claims of one job: a worker that was given up, and the one that has it now."""
     job = add_job(connection, status=D, **columns)
-    first = claiming.claim(connection, job, 0, worker_id=DEAD, now=NOW)
-    rescuing.rescue(connection, [DEAD], max_attempts=5, now=NOW)
-    dispatching.dispatch(connection, [job], worker_id=None, now=NOW)
-    second = claiming.claim(connection, job, 1, worker_id=uuid7(), now=NOW)
+    first = claims.claim(connection, job, 0, worker_id=DEAD, now=NOW)
+    rescues.rescue(connection, [DEAD], max_attempts=5, now=NOW)
+    dispatches.dispatch(connection, [job], worker_id=None, now=NOW)
+    second = claims.claim(connection, job, 1, worker_id=uuid7(), now=NOW)
     assert first is not None
     assert second is not None
     return first, second
@@ -56,11 +65,11 @@ def test_the_owner_writes_its_handle_whatever_stands_there(database: Database) -
     """It has submitted a text of its own; the one that came late is polled by its own worker alone."""
     with database.begin() as connection:
         first, second = taken_over(connection)
-        submitting.keep(connection, [(first, "r-1")])
+        claims.keep(connection, [(first, "r-1")])
         assert handle_of(connection, first.job_id) == "r-1"
-        submitting.keep(connection, [(second, "r-2")])
+        claims.keep(connection, [(second, "r-2")])
         assert handle_of(connection, first.job_id) == "r-2"
-        submitting.keep(connection, [(first, "r-3")])
+        claims.keep(connection, [(first, "r-3")])
         assert handle_of(connection, first.job_id) == "r-2"
 
 
@@ -69,7 +78,7 @@ def test_a_late_handle_is_kept_wherever_it_may_be_of_use(database: Database, sta
     """Also for a job that failed or was cancelled, because it can be tried again; never for one that has its audio."""
     with database.begin() as connection:
         job = add_job(connection, status=status, worker_id=uuid7(), attempt=7, not_before=NOW)
-        submitting.keep(connection, [(a_claim(job_id=job, attempt=6), "r-1")])
+        claims.keep(connection, [(a_claim(job_id=job, attempt=6), "r-1")])
         assert handle_of(connection, job) == (None if status is JobStatus.SUCCEEDED else "r-1")
 
 
@@ -77,7 +86,7 @@ def test_handles_are_kept_in_groups(database: Database) -> None:
     """Each in its own row."""
     with database.begin() as connection:
         jobs = [add_job(connection, status=R, attempt=1) for _ in range(3)]
-        submitting.keep(connection, [(a_claim(job_id=job), f"r-{number}") for number, job in enumerate(jobs)])
+        claims.keep(connection, [(a_claim(job_id=job), f"r-{number}") for number, job in enumerate(jobs)])
         assert [handle_of(connection, job) for job in jobs] == ["r-0", "r-1", "r-2"]
 
 
@@ -86,14 +95,14 @@ def test_only_the_handle_that_is_spent_is_cleared(database: Database, spent: str
     """A worker that came late may have put another one there meanwhile."""
     with database.begin() as connection:
         job = add_job(connection, status=R, attempt=1, request_id="r-1")
-        settling.settle(connection, a_claim(job_id=job), a_settlement(Q, spent_handle=spent), now=NOW)
+        job_settlement.settle(connection, a_claim(job_id=job), a_settlement(Q, spent_handle=spent), now=NOW)
         assert handle_of(connection, job) == left
 
 
 def test_a_claim_names_what_was_submitted_before(database: Database) -> None:
     """So that it is polled."""
     with database.begin() as connection:
-        claim = claiming.claim(connection, add_job(connection, status=D, request_id="r-1"), 0, worker_id=DEAD, now=NOW)
+        claim = claims.claim(connection, add_job(connection, status=D, request_id="r-1"), 0, worker_id=DEAD, now=NOW)
     assert claim is not None
     assert claim.request_id == "r-1"
 
@@ -105,7 +114,7 @@ def test_one_run_that_two_attempts_delivered_costs_once(database: Database, late
         late, owner = taken_over(connection, request_id="r-1")
         ended = [(late, a_run(audio=None, status=Q)), (owner, a_run())]
         for claim, settlement in ended if late_first else reversed(ended):
-            settling.settle(connection, claim, settlement, now=LATER)
+            job_settlement.settle(connection, claim, settlement, now=LATER)
         costs = [attempt.cost for attempt in ledger(connection, late.job_id)]
         row = stored(connection, late.job_id)
     assert costs == ([COST, 0] if late_first else [0, COST])
@@ -121,7 +130,7 @@ def test_two_that_deliver_one_run_at_the_same_moment_charge_it_once(database: Da
     def settle(line: threading.Barrier, claim: Claim, settlement: Settlement) -> None:
         line.wait()
         with database.begin() as connection:
-            settling.settle(connection, claim, settlement, now=LATER)
+            job_settlement.settle(connection, claim, settlement, now=LATER)
 
     with ThreadPoolExecutor(2 * jobs) as pool:
         for late, owner in pairs:
@@ -138,8 +147,8 @@ def test_two_runs_of_one_job_cost_twice(database: Database) -> None:
     """Two calls were made."""
     with database.begin() as connection:
         late, owner = taken_over(connection)
-        settling.settle(connection, late, a_run(audio=None, status=Q), now=LATER)
-        settling.settle(connection, owner, a_run(request_id="r-2", spent_handle="r-2"), now=LATER)
+        job_settlement.settle(connection, late, a_run(audio=None, status=Q), now=LATER)
+        job_settlement.settle(connection, owner, a_run(request_id="r-2", spent_handle="r-2"), now=LATER)
         assert stored(connection, late.job_id).cost == 2 * COST
 
 
@@ -147,7 +156,7 @@ def test_the_attempt_that_brings_another_ones_audio_clears_it_of_doubt(database:
     """What the lost attempt's call cost stands in the row of the one that found its audio."""
     with database.begin() as connection:
         _, owner = taken_over(connection)
-        settling.settle(connection, owner, a_run(request_id=None, spent_handle=None, source=1), now=LATER)
+        job_settlement.settle(connection, owner, a_run(request_id=None, spent_handle=None, source=1), now=LATER)
         lost, won = ledger(connection, owner.job_id)
     assert (lost.verdict, lost.cost, lost.possibly_billed) == (VerdictKind.LOST, 0, False)
     assert won.cost == COST
@@ -157,7 +166,7 @@ def test_a_doubt_that_was_not_lifted_stays(database: Database) -> None:
     """The next attempt bought a take of its own: whether the lost one was billed is as unknown as before."""
     with database.begin() as connection:
         _, owner = taken_over(connection)
-        settling.settle(connection, owner, a_run(request_id="r-2", spent_handle=None), now=LATER)
+        job_settlement.settle(connection, owner, a_run(request_id="r-2", spent_handle=None), now=LATER)
         assert [attempt.possibly_billed for attempt in ledger(connection, owner.job_id)] == [True, False]
 
 
@@ -168,7 +177,7 @@ def test_a_lost_attempt_is_in_doubt_unless_the_next_one_asks_after_it(
     """A handle leads on, as long as there is somebody to follow it."""
     with database.begin() as connection:
         job = add_job(connection, status=R, worker_id=DEAD, attempt=5, attempts_used=used, request_id=handle)
-        rescuing.rescue(connection, [DEAD], max_attempts=5, now=NOW)
+        rescues.rescue(connection, [DEAD], max_attempts=5, now=NOW)
         (lost,) = ledger(connection, job)
     assert (lost.possibly_billed, lost.request_id) == (doubt, handle)
 
@@ -178,9 +187,9 @@ def test_what_was_submitted_does_not_expire(database: Database, status: JobStatu
     """It has started, and is paid for: its deadline was for its start."""
     with database.begin() as connection:
         job = add_job(connection, status=status, deadline=NOW, not_before=NOW, request_id="r-1")
-        assert dispatching.expire(connection, now=LATER) == 0
+        assert dispatches.expire(connection, now=LATER) == 0
         connection.execute(update(Job).values(request_id=None))
-        assert dispatching.expire(connection, now=LATER) == 1
+        assert dispatches.expire(connection, now=LATER) == 1
         assert stored(connection, job).status == JobStatus.EXPIRED
 
 
@@ -191,7 +200,7 @@ def test_cancelling_leaves_an_unpaid_run_in_doubt(database: Database, cost: Deci
         job, other = add_job(connection, request_id="r-1"), add_job(connection, request_id="r-1")
         for its in (job, other):
             add_attempt(connection, job_id=its, verdict=VerdictKind.LATE, request_id="r-1", cost=cost)
-        assert asking.cancel(connection, asking.these([job]), now=LATER) == 1
+        assert actions.cancel(connection, actions.these([job]), now=LATER) == 1
         assert [attempt.possibly_billed for attempt in ledger(connection, job)] == [doubt]
         assert [attempt.possibly_billed for attempt in ledger(connection, other)] == [False]
 
@@ -200,7 +209,7 @@ def test_a_retry_keeps_what_was_submitted(database: Database) -> None:
     """Under the same id, with the same handle."""
     with database.begin() as connection:
         job = add_job(connection, status=JobStatus.FAILED, request_id="r-1")
-        assert asking.retry(connection, asking.these([job]), states=[JobStatus.FAILED]) == 1
+        assert actions.retry(connection, actions.these([job]), states=[JobStatus.FAILED]) == 1
         assert handle_of(connection, job) == "r-1"
 
 
@@ -208,10 +217,10 @@ def test_what_is_found_of_a_lost_attempt_is_charged_once(database: Database) -> 
     """Asked a second time it isn't lost any more."""
     with database.begin() as connection:
         late, _ = taken_over(connection)
-        (lost,) = charging.lost(connection, [(late.job_id, 1), (late.job_id, 2)])
+        (lost,) = billing.lost(connection, [(late.job_id, 1), (late.job_id, 2)])
         first, again = (
-            charging.charge_lost(connection, lost, cost=COST, estimated=False, request_id="r-1", now=LATER)
+            billing.charge_lost(connection, lost, cost=COST, estimated=False, request_id="r-1", now=LATER)
             for _ in range(2)
         )
         assert (first, again, stored(connection, late.job_id).cost) == (COST, None, COST)
-        assert charging.lost(connection, [(late.job_id, 1)]) == []
+        assert billing.lost(connection, [(late.job_id, 1)]) == []

@@ -19,12 +19,12 @@ from api_models.status import JobStatus
 from tests.factories import add_attempt, add_batch, add_job, ledger, stored
 from tests.terminal import Ttsq, queue, ttsq
 from worker import producer
-from worker.artifacts.folder import FolderStore
+from worker.artifacts.folder.store import FolderStore
 from worker.artifacts.partial import sha256_of
-from worker.execution.places import Places
-from worker.results.finishing import Finisher
+from worker.execution.destinations import Destinations
+from worker.results.finisher import Finisher
 from worker.store.database import Database
-from worker.store.tables import Attempt, Batch, Job
+from worker.store.tables.base import Attempt, Batch, Job
 
 __all__ = ["queue", "ttsq"]
 
@@ -234,7 +234,7 @@ class TestPruning:
         a_job(queue, going_on, "c")
         with queue.begin() as connection:
             add_attempt(connection, job_id=first, batch_id=old, cost=PRICE)
-        finisher = Finisher(queue, Places(queue, (tmp_path / "store").as_uri(), connections=2))
+        finisher = Finisher(queue, Destinations(queue, (tmp_path / "store").as_uri(), connections=2))
         assert finisher.run(old)
         assert finisher.run(young)
         with queue.begin() as connection:

@@ -17,9 +17,10 @@ from api_models.verdict import VerdictKind
 from tests.cluster.waiting import wait_for
 from worker.emulator.config import EmulatorConfig
 from worker.emulator.server import Emulator
-from worker.store import views, workers
+from worker.store import workers
 from worker.store.database import Database
-from worker.store.tables import Attempt
+from worker.store.queries import jobs as job_queries
+from worker.store.tables.base import Attempt
 
 ENDLESS_SECONDS: Final = 600.0
 END_SECONDS: Final = 60.0
@@ -52,7 +53,7 @@ def test_calls_that_are_cut_use_up_no_attempt(monkeypatch: pytest.MonkeyPatch, t
 
     database = Database(f"sqlite:///{tmp_path}/.ttsq/ttsq.db")
     with database.read() as connection:
-        jobs = views.jobs(connection, views.everything())
+        jobs = job_queries.jobs(connection, job_queries.all_jobs())
         cut = connection.execute(select(Attempt.verdict, Attempt.code, Attempt.possibly_billed)).all()
         present = workers.present(connection)
     database.close()

@@ -15,10 +15,10 @@ import pytest
 
 from tests.factories import NOW
 from tests.terminal import Ttsq
-from worker import logs
-from worker.cli.look.happening import LATEST, PAGE
-from worker.store import events
+from worker.cli.events import LATEST, PAGE
 from worker.store.database import Database
+from worker.store.outbox import events
+from worker.telemetry import logs
 
 END_SECONDS = 60.0
 

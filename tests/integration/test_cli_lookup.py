@@ -10,11 +10,11 @@ import pytest
 from api_models.status import JobStatus
 from api_models.verdict import GateScope
 from tests.factories import MODEL, NOW, OTHER_MODEL, a_gate, add_batch, add_gate, add_job, add_worker
-from worker.cli.queue import lookup
-from worker.cli.queue.reckoning import look
-from worker.cli.talk.errors import AmbiguousError, UnknownBatchError, UnknownJobError
-from worker.store import selections, views
+from worker.cli import database as cli_database
+from worker.cli.console.errors import AmbiguousError, UnknownBatchError, UnknownJobError
+from worker.cli.snapshot import take_snapshot
 from worker.store.database import Database
+from worker.store.queries import filters, jobs
 
 FIRST = UUID("01a1fd72-f8f8-726d-92bf-40351fa64fe1")
 SECOND = UUID("01a1fd72-f8f8-726d-92bf-40351fa64fe2")
@@ -26,8 +26,8 @@ def test_a_batch_is_found_by_id_beginning_or_name(database: Database) -> None:
         old = add_batch(connection, name="texts.csv", created_at=NOW)
         new = add_batch(connection, name="texts.csv", created_at=NOW + timedelta(hours=1), id=FIRST)
         for wanted in (str(FIRST), FIRST.hex, str(FIRST)[:10], FIRST.hex[:12].upper(), "texts.csv", "texts"):
-            assert lookup.batch(connection, wanted).id == new
-        assert lookup.batch(connection, str(old)).id == old
+            assert cli_database.batch(connection, wanted).id == new
+        assert cli_database.batch(connection, str(old)).id == old
 
 
 def test_a_beginning_that_fits_two_batches_is_refused(database: Database) -> None:
@@ -36,7 +36,7 @@ def test_a_beginning_that_fits_two_batches_is_refused(database: Database) -> Non
         add_batch(connection, id=FIRST)
         add_batch(connection, id=SECOND)
         with pytest.raises(AmbiguousError, match="more than one batch"):
-            lookup.batch(connection, str(FIRST)[:8])
+            cli_database.batch(connection, str(FIRST)[:8])
 
 
 @pytest.mark.parametrize("wanted", ["welcom.csv", "", "-", "01a2", "%"])
@@ -45,7 +45,7 @@ def test_an_unknown_batch_is_said_to_be_unknown(database: Database, wanted: str)
     with database.begin() as connection:
         add_batch(connection, id=FIRST, name="welcome.csv")
         with pytest.raises(UnknownBatchError) as caught:
-            lookup.batch(connection, wanted)
+            cli_database.batch(connection, wanted)
     assert ("did you mean" in caught.value.message) == (wanted == "welcom.csv")
 
 
@@ -54,12 +54,12 @@ def test_a_job_is_found_by_the_beginning_of_its_id(database: Database) -> None:
     with database.begin() as connection:
         add_job(connection, id=FIRST, custom_id="hello")
         add_job(connection, id=SECOND)
-        assert lookup.job(connection, str(FIRST)).custom_id == "hello"
+        assert cli_database.job(connection, str(FIRST)).custom_id == "hello"
         with pytest.raises(AmbiguousError):
-            lookup.job(connection, FIRST.hex[:-1])
+            cli_database.job(connection, FIRST.hex[:-1])
         for wanted in ("hello", "", "_%"):
             with pytest.raises(UnknownJobError):
-                lookup.job(connection, wanted)
+                cli_database.job(connection, wanted)
 
 
 def test_filters_are_taken_together(database: Database) -> None:
@@ -70,11 +70,11 @@ def test_filters_are_taken_together(database: Database) -> None:
         add_job(connection, batch_id=batch, status=JobStatus.FAILED, code="timeout")
         add_job(connection, status=JobStatus.FAILED, code="bad_audio")
         add_job(connection, batch_id=batch)
-        which = selections.selection(batch_id=batch, states=[JobStatus.FAILED], code="bad_audio")
-        assert [job.id for job in views.jobs(connection, which)] == [wanted]
-        assert views.counts(connection, selections.selection()).total == 4
-        assert views.counts(connection, selections.selection(job_ids=[wanted])).total == 1
-        assert views.counts(connection, selections.unfinished(selections.selection(batch_id=batch))).total == 1
+        which = filters.selection(batch_id=batch, states=[JobStatus.FAILED], code="bad_audio")
+        assert [job.id for job in jobs.jobs(connection, which)] == [wanted]
+        assert jobs.counts(connection, filters.selection()).total == 4
+        assert jobs.counts(connection, filters.selection(job_ids=[wanted])).total == 1
+        assert jobs.counts(connection, filters.unfinished(filters.selection(batch_id=batch))).total == 1
 
 
 def test_a_closed_account_holds_every_waiting_job(database: Database) -> None:
@@ -84,7 +84,7 @@ def test_a_closed_account_holds_every_waiting_job(database: Database) -> None:
         add_gate(connection, a_gate())
         for status in (JobStatus.QUEUED, JobStatus.SCHEDULED, JobStatus.RUNNING, JobStatus.SUCCEEDED):
             add_job(connection, status=status)
-    found = look(database, views.everything(), embedded=False)
+    found = take_snapshot(database, jobs.all_jobs(), embedded=False)
     assert (found.total, found.finished, found.held) == (4, 1, 2)
     assert [hold.code for hold in found.holds] == ["insufficient_credits"]
 
@@ -97,8 +97,8 @@ def test_a_closed_model_holds_its_own_jobs_alone(database: Database) -> None:
         batch = add_batch(connection)
         add_job(connection, batch_id=batch, model=MODEL)
         add_job(connection, model=OTHER_MODEL)
-    assert look(database, views.everything(), embedded=False).held == 1
-    theirs = look(database, views.of_batch(batch), embedded=False)
+    assert take_snapshot(database, jobs.all_jobs(), embedded=False).held == 1
+    theirs = take_snapshot(database, jobs.of_batch(batch), embedded=False)
     assert (theirs.held, theirs.holds) == (0, ())
 
 
@@ -107,7 +107,7 @@ def test_what_is_over_is_held_by_nothing(database: Database) -> None:
     with database.begin() as connection:
         add_gate(connection, a_gate())
         add_job(connection, status=JobStatus.SUCCEEDED)
-    found = look(database, views.everything(), embedded=False)
+    found = take_snapshot(database, jobs.all_jobs(), embedded=False)
     assert found.over
     assert (found.held, found.holds) == (0, ())
 
@@ -117,6 +117,6 @@ def test_a_queue_without_workers_says_what_starts_one(database: Database, *, emb
     """Which depends on where workers live."""
     with database.begin() as connection:
         add_job(connection)
-    (hold,) = look(database, views.everything(), embedded=embedded).holds
+    (hold,) = take_snapshot(database, jobs.all_jobs(), embedded=embedded).holds
     assert hold.code == "no_workers"
     assert remedy in hold.message

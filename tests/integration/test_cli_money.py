@@ -16,9 +16,10 @@ from tests.terminal import Ttsq
 from worker.cli.money.estimate import ENOUGH_TEXTS
 from worker.emulator.config import EmulatorConfig
 from worker.emulator.server import Emulator
-from worker.store import account, balances, budgets
+from worker.store import account
 from worker.store.account import PaceState
 from worker.store.database import Database
+from worker.store.money import balances, budgets
 
 TEXTS = [f"This is text number {number}." for number in range(1, 5)]
 

@@ -13,7 +13,7 @@ from tests.integration.test_cli_run import emulator as emulator  # noqa: PLC0414
 from tests.integration.test_cli_run import ttsq as in_its_own_process
 from tests.terminal import Ttsq
 from tests.unit.test_artifacts_conformance import store_bytes
-from worker.artifacts.opening import open_store
+from worker.artifacts.factory import open_store
 from worker.audio.container import Container
 from worker.audio.take import accept
 from worker.store import outputs

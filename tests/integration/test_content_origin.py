@@ -18,9 +18,9 @@ from tests.integration.workshop import Workshop
 from worker import producer
 from worker.producer import content_of, job_row
 from worker.settings import Settings
-from worker.store import pricing
 from worker.store.database import Database
-from worker.store.tables import Job
+from worker.store.money import pricing
+from worker.store.tables.base import Job
 
 OTHER = "http://127.0.0.1:9"
 TEXT = "This is only a test."

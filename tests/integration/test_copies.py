@@ -11,8 +11,8 @@ from sqlalchemy import update
 from api_models.status import JobStatus
 from tests.integration.workshop import Workshop
 from tests.servers.s3 import Bucket
-from worker.store.tables import Job
-from worker.store.transitions import dispatching, following
+from worker.store.tables.base import Job
+from worker.store.transitions import dispatches, followers
 
 SAME = {"text": "Say it once."}
 
@@ -34,7 +34,7 @@ def send_for_a_copy(shop: Workshop, source: UUID) -> UUID:
     """A job whose message is out and that may not buy."""
     job = shop.job(**SAME)
     with shop.database.begin() as connection:
-        following.send_for_copies(connection, {job: source})
+        followers.send_for_copies(connection, {job: source})
     return job
 
 
@@ -80,7 +80,7 @@ def test_a_job_that_was_sent_for_a_copy_buys_nothing(shop_on_both: Workshop) -> 
     shop.executor.run(job, 0)
     row = shop.row(job)
     assert (row.status, row.attempts_used, row.recover, row.follows) == (JobStatus.QUEUED, 0, False, None)
-    assert (row.code, shop.bought()) == (following.COPY_GONE, 1)
+    assert (row.code, shop.bought()) == (followers.COPY_GONE, 1)
 
 
 def test_a_source_purged_before_the_claim_is_no_leave_to_buy(shop_on_both: Workshop) -> None:
@@ -103,7 +103,7 @@ def test_the_one_that_is_elected_buys(shop_on_both: Workshop) -> None:
     shop.executor.run(job, 0)
     with shop.database.begin() as connection:
         now = shop.database.now(connection)
-        assert dispatching.dispatch(connection, [job], worker_id=None, now=now)
+        assert dispatches.dispatch(connection, [job], worker_id=None, now=now)
     shop.executor.run(job, 1)
     assert (shop.row(job).status, shop.row(job).cached, shop.bought()) == (JobStatus.SUCCEEDED, False, 2)
 

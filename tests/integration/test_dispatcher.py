@@ -14,18 +14,19 @@ from api_models.status import JobStatus
 from api_models.verdict import GateScope, VerdictKind
 from tests.factories import MODEL, OTHER_MODEL, add_jobs, job_row, ledger
 from tests.stage import SECOND, Stage, await_checks
+from worker.dispatch.config import WorkerScope
 from worker.dispatch.dispatcher import LEASE_SECONDS
-from worker.dispatch.probes import Finding
-from worker.dispatch.ramp import FIRST_CALLS
-from worker.dispatch.reach import Reach
-from worker.dispatch.rescue import DOUBT_SECONDS, HEARTBEAT_LAPSE_SECONDS
-from worker.dispatch.window import MOST_LANES
-from worker.store import account, leases, workers
+from worker.dispatch.fairness.rotation import MAX_LANES
+from worker.dispatch.gates.probes import ProbeResult
+from worker.dispatch.housekeeping import DOUBT_SECONDS, HEARTBEAT_LAPSE_SECONDS
+from worker.dispatch.rate.ramp import FIRST_CALLS
+from worker.store import account, workers
 from worker.store.account import Gate
 from worker.store.database import Database
-from worker.store.tables import GateRow, PaceRow
-from worker.store.transitions import asking, claiming
-from worker.store.transitions.dispatching import Waiting
+from worker.store.tables.base import GateRow, PaceRow
+from worker.store.transitions import actions
+from worker.store.transitions import claims as job_claims
+from worker.store.transitions.dispatches import Waiting
 
 
 @pytest.fixture
@@ -66,7 +67,7 @@ def test_a_lease_is_renewed_with_every_tick(stage: Stage) -> None:
     assert leader.run_once().leads
     with stage.database.read() as connection:
         soon = stage.database.now(connection) + LEASE_SECONDS / 4 * SECOND
-        assert leases.holder(connection, "dispatcher", now=soon) == leader.me
+        assert workers.holder(connection, "dispatcher", now=soon) == leader.me
 
 
 def test_no_more_starts_than_there_are_free_slots(stage: Stage) -> None:
@@ -134,7 +135,7 @@ def test_a_broker_in_memory_reaches_its_own_worker_alone(stage: Stage) -> None:
     me, other = stage.worker(slots=2, queue="ttsq-me"), stage.worker(slots=40, queue="ttsq-other")
     stage.jobs(3, status=JobStatus.RUNNING, worker_id=other)
     jobs = stage.jobs(5)
-    stage.dispatcher(reach=Reach(queue="ttsq-me", only_worker=me), me=me).run_once()
+    stage.dispatcher(reach=WorkerScope(queue="ttsq-me", only_worker=me), me=me).run_once()
     assert stage.post.collect() == jobs[:2]
     assert [stage.row(job).worker_id for job in jobs[:3]] == [me, me, None]
 
@@ -252,7 +253,7 @@ def test_a_worker_heard_of_lately_is_left_alone(stage: Stage) -> None:
 
 def test_priority_reaches_past_any_number_of_lanes(stage: Stage) -> None:
     """A webhook of high priority goes first, however many batches wait behind it."""
-    crowd = [job_row(lane=UUID(int=number + 1)) for number in range(MOST_LANES + 10)]
+    crowd = [job_row(lane=UUID(int=number + 1)) for number in range(MAX_LANES + 10)]
     with stage.database.begin() as connection:
         *_, urgent = add_jobs(connection, *crowd, job_row(priority=50))
     stage.worker(slots=1)
@@ -361,10 +362,10 @@ def test_a_check_begun_before_a_gate_closed_anew_does_not_open_it(stage: Stage) 
     """Proof must have begun after the closing: what the check saw is no longer so."""
     seen, go = threading.Event(), threading.Event()
 
-    def slowly(_: Gate) -> Finding:
+    def slowly(_: Gate) -> ProbeResult:
         seen.set()
         go.wait(10)
-        return Finding(None)
+        return ProbeResult(None)
 
     stage.close(code="bad_key", next_probe_at=stage.now())
     leader = stage.dispatcher(look=slowly)
@@ -416,7 +417,7 @@ def test_a_probe_without_a_job_or_a_place_is_not_used_up(stage: Stage) -> None:
     leader.run_once()
     assert stage.gates()[f"model:{OTHER_MODEL}"].probes == 0
     with stage.database.begin() as connection:
-        asking.cancel(connection, asking.these([running]), now=stage.now())
+        actions.cancel(connection, actions.these([running]), now=stage.now())
     leader.run_once()
     assert stage.post.collect() == [held]
 
@@ -514,7 +515,7 @@ def test_a_claim_of_a_published_job_succeeds(stage: Stage) -> None:
     def publish(jobs: Sequence[Waiting]) -> Sequence[Waiting]:
         with stage.database.begin() as connection:
             claims.extend(
-                claiming.claim(connection, job.job_id, job.attempt, worker_id=worker, now=stage.now()) for job in jobs
+                job_claims.claim(connection, job.job_id, job.attempt, worker_id=worker, now=stage.now()) for job in jobs
             )
         return []
 

@@ -18,13 +18,14 @@ from api_models.status import JobStatus
 from api_models.verdict import GateScope, VerdictKind
 from tests.factories import MODEL, OTHER_MODEL, a_settlement, add_job
 from tests.stage import SECOND, Stage, await_checks
-from worker.dispatch import breaker
-from worker.dispatch.allowance import FIRST_CALLS
-from worker.store import account, balances, budgets
+from worker.dispatch.budget import FIRST_CALLS
+from worker.dispatch.gates import circuit_breaker
+from worker.store import account
 from worker.store.database import Database
-from worker.store.tables import GateRow, Job
-from worker.store.transitions import claiming, settling
-from worker.store.transitions.dispatching import Waiting
+from worker.store.money import balances, budgets
+from worker.store.tables.base import GateRow, Job
+from worker.store.transitions import claims, settlement
+from worker.store.transitions.dispatches import Waiting
 
 PRICE: Final = MODELS[MODEL].price
 
@@ -96,10 +97,10 @@ def test_a_budget_is_never_overdrawn_while_workers_go_on(stage: Stage) -> None:
         while (turn := turns.get()) is not None:
             with stage.database.begin() as connection:
                 now = stage.database.now(connection)
-                claim = claiming.claim(connection, turn.job_id, turn.attempt, worker_id=worker, now=now)
+                claim = claims.claim(connection, turn.job_id, turn.attempt, worker_id=worker, now=now)
             assert claim is not None
             with stage.database.begin() as connection:
-                settling.settle(connection, claim, a_settlement(cost=PRICE), now=stage.database.now(connection))
+                settlement.settle(connection, claim, a_settlement(cost=PRICE), now=stage.database.now(connection))
 
     leader = stage.dispatcher()
     leader.publish = publish
@@ -236,7 +237,7 @@ def test_a_broken_upstream_is_tried_with_one_job_at_a_time(stage: Stage) -> None
     leader.run_once()
     assert stage.post.collect() == []
     gate = stage.gates()[f"model:{MODEL}"]
-    assert gate.code == breaker.CODE
+    assert gate.code == circuit_breaker.CODE
     assert gate.next_probe_at <= began + 15 * SECOND
     other = stage.job(model=OTHER_MODEL)
     leader.run_once()
@@ -257,7 +258,7 @@ def test_a_broken_upstream_is_tried_with_one_job_at_a_time(stage: Stage) -> None
 def test_probes_of_a_broken_upstream_take_turns_among_the_jobs(stage: Stage) -> None:
     """The least tried one goes, so that no single job uses up its attempts."""
     tried, fresh = stage.job(attempt=3), stage.job(attempt=1)
-    stage.close(model=MODEL, code=breaker.CODE, next_probe_at=stage.now())
+    stage.close(model=MODEL, code=circuit_breaker.CODE, next_probe_at=stage.now())
     stage.dispatcher().run_once()
     assert stage.post.collect() == [fresh]
     assert stage.status(tried) == [JobStatus.QUEUED]
@@ -285,7 +286,7 @@ def test_a_gate_that_a_verdict_closed_stays_what_it_is(stage: Stage) -> None:
 def test_calls_from_before_do_not_break_it_again(stage: Stage) -> None:
     """Timeouts of calls that were under way when the upstream came back say nothing of how it is now."""
     leader = stage.dispatcher()
-    gate = stage.close(model=MODEL, code=breaker.CODE)
+    gate = stage.close(model=MODEL, code=circuit_breaker.CODE)
     leader.run_once()
     stage.ended(VerdictKind.SUCCESS, started_at=gate.since + SECOND)
     leader.run_once()

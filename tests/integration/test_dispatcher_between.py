@@ -15,7 +15,7 @@ from api_models.verdict import GateScope, VerdictKind
 from tests.factories import MODEL, a_claim, a_settlement, stored
 from tests.stage import SECOND, Stage
 from worker.store.database import Database
-from worker.store.transitions import settling
+from worker.store.transitions import settlement
 
 PRICE: Final = MODELS[MODEL].price
 SLOTS: Final = "GROUP BY jobs.worker_id"
@@ -69,7 +69,7 @@ def test_a_slot_that_a_refusal_frees_in_mid_tick_is_not_filled(stage: Stage) -> 
 
     def refuse() -> None:
         with stage.database.begin() as connection:
-            settling.settle(connection, claim, refusal, now=stage.now() + SECOND)
+            settlement.settle(connection, claim, refusal, now=stage.now() + SECOND)
 
     leader = stage.dispatcher()
     with between(stage.database, (SLOTS, NEWS), refuse) as order:
@@ -93,7 +93,7 @@ def test_a_call_that_ends_in_mid_tick_is_counted_against_its_budget(stage: Stage
 
     def succeed() -> None:
         with stage.database.begin() as connection:
-            settling.settle(connection, claim, a_settlement(cost=PRICE), now=stage.now())
+            settlement.settle(connection, claim, a_settlement(cost=PRICE), now=stage.now())
 
     leader = stage.dispatcher()
     with between(stage.database, (FLYING, LIMITS), succeed) as order:

@@ -13,9 +13,10 @@ from sqlalchemy import Connection, func, select, text
 from tests.factories import add_job
 from tests.integration.revision_rows import Shape, content, fill, shape
 from tests.integration.schema_description import described
-from worker.store import schema, views
+from worker.store import schema
 from worker.store.database import Database
-from worker.store.tables import Base
+from worker.store.queries import jobs as job_queries
+from worker.store.tables.base import Base
 
 _TALLIES: Final = {
     "postgresql": [
@@ -119,9 +120,9 @@ def test_jobs_of_every_form_are_counted_once(empty_database: Database, form: str
     with empty_database.begin() as connection:
         add_job(connection)
         number = connection.execute(select(func.count()).select_from(jobs)).scalar_one()
-        assert views.counts(connection, views.everything()).total == number > 1
+        assert job_queries.counts(connection, job_queries.all_jobs()).total == number > 1
         connection.execute(jobs.delete())
-        assert views.counts(connection, views.everything()).total == 0
+        assert job_queries.counts(connection, job_queries.all_jobs()).total == 0
 
 
 @pytest.mark.parametrize("form", FORMS)

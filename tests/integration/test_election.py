@@ -13,9 +13,9 @@ from tests.factories import a_settlement
 from tests.stage import SECOND, Stage
 from worker.dispatch.dispatcher import Dispatcher
 from worker.store.database import Database
-from worker.store.tables import Job
-from worker.store.transitions import asking, claiming, following, purging, rescuing, settling
-from worker.store.transitions.purging import Due
+from worker.store.tables.base import Job
+from worker.store.transitions import actions, claims, followers, purges, rescues, settlement
+from worker.store.transitions.purges import Due
 
 SAME = {"text": "All aboard."}
 
@@ -28,26 +28,26 @@ def stage(database: Database) -> Stage:
     return stage
 
 
-def claim(stage: Stage, job: UUID, *, worker: UUID | None = None) -> claiming.Claim:
+def claim(stage: Stage, job: UUID, *, worker: UUID | None = None) -> claims.Claim:
     """Take a dispatched job."""
     worker, number = worker or stage.worker(slots=0), stage.row(job).attempt
     with stage.database.begin() as connection:
-        found = claiming.claim(connection, job, number, worker_id=worker, now=stage.database.now(connection))
+        found = claims.claim(connection, job, number, worker_id=worker, now=stage.database.now(connection))
     assert found is not None
     return found
 
 
-def settle(stage: Stage, claimed: claiming.Claim, status: JobStatus, **fields: object) -> None:
+def settle(stage: Stage, claimed: claims.Claim, status: JobStatus, **fields: object) -> None:
     """End an attempt."""
     with stage.database.begin() as connection:
         now = stage.database.now(connection)
-        assert settling.settle(connection, claimed, a_settlement(status, **fields), now=now)
+        assert settlement.settle(connection, claimed, a_settlement(status, **fields), now=now)
 
 
 def find_nothing(stage: Stage, *jobs: UUID) -> None:
     """The workers of these jobs had nothing to copy."""
     for job in jobs:
-        lost = {"verdict": VerdictKind.RELEASED, "scope": None, "code": following.COPY_GONE, "counts": False}
+        lost = {"verdict": VerdictKind.RELEASED, "scope": None, "code": followers.COPY_GONE, "counts": False}
         settle(stage, claim(stage, job), JobStatus.QUEUED, **lost)
 
 
@@ -66,9 +66,9 @@ def purge(stage: Stage, job: UUID, *, asked_only: bool = False) -> None:
     row = stage.row(job)
     with stage.database.begin() as connection:
         now = stage.database.now(connection)
-        purging.ask(connection, asking.these([job]), now=now)
+        purges.ask(connection, actions.these([job]), now=now)
         if not asked_only:
-            purging.blank(connection, [Due(job, row.tenant, row.batch_id, row.uri, row.finished_at)], now=now)
+            purges.blank(connection, [Due(job, row.tenant, row.batch_id, row.uri, row.finished_at)], now=now)
 
 
 @pytest.mark.parametrize("asked_only", [False, True], ids=["purged", "to be purged"])
@@ -149,7 +149,7 @@ def test_a_copy_under_way_leads_nobody_to_a_purchase(stage: Stage) -> None:
     copier = stage.job(**SAME)
     leader.run_once()
     with stage.database.read() as connection:
-        assert following.in_flight(connection) == {}
+        assert followers.in_flight(connection) == {}
     assert stage.row(copier).status == JobStatus.DISPATCHED
 
 
@@ -175,7 +175,7 @@ def test_what_a_dead_workers_job_may_have_stored_is_waited_for(stage: Stage) -> 
     follower = stage.job(**SAME, batch_id=ahead, lane=ahead, priority=5)
     leader.run_once()
     with stage.database.begin() as connection:
-        rescuing.rescue(connection, [worker], max_attempts=3, now=stage.database.now(connection))
+        rescues.rescue(connection, [worker], max_attempts=3, now=stage.database.now(connection))
     stage.post.collect()
     leader.run_once()
     leader.run_once()
@@ -211,7 +211,7 @@ def test_followers_of_a_job_that_never_started_are_released_at_once(stage: Stage
     with stage.database.begin() as connection:
         now = stage.database.now(connection)
         if end == "cancelled":
-            asking.cancel(connection, asking.these([first]), now=now)
+            actions.cancel(connection, actions.these([first]), now=now)
         else:
             connection.execute(update(Job).where(Job.id == first).values(deadline=now - SECOND))
     leader.chores.due = None

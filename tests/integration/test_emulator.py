@@ -17,14 +17,14 @@ import urllib3
 from urllib3.exceptions import ProtocolError
 
 from worker.emulator.admin import Admin
-from worker.emulator.answers import BodyShape, Ending
+from worker.emulator.api.refusals import ModelState
+from worker.emulator.api.responses import BodyShape, Ending
 from worker.emulator.config import DEFAULT_KEY, EmulatorConfig
 from worker.emulator.errors import AdminRefusedError, CannotListenError, NotRunningError
 from worker.emulator.faults import Effect, Match, Rule, Take
 from worker.emulator.latency import Latency
 from worker.emulator.ledger import text_hash
 from worker.emulator.limits import Limit
-from worker.emulator.refusals import ModelState
 from worker.emulator.server import Emulator, serve
 
 SLUG = "gemini-3.1-flash-tts"

@@ -13,16 +13,16 @@ from urllib3.exceptions import ProtocolError
 
 from worker.emulator.account import AccountChange
 from worker.emulator.admin import Admin
-from worker.emulator.answers import Ending
+from worker.emulator.api.refusals import ModelState
+from worker.emulator.api.responses import Ending
 from worker.emulator.config import DEFAULT_KEY, EmulatorConfig
 from worker.emulator.faults import Effect, Match, Rule, Step, Take
 from worker.emulator.latency import Latency
 from worker.emulator.ledger import text_hash
 from worker.emulator.limits import Limit
-from worker.emulator.refusals import ModelState
 from worker.emulator.scenario import Change, ModelSwitch, Scenario
+from worker.emulator.scenario_player import run_scenario
 from worker.emulator.server import Emulator, serve
-from worker.emulator.timetable import run_scenario
 
 SLUG = "gemini-3.1-flash-tts"
 HEADERS = {"x-api-key": DEFAULT_KEY, "content-type": "application/json"}

@@ -5,8 +5,8 @@ from __future__ import annotations
 from datetime import timedelta
 
 from tests.factories import NOW
-from worker.store import events
 from worker.store.database import Database
+from worker.store.outbox import events
 
 
 def test_old_events_go_in_pieces_and_numbers_never_come_again(database: Database) -> None:

@@ -23,9 +23,9 @@ from tests.integration.test_gateway_serving import served
 from worker import producer
 from worker.emulator.config import EmulatorConfig
 from worker.emulator.server import Emulator
-from worker.store import views
 from worker.store.database import Database
-from worker.store.views import JobRecord
+from worker.store.queries import jobs as job_queries
+from worker.store.queries.jobs import JobRecord
 
 ROOT: Final = Path(__file__).parents[2]
 SECONDS: Final = 90.0
@@ -55,7 +55,7 @@ def jobs(folder: Path) -> list[JobRecord]:
     database = Database(f"sqlite:///{folder}/.ttsq/ttsq.db")
     try:
         with database.read() as connection:
-            return views.jobs(connection, views.everything())
+            return job_queries.jobs(connection, job_queries.all_jobs())
     finally:
         database.close()
 

@@ -23,19 +23,20 @@ from tests.factories import MODEL, OTHER_MODEL, stored
 from tests.integration.workshop import BOUNDS, PRICE, During, Workshop, as_it_came, client_of
 from tests.servers.postgres import Postgres
 from worker.audio.take import accept
-from worker.emulator.answers import Ending
+from worker.emulator.api.refusals import ModelState
+from worker.emulator.api.responses import Ending
 from worker.emulator.faults import Take
-from worker.emulator.refusals import ModelState
 from worker.emulator.server import Emulator
 from worker.execution.copies import CopySource
 from worker.execution.heartbeat import FRESH_SECONDS
-from worker.execution.outcomes import Cost
+from worker.execution.settlements import Cost
 from worker.execution.spool import Receipt
 from worker.segmind.answers import Answer
 from worker.segmind.v1 import ClientV1
-from worker.store import account, schema, spending
+from worker.store import account, schema
 from worker.store.database import Database
-from worker.store.transitions import asking, claiming
+from worker.store.money import spending
+from worker.store.transitions import actions, claims
 
 IMPATIENT_SECONDS: Final = 0.2
 SUCCEEDED, FAILED, QUEUED, SCHEDULED = (
@@ -417,8 +418,8 @@ def test_a_job_called_off_and_tried_again_keeps_the_later_takes_object(shop: Wor
 
     def meanwhile() -> None:
         with shop.database.begin() as connection:
-            asking.cancel(connection, asking.these([job]), now=shop.database.now(connection))
-            asking.retry(connection, asking.these([job]), states=[JobStatus.CANCELLED])
+            actions.cancel(connection, actions.these([job]), now=shop.database.now(connection))
+            actions.retry(connection, actions.these([job]), states=[JobStatus.CANCELLED])
         assert other.run(job).status == SUCCEEDED
 
     shop.client.event = meanwhile
@@ -456,7 +457,7 @@ def test_a_job_cancelled_during_its_call_stays_cancelled(shop: Workshop) -> None
 
     def cancel() -> None:
         with shop.database.begin() as connection:
-            asking.cancel(connection, asking.these([job]), now=shop.database.now(connection))
+            actions.cancel(connection, actions.these([job]), now=shop.database.now(connection))
 
     shop.client.event = cancel
     row = shop.run(job)
@@ -687,7 +688,7 @@ def test_a_claim_whose_answer_was_lost_is_given_back(shop: Workshop) -> None:
     job = shop.job()
     with shop.database.begin() as connection:
         now = shop.database.now(connection)
-        assert claiming.claim(connection, job, 0, worker_id=shop.worker_id, now=now) is not None
+        assert claims.claim(connection, job, 0, worker_id=shop.worker_id, now=now) is not None
     executor.look_for_orphans()
     with shop.database.read() as connection:
         assert stored(connection, job).status == JobStatus.RUNNING

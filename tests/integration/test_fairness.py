@@ -8,8 +8,8 @@ from sqlalchemy import update
 from api_models.status import JobStatus
 from tests.stage import Stage
 from worker.store.database import Database
-from worker.store.tables import Job
-from worker.store.transitions import dispatching
+from worker.store.tables.base import Job
+from worker.store.transitions import dispatches
 
 
 @pytest.fixture
@@ -80,6 +80,6 @@ def test_a_lane_tells_when_its_first_job_was_handed_in(stage: Stage) -> None:
     before = stage.now().timestamp()
     first, *_ = stage.jobs(3)
     with stage.database.read() as connection:
-        [lane] = dispatching.lanes(connection, most=9)
+        [lane] = dispatches.lanes(connection, most=9)
     assert lane.since == (first.int >> 80) / 1000
     assert abs(lane.since - before) < 3_600

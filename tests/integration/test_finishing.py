@@ -17,23 +17,23 @@ from sqlalchemy import select, text, update
 from api_models.status import JobStatus
 from tests.factories import NOW, SHA256, add_batch, add_job, add_jobs, job_row
 from tests.integration.plans import plans
-from worker.execution.places import Places
-from worker.results import lookout
-from worker.results.desk import Desk
-from worker.results.finishing import Finisher
-from worker.results.lookout import Lookout
-from worker.store import events, results, views
+from worker.execution.destinations import Destinations
+from worker.results import watcher
+from worker.results.finisher import Desk, Finisher
+from worker.results.watcher import FinishedBatchWatcher
 from worker.store.database import Database
-from worker.store.tables import Batch
-from worker.store.transitions import asking, finishing
-from worker.store.transitions.finishing import Conclusion
+from worker.store.outbox import events
+from worker.store.queries import jobs, results
+from worker.store.tables.base import Batch
+from worker.store.transitions import actions, completion
+from worker.store.transitions.completion import Conclusion
 
 NAMES: Final = ("errors.jsonl", "manifest.csv", "results.jsonl")
 
 
 def finisher(database: Database, folder: Path) -> Finisher:
     """Writes below this folder."""
-    return Finisher(database, Places(database, folder.as_uri(), connections=2))
+    return Finisher(database, Destinations(database, folder.as_uri(), connections=2))
 
 
 def a_mixed_batch(database: Database, folder: Path, **columns: Any) -> UUID:  # noqa: ANN401 - any column
@@ -133,11 +133,11 @@ def test_a_retry_reopens_the_batch_and_its_next_end_is_told_again(database: Data
     own = finisher(database, tmp_path)
     assert own.run(batch)
     with database.begin() as connection:
-        assert asking.retry(connection, views.of_batch(batch), states=[JobStatus.CANCELLED]) == 1
+        assert actions.retry(connection, jobs.of_batch(batch), states=[JobStatus.CANCELLED]) == 1
     assert finished(database, batch) == (None, None)
     assert not own.run(batch)
     with database.begin() as connection:
-        asking.cancel(connection, views.of_batch(batch), now=database.now(connection))
+        actions.cancel(connection, jobs.of_batch(batch), now=database.now(connection))
     assert own.run(batch)
     assert told(database) == [str(batch), str(batch)]
 
@@ -148,10 +148,10 @@ def test_files_that_are_out_of_date_finish_nothing(database: Database, tmp_path:
     with database.begin() as connection:
         then = results.standing(connection, batch)
         assert then is not None
-        asking.retry(connection, views.of_batch(batch), states=[JobStatus.FAILED])
-        asking.cancel(connection, views.of_batch(batch), now=database.now(connection))
+        actions.retry(connection, jobs.of_batch(batch), states=[JobStatus.FAILED])
+        actions.cancel(connection, jobs.of_batch(batch), now=database.now(connection))
     with database.begin() as connection:
-        assert finishing.conclude(connection, batch, then, results_uri="x", now=NOW) is Conclusion.LATE
+        assert completion.conclude(connection, batch, then, results_uri="x", now=NOW) is Conclusion.LATE
     assert (finished(database, batch).finished_at, told(database)) == (None, [])
 
 
@@ -168,7 +168,7 @@ def test_whoever_changes_the_batch_is_waited_for_without_holding_up_events(
     with database.begin() as other:
         other.execute(update(Batch).where(Batch.id == batch).values(name="taken"))
         with database.begin() as connection:
-            found = finishing.conclude(connection, batch, standing, results_uri="x", now=NOW)
+            found = completion.conclude(connection, batch, standing, results_uri="x", now=NOW)
     assert found is Conclusion.BUSY
     assert finisher(database, tmp_path).run(batch)
 
@@ -221,7 +221,7 @@ class TestLookout:
         if not database.is_sqlite:
             with database.begin() as connection:
                 connection.execute(text("ANALYZE"))
-        found = plans(database, lambda connection: finishing.unfinished(connection, after=UUID(int=0), most=500))
+        found = plans(database, lambda connection: completion.unfinished(connection, after=UUID(int=0), most=500))
         assert "ix_batches_unfinished" in found
         assert not re.search(r"Seq Scan on batches|SCAN batches(?! USING)", found)
 
@@ -229,7 +229,7 @@ class TestLookout:
         """After growing waits. What is finished is forgotten, and sent for at once when it is over the next time."""
         batch = a_mixed_batch(database, tmp_path)
         sent, clock = list[UUID](), [0.0]
-        own = Lookout(database, sent.extend, clock=lambda: clock[0])
+        own = FinishedBatchWatcher(database, sent.extend, clock=lambda: clock[0])
         for clock[0] in (0.0, 1.0, 14.0):
             own.run_once()
         assert sent == [batch]
@@ -248,13 +248,13 @@ class TestLookout:
         self, database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         """Batches that go on don't hide those behind them."""
-        monkeypatch.setattr(lookout, "BATCHES_A_LOOK", 2)
+        monkeypatch.setattr(watcher, "BATCHES_PER_POLL", 2)
         with database.begin() as connection:
             for _ in range(3):
                 add_job(connection, batch_id=add_batch(connection))
         over = [a_mixed_batch(database, tmp_path) for _ in range(2)]
         sent = list[UUID]()
-        own = Lookout(database, sent.extend, clock=lambda: 0.0)
+        own = FinishedBatchWatcher(database, sent.extend, clock=lambda: 0.0)
         for _ in range(4):
             own.run_once()
         assert sent == over

@@ -17,7 +17,7 @@ from api_models.verdict import VerdictKind
 from tests.integration.workshop import PRICE, Workshop
 from worker.audio.container import Container
 from worker.audio.gate import GateLimits
-from worker.audio.measuring import measure
+from worker.audio.measurement import measure
 from worker.audio.take import accept
 from worker.emulator.config import EmulatorConfig
 from worker.emulator.faults import Take

@@ -13,10 +13,10 @@ from api_models.status import JobStatus
 from tests.data.sheets.workbooks import Tab, workbook
 from tests.factories import add_batch, add_job
 from tests.gateway import Running, running
-from worker.execution.places import Places
-from worker.results.finishing import Finisher
-from worker.store import results
+from worker.execution.destinations import Destinations
+from worker.results.finisher import Finisher
 from worker.store.database import Database
+from worker.store.queries import results
 
 
 @pytest.fixture
@@ -31,7 +31,7 @@ def a_batch_that_is_over(database: Database, folder: Path, *, output_url: str | 
     with database.begin() as connection:
         batch = add_batch(connection, tenant="acme", output_url=output_url)
         add_job(connection, tenant="acme", batch_id=batch, custom_id="a", status=JobStatus.FAILED)
-    assert Finisher(database, Places(database, folder.as_uri(), connections=2)).run(batch)
+    assert Finisher(database, Destinations(database, folder.as_uri(), connections=2)).run(batch)
     return batch
 
 

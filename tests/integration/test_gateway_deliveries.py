@@ -18,19 +18,27 @@ from api_models.status import JobStatus
 from api_models.verdict import VerdictKind
 from tests.factories import NOW, a_claim, add_batch, add_job, add_worker
 from tests.receiver import Receiver, drip, hang, reset, status
-from worker.store import deliveries, endpoints, events, results, selections
 from worker.store.database import Database
-from worker.store.deliveries import Due
-from worker.store.endpoints import EndpointRecord
-from worker.store.tables import Delivery, Endpoint, EventRow
-from worker.store.transitions import asking, claiming, dispatching, finishing, rescuing, settling
-from worker.store.transitions.finishing import Conclusion
-from worker.store.transitions.settling import Settlement
-from worker.webhooks import retrying, signing
+from worker.store.outbox import deliveries, endpoints, events
+from worker.store.outbox.deliveries import Due
+from worker.store.outbox.endpoints import EndpointRecord
+from worker.store.queries import filters, results
+from worker.store.tables.base import Delivery, Endpoint, EventRow
+from worker.store.transitions import (
+    actions,
+    claims,
+    completion,
+    dispatches,
+    rescues,
+    settlement,
+)
+from worker.store.transitions.completion import Conclusion
+from worker.store.transitions.settlement import Settlement
+from worker.webhooks import backoff, signatures
 from worker.webhooks.addresses import Allowed
-from worker.webhooks.delivering import LEASE_SECONDS, Deliverer
-from worker.webhooks.postman import MOST_EACH, Postman
-from worker.webhooks.sending import Sender
+from worker.webhooks.delivery import LEASE_SECONDS, Deliverer
+from worker.webhooks.relay import MAX_EACH, OutboxRelay
+from worker.webhooks.sender import Sender
 
 LOOPBACK = Allowed.parse(["127.0.0.0/8"])
 
@@ -41,7 +49,7 @@ class Office:
     def __init__(self, database: Database, *, whole_seconds: float = 5.0, allowed: Allowed = LOOPBACK) -> None:
         self.database = database
         self.posted: list[Due] = []
-        self.postman = Postman(database, self._post)
+        self.postman = OutboxRelay(database, self._post)
         sender = Sender(allowed, connect_seconds=2.0, whole_seconds=whole_seconds)
         self.deliverer = Deliverer(database, sender, random.Random(7))
 
@@ -78,7 +86,7 @@ def an_endpoint(database: Database, url: str | None, **fields: Any) -> EndpointR
         "id": fields.pop("id", None) or UUID(int=random.getrandbits(127)),
         "tenant": "acme",
         "url": url,
-        "secret": signing.new_secret(),
+        "secret": signatures.new_secret(),
         "old_secret": None,
         "old_secret_until": None,
         "events": "",
@@ -144,7 +152,7 @@ class TestEvents:
             self._settle(database, claim)
         else:
             with database.begin() as connection:
-                settling.settle_all_at_once(connection, [(claim, self._failed())], now=NOW)
+                settlement.settle_all_at_once(connection, [(claim, self._failed())], now=NOW)
         assert types(database) == ["job.failed"]
 
     def test_an_endpoint_makes_its_tenants_jobs_heard(self, database: Database) -> None:
@@ -158,7 +166,7 @@ class TestEvents:
         claim = self._claimed(database, notify=True)
 
         with database.engine.connect() as connection, connection.begin() as transaction:
-            assert settling.settle(connection, claim, self._failed(), now=NOW)
+            assert settlement.settle(connection, claim, self._failed(), now=NOW)
             transaction.rollback()
         assert types(database) == []
 
@@ -170,9 +178,9 @@ class TestEvents:
             add_job(connection, notify=True, deadline=NOW - timedelta(minutes=1))
             worker = add_worker(connection)
             add_job(connection, notify=True, status=JobStatus.RUNNING, worker_id=worker, attempts_used=5)
-            assert asking.cancel(connection, selections.selection(job_ids=[cancelled]), now=NOW) == 1
-            assert dispatching.expire(connection, now=NOW) == 1
-            assert rescuing.rescue(connection, [worker], max_attempts=5, now=NOW).failed == 1
+            assert actions.cancel(connection, filters.selection(job_ids=[cancelled]), now=NOW) == 1
+            assert dispatches.expire(connection, now=NOW) == 1
+            assert rescues.rescue(connection, [worker], max_attempts=5, now=NOW).failed == 1
         assert types(database) == ["job.cancelled", "job.expired", "job.failed"]
 
     def test_a_batch_ends_once_after_its_last_job(self, database: Database) -> None:
@@ -181,13 +189,13 @@ class TestEvents:
             batch = add_batch(connection, tenant="acme", notify=True, total=2)
             jobs = [add_job(connection, tenant="acme", batch_id=batch, custom_id=name, notify=True) for name in "ab"]
             for job in jobs:
-                asking.cancel(connection, selections.selection(job_ids=[job]), now=NOW)
+                actions.cancel(connection, filters.selection(job_ids=[job]), now=NOW)
         assert types(database) == ["job.cancelled", "job.cancelled"]
         assert [self._concluded(database, batch) for _ in range(2)] == [Conclusion.WON, Conclusion.LATE]
         assert types(database) == ["job.cancelled", "job.cancelled", "batch.finished"]
         with database.begin() as connection:
-            asking.retry(connection, selections.selection(job_ids=jobs[:1]), states=[JobStatus.CANCELLED])
-            asking.cancel(connection, selections.selection(batch_id=batch), now=NOW)
+            actions.retry(connection, filters.selection(job_ids=jobs[:1]), states=[JobStatus.CANCELLED])
+            actions.cancel(connection, filters.selection(batch_id=batch), now=NOW)
         assert self._concluded(database, batch) is Conclusion.WON
         assert types(database)[3:] == ["job.cancelled", "batch.finished"]
         with database.read() as connection:
@@ -201,13 +209,13 @@ class TestEvents:
         with database.begin() as connection:
             standing = results.standing(connection, batch)
             assert standing is not None
-            return finishing.conclude(connection, batch, standing, results_uri="file:///audio", now=NOW)
+            return completion.conclude(connection, batch, standing, results_uri="file:///audio", now=NOW)
 
     @staticmethod
-    def _claimed(database: Database, *, notify: bool | None, tenant: str = "acme") -> claiming.Claim:
+    def _claimed(database: Database, *, notify: bool | None, tenant: str = "acme") -> claims.Claim:
         with database.begin() as connection:
             job = add_job(connection, tenant=tenant, status=JobStatus.DISPATCHED, notify=notify)
-            found = claiming.claim(connection, job, 0, worker_id=a_claim().worker_id, now=NOW)
+            found = claims.claim(connection, job, 0, worker_id=a_claim().worker_id, now=NOW)
         assert found is not None
         return found
 
@@ -215,9 +223,9 @@ class TestEvents:
     def _failed() -> Settlement:
         return Settlement(JobStatus.FAILED, VerdictKind.REFUSED, code="invalid_request", message="No.")
 
-    def _settle(self, database: Database, claim: claiming.Claim) -> None:
+    def _settle(self, database: Database, claim: claims.Claim) -> None:
         with database.begin() as connection:
-            assert settling.settle(connection, claim, self._failed(), now=NOW)
+            assert settlement.settle(connection, claim, self._failed(), now=NOW)
 
 
 class TestDelivery:
@@ -238,7 +246,7 @@ class TestDelivery:
         """Until the old one's time is over."""
         with Receiver() as receiver:
             endpoint = an_endpoint(database, receiver.url)
-            office, fresh = Office(database), signing.new_secret()
+            office, fresh = Office(database), signatures.new_secret()
             with database.begin() as connection:
                 until = database.now(connection) + timedelta(hours=24)
                 endpoints.rotate(connection, endpoint, fresh_secret=fresh, both_until=until)
@@ -271,12 +279,12 @@ class TestDelivery:
         """And is signed for with the tenant's secret for callbacks."""
         with Receiver() as receiver:
             with database.begin() as connection:
-                endpoints.callbacks(connection, "acme", fresh_secret=signing.new_secret(), now=NOW)
-                endpoints.callbacks(connection, "acme", fresh_secret=signing.new_secret(), now=NOW)
+                endpoints.callbacks(connection, "acme", fresh_secret=signatures.new_secret(), now=NOW)
+                endpoints.callbacks(connection, "acme", fresh_secret=signatures.new_secret(), now=NOW)
                 (endpoint,) = endpoints.listed(connection)
                 mine = add_job(connection, tenant="acme", notify=True, callback_url=receiver.url + "/mine")
                 add_job(connection, tenant="acme", notify=True)
-                asking.cancel(connection, selections.selection(), now=NOW)
+                actions.cancel(connection, filters.selection(), now=NOW)
             Office(database).work()
             (message,) = receiver.messages
         assert message.path == "/hook/mine"
@@ -366,7 +374,7 @@ class TestDelivery:
         office = Office(database)
         while office.postman.run_once():
             pass
-        assert len(office.posted) == MOST_EACH + 1
+        assert len(office.posted) == MAX_EACH + 1
         with database.read() as connection:
             to = connection.execute(select(Delivery.endpoint_id).where(Delivery.id == office.posted[-1].id)).scalar()
             other = connection.execute(select(Delivery.endpoint_id).where(Delivery.id == office.posted[0].id)).scalar()
@@ -428,7 +436,7 @@ class TestDelivery:
             endpoint = an_endpoint(database, receiver.url)
             happen(database, *ids(1))
             office = Office(database)
-            for _ in range(retrying.MOST_TRIES):
+            for _ in range(backoff.MAX_TRIES):
                 office.work()
                 with database.begin() as connection:
                     endpoints.change(connection, endpoint.id, {"failing_since": None})
@@ -446,7 +454,7 @@ class TestDelivery:
             with database.read() as connection:
                 (record,) = deliveries.listed(connection, tenant="acme", most=10)
                 tries = deliveries.tries(connection, record.id)
-        assert len(tries) == retrying.MOST_TRIES + 1
+        assert len(tries) == backoff.MAX_TRIES + 1
         assert [outcome.status for outcome in tries[-2:]] == [500, 200]
         assert "webhook-signature" not in tries[0].request
 

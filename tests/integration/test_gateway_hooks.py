@@ -18,10 +18,10 @@ from api_models.schemes import Scheme
 from tests.factories import NOW
 from tests.gateway import Client, Running, running
 from tests.terminal import Ttsq
-from worker.store import hooks
+from worker.store.access import hooks
+from worker.store.access.hooks import HookRecord
 from worker.store.database import Database
-from worker.store.hooks import HookRecord
-from worker.webhooks import signing
+from worker.webhooks import signatures
 
 SECRET: Final = "the sender's secret"
 EXAMPLES: Final = Path(__file__).resolve().parents[2] / "examples" / "hooks"
@@ -98,7 +98,7 @@ def test_one_job_an_element_or_none(gateway: Running, database: Database) -> Non
 
 def test_a_standard_webhook_signed_by_its_own_library_is_taken(gateway: Running, database: Database) -> None:
     """By the specification's library for Python."""
-    secret = signing.new_secret()
+    secret = signatures.new_secret()
     a_hook(database, "std", Scheme.STANDARD, {"text": "data.text"}, secret)
     body = '{"data": {"text": "Hello."}}'
     now = gateway.gateway.now()

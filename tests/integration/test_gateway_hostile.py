@@ -18,9 +18,10 @@ from urllib.parse import urlsplit
 import pytest
 
 from tests.gateway import Client, Running, running
-from worker.gateway.guard import MOST_BODY_BYTES, MOST_HEADERS
-from worker.store import endpoints, views
+from worker.gateway.middleware.guard import MAX_BODY_BYTES, MAX_HEADERS
 from worker.store.database import Database
+from worker.store.outbox import endpoints
+from worker.store.queries import jobs
 
 DEEP: Final = 100_000
 
@@ -48,7 +49,7 @@ def nothing_gets_in(gateway: Running) -> Iterator[None]:
     """Whatever was tried: there is no row of it, and the gateway still answers."""
     yield
     with gateway.gateway.database.read() as connection:
-        assert views.counts(connection, views.everything()).total == 0
+        assert jobs.counts(connection, jobs.all_jobs()).total == 0
         assert [one.url for one in endpoints.listed(connection) if one.url] == []
     assert gateway.stranger.get("/healthz").status == 200
 
@@ -300,7 +301,7 @@ def test_a_broken_sheet_is_refused_whole(client: Client, sheet: bytes) -> None:
 
 def test_a_body_has_an_end(client: Client) -> None:
     """What is announced as too long isn't waited for, and what turns out to be isn't kept."""
-    body = b'{"text": "' + b"a" * MOST_BODY_BYTES + b'"}'
+    body = b'{"text": "' + b"a" * MAX_BODY_BYTES + b'"}'
     assert client("POST", "/v1/jobs", body, headers={"Content-Type": "application/json"}).status == 413
 
 
@@ -346,7 +347,7 @@ TRICKS: Final[dict[str, tuple[str, ...]]] = {
     "nul": ("X-A: a\x00b", "Content-Length: 20"),
     "bare line": ("X-A: a\nX-B: b\x0b", "Content-Length: 20", "Content-Length: 1"),
     "no name": (": a", "Content-Length: 20"),
-    "many": (*(f"X-{number}: a" for number in range(MOST_HEADERS)), "Content-Length: 20"),
+    "many": (*(f"X-{number}: a" for number in range(MAX_HEADERS)), "Content-Length: 20"),
     "long": ("X-A: " + "a" * 70_000, "Content-Length: 20"),
 }
 LINES: Final = [

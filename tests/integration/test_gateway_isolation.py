@@ -12,8 +12,8 @@ import pytest
 from tests.factories import add_attempt, add_batch, add_job
 from tests.gateway import Client, Reply, Running, running
 from tests.integration.test_gateway_deliveries import Office, an_endpoint, happen, ids
-from worker.store import deliveries
 from worker.store.database import Database
+from worker.store.outbox import deliveries
 
 SECRET_WORD: Final = "a word that only acme may read"
 BODIES: Final[dict[tuple[str, str], Any]] = {

@@ -17,12 +17,12 @@ from typing import Any, Final
 
 import pytest
 
-from worker.webhooks import signing
+from worker.webhooks import signatures
 
 CODE: Final = Path(__file__).resolve().parents[1] / "languages"
 LIBRARY: Final = "standardwebhooks@1.1.1"
 BODY: Final = '{"type":"job.succeeded","data":{"text":"größe 日本 👋"}}'
-SECRET: Final = signing.new_secret()
+SECRET: Final = signatures.new_secret()
 ID: Final = "evt_7"
 
 
@@ -66,7 +66,7 @@ def node(modules: Path, what: str, **given: Any) -> Any:  # noqa: ANN401 - whate
 def test_javascript_takes_our_messages(modules: Path) -> None:
     """Also one of two signatures, while a secret is being changed; and not a body that was changed."""
     now = datetime.now(UTC)
-    headers = signing.headers([signing.new_secret(), SECRET], ID, now, BODY.encode())
+    headers = signatures.headers([signatures.new_secret(), SECRET], ID, now, BODY.encode())
     assert node(modules, "verify", secret=SECRET, headers=headers, body=BODY) == json.loads(BODY)
     with pytest.raises(subprocess.CalledProcessError):
         node(modules, "verify", secret=SECRET, headers=headers, body=BODY + " ")
@@ -78,8 +78,8 @@ def test_we_take_messages_from_javascript(modules: Path) -> None:
     now = datetime.now(UTC)
     mark = node(modules, "sign", secret=SECRET, id=ID, seconds=int(now.timestamp()), body=BODY)
     headers = {"webhook-id": ID, "webhook-timestamp": str(int(now.timestamp())), "webhook-signature": mark}
-    assert signing.is_genuine(SECRET, headers, BODY.encode(), now)
-    assert not signing.is_genuine(SECRET, headers, BODY.encode() + b" ", now)
+    assert signatures.is_valid(SECRET, headers, BODY.encode(), now)
+    assert not signatures.is_valid(SECRET, headers, BODY.encode() + b" ", now)
 
 
 @pytest.mark.skipif(shutil.which("java") is None, reason="there is no Java on this machine")
@@ -88,9 +88,9 @@ def test_java_and_we_agree() -> None:
     now = datetime.now(UTC)
     seconds, body = str(int(now.timestamp())), base64.b64encode(BODY.encode()).decode()
     program = ["java", str(CODE / "Standard.java")]
-    marks = signing.headers([signing.new_secret(), SECRET], ID, now, BODY.encode())["webhook-signature"]
+    marks = signatures.headers([signatures.new_secret(), SECRET], ID, now, BODY.encode())["webhook-signature"]
     assert run([*program, "verify", SECRET, ID, seconds, body, marks]) == "true"
-    assert run([*program, "verify", signing.new_secret(), ID, seconds, body, marks]) == "false"
+    assert run([*program, "verify", signatures.new_secret(), ID, seconds, body, marks]) == "false"
     mark = run([*program, "sign", SECRET, ID, seconds, body])
     headers = {"webhook-id": ID, "webhook-timestamp": seconds, "webhook-signature": mark}
-    assert signing.is_genuine(SECRET, headers, BODY.encode(), now)
+    assert signatures.is_valid(SECRET, headers, BODY.encode(), now)

@@ -27,9 +27,9 @@ from schemathesis.specs.openapi.checks import (
 
 from tests.factories import NOW
 from tests.gateway import Running, running
-from worker.store import hooks
+from worker.store.access import hooks
+from worker.store.access.hooks import HookRecord
 from worker.store.database import Database
-from worker.store.hooks import HookRecord
 
 EXAMPLES: Final = int(os.environ.get("FUZZ_EXAMPLES", "12"))
 ENDLESS: Final = frozenset({"/v1/events/stream"})

@@ -22,10 +22,11 @@ from api_models.status import JobStatus
 from tests.factories import NOW, add_batch, add_job
 from tests.gateway import Client, Running, running
 from tests.unit.test_artifacts_conformance import store_bytes
-from worker.store import events, selections
 from worker.store.database import Database
-from worker.store.tables import Job
-from worker.store.transitions import asking
+from worker.store.outbox import events
+from worker.store.queries import filters
+from worker.store.tables.base import Job
+from worker.store.transitions import actions
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"
 SOUND = bytes(range(256)) * 40
@@ -57,7 +58,7 @@ def a_spoken_job(gateway: Running, tmp_path: Path, **columns: object) -> UUID:
 def cancel(database: Database, job: str | UUID) -> float:
     """End a job; the moment it was committed."""
     with database.begin() as connection:
-        asking.cancel(connection, selections.selection(job_ids=[UUID(str(job))]), now=NOW)
+        actions.cancel(connection, filters.selection(job_ids=[UUID(str(job))]), now=NOW)
     return time.monotonic()
 
 

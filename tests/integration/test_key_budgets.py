@@ -15,10 +15,12 @@ from api_models.status import JobStatus
 from api_models.verdict import VerdictKind
 from tests.factories import MODEL, NOW
 from tests.stage import Stage
-from worker.store import budgets, holds, keys, limits
+from worker.store.access import api_keys
 from worker.store.database import Database
-from worker.store.tables import ApiKey, Attempt, Job
-from worker.store.transitions import asking
+from worker.store.money import budgets, limits
+from worker.store.queries import holds
+from worker.store.tables.base import ApiKey, Attempt, Job
+from worker.store.transitions import actions
 
 PRICE: Final = MODELS[MODEL].price
 
@@ -35,7 +37,7 @@ def stage(database: Database) -> Stage:
 def a_key(stage: Stage, budget: Decimal | None, tenant: str = "acme", name: str = "robot") -> UUID:
     """A key's id."""
     with stage.database.begin() as connection:
-        record, _ = keys.make(
+        record, _ = api_keys.make(
             connection, tenant=tenant, name=name, scopes=EVERYTHING, rate=None, budget=budget, now=NOW
         )
     return record.id
@@ -93,9 +95,9 @@ def test_a_cancelled_job_that_is_tried_again_meets_the_same_budget(stage: Stage)
     key = a_key(stage, PRICE)
     made = jobs(stage, 4, key, status=JobStatus.SCHEDULED, not_before=NOW)
     with stage.database.begin() as connection:
-        assert asking.cancel(connection, asking.these(made), now=stage.now()) == 4
-        keys.revoke(connection, key, now=stage.now())
-        assert asking.retry(connection, asking.these(made), states=[JobStatus.CANCELLED]) == 4
+        assert actions.cancel(connection, actions.these(made), now=stage.now()) == 4
+        api_keys.revoke(connection, key, now=stage.now())
+        assert actions.retry(connection, actions.these(made), states=[JobStatus.CANCELLED]) == 4
     assert len(started(stage)) == 1
 
 

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from api_models.status import JobStatus
 from tests.factories import add_job, add_worker, stored
 from worker.store.database import Database
-from worker.store.transitions import rescuing
+from worker.store.transitions import rescues
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 APART = timedelta(seconds=20)
@@ -21,10 +21,10 @@ def test_last_attempts_are_made_one_by_one(database: Database) -> None:
         last = [add_job(connection, attempts_used=2, **running) for _ in range(3)]
         fresh = add_job(connection, attempts_used=1, **running)
         over = add_job(connection, attempts_used=3, **running)
-        rescued = rescuing.rescue(connection, [dead], max_attempts=3, now=NOW, apart_seconds=APART.total_seconds())
+        rescued = rescues.rescue(connection, [dead], max_attempts=3, now=NOW, apart_seconds=APART.total_seconds())
         rows = [stored(connection, job) for job in last]
 
-        assert rescued == rescuing.Rescued(requeued=4, failed=1)
+        assert rescued == rescues.Rescued(requeued=4, failed=1)
         assert [row.status for row in rows] == [JobStatus.QUEUED, JobStatus.SCHEDULED, JobStatus.SCHEDULED]
         assert [row.not_before for row in rows[1:]] == [NOW + APART, NOW + 2 * APART]
         assert {(row.worker_id, row.recover, row.attempts_used) for row in rows} == {(None, True, 2)}

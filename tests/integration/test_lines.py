@@ -16,13 +16,13 @@ import pytest
 from urllib3.exceptions import SSLError
 
 from tests.servers.certificate import self_signed
-from worker.waiting.awaiting import at_once, here
-from worker.waiting.courses import Courses
-from worker.waiting.crew import Crew
-from worker.waiting.switchboard import Switchboard
-from worker.wire.connections import tls_trusting
-from worker.wire.lines import Lines
-from worker.wire.source import LateError
+from worker.concurrency.coroutines import CoroutineRunner
+from worker.concurrency.futures import inline, run_here
+from worker.concurrency.reactor import Reactor
+from worker.concurrency.thread_pool import ElasticThreadPool
+from worker.http_client.client import HttpClient
+from worker.http_client.pool import tls_trusting
+from worker.http_client.source import LateError
 
 T = TypeVar("T")
 CALLS: Final = 20
@@ -94,21 +94,23 @@ def server(certificate: Path, request: pytest.FixtureRequest) -> Iterator[Server
 
 
 @pytest.fixture
-def switchboard() -> Switchboard:
+def switchboard() -> Reactor:
     """One for each test."""
-    return Switchboard()
+    return Reactor()
 
 
 @contextlib.contextmanager
-def open_lines(server: Server, switchboard: Switchboard) -> Iterator[Lines]:
+def open_lines(server: Server, switchboard: Reactor) -> Iterator[HttpClient]:
     """To the server."""
     host, port = server.listener.getsockname()[:2]
     tls = None if server.tls is None else tls_trusting()
-    with contextlib.closing(Lines(host, port, connections=WAVES * CALLS, switchboard=switchboard, tls=tls)) as made:
+    with contextlib.closing(
+        HttpClient(host, port, connections=WAVES * CALLS, switchboard=switchboard, tls=tls)
+    ) as made:
         yield made
 
 
-async def call(lines: Lines, *, read_seconds: float = PATIENCE) -> bytes:
+async def call(lines: HttpClient, *, read_seconds: float = PATIENCE) -> bytes:
     """One request; its answer's body."""
     with await lines.exchange("GET", "/", {}, connect_seconds=PATIENCE, read_seconds=read_seconds) as response:
         return response.read(1_000_000)
@@ -122,26 +124,26 @@ def acquire(semaphore: threading.Semaphore, times: int) -> None:
 
 @pytest.mark.parametrize("server", SCHEMES, indirect=True)
 def test_calls_that_wait_share_one_thread(
-    server: Server, switchboard: Switchboard, certificate: Path, monkeypatch: pytest.MonkeyPatch
+    server: Server, switchboard: Reactor, certificate: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Wave after wave is asked before anything is answered; and then their connections serve the next ones."""
     monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
     bodies: list[bytes] = []
     ends = threading.Semaphore(0)
 
-    async def noted(lines: Lines) -> None:
+    async def noted(lines: HttpClient) -> None:
         bodies.append(await call(lines))
 
     with (
         open_lines(server, switchboard) as lines,
-        contextlib.closing(Crew("test", switchboard, usual=1, most=1)) as crew,
+        contextlib.closing(ElasticThreadPool("test", switchboard, usual=1, most=1)) as crew,
     ):
         for wave in range(WAVES + 1):
             if wave == WAVES:
                 server.answer.set()
                 acquire(ends, WAVES * CALLS)
             for _ in range(CALLS):
-                Courses(crew).start(noted(lines), ends.release)
+                CoroutineRunner(crew).start(noted(lines), ends.release)
             acquire(server.asked, CALLS)
         acquire(ends, CALLS)
     assert bodies == [b"audio"] * (WAVES + 1) * CALLS
@@ -150,7 +152,7 @@ def test_calls_that_wait_share_one_thread(
 
 @pytest.mark.parametrize("server", SCHEMES, indirect=True)
 def test_connections_are_made_elsewhere(
-    server: Server, switchboard: Switchboard, certificate: Path, monkeypatch: pytest.MonkeyPatch
+    server: Server, switchboard: Reactor, certificate: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A name server or a handshake that takes its time holds up nobody's thread but its own."""
     monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
@@ -159,31 +161,31 @@ def test_connections_are_made_elsewhere(
 
     def elsewhere(work: Callable[[], T]) -> Future[T]:
         made.append(work)
-        return at_once(work)
+        return inline(work)
 
     switchboard.elsewhere = elsewhere
     with open_lines(server, switchboard) as lines:
-        assert [here(call(lines)) for _ in range(3)] == [b"audio"] * 3
+        assert [run_here(call(lines)) for _ in range(3)] == [b"audio"] * 3
     assert len(made) == server.connections == 1
 
 
 @pytest.mark.parametrize("server", SCHEMES, indirect=True)
 def test_an_answer_that_does_not_come_is_late(
-    server: Server, switchboard: Switchboard, certificate: Path, monkeypatch: pytest.MonkeyPatch
+    server: Server, switchboard: Reactor, certificate: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The wait ends, and the connection is used by nobody after."""
     monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
     with open_lines(server, switchboard) as lines:
         with pytest.raises(LateError):
-            here(call(lines, read_seconds=0.05))
+            run_here(call(lines, read_seconds=0.05))
         server.answer.set()
-        assert here(call(lines)) == b"audio"
+        assert run_here(call(lines)) == b"audio"
     assert server.connections == 2
 
 
 @pytest.mark.parametrize("server", SCHEMES, indirect=True)
 def test_a_connection_whose_answer_broke_off_is_not_used_again(
-    server: Server, switchboard: Switchboard, certificate: Path, monkeypatch: pytest.MonkeyPatch
+    server: Server, switchboard: Reactor, certificate: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What is still to come of one answer must never be read as the next one."""
     monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
@@ -191,9 +193,9 @@ def test_a_connection_whose_answer_broke_off_is_not_used_again(
     server.words = ANSWER[:-3]
     with open_lines(server, switchboard) as lines:
         with pytest.raises(LateError):
-            here(call(lines, read_seconds=LATE_SECONDS))
+            run_here(call(lines, read_seconds=LATE_SECONDS))
         server.words = ANSWER
-        assert here(call(lines)) == b"audio"
+        assert run_here(call(lines)) == b"audio"
     assert server.connections == 2
 
 
@@ -209,20 +211,20 @@ def test_a_connection_whose_answer_broke_off_is_not_used_again(
     ids=["doubled", "announced", "an empty line", "doubled after a long one"],
 )
 def test_nothing_that_comes_beside_an_answer_is_read_as_another(
-    server: Server, switchboard: Switchboard, certificate: Path, monkeypatch: pytest.MonkeyPatch, words: bytes
+    server: Server, switchboard: Reactor, certificate: Path, monkeypatch: pytest.MonkeyPatch, words: bytes
 ) -> None:
     """Over TLS it may be decrypted already, where no poll of the socket shows it."""
     monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
     server.answer.set()
     server.words = words
     with open_lines(server, switchboard) as lines:
-        assert [set(here(call(lines)).split(b"audio")) for _ in range(3)] == [{b""}] * 3
+        assert [set(run_here(call(lines)).split(b"audio")) for _ in range(3)] == [{b""}] * 3
     assert server.connections == 3
 
 
 @pytest.mark.parametrize("server", ["https"], indirect=True)
-def test_a_server_that_nobody_vouches_for_is_told_nothing(server: Server, switchboard: Switchboard) -> None:
+def test_a_server_that_nobody_vouches_for_is_told_nothing(server: Server, switchboard: Reactor) -> None:
     """Its certificate isn't known, so no request leaves."""
     with open_lines(server, switchboard) as lines, pytest.raises(SSLError, match="certificate"):
-        here(call(lines))
+        run_here(call(lines))
     assert not server.asked.acquire(blocking=False)

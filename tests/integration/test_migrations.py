@@ -26,9 +26,10 @@ from sqlalchemy import (
 from api_models.status import JobStatus
 from tests.factories import NOW, attempt_row, job_row
 from tests.integration.revision_rows import BATCHES, PAID, Shape, content, fill, shape
-from worker.store import schema, views
+from worker.store import schema
 from worker.store.database import Database
-from worker.store.tables import Base
+from worker.store.queries import jobs as job_queries
+from worker.store.tables.base import Base
 
 _KNOWN_ALREADY: Final = frozenset({"spent", "finished_at"})
 """Columns that a step fills from what the other rows say."""
@@ -104,9 +105,9 @@ def test_what_was_there_before_the_tallies_is_told(empty_database: Database) -> 
     schema.upgrade(empty_database)
     jobs = Base.metadata.tables["jobs"]
     with empty_database.begin() as connection:
-        assert views.counts(connection, views.everything()).total == _number(connection, jobs) > 0
+        assert job_queries.counts(connection, job_queries.all_jobs()).total == _number(connection, jobs) > 0
         connection.execute(jobs.delete())
-        assert views.counts(connection, views.everything()).total == 0
+        assert job_queries.counts(connection, job_queries.all_jobs()).total == 0
 
 
 def _number(connection: Connection, table: Table) -> int:

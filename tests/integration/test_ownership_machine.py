@@ -29,32 +29,40 @@ from api_models.status import JobStatus
 from api_models.verdict import VerdictKind
 from tests.servers.places import quick_folder
 from worker.artifacts.addresses import path_of
-from worker.artifacts.folder import FolderStore
+from worker.artifacts.folder.store import FolderStore
 from worker.artifacts.ownership import Owner, remove
-from worker.cli.batch.clearing import Clearing
-from worker.cli.batch.fetching import Fetcher
+from worker.cli.batch.download import Fetcher
+from worker.cli.batch.prune import Clearing
 from worker.cli.run import clashes
 from worker.cli.run.clashes import NameClashError
 from worker.cli.run.copies import Copies
-from worker.cli.run.lost import Audit
-from worker.execution import storing
+from worker.cli.run.submit import Audit
+from worker.concurrency.futures import run_here
+from worker.execution import upload
 from worker.execution.copies import CopySource
-from worker.execution.forming import Formed
-from worker.execution.outcomes import Cost
-from worker.execution.places import Places
-from worker.execution.sound import Sound
+from worker.execution.destinations import Destinations
+from worker.execution.encoding import EncodedTake, Sound
+from worker.execution.settlements import Cost
 from worker.execution.spool import Receipt, Spool
-from worker.intake.judging import Row
+from worker.intake.validation import Row
+from worker.maintenance.purger import Purger
 from worker.producer import resume_key, submit_batch
-from worker.results.finishing import Finisher
-from worker.retention.purging import Purger
-from worker.store import batches, views, workers
+from worker.results.finisher import Finisher
+from worker.store import batches, workers
 from worker.store.database import Database
-from worker.store.tables import Batch, Job
-from worker.store.transitions import asking, claiming, dispatching, purging, settling
-from worker.store.transitions.claiming import Claim
-from worker.store.transitions.settling import Settlement
-from worker.waiting.awaiting import here
+from worker.store.queries import jobs as job_queries
+from worker.store.tables.base import Batch, Job
+from worker.store.transitions import (
+    actions,
+    claims,
+    dispatches,
+    purges,
+)
+from worker.store.transitions import (
+    settlement as job_settlement,
+)
+from worker.store.transitions.claims import Claim
+from worker.store.transitions.settlement import Settlement
 
 EXAMPLES: Final = int(os.environ.get("OWNERSHIP_MACHINE_EXAMPLES", "0"))
 STEPS: Final = 25
@@ -99,7 +107,7 @@ class OwnershipMachine(RuleBasedStateMachine):
         (self.root / "link").symlink_to("out")
         (self.root / "out/into").symlink_to("../else")
         self.database = Database(f"sqlite:///{self.root / 'queue.db'}")
-        self.places = Places(self.database, (self.root / "shared").as_uri(), connections=2)
+        self.places = Destinations(self.database, (self.root / "shared").as_uri(), connections=2)
         self.users: dict[Path, bytes] = {}
         self.removed: set[Path] = set()
         self.taken: list[Claim] = []
@@ -184,7 +192,7 @@ class OwnershipMachine(RuleBasedStateMachine):
         """`ttsq batch cancel`."""
         if batch := self.a_batch(share):
             with self.database.begin() as connection:
-                asking.cancel(connection, views.of_batch(batch), now=self.database.now(connection))
+                actions.cancel(connection, job_queries.of_batch(batch), now=self.database.now(connection))
 
     @rule(share=st.integers(0, 5))
     def retry(self, share: int) -> None:
@@ -192,14 +200,14 @@ class OwnershipMachine(RuleBasedStateMachine):
         if batch := self.a_batch(share):
             with self.database.begin() as connection:
                 states = (JobStatus.CANCELLED, JobStatus.FAILED)
-                asking.retry(connection, views.of_batch(batch), states=states)
+                actions.retry(connection, job_queries.of_batch(batch), states=states)
 
     @rule(share=st.integers(0, 5))
     def purge(self, share: int) -> None:
         """`ttsq jobs delete`."""
         if batch := self.a_batch(share):
             with self.database.begin() as connection:
-                purging.ask(connection, views.of_batch(batch), now=self.database.now(connection))
+                purges.ask(connection, job_queries.of_batch(batch), now=self.database.now(connection))
                 jobs = list(connection.execute(select(Job.id).where(Job.batch_id == batch)).scalars())
             Purger(self.database, self.places).run(jobs)
 
@@ -230,7 +238,7 @@ class OwnershipMachine(RuleBasedStateMachine):
                 record = batches.by_id(connection, batch)
             assert record is not None
             store = self.places.store_of(tenant="default", batch_id=batch)
-            copies = Copies(self.database, views.of_batch(batch), store, self.root / "copies")
+            copies = Copies(self.database, job_queries.of_batch(batch), store, self.root / "copies")
             with copies:
                 copies.finish()
 
@@ -246,8 +254,8 @@ class OwnershipMachine(RuleBasedStateMachine):
                 return
             job = rows[share % len(rows)]
             now = self.database.now(connection)
-            dispatching.dispatch(connection, [job.id], worker_id=self.worker, now=now)
-            found = claiming.claim(connection, job.id, job.attempt, worker_id=self.worker, now=now)
+            dispatches.dispatch(connection, [job.id], worker_id=self.worker, now=now)
+            found = claims.claim(connection, job.id, job.attempt, worker_id=self.worker, now=now)
         if found is not None:
             self.taken.append(found)
 
@@ -258,7 +266,7 @@ class OwnershipMachine(RuleBasedStateMachine):
             return
         claim = self.taken.pop(share % len(self.taken))
         with self.database.read() as connection:
-            owned = claiming.is_owned(connection, claim)
+            owned = claims.is_owned(connection, claim)
         if asks and not owned:
             return
         place = self.places.of(claim)
@@ -266,12 +274,14 @@ class OwnershipMachine(RuleBasedStateMachine):
         if audio is None:
             take = self.root / "take.wav"
             take.write_bytes(audio_of(claim.speech.text))
-            made = Formed(take, 1_000, Sound(None, None, None))
-            audio = here(storing.upload(claim, place, made, Receipt(), Cost(amount=settling.ZERO, estimated=False)))
+            made = EncodedTake(take, 1_000, Sound(None, None, None))
+            audio = run_here(
+                upload.upload(claim, place, made, Receipt(), Cost(amount=job_settlement.ZERO, estimated=False))
+            )
         settlement = Settlement(JobStatus.SUCCEEDED, VerdictKind.SUCCESS, audio=audio)
         with self.database.begin() as connection:
-            won = settling.settle(connection, claim, settlement, now=self.database.now(connection))
-            status = claiming.status_of(connection, claim.job_id)
+            won = job_settlement.settle(connection, claim, settlement, now=self.database.now(connection))
+            status = claims.status_of(connection, claim.job_id)
         if not won and status is JobStatus.CANCELLED:
             key = place.store.key_of(audio.uri)
             assert key is not None

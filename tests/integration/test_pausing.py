@@ -12,9 +12,10 @@ from uuid_utils.compat import uuid7
 from api_models.status import JobStatus
 from tests.factories import MODEL
 from tests.stage import SECOND, Stage
-from worker.store import batches, holds, leases
+from worker.store import batches, workers
 from worker.store.database import Database
-from worker.store.transitions import claiming, dispatching
+from worker.store.queries import holds
+from worker.store.transitions import claims, dispatches
 
 
 @pytest.fixture
@@ -63,11 +64,11 @@ def test_what_was_sent_and_not_claimed_is_called_back(stage: Stage) -> None:
     stage.dispatcher().run_once()
     worker = stage.worker(slots=0)
     with stage.database.begin() as connection:
-        claiming.claim(connection, running, 0, worker_id=worker, now=stage.database.now(connection))
+        claims.claim(connection, running, 0, worker_id=worker, now=stage.database.now(connection))
     assert pause(stage, batch)
     assert stage.status(running, sent, elsewhere) == [JobStatus.RUNNING, JobStatus.QUEUED, JobStatus.DISPATCHED]
     with stage.database.begin() as connection:
-        late = claiming.claim(connection, sent, 0, worker_id=worker, now=stage.database.now(connection))
+        late = claims.claim(connection, sent, 0, worker_id=worker, now=stage.database.now(connection))
     assert late is None
 
 
@@ -95,8 +96,8 @@ def test_paused_batches_take_no_place_in_the_look_over_lanes(stage: Stage) -> No
     job = stage.job(batch_id=running, lane=running)
     loose = stage.job(priority=-1)
     with stage.database.read() as connection:
-        first = dispatching.lanes(connection, most=1)
-        behind = dispatching.lanes(connection, most=1, after=first[0])
+        first = dispatches.lanes(connection, most=1)
+        behind = dispatches.lanes(connection, most=1, after=first[0])
     assert [lane.lane for lane in first] == [running]
     assert [lane.priority for lane in behind] == [-1]
     stage.dispatcher().run_once()
@@ -141,8 +142,8 @@ def test_a_pause_waits_for_the_tick_that_is_under_way(on_postgresql: Database) -
     pauser = threading.Thread(target=pause, args=(stage, batch))
     with stage.database.begin() as tick:
         now = stage.database.now(tick)
-        assert leases.hold(tick, leases.DISPATCHER, leader.me, seconds=4, now=now)
-        dispatching.dispatch(tick, jobs, worker_id=None, now=now)
+        assert workers.hold(tick, workers.DISPATCHER, leader.me, seconds=4, now=now)
+        dispatches.dispatch(tick, jobs, worker_id=None, now=now)
         pauser.start()
         while pauser.is_alive() and not somebody_waits(stage):
             pauser.join(0.01)

@@ -19,10 +19,12 @@ from uuid_utils.compat import uuid7
 from api_models.status import TERMINAL, JobStatus
 from tests.factories import NOW, OTHER_MODEL, add_jobs, attempt_row, job_row
 from tests.integration.plans import plans
-from worker.store import attempts, charges, flights, keys, limits, views
+from worker.store.access import api_keys
 from worker.store.database import Database
-from worker.store.tables import Attempt, TenantMonth
-from worker.store.transitions import claiming, dispatching, purging, rescuing
+from worker.store.money import charges, in_flight, limits
+from worker.store.queries import attempts, jobs
+from worker.store.tables.base import Attempt, TenantMonth
+from worker.store.transitions import claims, dispatches, purges, rescues
 
 OVER: Final = 4_000
 """Jobs that are over, each with its attempt; the few others are those that statements look for."""
@@ -61,7 +63,7 @@ def busy(database: Database) -> Database:
 
 def claim(connection: Connection) -> None:
     """Take a job, and look whether its text was bought."""
-    claiming.claim(connection, uuid7(), 0, worker_id=HOLDER, now=NOW)
+    claims.claim(connection, uuid7(), 0, worker_id=HOLDER, now=NOW)
 
 
 def limited(connection: Connection) -> None:
@@ -74,37 +76,37 @@ def limited_keys(connection: Connection) -> None:
     limits.of_keys(connection, [HOLDER])
 
 
-LANE: Final = dispatching.Lane(0, "default", UUID(int=0), OTHER_MODEL)
+LANE: Final = dispatches.Lane(0, "default", UUID(int=0), OTHER_MODEL)
 
 HOT: Final[dict[str, tuple[Callable[[Connection], object], set[str]]]] = {
-    "promote": (lambda connection: dispatching.promote(connection, now=NOW), {"ix_jobs_due"}),
-    "expire": (lambda connection: dispatching.expire(connection, now=NOW), {"ix_jobs_deadline", "ix_jobs_in_flight"}),
-    "lanes": (lambda connection: dispatching.lanes(connection, most=9), {"ix_jobs_queued"}),
-    "heads": (lambda connection: dispatching.heads(connection, LANE, most=9), {"ix_jobs_queued"}),
+    "promote": (lambda connection: dispatches.promote(connection, now=NOW), {"ix_jobs_due"}),
+    "expire": (lambda connection: dispatches.expire(connection, now=NOW), {"ix_jobs_deadline", "ix_jobs_in_flight"}),
+    "lanes": (lambda connection: dispatches.lanes(connection, most=9), {"ix_jobs_queued"}),
+    "heads": (lambda connection: dispatches.heads(connection, LANE, most=9), {"ix_jobs_queued"}),
     "in_flight": (
-        lambda connection: flights.in_flight(connection, [LANE.lane], [LANE.tenant]),
+        lambda connection: in_flight.in_flight(connection, [LANE.lane], [LANE.tenant]),
         {"ix_jobs_in_flight", "ix_jobs_submitted"},
     ),
     "limits": (limited, {"ix_attempts_unnoted", "ix_attempts_unclear"}),
     "limits of keys": (limited_keys, {"ix_attempts_unnoted", "ix_attempts_unclear"}),
-    "what a key has used": (lambda connection: keys.used(connection, HOLDER), {"ix_jobs_key_open"}),
-    "loads": (lambda connection: flights.loads(connection, [HOLDER]), {"ix_jobs_bought"}),
-    "in_flight_by_worker": (views.in_flight_by_worker, {"ix_jobs_in_flight"}),
+    "what a key has used": (lambda connection: api_keys.used(connection, HOLDER), {"ix_jobs_key_open"}),
+    "loads": (lambda connection: in_flight.loads(connection, [HOLDER]), {"ix_jobs_bought"}),
+    "in_flight_by_worker": (jobs.in_flight_by_worker, {"ix_jobs_in_flight"}),
     "give_up_messages": (
-        lambda connection: dispatching.give_up_messages(connection, sent_before=NOW + timedelta(1)),
+        lambda connection: dispatches.give_up_messages(connection, sent_before=NOW + timedelta(1)),
         {"ix_jobs_in_flight"},
     ),
     "take_back_all": (
-        lambda connection: dispatching.take_back_all(connection, worker_id=HOLDER),
+        lambda connection: dispatches.take_back_all(connection, worker_id=HOLDER),
         {"ix_jobs_in_flight"},
     ),
     "rescue": (
-        lambda connection: rescuing.rescue(connection, [HOLDER], max_attempts=9, now=NOW),
+        lambda connection: rescues.rescue(connection, [HOLDER], max_attempts=9, now=NOW),
         {"ix_jobs_in_flight"},
     ),
     "claim with its twin": (claim, {"ix_jobs_bought"}),
-    "date what ended": (lambda connection: purging.date(connection, most=9), {"ix_jobs_to_date"}),
-    "due to be removed": (lambda connection: purging.due(connection, most=9, now=NOW), {"ix_jobs_to_purge"}),
+    "date what ended": (lambda connection: purges.date(connection, most=9), {"ix_jobs_to_date"}),
+    "due to be removed": (lambda connection: purges.due(connection, most=9, now=NOW), {"ix_jobs_to_purge"}),
     "take_news": (attempts.take_news, {"ix_attempts_unnoted"}),
 }
 

@@ -22,25 +22,38 @@ from tests.factories import MODEL, NOW, a_claim, a_settlement, ledger
 from tests.integration import scale
 from tests.integration.plans import plans, statements
 from tests.integration.scale import FEW, HOLDER, LATER, SMALL
-from worker.store import attempts, flights, limits, views, workers
+from worker.store import workers
 from worker.store.database import Database
-from worker.store.transitions import asking, charging, claiming, dispatching, following, rescuing, settling, submitting
-from worker.store.transitions.charging import Call
-from worker.store.transitions.claiming import Claim
-from worker.store.transitions.dispatching import Lane
+from worker.store.money import in_flight, limits
+from worker.store.queries import attempts
+from worker.store.queries import jobs as job_queries
+from worker.store.transitions import (
+    actions,
+    billing,
+    dispatches,
+    followers,
+    rescues,
+    settlement,
+)
+from worker.store.transitions import (
+    claims as job_claims,
+)
+from worker.store.transitions.billing import Call
+from worker.store.transitions.claims import Claim
+from worker.store.transitions.dispatches import Lane
 
 ROWS: Final = int(os.environ.get("PLAN_ROWS", "200000"))
 TIMEOUT_SECONDS: Final = 600
-MOST_PAGES: Final = 400
+MAX_PAGES: Final = 400
 """For a statement, beside the share of each row that it changes: its indexes have a few levels each."""
-PAGES_A_CHANGE: Final = 50
-MOST_PAGES_WHEN_WORN: Final = 300
-DEAD_A_JOB: Final = 3
+PAGES_PER_CHANGE: Final = 50
+MAX_PAGES_WHEN_WORN: Final = 300
+DEAD_PER_JOB: Final = 3
 """Versions of its row that a job leaves behind."""
 WORN: Final = ("lanes", "heads of the first lane", "in flight", "news")
-MOST_STEPS: Final = 10_000
+MAX_STEPS: Final = 10_000
 """Of SQLite's machine, which takes some for every row that it looks at."""
-STEPS_A_CHANGE: Final = 1_000
+STEPS_PER_CHANGE: Final = 1_000
 COUNT_EVERY: Final = 50
 
 LANE: Final = Lane(0, "tenant 1", UUID(int=2), MODEL, limited=False)
@@ -77,83 +90,84 @@ LAST: Final = UUID(int=1_000)
 """Some job that succeeded."""
 
 HOT: Final = {
-    "lanes": hot(lambda connection: dispatching.lanes(connection, most=9), "ix_jobs_queued"),
-    "the next lanes": hot(lambda connection: dispatching.lanes(connection, most=9, after=LANE), "ix_jobs_queued"),
-    "heads": hot(lambda connection: dispatching.heads(connection, LANE, most=50), "ix_jobs_queued"),
+    "lanes": hot(lambda connection: dispatches.lanes(connection, most=9), "ix_jobs_queued"),
+    "the next lanes": hot(lambda connection: dispatches.lanes(connection, most=9, after=LANE), "ix_jobs_queued"),
+    "heads": hot(lambda connection: dispatches.heads(connection, LANE, most=50), "ix_jobs_queued"),
     "heads of each lane": hot(
-        lambda connection: dispatching.heads_of_each(connection, dispatching.lanes(connection, most=9), most=3),
+        lambda connection: dispatches.heads_of_each(connection, dispatches.lanes(connection, most=9), most=3),
         "ix_jobs_queued",
     ),
     "heads of the first lane": hot(
-        lambda connection: dispatching.heads(connection, *dispatching.lanes(connection, most=1), most=9),
+        lambda connection: dispatches.heads(connection, *dispatches.lanes(connection, most=1), most=9),
         "ix_jobs_queued",
     ),
     "dispatch": hot(
-        lambda connection: dispatching.dispatch(connection, scale.ids(scale.URGENT), worker_id=None, now=NOW),
+        lambda connection: dispatches.dispatch(connection, scale.ids(scale.URGENT), worker_id=None, now=NOW),
         changes=FEW,
     ),
-    "promote": hot(lambda connection: dispatching.promote(connection, now=LATER), "ix_jobs_due", changes=FEW),
+    "promote": hot(lambda connection: dispatches.promote(connection, now=LATER), "ix_jobs_due", changes=FEW),
     "expire": hot(
-        lambda connection: dispatching.expire(connection, now=LATER),
+        lambda connection: dispatches.expire(connection, now=LATER),
         "ix_jobs_deadline",
         "ix_jobs_in_flight",
         changes=FEW,
     ),
     "give up messages": hot(
-        lambda connection: dispatching.give_up_messages(connection, sent_before=LATER), "ix_jobs_in_flight", changes=FEW
+        lambda connection: dispatches.give_up_messages(connection, sent_before=LATER), "ix_jobs_in_flight", changes=FEW
     ),
-    "in flight": hot(views.in_flight_by_worker, "ix_jobs_in_flight"),
+    "in flight": hot(job_queries.in_flight_by_worker, "ix_jobs_in_flight"),
     "rescue": hot(
-        lambda connection: rescuing.rescue(connection, [HOLDER], max_attempts=3, now=LATER),
+        lambda connection: rescues.rescue(connection, [HOLDER], max_attempts=3, now=LATER),
         "ix_jobs_in_flight",
         changes=2 * FEW,
     ),
-    "abandoned": hot(lambda connection: rescuing.abandoned(connection, started_before=LATER), "ix_jobs_in_flight"),
+    "abandoned": hot(lambda connection: rescues.abandoned(connection, started_before=LATER), "ix_jobs_in_flight"),
     "sign off": hot(lambda connection: workers.sign_off(connection, HOLDER, now=NOW), "ix_jobs_in_flight"),
-    "running here": hot(lambda connection: claiming.running_here(connection, HOLDER), "ix_jobs_in_flight"),
+    "running here": hot(lambda connection: job_claims.running_here(connection, HOLDER), "ix_jobs_in_flight"),
     "claim one": hot(
-        lambda connection: claiming.claim(connection, *turns()[0], worker_id=HOLDER, now=NOW),
+        lambda connection: job_claims.claim(connection, *turns()[0], worker_id=HOLDER, now=NOW),
         "ix_jobs_bought",
         changes=1,
     ),
     "claim many": hot(
-        lambda connection: claiming.claim_all(connection, turns(), worker_id=HOLDER, now=NOW),
+        lambda connection: job_claims.claim_all(connection, turns(), worker_id=HOLDER, now=NOW),
         "ix_jobs_bought",
         changes=FEW,
     ),
-    "bought": hot(lambda connection: claiming.bought(connection, [LAST], "0" * 64)),
-    "bought elsewhere": hot(lambda connection: claiming.bought_elsewhere(connection, "0" * 64), "ix_jobs_bought"),
-    "with audio": hot(lambda connection: following.with_audio(connection, [LAST], now=NOW)),
-    "resuming": hot(lambda connection: following.resuming(connection, [LAST])),
-    "send for copies": hot(lambda connection: following.send_for_copies(connection, {LAST: LAST})),
-    "owned": hot(lambda connection: claiming.are_owned(connection, claims())),
-    "keep a handle": hot(lambda connection: submitting.keep(connection, [(claims()[0], "handle")]), changes=1),
-    "settle one": hot(lambda connection: settling.settle_at_once(connection, *ENDED[0], now=NOW), changes=2),
-    "settle many": hot(lambda connection: settling.settle_all_at_once(connection, ENDED, now=NOW), changes=2),
+    "bought": hot(lambda connection: job_claims.bought(connection, [LAST], "0" * 64)),
+    "bought elsewhere": hot(lambda connection: job_claims.bought_elsewhere(connection, "0" * 64), "ix_jobs_bought"),
+    "with audio": hot(lambda connection: followers.with_audio(connection, [LAST], now=NOW)),
+    "resuming": hot(lambda connection: followers.resuming(connection, [LAST])),
+    "send for copies": hot(lambda connection: followers.send_for_copies(connection, {LAST: LAST})),
+    "owned": hot(lambda connection: job_claims.are_owned(connection, claims())),
+    "keep a handle": hot(lambda connection: job_claims.keep(connection, [(claims()[0], "handle")]), changes=1),
+    "settle one": hot(lambda connection: settlement.settle_at_once(connection, *ENDED[0], now=NOW), changes=2),
+    "settle many": hot(lambda connection: settlement.settle_all_at_once(connection, ENDED, now=NOW), changes=2),
     "settle late": hot(
-        lambda connection: settling.settle(connection, a_claim(job_id=LAST, attempt=9), ENDED[0][1], now=NOW), changes=2
+        lambda connection: settlement.settle(connection, a_claim(job_id=LAST, attempt=9), ENDED[0][1], now=NOW),
+        changes=2,
     ),
-    "is it charged": hot(lambda connection: charging.is_charged(connection, Call(LAST, "request", 1))),
+    "is it charged": hot(lambda connection: billing.is_charged(connection, Call(LAST, "request", 1))),
     "news": hot(attempts.take_news, "ix_attempts_unnoted", changes=FEW),
     "limits": hot(lambda connection: limits.limits(connection, [SMALL], ["tenant 1"], now=NOW), "ix_attempts_unnoted"),
-    "bulk in flight": hot(flights.bulk, "ix_jobs_in_flight"),
+    "bulk in flight": hot(in_flight.bulk, "ix_jobs_in_flight"),
     "calls in flight": hot(
-        lambda connection: flights.in_flight(connection, [SMALL], ["tenant 1"]), "ix_jobs_in_flight"
+        lambda connection: in_flight.in_flight(connection, [SMALL], ["tenant 1"]), "ix_jobs_in_flight"
     ),
     "is a model under way": hot(
-        lambda connection: flights.is_under_way(connection, "another", since=NOW), "ix_jobs_in_flight"
+        lambda connection: in_flight.is_under_way(connection, "another", since=NOW), "ix_jobs_in_flight"
     ),
-    "who buys what": hot(following.in_flight, "ix_jobs_in_flight", "ix_jobs_submitted"),
-    "who still does": hot(lambda connection: following.still_buying(connection, scale.ids(scale.RUNNING))),
+    "who buys what": hot(followers.in_flight, "ix_jobs_in_flight", "ix_jobs_submitted"),
+    "who still does": hot(lambda connection: followers.still_buying(connection, scale.ids(scale.RUNNING))),
     "follow": hot(
-        lambda connection: following.follow(connection, dict.fromkeys(scale.ids(scale.URGENT), LAST), now=NOW),
+        lambda connection: followers.follow(connection, dict.fromkeys(scale.ids(scale.URGENT), LAST), now=NOW),
         changes=1,
     ),
-    "release followers": hot(lambda connection: following.release(connection, [LAST]), "ix_jobs_follows"),
-    "does anybody follow": hot(following.anybody_follows, "ix_jobs_follows"),
-    "a batch's counts": hot(lambda connection: views.counts(connection, views.of_batch(SMALL))),
+    "release followers": hot(lambda connection: followers.release(connection, [LAST]), "ix_jobs_follows"),
+    "does anybody follow": hot(followers.has_followers, "ix_jobs_follows"),
+    "a batch's counts": hot(lambda connection: job_queries.counts(connection, job_queries.of_batch(SMALL))),
     "cancel": hot(
-        lambda connection: asking.cancel(connection, asking.these(scale.ids(scale.URGENT)), now=NOW), changes=FEW
+        lambda connection: actions.cancel(connection, actions.these(scale.ids(scale.URGENT)), now=NOW), changes=FEW
     ),
     "a job's ledger": hot(lambda connection: ledger(connection, LAST)),
 }
@@ -217,13 +231,13 @@ def wear(database: Database, jobs: int) -> None:
     done = 0
     while done < jobs:
         with database.begin() as connection:
-            views.in_flight_by_worker(connection)
-            (lane,) = dispatching.lanes(connection, most=1)
-            heads = [head.job_id for head in dispatching.heads(connection, lane, most=90)]
-            sent = dispatching.dispatch(connection, heads, worker_id=None, now=NOW)
+            job_queries.in_flight_by_worker(connection)
+            (lane,) = dispatches.lanes(connection, most=1)
+            heads = [head.job_id for head in dispatches.heads(connection, lane, most=90)]
+            sent = dispatches.dispatch(connection, heads, worker_id=None, now=NOW)
             turns = [(message.job_id, message.attempt) for message in sent]
-            won = filter(None, claiming.claim_all(connection, turns, worker_id=HOLDER, now=NOW))
-            settling.settle_all_at_once(connection, [(claim, a_settlement()) for claim in won], now=NOW)
+            won = filter(None, job_claims.claim_all(connection, turns, worker_id=HOLDER, now=NOW))
+            settlement.settle_all_at_once(connection, [(claim, a_settlement()) for claim in won], now=NOW)
             attempts.take_news(connection)
         done += len(sent)
 
@@ -247,14 +261,14 @@ def test_postgresql_touches_a_handful_of_pages(on_postgresql: Database) -> None:
         connection.execute(text("ALTER TABLE attempts SET (autovacuum_enabled = off)"))
     scale.fill(on_postgresql, ROWS)
     fresh = {name: pages(on_postgresql, work) for name, work in HOT.items()}
-    assert faults(fresh, on_postgresql, MOST_PAGES, PAGES_A_CHANGE) == {}
-    wear(on_postgresql, int(dead_before_vacuum(on_postgresql) / DEAD_A_JOB))
+    assert faults(fresh, on_postgresql, MAX_PAGES, PAGES_PER_CHANGE) == {}
+    wear(on_postgresql, int(dead_before_vacuum(on_postgresql) / DEAD_PER_JOB))
     worn = {name: pages(on_postgresql, HOT[name]) for name in WORN}
-    assert faults(worn, on_postgresql, MOST_PAGES_WHEN_WORN, PAGES_A_CHANGE) == {}
+    assert faults(worn, on_postgresql, MAX_PAGES_WHEN_WORN, PAGES_PER_CHANGE) == {}
 
 
 @pytest.mark.timeout(TIMEOUT_SECONDS)
 def test_sqlite_takes_a_handful_of_steps(filled_sqlite: Database) -> None:
     """Likewise, and with no statistics to go by."""
     taken = {name: steps(filled_sqlite, work) for name, work in HOT.items()}
-    assert faults(taken, filled_sqlite, MOST_STEPS, STEPS_A_CHANGE) == {}
+    assert faults(taken, filled_sqlite, MAX_STEPS, STEPS_PER_CHANGE) == {}

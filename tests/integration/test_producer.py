@@ -14,11 +14,13 @@ from sqlalchemy import Connection, text, update
 from api_models.status import JobStatus
 from tests.factories import NOW, ORIGIN, SHA256, a_request, input_rows, stored
 from worker import producer
-from worker.intake.judging import Row
+from worker.intake.validation import Row
 from worker.producer import Submission
-from worker.store import batches, bulk, views
+from worker.store import batches
 from worker.store.database import Database
-from worker.store.tables import NO_LANE, Job
+from worker.store.queries import jobs as job_queries
+from worker.store.tables.base import NO_LANE, Job
+from worker.store.writing import bulk
 
 OUT = "file:///tmp/out"
 
@@ -32,12 +34,12 @@ def submit(connection: Connection, rows: list[Row], **options: Any) -> Submissio
 
 def jobs_of(connection: Connection, submission: Submission) -> list[UUID]:
     """The ids of a batch's jobs, in the order of the lines."""
-    return [job.id for job in views.jobs(connection, views.of_batch(submission.batch.id))]
+    return [job.id for job in job_queries.jobs(connection, job_queries.of_batch(submission.batch.id))]
 
 
 def everything(connection: Connection) -> int:
     """How many jobs there are."""
-    return views.counts(connection, views.everything()).total
+    return job_queries.counts(connection, job_queries.all_jobs()).total
 
 
 def end(connection: Connection, job: UUID, status: JobStatus) -> None:
@@ -113,7 +115,7 @@ def test_a_batch_is_written_whole(database: Database) -> None:
     """One job a line, in the order of the lines, in a lane of its own, under their names."""
     with database.begin() as connection:
         submission = submit(connection, input_rows(5))
-        found = views.jobs(connection, views.of_batch(submission.batch.id))
+        found = job_queries.jobs(connection, job_queries.of_batch(submission.batch.id))
         lanes = {stored(connection, job.id).lane for job in found}
         assert batches.by_id(connection, submission.batch.id) == submission.batch
     assert (submission.resumed, submission.retried, submission.batch.total) == (False, 0, 5)
@@ -126,8 +128,10 @@ def test_a_batch_is_written_whole(database: Database) -> None:
 def test_a_big_batch_goes_in_pieces(database: Database) -> None:
     """More lines than one statement takes are all there."""
     with database.begin() as connection:
-        submission = submit(connection, input_rows(bulk.ROWS_A_PIECE + 1))
-        assert views.counts(connection, views.of_batch(submission.batch.id)).total == bulk.ROWS_A_PIECE + 1
+        submission = submit(connection, input_rows(bulk.ROWS_PER_BLOCK + 1))
+        assert (
+            job_queries.counts(connection, job_queries.of_batch(submission.batch.id)).total == bulk.ROWS_PER_BLOCK + 1
+        )
 
 
 def test_the_same_command_takes_its_batch_up_again(database: Database) -> None:

@@ -18,9 +18,13 @@ from sqlalchemy.orm import Session, scoped_session, sessionmaker
 from api_models.speech import JobRequest
 from tests.factories import ORIGIN, a_request, stored
 from worker import producer, settings
-from worker.producer import KeyReusedError, handing_in
-from worker.store import batches, bulk, idempotency, views
+from worker.producer import KeyReusedError
+from worker.producer import jobs as producer_jobs
+from worker.store import batches
+from worker.store.access import idempotency
 from worker.store.database import Database
+from worker.store.queries import jobs as job_queries
+from worker.store.writing import bulk
 
 MANY = bulk.FEW_ROWS + 5
 """More than go in one ordinary INSERT."""
@@ -34,7 +38,7 @@ def requests(count: int, **fields: Any) -> list[JobRequest]:  # noqa: ANN401 - a
 def jobs(database: Database) -> int:
     """How many jobs are committed."""
     with database.read() as connection:
-        return views.counts(connection, views.everything()).total
+        return job_queries.counts(connection, job_queries.all_jobs()).total
 
 
 def kinds_of_session(database: Database) -> list[Callable[[], Any]]:
@@ -134,7 +138,7 @@ def test_another_request_under_the_same_key_is_refused(database: Database) -> No
     assert jobs(database) == 1
 
 
-@pytest.mark.parametrize("key", ["", "k" * (handing_in.MOST_KEY_CHARACTERS + 1)])
+@pytest.mark.parametrize("key", ["", "k" * (producer_jobs.MAX_KEY_CHARACTERS + 1)])
 def test_a_key_has_some_characters_and_not_too_many(database: Database, key: str) -> None:
     """What the table couldn't hold is refused before anything is written."""
     with database.begin() as connection, pytest.raises(ValueError, match="1 to 255"):

@@ -14,10 +14,10 @@ from uuid_utils.compat import uuid7
 from api_models.status import TERMINAL, JobStatus
 from tests.factories import NOW, ORIGIN, a_request, add_job, input_rows
 from worker import producer, settings
-from worker.producer import NoSuchJobError, NotOverError, waiting
+from worker.producer import NoSuchJobError, NotFinishedError, wait
 from worker.store.database import Database
-from worker.store.tables import Job
-from worker.store.views import Counts, JobRecord
+from worker.store.queries.jobs import Counts, JobRecord
+from worker.store.tables.base import Job
 
 SECONDS = 30.0
 AT_ONCE = 0.0
@@ -62,10 +62,10 @@ def test_patience_ends_with_words(database: Database) -> None:
     """What was waited for, how long, and how it stood."""
     with database.begin() as connection:
         job = producer.enqueue(connection, a_request(), origin=ORIGIN)
-    with pytest.raises(NotOverError, match=f"job {job} was not over after 0 s: queued"):
+    with pytest.raises(NotFinishedError, match=f"job {job} was not over after 0 s: queued"):
         producer.wait(job, timeout_seconds=AT_ONCE, engine=database.engine)
     batch, _ = a_batch(database)
-    with pytest.raises(NotOverError, match=f"batch {batch} was not over after 0 s: 2 queued"):
+    with pytest.raises(NotFinishedError, match=f"batch {batch} was not over after 0 s: 2 queued"):
         list(producer.watch(batch, timeout_seconds=AT_ONCE, engine=database.engine))
 
 
@@ -127,8 +127,8 @@ def test_without_an_engine_the_settings_lead_to_the_database(
 
 def test_pauses_grow_to_a_bound() -> None:
     """From a twentieth of a second to two, within a dozen looks."""
-    pauses = [waiting.FIRST_PAUSE_SECONDS]
+    pauses = [wait.FIRST_PAUSE_SECONDS]
     for _ in range(12):
-        pauses.append(waiting.longer(pauses[-1]))
+        pauses.append(wait.longer(pauses[-1]))
     assert pauses == sorted(pauses)
     assert (pauses[0], pauses[-1]) == (0.05, 2.0)

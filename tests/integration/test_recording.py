@@ -18,25 +18,25 @@ from uuid_utils.compat import uuid7
 
 from api_models.status import JobStatus
 from tests.factories import a_settlement, add_job, an_answer, ledger, stored
+from worker.concurrency.futures import resolved, run_here
+from worker.concurrency.reactor import Reactor
+from worker.concurrency.stop_event import StopEvent
+from worker.execution.destinations import Destinations
 from worker.execution.heartbeat import Heartbeat
-from worker.execution.places import Places
-from worker.execution.recording import Recorder
+from worker.execution.recorder import Recorder
 from worker.execution.spool import Spool
 from worker.store.database import Database
-from worker.store.transitions import asking, claiming, rescuing
-from worker.store.transitions.claiming import Claim
-from worker.waiting.awaiting import here, settled
-from worker.waiting.stopping import Stopping
-from worker.waiting.switchboard import Switchboard
+from worker.store.transitions import actions, claims, rescues
+from worker.store.transitions.claims import Claim
 
 
-class NoWait(Stopping):
+class NoWait(StopEvent):
     """The stop signal of a worker that goes on, and whose waits take no time."""
 
     def pause(self, seconds: float) -> Future[bool]:
         """At once."""
         del seconds
-        return settled(self.is_set())
+        return resolved(self.is_set())
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +53,7 @@ class Desk:
         with self.database.begin() as connection:
             job = add_job(connection, status=JobStatus.DISPATCHED)
             now = self.database.now(connection)
-            claim = claiming.claim(connection, job, 0, worker_id=self.worker_id, now=now)
+            claim = claims.claim(connection, job, 0, worker_id=self.worker_id, now=now)
         assert claim is not None
         answer = self.spool.place(job, claim.attempt)
         answer.write_bytes(b"audio")
@@ -72,8 +72,8 @@ def desk(database: Database, tmp_path: Path) -> Desk:
     spool = Spool(tmp_path / "spool", min_free_bytes=1)
     spool.prepare()
     heartbeat = Heartbeat(database, worker_id, "studio", 1, "ttsq", 4, trouble=spool.trouble)
-    places = Places(database, (tmp_path / "audio").as_uri(), connections=1)
-    return Desk(database, Recorder(database, heartbeat, places, spool, NoWait(Switchboard())), spool, worker_id)
+    places = Destinations(database, (tmp_path / "audio").as_uri(), connections=1)
+    return Desk(database, Recorder(database, heartbeat, places, spool, NoWait(Reactor())), spool, worker_id)
 
 
 @contextmanager
@@ -106,7 +106,7 @@ def test_a_record_whose_answer_was_lost_counts_as_made(desk: Desk) -> None:
     claim = desk.claim()
     settlement = a_settlement()
     with one_answer_lost(desk.database), capture_logs() as logs:
-        here(desk.recorder.record(claim, settlement))
+        run_here(desk.recorder.record(claim, settlement))
     with desk.database.read() as connection:
         row, books = stored(connection, claim.job_id), ledger(connection, claim.job_id)
     assert {line["event"] for line in logs} & {"attempt", "attempt_late"} == {"attempt"}
@@ -133,11 +133,11 @@ def test_a_late_record_whose_answer_was_lost_stays_late(desk: Desk, taken: str) 
     with desk.database.begin() as connection:
         now = desk.database.now(connection)
         if taken == "rescued":
-            rescuing.rescue(connection, [desk.worker_id], max_attempts=5, now=now)
+            rescues.rescue(connection, [desk.worker_id], max_attempts=5, now=now)
         else:
-            asking.cancel(connection, asking.these([claim.job_id]), now=now)
+            actions.cancel(connection, actions.these([claim.job_id]), now=now)
     with one_answer_lost(desk.database), capture_logs() as logs:
-        here(desk.recorder.record(claim, a_settlement(audio=None, status=JobStatus.QUEUED)))
+        run_here(desk.recorder.record(claim, a_settlement(audio=None, status=JobStatus.QUEUED)))
     with desk.database.read() as connection:
         row, (entry,) = stored(connection, claim.job_id), ledger(connection, claim.job_id)
     assert {line["event"] for line in logs} & {"attempt", "attempt_late"} == {"attempt_late"}

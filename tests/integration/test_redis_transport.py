@@ -10,7 +10,7 @@ import pytest
 from kombu import Connection, Consumer, Message, Producer, Queue
 from kombu.transport import TRANSPORT_ALIASES
 
-from worker import redis_transport
+from worker.broker import redis_transport
 
 QUEUE = Queue("drained", durable=True)
 
@@ -20,7 +20,7 @@ pytestmark = pytest.mark.servers
 @contextmanager
 def connected(redis_url: str, **options: object) -> Iterator[Connection]:
     """A connection as the application makes it."""
-    TRANSPORT_ALIASES.update(redis="worker.redis_transport:Transport")
+    TRANSPORT_ALIASES.update(redis="worker.broker.redis_transport:Transport")
     with Connection(redis_url, transport_options={"ack_emulation": False, **options}) as connection:
         yield connection
 

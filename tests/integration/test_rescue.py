@@ -12,11 +12,11 @@ from uuid_utils.compat import uuid7
 
 from api_models.status import JobStatus
 from tests.factories import NOW, add_job, add_worker, stored
-from worker.dispatch.rescue import HEARTBEAT_LAPSE_SECONDS, Rescue
+from worker.dispatch.housekeeping import HEARTBEAT_LAPSE_SECONDS, Rescue
 from worker.store import workers
 from worker.store.database import Database
-from worker.store.tables import Worker
-from worker.store.transitions import claiming, dispatching
+from worker.store.tables.base import Worker
+from worker.store.transitions import claims, dispatches
 
 LAPSE: Final = timedelta(seconds=HEARTBEAT_LAPSE_SECONDS)
 MOMENT: Final = timedelta(milliseconds=1)
@@ -27,8 +27,8 @@ def claimed_too_late(connection: Connection) -> tuple[UUID, UUID]:
     worker = add_worker(connection, heartbeat_at=NOW - 2 * LAPSE)
     rescue(connection, 0 * MOMENT)
     job = add_job(connection)
-    dispatching.dispatch(connection, [job], worker_id=None, now=NOW)
-    assert claiming.claim(connection, job, 0, worker_id=worker, now=NOW) is not None
+    dispatches.dispatch(connection, [job], worker_id=None, now=NOW)
+    assert claims.claim(connection, job, 0, worker_id=worker, now=NOW) is not None
     return worker, job
 
 

@@ -14,16 +14,17 @@ from api_models.verdict import VerdictKind
 from tests.factories import add_attempt
 from tests.integration.workshop import PRICE, Workshop, as_it_came
 from worker.audio.take import accept
-from worker.cli.service.restoring import living
-from worker.execution.accepting import Accepted
-from worker.execution.forming import unchanged
-from worker.execution.outcomes import Cost
+from worker.cli.service.restore_check import living
+from worker.execution.acceptance import Accepted
+from worker.execution.encoding import unchanged
 from worker.execution.restoration import Found, Restoration
+from worker.execution.settlements import Cost
 from worker.execution.spool import Receipt
-from worker.store import attempts, endpoints, events, holds
 from worker.store.database import Database
-from worker.store.tables import Attempt, EventRow, Job, Worker
-from worker.store.transitions import asking
+from worker.store.outbox import endpoints, events
+from worker.store.queries import attempts, holds
+from worker.store.tables.base import Attempt, EventRow, Job, Worker
+from worker.store.transitions import actions
 
 SUCCEEDED, QUEUED, SCHEDULED, RUNNING, CANCELLED = (
     JobStatus.SUCCEEDED,
@@ -145,7 +146,7 @@ def test_ended_jobs_are_left_alone(shop_on_both: Workshop) -> None:
     shop = shop_on_both
     spoken, job = shop.run(shop.job()), shop.job(status=QUEUED)
     with shop.database.begin() as connection:
-        asking.cancel(connection, asking.these([job]), now=shop.database.now(connection))
+        actions.cancel(connection, actions.these([job]), now=shop.database.now(connection))
     assert run(shop) == Found()
     assert (shop.row(spoken.id).status, shop.row(job).status) == (SUCCEEDED, CANCELLED)
 

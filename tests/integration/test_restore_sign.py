@@ -12,9 +12,9 @@ from sqlalchemy import delete, update
 from tests.factories import add_worker
 from tests.terminal import Ttsq
 from worker.execution.restore_sign import NAME, RestoreSign
-from worker.store import events
 from worker.store.database import Database
-from worker.store.tables import Worker
+from worker.store.outbox import events
+from worker.store.tables.base import Worker
 
 
 @pytest.fixture

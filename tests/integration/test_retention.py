@@ -15,10 +15,12 @@ from tests.factories import add_attempt, add_job, ledger, stored
 from tests.integration.workshop import PRICE, Workshop
 from tests.servers.s3 import Bucket
 from tests.unit.test_artifacts_conformance import store_bytes
-from worker.retention.purging import Purger
-from worker.store import outputs, pricing, selections
-from worker.store.tables import Job
-from worker.store.transitions import asking, purging
+from worker.maintenance.purger import Purger
+from worker.store import outputs
+from worker.store.money import pricing
+from worker.store.queries import filters
+from worker.store.tables.base import Job
+from worker.store.transitions import actions, purges
 
 SUCCEEDED, FAILED = JobStatus.SUCCEEDED, JobStatus.FAILED
 TEXT = "Something private."
@@ -166,14 +168,14 @@ def test_a_job_that_is_tried_again_keeps_its_text(shop_on_both: Workshop) -> Non
     shop = shop_on_both
     with shop.database.begin() as connection:
         jobs = [add_job(connection, status=FAILED, text=TEXT, expires_after=1, finished_at=LONG_AGO) for _ in range(2)]
-        assert purging.date(connection, most=10) == 2
-        due = purging.due(connection, most=10, now=datetime.now(UTC))
-        assert asking.retry(connection, asking.these(jobs[:1]), states=[FAILED]) == 1
-        purging.blank(connection, due, now=datetime.now(UTC))
+        assert purges.date(connection, most=10) == 2
+        due = purges.due(connection, most=10, now=datetime.now(UTC))
+        assert actions.retry(connection, actions.these(jobs[:1]), states=[FAILED]) == 1
+        purges.blank(connection, due, now=datetime.now(UTC))
         rows: list[Any] = [stored(connection, job) for job in jobs]
         assert [(row.status, row.text) for row in rows] == [(JobStatus.QUEUED, TEXT), (FAILED, "")]
         assert rows[0].purge_at is None
-        assert asking.retry(connection, asking.these(jobs), states=[FAILED]) == 0
+        assert actions.retry(connection, actions.these(jobs), states=[FAILED]) == 0
 
 
 def test_what_is_asked_for_goes_at_once(shop_on_both: Workshop) -> None:
@@ -181,8 +183,8 @@ def test_what_is_asked_for_goes_at_once(shop_on_both: Workshop) -> None:
     shop = shop_on_both
     done, waiting = shop.run(shop.job(text=TEXT)), shop.job(text=TEXT)
     with shop.database.begin() as connection:
-        which = selections.selection(job_ids=(done.id, waiting))
-        assert purging.ask(connection, which, now=shop.database.now(connection)) == (1, 1)
+        which = filters.selection(job_ids=(done.id, waiting))
+        assert purges.ask(connection, which, now=shop.database.now(connection)) == (1, 1)
     assert purger(shop).run([done.id, waiting, uuid.uuid4()]) == 1
     assert purger(shop).run([done.id]) == 0
     assert (shop.row(done.id).text, shop.row(waiting).text) == ("", TEXT)
@@ -199,5 +201,5 @@ def test_many_are_taken_away_piece_by_piece(shop: Workshop) -> None:
         looks += 1
     assert looks <= 6
     with shop.database.read() as connection:
-        assert purging.due(connection, most=10, now=datetime.now(UTC)) == []
+        assert purges.due(connection, most=10, now=datetime.now(UTC)) == []
         assert connection.exec_driver_sql("SELECT count(*) FROM jobs WHERE purged_at IS NULL").scalar() == 0

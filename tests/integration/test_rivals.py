@@ -20,13 +20,23 @@ from uuid_utils.compat import uuid7
 
 from api_models.status import JobStatus
 from tests.factories import NOW, a_settlement, add_batch, add_jobs, job_row
-from worker.store import attempts, views
 from worker.store.database import Database
-from worker.store.tables import Attempt, Job
-from worker.store.transitions import asking, claiming, dispatching, rescuing, settling
-from worker.store.transitions.claiming import Claim
-from worker.store.transitions.dispatching import Waiting
-from worker.store.transitions.settling import Settlement
+from worker.store.queries import attempts, jobs
+from worker.store.tables.base import Attempt, Job
+from worker.store.transitions import (
+    actions,
+    dispatches,
+    rescues,
+)
+from worker.store.transitions import (
+    claims as job_claims,
+)
+from worker.store.transitions import (
+    settlement as job_settlement,
+)
+from worker.store.transitions.claims import Claim
+from worker.store.transitions.dispatches import Waiting
+from worker.store.transitions.settlement import Settlement
 
 JOBS: Final = 240
 BATCHES: Final = 3
@@ -70,19 +80,19 @@ class Fair:
         """A dispatcher's tick; the lease, which would let only one through, is left out."""
         with self.database.begin() as connection:
             now = self.database.now(connection)
-            dispatching.promote(connection, now=now)
-            dispatching.expire(connection, now=now)
-            dispatching.give_up_messages(connection, sent_before=now - timedelta(milliseconds=50))
+            dispatches.promote(connection, now=now)
+            dispatches.expire(connection, now=now)
+            dispatches.give_up_messages(connection, sent_before=now - timedelta(milliseconds=50))
             if rng.random() < 0.3:
-                rescuing.rescue(connection, rng.sample(WORKERS, 2), max_attempts=99, now=now)
+                rescues.rescue(connection, rng.sample(WORKERS, 2), max_attempts=99, now=now)
             attempts.take_news(connection)
-            heads = [head for lane in dispatching.lanes(connection, most=9) for head in self._heads(connection, lane)]
+            heads = [head for lane in dispatches.lanes(connection, most=9) for head in self._heads(connection, lane)]
             rng.shuffle(heads)
-            sent = dispatching.dispatch(connection, [head.job_id for head in heads], worker_id=None, now=now)
+            sent = dispatches.dispatch(connection, [head.job_id for head in heads], worker_id=None, now=now)
         self.post.send(sent)
 
-    def _heads(self, connection: Connection, lane: dispatching.Lane) -> list[Waiting]:
-        return dispatching.heads(connection, lane, most=20)
+    def _heads(self, connection: Connection, lane: dispatches.Lane) -> list[Waiting]:
+        return dispatches.heads(connection, lane, most=20)
 
     def work(self, worker: UUID, rng: random.Random) -> None:
         """Claim a group, and settle it in any order."""
@@ -91,29 +101,29 @@ class Fair:
             return
         with self.database.at_once() as connection:
             now = self.database.now(connection)
-            claims = [claim for claim in claiming.claim_all(connection, turns, worker_id=worker, now=now) if claim]
+            claims = [claim for claim in job_claims.claim_all(connection, turns, worker_id=worker, now=now) if claim]
         rng.shuffle(claims)
         ended = [(claim, a_settlement(rng.choice(ENDINGS), cost=Decimal("0.0067"))) for claim in claims]
         if ended and not self._settle_together(ended):
             for claim, settlement in ended:
                 with self.database.begin() as connection:
-                    settling.settle(connection, claim, settlement, now=NOW)
+                    job_settlement.settle(connection, claim, settlement, now=NOW)
 
     def _settle_together(self, ended: list[tuple[Claim, Settlement]]) -> bool:
         with self.database.begin() as connection:
-            won = settling.settle_all_at_once(connection, ended, now=NOW)
+            won = job_settlement.settle_all_at_once(connection, ended, now=NOW)
             if won is None:
                 connection.rollback()
         return won is not None
 
     def ask(self, rng: random.Random) -> None:
         """Somebody calls a batch off, or has it tried again."""
-        which = views.of_batch(rng.choice(self.batches))
+        which = jobs.of_batch(rng.choice(self.batches))
         with self.database.begin() as connection:
             if rng.random() < 0.3:
-                asking.cancel(connection, which, now=NOW)
+                actions.cancel(connection, which, now=NOW)
             else:
-                asking.retry(connection, which, states=AGAIN)
+                actions.retry(connection, which, states=AGAIN)
 
 
 def test_nobody_waits_in_a_circle_and_the_books_stay_right(on_postgresql: Database) -> None:
@@ -154,4 +164,4 @@ def test_nobody_waits_in_a_circle_and_the_books_stay_right(on_postgresql: Databa
         wrong = select(func.count()).select_from(Job).outerjoin(owed, owed.c.job_id == Job.id)
         assert connection.execute(wrong.where(Job.cost != func.coalesce(owed.c.cost, 0))).scalar_one() == 0
         assert connection.execute(select(func.sum(Attempt.cost))).scalar_one() > 0
-        assert views.counts(connection, views.everything()).total == JOBS
+        assert jobs.counts(connection, jobs.all_jobs()).total == JOBS

@@ -17,14 +17,14 @@ from uuid_utils.compat import uuid7
 
 from tests.factories import ORIGIN
 from tests.servers.s3 import Bucket
-from worker.schedules.carrying_out import MOST_ATTEMPTS, Carrier
-from worker.schedules.clerk import Clerk
 from worker.schedules.options import Options
-from worker.schedules.timekeeper import AGAIN_SECONDS, Timekeeper
-from worker.store import events, schedules
+from worker.schedules.runner import MAX_ATTEMPTS, Clerk, ScheduleRunner
+from worker.schedules.scheduler import AGAIN_SECONDS, Scheduler
+from worker.store import schedules
 from worker.store.database import Database
+from worker.store.outbox import events
 from worker.store.schedules import RunKey, RunRecord, RunState, ScheduleRecord
-from worker.store.tables import Batch, Job
+from worker.store.tables.base import Batch, Job
 
 ONCE_A_YEAR: Final = "0 0 1 1 *"
 """What is due in a test was made so; the next time is far away."""
@@ -44,14 +44,14 @@ class Office:
     sent: list[RunKey] = field(default_factory=list)
 
     @property
-    def timekeeper(self) -> Timekeeper:
+    def timekeeper(self) -> Scheduler:
         """One more."""
-        return Timekeeper(self.database, self.sent.extend)
+        return Scheduler(self.database, self.sent.extend)
 
     @property
-    def carrier(self) -> Carrier:
+    def carrier(self) -> ScheduleRunner:
         """One more."""
-        return Carrier(self.database, ORIGIN, None, self.variables.get)
+        return ScheduleRunner(self.database, ORIGIN, None, self.variables.get)
 
     def now(self) -> datetime:
         """The database's time, to the second before."""
@@ -216,7 +216,7 @@ def test_a_run_that_kills_its_workers_is_given_up(office: Office) -> None:
     """After a few of them; an event says so."""
     office.add()
     [key] = office.look()
-    for _ in range(MOST_ATTEMPTS):
+    for _ in range(MAX_ATTEMPTS):
         lost = claim(office, key)
         with office.database.begin() as connection:
             schedules.send(connection, lost, again_at=office.now() + MINUTE)
@@ -360,7 +360,7 @@ def test_a_database_that_is_away_is_tried_again(office: Office) -> None:
     assert office.carry() == [RunState.DUE]
     assert office.look() == []
     pauses = []
-    for _ in range(MOST_ATTEMPTS - 1):
+    for _ in range(MAX_ATTEMPTS - 1):
         [run] = office.runs()
         assert run.next_at is not None
         pauses.append((run.next_at - office.now()).total_seconds())

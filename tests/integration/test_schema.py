@@ -24,9 +24,10 @@ from tests.factories import (
     add_worker,
 )
 from tests.integration.schema_description import described
-from worker.store import account, schema, views
+from worker.store import account, schema
 from worker.store.database import Database
-from worker.store.tables import Base
+from worker.store.queries import jobs as job_queries
+from worker.store.tables.base import Base
 
 RIVALS = 4
 
@@ -116,7 +117,7 @@ def test_upgrading_again_changes_nothing(database: Database) -> None:
         fill(connection)
     schema.upgrade(database)
     with database.read() as connection:
-        assert views.counts(connection, views.everything()).total == len(JobStatus)
+        assert job_queries.counts(connection, job_queries.all_jobs()).total == len(JobStatus)
     assert schema.revision(database) == schema.HEAD
 
 

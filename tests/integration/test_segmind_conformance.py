@@ -20,19 +20,19 @@ from api_models.speech import Speech
 from api_models.verdict import GateScope, VerdictKind
 from tests.integration.segmind_clients import KEY, NOW, VERSIONS, make_client
 from tests.servers.bare import BareServer, Reply, reply
-from worker.emulator.answers import BodyShape, Ending
+from worker.concurrency.futures import run_here
+from worker.emulator.api.refusals import ModelState
+from worker.emulator.api.reset_times import StampFormat
+from worker.emulator.api.responses import BodyShape, Ending
 from worker.emulator.config import EmulatorConfig
 from worker.emulator.faults import Effect, Rule, Take
 from worker.emulator.limits import Limit
-from worker.emulator.refusals import ModelState
 from worker.emulator.server import Emulator
-from worker.emulator.stamps import StampFormat
 from worker.segmind.answers import Answer, Credits, Failure
 from worker.segmind.client import NO_HANDLE, Client
 from worker.segmind.errors import SpoolError, UnusableAddressError, UnusableKeyError
 from worker.segmind.spool import PART_SUFFIX
 from worker.segmind.verdicts import verdict
-from worker.waiting.awaiting import here
 
 SPEECH = Speech(text="Good evening, and welcome back.", voice_1="Puck")
 
@@ -85,7 +85,7 @@ def faulty(emulator: Emulator, **effect: object) -> None:
 @pytest.mark.parametrize("model", MODELS)
 def test_speaks(client: Client, emulator: Emulator, spool: Path, model: str) -> None:
     """Each model's take lies whole in the spool, alone, and its cost is what the API bills."""
-    answer = here(client.synthesize(SPEECH.model_copy(update={"model": model}), spool))
+    answer = run_here(client.synthesize(SPEECH.model_copy(update={"model": model}), spool))
     assert (answer.status, answer.failure, answer.audio, answer.message) == (200, None, spool, "")
     assert spool.read_bytes()[:4] == b"RIFF"
     assert answer.size == spool.stat().st_size
@@ -101,19 +101,19 @@ def test_both_bring_the_same_bytes(emulator: Emulator, tmp_path: Path) -> None:
     """A text sounds the same whichever way it was bought."""
     for version in VERSIONS:
         with contextlib.closing(make_client(version, emulator.base_url)) as client:
-            here(client.synthesize(SPEECH, tmp_path / version))
+            run_here(client.synthesize(SPEECH, tmp_path / version))
     assert (tmp_path / "v1").read_bytes() == (tmp_path / "v2").read_bytes()
 
 
 def test_a_handle_can_be_left_out(client: Client, spool: Path) -> None:
     """Where nobody keeps handles, a call is a call."""
-    assert here(client.synthesize(SPEECH, spool, NO_HANDLE)).audio == spool
+    assert run_here(client.synthesize(SPEECH, spool, NO_HANDLE)).audio == spool
 
 
 def test_money_is_exact(client: Client, emulator: Emulator, spool: Path) -> None:
     """What is left is known to the last digit, beyond what a float holds."""
     emulator.admin.account(credits=Decimal("1234567.12345678901234567891"))
-    answer = here(client.synthesize(SPEECH, spool))
+    answer = run_here(client.synthesize(SPEECH, spool))
     assert answer.remaining_credits == Decimal("1234567.12345678901234567891") - MODELS[SPEECH.model].price
     assert answer.cost == MODELS[SPEECH.model].price
 
@@ -121,14 +121,14 @@ def test_money_is_exact(client: Client, emulator: Emulator, spool: Path) -> None
 def test_a_silent_bill_is_no_cost(client: Client, emulator: Emulator, spool: Path) -> None:
     """Where the API names no cost, none is made up here."""
     faulty(emulator, without_headers=["x-cost", "x-remaining-credits", "x-generation-time"])
-    answer = here(client.synthesize(SPEECH, spool))
+    answer = run_here(client.synthesize(SPEECH, spool))
     assert (answer.audio, answer.cost, answer.remaining_credits, answer.generation_seconds) == (spool, None, None, None)
 
 
 def test_sends_only_what_the_caller_set(version: str, spool: Path) -> None:
     """The request is the vendor page's: key, content type, and a body of text and what else was set, as UTF-8."""
     with bare(version, reply("200 OK", b"\x00" * 100), path="/gateway") as (client, server):
-        assert here(client.synthesize(Speech(text="Grüße — 你好", temperature=0.4), spool)).size == 100
+        assert run_here(client.synthesize(Speech(text="Grüße — 你好", temperature=0.4), spool)).size == 100
     head, _, body = server.requests[0].partition(b"\r\n\r\n")
     assert head.startswith(f"POST /gateway/{version}/gemini-3.1-flash-tts HTTP/1.1\r\n".encode())
     assert f"x-api-key: {KEY}".encode() in head
@@ -140,7 +140,7 @@ def test_threads_share_a_client(client: Client, emulator: Emulator, tmp_path: Pa
     """Calls at once, more than the pool keeps, don't meet each other."""
     texts = [f"Line {number} of many." for number in range(24)]
     with ThreadPoolExecutor(12) as threads:
-        answers = list(threads.map(lambda text: here(client.synthesize(Speech(text=text), tmp_path / text)), texts))
+        answers = list(threads.map(lambda text: run_here(client.synthesize(Speech(text=text), tmp_path / text)), texts))
     assert {answer.audio for answer in answers} == {tmp_path / text for text in texts}
     assert len({answer.request_id for answer in answers}) == 24
     assert set(emulator.state().billed_texts.values()) == {1}
@@ -167,7 +167,7 @@ STATUSES = {
 def test_every_error_status(client: Client, emulator: Emulator, spool: Path, status: int, shape: BodyShape) -> None:
     """The call is refused by the same rows of the table, in the API's words, and nothing is left behind."""
     faulty(emulator, status=status, shape=shape, message="because it is so")
-    answer = here(client.synthesize(SPEECH, spool))
+    answer = run_here(client.synthesize(SPEECH, spool))
     assert (answer.status, answer.failure, answer.audio, answer.sent) == (status, None, None, True)
     assert ("because it is so" in answer.message) is (shape is not BodyShape.EMPTY)
     assert verdict(answer).kind is STATUSES[status]
@@ -179,7 +179,7 @@ def test_account_troubles(client: Client, emulator: Emulator, spool: Path) -> No
     """Key, credit and spend limit close the account's gate; once mended, calls go through."""
 
     def code() -> tuple[str, GateScope | None]:
-        found = verdict(here(client.synthesize(SPEECH, spool)))
+        found = verdict(run_here(client.synthesize(SPEECH, spool)))
         return found.code, found.scope
 
     emulator.admin.account(key_valid=False)
@@ -203,7 +203,7 @@ def test_account_troubles(client: Client, emulator: Emulator, spool: Path) -> No
 def test_model_troubles(client: Client, emulator: Emulator, spool: Path, state: ModelState, code: str) -> None:
     """A model's trouble closes that model's gate."""
     emulator.admin.model(SPEECH.model, state)
-    found = verdict(here(client.synthesize(SPEECH, spool)))
+    found = verdict(run_here(client.synthesize(SPEECH, spool)))
     assert (found.code, found.scope) == (code, GateScope.MODEL)
 
 
@@ -211,8 +211,8 @@ def test_model_troubles(client: Client, emulator: Emulator, spool: Path, state: 
 def test_rate_limit_stamps(client: Client, emulator: Emulator, spool: Path, form: StampFormat) -> None:
     """A 429 says when it ends, in whichever form, or says nothing sensible."""
     emulator.admin.limit(Limit(rpm=1, stamp=form))
-    here(client.synthesize(SPEECH, spool))
-    found = verdict(here(client.synthesize(SPEECH, spool)))
+    run_here(client.synthesize(SPEECH, spool))
+    found = verdict(run_here(client.synthesize(SPEECH, spool)))
     senseless = form in {StampFormat.PAST, StampFormat.UNREADABLE, StampFormat.ABSENT}
     assert found.kind is VerdictKind.PACE
     assert found.reset_at == (None if senseless else NOW + timedelta(seconds=60))
@@ -221,9 +221,9 @@ def test_rate_limit_stamps(client: Client, emulator: Emulator, spool: Path, form
 @pytest.mark.parametrize("take", [Take.JSON_URL, Take.JSON_DATA_URI, Take.JSON_BASE64])
 def test_json_shapes(client: Client, emulator: Emulator, spool: Path, take: Take) -> None:
     """Audio by address, as a data URI or as base64 ends in the spool; a file is fetched without the key."""
-    here(client.synthesize(SPEECH, plain := spool.with_name("plain")))
+    run_here(client.synthesize(SPEECH, plain := spool.with_name("plain")))
     faulty(emulator, take=take)
-    answer = here(client.synthesize(SPEECH, spool))
+    answer = run_here(client.synthesize(SPEECH, spool))
     assert (answer.failure, answer.audio, answer.size) == (None, spool, spool.stat().st_size)
     assert spool.read_bytes() == plain.read_bytes()
     assert emulator.state().files_with_key == 0
@@ -233,7 +233,7 @@ def test_json_shapes(client: Client, emulator: Emulator, spool: Path, take: Take
 def test_doubtful_audio_is_left_to_others(client: Client, emulator: Emulator, spool: Path, take: Take) -> None:
     """What isn't text may be audio, whatever it is called: whether it is acceptable is for others to say."""
     faulty(emulator, take=take, content_type="application/json")
-    answer = here(client.synthesize(SPEECH, spool))
+    answer = run_here(client.synthesize(SPEECH, spool))
     assert (answer.failure, answer.audio) == (None, spool)
 
 
@@ -242,7 +242,7 @@ def test_no_take_at_all(version: str, emulator: Emulator, spool: Path, take: Tak
     """Nothing, or more than the cap, is a bad take that leaves no file; another one must be bought."""
     faulty(emulator, take=take, size_bytes=3_000_000)
     with contextlib.closing(make_client(version, emulator.base_url, max_audio_bytes=1_000_000)) as client:
-        answer = here(client.synthesize(SPEECH, spool))
+        answer = run_here(client.synthesize(SPEECH, spool))
     assert (answer.status, answer.failure, answer.audio) == (200, failure, None)
     assert answer.cost == MODELS[SPEECH.model].price
     assert answer.handle_spent is (version == "v2")
@@ -254,7 +254,7 @@ def test_no_take_at_all(version: str, emulator: Emulator, spool: Path, take: Tak
 def test_a_reset_after_sending(client: Client, emulator: Emulator, spool: Path, ending: Ending) -> None:
     """A connection that dies under a sent request leaves open whether it is billed; it is not repeated from here."""
     faulty(emulator, ending=ending)
-    answer = here(client.synthesize(SPEECH, spool))
+    answer = run_here(client.synthesize(SPEECH, spool))
     assert (answer.status, answer.failure, answer.sent, answer.request_id) == (None, Failure.RESET, True, None)
     found = verdict(answer)
     assert (found.kind, found.possibly_billed, found.handle_spent) == (VerdictKind.RETRY, True, False)
@@ -267,7 +267,7 @@ def test_silence_after_sending_times_out(version: str, spool: Path) -> None:
     release = threading.Event()
     with BareServer([lambda _: release.wait(30)]) as server:
         with contextlib.closing(make_client(version, server.base_url, read_timeout=0.2)) as client:
-            answer = here(client.synthesize(SPEECH, spool))
+            answer = run_here(client.synthesize(SPEECH, spool))
         release.set()
     assert (answer.status, answer.failure, answer.sent) == (None, Failure.TIMEOUT_READ, True)
     assert (verdict(answer).code, verdict(answer).possibly_billed) == ("timeout", True)
@@ -278,7 +278,7 @@ def test_refused_connection_was_not_sent(version: str, spool: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
     with contextlib.closing(make_client(version, f"http://127.0.0.1:{port}")) as client:
-        answer = here(client.synthesize(SPEECH, spool))
+        answer = run_here(client.synthesize(SPEECH, spool))
     assert (answer.status, answer.failure, answer.sent) == (None, Failure.CONNECT, False)
     assert answer.message == "Connection refused"
     assert (verdict(answer).possibly_billed, verdict(answer).counts) == (False, False)
@@ -299,7 +299,7 @@ def test_refused_connection_was_not_sent(version: str, spool: Path) -> None:
 def test_broken_http(version: str, spool: Path, raw: bytes) -> None:
     """What isn't HTTP, or not to its end, may have been billed, leaves no file and never raises."""
     with bare(version, raw) as (client, server):
-        answer = here(client.synthesize(SPEECH, spool))
+        answer = run_here(client.synthesize(SPEECH, spool))
     assert (answer.audio, answer.sent, answer.request_id, len(server.requests)) == (None, True, None, 1)
     found = verdict(answer)
     assert found.kind in {VerdictKind.RETRY, VerdictKind.BAD_TAKE}
@@ -314,7 +314,7 @@ def test_broken_http(version: str, spool: Path, raw: bytes) -> None:
 def test_text_without_sense(version: str, spool: Path, body: bytes) -> None:
     """A 200 of text that means nothing here is tried again, flagged, with its beginning kept for the operator."""
     with bare(version, reply("200 OK", body, "Content-Type: audio/wav")) as (client, _):
-        answer = here(client.synthesize(SPEECH, spool))
+        answer = run_here(client.synthesize(SPEECH, spool))
     assert (answer.failure, answer.audio) == (Failure.UNREADABLE, None)
     assert (verdict(answer).code, verdict(answer).possibly_billed) == ("unreadable_answer", True)
     assert not list(spool.parent.iterdir())
@@ -323,7 +323,7 @@ def test_text_without_sense(version: str, spool: Path, body: bytes) -> None:
 def test_an_error_under_a_200(version: str, spool: Path) -> None:
     """Words of the account's trouble count whatever the status is."""
     with bare(version, reply("200 OK", b'{"error": "Insufficient credits"}')) as (client, _):
-        answer = here(client.synthesize(SPEECH, spool))
+        answer = run_here(client.synthesize(SPEECH, spool))
     assert (answer.failure, verdict(answer).code) == (Failure.RUN_FAILED, "insufficient_credits")
 
 
@@ -333,7 +333,7 @@ def test_redirects_are_not_followed(version: str, spool: Path, status: str) -> N
     with BareServer([]) as elsewhere:
         location = f"Location: {elsewhere.base_url}/x"
         with bare(version, reply(status, b"", location)) as (client, server):
-            answer = here(client.synthesize(SPEECH, spool))
+            answer = run_here(client.synthesize(SPEECH, spool))
         assert (elsewhere.connections, len(server.requests)) == (0, 1)
         assert elsewhere.base_url in answer.message
     assert (verdict(answer).code, verdict(answer).scope) == ("redirected", GateScope.ACCOUNT)
@@ -357,7 +357,7 @@ def test_no_answer_holds_the_key(
     caplog.set_level("DEBUG")
     headers = (f"Content-Type: {KEY}", f"x-request-id: id-{KEY}", f"Location: https://x/{KEY}", f"x-cost: {KEY}")
     with bare(version, reply(status, body.encode(), *headers)) as (client, server):
-        answer = here(client.synthesize(SPEECH, spool))
+        answer = run_here(client.synthesize(SPEECH, spool))
     assert KEY.encode() in server.requests[0]
     assert KEY not in repr(answer) + repr(verdict(answer)) + repr(client) + caplog.text
 
@@ -367,7 +367,7 @@ def test_the_key_stays_with_the_api(version: str, spool: Path) -> None:
     with BareServer([reply("200 OK", b"\x00" * 77)]) as files:
         body = json.dumps({"output": f"{files.base_url}/take.wav"}).encode()
         with bare(version, reply("200 OK", body)) as (client, server):
-            answer = here(client.synthesize(SPEECH, spool))
+            answer = run_here(client.synthesize(SPEECH, spool))
     assert answer.size == 77
     assert KEY.encode() in server.requests[0]
     assert files.requests[0].startswith(b"GET /take.wav HTTP/1.1\r\n")
@@ -381,7 +381,7 @@ def test_full_disk_is_this_machines_trouble(client: Client, version: str, spool:
         pytest.skip("only Linux has a device that is always full")
     spool.with_name(spool.name + PART_SUFFIX).symlink_to("/dev/full")
     with pytest.raises(SpoolError, match="No space left") as caught:
-        here(client.synthesize(SPEECH, spool))
+        run_here(client.synthesize(SPEECH, spool))
     assert caught.value.errno == errno.ENOSPC
     assert caught.value.answer is not None
     assert caught.value.answer.request_id is not None
@@ -391,7 +391,7 @@ def test_full_disk_is_this_machines_trouble(client: Client, version: str, spool:
 def test_missing_spool_folder_costs_nothing(client: Client, emulator: Emulator, tmp_path: Path) -> None:
     """A spool that takes no file is found out before the call."""
     with pytest.raises(SpoolError):
-        here(client.synthesize(SPEECH, tmp_path / "gone" / "take"))
+        run_here(client.synthesize(SPEECH, tmp_path / "gone" / "take"))
     assert emulator.state().calls == 0
 
 
@@ -409,7 +409,7 @@ def test_credits(client: Client, emulator: Emulator) -> None:
 def test_a_closed_client_answers_still(client: Client, spool: Path) -> None:
     """A call that comes after the close finds no connection; it doesn't raise."""
     client.close()
-    answer = here(client.synthesize(SPEECH, spool))
+    answer = run_here(client.synthesize(SPEECH, spool))
     assert (answer.failure, answer.sent) == (Failure.CONNECT, False)
 
 

@@ -21,20 +21,20 @@ from api_models.registry import MODELS
 from api_models.speech import Speech
 from api_models.verdict import GateScope, VerdictKind
 from tests.servers.bare import BareServer, Reply, reply, reset
-from worker.emulator.answers import BodyShape, Ending
+from worker.concurrency.futures import run_here
+from worker.emulator.api.refusals import ModelState
+from worker.emulator.api.reset_times import StampFormat
+from worker.emulator.api.responses import BodyShape, Ending
 from worker.emulator.config import EmulatorConfig
 from worker.emulator.faults import Effect, Rule, Take
 from worker.emulator.limits import Limit
-from worker.emulator.refusals import ModelState
 from worker.emulator.server import Emulator
-from worker.emulator.stamps import StampFormat
 from worker.segmind.answers import Answer, Credits, Failure
 from worker.segmind.client import Client
 from worker.segmind.errors import SpoolError
 from worker.segmind.spool import PART_SUFFIX
 from worker.segmind.v1 import ClientV1
 from worker.segmind.verdicts import verdict
-from worker.waiting.awaiting import here
 
 KEY = "SG_0123456789abcdef"
 NOW = datetime(2026, 11, 21, 10, 0, tzinfo=UTC)
@@ -91,7 +91,7 @@ def faulty(emulator: Emulator, **effect: object) -> None:
 @pytest.mark.parametrize("model", MODELS)
 def test_speaks(client: Client, emulator: Emulator, spool: Path, model: str) -> None:
     """Each model's take lies whole in the spool, and the account's headers are read exactly."""
-    answer = here(client.synthesize(SPEECH.model_copy(update={"model": model}), spool))
+    answer = run_here(client.synthesize(SPEECH.model_copy(update={"model": model}), spool))
     assert (answer.status, answer.failure, answer.audio, answer.message) == (200, None, spool, "")
     assert spool.read_bytes()[:4] == b"RIFF"
     assert answer.size == spool.stat().st_size
@@ -105,7 +105,7 @@ def test_speaks(client: Client, emulator: Emulator, spool: Path, model: str) -> 
 def test_sends_only_what_the_caller_set(spool: Path) -> None:
     """The request is the vendor page's: key, content type, and a body of text and what else was set, as UTF-8."""
     with bare(reply("200 OK", b"\x00" * 100)) as (client, server):
-        here(client.synthesize(Speech(text="Grüße — 你好", temperature=0.4), spool))
+        run_here(client.synthesize(Speech(text="Grüße — 你好", temperature=0.4), spool))
     head, _, body = server.requests[0].partition(b"\r\n\r\n")
     assert head.startswith(b"POST /v1/gemini-3.1-flash-tts HTTP/1.1\r\n")
     assert f"x-api-key: {KEY}".encode() in head
@@ -117,7 +117,7 @@ def test_sends_only_what_the_caller_set(spool: Path) -> None:
 def test_address_may_have_a_path(spool: Path) -> None:
     """An API behind a gateway's path is reached below it."""
     with bare(reply("200 OK", b"\x00" * 100), path="/gateway") as (client, server):
-        here(client.synthesize(SPEECH, spool))
+        run_here(client.synthesize(SPEECH, spool))
     assert server.requests[0].startswith(b"POST /gateway/v1/gemini-3.1-flash-tts ")
 
 
@@ -132,7 +132,7 @@ def test_connections_are_reused(spool: Path) -> None:
         reply("204 No Content"),
     ]
     with bare(*whole) as (client, server):
-        statuses = [here(client.synthesize(SPEECH, spool)).status for _ in whole]
+        statuses = [run_here(client.synthesize(SPEECH, spool)).status for _ in whole]
     assert statuses == [200, 500, 429, 200, 200, 204]
     assert server.connections == 1
 
@@ -140,7 +140,7 @@ def test_connections_are_reused(spool: Path) -> None:
 def test_threads_share_a_client(client: Client, tmp_path: Path) -> None:
     """Calls at once, more than the pool keeps, don't meet each other."""
     with ThreadPoolExecutor(12) as threads:
-        answers = list(threads.map(lambda n: here(client.synthesize(SPEECH, tmp_path / str(n))), range(24)))
+        answers = list(threads.map(lambda n: run_here(client.synthesize(SPEECH, tmp_path / str(n))), range(24)))
     assert {answer.size for answer in answers} == {answers[0].size}
     assert len({answer.request_id for answer in answers}) == 24
 
@@ -168,7 +168,7 @@ def test_refusals_in_every_shape(
 ) -> None:
     """Every status of the vendor's table, in every shape of body: the words arrive, no file is left."""
     faulty(emulator, status=status, shape=shape, message="because it is so")
-    answer = here(client.synthesize(SPEECH, spool))
+    answer = run_here(client.synthesize(SPEECH, spool))
     assert (answer.status, answer.failure, answer.audio, answer.sent) == (status, None, None, True)
     assert ("because it is so" in answer.message) is (shape is not BodyShape.EMPTY)
     assert verdict(answer).kind is STATUSES[status]
@@ -179,7 +179,7 @@ def test_account_troubles(client: Client, emulator: Emulator, spool: Path) -> No
     """Key, credit and spend limit close the account's gate; once mended, calls go through."""
 
     def code() -> tuple[str, GateScope | None]:
-        found = verdict(here(client.synthesize(SPEECH, spool)))
+        found = verdict(run_here(client.synthesize(SPEECH, spool)))
         return found.code, found.scope
 
     emulator.admin.account(key_valid=False)
@@ -203,7 +203,7 @@ def test_account_troubles(client: Client, emulator: Emulator, spool: Path) -> No
 def test_model_troubles(client: Client, emulator: Emulator, spool: Path, state: ModelState, code: str) -> None:
     """A model's trouble closes that model's gate."""
     emulator.admin.model(SPEECH.model, state)
-    found = verdict(here(client.synthesize(SPEECH, spool)))
+    found = verdict(run_here(client.synthesize(SPEECH, spool)))
     assert (found.code, found.scope) == (code, GateScope.MODEL)
 
 
@@ -214,8 +214,8 @@ def test_rate_limit_stamps(
 ) -> None:
     """A 429 says when it ends, in whichever form; where it doesn't sensibly, `Retry-After` does, or nothing."""
     emulator.admin.limit(Limit(rpm=1, stamp=form, retry_after=retry_after))
-    here(client.synthesize(SPEECH, spool))
-    found = verdict(here(client.synthesize(SPEECH, spool)))
+    run_here(client.synthesize(SPEECH, spool))
+    found = verdict(run_here(client.synthesize(SPEECH, spool)))
     senseless = form in {StampFormat.PAST, StampFormat.UNREADABLE, StampFormat.ABSENT}
     assert found.kind is VerdictKind.PACE
     assert found.reset_at == (NOW + timedelta(seconds=60) if retry_after or not senseless else None)
@@ -226,7 +226,7 @@ def test_rate_limit_stamps(
 def test_audio_in_json(client: Client, emulator: Emulator, spool: Path, take: Take, key: str) -> None:
     """A JSON answer's audio ends in the spool as if it had been the body; a file is fetched without the key."""
     faulty(emulator, take=take, json_key=key, content_type="audio/wav")
-    answer = here(client.synthesize(SPEECH, spool))
+    answer = run_here(client.synthesize(SPEECH, spool))
     assert (answer.failure, answer.audio) == (None, spool)
     assert spool.read_bytes()[:4] == b"RIFF"
     assert answer.size == spool.stat().st_size > 10_000
@@ -236,7 +236,7 @@ def test_audio_in_json(client: Client, emulator: Emulator, spool: Path, take: Ta
 def test_error_under_a_200(client: Client, emulator: Emulator, spool: Path) -> None:
     """A 200 whose JSON has an error is judged by its words, and its cost is known all the same."""
     faulty(emulator, take=Take.JSON_ERROR, message="the voice box is jammed")
-    answer = here(client.synthesize(SPEECH, spool))
+    answer = run_here(client.synthesize(SPEECH, spool))
     assert (answer.failure, answer.message) == (Failure.RUN_FAILED, "the voice box is jammed")
     assert answer.cost == MODELS[SPEECH.model].price
     assert verdict(answer).code == "run_failed"
@@ -247,14 +247,14 @@ def test_error_under_a_200(client: Client, emulator: Emulator, spool: Path) -> N
 def test_doubtful_audio_is_left_to_others(client: Client, emulator: Emulator, spool: Path, take: Take) -> None:
     """What isn't text may be audio, whatever its content type: whether it is acceptable is for others to say."""
     faulty(emulator, take=take, content_type="application/json")
-    answer = here(client.synthesize(SPEECH, spool))
+    answer = run_here(client.synthesize(SPEECH, spool))
     assert (answer.failure, answer.audio, answer.content_type) == (None, spool, "application/json")
 
 
 def test_empty_body_is_a_bad_take(client: Client, emulator: Emulator, spool: Path) -> None:
     """A 200 without a body was billed, and is no audio."""
     faulty(emulator, take=Take.EMPTY)
-    answer = here(client.synthesize(SPEECH, spool))
+    answer = run_here(client.synthesize(SPEECH, spool))
     assert (answer.status, answer.failure, answer.audio) == (200, Failure.EMPTY, None)
     assert verdict(answer).kind is VerdictKind.BAD_TAKE
 
@@ -263,7 +263,7 @@ def test_oversized_body_is_not_read(emulator: Emulator, spool: Path) -> None:
     """A body over the cap is given up, and nothing of it kept."""
     faulty(emulator, take=Take.HUGE, size_bytes=3_000_000)
     with contextlib.closing(make_client(emulator.base_url, max_audio_bytes=1_000_000)) as client:
-        answer = here(client.synthesize(SPEECH, spool))
+        answer = run_here(client.synthesize(SPEECH, spool))
     assert (answer.failure, answer.audio) == (Failure.TOO_LARGE, None)
     assert not list(spool.parent.iterdir())
 
@@ -271,7 +271,7 @@ def test_oversized_body_is_not_read(emulator: Emulator, spool: Path) -> None:
 def test_cut_off_body_is_noticed(client: Client, emulator: Emulator, spool: Path) -> None:
     """A body shorter than its Content-Length is no take, however good its beginning."""
     faulty(emulator, ending=Ending.CUT)
-    answer = here(client.synthesize(SPEECH, spool))
+    answer = run_here(client.synthesize(SPEECH, spool))
     assert (answer.status, answer.failure, answer.audio) == (200, Failure.CUT_OFF, None)
     assert verdict(answer).kind is VerdictKind.BAD_TAKE
     assert not list(spool.parent.iterdir())
@@ -283,7 +283,7 @@ def test_reset_after_sending_may_have_been_billed(
 ) -> None:
     """A connection that dies under a sent request leaves open whether it was billed; it is not repeated from here."""
     faulty(emulator, ending=ending)
-    answer = here(client.synthesize(SPEECH, spool))
+    answer = run_here(client.synthesize(SPEECH, spool))
     assert (answer.status, answer.failure, answer.sent) == (None, Failure.RESET, True)
     found = verdict(answer)
     assert (found.kind, found.possibly_billed) == (VerdictKind.RETRY, True)
@@ -293,8 +293,8 @@ def test_reset_after_sending_may_have_been_billed(
 def test_reset_on_a_reused_connection_counts_as_sent(spool: Path) -> None:
     """A kept-alive connection that dies under the next request: the API may have acted on it."""
     with bare(reply("200 OK", b"\x00" * 100), reset) as (client, server):
-        here(client.synthesize(SPEECH, spool))
-        answer = here(client.synthesize(SPEECH, spool))
+        run_here(client.synthesize(SPEECH, spool))
+        answer = run_here(client.synthesize(SPEECH, spool))
     assert (answer.failure, answer.sent) == (Failure.RESET, True)
     assert (server.connections, len(server.requests)) == (1, 2)
 
@@ -303,8 +303,8 @@ def test_a_connection_closed_while_idle_is_replaced(spool: Path) -> None:
     """A server that closed a kept connection costs the next call nothing."""
     closing = b"HTTP/1.1 200 OK\r\nContent-Length: 3\r\nConnection: close\r\n\r\n\x00\x00\x00"
     with bare(closing, reply("200 OK", b"\x00" * 100)) as (client, server):
-        here(client.synthesize(SPEECH, spool))
-        assert here(client.synthesize(SPEECH, spool)).size == 100
+        run_here(client.synthesize(SPEECH, spool))
+        assert run_here(client.synthesize(SPEECH, spool)).size == 100
     assert server.connections == 2
 
 
@@ -313,7 +313,7 @@ def test_silence_after_sending_times_out(spool: Path) -> None:
     release = threading.Event()
     with BareServer([lambda _: release.wait(30)]) as server:
         with contextlib.closing(make_client(server.base_url, read_timeout=0.2)) as client:
-            answer = here(client.synthesize(SPEECH, spool))
+            answer = run_here(client.synthesize(SPEECH, spool))
         release.set()
     assert (answer.status, answer.failure, answer.sent) == (None, Failure.TIMEOUT_READ, True)
     assert (verdict(answer).code, verdict(answer).possibly_billed) == ("timeout", True)
@@ -323,7 +323,7 @@ def test_a_body_that_drips_for_ever_times_out(emulator: Emulator, spool: Path) -
     """The whole body has the read timeout once more: single bytes in time don't keep a slot for ever."""
     faulty(emulator, ending=Ending.SLOW, body_seconds=4)
     with contextlib.closing(make_client(emulator.base_url, read_timeout=0.5)) as hurried:
-        answer = here(hurried.synthesize(SPEECH, spool))
+        answer = run_here(hurried.synthesize(SPEECH, spool))
     assert (answer.status, answer.failure, answer.audio) == (200, Failure.TIMEOUT_READ, None)
     assert not list(spool.parent.iterdir())
 
@@ -331,7 +331,7 @@ def test_a_body_that_drips_for_ever_times_out(emulator: Emulator, spool: Path) -
 def test_slow_but_whole_body_is_fine(client: Client, emulator: Emulator, spool: Path) -> None:
     """A body in pieces is the same body."""
     faulty(emulator, ending=Ending.SLOW, body_seconds=0.2)
-    answer = here(client.synthesize(SPEECH, spool))
+    answer = run_here(client.synthesize(SPEECH, spool))
     assert (answer.failure, answer.size) == (None, spool.stat().st_size)
 
 
@@ -340,7 +340,7 @@ def test_refused_connection_was_not_sent(spool: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
     with contextlib.closing(make_client(f"http://127.0.0.1:{port}")) as client:
-        answer = here(client.synthesize(SPEECH, spool))
+        answer = run_here(client.synthesize(SPEECH, spool))
     assert (answer.status, answer.failure, answer.sent) == (None, Failure.CONNECT, False)
     assert answer.message == "Connection refused"
     assert verdict(answer).possibly_billed is False
@@ -349,14 +349,14 @@ def test_refused_connection_was_not_sent(spool: Path) -> None:
 def test_unknown_host_was_not_sent(spool: Path) -> None:
     """A name that doesn't exist is a failure to connect."""
     with contextlib.closing(make_client("http://nowhere.invalid")) as client:
-        answer = here(client.synthesize(SPEECH, spool))
+        answer = run_here(client.synthesize(SPEECH, spool))
     assert (answer.failure, answer.sent) == (Failure.CONNECT, False)
 
 
 def test_failed_handshake_was_not_sent(spool: Path) -> None:
     """A server that doesn't speak TLS gets no text, let alone the key."""
     with bare(b"HTTP/1.1 400 Bad Request\r\n\r\n", scheme="https") as (client, server):
-        answer = here(client.synthesize(SPEECH, spool))
+        answer = run_here(client.synthesize(SPEECH, spool))
     assert (answer.status, answer.failure, answer.sent) == (None, Failure.CONNECT, False)
     assert not any(KEY.encode() in request for request in server.requests)
 
@@ -376,7 +376,7 @@ def test_failed_handshake_was_not_sent(spool: Path) -> None:
 def test_broken_http(spool: Path, raw: bytes, failure: Failure) -> None:
     """What isn't HTTP, or not to its end, is told apart, leaves no file and never raises."""
     with bare(raw) as (client, _):
-        answer = here(client.synthesize(SPEECH, spool))
+        answer = run_here(client.synthesize(SPEECH, spool))
     assert (answer.failure, answer.audio, answer.sent) == (failure, None, True)
     assert verdict(answer).kind in {VerdictKind.RETRY, VerdictKind.BAD_TAKE}
     assert not list(spool.parent.iterdir())
@@ -390,7 +390,7 @@ def test_reset_within_the_body(spool: Path) -> None:
         reset(connection)
 
     with bare(half) as (client, _):
-        answer = here(client.synthesize(SPEECH, spool))
+        answer = run_here(client.synthesize(SPEECH, spool))
     assert answer.failure in {Failure.RESET, Failure.CUT_OFF}
     assert (answer.status, answer.audio) in {(200, None), (None, None)}
 
@@ -406,7 +406,7 @@ def test_reset_within_the_body(spool: Path) -> None:
 def test_framings_of_a_whole_body(spool: Path, raw: bytes) -> None:
     """Chunked, delimited by the end of the connection, or compressed unasked: the body is the same."""
     with bare(raw) as (client, _):
-        assert here(client.synthesize(SPEECH, spool)).size == 5
+        assert run_here(client.synthesize(SPEECH, spool)).size == 5
     assert spool.read_bytes() == b"\x00\x01\x02\x03\x04"
 
 
@@ -416,7 +416,7 @@ def test_redirects_are_not_followed(spool: Path, status: str) -> None:
     with BareServer([]) as elsewhere:
         location = f"Location: {elsewhere.base_url}/v1/x"
         with bare(reply(status, b"", location)) as (client, server):
-            answer = here(client.synthesize(SPEECH, spool))
+            answer = run_here(client.synthesize(SPEECH, spool))
         assert elsewhere.connections == 0
         assert len(server.requests) == 1
         assert elsewhere.base_url in answer.message
@@ -437,7 +437,7 @@ def test_redirects_are_not_followed(spool: Path, status: str) -> None:
 def test_strange_addresses_are_not_fetched(spool: Path, url: str, words: str) -> None:
     """Audio is fetched from the public network by https only, or from the API's own host."""
     with bare(reply("200 OK", json.dumps({"audio": {"url": url}}).encode())) as (client, _):
-        answer = here(client.synthesize(SPEECH, spool))
+        answer = run_here(client.synthesize(SPEECH, spool))
     assert answer.failure is Failure.UNREADABLE
     assert words in answer.message
     assert "secret" not in answer.message
@@ -449,7 +449,7 @@ def test_unfetchable_audio_is_tried_and_explained(spool: Path) -> None:
     with BareServer([gone, gone, gone]) as files:
         url = f"{files.base_url}/take.wav?signature=hidden"
         with bare(reply("200 OK", json.dumps({"output": [url]}).encode())) as (client, _):
-            answer = here(client.synthesize(SPEECH, spool))
+            answer = run_here(client.synthesize(SPEECH, spool))
     assert len(files.requests) == 3
     assert all(b"x-api-key" not in request.lower() for request in files.requests)
     assert answer.failure is Failure.UNREADABLE
@@ -463,7 +463,7 @@ def test_fetched_audio_survives_one_failure(spool: Path) -> None:
     with BareServer(replies) as files:
         url = f"{files.base_url}/take.wav"
         with bare(reply("200 OK", json.dumps({"url": url}).encode(), "x-cost: 0.0067")) as (client, _):
-            answer = here(client.synthesize(SPEECH, spool))
+            answer = run_here(client.synthesize(SPEECH, spool))
     assert (answer.failure, answer.size, answer.cost) == (None, 77, Decimal("0.0067"))
 
 
@@ -481,7 +481,7 @@ def test_fetched_audio_survives_one_failure(spool: Path) -> None:
 def test_text_without_audio_is_unreadable(spool: Path, body: bytes) -> None:
     """A 200 of text in which there is no audio is tried again, with its beginning kept for the operator."""
     with bare(reply("200 OK", body, "Content-Type: audio/wav")) as (client, _):
-        answer = here(client.synthesize(SPEECH, spool))
+        answer = run_here(client.synthesize(SPEECH, spool))
     assert (answer.failure, answer.audio) == (Failure.UNREADABLE, None)
     assert verdict(answer).code == "unreadable_answer"
     assert not list(spool.parent.iterdir())
@@ -496,7 +496,7 @@ def test_no_answer_holds_the_key(
     caplog.set_level("DEBUG")
     headers = (f"Content-Type: {KEY}", f"x-request-id: id-{KEY}", f"Location: https://x/{KEY}", f"x-cost: {KEY}")
     with bare(reply(status, body.encode(), *headers)) as (client, server):
-        answer = here(client.synthesize(SPEECH, spool))
+        answer = run_here(client.synthesize(SPEECH, spool))
     assert KEY.encode() in server.requests[0]
     assert KEY not in repr(answer) + repr(verdict(answer)) + repr(client) + caplog.text + "".join(capfd.readouterr())
 
@@ -507,7 +507,7 @@ def test_full_disk_is_this_machines_trouble(client: Client, spool: Path) -> None
         pytest.skip("only Linux has a device that is always full")
     spool.with_name(spool.name + PART_SUFFIX).symlink_to("/dev/full")
     with pytest.raises(SpoolError, match="No space left") as caught:
-        here(client.synthesize(SPEECH, spool))
+        run_here(client.synthesize(SPEECH, spool))
     assert caught.value.errno == errno.ENOSPC
     assert caught.value.answer is not None
     assert caught.value.answer.cost == MODELS[SPEECH.model].price
@@ -578,12 +578,12 @@ def test_credits_of_a_dead_api() -> None:
 def test_closed_client_answers_still(client: Client, spool: Path) -> None:
     """A call that comes after the close finds no connection; it doesn't raise."""
     client.close()
-    answer = here(client.synthesize(SPEECH, spool))
+    answer = run_here(client.synthesize(SPEECH, spool))
     assert (answer.failure, answer.sent) == (Failure.CONNECT, False)
 
 
 def test_missing_spool_folder_costs_nothing(client: Client, emulator: Emulator, tmp_path: Path) -> None:
     """A spool that takes no file is found out before the call."""
     with pytest.raises(SpoolError):
-        here(client.synthesize(SPEECH, tmp_path / "gone" / "take"))
+        run_here(client.synthesize(SPEECH, tmp_path / "gone" / "take"))
     assert emulator.state().calls == 0

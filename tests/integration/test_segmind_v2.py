@@ -20,20 +20,20 @@ from api_models.speech import Speech
 from api_models.verdict import GateScope, VerdictKind
 from tests.integration.segmind_clients import KEY, NOW, Notes, Time, make_v2
 from tests.servers.bare import BareServer, Reply, reply, reset
-from worker.emulator.answers import Ending, OutputShape
+from worker.concurrency.futures import run_here
+from worker.concurrency.reactor import Reactor
+from worker.concurrency.stop_event import StopEvent
+from worker.emulator.api.reset_times import StampFormat
+from worker.emulator.api.responses import Ending, OutputShape
 from worker.emulator.config import EmulatorConfig
 from worker.emulator.faults import Effect, Match, Rule, Step, Take
 from worker.emulator.ledger import text_hash
 from worker.emulator.server import Emulator
-from worker.emulator.stamps import StampFormat
 from worker.segmind.answers import Answer, Failure
 from worker.segmind.errors import SpoolError
 from worker.segmind.spool import PART_SUFFIX
 from worker.segmind.v2 import ClientV2
 from worker.segmind.verdicts import bad_take, verdict
-from worker.waiting.awaiting import here
-from worker.waiting.stopping import Stopping
-from worker.waiting.switchboard import Switchboard
 
 SPEECH = Speech(text="Good evening, and welcome back.", voice_1="Puck")
 PRICE = MODELS[SPEECH.model].price
@@ -118,7 +118,7 @@ class TestHandle:
             seen.append((state.submits, state.polls))
 
         notes = Notes(on_keep=look)
-        answer = here(client.synthesize(SPEECH, spool, notes))
+        answer = run_here(client.synthesize(SPEECH, spool, notes))
         assert seen == [(1, 0)]
         assert notes.kept == [answer.request_id] == [emulator.state().bill[0].request_id]
 
@@ -131,7 +131,7 @@ class TestHandle:
             raise ConnectionError("the database is away")
 
         with pytest.raises(ConnectionError):
-            here(client.synthesize(SPEECH, spool, Notes(on_keep=fail)))
+            run_here(client.synthesize(SPEECH, spool, Notes(on_keep=fail)))
         assert (emulator.state().submits, emulator.state().polls) == (1, 0)
         assert not list(spool.parent.iterdir())
 
@@ -139,10 +139,10 @@ class TestHandle:
         self, client: ClientV2, emulator: Emulator, spool: Path, time: Time
     ) -> None:
         """With a handle nothing is submitted, nothing kept again, and the first poll comes at once."""
-        first = here(client.synthesize(SPEECH, spool.with_name("first")))
+        first = run_here(client.synthesize(SPEECH, spool.with_name("first")))
         notes = Notes(first.request_id)
         time.waits.clear()
-        again = here(client.synthesize(SPEECH, spool, notes))
+        again = run_here(client.synthesize(SPEECH, spool, notes))
         assert (again.audio, again.cost, again.request_id) == (spool, PRICE, first.request_id)
         assert spool.read_bytes() == spool.with_name("first").read_bytes()
         assert (notes.kept, time.waits) == ([], [])
@@ -154,7 +154,7 @@ class TestHandle:
         polls(emulator, Effect(word="PROCESSING"), nth=(1, 2, 3))
         notes = Notes()
         with contextlib.closing(make_v2(emulator.base_url, time=Time(stops_after=2))) as stopping:
-            answer = here(stopping.synthesize(SPEECH, spool, notes))
+            answer = run_here(stopping.synthesize(SPEECH, spool, notes))
         found = verdict(answer)
         assert (answer.failure, answer.request_id, answer.handle_spent) == (
             Failure.INTERRUPTED,
@@ -165,15 +165,15 @@ class TestHandle:
         assert (found.possibly_billed, found.handle_spent) == (False, False)
         assert not list(spool.parent.iterdir())
         with contextlib.closing(make_v2(emulator.base_url)) as successor:
-            assert here(successor.synthesize(SPEECH, spool, notes)).audio == spool
+            assert run_here(successor.synthesize(SPEECH, spool, notes)).audio == spool
         assert (emulator.state().submits, emulator.state().billed_calls) == (1, 1)
 
     def test_a_worker_that_stops_breaks_the_wait_off(self, emulator: Emulator, spool: Path) -> None:
-        """A `Stopping` that is set breaks off the wait for the next poll."""
-        stopping = Stopping(Switchboard())
+        """A `StopEvent` that is set breaks off the wait for the next poll."""
+        stopping = StopEvent(Reactor())
         stopping.set()
         with contextlib.closing(make_v2(emulator.base_url, pause=stopping.pause)) as client:
-            assert here(client.synthesize(SPEECH, spool, Notes())).failure is Failure.INTERRUPTED
+            assert run_here(client.synthesize(SPEECH, spool, Notes())).failure is Failure.INTERRUPTED
         assert emulator.state().polls == 0
 
     def test_a_run_that_takes_too_long_is_left_to_a_later_attempt(
@@ -183,7 +183,7 @@ class TestHandle:
         polls(emulator, Effect(word="PROCESSING"), nth=range(1, 100))
         notes = Notes()
         with contextlib.closing(make_v2(emulator.base_url, time=time, run_timeout=60)) as client:
-            answer = here(client.synthesize(SPEECH, spool, notes))
+            answer = run_here(client.synthesize(SPEECH, spool, notes))
         assert (answer.failure, answer.request_id) == (Failure.UNFINISHED, notes.request_id)
         assert 50 < time.elapsed <= 60
         found = verdict(answer)
@@ -191,21 +191,21 @@ class TestHandle:
         assert (found.possibly_billed, found.handle_spent) == (False, False)
         emulator.admin.rules([])
         with contextlib.closing(make_v2(emulator.base_url)) as client:
-            assert here(client.synthesize(SPEECH, spool, notes)).audio == spool
+            assert run_here(client.synthesize(SPEECH, spool, notes)).audio == spool
         assert emulator.state().billed_texts == {text_hash(SPEECH.text): 1}
 
     @pytest.mark.parametrize("named", ["a/b?c#d", "../../v1/x", "x" * 199])
     def test_strange_ids_stay_one_part_of_the_path(self, spool: Path, named: str) -> None:
         """An id is a name, never a path."""
         with bare(page(request_id=named, status="QUEUED"), OUTPUT) as (client, server):
-            assert here(client.synthesize(SPEECH, spool, Notes())).request_id == named
+            assert run_here(client.synthesize(SPEECH, spool, Notes())).request_id == named
         assert server.requests[1].split(b" ")[1].count(b"/") == 4
 
     def test_a_handle_of_another_life_is_polled_below_the_path_of_the_address(self, spool: Path) -> None:
         """A later attempt knows the id alone, and builds the addresses itself."""
         with BareServer([COMPLETED, OUTPUT]) as server:
             with contextlib.closing(make_v2(f"{server.base_url}/gateway/")) as client:
-                here(client.synthesize(SPEECH, spool, Notes("r-1")))
+                run_here(client.synthesize(SPEECH, spool, Notes("r-1")))
             assert paths(server) == ["GET /gateway/v2/requests/r-1/status", "GET /gateway/v2/requests/r-1"]
 
 
@@ -217,7 +217,7 @@ class TestPolling:
         states = ["QUEUED", "PROCESSING", "WARMING_UP", "RETRYING", "processing"]
         replies = [page(request_id="r-1", status=state) for state in states]
         with bare(QUEUED, *replies, COMPLETED, OUTPUT, time=time) as (client, server):
-            answer = here(client.synthesize(SPEECH, spool))
+            answer = run_here(client.synthesize(SPEECH, spool))
         assert answer.audio == spool
         assert time.waits == [2.0, 3.0, 4.5, 5.0, 5.0, 5.0]
         assert len(server.requests) == 8
@@ -226,9 +226,9 @@ class TestPolling:
     def test_an_unknown_state_is_polled_on(self, client: ClientV2, emulator: Emulator, spool: Path) -> None:
         """A word that isn't in the documentation ends nothing, even with something beside it."""
         polls(emulator, Effect(word="ALMOST"), nth=(1, 2, 3, 4))
-        assert here(client.synthesize(SPEECH, spool)).audio == spool
+        assert run_here(client.synthesize(SPEECH, spool)).audio == spool
         with bare(QUEUED, page(status="STREAMING", output=URI), COMPLETED, OUTPUT) as (other, server):
-            assert here(other.synthesize(SPEECH, spool)).audio == spool
+            assert run_here(other.synthesize(SPEECH, spool)).audio == spool
         assert len(server.requests) == 4
 
     def test_addresses_at_the_api_are_used_as_given(self, spool: Path) -> None:
@@ -245,7 +245,7 @@ class TestPolling:
                 OUTPUT,
             )
             with contextlib.closing(make_v2(server.base_url)) as client:
-                here(client.synthesize(SPEECH, spool))
+                run_here(client.synthesize(SPEECH, spool))
         assert paths(server)[1:] == ["GET /elsewhere/status?id=1", "GET /elsewhere"]
         assert all(KEY.encode() in request for request in server.requests)
 
@@ -254,7 +254,7 @@ class TestPolling:
         with BareServer([]) as server:
             server.give(page(request_id="r-1", status="QUEUED", poll_url=f"{server.base_url}/v1/requests/r-1"), OUTPUT)
             with contextlib.closing(make_v2(server.base_url)) as client:
-                assert here(client.synthesize(SPEECH, spool)).audio == spool
+                assert run_here(client.synthesize(SPEECH, spool)).audio == spool
         assert paths(server)[1:] == ["GET /v1/requests/r-1"]
 
     @pytest.mark.parametrize(
@@ -281,7 +281,7 @@ class TestPolling:
                 OUTPUT,
             )
             with contextlib.closing(make_v2(server.base_url)) as client:
-                here(client.synthesize(SPEECH, spool))
+                run_here(client.synthesize(SPEECH, spool))
             assert other.connections == 0
         assert paths(server)[1:] == ["GET /v2/requests/r-1/status", "GET /v2/requests/r-1"]
 
@@ -305,7 +305,7 @@ class TestPolling:
     ) -> None:
         """Nothing that befalls a poll makes anyone submit again; polls back off, and the audio comes in the end."""
         polls(emulator, Effect.model_validate(effect), nth=(1, 2, 3, 5))
-        answer = here(client.synthesize(SPEECH, spool))
+        answer = run_here(client.synthesize(SPEECH, spool))
         assert (answer.audio, answer.cost) == (spool, PRICE)
         state = emulator.state()
         assert (state.submits, state.billed_texts) == (1, {text_hash(SPEECH.text): 1})
@@ -318,7 +318,7 @@ class TestPolling:
         html = reply("200 OK", b"<html>maintenance</html>")
         broken: list[bytes | Reply] = [b"SSH-2.0\r\n", b"", reset, html, reply("200 OK"), reply("200 OK", b"null")]
         with bare(QUEUED, *broken, COMPLETED, OUTPUT) as (client, server):
-            assert here(client.synthesize(SPEECH, spool)).audio == spool
+            assert run_here(client.synthesize(SPEECH, spool)).audio == spool
         assert sum(path.startswith("POST") for path in paths(server)) == 1
 
     def test_trouble_without_end_is_left_to_a_later_attempt(self, client: ClientV2, emulator: Emulator) -> None:
@@ -326,7 +326,7 @@ class TestPolling:
         polls(emulator, Effect(status=503, message="we are down"))
         spool = Path("take").absolute()
         notes = Notes()
-        answer = here(client.synthesize(SPEECH, spool, notes))
+        answer = run_here(client.synthesize(SPEECH, spool, notes))
         assert (answer.failure, answer.message) == (Failure.UNFINISHED, "we are down")
         assert answer.request_id == notes.request_id
         assert verdict(answer).handle_spent is False
@@ -337,14 +337,14 @@ class TestPolling:
         at = format_datetime(NOW + timedelta(seconds=40), usegmt=True)
         limited = reply("429 Too Many Requests", b"{}", f"x-rate-limit-reset-at-utc: {at}")
         with bare(QUEUED, limited, COMPLETED, OUTPUT, time=time) as (client, _):
-            assert here(client.synthesize(SPEECH, spool)).audio == spool
+            assert run_here(client.synthesize(SPEECH, spool)).audio == spool
         assert time.waits == [2.0, 40.0]
 
     def test_a_limit_that_outlasts_the_run_is_not_slept_through(self, spool: Path, time: Time) -> None:
         """A reset beyond the run's time gives the slot back at once."""
         limited = reply("429 Too Many Requests", b"{}", "retry-after: 3000")
         with bare(QUEUED, limited, time=time, run_timeout=60) as (client, _):
-            assert here(client.synthesize(SPEECH, spool)).failure is Failure.UNFINISHED
+            assert run_here(client.synthesize(SPEECH, spool)).failure is Failure.UNFINISHED
         assert time.waits == [2.0]
 
     @pytest.mark.parametrize(
@@ -363,19 +363,19 @@ class TestPolling:
         polls(emulator, Effect(status=status, message=message))
         notes = Notes()
         with contextlib.closing(make_v2(emulator.base_url)) as client:
-            answer = here(client.synthesize(SPEECH, spool, notes))
+            answer = run_here(client.synthesize(SPEECH, spool, notes))
             found = verdict(answer)
             assert (found.kind, found.code, found.scope, found.counts) == (VerdictKind.GATE, code, scope, False)
             assert (answer.request_id, found.handle_spent, found.possibly_billed) == (notes.request_id, False, False)
             emulator.admin.rules([])
-            assert here(client.synthesize(SPEECH, spool, notes)).audio == spool
+            assert run_here(client.synthesize(SPEECH, spool, notes)).audio == spool
         assert emulator.state().billed_texts == {text_hash(SPEECH.text): 1}
 
     def test_a_refused_key_is_no_failed_run(self, spool: Path) -> None:
         """An error that calls itself FAILED too is still the account's trouble."""
         body = page("401 Unauthorized", status="FAILED", error="Invalid API key")
         with bare(QUEUED, body) as (client, _):
-            answer = here(client.synthesize(SPEECH, spool, Notes()))
+            answer = run_here(client.synthesize(SPEECH, spool, Notes()))
         assert (verdict(answer).code, answer.handle_spent) == ("bad_key", False)
 
     def test_redirected_polls_are_not_followed(self, spool: Path) -> None:
@@ -383,7 +383,7 @@ class TestPolling:
         with BareServer([]) as elsewhere:
             moved = reply("302 Found", b"", f"Location: {elsewhere.base_url}/x")
             with bare(QUEUED, moved) as (client, _):
-                answer = here(client.synthesize(SPEECH, spool, Notes()))
+                answer = run_here(client.synthesize(SPEECH, spool, Notes()))
             assert elsewhere.connections == 0
         assert (verdict(answer).code, answer.request_id) == ("redirected", "r-1")
 
@@ -393,7 +393,7 @@ class TestPolling:
         with Emulator(config, clock=lambda: NOW.timestamp() + time.elapsed) as strict:
             polls(strict, Effect(word="PROCESSING"), nth=range(1, 5))
             with contextlib.closing(make_v2(strict.base_url, time=time)) as client:
-                assert here(client.synthesize(SPEECH, spool)).audio == spool
+                assert run_here(client.synthesize(SPEECH, spool)).audio == spool
             assert strict.state().poll_statuses["429"] > 0
             assert strict.state().billed_calls == 1
 
@@ -405,7 +405,7 @@ class TestExpiry:
     def test_an_expired_record_is_spent(self, client: ClientV2, emulator: Emulator, spool: Path, status: int) -> None:
         """What was paid can't be told, and the next attempt submits anew."""
         polls(emulator, Effect(status=status, message="Request not found or expired"))
-        answer = here(client.synthesize(SPEECH, spool, Notes("gone-1")))
+        answer = run_here(client.synthesize(SPEECH, spool, Notes("gone-1")))
         assert (answer.failure, answer.status, answer.request_id) == (Failure.EXPIRED, 404, "gone-1")
         found = verdict(answer)
         assert (found.kind, found.code, found.counts) == (VerdictKind.RETRY, "request_expired", True)
@@ -418,7 +418,7 @@ class TestExpiry:
         """The vendor forgets a request after its time; the text is then paid for again, and flagged."""
         with Emulator(EmulatorConfig(key=KEY, record_seconds=1e-9)) as forgetful:
             with contextlib.closing(make_v2(forgetful.base_url)) as client:
-                answer = here(client.synthesize(SPEECH, spool, notes := Notes()))
+                answer = run_here(client.synthesize(SPEECH, spool, notes := Notes()))
             assert (verdict(answer).code, answer.request_id) == ("request_expired", notes.request_id)
             assert forgetful.state().billed_calls == 1
 
@@ -426,7 +426,7 @@ class TestExpiry:
         """A record that is missed now and then, and there in between, is never bought again."""
         missed = Rule(match=Match(step=Step.POLL, nth=(1, 2, 4, 5)), effect=Effect(status=404))
         emulator.admin.rules([missed, Rule(match=Match(step=Step.POLL), effect=Effect(word="QUEUED"), times=2)])
-        answer = here(client.synthesize(SPEECH, spool))
+        answer = run_here(client.synthesize(SPEECH, spool))
         assert (answer.audio, answer.handle_spent) == (spool, False)
         assert emulator.state().billed_texts == {text_hash(SPEECH.text): 1}
 
@@ -434,7 +434,7 @@ class TestExpiry:
         """The status may outlive the result."""
         gone = page("404 Not Found", error="Request not found or expired")
         with bare(COMPLETED, gone, gone, gone) as (client, _):
-            answer = here(client.synthesize(SPEECH, spool, Notes("r-1")))
+            answer = run_here(client.synthesize(SPEECH, spool, Notes("r-1")))
         assert (answer.failure, answer.handle_spent) == (Failure.EXPIRED, True)
 
 
@@ -447,33 +447,33 @@ class TestFailedRuns:
         effect = Effect(run_fails=True, failed_status=status, message="the voice box is jammed")
         emulator.admin.rules([Rule(effect=effect, times=1)])
         notes = Notes()
-        answer = here(client.synthesize(SPEECH, spool, notes))
+        answer = run_here(client.synthesize(SPEECH, spool, notes))
         assert (answer.failure, answer.message, answer.cost) == (Failure.FAILED, "the voice box is jammed", Decimal(0))
         assert (answer.request_id, answer.handle_spent) == (notes.request_id, True)
         found = verdict(answer)
         assert (found.kind, found.code, found.possibly_billed) == (VerdictKind.RETRY, "run_failed", False)
         assert found.handle_spent is True
-        assert here(client.synthesize(SPEECH, spool)).audio == spool
+        assert run_here(client.synthesize(SPEECH, spool)).audio == spool
         assert emulator.state().billed_texts == {text_hash(SPEECH.text): 1}
 
     def test_failed_at_once(self, spool: Path) -> None:
         """A submission may be answered by the failure of its run."""
         with bare(page("422 Unprocessable", request_id="r-1", status="FAILED", error="no")) as (client, _):
-            answer = here(client.synthesize(SPEECH, spool, notes := Notes()))
+            answer = run_here(client.synthesize(SPEECH, spool, notes := Notes()))
         assert (answer.failure, answer.message, answer.handle_spent) == (Failure.FAILED, "no", True)
         assert notes.kept == []
 
     def test_a_refusal_that_calls_itself_failed_is_a_refusal(self, spool: Path) -> None:
         """Without a request there was no run: the status decides."""
         with bare(page("400 Bad Request", status="FAILED", error="text is required")) as (client, _):
-            answer = here(client.synthesize(SPEECH, spool))
+            answer = run_here(client.synthesize(SPEECH, spool))
         assert (verdict(answer).kind, verdict(answer).code) == (VerdictKind.REFUSED, "invalid_request")
 
     def test_failed_in_the_result(self, spool: Path) -> None:
         """A result may say otherwise than the status did."""
         failed = page("422 Unprocessable", request_id="r-1", status="FAILED", error="late")
         with bare(QUEUED, COMPLETED, failed) as (client, _):
-            assert here(client.synthesize(SPEECH, spool)).failure is Failure.FAILED
+            assert run_here(client.synthesize(SPEECH, spool)).failure is Failure.FAILED
 
 
 class TestSubmission:
@@ -483,62 +483,62 @@ class TestSubmission:
         """The one case in which a text may be paid for twice: it is flagged, and there is nothing to poll."""
         emulator.admin.rules([Rule(effect=Effect(ending=Ending.LOST), times=1)])
         notes = Notes()
-        answer = here(client.synthesize(SPEECH, spool, notes))
+        answer = run_here(client.synthesize(SPEECH, spool, notes))
         assert (answer.failure, answer.sent, answer.request_id) == (Failure.RESET, True, None)
         assert (verdict(answer).possibly_billed, notes.kept) == (True, [])
-        assert here(client.synthesize(SPEECH, spool, notes)).audio == spool
+        assert run_here(client.synthesize(SPEECH, spool, notes)).audio == spool
         assert emulator.state().billed_texts == {text_hash(SPEECH.text): 2}
 
     def test_a_cut_reply_leaves_no_handle(self, client: ClientV2, emulator: Emulator, spool: Path) -> None:
         """Half a reply is a lost one: tried again and flagged, never taken for a bad take."""
         emulator.admin.rules([Rule(effect=Effect(ending=Ending.CUT))])
-        answer = here(client.synthesize(SPEECH, spool, notes := Notes()))
+        answer = run_here(client.synthesize(SPEECH, spool, notes := Notes()))
         assert (verdict(answer).kind, verdict(answer).code) == (VerdictKind.RETRY, "connection")
         assert (verdict(answer).possibly_billed, notes.kept) == (True, [])
 
     def test_the_audio_itself_is_taken(self, spool: Path) -> None:
         """A model that answers as v1 does is welcome."""
         with bare(reply("200 OK", PCM, "x-cost: 0.0067")) as (client, _):
-            answer = here(client.synthesize(SPEECH, spool, notes := Notes()))
+            answer = run_here(client.synthesize(SPEECH, spool, notes := Notes()))
         assert (answer.size, answer.cost, notes.kept) == (100, PRICE, [])
 
     def test_binary_errors_are_no_audio(self, spool: Path) -> None:
         """Bytes under an error's status are an error."""
         with bare(reply("502 Bad Gateway", PCM)) as (client, _):
-            answer = here(client.synthesize(SPEECH, spool))
+            answer = run_here(client.synthesize(SPEECH, spool))
         assert (answer.audio, verdict(answer).code) == (None, "bad_gateway")
 
     def test_completed_at_once(self, spool: Path) -> None:
         """A reply that has the output already is the result; its handle is kept all the same."""
         with bare(OUTPUT) as (client, server):
-            answer = here(client.synthesize(SPEECH, spool, notes := Notes()))
+            answer = run_here(client.synthesize(SPEECH, spool, notes := Notes()))
         assert (answer.audio, notes.kept, len(server.requests)) == (spool, ["r-1"], 1)
 
     def test_completed_at_once_with_its_output_elsewhere(self, spool: Path, time: Time) -> None:
         """Without the output in the reply, it is asked for at once."""
         with bare(COMPLETED, COMPLETED, OUTPUT, time=time) as (client, _):
-            assert here(client.synthesize(SPEECH, spool, Notes())).audio == spool
+            assert run_here(client.synthesize(SPEECH, spool, Notes())).audio == spool
         assert time.waits == []
 
     def test_an_accepted_request_counts_under_any_status(self, spool: Path) -> None:
         """A gateway that calls it an error can't make anyone pay twice: the handle is there, and is polled."""
         accepted = page("502 Bad Gateway", request_id="r-1", status="QUEUED")
         with bare(accepted, COMPLETED, OUTPUT) as (client, _):
-            assert here(client.synthesize(SPEECH, spool, notes := Notes())).audio == spool
+            assert run_here(client.synthesize(SPEECH, spool, notes := Notes())).audio == spool
         assert notes.kept == ["r-1"]
 
     @pytest.mark.parametrize("named", [None, "", " ", "two words", ["r"], True, "x" * 300])
     def test_a_reply_without_a_usable_id(self, spool: Path, named: object) -> None:
         """What was submitted can't be found again: unreadable, and perhaps billed."""
         with bare(page(request_id=named, status="QUEUED")) as (client, _):
-            answer = here(client.synthesize(SPEECH, spool, notes := Notes()))
+            answer = run_here(client.synthesize(SPEECH, spool, notes := Notes()))
         assert (answer.failure, answer.request_id, notes.kept) == (Failure.UNREADABLE, None, [])
         assert verdict(answer).possibly_billed is True
 
     def test_a_number_is_an_id(self, spool: Path) -> None:
         """An id may come as a number."""
         with bare(page(request_id=77, status="QUEUED"), OUTPUT) as (client, server):
-            assert here(client.synthesize(SPEECH, spool, notes := Notes())).audio == spool
+            assert run_here(client.synthesize(SPEECH, spool, notes := Notes())).audio == spool
         assert (notes.kept, paths(server)[1]) == (["77"], "GET /v2/requests/77/status")
 
 
@@ -553,16 +553,16 @@ class TestMoney:
         part.symlink_to("/dev/full")
         notes = Notes()
         with pytest.raises(SpoolError) as caught:
-            here(client.synthesize(SPEECH, spool, notes))
+            run_here(client.synthesize(SPEECH, spool, notes))
         assert caught.value.answer is not None
         assert (caught.value.answer.cost, caught.value.answer.request_id) == (None, notes.request_id)
-        assert here(client.synthesize(SPEECH, spool, notes)).cost == PRICE
+        assert run_here(client.synthesize(SPEECH, spool, notes)).cost == PRICE
 
     def test_a_take_without_a_handle_names_its_cost_at_once(self, spool: Path) -> None:
         """Nobody can come back for it."""
         nowhere = page(status="COMPLETED", output="https://localhost/take.wav", metrics={"cost": 0.0067})
         with bare(nowhere) as (client, _):
-            answer = here(client.synthesize(SPEECH, spool))
+            answer = run_here(client.synthesize(SPEECH, spool))
         assert (answer.failure, answer.cost, answer.request_id) == (Failure.UNREADABLE, PRICE, None)
 
 
@@ -575,7 +575,7 @@ class TestOutput:
         """Address, list, object, described file, data URI, base64; a file on another host comes without the key."""
         with Emulator(EmulatorConfig(key=KEY, output=shape, files_host=host)) as emulator:
             with contextlib.closing(make_v2(emulator.base_url)) as client:
-                answer = here(client.synthesize(SPEECH, spool))
+                answer = run_here(client.synthesize(SPEECH, spool))
             state = emulator.state()
         inline = shape in {OutputShape.DATA_URI, OutputShape.BASE64}
         assert (answer.failure, answer.audio, answer.size) == (None, spool, spool.stat().st_size)
@@ -596,12 +596,12 @@ class TestOutput:
     def test_output_within_output(self, spool: Path, output: object) -> None:
         """Lists and objects in each other, and JSON written into a string."""
         with bare(QUEUED, COMPLETED, page(status="COMPLETED", error=None, output=output)) as (client, _):
-            assert here(client.synthesize(SPEECH, spool)).size == 120
+            assert run_here(client.synthesize(SPEECH, spool)).size == 120
 
     def test_a_result_that_is_the_audio_itself(self, spool: Path) -> None:
         """The result's address may lead to the file."""
         with bare(QUEUED, COMPLETED, reply("200 OK", PCM)) as (client, _):
-            answer = here(client.synthesize(SPEECH, spool))
+            answer = run_here(client.synthesize(SPEECH, spool))
         assert (answer.size, answer.generation_seconds) == (100, 7.5)
 
     def test_metrics_are_exact_and_put_together(self, spool: Path) -> None:
@@ -609,7 +609,7 @@ class TestOutput:
         head = b'{"status": "COMPLETED", "metrics": {"cost": 0.00670000000000000000000001, "inference_time": 7.25}}'
         tail = b'{"status": "COMPLETED", "output": "%s", "metrics": {"remaining_credits": 12.10}}' % URI.encode()
         with bare(QUEUED, reply("200 OK", head), reply("200 OK", tail)) as (client, _):
-            answer = here(client.synthesize(SPEECH, spool))
+            answer = run_here(client.synthesize(SPEECH, spool))
         assert answer.cost == Decimal("0.00670000000000000000000001")
         assert str(answer.remaining_credits) == "12.10"
         assert answer.generation_seconds == 7.25
@@ -619,14 +619,14 @@ class TestOutput:
         """A cost that is no amount is no cost."""
         body = f'{{"status": "COMPLETED", "output": "{URI}", "metrics": {{"cost": {cost}}}}}'
         with bare(QUEUED, reply("200 OK", body.encode())) as (client, _):
-            answer = here(client.synthesize(SPEECH, spool))
+            answer = run_here(client.synthesize(SPEECH, spool))
         assert (answer.audio, answer.cost) == (spool, None)
 
     def test_a_header_speaks_where_the_metrics_are_silent(self, spool: Path) -> None:
         """An amount may come as v1 sends it."""
         body = json.dumps({"status": "COMPLETED", "output": URI, "metrics": {}}).encode()
         with bare(QUEUED, reply("200 OK", body, "x-cost: 0.0067", "x-request-id: other")) as (client, _):
-            answer = here(client.synthesize(SPEECH, spool))
+            answer = run_here(client.synthesize(SPEECH, spool))
         assert (answer.cost, answer.request_id) == (PRICE, "r-1")
 
     def test_a_result_that_lags_is_polled_for(self, spool: Path) -> None:
@@ -635,14 +635,14 @@ class TestOutput:
         cut = b"HTTP/1.1 200 OK\r\nContent-Length: 999\r\nConnection: close\r\n\r\n{"
         replies = [QUEUED, COMPLETED, PROCESSING, error, cut, OUTPUT]
         with bare(*replies) as (client, server):
-            assert here(client.synthesize(SPEECH, spool)).audio == spool
+            assert run_here(client.synthesize(SPEECH, spool)).audio == spool
         assert sum(path.startswith("POST") for path in paths(server)) == 1
 
     @pytest.mark.parametrize("output", [None, "", [], {}, [""], {"url": None}, "  "])
     def test_no_output_is_a_bad_take(self, spool: Path, output: object) -> None:
         """Nothing to be had: another take must be bought."""
         with bare(QUEUED, COMPLETED, page(status="COMPLETED", output=output, metrics={"cost": 0.0067})) as (client, _):
-            answer = here(client.synthesize(SPEECH, spool))
+            answer = run_here(client.synthesize(SPEECH, spool))
         assert (answer.status, answer.failure, answer.cost) == (200, Failure.EMPTY, PRICE)
         assert (verdict(answer).kind, answer.handle_spent) == (VerdictKind.BAD_TAKE, True)
         assert not list(spool.parent.iterdir())
@@ -650,14 +650,14 @@ class TestOutput:
     def test_an_error_where_the_output_should_be(self, client: ClientV2, emulator: Emulator, spool: Path) -> None:
         """A completed run without output was billed; its words are kept."""
         emulator.admin.rules([Rule(effect=Effect(take=Take.JSON_ERROR, message="the tape ran out"))])
-        answer = here(client.synthesize(SPEECH, spool))
+        answer = run_here(client.synthesize(SPEECH, spool))
         assert (answer.failure, answer.message, answer.cost) == (Failure.RUN_FAILED, "the tape ran out", PRICE)
 
     @pytest.mark.parametrize("output", ["see the attached file", {"text": "hello", "url": "gs://x/y"}, ["spoken"]])
     def test_output_that_cant_be_read_is_not_bought_again(self, spool: Path, output: object) -> None:
         """It may be this program's fault: the next attempt looks at the same output again."""
         with bare(QUEUED, COMPLETED, page(status="COMPLETED", output=output)) as (client, _):
-            answer = here(client.synthesize(SPEECH, spool))
+            answer = run_here(client.synthesize(SPEECH, spool))
         assert (answer.failure, verdict(answer).code) == (Failure.UNREADABLE, "unreadable_answer")
         assert (answer.handle_spent, answer.cost) == (False, None)
 
@@ -665,7 +665,7 @@ class TestOutput:
         """A result over the cap isn't read to its end; another take may be smaller."""
         large = page(status="COMPLETED", output="data:audio/wav;base64," + "AAEC" * 100_000)
         with bare(QUEUED, COMPLETED, large, max_audio_bytes=100_000) as (client, _):
-            answer = here(client.synthesize(SPEECH, spool, Notes()))
+            answer = run_here(client.synthesize(SPEECH, spool, Notes()))
         assert (answer.failure, answer.handle_spent, answer.request_id) == (Failure.TOO_LARGE, True, "r-1")
         assert verdict(answer).kind is VerdictKind.BAD_TAKE
 
@@ -677,7 +677,7 @@ class TestOutput:
             audio = {"url": f"{files.base_url}/take.wav", "content_type": "audio/wav", "file_size": said}
             result = page(status="COMPLETED", output=audio["url"], audio=audio)
             with bare(QUEUED, COMPLETED, result) as (client, _):
-                answer = here(client.synthesize(SPEECH, spool))
+                answer = run_here(client.synthesize(SPEECH, spool))
         assert (answer.audio is not None) is whole
         assert len(files.requests) == (1 if whole else 3)
         if not whole:
@@ -691,7 +691,7 @@ class TestOutput:
         with BareServer([gone] * 3) as files:
             result = page(status="COMPLETED", output=f"{files.base_url}/take.wav?signature=hidden")
             with bare(QUEUED, COMPLETED, result) as (client, _):
-                answer = here(client.synthesize(SPEECH, spool))
+                answer = run_here(client.synthesize(SPEECH, spool))
         assert (answer.failure, answer.handle_spent) == (Failure.UNREADABLE, spent)
         assert (verdict(answer).kind, verdict(answer).handle_spent) == (VerdictKind.RETRY, spent)
         assert "hidden" not in answer.message
@@ -702,8 +702,8 @@ class TestOutput:
         """Nothing is paid again for a file that couldn't be fetched at first."""
         emulator.admin.rules([Rule(match=Match(step=Step.FILE), effect=Effect(status=503), times=4)])
         notes = Notes()
-        assert here(client.synthesize(SPEECH, spool, notes)).failure is Failure.UNREADABLE
-        assert here(client.synthesize(SPEECH, spool, notes)).audio == spool
+        assert run_here(client.synthesize(SPEECH, spool, notes)).failure is Failure.UNREADABLE
+        assert run_here(client.synthesize(SPEECH, spool, notes)).audio == spool
         assert (emulator.state().submits, emulator.state().files) == (1, 5)
 
     @pytest.mark.parametrize(
@@ -719,7 +719,7 @@ class TestOutput:
     def test_strange_addresses_are_not_fetched(self, spool: Path, url: str) -> None:
         """By https from the public network, or from the API's own machine; nothing is paid again for such a one."""
         with bare(QUEUED, COMPLETED, page(status="COMPLETED", audio={"url": url})) as (client, _):
-            answer = here(client.synthesize(SPEECH, spool))
+            answer = run_here(client.synthesize(SPEECH, spool))
         assert (answer.failure, answer.handle_spent) == (Failure.UNREADABLE, False)
         assert "is not fetched" in answer.message
         assert "secret" not in answer.message
@@ -732,7 +732,7 @@ class TestOutput:
 def attempts(client: ClientV2, speech: Speech, folder: Path, notes: Notes) -> Iterator[Answer]:
     """One answer after the other, as a queue would ask for them, until there is audio."""
     for number in itertools.count():
-        answer = here(client.synthesize(speech, folder / str(number), notes))
+        answer = run_here(client.synthesize(speech, folder / str(number), notes))
         yield answer
         if answer.audio is not None:
             return
@@ -781,6 +781,6 @@ def test_a_silent_poll_is_given_up(spool: Path) -> None:
     with BareServer([QUEUED, COMPLETED, silent]) as server:
         # The wait for a result ends with the client's own read timeout.
         with contextlib.closing(make_v2(server.base_url, read_timeout=0.2, run_timeout=0.0)) as client:
-            answer = here(client.synthesize(SPEECH, spool, Notes()))
+            answer = run_here(client.synthesize(SPEECH, spool, Notes()))
         release.set()
     assert (answer.failure, answer.request_id) == (Failure.UNFINISHED, "r-1")

@@ -11,9 +11,9 @@ from tests.factories import ORIGIN, a_request, stored
 from tests.gateway import running
 from tests.stage import Stage
 from worker import producer, settings
-from worker.intake.judging import Row
-from worker.store import views
+from worker.intake.validation import Row
 from worker.store.database import Database
+from worker.store.queries import jobs
 
 TEXT = "All aboard."
 
@@ -43,7 +43,7 @@ def everywhere(database: Database) -> set[str]:
         with database.begin() as connection:
             alone = producer.enqueue(connection, request, tenant=tenant)
             batch = producer.enqueue_many(connection, [request], name="many", tenant=tenant)
-            [inside] = views.jobs(connection, views.of_batch(batch))
+            [inside] = jobs.jobs(connection, jobs.of_batch(batch))
         found |= {content(database, alone), content(database, inside.id)}
         with running(database) as gateway:
             reply = gateway.client(tenant).post("/v1/jobs", {"text": TEXT})
@@ -57,7 +57,7 @@ def test_with_copies_for_all_a_text_is_one_content(on_sqlite: Database) -> None:
     with on_sqlite.begin() as connection:
         rows = [Row(1, a_request(text=TEXT, custom_id="1"))]
         line = producer.submit_batch(connection, rows, name="run", origin=ORIGIN, output_url=None)
-        [job] = views.jobs(connection, views.of_batch(line.batch.id))
+        [job] = jobs.jobs(connection, jobs.of_batch(line.batch.id))
     assert everywhere(on_sqlite) == {content(on_sqlite, job.id)}
 
 

@@ -8,7 +8,7 @@ from api_models.status import JobStatus
 from tests.factories import NOW, add_job, add_worker
 from worker.store import workers
 from worker.store.database import Database
-from worker.store.transitions import rescuing
+from worker.store.transitions import rescues
 
 
 @pytest.mark.parametrize("status", [status for status in JobStatus if status is not JobStatus.RUNNING])
@@ -29,6 +29,6 @@ def test_a_worker_that_leaves_a_running_job_behind_is_still_missed(database: Dat
         workers.sign_off(connection, worker, now=NOW)
         assert [member.id for member in workers.present(connection)] == [worker]
 
-        rescuing.rescue(connection, [worker], max_attempts=5, now=NOW)
+        rescues.rescue(connection, [worker], max_attempts=5, now=NOW)
         workers.sign_off(connection, worker, now=NOW)
         assert workers.present(connection) == []

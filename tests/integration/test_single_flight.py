@@ -12,10 +12,10 @@ from api_models.verdict import VerdictKind
 from tests.factories import a_settlement
 from tests.integration.plans import watched
 from tests.stage import SECOND, Stage
-from worker.dispatch.twins import Twins
+from worker.dispatch.single_flight import SingleFlight
 from worker.store.database import Database
-from worker.store.tables import Job, Worker
-from worker.store.transitions import asking, claiming, following, settling, submitting
+from worker.store.tables.base import Job, Worker
+from worker.store.transitions import actions, claims, followers, settlement
 
 SAME = {"text": "All aboard."}
 
@@ -35,9 +35,9 @@ def end(stage: Stage, *jobs: object, status: JobStatus = JobStatus.SUCCEEDED) ->
         with stage.database.begin() as connection:
             now = stage.database.now(connection)
             number = stage.row(job).attempt  # type: ignore[arg-type]
-            claim = claiming.claim(connection, job, number, worker_id=worker, now=now)  # type: ignore[arg-type]
+            claim = claims.claim(connection, job, number, worker_id=worker, now=now)  # type: ignore[arg-type]
             assert claim is not None
-            assert settling.settle(connection, claim, a_settlement(status), now=now)
+            assert settlement.settle(connection, claim, a_settlement(status), now=now)
 
 
 def test_one_goes_and_the_others_follow_it(stage: Stage) -> None:
@@ -126,7 +126,7 @@ def test_nobody_follows_for_ever(stage: Stage) -> None:
     leader = stage.dispatcher()
     leader.run_once()
     with stage.database.begin() as connection:
-        asking.cancel(connection, asking.these([first]), now=stage.database.now(connection))
+        actions.cancel(connection, actions.these([first]), now=stage.database.now(connection))
         due = stage.database.now(connection) - SECOND
         connection.execute(update(Job).where(Job.id == second).values(not_before=due))
     leader.chores.due = None
@@ -138,18 +138,18 @@ def test_nobody_follows_for_ever(stage: Stage) -> None:
 def test_a_memory_that_grows_too_large_is_read_anew(stage: Stage) -> None:
     """What has ended is forgotten, what is in flight is not."""
     flying = stage.job(**SAME, status=JobStatus.DISPATCHED, dispatched_at=stage.now())
-    twins = Twins(most=3)
+    twins = SingleFlight(most=3)
     with stage.database.begin() as connection:
         for _ in range(3):
             twins.apart(connection, [], stage.now())
-        assert following.in_flight(connection) == {stage.row(flying).fingerprint: flying}
+        assert followers.in_flight(connection) == {stage.row(flying).fingerprint: flying}
 
 
 def test_a_memory_of_what_really_flies_is_not_read_in_every_tick(stage: Stage) -> None:
     """With more in flight than it would keep, it is read once, and again only when as many more have gone out."""
     for _ in range(5):
         stage.job(status=JobStatus.DISPATCHED, dispatched_at=stage.now())
-    twins = Twins(most=3)
+    twins = SingleFlight(most=3)
     with stage.database.begin() as connection:
         twins.look(connection)
         with watched(connection) as sent:
@@ -167,10 +167,10 @@ def test_verdicts_of_any_kind_release(stage: Stage) -> None:
     worker = stage.worker(slots=0)
     with stage.database.begin() as connection:
         now = stage.database.now(connection)
-        claim = claiming.claim(connection, jobs[0], 0, worker_id=worker, now=now)
+        claim = claims.claim(connection, jobs[0], 0, worker_id=worker, now=now)
         assert claim is not None
         back = a_settlement(JobStatus.QUEUED, verdict=VerdictKind.RELEASED, scope=None, code="store_trouble")
-        assert settling.settle(connection, claim, back, now=now)
+        assert settlement.settle(connection, claim, back, now=now)
     leader.run_once()
     assert len(stage.post.collect()) == 1
     assert sorted(stage.status(*jobs)) == [JobStatus.DISPATCHED, JobStatus.SCHEDULED]
@@ -225,9 +225,9 @@ def submit(stage: Stage, job: UUID) -> UUID:
     worker = stage.worker(slots=0)
     with stage.database.begin() as connection:
         now = stage.database.now(connection)
-        claim = claiming.claim(connection, job, 0, worker_id=worker, now=now)
+        claim = claims.claim(connection, job, 0, worker_id=worker, now=now)
         assert claim is not None
-        submitting.keep(connection, [(claim, "handle")])
+        claims.keep(connection, [(claim, "handle")])
     return worker
 
 

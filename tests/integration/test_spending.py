@@ -13,9 +13,9 @@ from api_models.spending import By
 from api_models.status import JobStatus
 from api_models.verdict import VerdictKind
 from tests.factories import MODEL, NOW, OTHER_MODEL, add_attempt, add_batch, add_job, ledger
-from worker.store import pricing, spending
 from worker.store.database import Database
-from worker.store.spending import Filter
+from worker.store.money import pricing, spending
+from worker.store.money.spending import Filter
 
 EVERYTHING = Filter()
 LAST_OF_OCTOBER = datetime(2026, 10, 31, 23, 59, 59, 999_999, tzinfo=UTC)
@@ -190,6 +190,6 @@ def test_what_was_bought_is_found_again(database: Database) -> None:
         bought(connection, cost="0.01", sha256="a" * 64, fingerprint="b" * 64)
         add_job(connection, fingerprint="c" * 64)
         add_job(connection, fingerprint="d" * 64, status=JobStatus.FAILED)
-        strangers = [f"{number:064}" for number in range(pricing.FINGERPRINTS_A_LOOK)]
+        strangers = [f"{number:064}" for number in range(pricing.FINGERPRINTS_PER_POLL)]
         asked = [*strangers, "b" * 64, "c" * 64, "d" * 64]
         assert pricing.bought(connection, asked) == {"b" * 64}

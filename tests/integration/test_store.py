@@ -17,11 +17,12 @@ from uuid_utils.compat import uuid7
 from api_models.status import JobStatus
 from api_models.verdict import GateScope
 from tests.factories import MODEL, NOW, a_gate, add_attempt, add_gate, add_job, add_lease, add_worker, job_row, stored
-from worker.store import account, leases, views, workers
+from worker.store import account, workers
 from worker.store.account import PaceState
 from worker.store.database import Database
-from worker.store.tables import Attempt, Job
-from worker.store.transitions import asking
+from worker.store.queries import jobs as job_queries
+from worker.store.tables.base import Attempt, Job
+from worker.store.transitions import actions
 
 SECOND = timedelta(seconds=1)
 
@@ -31,8 +32,8 @@ def test_money_is_exact_to_the_picodollar_through_a_sum(database: Database) -> N
     rng = random.Random(11)
     costs = [Decimal(rng.randrange(10**13)).scaleb(-12) for _ in range(1_000)] + [Decimal("0.1")] * 3
     with database.begin() as connection:
-        asking.submit(connection, [job_row(cost=cost) for cost in costs])
-        assert views.counts(connection, views.everything()).cost == sum(costs)
+        actions.submit(connection, [job_row(cost=cost) for cost in costs])
+        assert job_queries.counts(connection, job_queries.all_jobs()).cost == sum(costs)
 
 
 @pytest.mark.parametrize(
@@ -124,21 +125,21 @@ def test_a_block_that_raises_writes_nothing(database: Database) -> None:
     with pytest.raises(KeyError):
         fail_half_way()
     with database.read() as connection:
-        assert views.counts(connection, views.everything()).total == 0
+        assert job_queries.counts(connection, job_queries.all_jobs()).total == 0
 
 
 def test_the_first_to_ask_holds_a_lease_until_it_lapses(database: Database) -> None:
     """At once, renewed at will, and refused to others until its time is up."""
     me, other = uuid7(), uuid7()
     with database.begin() as connection:
-        assert leases.hold(connection, "duty", me, seconds=4, now=NOW)
-        assert leases.hold(connection, "duty", me, seconds=4, now=NOW + SECOND)
-        assert not leases.hold(connection, "duty", other, seconds=4, now=NOW + 4 * SECOND)
-        assert leases.hold(connection, "other duty", other, seconds=4, now=NOW)
-        assert leases.holder(connection, "duty", now=NOW + 4 * SECOND) == me
-        assert leases.holder(connection, "duty", now=NOW + 5 * SECOND) is None
-        assert leases.hold(connection, "duty", other, seconds=4, now=NOW + 5 * SECOND)
-        assert not leases.hold(connection, "duty", me, seconds=4, now=NOW + 6 * SECOND)
+        assert workers.hold(connection, "duty", me, seconds=4, now=NOW)
+        assert workers.hold(connection, "duty", me, seconds=4, now=NOW + SECOND)
+        assert not workers.hold(connection, "duty", other, seconds=4, now=NOW + 4 * SECOND)
+        assert workers.hold(connection, "other duty", other, seconds=4, now=NOW)
+        assert workers.holder(connection, "duty", now=NOW + 4 * SECOND) == me
+        assert workers.holder(connection, "duty", now=NOW + 5 * SECOND) is None
+        assert workers.hold(connection, "duty", other, seconds=4, now=NOW + 5 * SECOND)
+        assert not workers.hold(connection, "duty", me, seconds=4, now=NOW + 6 * SECOND)
 
 
 @pytest.mark.parametrize("held_before", [False, True])
@@ -153,7 +154,7 @@ def test_of_many_who_ask_one_gets_the_lease(database: Database, held_before: boo
     def ask(_: int) -> bool:
         line.wait()
         with database.begin() as connection:
-            return leases.hold(connection, "duty", uuid7(), seconds=4, now=NOW)
+            return workers.hold(connection, "duty", uuid7(), seconds=4, now=NOW)
 
     with ThreadPoolExecutor(rivals) as executor:
         assert sum(executor.map(ask, range(rivals))) == 1
@@ -163,11 +164,11 @@ def test_leases_are_given_up_with_their_holder(database: Database) -> None:
     """A worker that stops leaves no duty to wait for."""
     me = uuid7()
     with database.begin() as connection:
-        leases.hold(connection, "duty", me, seconds=4, now=NOW)
+        workers.hold(connection, "duty", me, seconds=4, now=NOW)
         workers.release_leases(connection, uuid7())
-        assert leases.holder(connection, "duty", now=NOW) == me
+        assert workers.holder(connection, "duty", now=NOW) == me
         workers.release_leases(connection, me)
-        assert leases.hold(connection, "duty", uuid7(), seconds=4, now=NOW)
+        assert workers.hold(connection, "duty", uuid7(), seconds=4, now=NOW)
 
 
 def close(database: Database, *, code: str = "bad_key", now: datetime = NOW) -> bool:
@@ -263,8 +264,8 @@ def test_counts_say_how_a_selection_stands(database: Database) -> None:
         for status in JobStatus:
             add_job(connection, status=status, worker_id=uuid7(), cost=Decimal("0.5"))
         add_job(connection, status=JobStatus.SUCCEEDED, cached=True)
-        found = views.counts(connection, views.everything())
-        nothing = views.counts(connection, views.of_batch(uuid7()))
+        found = job_queries.counts(connection, job_queries.all_jobs())
+        nothing = job_queries.counts(connection, job_queries.of_batch(uuid7()))
     assert found.by_status == {**dict.fromkeys(JobStatus, 1), JobStatus.SUCCEEDED: 2}
     assert (found.total, found.cached, found.cost) == (9, 1, Decimal(4))
     assert (nothing.total, nothing.cached, nothing.cost) == (0, 0, Decimal(0))
@@ -275,7 +276,7 @@ def test_a_job_is_found_by_the_beginning_of_its_id(database: Database) -> None:
     with database.begin() as connection:
         jobs = [add_job(connection) for _ in range(3)]
         for typed in (str(jobs[1]), jobs[1].hex, str(jobs[1]).upper()):
-            assert [job.id for job in views.by_id_prefix(connection, typed)] == [jobs[1]]
-        assert len(views.by_id_prefix(connection, jobs[0].hex[:6], most=2)) == 2
-        assert views.by_id_prefix(connection, "%") == []
-        assert views.by_id_prefix(connection, "") == []
+            assert [job.id for job in job_queries.by_id_prefix(connection, typed)] == [jobs[1]]
+        assert len(job_queries.by_id_prefix(connection, jobs[0].hex[:6], most=2)) == 2
+        assert job_queries.by_id_prefix(connection, "%") == []
+        assert job_queries.by_id_prefix(connection, "") == []

@@ -28,12 +28,25 @@ from api_models.status import TERMINAL, TRANSITIONS, JobStatus
 from api_models.verdict import VerdictKind
 from tests.factories import NOW, add_batch, add_worker, job_row, some_audio
 from tests.integration.store_model import ZERO, Entry, Model, ModelJob, ModelWorker
-from worker.store import attempts, leases, tallies, views, workers
+from worker.store import workers
 from worker.store.database import Database
-from worker.store.tables import Attempt, Batch, Job, Lease, Worker
-from worker.store.transitions import asking, claiming, dispatching, following, rescuing, settling, submitting
-from worker.store.transitions.claiming import Claim
-from worker.store.transitions.settling import Settlement
+from worker.store.queries import attempts, counters
+from worker.store.queries import jobs as job_queries
+from worker.store.tables.base import Attempt, Batch, Job, Lease, Worker
+from worker.store.transitions import (
+    actions,
+    dispatches,
+    followers,
+    rescues,
+)
+from worker.store.transitions import (
+    claims as job_claims,
+)
+from worker.store.transitions import (
+    settlement as job_settlement,
+)
+from worker.store.transitions.claims import Claim
+from worker.store.transitions.settlement import Settlement
 
 EXAMPLES: Final = int(os.environ.get("STORE_MACHINE_EXAMPLES", "0"))
 STEPS: Final = 50
@@ -129,7 +142,7 @@ class StoreMachine(RuleBasedStateMachine):
         assert (None if lease is None else tuple(lease)) == self.model.lease
         spent = {row.id: row.spent for row in self.connection.execute(SPENT)}
         assert spent == {batch: self.model.spent(batch) for batch in BATCHES}
-        counted = views.counts(self.connection, views.everything())
+        counted = job_queries.counts(self.connection, job_queries.all_jobs())
         assert counted.by_status == Counter(job.status for job in self.model.jobs.values())
         assert counted.cost == sum((job.cost for job in self.model.jobs.values()), ZERO)
         for job in self.model.jobs.values():
@@ -166,7 +179,7 @@ class StoreMachine(RuleBasedStateMachine):
         rows = [job_row(text=text, **{name: getattr(job, name) for name in JOBS.names}) for job, text in jobs]
         for row in rows:
             row["lane"] = row["batch_id"] or UUID(int=0)
-        added = asking.submit(self.connection, rows)
+        added = actions.submit(self.connection, rows)
         self.model.jobs |= {job.id: job for job, _ in jobs}
         self.same(added, number)
 
@@ -188,14 +201,14 @@ class StoreMachine(RuleBasedStateMachine):
     def cancel(self, data: st.DataObject) -> None:
         """Somebody calls jobs off."""
         jobs = self._some_jobs(data)
-        cancelled = asking.cancel(self.connection, asking.these(jobs), now=self.now)
+        cancelled = actions.cancel(self.connection, actions.these(jobs), now=self.now)
         self.same(cancelled, self.model.cancel(jobs, self.now))
 
     @rule(data=st.data(), states=st.lists(some(JobStatus), max_size=3) | st.just(list(ENDED)))
     def retry(self, data: st.DataObject, states: list[JobStatus]) -> None:
         """Somebody has jobs tried again."""
         jobs = self._some_jobs(data)
-        retried = asking.retry(self.connection, asking.these(jobs), states=states)
+        retried = actions.retry(self.connection, actions.these(jobs), states=states)
         self.same(retried, self.model.retry(jobs, states))
 
     # Dispatchers.
@@ -208,7 +221,7 @@ class StoreMachine(RuleBasedStateMachine):
     @rule()
     def fold(self) -> None:
         """The leader folds the tallies; nothing that anybody sees changes."""
-        tallies.fold(self.connection)
+        counters.fold(self.connection)
         self.same(None, None)
 
     @rule(who=some(DISPATCHERS), resigns=some((False, False, False, True)))
@@ -217,9 +230,9 @@ class StoreMachine(RuleBasedStateMachine):
         if resigns:
             self._resign(who)
             return
-        got = leases.hold(self.connection, LEASE, who, seconds=LEASE_SECONDS, now=self.now)
+        got = workers.hold(self.connection, LEASE, who, seconds=LEASE_SECONDS, now=self.now)
         self.same(got, self.model.hold_lease(who, LEASE_SECONDS, self.now))
-        holder = leases.holder(self.connection, LEASE, now=self.now)
+        holder = workers.holder(self.connection, LEASE, now=self.now)
         assert (holder == who) is got
 
     def _resign(self, who: UUID) -> None:
@@ -236,20 +249,20 @@ class StoreMachine(RuleBasedStateMachine):
 
     def do_chores(self) -> None:
         """What passes with time."""
-        self.same(dispatching.promote(self.connection, now=self.now), self.model.promote(self.now))
-        self.same(dispatching.expire(self.connection, now=self.now), self.model.expire(self.now))
+        self.same(dispatches.promote(self.connection, now=self.now), self.model.promote(self.now))
+        self.same(dispatches.expire(self.connection, now=self.now), self.model.expire(self.now))
         overdue = self.now - MESSAGE_LIFE
-        lost = dispatching.give_up_messages(self.connection, sent_before=overdue)
+        lost = dispatches.give_up_messages(self.connection, sent_before=overdue)
         self.same(lost, self.model.take_back(lambda job: job.dispatched_at is not None and job.dispatched_at < overdue))
 
     @rule(data=st.data(), worker=st.none() | some(WORKERS))
     def dispatch(self, data: st.DataObject, worker: UUID | None) -> None:
         """A dispatcher, leading or not any more, sends messages for jobs that it took to be queued."""
         jobs = self._some_jobs(data)
-        sent = dispatching.dispatch(self.connection, jobs, worker_id=worker, now=self.now)
+        sent = dispatches.dispatch(self.connection, jobs, worker_id=worker, now=self.now)
         self._sent(sent, self.model.dispatch(jobs, worker, self.now))
 
-    def _sent(self, sent: Sequence[dispatching.Waiting], meant: set[tuple[UUID, int]]) -> None:
+    def _sent(self, sent: Sequence[dispatches.Waiting], meant: set[tuple[UUID, int]]) -> None:
         messages = [(message.job_id, message.attempt) for message in sent]
         self.messages += sorted(messages)
         self.same(sorted(messages), sorted(meant))
@@ -260,21 +273,21 @@ class StoreMachine(RuleBasedStateMachine):
         jobs = self._some_jobs(data)
         if leads:
             leaders = dict.fromkeys(jobs, data.draw(some(sorted(self.model.jobs))))
-            following.follow(self.connection, leaders, now=self.now)
-            self.model.follow(leaders, self.now + timedelta(seconds=following.PATIENCE_SECONDS))
+            followers.follow(self.connection, leaders, now=self.now)
+            self.model.follow(leaders, self.now + timedelta(seconds=followers.PATIENCE_SECONDS))
             self.same(None, None)
         else:
-            self.same(following.release(self.connection, jobs), self.model.release(jobs))
+            self.same(followers.release(self.connection, jobs), self.model.release(jobs))
 
     @rule(data=st.data(), worker=st.none() | some(WORKERS))
     def take_back(self, data: st.DataObject, worker: UUID | None) -> None:
         """Messages that could not be sent, or those that a worker with a broker of its own had not claimed."""
         if worker is None:
             jobs = self._some_jobs(data)
-            taken = dispatching.take_back(self.connection, jobs)
+            taken = dispatches.take_back(self.connection, jobs)
             self.same(taken, self.model.take_back(lambda job: job.id in jobs))
             return
-        taken = dispatching.take_back_all(self.connection, worker_id=worker)
+        taken = dispatches.take_back_all(self.connection, worker_id=worker)
         self.same(taken, self.model.take_back(lambda job: job.worker_id == worker))
 
     @rule()
@@ -289,7 +302,7 @@ class StoreMachine(RuleBasedStateMachine):
     @rule(dead=st.lists(some(WORKERS), unique=True))
     def rescue(self, dead: list[UUID]) -> None:
         """Workers are taken for dead, rightly or not."""
-        rescued = rescuing.rescue(self.connection, dead, max_attempts=MAX_ATTEMPTS, now=self.now)
+        rescued = rescues.rescue(self.connection, dead, max_attempts=MAX_ATTEMPTS, now=self.now)
         self.same((rescued.requeued, rescued.failed), self.model.rescue(dead, MAX_ATTEMPTS, self.now))
 
     @rule()
@@ -297,7 +310,7 @@ class StoreMachine(RuleBasedStateMachine):
         """The leader gives up whoever it has not heard of, as `worker.dispatch` does, and takes their jobs."""
         limit = self.now - LAPSE
         silent = [member.id for member in workers.present(self.connection) if member.heartbeat_at < limit]
-        abandoned = rescuing.abandoned(self.connection, started_before=limit)
+        abandoned = rescues.abandoned(self.connection, started_before=limit)
         assert (sorted(silent), set(abandoned)) == (sorted(self.model.silent(limit)), self.model.abandoned(limit))
         dead = sorted({*silent, *abandoned})
         self.rescue(dead)
@@ -339,7 +352,7 @@ class StoreMachine(RuleBasedStateMachine):
         self._claim(turns, data.draw(some(sorted(self.model.workers))))
 
     def _claim(self, turns: Sequence[tuple[UUID, int]], worker: UUID) -> None:
-        got = claiming.claim_all(self.connection, turns, worker_id=worker, now=self.now)
+        got = job_claims.claim_all(self.connection, turns, worker_id=worker, now=self.now)
         meant = self.model.claim(turns, worker, self.now)
         for claim in filter(None, got):
             twins = self.model.twins(claim.job_id) if claim.use_cache else set()
@@ -356,14 +369,14 @@ class StoreMachine(RuleBasedStateMachine):
             self._claim([*old, *turns, *turns[:1]], worker)
 
     def _dispatch_heads(self, most: int) -> list[tuple[UUID, int]]:
-        lanes = dispatching.lanes(self.connection, most=50)
-        heads = [head for lane in lanes for head in dispatching.heads(self.connection, lane, most=50)]
+        lanes = dispatches.lanes(self.connection, most=50)
+        heads = [head for lane in lanes for head in dispatches.heads(self.connection, lane, most=50)]
         assert {head.job_id for head in heads} == self.model.queued()
         urgency = [self.model.jobs[head.job_id].priority for head in heads]
         assert urgency == sorted(urgency, reverse=True)
         jobs = [head.job_id for head in heads[:most]]
         self._sent(
-            dispatching.dispatch(self.connection, jobs, worker_id=None, now=self.now),
+            dispatches.dispatch(self.connection, jobs, worker_id=None, now=self.now),
             self.model.dispatch(jobs, None, self.now),
         )
         return [(head.job_id, head.attempt) for head in heads[:most]]
@@ -385,7 +398,7 @@ class StoreMachine(RuleBasedStateMachine):
             self._settle(claim, self._settlement(data, claim, endings=("refused", "bad take", "retry", "crash")))
         jobs = sorted(self.model.jobs)
         self.same(
-            asking.retry(self.connection, asking.these(jobs), states=ENDED),
+            actions.retry(self.connection, actions.these(jobs), states=ENDED),
             self.model.retry(jobs, ENDED),
         )
 
@@ -396,7 +409,7 @@ class StoreMachine(RuleBasedStateMachine):
         claim = self._some_claim(data)
         self.handles += 1
         handle = f"handle-{self.handles}"
-        submitting.keep(self.connection, [(claim, handle)])
+        job_claims.keep(self.connection, [(claim, handle)])
         self.model.keep_handle(claim, handle)
         self.same(None, None)
 
@@ -405,12 +418,12 @@ class StoreMachine(RuleBasedStateMachine):
     def settle(self, data: st.DataObject) -> None:
         """An attempt ends, in time, late, or said for the second time. All ask first whether their jobs are theirs."""
         claim = self._some_claim(data)
-        owned = claiming.are_owned(self.connection, self.claims)
+        owned = job_claims.are_owned(self.connection, self.claims)
         assert owned == [self.model.is_owned(claim) for claim in self.claims]
         self._settle(claim, self._settlement(data, claim))
 
     def _settle(self, claim: Claim, settlement: Settlement) -> None:
-        won = settling.settle(self.connection, claim, settlement, now=self.now)
+        won = job_settlement.settle(self.connection, claim, settlement, now=self.now)
         self.same(won, self.model.settle(claim, settlement, self.now))
 
     @precondition(lambda self: len(self.claims) > 1)
@@ -418,9 +431,9 @@ class StoreMachine(RuleBasedStateMachine):
     def settle_together(self, data: st.DataObject) -> None:
         """Attempts end at the same moment: they are written together, or one by one where a job was taken away."""
         claims = data.draw(st.lists(some(self.claims[-6:]), min_size=2, max_size=4, unique_by=lambda one: one.job_id))
-        ended = [(claim, self._settlement(data, claim)) for claim in claims if not settling.may_repeat(claim)]
+        ended = [(claim, self._settlement(data, claim)) for claim in claims if not job_settlement.may_repeat(claim)]
         together = self.connection.begin_nested()
-        won = settling.settle_all_at_once(self.connection, ended, now=self.now) if ended else []
+        won = job_settlement.settle_all_at_once(self.connection, ended, now=self.now) if ended else []
         if won is None or not all(won):
             together.rollback()
             for claim, settlement in ended:
@@ -445,8 +458,8 @@ class StoreMachine(RuleBasedStateMachine):
     def disown(self, data: st.DataObject, worker: UUID) -> None:
         """A worker finds jobs under its name that it never heard of."""
         jobs = self._some_jobs(data)
-        running = set(claiming.running_here(self.connection, worker)) & set(jobs)
-        given_back = rescuing.disown(self.connection, jobs, worker_id=worker)
+        running = set(job_claims.running_here(self.connection, worker)) & set(jobs)
+        given_back = rescues.disown(self.connection, jobs, worker_id=worker)
         assert given_back == len(running)
         self.same(given_back, self.model.disown(jobs, worker))
 

@@ -21,9 +21,9 @@ from tests.factories import add_attempt, add_job
 from tests.integration.workshop import BOUNDS, PRICE, During, Workshop, as_it_came, client_of, opened
 from worker.emulator.config import EmulatorConfig
 from worker.emulator.server import Emulator
-from worker.execution.outcomes import Cost
+from worker.execution.settlements import Cost
 from worker.execution.spool import Receipt
-from worker.execution.sweeping import CHARGES_A_LOOK, REST_SECONDS, Sweeper
+from worker.execution.spool_sweeper import CHARGES_PER_POLL, REST_SECONDS, SpoolSweeper
 from worker.segmind.answers import Answer
 
 SUCCEEDED, FAILED, QUEUED = JobStatus.SUCCEEDED, JobStatus.FAILED, JobStatus.QUEUED
@@ -151,12 +151,12 @@ def test_a_full_spool_is_looked_through_bit_by_bit(shop: Workshop) -> None:
     """A bounded number at a time, for it is a heartbeat's thread that looks; the next look goes on with the rest."""
     jobs = []
     with shop.database.begin() as connection:
-        for _ in range(CHARGES_A_LOOK + 2):
+        for _ in range(CHARGES_PER_POLL + 2):
             jobs.append(add_job(connection, status=FAILED))
             add_attempt(connection, job_id=jobs[-1], verdict=VerdictKind.LOST, cost=Decimal(0), possibly_billed=True)
     for job in jobs:
         shop.spool.place(job, 1).write_bytes(b"sound")
-    for charged in (CHARGES_A_LOOK, len(jobs)):
+    for charged in (CHARGES_PER_POLL, len(jobs)):
         shop.sweep()
         assert sum(shop.row(job).cost > 0 for job in jobs) == charged
 
@@ -174,7 +174,9 @@ def test_answers_of_jobs_that_the_database_does_not_know_are_kept(shop: Workshop
     spooled = shop.spool.place(job, 1)
     shutil.copyfile(shop.audio / "source.wav", spooled)
     shop.spool.keep_receipt(spooled, Answer(status=200, cost=COST))
-    sweeper = Sweeper(shop.database, shop.spool, shop.executor.in_hand, clock=lambda: time.time() + 30 * REST_SECONDS)
+    sweeper = SpoolSweeper(
+        shop.database, shop.spool, shop.executor.in_hand, clock=lambda: time.time() + 30 * REST_SECONDS
+    )
     with structlog.testing.capture_logs() as logged:
         for _ in range(2):
             sweeper.run_once()

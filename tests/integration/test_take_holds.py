@@ -15,11 +15,12 @@ from api_models.verdict import VerdictKind
 from tests.factories import MODEL, add_attempt, add_lease, stored
 from tests.stage import Stage
 from worker.dispatch.dispatcher import Dispatcher
-from worker.dispatch.take_runs import RESUMED_TAKES
-from worker.store import batches, holds, lane_takes, pruning
+from worker.dispatch.gates.take_runs import RESUMED_TAKES
+from worker.store import batches, lane_takes
 from worker.store.database import Database
-from worker.store.tables import Job, Worker
-from worker.store.transitions import dispatching, following
+from worker.store.queries import holds, prunable
+from worker.store.tables.base import Job, Worker
+from worker.store.transitions import dispatches, followers
 
 Verdicts = Callable[[UUID], VerdictKind]
 GOOD, BAD = VerdictKind.SUCCESS, VerdictKind.BAD_TAKE
@@ -267,7 +268,7 @@ def test_held_lanes_take_no_place_from_others(stage: Stage) -> None:
             connection,
             [lane_takes.TakeCount(lane, "default", MODEL, refused=20, held_at=now) for lane in lanes[:-1]],
         )
-        found = dispatching.lanes(connection, most=1)
+        found = dispatches.lanes(connection, most=1)
     assert [lane.lane for lane in found] == lanes[-1:]
 
 
@@ -276,10 +277,10 @@ def test_nobody_waits_for_a_held_job_that_was_submitted(stage: Stage) -> None:
     batch = stage.batch()
     job = stage.job(batch_id=batch, lane=batch, request_id="r-1", attempt=1)
     with stage.database.begin() as connection:
-        assert job in following.in_flight(connection).values()
+        assert job in followers.in_flight(connection).values()
         count = lane_takes.TakeCount(batch, "default", MODEL, refused=20, held_at=stage.now())
         lane_takes.save(connection, [count])
-        assert job not in following.in_flight(connection).values()
+        assert job not in followers.in_flight(connection).values()
 
 
 def test_a_removed_batch_leaves_no_count(stage: Stage) -> None:
@@ -287,7 +288,7 @@ def test_a_removed_batch_leaves_no_count(stage: Stage) -> None:
     batch = stage.batch()
     with stage.database.begin() as connection:
         lane_takes.save(connection, [lane_takes.TakeCount(batch, "default", MODEL, refused=3)])
-        assert pruning.forget_batch(connection, batch)
+        assert prunable.forget_batch(connection, batch)
         assert lane_takes.load(connection, [(batch, "default", MODEL)]) == {}
 
 

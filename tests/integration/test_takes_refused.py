@@ -17,17 +17,17 @@ from api_models.status import JobStatus
 from api_models.verdict import VerdictKind
 from tests.integration.workshop import BOUNDS, PRICE, Workshop, as_it_came
 from worker.audio.gate import GateLimits
-from worker.audio.measuring import measure
+from worker.audio.measurement import measure
 from worker.audio.take import accept
+from worker.concurrency.futures import run_here
 from worker.emulator.config import EmulatorConfig
 from worker.emulator.faults import Take
-from worker.emulator.synthesis import Utterance, speak
-from worker.emulator.wav import wav
-from worker.execution.accepting import Accepted, Refused, judged
-from worker.execution.outcomes import Cost
-from worker.execution.sound import heard
+from worker.emulator.voice.synthesis import Utterance, speak
+from worker.emulator.voice.wav import wav
+from worker.execution.acceptance import Accepted, Refused, judged
+from worker.execution.encoding import sound_of
+from worker.execution.settlements import Cost
 from worker.execution.spool import Receipt
-from worker.waiting.awaiting import here
 
 SUCCEEDED, FAILED, QUEUED = JobStatus.SUCCEEDED, JobStatus.FAILED, JobStatus.QUEUED
 TEXT: Final = "The ferry leaves at noon, and the bakery behind the harbour opens at six, as it has for forty years."
@@ -184,7 +184,7 @@ def test_a_success_records_how_it_sounds(shop_on_both: Workshop) -> None:
     shop = shop_on_both
     row = shop.run(shop.job(text=TEXT, custom_id="a"))
     take = accept(shop.file(row.id))
-    found = heard(measure(take))
+    found = sound_of(measure(take))
     assert (row.peak_dbfs, row.loudness_lufs, row.silence_share) == (
         found.peak_dbfs,
         found.loudness_lufs,
@@ -273,5 +273,5 @@ def test_the_emulators_own_takes_are_good(shop: Workshop, tmp_path: Path) -> Non
     """Whatever the examples say, in every way a rehearsal may hear it."""
     for number, words in enumerate(texts()):
         path = tmp_path / f"{number}.audio"
-        here(shop.client.client.synthesize(shop.claim(shop.job(text=words)).speech, path))
+        run_here(shop.client.client.synthesize(shop.claim(shop.job(text=words)).speech, path))
         assert isinstance(judged(path, words, GateLimits(), shop.executor.crews.codecs), Accepted), words

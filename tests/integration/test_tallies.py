@@ -25,13 +25,15 @@ from tests.factories import (
 )
 from tests.integration.plans import watched
 from worker import producer
-from worker.store import queueing, selections, tallies, views
 from worker.store.database import Database
-from worker.store.tables import Batch, Job, Tally
-from worker.store.transitions import asking, claiming, dispatching, settling
-from worker.store.views import Counts
+from worker.store.queries import counters, filters, position
+from worker.store.queries import jobs as job_queries
+from worker.store.queries.jobs import Counts
+from worker.store.tables.base import Batch, Job, Tally
+from worker.store.transitions import actions, dispatches, settlement
+from worker.store.transitions import claims as job_claims
 
-EVERYTHING = views.everything()
+EVERYTHING = job_queries.all_jobs()
 
 
 def by_rows(connection: Connection, which: ColumnElement[bool]) -> Counts:
@@ -40,18 +42,18 @@ def by_rows(connection: Connection, which: ColumnElement[bool]) -> Counts:
     states: dict[JobStatus, int] = {}
     for row in found:
         states[JobStatus(row.status)] = states.get(JobStatus(row.status), 0) + 1
-    return Counts(states, sum(row.cached for row in found), sum((row.cost for row in found), views.ZERO))
+    return Counts(states, sum(row.cached for row in found), sum((row.cost for row in found), job_queries.ZERO))
 
 
 def agree(connection: Connection, *selected: ColumnElement[bool]) -> bool:
     """Whether all of these selections are counted as they are."""
-    return all(views.counts(connection, which) == by_rows(connection, which) for which in (EVERYTHING, *selected))
+    return all(job_queries.counts(connection, which) == by_rows(connection, which) for which in (EVERYTHING, *selected))
 
 
 def reads_jobs(connection: Connection, which: ColumnElement[bool]) -> bool:
     """Whether counting a selection reads the jobs themselves."""
     with watched(connection) as sent:
-        views.counts(connection, which)
+        job_queries.counts(connection, which)
     return any("FROM jobs" in statement for statement, _ in sent)
 
 
@@ -71,25 +73,25 @@ def test_every_step_of_a_job_is_told(database: Database) -> None:
     """Handing in, sending, taking, recording with its cost, calling off, trying again, and being forgotten."""
     with database.begin() as connection:
         jobs = some_work(connection)
-        batch = views.of_batch(UUID(int=1))
+        batch = job_queries.of_batch(UUID(int=1))
         worker = add_worker(connection)
         assert agree(connection, batch)
-        sent = dispatching.dispatch(connection, jobs, worker_id=None, now=NOW)
+        sent = dispatches.dispatch(connection, jobs, worker_id=None, now=NOW)
         assert agree(connection, batch)
         turns = [(job.job_id, job.attempt) for job in sent[:4]]
-        claims = [claim for claim in claiming.claim_all(connection, turns, worker_id=worker, now=NOW) if claim]
+        claims = [claim for claim in job_claims.claim_all(connection, turns, worker_id=worker, now=NOW) if claim]
         assert agree(connection, batch)
-        settling.settle_all_at_once(connection, [(claim, a_settlement()) for claim in claims], now=NOW)
+        settlement.settle_all_at_once(connection, [(claim, a_settlement()) for claim in claims], now=NOW)
         assert agree(connection, batch)
-        asking.cancel(connection, asking.these(jobs), now=NOW)
+        actions.cancel(connection, actions.these(jobs), now=NOW)
         assert agree(connection, batch)
-        asking.retry(connection, asking.these(jobs), states=[JobStatus.CANCELLED])
+        actions.retry(connection, actions.these(jobs), states=[JobStatus.CANCELLED])
         assert agree(connection, batch)
         connection.execute(delete(Job).where(Job.tenant == "ann"))
         assert agree(connection, batch)
         connection.execute(delete(Batch))
         assert agree(connection, batch)
-        assert views.counts(connection, batch).total == 0
+        assert job_queries.counts(connection, batch).total == 0
 
 
 def test_rows_in_bulk_are_told(database: Database) -> None:
@@ -97,26 +99,26 @@ def test_rows_in_bulk_are_told(database: Database) -> None:
     with database.begin() as connection:
         producer.submit_batch(connection, input_rows(50), name="a.csv", origin="o", output_url=None)
         assert agree(connection)
-        assert views.counts(connection, EVERYTHING).total == 50
+        assert job_queries.counts(connection, EVERYTHING).total == 50
 
 
 def test_selections_are_told_as_the_rows_tell_them(database: Database) -> None:
     """By tenant, model, batch and state, one within another, or either; and what they don't know, by the rows."""
     with database.begin() as connection:
         jobs = some_work(connection)
-        batch, ann = views.of_batch(UUID(int=1)), selections.of_tenant(EVERYTHING, "ann")
+        batch, ann = job_queries.of_batch(UUID(int=1)), filters.of_tenant(EVERYTHING, "ann")
         told = (
             batch,
             ann,
-            selections.of_model(ann, MODEL),
-            selections.both(batch, selections.unfinished(EVERYTHING)),
-            selections.either([batch, selections.of_model(EVERYTHING, OTHER_MODEL)]),
-            selections.selection(states=[JobStatus.QUEUED, JobStatus.FAILED]),
+            filters.of_model(ann, MODEL),
+            filters.both(batch, filters.unfinished(EVERYTHING)),
+            filters.either([batch, filters.of_model(EVERYTHING, OTHER_MODEL)]),
+            filters.selection(states=[JobStatus.QUEUED, JobStatus.FAILED]),
         )
         untold = (
-            selections.selection(code="invalid_request"),
-            selections.selection(job_ids=jobs[:2]),
-            selections.finished_since(batch, NOW - timedelta(days=1)),
+            filters.selection(code="invalid_request"),
+            filters.selection(job_ids=jobs[:2]),
+            filters.finished_since(batch, NOW - timedelta(days=1)),
             Job.batch_id.is_(None),
             Job.batch_id.in_(select(Batch.id)),
         )
@@ -129,23 +131,23 @@ def test_folding_changes_no_figure(on_postgresql: Database) -> None:
     """Changes become one row for each kind of jobs, and a kind that has none left goes."""
     with on_postgresql.begin() as connection:
         jobs = some_work(connection)
-        dispatching.dispatch(connection, jobs[:2], worker_id=None, now=NOW)
-        tallies.fold(connection)
-        dispatching.dispatch(connection, jobs[2:], worker_id=None, now=NOW)
-        before = views.counts(connection, EVERYTHING), views.span(connection, EVERYTHING)
-        tallies.fold(connection)
+        dispatches.dispatch(connection, jobs[:2], worker_id=None, now=NOW)
+        counters.fold(connection)
+        dispatches.dispatch(connection, jobs[2:], worker_id=None, now=NOW)
+        before = job_queries.counts(connection, EVERYTHING), job_queries.span(connection, EVERYTHING)
+        counters.fold(connection)
         assert agree(connection)
-        assert before == (views.counts(connection, EVERYTHING), views.span(connection, EVERYTHING))
+        assert before == (job_queries.counts(connection, EVERYTHING), job_queries.span(connection, EVERYTHING))
         kinds = select(Job.lane, Job.tenant, Job.model, Job.priority, Job.status, Job.cached).distinct()
         rows = connection.execute(select(func.count(), func.min(Tally.jobs), func.max(Tally.part))).one()
-        assert tuple(rows) == (len(connection.execute(kinds).all()), 1, tallies.FOLDED)
+        assert tuple(rows) == (len(connection.execute(kinds).all()), 1, counters.FOLDED)
 
 
 def test_what_moves_nowhere_leaves_no_row(on_postgresql: Database) -> None:
     """A change that is none of state or cost isn't written down."""
     with on_postgresql.begin() as connection:
         some_work(connection)
-        tallies.fold(connection)
+        counters.fold(connection)
         before = connection.execute(select(func.count()).select_from(Tally)).scalar_one()
         connection.execute(update(Job).values(recover=True))
         assert connection.execute(select(func.count()).select_from(Tally)).scalar_one() == before
@@ -158,12 +160,12 @@ def test_two_who_change_one_batch_do_not_wait_for_each_other(on_postgresql: Data
     with on_postgresql.begin() as one, on_postgresql.begin() as other, on_postgresql.begin() as leader:
         for connection in (one, other, leader):
             connection.execute(text("SET LOCAL lock_timeout = '100ms'"))
-        dispatching.dispatch(one, jobs[:2], worker_id=None, now=NOW)
-        dispatching.dispatch(other, jobs[2:4], worker_id=None, now=NOW)
-        tallies.fold(leader)
+        dispatches.dispatch(one, jobs[:2], worker_id=None, now=NOW)
+        dispatches.dispatch(other, jobs[2:4], worker_id=None, now=NOW)
+        counters.fold(leader)
     with on_postgresql.begin() as connection:
         assert agree(connection)
-        assert views.counts(connection, EVERYTHING).of(JobStatus.DISPATCHED) == 4
+        assert job_queries.counts(connection, EVERYTHING).of(JobStatus.DISPATCHED) == 4
 
 
 def test_a_span_is_from_the_first_handed_in_to_the_last_that_ended(database: Database) -> None:
@@ -173,18 +175,18 @@ def test_a_span_is_from_the_first_handed_in_to_the_last_that_ended(database: Dat
         add_job(connection, created_at=later)
         add_job(connection, status=JobStatus.SUCCEEDED, finished_at=later)
         add_job(connection, status=JobStatus.CANCELLED, finished_at=NOW, tenant="ann")
-        assert views.span(connection, EVERYTHING) == (NOW, later)
-        assert views.span(connection, selections.of_tenant(EVERYTHING, "ann")) == (NOW, NOW)
-        assert views.span(connection, selections.of_tenant(EVERYTHING, "bob")) == (None, None)
+        assert job_queries.span(connection, EVERYTHING) == (NOW, later)
+        assert job_queries.span(connection, filters.of_tenant(EVERYTHING, "ann")) == (NOW, NOW)
+        assert job_queries.span(connection, filters.of_tenant(EVERYTHING, "bob")) == (None, None)
 
 
 def test_a_late_record_is_told(database: Database) -> None:
     """What a worker paid for that had lost its job is in the job's cost, and in what is counted."""
     with database.begin() as connection:
         job = add_job(connection, attempt=1)
-        settling.settle(connection, a_claim(job_id=job, attempt=1), a_settlement(), now=NOW)
+        settlement.settle(connection, a_claim(job_id=job, attempt=1), a_settlement(), now=NOW)
         assert agree(connection)
-        assert views.counts(connection, EVERYTHING).cost > 0
+        assert job_queries.counts(connection, EVERYTHING).cost > 0
 
 
 def test_the_place_of_a_batch_is_known_from_them(database: Database) -> None:
@@ -199,6 +201,6 @@ def test_the_place_of_a_batch_is_known_from_them(database: Database) -> None:
         for batch in (mine, other):
             add_batch(connection, id=batch)
         add_jobs(connection, *rows)
-        place = queueing.position(connection, mine)
+        place = position.position(connection, mine)
         assert place is not None
         assert (place.before, place.between) == (2, 3)

@@ -32,11 +32,23 @@ from tests.factories import (
     ledger,
     stored,
 )
-from worker.store import attempts, views
 from worker.store.database import Database
-from worker.store.tables import Attempt, Job
-from worker.store.transitions import asking, claiming, dispatching, following, rescuing, settling
-from worker.store.transitions.claiming import Claim
+from worker.store.queries import attempts
+from worker.store.queries import jobs as job_queries
+from worker.store.tables.base import Attempt, Job
+from worker.store.transitions import (
+    actions,
+    dispatches,
+    followers,
+    rescues,
+)
+from worker.store.transitions import (
+    claims as job_claims,
+)
+from worker.store.transitions import (
+    settlement as job_settlement,
+)
+from worker.store.transitions.claims import Claim
 
 SECOND: Final = timedelta(seconds=1)
 LATER: Final = NOW + timedelta(minutes=5)
@@ -73,59 +85,59 @@ def _claim_of(job_id: UUID) -> Claim:
 
 def _settled(status: JobStatus) -> Statement:
     def run(connection: Connection, job_id: UUID) -> int:
-        return settling.settle_at_once(connection, _claim_of(job_id), a_settlement(status), now=LATER)
+        return job_settlement.settle_at_once(connection, _claim_of(job_id), a_settlement(status), now=LATER)
 
     return Statement(f"settle as {status}", run, {R: status})
 
 
 def _rescued(name: str, max_attempts: int, status: JobStatus) -> Statement:
     def run(connection: Connection, _: UUID) -> int:
-        before = sum(views.in_flight_by_worker(connection).values())
-        rescuing.rescue(connection, [HOLDER], max_attempts=max_attempts, now=LATER)
-        return before - sum(views.in_flight_by_worker(connection).values())
+        before = sum(job_queries.in_flight_by_worker(connection).values())
+        rescues.rescue(connection, [HOLDER], max_attempts=max_attempts, now=LATER)
+        return before - sum(job_queries.in_flight_by_worker(connection).values())
 
     return Statement(name, run, {D: Q, R: status})
 
 
 def _follow(connection: Connection, job_id: UUID) -> int:
     before = stored(connection, job_id).status
-    following.follow(connection, {job_id: LEADER}, now=LATER)
+    followers.follow(connection, {job_id: LEADER}, now=LATER)
     return int(stored(connection, job_id).status != before)
 
 
 STATEMENTS: Final = (
-    Statement("promote", lambda connection, _: dispatching.promote(connection, now=LATER), {S: Q}),
+    Statement("promote", lambda connection, _: dispatches.promote(connection, now=LATER), {S: Q}),
     Statement(
-        "expire", lambda connection, _: dispatching.expire(connection, now=LATER), {S: EXPIRED, Q: EXPIRED, D: EXPIRED}
+        "expire", lambda connection, _: dispatches.expire(connection, now=LATER), {S: EXPIRED, Q: EXPIRED, D: EXPIRED}
     ),
     Statement(
         "dispatch",
-        lambda connection, job: len(dispatching.dispatch(connection, [job], worker_id=None, now=LATER)),
+        lambda connection, job: len(dispatches.dispatch(connection, [job], worker_id=None, now=LATER)),
         {Q: D},
     ),
-    Statement("take_back", lambda connection, job: dispatching.take_back(connection, [job]), {D: Q}),
-    Statement("take_back_all", lambda connection, _: dispatching.take_back_all(connection, worker_id=HOLDER), {D: Q}),
+    Statement("take_back", lambda connection, job: dispatches.take_back(connection, [job]), {D: Q}),
+    Statement("take_back_all", lambda connection, _: dispatches.take_back_all(connection, worker_id=HOLDER), {D: Q}),
     Statement(
-        "give_up_messages", lambda connection, _: dispatching.give_up_messages(connection, sent_before=LATER), {D: Q}
+        "give_up_messages", lambda connection, _: dispatches.give_up_messages(connection, sent_before=LATER), {D: Q}
     ),
     Statement(
         "claim",
-        lambda connection, job: claiming.claim(connection, job, NUMBER, worker_id=HOLDER, now=LATER) is not None,
+        lambda connection, job: job_claims.claim(connection, job, NUMBER, worker_id=HOLDER, now=LATER) is not None,
         {D: R},
     ),
     Statement("follow", _follow, {Q: S}),
-    Statement("release", lambda connection, _: following.release(connection, [LEADER]), {S: Q}),
+    Statement("release", lambda connection, _: followers.release(connection, [LEADER]), {S: Q}),
     *map(_settled, (SUCCEEDED, FAILED, Q, S)),
     _rescued("rescue with attempts left", NUMBER + 1, Q),
     _rescued("rescue with none left", NUMBER, FAILED),
     Statement(
         "cancel",
-        lambda connection, job: asking.cancel(connection, asking.these([job]), now=LATER),
+        lambda connection, job: actions.cancel(connection, actions.these([job]), now=LATER),
         dict.fromkeys(sorted(set(JobStatus) - TERMINAL), CANCELLED),
     ),
     Statement(
         "retry",
-        lambda connection, job: asking.retry(connection, asking.these([job]), states=list(JobStatus)),
+        lambda connection, job: actions.retry(connection, actions.these([job]), states=list(JobStatus)),
         dict.fromkeys(AGAIN, Q),
     ),
 )
@@ -232,7 +244,7 @@ def test_of_many_claims_one_wins(database: Database, rivals: int) -> None:
     def claim(_: int) -> Claim | None:
         line.wait()
         with database.begin() as connection:
-            return claiming.claim(connection, job, 0, worker_id=uuid7(), now=NOW)
+            return job_claims.claim(connection, job, 0, worker_id=uuid7(), now=NOW)
 
     with ThreadPoolExecutor(rivals) as executor:
         won = [claimed for claimed in executor.map(claim, range(rivals)) if claimed]
@@ -249,10 +261,10 @@ def test_of_many_dispatchers_one_gets_each_job(database: Database, rivals: int) 
         jobs = [add_job(connection) for _ in range(30)]
     line = threading.Barrier(rivals)
 
-    def dispatch(_: int) -> Sequence[dispatching.Waiting]:
+    def dispatch(_: int) -> Sequence[dispatches.Waiting]:
         line.wait()
         with database.begin() as connection:
-            return dispatching.dispatch(connection, jobs, worker_id=None, now=NOW)
+            return dispatches.dispatch(connection, jobs, worker_id=None, now=NOW)
 
     with ThreadPoolExecutor(rivals) as executor:
         chosen = [job.job_id for found in executor.map(dispatch, range(rivals)) for job in found]
@@ -262,8 +274,8 @@ def test_of_many_dispatchers_one_gets_each_job(database: Database, rivals: int) 
 def claimed(connection: Connection, job: UUID, worker: UUID | None = None) -> Claim:
     """The job in the hands of a worker, however many claims it had seen."""
     seen = stored(connection, job).attempt
-    dispatching.dispatch(connection, [job], worker_id=None, now=NOW)
-    found = claiming.claim(connection, job, seen, worker_id=worker or HOLDER, now=NOW)
+    dispatches.dispatch(connection, [job], worker_id=None, now=NOW)
+    found = job_claims.claim(connection, job, seen, worker_id=worker or HOLDER, now=NOW)
     assert found is not None
     return found
 
@@ -273,7 +285,7 @@ def test_a_claim_hands_out_all_that_an_attempt_needs(database: Database) -> None
     fields = {"text": "Hello there.", "voice_1": "Puck", "voice_2": "Kore", "temperature": 0.7}
     with database.begin() as connection:
         job = add_job(connection, status=D, attempt=6, attempts_used=2, takes_used=1, recover=True, line=9, **fields)
-        claim = claiming.claim(connection, job, 6, worker_id=HOLDER, now=LATER)
+        claim = job_claims.claim(connection, job, 6, worker_id=HOLDER, now=LATER)
     assert claim is not None
     assert claim.speech.body() == fields
     assert (claim.attempt, claim.attempts_used, claim.takes_used, claim.recover) == (7, 3, 1, True)
@@ -285,10 +297,10 @@ def test_a_message_of_an_earlier_turn_claims_nothing(database: Database) -> None
     with database.begin() as connection:
         job = add_job(connection)
         claimed(connection, job)
-        rescuing.rescue(connection, [HOLDER], max_attempts=5, now=NOW)
-        dispatching.dispatch(connection, [job], worker_id=None, now=NOW)
-        assert claiming.claim(connection, job, 0, worker_id=uuid7(), now=NOW) is None
-        assert claiming.claim(connection, job, 1, worker_id=uuid7(), now=NOW) is not None
+        rescues.rescue(connection, [HOLDER], max_attempts=5, now=NOW)
+        dispatches.dispatch(connection, [job], worker_id=None, now=NOW)
+        assert job_claims.claim(connection, job, 0, worker_id=uuid7(), now=NOW) is None
+        assert job_claims.claim(connection, job, 1, worker_id=uuid7(), now=NOW) is not None
 
 
 def test_a_success_is_recorded_whole(database: Database) -> None:
@@ -296,7 +308,7 @@ def test_a_success_is_recorded_whole(database: Database) -> None:
     with database.begin() as connection:
         claim = claimed(connection, add_job(connection))
         settlement = a_settlement(request_id="req-1", remaining_credits=Decimal("9.99"))
-        assert settling.settle(connection, claim, settlement, now=LATER)
+        assert job_settlement.settle(connection, claim, settlement, now=LATER)
         row, (attempt,) = stored(connection, claim.job_id), ledger(connection, claim.job_id)
     assert (row.status, row.finished_at, row.worker_id, row.cached) == (SUCCEEDED, LATER, None, False)
     assert (row.uri, row.sha256, row.duration_ms, row.cost) == ("file:///audio/1.wav", SHA256, 1_000, Decimal("0.0067"))
@@ -316,7 +328,7 @@ def test_the_accounts_trouble_uses_up_no_attempt(database: Database) -> None:
         for _ in range(3):
             claim = claimed(connection, job)
             assert stored(connection, job).attempts_used == 1
-            settling.settle(connection, claim, a_settlement(Q), now=LATER)
+            job_settlement.settle(connection, claim, a_settlement(Q), now=LATER)
         row = stored(connection, job)
     assert (row.status, row.attempts_used, row.attempt) == (Q, 0, 3)
 
@@ -327,7 +339,9 @@ def test_costs_of_all_attempts_add_up(database: Database) -> None:
         job = add_job(connection)
         for status, bad in ((Q, True), (Q, True), (SUCCEEDED, False)):
             claim = claimed(connection, job)
-            settling.settle(connection, claim, a_settlement(status, cost=Decimal("0.0067"), bad_take=bad), now=LATER)
+            job_settlement.settle(
+                connection, claim, a_settlement(status, cost=Decimal("0.0067"), bad_take=bad), now=LATER
+            )
         row = stored(connection, job)
         assert [attempt.number for attempt in ledger(connection, job)] == [1, 2, 3]
     assert (row.cost, row.takes_used) == (Decimal("0.0201"), 2)
@@ -339,12 +353,12 @@ def test_a_late_worker_changes_nothing_but_the_books(database: Database) -> None
     with database.begin() as connection:
         job = add_job(connection)
         late = claimed(connection, job)
-        rescuing.rescue(connection, [HOLDER], max_attempts=5, now=NOW)
+        rescues.rescue(connection, [HOLDER], max_attempts=5, now=NOW)
         winner = claimed(connection, job, other)
-        assert settling.settle(connection, winner, a_settlement(), now=LATER)
+        assert job_settlement.settle(connection, winner, a_settlement(), now=LATER)
         before = stored(connection, job)
         taken = a_settlement(audio=None, status=Q, cost=Decimal("0.005"), possibly_billed=False)
-        assert not settling.settle(connection, late, taken, now=LATER)
+        assert not job_settlement.settle(connection, late, taken, now=LATER)
         after = stored(connection, job)
         first, second = ledger(connection, job)
     assert but_cost(after) == but_cost(before)
@@ -357,10 +371,10 @@ def test_a_late_worker_may_come_while_the_job_still_waits(database: Database) ->
     """Its number fits no more: the job stays queued for recovery, and its loss is replaced by what is known now."""
     with database.begin() as connection:
         late = claimed(connection, add_job(connection))
-        rescuing.rescue(connection, [HOLDER], max_attempts=5, now=NOW)
+        rescues.rescue(connection, [HOLDER], max_attempts=5, now=NOW)
         (lost,) = ledger(connection, late.job_id)
         assert (lost.verdict, lost.cost, lost.possibly_billed) == (VerdictKind.LOST, 0, True)
-        assert not settling.settle(connection, late, a_settlement(), now=LATER)
+        assert not job_settlement.settle(connection, late, a_settlement(), now=LATER)
         row, (known,) = stored(connection, late.job_id), ledger(connection, late.job_id)
     assert (row.status, row.recover, row.cost, row.uri) == (Q, True, Decimal("0.0067"), None)
     assert (known.verdict, known.possibly_billed) == (VerdictKind.LATE, False)
@@ -372,10 +386,10 @@ def test_a_record_written_again_charges_nothing_twice(database: Database, late: 
     with database.begin() as connection:
         claim = claimed(connection, add_job(connection))
         if late:
-            rescuing.rescue(connection, [HOLDER], max_attempts=5, now=NOW)
-        won = settling.settle(connection, claim, a_settlement(), now=LATER)
+            rescues.rescue(connection, [HOLDER], max_attempts=5, now=NOW)
+        won = job_settlement.settle(connection, claim, a_settlement(), now=LATER)
         row, books = stored(connection, claim.job_id), ledger(connection, claim.job_id)
-        assert settling.settle(connection, claim, a_settlement(), now=LATER) is won is not late
+        assert job_settlement.settle(connection, claim, a_settlement(), now=LATER) is won is not late
         assert stored(connection, claim.job_id) == row
         assert ledger(connection, claim.job_id) == books
 
@@ -384,9 +398,9 @@ def test_a_job_cancelled_under_way_is_still_paid_for(database: Database) -> None
     """It stays cancelled; the call's cost goes into the ledger and the job."""
     with database.begin() as connection:
         claim = claimed(connection, add_job(connection))
-        assert asking.cancel(connection, asking.these([claim.job_id]), now=LATER) == 1
-        assert not claiming.is_owned(connection, claim)
-        assert not settling.settle(connection, claim, a_settlement(), now=LATER)
+        assert actions.cancel(connection, actions.these([claim.job_id]), now=LATER) == 1
+        assert not job_claims.is_owned(connection, claim)
+        assert not job_settlement.settle(connection, claim, a_settlement(), now=LATER)
         row, (attempt,) = stored(connection, claim.job_id), ledger(connection, claim.job_id)
     assert (row.status, row.code, row.uri, row.cost) == (CANCELLED, "cancelled", None, Decimal("0.0067"))
     assert (attempt.verdict, attempt.cost) == (VerdictKind.LATE, Decimal("0.0067"))
@@ -397,8 +411,8 @@ def test_a_retried_job_begins_afresh_and_keeps_its_history(database: Database) -
     with database.begin() as connection:
         job = add_job(connection, takes_used=2, attempts_used=4)
         claim = claimed(connection, job)
-        settling.settle(connection, claim, a_settlement(FAILED, cost=Decimal("0.0067")), now=LATER)
-        assert asking.retry(connection, asking.these([job]), states=AGAIN) == 1
+        job_settlement.settle(connection, claim, a_settlement(FAILED, cost=Decimal("0.0067")), now=LATER)
+        assert actions.retry(connection, actions.these([job]), states=AGAIN) == 1
         row = stored(connection, job)
         assert claimed(connection, job).attempt == 2
         assert len(ledger(connection, job)) == 1
@@ -411,9 +425,9 @@ def test_a_retry_touches_only_the_states_it_was_asked_for(database: Database) ->
     with database.begin() as connection:
         for status in JobStatus:
             add_job(connection, status=status, worker_id=HOLDER)
-        assert asking.retry(connection, views.everything(), states=(SUCCEEDED,)) == 0
-        assert asking.retry(connection, views.everything(), states=()) == 0
-        assert asking.retry(connection, views.everything(), states=(FAILED,)) == 1
+        assert actions.retry(connection, job_queries.all_jobs(), states=(SUCCEEDED,)) == 0
+        assert actions.retry(connection, job_queries.all_jobs(), states=()) == 0
+        assert actions.retry(connection, job_queries.all_jobs(), states=(FAILED,)) == 1
 
 
 def test_a_rescue_takes_the_jobs_of_the_dead_alone(database: Database) -> None:
@@ -423,12 +437,12 @@ def test_a_rescue_takes_the_jobs_of_the_dead_alone(database: Database) -> None:
         lost = [claimed(connection, add_job(connection)).job_id for _ in range(2)]
         going_on = claimed(connection, add_job(connection), alive)
         sent = add_job(connection, status=D, worker_id=HOLDER)
-        assert rescuing.rescue(connection, [HOLDER, uuid7()], max_attempts=5, now=LATER) == rescuing.Rescued(2, 0)
-        assert claiming.is_owned(connection, going_on)
+        assert rescues.rescue(connection, [HOLDER, uuid7()], max_attempts=5, now=LATER) == rescues.Rescued(2, 0)
+        assert job_claims.is_owned(connection, going_on)
         assert [(stored(connection, job).status, stored(connection, job).recover) for job in lost] == [(Q, True)] * 2
         assert (stored(connection, sent).status, stored(connection, sent).recover) == (Q, False)
         assert [attempt.code for job in lost for attempt in ledger(connection, job)] == ["worker_lost"] * 2
-        assert rescuing.rescue(connection, [], max_attempts=5, now=LATER) == rescuing.Rescued(0, 0)
+        assert rescues.rescue(connection, [], max_attempts=5, now=LATER) == rescues.Rescued(0, 0)
 
 
 def test_a_text_that_kills_its_workers_ends(database: Database) -> None:
@@ -437,7 +451,7 @@ def test_a_text_that_kills_its_workers_ends(database: Database) -> None:
         job = add_job(connection)
         for _ in range(3):
             claimed(connection, job)
-            rescuing.rescue(connection, [HOLDER], max_attempts=3, now=LATER)
+            rescues.rescue(connection, [HOLDER], max_attempts=3, now=LATER)
         row = stored(connection, job)
         assert [attempt.verdict for attempt in ledger(connection, job)] == [VerdictKind.LOST] * 3
     assert (row.status, row.code, row.finished_at, row.worker_id) == (FAILED, "worker_lost", LATER, None)
@@ -449,17 +463,17 @@ def test_promotion_and_expiry_wait_for_their_time(database: Database) -> None:
         for status in (S, Q, D):
             add_job(connection, status=status, not_before=LATER, deadline=LATER)
         early = LATER - timedelta(microseconds=1)
-        assert dispatching.promote(connection, now=early) == 0
-        assert dispatching.expire(connection, now=early) == 0
-        assert dispatching.expire(connection, now=LATER) == 3
+        assert dispatches.promote(connection, now=early) == 0
+        assert dispatches.expire(connection, now=early) == 0
+        assert dispatches.expire(connection, now=LATER) == 3
 
 
 def test_bulk_changes_go_in_pieces(database: Database) -> None:
     """However many are due, one statement changes a bounded number."""
     with database.begin() as connection:
-        asking.submit(connection, (job_row(status=S) for _ in range(dispatching.ROWS_A_STATEMENT + 5)))
-        assert dispatching.promote(connection, now=LATER) == dispatching.ROWS_A_STATEMENT
-        assert dispatching.promote(connection, now=LATER) == 5
+        actions.submit(connection, (job_row(status=S) for _ in range(dispatches.ROWS_PER_STATEMENT + 5)))
+        assert dispatches.promote(connection, now=LATER) == dispatches.ROWS_PER_STATEMENT
+        assert dispatches.promote(connection, now=LATER) == 5
 
 
 def test_lanes_are_found_the_most_urgent_first(database: Database) -> None:
@@ -470,8 +484,8 @@ def test_lanes_are_found_the_most_urgent_first(database: Database) -> None:
                 add_job(connection, priority=priority, tenant=tenant)
                 add_job(connection, priority=priority, tenant=tenant)
         add_job(connection, status=S, priority=9)
-        found = dispatching.lanes(connection, most=5)
-        assert len(dispatching.lanes(connection, most=100)) == 14
+        found = dispatches.lanes(connection, most=5)
+        assert len(dispatches.lanes(connection, most=100)) == 14
     assert [lane.priority for lane in found] == [3, 3, 2, 2, 1]
 
 
@@ -484,10 +498,10 @@ def test_lanes_are_found_in_order_however_postgresql_plans(on_postgresql: Databa
                 add_job(connection, priority=priority, batch_id=add_batch(connection, paused_at=paused_at))
         for join in joins:
             connection.execute(text(f"SET LOCAL enable_{join} = off"))
-        found = dispatching.lanes(connection, most=50)
+        found = dispatches.lanes(connection, most=50)
         assert [lane.priority for lane in found] == [4, 4, 3, 3, 2, 2, 1, 1, 0, 0]
-        assert dispatching.lanes(connection, most=3) == found[:3]
-        assert dispatching.lanes(connection, most=3, after=found[2]) == found[3:6]
+        assert dispatches.lanes(connection, most=3) == found[:3]
+        assert dispatches.lanes(connection, most=3, after=found[2]) == found[3:6]
 
 
 def test_heads_of_a_lane_come_in_the_order_they_were_handed_in(database: Database) -> None:
@@ -496,10 +510,10 @@ def test_heads_of_a_lane_come_in_the_order_they_were_handed_in(database: Databas
         jobs = [add_job(connection) for _ in range(5)]
         add_job(connection, tenant="other")
         add_job(connection, status=D)
-        (lane, _) = sorted(dispatching.lanes(connection, most=9))
-        assert [head.job_id for head in dispatching.heads(connection, lane, most=3)] == jobs[:3]
-        assert [head.job_id for head in dispatching.heads(connection, lane, most=9)] == jobs
-        assert [head.job_id for head in dispatching.heads(connection, lane, most=2, behind=jobs[2])] == jobs[3:]
+        (lane, _) = sorted(dispatches.lanes(connection, most=9))
+        assert [head.job_id for head in dispatches.heads(connection, lane, most=3)] == jobs[:3]
+        assert [head.job_id for head in dispatches.heads(connection, lane, most=9)] == jobs
+        assert [head.job_id for head in dispatches.heads(connection, lane, most=2, behind=jobs[2])] == jobs[3:]
 
 
 def test_the_heads_of_several_lanes_are_those_of_each(database: Database) -> None:
@@ -509,9 +523,9 @@ def test_the_heads_of_several_lanes_are_those_of_each(database: Database) -> Non
             for priority, tenant in ((0, "ann"), (3, "ann"), (0, "bob"), (-2, "cy")):
                 add_job(connection, priority=priority, tenant=tenant, use_cache=number % 2 == 0)
         add_job(connection, status=D, tenant="ann")
-        _, *asked = dispatching.lanes(connection, most=9)
-        found = dispatching.heads_of_each(connection, asked, most=4)
-        assert found == {lane: dispatching.heads(connection, lane, most=4) for lane in asked}
+        _, *asked = dispatches.lanes(connection, most=9)
+        found = dispatches.heads_of_each(connection, asked, most=4)
+        assert found == {lane: dispatches.heads(connection, lane, most=4) for lane in asked}
         contents = [job.content for jobs in found.values() for job in jobs]
         assert len(contents) == 3 * 4
         assert contents.count(None) == 3 * 2
@@ -544,9 +558,9 @@ def test_bought_audio_is_that_of_a_success(database: Database) -> None:
     with database.begin() as connection:
         one = add_job(connection, status=SUCCEEDED, cost=Decimal("0.0067"))
         others = [add_job(connection, status=SUCCEEDED), add_job(connection, status=FAILED)]
-        [found] = claiming.bought(connection, [one, *others], stored(connection, one).fingerprint)
+        [found] = job_claims.bought(connection, [one, *others], stored(connection, one).fingerprint)
     sound = "file:///audio/1.wav", "audio/wav", 48_044, SHA256, 1_000, Decimal("0.0067")
-    assert found == claiming.Bought("default", None, *sound)
+    assert found == job_claims.Bought("default", None, *sound)
 
 
 def test_news_are_read_once_oldest_first(database: Database) -> None:
@@ -554,7 +568,7 @@ def test_news_are_read_once_oldest_first(database: Database) -> None:
     with database.begin() as connection:
         claims = [claimed(connection, add_job(connection)) for _ in range(3)]
         for claim, seconds in zip(claims, (30, 10, 20), strict=True):
-            settling.settle(connection, claim, a_settlement(Q), now=NOW + timedelta(seconds=seconds))
+            job_settlement.settle(connection, claim, a_settlement(Q), now=NOW + timedelta(seconds=seconds))
         news = attempts.take_news(connection)
         assert attempts.take_news(connection) == []
     assert [(ended.finished_at - NOW).seconds for ended in news] == [10, 20, 30]
@@ -563,12 +577,12 @@ def test_news_are_read_once_oldest_first(database: Database) -> None:
 
 def test_the_news_of_one_job_wait_their_turn_like_others(database: Database) -> None:
     """Of a job that ended often, a look takes as many attempts as of anybody, the oldest first, and each once."""
-    rows = attempts.ROWS_A_LOOK + 1
+    rows = attempts.ROWS_PER_POLL + 1
     with database.begin() as connection:
         news = [attempt_row(job_id=HOLDER, number=number, finished_at=NOW + number * SECOND) for number in range(rows)]
         connection.execute(insert(Attempt), news)
         looks = [attempts.take_news(connection) for _ in range(3)]
-    assert [len(look) for look in looks] == [attempts.ROWS_A_LOOK, 1, 0]
+    assert [len(look) for look in looks] == [attempts.ROWS_PER_POLL, 1, 0]
     assert [ended.finished_at for look in looks for ended in look] == [row["finished_at"] for row in news]
 
 
@@ -576,7 +590,7 @@ def test_many_news_are_read_in_pieces(database: Database) -> None:
     """A backlog of ended attempts is read over several looks, none left out."""
     with database.begin() as connection:
         worker = add_worker(connection)
-        rows = [job_row(status=R, worker_id=worker) for _ in range(attempts.ROWS_A_LOOK + 10)]
-        asking.submit(connection, rows)
-        rescuing.rescue(connection, [worker], max_attempts=5, now=LATER)
-        assert [len(attempts.take_news(connection)) for _ in range(3)] == [attempts.ROWS_A_LOOK, 10, 0]
+        rows = [job_row(status=R, worker_id=worker) for _ in range(attempts.ROWS_PER_POLL + 10)]
+        actions.submit(connection, rows)
+        rescues.rescue(connection, [worker], max_attempts=5, now=LATER)
+        assert [len(attempts.take_news(connection)) for _ in range(3)] == [attempts.ROWS_PER_POLL, 10, 0]

@@ -15,11 +15,13 @@ from api_models.status import JobStatus
 from api_models.verdict import VerdictKind
 from tests.factories import MODEL, NOW, OTHER_MODEL, a_settlement, ledger
 from tests.stage import SECOND, Stage
-from worker.store import budgets, holds, keys, limits
+from worker.store.access import api_keys
 from worker.store.database import Database
-from worker.store.limits import Limit
-from worker.store.transitions import asking, claiming, dispatching, rescuing, settling, submitting
-from worker.store.transitions.claiming import Claim
+from worker.store.money import budgets, limits
+from worker.store.money.limits import Limit
+from worker.store.queries import holds
+from worker.store.transitions import actions, claims, dispatches, rescues, settlement
+from worker.store.transitions.claims import Claim
 
 PRICE: Final = MODELS[MODEL].price
 
@@ -43,7 +45,7 @@ def stage(database: Database) -> Stage:
 def limited(stage: Stage, amount: Decimal) -> dict[str, Any]:
     """Columns of jobs that are under all three kinds of budget, each of this amount."""
     with stage.database.begin() as connection:
-        key, _ = keys.make(
+        key, _ = api_keys.make(
             connection, tenant="default", name="robot", scopes=EVERYTHING, rate=None, budget=amount, now=NOW
         )
         budgets.limit_month(connection, "default", amount)
@@ -65,8 +67,8 @@ def claimed(stage: Stage, job: UUID, worker: UUID) -> Claim:
     """The job in a worker's hands."""
     with stage.database.begin() as connection:
         now = stage.database.now(connection)
-        dispatching.dispatch(connection, [job], worker_id=None, now=now)
-        claim = claiming.claim(connection, job, stage.row(job).attempt, worker_id=worker, now=now)
+        dispatches.dispatch(connection, [job], worker_id=None, now=now)
+        claim = claims.claim(connection, job, stage.row(job).attempt, worker_id=worker, now=now)
     assert claim is not None
     return claim
 
@@ -74,7 +76,7 @@ def claimed(stage: Stage, job: UUID, worker: UUID) -> Claim:
 def dies(stage: Stage, worker: UUID) -> None:
     """The worker's jobs are rescued."""
     with stage.database.begin() as connection:
-        rescuing.rescue(connection, [worker], max_attempts=5, now=stage.database.now(connection))
+        rescues.rescue(connection, [worker], max_attempts=5, now=stage.database.now(connection))
 
 
 def test_a_lost_call_takes_its_place_in_the_budget(stage: Stage) -> None:
@@ -114,7 +116,7 @@ def test_a_call_that_becomes_clear_is_counted_once(stage: Stage) -> None:
     claim = claimed(stage, stage.job(**columns), worker)
     dies(stage, worker)
     with stage.database.begin() as connection:
-        assert not settling.settle(connection, claim, a_settlement(cost=Decimal("0.008")), now=stage.now() + SECOND)
+        assert not settlement.settle(connection, claim, a_settlement(cost=Decimal("0.008")), now=stage.now() + SECOND)
     assert unclear(stage) == {Decimal(0)}
     assert {limit.spent for limit in found(stage)} == {Decimal("0.008")}
 
@@ -126,13 +128,13 @@ def test_a_call_that_goes_on_after_its_job_was_cancelled_counts(stage: Stage) ->
     waiting = stage.jobs(2, **columns)
     claim = claimed(stage, stage.job(**columns), worker)
     with stage.database.begin() as connection:
-        assert asking.cancel(connection, asking.these([claim.job_id]), now=stage.now()) == 1
+        assert actions.cancel(connection, actions.these([claim.job_id]), now=stage.now()) == 1
     assert unclear(stage) == {PRICE}
     with stage.database.read() as connection:
         (row,) = ledger(connection, claim.job_id)
     assert (row.verdict, row.code, row.worker_id) == (VerdictKind.LOST, "cancelled", worker)
     with stage.database.begin() as connection:
-        assert not settling.settle(connection, claim, a_settlement(cost=PRICE), now=stage.now())
+        assert not settlement.settle(connection, claim, a_settlement(cost=PRICE), now=stage.now())
     assert unclear(stage) == {Decimal(0)}
     assert {limit.spent for limit in found(stage)} == {PRICE}
     assert stage.row(claim.job_id).cost == PRICE
@@ -146,11 +148,11 @@ def test_a_call_whose_worker_died_after_the_cancelling_stays_counted(stage: Stag
     keep_open = stage.job(**columns, status=JobStatus.SCHEDULED, not_before=stage.now() + 9_000 * SECOND)
     claim = claimed(stage, stage.job(**columns), worker)
     with stage.database.begin() as connection:
-        asking.cancel(connection, asking.these([claim.job_id]), now=stage.now())
+        actions.cancel(connection, actions.these([claim.job_id]), now=stage.now())
     dies(stage, worker)
     assert unclear(stage) == {PRICE}
     with stage.database.begin() as connection:
-        asking.retry(connection, asking.these([claim.job_id]), states=[JobStatus.CANCELLED])
+        actions.retry(connection, actions.these([claim.job_id]), states=[JobStatus.CANCELLED])
     more = stage.job(**columns)
     stage.worker(slots=50)
     stage.dispatcher().run_once()
@@ -166,7 +168,7 @@ def test_cancelling_what_makes_no_call_leaves_nothing_in_doubt(stage: Stage) -> 
     ]
     stage.job(**columns)
     with stage.database.begin() as connection:
-        assert asking.cancel(connection, asking.these(jobs), now=stage.now()) == 3
+        assert actions.cancel(connection, actions.these(jobs), now=stage.now()) == 3
         assert [ledger(connection, job) for job in jobs] == [[], [], []]
     assert unclear(stage) == {Decimal(0)}
 
@@ -177,7 +179,7 @@ def test_a_submitted_call_counts_while_nobody_polls_it(stage: Stage) -> None:
     worker = stage.worker(slots=1)
     claim = claimed(stage, stage.job(**columns), worker)
     with stage.database.begin() as connection:
-        submitting.keep(connection, [(claim, "req-1")])
+        claims.keep(connection, [(claim, "req-1")])
     dies(stage, worker)
     assert unclear(stage) == {Decimal(0)}
     with stage.database.begin() as connection:
@@ -206,9 +208,9 @@ def test_a_claim_that_comes_late_to_a_cancelled_job_may_repeat_itself(stage: Sta
     claim = claimed(stage, stage.job(**columns), stage.worker())
     stage.job(**columns)
     with stage.database.begin() as connection:
-        asking.cancel(connection, asking.these([claim.job_id]), now=stage.now())
+        actions.cancel(connection, actions.these([claim.job_id]), now=stage.now())
     for _ in range(2):
         with stage.database.begin() as connection:
-            assert not settling.settle(connection, claim, replace(a_settlement(), cost=PRICE), now=stage.now())
+            assert not settlement.settle(connection, claim, replace(a_settlement(), cost=PRICE), now=stage.now())
     assert {limit.spent for limit in found(stage)} == {PRICE}
     assert stage.row(claim.job_id).cost == PRICE

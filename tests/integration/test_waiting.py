@@ -11,26 +11,26 @@ from contextvars import ContextVar
 
 import pytest
 
-from worker.waiting.awaiting import here, settled, until
-from worker.waiting.courses import Courses
-from worker.waiting.crew import Crew
-from worker.waiting.stopping import Stopping
-from worker.waiting.switchboard import Switchboard
+from worker.concurrency.coroutines import CoroutineRunner
+from worker.concurrency.futures import resolved, run_here, wait_for
+from worker.concurrency.reactor import Reactor
+from worker.concurrency.stop_event import StopEvent
+from worker.concurrency.thread_pool import ElasticThreadPool
 
 PATIENCE = 20.0
 whose: ContextVar[int] = ContextVar("whose")
 
 
 @pytest.fixture
-def switchboard() -> Switchboard:
+def switchboard() -> Reactor:
     """One for each test."""
-    return Switchboard()
+    return Reactor()
 
 
 @pytest.fixture
-def crew(switchboard: Switchboard) -> Iterator[Crew]:
+def crew(switchboard: Reactor) -> Iterator[ElasticThreadPool]:
     """Two threads, and no more."""
-    with closing(Crew("test", switchboard, usual=2, most=2)) as made:
+    with closing(ElasticThreadPool("test", switchboard, usual=2, most=2)) as made:
         yield made
 
 
@@ -44,7 +44,7 @@ def finished(work: Callable[[], object]) -> Future[object]:
 class TestSwitchboard:
     """Sockets and the clock."""
 
-    def test_tells_what_can_be_read(self, switchboard: Switchboard) -> None:
+    def test_tells_what_can_be_read(self, switchboard: Reactor) -> None:
         """Whatever comes, an end included; and nothing sooner."""
         near, far = socket.socketpair()
         with near, far:
@@ -58,7 +58,7 @@ class TestSwitchboard:
             far.close()
             assert ended.result(PATIENCE) is True
 
-    def test_tells_that_nothing_came(self, switchboard: Switchboard) -> None:
+    def test_tells_that_nothing_came(self, switchboard: Reactor) -> None:
         """The time is over, and the descriptor is free for somebody else to watch."""
         near, far = socket.socketpair()
         with near, far:
@@ -66,7 +66,7 @@ class TestSwitchboard:
             far.send(b"x")
             assert switchboard.readable(near.fileno(), PATIENCE).result(PATIENCE) is True
 
-    def test_watches_thousands(self, switchboard: Switchboard) -> None:
+    def test_watches_thousands(self, switchboard: Reactor) -> None:
         """Each hears of its own."""
         pairs = [socket.socketpair() for _ in range(400)]
         futures = [switchboard.readable(near.fileno(), PATIENCE) for near, _ in pairs]
@@ -80,7 +80,7 @@ class TestSwitchboard:
         for near, _ in pairs:
             near.close()
 
-    def test_outlives_what_it_calls(self, switchboard: Switchboard) -> None:
+    def test_outlives_what_it_calls(self, switchboard: Reactor) -> None:
         """One that fails takes nobody else's wait along."""
         switchboard.after(0.0, lambda: 1 // 0)
         assert switchboard.rest(0.01).result(PATIENCE) is None
@@ -89,41 +89,41 @@ class TestSwitchboard:
 class TestStopping:
     """The stop of a worker."""
 
-    def test_cuts_every_pause_short(self, switchboard: Switchboard) -> None:
+    def test_cuts_every_pause_short(self, switchboard: Reactor) -> None:
         """Those under way, and those that come later."""
-        stopping = Stopping(switchboard)
+        stopping = StopEvent(switchboard)
         pauses = [stopping.pause(3_600) for _ in range(3)]
         assert not any(pause.done() for pause in pauses)
         stopping.set()
         assert [pause.result(PATIENCE) for pause in (*pauses, stopping.pause(3_600))] == [True] * 4
 
-    def test_a_pause_ends_by_itself(self, switchboard: Switchboard) -> None:
+    def test_a_pause_ends_by_itself(self, switchboard: Reactor) -> None:
         """Then the worker goes on."""
-        assert Stopping(switchboard).pause(0.001).result(PATIENCE) is False
+        assert StopEvent(switchboard).pause(0.001).result(PATIENCE) is False
 
 
 class TestCrew:
     """Threads."""
 
-    def test_does_everything_once(self, crew: Crew) -> None:
+    def test_does_everything_once(self, crew: ElasticThreadPool) -> None:
         """Whoever asks, and however much."""
         assert [found.result(PATIENCE) for found in [crew.do(lambda n=n: n) for n in range(500)]] == list(range(500))  # type: ignore[misc]  # the number of this turn
 
-    def test_tells_whoever_waits_of_an_error(self, crew: Crew) -> None:
+    def test_tells_whoever_waits_of_an_error(self, crew: ElasticThreadPool) -> None:
         """And goes on with the next piece of work."""
         with pytest.raises(ZeroDivisionError):
             crew.do(lambda: 1 // 0).result(PATIENCE)
         assert crew.do(lambda: 7).result(PATIENCE) == 7
 
-    def test_helpers_come_where_threads_are_held_up(self, switchboard: Switchboard) -> None:
+    def test_helpers_come_where_threads_are_held_up(self, switchboard: Reactor) -> None:
         """Two wait for a third piece of work that no thread is free for: one more takes it."""
-        with closing(Crew("test", switchboard, usual=2, most=8)) as crew:
+        with closing(ElasticThreadPool("test", switchboard, usual=2, most=8)) as crew:
             gate = threading.Event()
             held_up = [crew.do(lambda: gate.wait(PATIENCE)) for _ in range(2)]
             crew.add(gate.set)
             assert [found.result(PATIENCE) for found in held_up] == [True, True]
 
-    def test_no_more_work_at_once_than_may(self, crew: Crew) -> None:
+    def test_no_more_work_at_once_than_may(self, crew: ElasticThreadPool) -> None:
         """What has no thread waits for one."""
         lock, at_work, most = threading.Lock(), 0, 0
 
@@ -144,7 +144,7 @@ class TestCrew:
 class TestCourses:
     """Coroutines on a crew."""
 
-    def test_a_thousand_wait_on_two_threads(self, crew: Crew) -> None:
+    def test_a_thousand_wait_on_two_threads(self, crew: ElasticThreadPool) -> None:
         """All are under way at once, each keeps its own context, and each end is told."""
         gates: list[Future[None]] = [Future() for _ in range(1_000)]
         seen, ends, begun = [], threading.Semaphore(0), threading.Semaphore(0)
@@ -152,11 +152,11 @@ class TestCourses:
         async def steps(number: int) -> None:
             whose.set(number)
             begun.release()
-            await until(gates[number])
+            await wait_for(gates[number])
             seen.append(whose.get() == number)
 
         for number in range(1_000):
-            Courses(crew).start(steps(number), ends.release)
+            CoroutineRunner(crew).start(steps(number), ends.release)
         for _ in range(1_000):
             assert begun.acquire(timeout=PATIENCE)
         for gate in gates:
@@ -165,15 +165,15 @@ class TestCourses:
             assert ends.acquire(timeout=PATIENCE)
         assert seen == [True] * 1_000
 
-    def test_the_end_is_told_of_what_breaks_off(self, crew: Crew) -> None:
+    def test_the_end_is_told_of_what_breaks_off(self, crew: ElasticThreadPool) -> None:
         """Whoever waits for it must not wait for ever."""
         ended = threading.Event()
 
         async def steps() -> None:
-            await until(finished(lambda: None))
+            await wait_for(finished(lambda: None))
             raise OSError("the disk is gone")
 
-        Courses(crew).start(steps(), ended.set)
+        CoroutineRunner(crew).start(steps(), ended.set)
         assert ended.wait(PATIENCE)
 
 
@@ -181,11 +181,11 @@ def test_a_coroutine_may_be_driven_by_the_thread_that_has_it() -> None:
     """It sleeps through the waits, and gets the result; errors come up where they are waited for."""
 
     async def steps() -> int:
-        assert await until(finished(lambda: 1)) == 1
+        assert await wait_for(finished(lambda: 1)) == 1
         failed: Future[int] = Future()
         failed.set_exception(KeyError("x"))
         with pytest.raises(KeyError):
-            await until(failed)
-        return await until(settled(5))
+            await wait_for(failed)
+        return await wait_for(resolved(5))
 
-    assert here(steps()) == 5
+    assert run_here(steps()) == 5

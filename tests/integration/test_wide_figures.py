@@ -23,22 +23,22 @@ from tests.factories import MODEL, NOW, a_settlement, add_job, attempt_row, ledg
 from tests.gateway import Running, running
 from tests.integration.test_recording import Desk, NoWait
 from tests.integration.workshop import Workshop
+from worker.concurrency.futures import run_here
+from worker.concurrency.reactor import Reactor
+from worker.execution.destinations import Destinations
 from worker.execution.heartbeat import Heartbeat
-from worker.execution.places import Places
-from worker.execution.recording import Recorder
+from worker.execution.recorder import Recorder
 from worker.execution.spool import Spool
 from worker.segmind import account
 from worker.segmind.answers import Credits
-from worker.store import balances
 from worker.store.database import Database
-from worker.store.groups import carried_out
-from worker.store.tables import Attempt, Job
-from worker.store.transitions import claiming
-from worker.store.transitions.claiming import Claim
-from worker.store.transitions.settling import StoredAudio
+from worker.store.money import balances
+from worker.store.tables.base import Attempt, Job
+from worker.store.transitions import claims as job_claims
+from worker.store.transitions.claims import Claim
+from worker.store.transitions.settlement import StoredAudio
 from worker.store.types import MAX_DOLLARS, MAX_WHOLE, AmountError, Money
-from worker.waiting.awaiting import here
-from worker.waiting.switchboard import Switchboard
+from worker.store.writing.groups import carried_out
 
 PRICE: Final = MODELS[MODEL].price
 SOUND: Final = StoredAudio("file:///a.wav", "audio/wav", 100, "0" * 64, 1_000)
@@ -138,9 +138,9 @@ def desk(database: Database, tmp_path: Path) -> Desk:
     worker = uuid7()
     spool = Spool(tmp_path / "spool", 1)
     spool.prepare()
-    stopping = NoWait(Switchboard())
+    stopping = NoWait(Reactor())
     heartbeat = Heartbeat(database, worker, "studio", 1, "ttsq", 4, trouble=lambda: None)
-    places = Places(database, (tmp_path / "audio").as_uri(), connections=1)
+    places = Destinations(database, (tmp_path / "audio").as_uri(), connections=1)
     return Desk(database, Recorder(database, heartbeat, places, spool, stopping), spool, worker)
 
 
@@ -165,7 +165,7 @@ def test_one_settlement_that_can_not_be_stored_fails_alone(desk: Desk) -> None:
 def test_a_settlement_on_its_own_ends_as_well(desk: Desk) -> None:
     """It isn't tried for ever, nor made anew by another call."""
     claim = desk.claim()
-    here(desk.recorder.record(claim, replace(a_settlement(), audio=SOUND, cost=Decimal("NaN"))))
+    run_here(desk.recorder.record(claim, replace(a_settlement(), audio=SOUND, cost=Decimal("NaN"))))
     with desk.database.read() as connection:
         assert stored(connection, claim.job_id).status == JobStatus.FAILED
 
@@ -251,7 +251,7 @@ def test_claims_of_one_group_do_not_depend_on_each_other(database: Database) -> 
 
     def claim(some: Any) -> list[Claim | None]:  # noqa: ANN401 - turns
         with database.at_once() as connection:
-            return claiming.claim_all(connection, some, worker_id=worker, now=NOW)
+            return job_claims.claim_all(connection, some, worker_id=worker, now=NOW)
 
     found = carried_out(claim, turns)
     claimed = {result.job_id for result in found if isinstance(result, Claim)}

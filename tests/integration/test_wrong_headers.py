@@ -12,7 +12,7 @@ from tests.integration.workshop import Workshop
 from tests.unit.test_audio_take import FMT, wav
 from worker.audio.gate import GateLimits
 from worker.emulator.config import EmulatorConfig
-from worker.emulator.synthesis import Utterance, speak
+from worker.emulator.voice.synthesis import Utterance, speak
 
 TEXT: Final = "The ferry leaves at noon, and the bakery behind the harbour opens at six, as it has for forty years."
 SOUND: Final = speak(Utterance(TEXT, "Kore"))

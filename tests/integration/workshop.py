@@ -21,38 +21,38 @@ from api_models.registry import MODELS
 from api_models.speech import Speech
 from api_models.status import JobStatus
 from tests.factories import MODEL, ORIGIN, add_batch, add_job, ledger, stored
-from worker.artifacts.folder import FolderStore
+from worker.artifacts.folder.store import FolderStore
 from worker.artifacts.options import NO_OPTIONS, StoreOptions
 from worker.audio.gate import GateLimits
 from worker.audio.measures import Measures
 from worker.audio.take import accept
+from worker.concurrency.futures import resolved, run_here
+from worker.concurrency.reactor import Reactor
+from worker.concurrency.stop_event import StopEvent
 from worker.emulator.faults import Effect, Match, Rule
 from worker.emulator.server import Emulator
-from worker.execution import storing
-from worker.execution.accepting import Accepted
+from worker.execution import upload as uploads
+from worker.execution.acceptance import Accepted
 from worker.execution.content_origin import ContentOrigin
-from worker.execution.crews import Crews
+from worker.execution.destinations import Destinations
+from worker.execution.encoding import EncodedTake, unchanged
 from worker.execution.executor import Executor
-from worker.execution.forming import Formed, unchanged
 from worker.execution.heartbeat import FRESH_SECONDS, Heartbeat
-from worker.execution.outcomes import Bounds, Cost
-from worker.execution.places import Places
+from worker.execution.settlements import AttemptLimits, Cost
 from worker.execution.spool import Receipt, Spool
-from worker.execution.sweeping import Sweeper
+from worker.execution.spool_sweeper import SpoolSweeper
+from worker.execution.thread_pools import Pools
 from worker.segmind.answers import Answer, Credits
 from worker.segmind.client import NO_HANDLE, Client, Handle
 from worker.segmind.v1 import ClientV1
 from worker.store import account, workers
 from worker.store.database import Database
-from worker.store.transitions import claiming, dispatching, rescuing
-from worker.store.transitions.claiming import Claim
-from worker.store.transitions.settling import StoredAudio
-from worker.waiting.awaiting import here, settled
-from worker.waiting.stopping import Stopping
-from worker.waiting.switchboard import Switchboard
+from worker.store.transitions import claims, dispatches, rescues
+from worker.store.transitions.claims import Claim
+from worker.store.transitions.settlement import StoredAudio
 
 PRICE: Final = MODELS[MODEL].price
-BOUNDS: Final = Bounds(max_attempts=4, max_takes=3)
+BOUNDS: Final = AttemptLimits(max_attempts=4, max_takes=3)
 
 
 class Clock:
@@ -65,11 +65,11 @@ class Clock:
         return self.seconds
 
 
-class Waits(Stopping):
+class Waits(StopEvent):
     """The stop signal of a worker whose waits take no time: in the place of each, a step of the test is taken."""
 
     def __init__(self) -> None:
-        super().__init__(Switchboard())
+        super().__init__(Reactor())
         self.steps: list[Callable[[], object]] = []
         self.waited: list[float] = []
 
@@ -77,7 +77,7 @@ class Waits(Stopping):
         """Take the next step; a wait beyond them all is one that the test did not expect."""
         self.waited.append(seconds)
         self.steps.pop(0)()
-        return settled(self.is_set())
+        return resolved(self.is_set())
 
 
 class Killed(BaseException):
@@ -191,7 +191,7 @@ class Workshop:
         return Executor(
             database=self.database,
             client=self.client,
-            places=Places(
+            places=Destinations(
                 self.database,
                 self.artifacts or self.audio.as_uri(),
                 connections=4,
@@ -208,7 +208,7 @@ class Workshop:
             finished=lambda: None,
             rng=random.Random(1),
             stopping=self.waits,
-            crews=Crews.hire(self.waits.switchboard, slots=4),
+            crews=Pools.hire(self.waits.switchboard, slots=4),
             origin=ContentOrigin(self.origin),
         )
 
@@ -246,8 +246,8 @@ class Workshop:
     def send(self, job: UUID) -> None:
         """Its backoff is over, and its message is out."""
         with self.database.begin() as connection:
-            dispatching.promote(connection, now=datetime.now(UTC) + timedelta(days=1))
-            dispatching.dispatch(connection, [job], worker_id=None, now=self.database.now(connection))
+            dispatches.promote(connection, now=datetime.now(UTC) + timedelta(days=1))
+            dispatches.dispatch(connection, [job], worker_id=None, now=self.database.now(connection))
 
     def claim(self, job: UUID) -> Claim:
         """The job in this worker's hands, without anything being done about it."""
@@ -255,7 +255,7 @@ class Workshop:
         with self.database.begin() as connection:
             seen = stored(connection, job).attempt
             now = self.database.now(connection)
-            claim = claiming.claim(connection, job, seen, worker_id=self.worker_id, now=now)
+            claim = claims.claim(connection, job, seen, worker_id=self.worker_id, now=now)
         assert claim is not None
         return claim
 
@@ -266,16 +266,16 @@ class Workshop:
             self.executor.run(job, self.row(job).attempt)
         assert self.row(job).status == JobStatus.RUNNING, "the worker lived on"
 
-    def upload(self, claim: Claim, made: Formed, receipt: Receipt, cost: Cost) -> StoredAudio:
+    def upload(self, claim: Claim, made: EncodedTake, receipt: Receipt, cost: Cost) -> StoredAudio:
         """The upload of a claimed job's take, and nothing more."""
         place = self.executor.places.of(claim)
-        return here(storing.upload(claim, place, made, receipt, cost))
+        return run_here(uploads.upload(claim, place, made, receipt, cost))
 
     def die(self) -> None:
         """The worker fell silent, and its jobs were taken from it."""
         with self.database.begin() as connection:
             now = self.database.now(connection)
-            rescuing.rescue(connection, [self.worker_id], max_attempts=BOUNDS.max_attempts, now=now)
+            rescues.rescue(connection, [self.worker_id], max_attempts=BOUNDS.max_attempts, now=now)
         self.clock.seconds += FRESH_SECONDS + 1
 
     def revive(self) -> None:
@@ -313,14 +313,14 @@ class Workshop:
 
     def sweep(self, *, later: float = 0) -> None:
         """Look through the spool, so many seconds from now."""
-        Sweeper(self.database, self.spool, self.executor.in_hand, clock=lambda: time.time() + later).run_once()
+        SpoolSweeper(self.database, self.spool, self.executor.in_hand, clock=lambda: time.time() + later).run_once()
 
     def bought(self) -> int:
         """Calls that the API billed."""
         return self.emulator.state(detail=False).billed_calls
 
 
-def as_it_came(path: Path, measures: Measures | None = None) -> Formed:
+def as_it_came(path: Path, measures: Measures | None = None) -> EncodedTake:
     """A file that is stored as it is."""
     return unchanged(Accepted(accept(path), measures))
 

@@ -8,9 +8,9 @@ import pytest
 
 from api_models.problems import InvalidInputError
 from api_models.speech import JobRequest
-from worker.intake.judging import Defaults
 from worker.intake.kinds import Kind
-from worker.intake.reading import read_all
+from worker.intake.reader import read_all
+from worker.intake.validation import Defaults
 
 
 def encoded(content: str | bytes) -> io.BytesIO:

@@ -10,8 +10,9 @@ from datetime import UTC, datetime
 from typing import Final
 
 from tests.factories import NOW
-from worker.dispatch import finding, pace, search
-from worker.dispatch.search import Phase, Search
+from worker.dispatch.rate import pace, state
+from worker.dispatch.rate import search as rate_search
+from worker.dispatch.rate.state import Phase, Search
 from worker.emulator.limits import Limit, Limiter, limiter
 from worker.store.account import PaceState
 
@@ -62,7 +63,7 @@ class Drive:
             while changes and BEGIN + changes[0][0] <= now:
                 account = limiter(changes.pop(0)[1])
             self._read(now, rng)
-            self.search = finding.grown(self.search, now)
+            self.search = rate_search.grown(self.search, now)
             places = self._places(now)
             if places > 0 and not self.idle[0] <= now - BEGIN < self.idle[1]:
                 self._start(account, now, places, rng)
@@ -85,7 +86,7 @@ class Drive:
                 self._pace = pace.after_success(self._pace, started_at=_time(answer.started_at))
                 continue
             self._pace = pace.after_refusal(
-                replace(self._pace, search=search.kept(self.search)),
+                replace(self._pace, search=state.kept(self.search)),
                 refused_at=_time(answer.read_at - RECORD_SECONDS),
                 started_at=_time(answer.started_at),
                 reset_at=None if answer.reset_at is None else _time(answer.reset_at),
@@ -93,7 +94,7 @@ class Drive:
                 now=_time(now),
                 rng=rng,
             )
-            self.search = search.read(self._pace.search or "")
+            self.search = state.read(self._pace.search or "")
 
     def _places(self, now: float) -> int:
         """As `pace.permitted`, without writing the search down and reading it again in each tick."""
@@ -101,13 +102,13 @@ class Drive:
         if pace.is_paused(self._pace, _time(now)):
             return 0
         if self.search.phase is Phase.FREE:
-            return min(free, finding.allowed(self.search, now))
+            return min(free, rate_search.allowed(self.search, now))
         self._due = max(self._due, now - pace.CATCH_UP_SECONDS)
         return min(free, int((now - self._due) / self._spacing) + 1) if self._due <= now else 0
 
     def _start(self, account: Limiter, now: float, count: int, rng: random.Random) -> None:
         self._due += count * self._spacing
-        self.search = finding.after_starts(self.search, now, count)
+        self.search = rate_search.after_starts(self.search, now, count)
         self.starts.append((now - BEGIN, count))
         for _ in range(count):
             started_at = now + rng.uniform(0.005, 0.05)
@@ -121,7 +122,7 @@ class Drive:
 
     def _next_tick(self, now: float) -> float:
         """When something may happen: an answer, or the pace's next chance; a busy dispatcher looks no less often."""
-        chance = finding.next_step(self.search, now) if self.search.phase is Phase.FREE else self._due
+        chance = rate_search.next_step(self.search, now) if self.search.phase is Phase.FREE else self._due
         if self._pace.paused_until is not None:
             chance = max(chance, self._pace.paused_until.timestamp())
         chance = chance if chance > now else now + TICK_SECONDS

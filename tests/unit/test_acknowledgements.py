@@ -10,7 +10,7 @@ import pytest
 from kombu import Connection, Consumer, Queue
 from kombu.message import Message
 
-from worker.turns import Acknowledgements
+from worker.broker.consumer import Acknowledgements
 
 QUEUE = Queue("turns", durable=False)
 

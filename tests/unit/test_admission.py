@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 
 from api_models.verdict import GateScope
 from tests.factories import MODEL, OTHER_MODEL, a_gate, a_lane, waiting_jobs
-from worker.dispatch.admission import admissible, admit, first_turns
-from worker.dispatch.gates import blocked
-from worker.store.transitions.dispatching import Lane, Waiting
+from worker.dispatch.fairness.admission import admissible, admit, first_turns
+from worker.dispatch.gates.rules import blocked
+from worker.store.transitions.dispatches import Lane, Waiting
 
 
 class Queue:

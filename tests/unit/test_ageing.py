@@ -11,11 +11,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.factories import a_lane, waiting_jobs
-from worker.dispatch.admission import admit
-from worker.dispatch.ageing import Ageing, urgency
-from worker.dispatch.reserve import MEMORY_SECONDS, Reserve, reserved
-from worker.dispatch.turns import Turns
-from worker.store.transitions.dispatching import Lane, Waiting
+from worker.dispatch.fairness.admission import admit
+from worker.dispatch.fairness.ageing import Ageing, urgency
+from worker.dispatch.fairness.reserve import MEMORY_SECONDS, Reserve, reserved
+from worker.dispatch.fairness.rotation import Rotation
+from worker.store.transitions.dispatches import Lane, Waiting
 
 BEGAN = datetime(2026, 11, 21, 9, tzinfo=UTC)
 SECOND = timedelta(seconds=1)
@@ -45,7 +45,7 @@ def test_a_step_is_a_priority() -> None:
 
 def served(ageing: Ageing, lanes: list[Lane], *, places: int, ticks: int) -> list[Counter[Lane]]:
     """What each lane, all of them endless, gets in each tick; a tick lasts a second."""
-    shares, turns = [], Turns()
+    shares, turns = [], Rotation()
     for number in range(ticks):
         now, got = BEGAN + number * SECOND, Counter[Lane]()
 

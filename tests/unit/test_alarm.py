@@ -6,7 +6,7 @@ import threading
 
 import pytest
 
-from worker.dispatch.alarm import QUICK_TICKS, Alarm, Rhythm, after_tick, soonest
+from worker.dispatch.wakeup import QUICK_TICKS, Rhythm, Wakeup, after_tick, soonest
 
 GATHER = 0.1
 FOR_EVER = 3_600.0
@@ -45,19 +45,19 @@ def test_ticks_that_come_faster_than_the_gather_time_owe_nothing() -> None:
     assert 0 < soonest(rhythm, GATHER) <= GATHER
 
 
-@pytest.mark.parametrize("ring", [Alarm.change, Alarm.arrive, Alarm.stop])
+@pytest.mark.parametrize("ring", [Wakeup.change, Wakeup.arrive, Wakeup.stop])
 def test_what_rang_before_is_heard(ring: object) -> None:
     """What rings between a look and the wait ends the wait."""
-    alarm = Alarm()
+    alarm = Wakeup()
     assert callable(ring)
     ring(alarm)
     alarm.wait(FOR_EVER, change=0.0, arrival=0.0)
 
 
-@pytest.mark.parametrize("ring", [Alarm.change, Alarm.arrive, Alarm.stop])
+@pytest.mark.parametrize("ring", [Wakeup.change, Wakeup.arrive, Wakeup.stop])
 def test_what_rings_meanwhile_is_heard(ring: object) -> None:
     """A thread that waits goes on when another one rings."""
-    alarm = Alarm()
+    alarm = Wakeup()
     assert callable(ring)
     waiting = threading.Thread(target=alarm.wait, args=(FOR_EVER,), kwargs={"change": 0.0, "arrival": 0.0})
     waiting.start()
@@ -68,7 +68,7 @@ def test_what_rings_meanwhile_is_heard(ring: object) -> None:
 
 def test_an_arrival_is_more_urgent_than_a_change() -> None:
     """With both, the sooner one counts; nothing makes a wait longer than it was to be."""
-    alarm = Alarm()
+    alarm = Wakeup()
     alarm.change()
     alarm.arrive()
     alarm.wait(FOR_EVER, change=FOR_EVER, arrival=0.0)
@@ -78,7 +78,7 @@ def test_an_arrival_is_more_urgent_than_a_change() -> None:
 def test_a_look_forgets_what_rang_before_it() -> None:
     """What rang before a look has been looked at: the next wait is as long as any."""
     moments = iter([0.0, 5.0])
-    alarm = Alarm(clock=lambda: next(moments))
+    alarm = Wakeup(clock=lambda: next(moments))
     alarm.arrive()
     alarm.change()
     alarm.forget()

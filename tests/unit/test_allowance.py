@@ -11,11 +11,11 @@ from hypothesis import strategies as st
 
 from api_models.registry import MODELS
 from tests.factories import MODEL, OTHER_MODEL, a_lane
-from worker.dispatch.allowance import FIRST_CALLS, Allowance, allowance
-from worker.store import ceilings
-from worker.store.ceilings import Ceiling
-from worker.store.flights import Flight, Load
-from worker.store.limits import Limit
+from worker.dispatch.budget import FIRST_CALLS, Allowance, allowance
+from worker.store.money import ceilings
+from worker.store.money.ceilings import Ceiling
+from worker.store.money.in_flight import Flight, Load
+from worker.store.money.limits import Limit
 
 BATCH = UUID(int=7)
 OTHER_BATCH = UUID(int=8)

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from worker.artifacts.errors import ArtifactsError
-from worker.artifacts.opening import open_store
+from worker.artifacts.factory import open_store
 from worker.artifacts.store import ArtifactStore, StoredObject
 
 KEYS = (

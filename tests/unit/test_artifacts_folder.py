@@ -12,8 +12,8 @@ import pytest
 
 from tests.unit.test_artifacts_conformance import store_bytes
 from worker.artifacts.errors import ArtifactsError
-from worker.artifacts.folder import STALE_SECONDS, FolderStore
-from worker.artifacts.folder_faults import fault_of
+from worker.artifacts.folder.errors import fault_of
+from worker.artifacts.folder.store import STALE_SECONDS, FolderStore
 
 NOBODY = 65_534
 

@@ -12,9 +12,9 @@ from botocore import exceptions as boto
 from botocore.exceptions import BotoCoreError, ClientError
 
 from worker.artifacts.errors import ArtifactsError
-from worker.artifacts.folder import FolderStore
-from worker.artifacts.opening import open_store
-from worker.artifacts.s3_faults import fault_of
+from worker.artifacts.factory import open_store
+from worker.artifacts.folder.store import FolderStore
+from worker.artifacts.s3.errors import fault_of
 
 
 def answered(code: str, status: int) -> ClientError:
@@ -121,7 +121,7 @@ def test_the_remedy_for_the_wrong_region_and_for_a_wrong_clock() -> None:
 def test_a_folder_needs_no_boto3(tmp_path: Path) -> None:
     """Whoever stores in a folder doesn't pay for the import of boto3."""
     program = (
-        "import sys; from worker.artifacts.opening import open_store; "
+        "import sys; from worker.artifacts.factory import open_store; "
         f"open_store({tmp_path.as_uri()!r}).check(); print('botocore' in sys.modules)"
     )
     done = subprocess.run([sys.executable, "-c", program], check=True, capture_output=True, text=True)

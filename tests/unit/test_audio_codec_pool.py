@@ -16,10 +16,10 @@ import soundfile
 
 from api_models.formats import AudioFormat
 from tests.containers import KINDS, container, wave
-from worker.audio.codec_messages import CodecCrashError, read_result
-from worker.audio.codec_pool import CodecPool
+from worker.audio.codec.messages import CodecCrashError, read_result
+from worker.audio.codec.pool import CodecPool
 from worker.audio.errors import BadAudio, BadAudioError
-from worker.audio.measuring import measure
+from worker.audio.measurement import measure
 from worker.audio.riff import new_head
 from worker.audio.take import accept, plain_take
 
@@ -119,7 +119,7 @@ def test_a_process_ends_with_its_worker(tmp_path: Path) -> None:
     """Also where the worker is killed: the other end of its pipe closes."""
     answer(tmp_path, container("mp3"))
     program = (
-        "import os, signal, sys\nfrom pathlib import Path\nfrom worker.audio.codec_pool import CodecPool\n"
+        "import os, signal, sys\nfrom pathlib import Path\nfrom worker.audio.codec.pool import CodecPool\n"
         f"pool, folder = CodecPool(1), Path({str(tmp_path)!r})\n"
         "pool.inspect(folder / 'answer.audio', folder / 'x.wav', is_measured=False)\n"
         "print(pool.pids()[0], flush=True)\nos.kill(os.getpid(), signal.SIGKILL)\n"

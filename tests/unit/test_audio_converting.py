@@ -12,7 +12,7 @@ import soundfile
 from tests.unit.test_audio_container import tone
 from tests.unit.test_audio_take import FMT, encode, saved, wav
 from worker.audio.container import Container
-from worker.audio.converting import as_wav
+from worker.audio.conversion import as_wav
 from worker.audio.errors import BadAudioError
 from worker.audio.take import Take, accept
 

@@ -9,12 +9,12 @@ import pytest
 
 from worker.audio.directions import certain, pieces
 from worker.audio.gate import Flaw, GateLimits, may_agree, refusal
+from worker.audio.measurement import measure
 from worker.audio.measures import Measures
-from worker.audio.measuring import measure
 from worker.audio.spoken import weigh
 from worker.audio.take import accept
-from worker.emulator.synthesis import Utterance, speak
-from worker.emulator.wav import wav
+from worker.emulator.voice.synthesis import Utterance, speak
+from worker.emulator.voice.wav import wav
 
 LIMITS: Final = GateLimits()
 SAID: Final = "Good evening, and welcome to the harbour. The last ferry leaves at nine."

@@ -13,8 +13,8 @@ from api_models.formats import AudioFormat
 from worker.audio.container import Container
 from worker.audio.encoding import PEAK_CEILING_DBFS, encode, gain_for
 from worker.audio.errors import BadAudioError
+from worker.audio.measurement import measure
 from worker.audio.measures import FLOOR_LUFS, Measures
-from worker.audio.measuring import measure
 from worker.audio.take import Take, accept
 
 RATE = 24_000

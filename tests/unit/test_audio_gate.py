@@ -14,14 +14,14 @@ from hypothesis import strategies as st
 
 from api_models.registry import MODELS
 from worker.audio.gate import Flaw, GateLimits, Refusal, expected_seconds, refusal
+from worker.audio.measurement import measure
 from worker.audio.measures import Measures
-from worker.audio.measuring import measure
 from worker.audio.spoken import Weight, weigh
 from worker.audio.take import accept
-from worker.emulator.score import Note, score, turns
-from worker.emulator.synthesis import Utterance, speak
-from worker.emulator.wav import wav
-from worker.intake.reading import read_all
+from worker.emulator.voice.score import Note, score, turns
+from worker.emulator.voice.synthesis import Utterance, speak
+from worker.emulator.voice.wav import wav
+from worker.intake.reader import read_all
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 LIMITS = GateLimits()

@@ -18,11 +18,11 @@ from hypothesis import strategies as st
 
 from worker.audio.errors import BadAudioError
 from worker.audio.loudness import HIGH_PASS, OFFSET_DB, SHELF, integrated, weighted_powers
+from worker.audio.measurement import measure
 from worker.audio.measures import FLOOR_DBFS, FLOOR_LUFS, Measures
-from worker.audio.measuring import measure
 from worker.audio.riff import new_head
 from worker.audio.take import accept
-from worker.emulator.synthesis import Utterance, speak
+from worker.emulator.voice.synthesis import Utterance, speak
 
 Sound = npt.NDArray[np.float64]
 
@@ -245,7 +245,7 @@ def test_plain_samples_need_no_audio_library(tmp_path: Path) -> None:
     path = saved(tmp_path, spoken())
     program = (
         "import sys; from pathlib import Path; from worker.audio.take import accept; "
-        "from worker.audio.measuring import measure; "
+        "from worker.audio.measurement import measure; "
         f"measure(accept(Path({str(path)!r}))); print({{'soundfile'}} & set(sys.modules))"
     )
     done = subprocess.run([sys.executable, "-c", program], check=True, capture_output=True, text=True)

@@ -7,8 +7,8 @@ from decimal import Decimal
 import pytest
 
 from tests.factories import NOW
-from worker.dispatch.balance import falls, recovers
-from worker.store.balances import Balance
+from worker.dispatch.gates.balance import falls, recovers
+from worker.store.money.balances import Balance
 
 LOW = Decimal(1)
 

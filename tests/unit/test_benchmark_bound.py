@@ -86,10 +86,13 @@ def test_peers_with_a_process_a_call_say_how_few_calls_they_hold() -> None:
     ("files", "expected"),
     [
         (["/usr/lib/ssl.py", "urllib3/x.py", "/w/worker/segmind/transport.py", "/w/worker/tasks.py"], "call"),
-        (["sqlalchemy/x.py", "/w/worker/store/database.py", "/w/worker/execution/recording.py"], "record"),
-        (["sqlalchemy/x.py", "/w/worker/store/leases.py", "/w/worker/dispatch/dispatcher.py"], "dispatch"),
-        (["/p/redis/client.py", "/p/kombu/x.py", "/w/worker/messenger.py", "/w/worker/dispatch/starting.py"], "Celery"),
-        (["/w/worker/duty.py", "/usr/lib/threading.py"], rooms.REST),
+        (["sqlalchemy/x.py", "/w/worker/store/database.py", "/w/worker/execution/recorder.py"], "record"),
+        (["sqlalchemy/x.py", "/w/worker/store/workers.py", "/w/worker/dispatch/dispatcher.py"], "dispatch"),
+        (
+            ["/p/redis/client.py", "/p/kombu/x.py", "/w/worker/broker/publisher.py", "/w/worker/dispatch/starter.py"],
+            "Celery",
+        ),
+        (["/w/worker/maintenance/leader_task.py", "/usr/lib/threading.py"], rooms.REST),
         (["/usr/lib/threading.py"], rooms.REST),
     ],
 )

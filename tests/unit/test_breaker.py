@@ -9,9 +9,9 @@ import pytest
 
 from api_models.verdict import VerdictKind
 from tests.factories import NOW, an_ended
-from worker.dispatch import breaker
-from worker.dispatch.breaker import Record
-from worker.store.attempts import Ended
+from worker.dispatch.gates import circuit_breaker
+from worker.dispatch.gates.circuit_breaker import Record
+from worker.store.queries.attempts import Ended
 
 SECOND = timedelta(seconds=1)
 
@@ -30,7 +30,7 @@ def recorded(*news: Ended) -> Record:
     """The record of a model's calls."""
     record: Record = ()
     for ended in news:
-        record = breaker.after(record, ended)
+        record = circuit_breaker.after(record, ended)
     return record
 
 
@@ -42,23 +42,23 @@ def calls_until_it_trips(failing_share: float, *, per_minute: float, most: int, 
     rng, score, zero_at = random.Random(seed), 0, 0
     for number in range(1, most + 1):
         failed = rng.random() < failing_share
-        score = score + breaker.FAILED_WEIGHT if failed else max(0, score + breaker.SERVED_WEIGHT)
+        score = score + circuit_breaker.FAILED_WEIGHT if failed else max(0, score + circuit_breaker.SERVED_WEIGHT)
         zero_at = number if score == 0 else zero_at
-        within = (number - zero_at) * 60 / per_minute <= breaker.WINDOW_SECONDS
-        if score >= breaker.TRIP_AT and within:
+        within = (number - zero_at) * 60 / per_minute <= circuit_breaker.WINDOW_SECONDS
+        if score >= circuit_breaker.TRIP_AT and within:
             return number
     return None
 
 
 def test_a_dead_upstream_trips_within_25_calls() -> None:
     """Not before its twentieth failure in a row."""
-    assert not breaker.trips(recorded(*[failure()] * 19), NOW)
-    assert breaker.trips(recorded(*[failure()] * 20), NOW)
+    assert not circuit_breaker.trips(recorded(*[failure()] * 19), NOW)
+    assert circuit_breaker.trips(recorded(*[failure()] * 20), NOW)
 
 
 def test_it_makes_no_difference_how_well_it_did_before() -> None:
     """A thousand calls served in the same minute don't hide that it is dead now."""
-    assert breaker.trips(recorded(*[success()] * 1_000, *[failure()] * 20), NOW)
+    assert circuit_breaker.trips(recorded(*[success()] * 1_000, *[failure()] * 20), NOW)
 
 
 @pytest.mark.parametrize("share", [0.1, 0.3])
@@ -81,10 +81,10 @@ def test_the_walk_over_a_record_and_the_running_score_agree() -> None:
     rng, score = random.Random(2), 0
     for _ in range(5_000):
         ended = failure() if rng.random() < 0.7 else success()
-        record = breaker.after(record, ended)
+        record = circuit_breaker.after(record, ended)
         score = score + 1 if ended.verdict is VerdictKind.RETRY else max(0, score - 3)
-        assert breaker.trips(record, NOW) == (score >= breaker.TRIP_AT)
-        if score >= breaker.TRIP_AT:
+        assert circuit_breaker.trips(record, NOW) == (score >= circuit_breaker.TRIP_AT)
+        if score >= circuit_breaker.TRIP_AT:
             score, record = 0, ()
 
 
@@ -92,9 +92,9 @@ def test_old_failures_are_forgotten() -> None:
     """Twenty failures in an hour are no broken upstream; the same within a minute are."""
     slowly = [failure(NOW - number * 180 * SECOND) for number in reversed(range(20))]
     quickly = [failure(NOW - number * 3 * SECOND) for number in reversed(range(20))]
-    assert not breaker.trips(recorded(*slowly), NOW)
-    assert breaker.trips(recorded(*quickly), NOW)
-    assert not breaker.trips(recorded(*quickly), NOW + 60 * SECOND)
+    assert not circuit_breaker.trips(recorded(*slowly), NOW)
+    assert circuit_breaker.trips(recorded(*quickly), NOW)
+    assert not circuit_breaker.trips(recorded(*quickly), NOW + 60 * SECOND)
 
 
 @pytest.mark.parametrize(
@@ -102,17 +102,17 @@ def test_old_failures_are_forgotten() -> None:
 )
 def test_what_the_upstream_failed_counts(code: str) -> None:
     """Server errors, gateways, timeouts, resets, and an API that can't be reached."""
-    assert breaker.trips(recorded(*[failure(code=code)] * 20), NOW)
+    assert circuit_breaker.trips(recorded(*[failure(code=code)] * 20), NOW)
 
 
-@pytest.mark.parametrize("verdict", sorted(set(VerdictKind) - breaker.SERVED - {VerdictKind.RETRY}))
+@pytest.mark.parametrize("verdict", sorted(set(VerdictKind) - circuit_breaker.SERVED - {VerdictKind.RETRY}))
 def test_what_says_nothing_of_the_upstream_is_left_out(verdict: VerdictKind) -> None:
     """Copies, jobs that were handed back, dead workers, refusals of the account."""
     before = recorded(*[failure()] * 19)
-    assert breaker.after(before, an_ended(verdict=verdict)) == before
+    assert circuit_breaker.after(before, an_ended(verdict=verdict)) == before
 
 
-@pytest.mark.parametrize("code", sorted(breaker.OURS))
+@pytest.mark.parametrize("code", sorted(circuit_breaker.OURS))
 def test_troubles_of_our_own_are_left_out(code: str) -> None:
     """An error in the worker is tried again too, and is no fault of the upstream."""
     assert recorded(failure(code=code)) == ()
@@ -120,10 +120,10 @@ def test_troubles_of_our_own_are_left_out(code: str) -> None:
 
 def test_a_record_keeps_to_its_length() -> None:
     """However many calls there are."""
-    assert len(recorded(*[success()] * 1_000)) == breaker.MOST_CALLS
+    assert len(recorded(*[success()] * 1_000)) == circuit_breaker.MAX_CALLS
 
 
 def test_the_message_counts_the_last_minute() -> None:
     """Failed and served calls, for people."""
     record = recorded(failure(NOW - 90 * SECOND), success(), *[failure()] * 21)
-    assert breaker.words(record, NOW).startswith("21 of the latest 22 calls failed upstream")
+    assert circuit_breaker.describe(record, NOW).startswith("21 of the latest 22 calls failed upstream")

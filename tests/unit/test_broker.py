@@ -10,7 +10,7 @@ import pytest
 from kombu import exceptions as kombu_exceptions
 from redis import exceptions
 
-from worker.broker import Broker, remedy, words
+from worker.process.broker_status import BrokerStatus, describe, remedy
 
 REFUSED = exceptions.ConnectionError("Error 111 connecting to 10.0.0.9:6379. Connection refused.")
 SPOKEN = {
@@ -47,7 +47,7 @@ def test_each_failure_has_words_and_a_remedy(name: str) -> None:
     wrapped = kombu_exceptions.OperationalError("Redis publish batch failed; delivery is uncertain")
     wrapped.__cause__ = error
     for met in (error, wrapped):
-        told = words(met)
+        told = describe(met)
         assert said in told
         assert "\n" not in told
         assert mends in remedy(told)
@@ -55,7 +55,7 @@ def test_each_failure_has_words_and_a_remedy(name: str) -> None:
 
 def test_a_long_error_is_cut() -> None:
     """A pipeline's has every command in it, with the ids of the jobs."""
-    assert len(words(exceptions.ResponseError("x" * 10_000))) < 300
+    assert len(describe(exceptions.ResponseError("x" * 10_000))) < 300
 
 
 @dataclass(slots=True)
@@ -71,9 +71,9 @@ class Bench:
     waited: list[float] = field(default_factory=list)
     sound: threading.Event = field(default_factory=threading.Event)
 
-    def broker(self) -> Broker:
+    def broker(self) -> BrokerStatus:
         """A fresh one."""
-        return Broker(probe=self._probe, changed=self._change, wait=self.waited.append)
+        return BrokerStatus(probe=self._probe, changed=self._change, wait=self.waited.append)
 
     def _probe(self) -> None:
         self.probes += 1

@@ -10,8 +10,8 @@ import pytest
 from api_models.problems import InvalidInputError
 from worker import settings
 from worker.audio.gate import GateLimits
-from worker.opening import StartError, open_client, require_descriptors, take_limits
-from worker.segmind.following import Following
+from worker.process.factories import StartError, open_client, require_descriptors, take_limits
+from worker.segmind.client import SubmitOrPollClient
 from worker.segmind.v1 import ClientV1
 from worker.segmind.v2 import ClientV2
 
@@ -21,7 +21,7 @@ KEY = "SG_0123456789abcdef"
 def test_v1_is_the_default_and_follows_what_v2_submitted() -> None:
     """As the vendor's pages for these models show it; handles of an earlier setting are still polled."""
     with closing(open_client(settings.load(SEGMIND_API_KEY=KEY))) as client:
-        assert isinstance(client, Following)
+        assert isinstance(client, SubmitOrPollClient)
         assert isinstance(client.buyer, ClientV1)
         assert isinstance(client.follower, ClientV2)
 

@@ -7,9 +7,9 @@ from decimal import Decimal
 
 import pytest
 
-from worker.cli.money import dates
-from worker.cli.money.amounts import dollars
-from worker.cli.talk.errors import BadOptionError
+from worker.cli.console.errors import BadOptionError
+from worker.cli.console.format import dollars
+from worker.cli.money import spend
 
 
 @pytest.mark.parametrize(
@@ -47,12 +47,12 @@ def test_what_is_no_amount_is_named_with_what_would_be_one(text: str, words: str
 
 def test_days_and_months_are_stretches_of_utc() -> None:
     """From their first moment up to the first one after them, over the ends of months, years and February."""
-    assert dates.beginning("--since", "2026-11-30") == datetime(2026, 11, 30, tzinfo=UTC)
-    assert dates.end("--until", "2026-11-30") == datetime(2026, 12, 1, tzinfo=UTC)
-    assert dates.beginning("--since", "2026-12") == datetime(2026, 12, 1, tzinfo=UTC)
-    assert dates.end("--until", "2026-12") == datetime(2027, 1, 1, tzinfo=UTC)
-    assert dates.end("--until", "2028-2") == datetime(2028, 3, 1, tzinfo=UTC)
-    assert dates.beginning("--since", None) is dates.end("--until", None) is None
+    assert spend.beginning("--since", "2026-11-30") == datetime(2026, 11, 30, tzinfo=UTC)
+    assert spend.end("--until", "2026-11-30") == datetime(2026, 12, 1, tzinfo=UTC)
+    assert spend.beginning("--since", "2026-12") == datetime(2026, 12, 1, tzinfo=UTC)
+    assert spend.end("--until", "2026-12") == datetime(2027, 1, 1, tzinfo=UTC)
+    assert spend.end("--until", "2028-2") == datetime(2028, 3, 1, tzinfo=UTC)
+    assert spend.beginning("--since", None) is spend.end("--until", None) is None
 
 
 @pytest.mark.parametrize(
@@ -61,6 +61,6 @@ def test_days_and_months_are_stretches_of_utc() -> None:
 def test_what_is_no_day_is_refused(text: str) -> None:
     """With both forms that are taken."""
     with pytest.raises(BadOptionError) as caught:
-        dates.end("--until", text)
+        spend.end("--until", text)
     assert caught.value.message.startswith(f'--until: "{text}" is ')
     assert "2026-11-30" in caught.value.remedy

@@ -9,7 +9,7 @@ import pytest
 from api_models.registry import MODELS
 from tests.factories import MODEL, OTHER_MODEL
 from worker.cli.money.estimate import ENOUGH_TEXTS, Basis, Estimate, Need, Speed, basis, estimate
-from worker.store.pricing import Seen
+from worker.store.money.pricing import Seen
 
 FREE = Speed(None, None)
 BASES = {MODEL: Basis(Decimal("0.0067"), 8.0, None), OTHER_MODEL: Basis(Decimal("0.005"), 20.0, 40)}

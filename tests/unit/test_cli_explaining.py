@@ -9,11 +9,11 @@ from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 
 from api_models.problems import Fault, InvalidInputError
-from worker.artifacts.errors import ArtifactsError, ArtifactsTrouble
-from worker.cli.talk.errors import NotMigratedError
-from worker.cli.talk.explaining import SHOWN_FAULTS, explain
+from worker.artifacts.errors import ArtifactsError, ArtifactsFault
+from worker.cli.console.errors import NotMigratedError
+from worker.cli.console.explain import SHOWN_FAULTS, explain
 from worker.emulator.errors import CannotListenError
-from worker.opening import StartError
+from worker.process.factories import StartError
 from worker.store.database import Database
 
 
@@ -50,7 +50,7 @@ def test_settings_are_named_with_the_place_to_mend_them() -> None:
     [
         (NotMigratedError(None, "0001"), "has no tables yet", "ttsq migrate"),
         (StartError("no key", "set it"), "no key", "set it"),
-        (ArtifactsError(ArtifactsTrouble.NO_SUCH_BUCKET, "no bucket b; create it", detail="raw"), "no bucket b", ""),
+        (ArtifactsError(ArtifactsFault.NO_SUCH_BUCKET, "no bucket b; create it", detail="raw"), "no bucket b", ""),
         (CannotListenError("127.0.0.1", 80, "denied"), "127.0.0.1:80: denied", "--port"),
         (PermissionError(13, "Permission denied", "/x/y"), "/x/y: Permission denied", ""),
     ],

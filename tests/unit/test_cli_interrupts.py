@@ -9,8 +9,8 @@ from uuid import UUID
 
 import pytest
 
-from worker.cli.run.workforce import dismiss
-from worker.cli.talk.interrupts import Interrupts
+from worker.cli.console.exits import Interrupts
+from worker.cli.run.workers import dismiss
 
 
 class Stopping:

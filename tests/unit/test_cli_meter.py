@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from worker.cli.follow.meter import WINDOW_SECONDS, Meter
+from worker.cli.console.progress import WINDOW_SECONDS, Meter
 
 
 def test_nothing_is_said_before_a_second_was_seen() -> None:

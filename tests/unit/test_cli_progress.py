@@ -10,12 +10,11 @@ import pytest
 
 from api_models.status import JobStatus
 from tests.factories import NOW
-from worker.cli.follow.meter import Meter
-from worker.cli.follow.progress import LINE_SECONDS, Lines, figures, hold_words, progress
-from worker.cli.queue.reckoning import Snapshot
-from worker.cli.talk.terminal import Terminal
-from worker.store.holds import Hold
-from worker.store.views import Counts
+from worker.cli.console.progress import LINE_SECONDS, Meter, PlainProgress, describe_hold, figures, progress
+from worker.cli.console.terminal import Terminal
+from worker.cli.snapshot import Snapshot
+from worker.store.queries.holds import Hold
+from worker.store.queries.jobs import Counts
 
 HOLD = Hold("account", "bad_key", "The API doesn't accept the API key", NOW, NOW + timedelta(seconds=90))
 
@@ -69,13 +68,13 @@ HOLDS = [
 @pytest.mark.parametrize(("hold", "words"), HOLDS)
 def test_a_hold_is_told_with_its_reason_and_its_beginning(hold: Hold, words: str) -> None:
     """What holds, why, since when, and when it is looked at again."""
-    assert hold_words(hold, NOW) == words.format(since=f"{NOW.astimezone():%H:%M:%S}")
+    assert describe_hold(hold, NOW) == words.format(since=f"{NOW.astimezone():%H:%M:%S}")
 
 
 def test_without_a_terminal_a_line_comes_now_and_then(capsys: pytest.CaptureFixture[str]) -> None:
     """Not one for each look: one every ten seconds."""
     clock = Hands()
-    with Lines(Terminal(), clock) as view:
+    with PlainProgress(Terminal(), clock) as view:
         for second in range(25):
             clock.now = float(second)
             view.show(snapshot(succeeded=second, queued=40 - second))
@@ -86,7 +85,7 @@ def test_without_a_terminal_a_line_comes_now_and_then(capsys: pytest.CaptureFixt
 def test_without_a_terminal_a_hold_is_told_at_once_and_once(capsys: pytest.CaptureFixture[str]) -> None:
     """When it begins, and when it ends; not with every look in between."""
     clock = Hands()
-    with Lines(Terminal(), clock) as view:
+    with PlainProgress(Terminal(), clock) as view:
         for held in (False, True, True, True, False, False):
             clock.now += 0.25
             view.show(replace(snapshot(queued=40), holds=(HOLD,) if held else ()))
@@ -96,7 +95,7 @@ def test_without_a_terminal_a_hold_is_told_at_once_and_once(capsys: pytest.Captu
 
 def test_a_lost_database_is_told_once(capsys: pytest.CaptureFixture[str]) -> None:
     """Until it is back: then the next loss is news again."""
-    with Lines(Terminal(), Hands()) as view:
+    with PlainProgress(Terminal(), Hands()) as view:
         for _ in range(3):
             view.trouble("the database is away")
         view.show(snapshot(queued=1))

@@ -12,14 +12,13 @@ import pytest
 
 from api_models.status import JobStatus
 from tests.factories import NOW
-from worker.cli.queue.holding import used_up
-from worker.cli.queue.reckoning import Snapshot
-from worker.cli.run import raising
+from worker.cli.run import summary
+from worker.cli.run.follow import SURE_SECONDS, Patience
 from worker.cli.run.order import Order
-from worker.cli.run.patience import SURE_SECONDS, Patience
-from worker.intake.judging import Defaults
-from worker.store.budgets import Budget
-from worker.store.views import Counts
+from worker.cli.snapshot import Snapshot, used_up
+from worker.intake.validation import Defaults
+from worker.store.money.budgets import Budget
+from worker.store.queries.jobs import Counts
 
 BATCH = UUID("01a1fd72-f8f8-726d-92bf-40351fa64fe1")
 OF_BATCH = Budget(
@@ -88,7 +87,7 @@ def test_a_run_ends_when_it_has_waited_for_money_long_enough_to_be_sure() -> Non
 
 def test_the_command_that_goes_on_is_the_same_with_a_higher_budget() -> None:
     """Quoted for a shell; never with --fresh, which would buy everything anew."""
-    (line,) = raising.ways(ORDER, [OF_BATCH], Decimal("5.70"))
+    (line,) = summary.ways(ORDER, [OF_BATCH], Decimal("5.70"))
     words = shlex.split(line)
     assert words[:2] == ["ttsq", "run"]
     assert words[2:-1] == ["my texts.csv", "--model", "gemini-2.5-flash-tts", "--out", "a b", "--max-cost"]
@@ -98,7 +97,7 @@ def test_the_command_that_goes_on_is_the_same_with_a_higher_budget() -> None:
 
 def test_a_month_is_raised_by_itself_and_then_the_command_goes_on() -> None:
     """Or one waits for the next one."""
-    lines = list(raising.ways(ORDER, [OF_MONTH], Decimal(1)))
+    lines = list(summary.ways(ORDER, [OF_MONTH], Decimal(1)))
     assert lines[0].strip() == "ttsq budget set default 21.11 --monthly"
     assert "2026-12-01 00:00 UTC" in lines[1]
     assert lines[2].strip().startswith("ttsq run ")
@@ -107,7 +106,7 @@ def test_a_month_is_raised_by_itself_and_then_the_command_goes_on() -> None:
 
 def test_an_input_that_came_through_a_pipe_has_to_come_again() -> None:
     """The batch can be raised without it."""
-    lines = [line.strip() for line in raising.ways(replace(ORDER, source=None), [OF_BATCH], Decimal(1))]
+    lines = [line.strip() for line in summary.ways(replace(ORDER, source=None), [OF_BATCH], Decimal(1))]
     assert lines[0] == "ttsq budget batch 01a1fd72-f8f8 2.11"
     assert lines[1].startswith("ttsq run - ")
     assert lines[1].endswith("(with the same input)")
@@ -116,5 +115,5 @@ def test_an_input_that_came_through_a_pipe_has_to_come_again() -> None:
 def test_what_is_spent_is_told_of_each_budget_that_holds() -> None:
     """And of no other."""
     rich = replace(OF_MONTH, limit=Decimal(99))
-    assert raising.spent_words([OF_BATCH, rich]) == "$0.9983 of the run's budget of $1.0000"
-    assert "default's budget for 2026-11 of $20.0000" in raising.spent_words([OF_MONTH])
+    assert summary.describe_spent([OF_BATCH, rich]) == "$0.9983 of the run's budget of $1.0000"
+    assert "default's budget for 2026-11 of $20.0000" in summary.describe_spent([OF_MONTH])

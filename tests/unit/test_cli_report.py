@@ -10,10 +10,10 @@ import pytest
 
 from api_models.status import JobStatus
 from tests.factories import NOW
-from worker.cli.queue.reckoning import Snapshot, amount, report, stamp
-from worker.cli.talk.exits import Exit
-from worker.store.holds import Hold
-from worker.store.views import Counts
+from worker.cli.console.exits import Exit
+from worker.cli.snapshot import Snapshot, amount, report, stamp
+from worker.store.queries.holds import Hold
+from worker.store.queries.jobs import Counts
 
 
 def snapshot(**by_status: int) -> Snapshot:

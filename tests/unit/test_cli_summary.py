@@ -10,10 +10,10 @@ from uuid_utils.compat import uuid7
 
 from api_models.status import JobStatus
 from tests.factories import NOW
-from worker.cli.queue.reckoning import Snapshot
-from worker.cli.run.summary import SHOWN_FAILURES, Ending, Shortage, failure_words, summarize
-from worker.cli.talk.terminal import Terminal
-from worker.store.views import Counts, JobRecord
+from worker.cli.console.terminal import Terminal
+from worker.cli.run.summary import SHOWN_FAILURES, Ending, Shortage, describe_failure, summarize
+from worker.cli.snapshot import Snapshot
+from worker.store.queries.jobs import Counts, JobRecord
 
 BATCH = UUID("01a1fd72-f8f8-726d-92bf-40351fa64fef")
 
@@ -114,7 +114,7 @@ def test_a_rehearsal_says_that_no_money_was_spent(capsys: pytest.CaptureFixture[
 )
 def test_a_failure_is_one_line(job: JobRecord, words: str) -> None:
     """Where it stands, its name where that says more than the line, and why."""
-    assert failure_words(job) == words
+    assert describe_failure(job) == words
 
 
 def test_a_run_that_its_budget_holds_says_what_goes_on(capsys: pytest.CaptureFixture[str]) -> None:

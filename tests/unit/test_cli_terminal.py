@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from worker import settings
-from worker.cli.talk.terminal import Terminal
+from worker.cli.console.terminal import Terminal
 
 KEY = "not-shaped-like-a-key-at-all"
 

@@ -7,7 +7,7 @@ from decimal import Decimal
 
 import pytest
 
-from worker.cli.talk.wording import cut, duration, exact, moment, money, number
+from worker.cli.console.format import cut, duration, exact, moment, money, number
 
 NOON = datetime(2026, 11, 21, 12, tzinfo=UTC)
 

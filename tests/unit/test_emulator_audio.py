@@ -12,16 +12,16 @@ import numpy.typing as npt
 import pytest
 
 from api_models.registry import VOICES
-from worker.emulator.calls import Call
+from worker.emulator.api.calls import Call
+from worker.emulator.api.tickets import PLAIN
 from worker.emulator.config import EmulatorConfig
 from worker.emulator.faults import Effect, Take
-from worker.emulator.score import Note, score, turns, weight
-from worker.emulator.shelf import Shelf
-from worker.emulator.synthesis import Utterance, filler, speak
-from worker.emulator.takes import body
-from worker.emulator.tickets import PLAIN
-from worker.emulator.timbre import syllable, timbre
-from worker.emulator.wav import wav
+from worker.emulator.voice.cache import Shelf
+from worker.emulator.voice.score import Note, score, turns, weight
+from worker.emulator.voice.synthesis import Utterance, filler, speak
+from worker.emulator.voice.takes import body
+from worker.emulator.voice.timbre import syllable, timbre
+from worker.emulator.voice.wav import wav
 
 PROSE = "The harbour was quiet at dawn, and the boats, still tied up, rocked a little. Who would sail out first?"
 

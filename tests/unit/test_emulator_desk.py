@@ -10,15 +10,15 @@ from typing import Any
 import pytest
 
 from api_models.registry import MODELS
-from worker.emulator import desk
 from worker.emulator.account import AccountChange
-from worker.emulator.answers import Answer, BodyShape, Ending
-from worker.emulator.calls import Call
+from worker.emulator.api import v1
+from worker.emulator.api.calls import Call
+from worker.emulator.api.refusals import ModelState
+from worker.emulator.api.responses import Answer, BodyShape, Ending
 from worker.emulator.config import DEFAULT_KEY, EmulatorConfig
 from worker.emulator.faults import Effect, Match, Rule, Take
 from worker.emulator.latency import Latency
 from worker.emulator.ledger import text_hash
-from worker.emulator.refusals import ModelState
 from worker.emulator.vendor import Vendor
 
 SLUG = "gemini-3.1-flash-tts"
@@ -40,7 +40,7 @@ def call(text: str = "Hello.", **changes: object) -> Call:
 
 def answer(to: Vendor, request: Call) -> Answer:
     """The answer with the wait left out."""
-    return desk.settle(to, desk.receive(to, request), URL)
+    return v1.settle(to, v1.receive(to, request), URL)
 
 
 def test_a_good_call_is_answered_with_audio_and_the_account_headers() -> None:
@@ -135,9 +135,9 @@ def test_calls_in_flight_hold_their_price() -> None:
     """Money for one call is not given to two that come at once, and comes back from one that fails."""
     rule = Rule(effect=Effect(ending=Ending.RESET), times=1)
     emulated = vendor(credits=PRICE, rules=(rule,))
-    first = desk.receive(emulated, call())
+    first = v1.receive(emulated, call())
     assert answer(emulated, call()).status == 406
-    assert desk.settle(emulated, first, URL).ending is Ending.RESET
+    assert v1.settle(emulated, first, URL).ending is Ending.RESET
     assert answer(emulated, call()).status == 200
     assert emulated.state(detail=False).credits == 0
 
@@ -171,9 +171,9 @@ def test_the_account_can_be_troubled_and_mended() -> None:
 def test_the_credits_endpoint_names_both_balances_exactly() -> None:
     """The hyphenated name, decimals as they are, 401 without the key; the rate limit doesn't touch it."""
     emulated = vendor(credits=Decimal("0.10"), free_credits=Decimal("0.0184"), rpm=1)
-    replies = [desk.balance(emulated, DEFAULT_KEY, bearer=False) for _ in range(5)]
+    replies = [v1.balance(emulated, DEFAULT_KEY, bearer=False) for _ in range(5)]
     assert {reply.body for reply in replies} == {b'{"credits": 0.10, "free-credits": 0.0184}'}
-    assert desk.balance(emulated, None, bearer=True).status == 401
+    assert v1.balance(emulated, None, bearer=True).status == 401
     assert emulated.state(detail=False).credit_checks == 6
 
 
@@ -182,8 +182,8 @@ def test_a_scripted_status_has_the_shape_asked_for(shape: BodyShape) -> None:
     """The same error in every shape that this API's errors take, unbilled."""
     effect = Effect(status=502, shape=shape, message="upstream <down>", delay_seconds=3, headers={"retry-after": "7"})
     emulated = vendor(rules=(Rule(effect=effect),), latency_seconds=10)
-    ticket = desk.receive(emulated, call())
-    reply = desk.settle(emulated, ticket, URL)
+    ticket = v1.receive(emulated, call())
+    reply = v1.settle(emulated, ticket, URL)
     expected = {
         BodyShape.ERROR: '{"error": "upstream <down>"}',
         BodyShape.DETAIL: '{"detail": "upstream <down>"}',
@@ -241,9 +241,9 @@ def test_an_answer_by_address_can_be_fetched_and_a_key_sent_along_is_noticed() -
     whole = answer(emulated, call())
     assert url.startswith(f"{URL}/files/")
     name = url.rpartition("/")[2]
-    assert desk.file(emulated, name, with_key=False).body == whole.body
+    assert v1.file(emulated, name, with_key=False).body == whole.body
     assert emulated.state(detail=False).files_with_key == 0
-    assert desk.file(emulated, "other.wav", with_key=True).status == 404
+    assert v1.file(emulated, "other.wav", with_key=True).status == 404
     assert emulated.state(detail=False).files_with_key == 1
 
 
@@ -252,7 +252,7 @@ def test_latency_spreads_within_its_jitter_and_follows_the_seed() -> None:
 
     def waits(seed: int) -> list[float]:
         emulated = vendor(latency_seconds=2, jitter=0.3, seed=seed)
-        return [desk.receive(emulated, call(str(i))).wait_seconds for i in range(1, 500)]
+        return [v1.receive(emulated, call(str(i))).wait_seconds for i in range(1, 500)]
 
     assert waits(1) == waits(1) != waits(2)
     assert 1.4 <= min(waits(1)) < 1.5
@@ -264,7 +264,7 @@ def test_latency_can_follow_the_text_alone() -> None:
 
     def waits(seed: int, *texts: str) -> list[float]:
         emulated = vendor(latency_seconds=2, jitter=0.3, latency_by_text=True, seed=seed)
-        return [desk.receive(emulated, call(text)).wait_seconds for text in texts]
+        return [v1.receive(emulated, call(text)).wait_seconds for text in texts]
 
     first, again, other = waits(1, "one", "one", "two")
     assert first == again != other
@@ -275,17 +275,17 @@ def test_latency_can_follow_the_text_alone() -> None:
 
 def test_a_tail_of_calls_takes_a_multiple() -> None:
     """Every call of a full tail does, none of an empty one."""
-    assert desk.receive(vendor(latency_seconds=2, tail_share=1, tail_factor=4), call()).wait_seconds == 8
-    assert desk.receive(vendor(latency_seconds=2, tail_share=0, tail_factor=4), call()).wait_seconds == 2
+    assert v1.receive(vendor(latency_seconds=2, tail_share=1, tail_factor=4), call()).wait_seconds == 8
+    assert v1.receive(vendor(latency_seconds=2, tail_share=0, tail_factor=4), call()).wait_seconds == 2
 
 
 def test_calls_in_flight_are_counted() -> None:
     """Now and at most, and by text."""
     emulated = vendor()
-    tickets = [desk.receive(emulated, call(text)) for text in ("a", "a", "b")]
+    tickets = [v1.receive(emulated, call(text)) for text in ("a", "a", "b")]
     assert emulated.state(detail=True).texts_in_flight == {text_hash("a"): 2, text_hash("b"): 1}
     for ticket in tickets:
-        desk.settle(emulated, ticket, URL)
+        v1.settle(emulated, ticket, URL)
     state = emulated.state(detail=True)
     assert (state.in_flight, state.max_in_flight, state.texts_in_flight) == (0, 3, {})
 
@@ -293,9 +293,9 @@ def test_calls_in_flight_are_counted() -> None:
 def test_a_reset_forgets_calls_in_flight() -> None:
     """They are still answered, on the books of before."""
     emulated = vendor(credits=Decimal(1))
-    ticket = desk.receive(emulated, call())
+    ticket = v1.receive(emulated, call())
     emulated.reset()
-    assert desk.settle(emulated, ticket, URL).status == 200
+    assert v1.settle(emulated, ticket, URL).status == 200
     state = emulated.state(detail=True)
     assert (state.calls, state.billed_calls, state.in_flight, state.credits) == (0, 0, 0, Decimal(1))
 

@@ -7,8 +7,8 @@ from email.utils import parsedate_to_datetime
 
 import pytest
 
+from worker.emulator.api.reset_times import StampFormat, stamp
 from worker.emulator.limits import Limit, WindowKind, limiter
-from worker.emulator.stamps import StampFormat, stamp
 
 
 def admitted(limit: Limit, times: list[float]) -> list[float]:

@@ -9,10 +9,10 @@ import pytest
 
 from api_models.problems import InvalidInputError
 from worker.emulator.account import AccountChange
+from worker.emulator.api.refusals import ModelState
 from worker.emulator.faults import Effect, Match, Rule
 from worker.emulator.latency import Latency
 from worker.emulator.limits import Limit, WindowKind
-from worker.emulator.refusals import ModelState
 from worker.emulator.scenario import Change, ModelSwitch, Scenario, load
 
 TOML = """

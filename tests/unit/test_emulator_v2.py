@@ -10,12 +10,12 @@ from typing import Any
 import pytest
 
 from api_models.registry import MODELS
-from worker.emulator import desk, desk_v2
 from worker.emulator.account import AccountChange
-from worker.emulator.answers import Answer, Ending, OutputShape
-from worker.emulator.calls import Call
+from worker.emulator.api import v1, v2
+from worker.emulator.api.calls import Call
+from worker.emulator.api.responses import Answer, Ending, OutputShape
+from worker.emulator.api.v2 import View, Visit
 from worker.emulator.config import DEFAULT_KEY, EmulatorConfig
-from worker.emulator.desk_v2 import View, Visit
 from worker.emulator.faults import Effect, Match, Rule, Step, Take
 from worker.emulator.ledger import State, text_hash
 from worker.emulator.vendor import Vendor
@@ -43,7 +43,7 @@ class Desk:
     def submit(self, text: str = "Hello.", key: str = DEFAULT_KEY) -> Answer:
         """One submission."""
         call = Call(slug=SLUG, key=key, bearer=False, content_type="application/json", fields={"text": text})
-        return desk_v2.submit(self.vendor, call, URL)
+        return v2.submit(self.vendor, call, URL)
 
     def accepted(self, text: str = "Hello.") -> str:
         """One submission that is taken: its id."""
@@ -51,7 +51,7 @@ class Desk:
 
     def poll(self, request_id: str, view: View = View.STATUS, key: str | None = DEFAULT_KEY) -> Answer:
         """One poll."""
-        return desk_v2.poll(self.vendor, Visit(request_id, view, key, bearer=False, base_url=URL, files_url=FILES))
+        return v2.poll(self.vendor, Visit(request_id, view, key, bearer=False, base_url=URL, files_url=FILES))
 
     def rules(self, *rules: Rule) -> None:
         """The faults from now on."""
@@ -122,7 +122,7 @@ def test_a_completed_run_names_its_metrics_and_its_output_where_it_is_asked_for(
         "file_name": f"{request_id}.wav",
         "file_size": 1_000,
     }
-    assert len(desk.file(emulated.vendor, f"{request_id}.wav", with_key=False).body) == 1_000
+    assert len(v1.file(emulated.vendor, f"{request_id}.wav", with_key=False).body) == 1_000
 
 
 @pytest.mark.parametrize("shape", OutputShape)
@@ -193,7 +193,7 @@ def test_v1_answers_a_run_that_fails_with_an_error() -> None:
     """The same rule serves both ways to call."""
     emulated = Desk({"rules": [Rule(effect=Effect(run_fails=True, message="no voice today"))]})
     call = Call(SLUG, DEFAULT_KEY, bearer=False, content_type="application/json", fields={"text": "x"})
-    answer = desk.settle(emulated.vendor, desk.receive(emulated.vendor, call), URL)
+    answer = v1.settle(emulated.vendor, v1.receive(emulated.vendor, call), URL)
     assert (answer.status, fields(answer)) == (500, {"error": "no voice today"})
     assert (emulated.state().billed_calls, emulated.vendor.account.held) == (0, Decimal(0))
 
@@ -208,7 +208,7 @@ def test_records_expire() -> None:
     answer = emulated.poll(request_id)
     assert (answer.status, "expired" in fields(answer)["error"]) == (404, True)
     assert emulated.state().billed_calls == 1
-    assert desk.file(emulated.vendor, request_id, with_key=False).status == 200
+    assert v1.file(emulated.vendor, request_id, with_key=False).status == 200
     assert emulated.state().poll_statuses == {"200": 1, "404": 1}
 
 
@@ -295,7 +295,7 @@ def test_faults_of_files() -> None:
     request_id = emulated.accepted()
     emulated.now = 8
     emulated.poll(request_id, View.RESULT)
-    statuses = [desk.file(emulated.vendor, f"{request_id}.wav", with_key=False).status for _ in range(2)]
+    statuses = [v1.file(emulated.vendor, f"{request_id}.wav", with_key=False).status for _ in range(2)]
     assert (statuses, emulated.state().files) == ([503, 200], 2)
 
 
@@ -309,7 +309,7 @@ def test_bad_takes_are_bad_files(take: Take, size: int) -> None:
     request_id = emulated.accepted()
     emulated.now = 8
     whole = fields(emulated.poll(request_id, View.RESULT))
-    file = desk.file(emulated.vendor, f"{request_id}.wav", with_key=False)
+    file = v1.file(emulated.vendor, f"{request_id}.wav", with_key=False)
     assert whole["audio"]["file_size"] == max(len(file.body), file.stretched_to_bytes)
     assert abs(whole["audio"]["file_size"] - size) <= 4
 

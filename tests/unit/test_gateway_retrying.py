@@ -8,7 +8,7 @@ from datetime import timedelta
 import pytest
 
 from tests.factories import NOW
-from worker.webhooks.retrying import DELAYS_SECONDS, JITTER, MOST_TRIES, Fate, Next, after
+from worker.webhooks.backoff import DELAYS_SECONDS, JITTER, MAX_TRIES, Next, NextStep, after
 
 
 def follows(status: int | None, tries: int = 1, asked: float | None = None) -> Next:
@@ -19,14 +19,14 @@ def follows(status: int | None, tries: int = 1, asked: float | None = None) -> N
 @pytest.mark.parametrize("status", [200, 201, 204, 299])
 def test_any_2xx_is_delivered(status: int) -> None:
     """However often it took."""
-    assert follows(status, MOST_TRIES) == Next(Fate.DELIVERED)
+    assert follows(status, MAX_TRIES) == Next(NextStep.DELIVERED)
 
 
 @pytest.mark.parametrize("status", [None, 100, 301, 302, 307, 400, 401, 404, 408, 429, 500, 502, 503])
 def test_anything_else_is_tried_again(status: int | None) -> None:
     """A redirect is not followed; it is a failure like the rest."""
     found = follows(status)
-    assert found.fate is Fate.AGAIN
+    assert found.fate is NextStep.AGAIN
     assert found.at is not None
     assert found.at > NOW
 
@@ -34,13 +34,13 @@ def test_anything_else_is_tried_again(status: int | None) -> None:
 def test_waits_grow_over_about_three_days() -> None:
     """Each longer than the one before or as long, with some jitter, until it is given up."""
     waits = []
-    for tries in range(1, MOST_TRIES):
+    for tries in range(1, MAX_TRIES):
         found = follows(500, tries)
         assert found.at is not None
         waits.append((found.at - NOW).total_seconds())
     assert all(abs(wait / plan - 1) <= JITTER for wait, plan in zip(waits, DELAYS_SECONDS, strict=True))
     assert timedelta(days=2.5) < timedelta(seconds=sum(DELAYS_SECONDS)) < timedelta(days=3.5)
-    assert follows(500, MOST_TRIES) == Next(Fate.FAILED)
+    assert follows(500, MAX_TRIES) == Next(NextStep.FAILED)
 
 
 def test_a_pause_that_is_asked_for_is_kept() -> None:
@@ -54,4 +54,4 @@ def test_a_pause_that_is_asked_for_is_kept() -> None:
 
 def test_410_ends_it_for_good() -> None:
     """Nobody is there any more."""
-    assert follows(410) == Next(Fate.FAILED, gone=True)
+    assert follows(410) == Next(NextStep.FAILED, gone=True)

@@ -12,11 +12,11 @@ import pytest
 
 from api_models.schemes import Scheme
 from tests.factories import NOW
-from worker.webhooks import signing
-from worker.webhooks.verifying import Options, Received, event_named, verified
+from worker.webhooks import signatures
+from worker.webhooks.verification import Options, Received, event_named, verified
 
 SECRET = "a secret"
-STANDARD_SECRET = signing.new_secret()
+STANDARD_SECRET = signatures.new_secret()
 BODY = b'{"id": "evt_1", "title": "A post"}'
 STAMP = str(int(NOW.timestamp()))
 OPTIONS = Options(header="X-Mark", prefix="v=", id_header="X-Id")
@@ -28,7 +28,7 @@ def mac(content: bytes = BODY, secret: str = SECRET) -> bytes:
 
 
 GOOD: dict[Scheme, dict[str, str]] = {
-    Scheme.STANDARD: signing.headers([STANDARD_SECRET], "msg_1", NOW, BODY),
+    Scheme.STANDARD: signatures.headers([STANDARD_SECRET], "msg_1", NOW, BODY),
     Scheme.GITHUB: {"x-hub-signature-256": f"sha256={mac().hex()}", "x-github-delivery": "d-1"},
     Scheme.STRIPE: {"stripe-signature": f"t={STAMP},v1={mac(f'{STAMP}.'.encode() + BODY).hex()},v0=00"},
     Scheme.SHOPIFY: {
@@ -65,7 +65,7 @@ def test_the_senders_own_webhook_is_taken(scheme: Scheme) -> None:
 @pytest.mark.parametrize("scheme", Scheme)
 def test_another_secret_is_refused(scheme: Scheme) -> None:
     """One letter is enough."""
-    other = signing.new_secret() if scheme is Scheme.STANDARD else SECRET + "x"
+    other = signatures.new_secret() if scheme is Scheme.STANDARD else SECRET + "x"
     assert not check(scheme, received(scheme), other)
 
 

@@ -8,7 +8,12 @@ from concurrent.futures import Future, ThreadPoolExecutor
 
 import pytest
 
-from worker.execution.grouping import LONGEST_GATHER_SECONDS, MOST_IN_A_GROUP, Grouped, gather_seconds
+from worker.execution.batcher import (
+    LONGEST_GATHER_SECONDS,
+    MAX_GROUP_SIZE,
+    Batcher,
+    gather_seconds,
+)
 
 
 def test_everyone_gets_the_result_of_their_own_item() -> None:
@@ -19,7 +24,7 @@ def test_everyone_gets_the_result_of_their_own_item() -> None:
         done.extend(items)
         return [item * 2 for item in items]
 
-    double = Grouped(work)
+    double = Batcher(work)
     with ThreadPoolExecutor(50) as threads:
         assert [found.result(10) for found in threads.map(double, range(2_000))] == [item * 2 for item in range(2_000)]
     assert sorted(done) == list(range(2_000))
@@ -37,7 +42,7 @@ def test_those_who_ask_meanwhile_are_served_together() -> None:
             assert others_wait.wait(10)
         return list(items)
 
-    grouped = Grouped(work)
+    grouped = Batcher(work)
     with ThreadPoolExecutor(1) as threads:
         first = threads.submit(lambda: grouped(0).result(10))
         assert first_is_at_work.wait(10)
@@ -55,7 +60,7 @@ def test_an_error_reaches_everyone_in_the_group_and_nobody_after() -> None:
             raise OSError("no such number")
         return list(items)
 
-    grouped = Grouped(work)
+    grouped = Batcher(work)
     with pytest.raises(OSError, match="no such number"):
         grouped(-1).result(10)
     assert grouped(1).result(10) == 1
@@ -69,10 +74,10 @@ def test_no_group_is_larger_than_a_statement_should_be() -> None:
         sizes.append(len(items))
         return list(items)
 
-    grouped = Grouped(work)
-    with ThreadPoolExecutor(MOST_IN_A_GROUP * 2) as threads:
+    grouped = Batcher(work)
+    with ThreadPoolExecutor(MAX_GROUP_SIZE * 2) as threads:
         assert [found.result(10) for found in threads.map(grouped, range(3_000))] == list(range(3_000))
-    assert max(sizes) <= MOST_IN_A_GROUP
+    assert max(sizes) <= MAX_GROUP_SIZE
     assert sum(sizes) == 3_000
 
 
@@ -88,7 +93,7 @@ def test_a_thread_that_asks_need_not_serve() -> None:
             later.extend((grouped(1), grouped(2)))
         return list(items)
 
-    grouped = Grouped(work, elsewhere=handed_over.append)
+    grouped = Batcher(work, elsewhere=handed_over.append)
     first = grouped(0)
     assert (groups, first.done()) == ([], False)
     handed_over.pop()()

@@ -13,17 +13,16 @@ from hypothesis import strategies as st
 
 from api_models.problems import Fault
 from worker.intake import sheets
-from worker.intake.block import Block
-from worker.intake.columns import FEW_ROWS, Columns
+from worker.intake.block import Block, Record
+from worker.intake.custom_ids import Names
 from worker.intake.encoding import PIECE_CHARACTERS, Lines
+from worker.intake.fast_columns import FEW_ROWS, Columns
 from worker.intake.header import TEXT, Header
-from worker.intake.judging import Defaults, Judge, Row
 from worker.intake.kinds import Kind
-from worker.intake.naming import Names
-from worker.intake.piece import Piece
-from worker.intake.reading import judge_all
-from worker.intake.record import Record
+from worker.intake.reader import judge_all
+from worker.intake.row_block import RowBlock
 from worker.intake.source import head_and_lines
+from worker.intake.validation import Defaults, Judge, Row
 
 TEXTS = st.one_of(
     st.text(max_size=20),
@@ -170,7 +169,7 @@ def test_ordinary_sheets_go_the_quick_way() -> None:
     text = Lines(io.BytesIO(written(rows)))
     columns = Columns(Judge(Defaults(), Names(1_000), None))
     found = [item for block in sheets.blocks(text) if isinstance(block, Block) for item in columns(block)]
-    assert sum(len(item) for item in found if isinstance(item, Piece)) > 1_000 - 2 * FEW_ROWS
+    assert sum(len(item) for item in found if isinstance(item, RowBlock)) > 1_000 - 2 * FEW_ROWS
     assert sum(isinstance(item, Row) for item in found) > 0
 
 

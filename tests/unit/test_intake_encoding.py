@@ -11,7 +11,7 @@ from api_models.problems import InvalidInputError
 from tests.unit.intake_outcomes import faults_of, texts_of
 from worker.intake.encoding import MAX_LINE_CHARACTERS
 from worker.intake.kinds import Kind
-from worker.intake.reading import read_all
+from worker.intake.reader import read_all
 from worker.intake.sheet_options import SheetOptions
 
 CELL = 'text\n"Grüße, 語"\n'

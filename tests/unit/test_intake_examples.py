@@ -9,7 +9,7 @@ import pytest
 
 from api_models.registry import MODELS, VOICES
 from api_models.speech import JobRequest
-from worker.intake.reading import read_all
+from worker.intake.reader import read_all
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 

@@ -9,7 +9,7 @@ import pytest
 from tests.unit.intake_outcomes import faults_of, names_of
 from worker.intake.header import MAX_COLUMNS
 from worker.intake.kinds import Kind
-from worker.intake.reading import MAX_FAULTS, judge_all, read
+from worker.intake.reader import MAX_FAULTS, judge_all, read
 from worker.intake.unspoken import Markup, markup, unspoken
 
 

@@ -6,8 +6,8 @@ import pytest
 
 from api_models.problems import Fault
 from tests.unit.intake_outcomes import faults_of, names_of
+from worker.intake.custom_ids import Names
 from worker.intake.kinds import Kind
-from worker.intake.naming import Names
 
 
 def test_jobs_without_a_name_are_named_after_their_lines() -> None:

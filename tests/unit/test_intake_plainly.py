@@ -13,7 +13,7 @@ from pydantic import ValidationError
 
 from api_models.registry import MODELS
 from api_models.speech import JobRequest, Speech
-from worker.intake.plainly import MOST_KINDS, Plainly
+from worker.intake.fast_rows import MAX_KINDS, FastRows
 
 VALUES: dict[str, list[object]] = {
     "model": [*MODELS, "gemini-9", " gemini-3.1-flash-tts", 3],
@@ -75,7 +75,7 @@ def thoroughly(
 def test_both_ways_come_to_the_same(rows: list[dict[str, Any]], limit: int | None, defaults: dict[str, object]) -> None:
     """What passes the quick way is what pydantic makes, field by field and byte by byte; it passes nothing else."""
     context = {"max_text_bytes": limit}
-    quick = Plainly(defaults, context)
+    quick = FastRows(defaults, context)
     for row in rows:
         made = quick.request(row)
         if made is None:
@@ -100,13 +100,13 @@ def test_both_ways_come_to_the_same(rows: list[dict[str, Any]], limit: int | Non
 )
 def test_ordinary_rows_go_the_quick_way(row: dict[str, Any]) -> None:
     """Or it would be of no use."""
-    assert Plainly({}, {"max_text_bytes": None}).request(row) is not None
+    assert FastRows({}, {"max_text_bytes": None}).request(row) is not None
 
 
 def test_a_sheet_of_ever_new_values_is_not_remembered() -> None:
     """What is remembered is bounded; the rest goes the thorough way."""
-    quick = Plainly({}, {"max_text_bytes": None})
-    made = [quick.request({"text": "a", "custom_id": "a", "variant": str(n)}) for n in range(MOST_KINDS + 1)]
+    quick = FastRows({}, {"max_text_bytes": None})
+    made = [quick.request({"text": "a", "custom_id": "a", "variant": str(n)}) for n in range(MAX_KINDS + 1)]
     assert made[-2] is not None
     assert made[-1] is None
 

@@ -10,10 +10,10 @@ import pytest
 
 from api_models.problems import Fault, InvalidInputError
 from tests.unit.intake_outcomes import encoded, faults_of, requests_of
-from worker.intake.judging import Defaults, Row
 from worker.intake.kinds import Kind
-from worker.intake.reading import SHOWN_FAULTS, read, read_all
+from worker.intake.reader import SHOWN_FAULTS, read, read_all
 from worker.intake.source import head_and_lines, unreadable
+from worker.intake.validation import Defaults, Row
 
 
 class Pipe(io.BytesIO):

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.data.sheets.made import SHEETS, Made
-from worker.intake.reading import judge_all
+from worker.intake.reader import judge_all
 from worker.intake.sheet_options import SheetOptions
 
 

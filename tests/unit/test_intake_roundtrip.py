@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from worker.intake.kinds import Kind
-from worker.intake.reading import read, read_all
+from worker.intake.reader import read, read_all
 
 SPEAKABLE = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\x00"), max_size=200).filter(
     lambda text: any(character.isalnum() for character in text)

@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 
 from api_models.formats import AudioFormat
 from api_models.speech import JobRequest
-from worker.intake.judging import Row
-from worker.intake.marks import FIRST_SLOTS, Marks
-from worker.intake.spool import MOST_KINDS, ROWS_A_PIECE, ROWS_IN_MEMORY, Spool, contents
+from worker.intake.name_index import FIRST_SLOTS, NameIndex
+from worker.intake.spool import MAX_KINDS, ROWS_IN_MEMORY, ROWS_PER_BLOCK, Spool, contents
+from worker.intake.validation import Row
 
 
 def test_rows_that_all_differ_come_back_too() -> None:
@@ -22,9 +22,9 @@ def test_rows_that_all_differ_come_back_too() -> None:
     begin = datetime(2026, 12, 1, 8, tzinfo=UTC)
     kept = [
         Row(n, JobRequest(text="Hello.", custom_id=f"{n}", not_before=begin + timedelta(seconds=n), tags=("a",)))
-        for n in range(ROWS_IN_MEMORY + ROWS_A_PIECE)
+        for n in range(ROWS_IN_MEMORY + ROWS_PER_BLOCK)
     ]
-    assert len(kept) > 2 * MOST_KINDS
+    assert len(kept) > 2 * MAX_KINDS
     spool = Spool()
     for row in kept:
         spool.put(row)
@@ -45,7 +45,7 @@ def rows(count: int) -> list[Row]:
     ]
 
 
-@pytest.mark.parametrize("count", [0, 1, ROWS_IN_MEMORY - 1, ROWS_IN_MEMORY, ROWS_IN_MEMORY + ROWS_A_PIECE + 7])
+@pytest.mark.parametrize("count", [0, 1, ROWS_IN_MEMORY - 1, ROWS_IN_MEMORY, ROWS_IN_MEMORY + ROWS_PER_BLOCK + 7])
 def test_rows_come_back_as_they_were_as_often_as_asked(count: int) -> None:
     """In memory, at the seam, and from the file; two readers at once don't disturb each other."""
     kept, spool = rows(count), Spool()
@@ -76,7 +76,7 @@ def test_the_file_goes_with_the_spool() -> None:
 @given(names=st.lists(st.text(max_size=6)))
 def test_a_mark_tells_the_first_line_of_a_name(names: list[str]) -> None:
     """As a dictionary would."""
-    marks, known = Marks(), dict[str, int]()
+    marks, known = NameIndex(), dict[str, int]()
     for line, name in enumerate(names, 1):
         assert marks.line_of(name) == known.get(name)
         assert marks.put(name, line) == known.get(name)
@@ -85,6 +85,6 @@ def test_a_mark_tells_the_first_line_of_a_name(names: list[str]) -> None:
 
 def test_marks_grow() -> None:
     """Far more names than there was room for at first are all found again."""
-    marks, many = Marks(), 4 * FIRST_SLOTS
+    marks, many = NameIndex(), 4 * FIRST_SLOTS
     assert [marks.put(f"name {n}", n) for n in range(1, many)] == [None] * (many - 1)
     assert [marks.line_of(f"name {n}") for n in range(1, many + 1)] == [*range(1, many), None]

@@ -12,9 +12,9 @@ import pytest
 from openpyxl import Workbook
 
 from api_models.problems import Fault
-from worker.intake.judging import Row
 from worker.intake.kinds import Kind
-from worker.intake.reading import read
+from worker.intake.reader import read
+from worker.intake.validation import Row
 from worker.intake.xlsx import package
 
 HEADER = ["custom_id", "text", "voice_1", "priority", "not_before", "tags"]

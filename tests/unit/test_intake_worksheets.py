@@ -9,7 +9,7 @@ import pytest
 
 from tests.data.sheets.workbooks import Formula, Tab, rows_xml, workbook
 from worker.intake.kinds import Kind
-from worker.intake.reading import Judged, judge_all
+from worker.intake.reader import Judged, judge_all
 from worker.intake.sheet_options import AS_IT_IS, SheetOptions
 from worker.intake.xlsx.styles import as_date
 

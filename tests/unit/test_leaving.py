@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from worker.leaving import CUT_SHORT, Ask, Leaving
+from worker.process.shutdown import CUT_SHORT, Shutdown, ShutdownRequest
 
 SECONDS = 20.0
 """Bound for what takes no time at all; a test that reaches it fails."""
@@ -63,7 +63,7 @@ def test_asked_once_it_leaves_in_good_order() -> None:
     """Begin, wait for the calls within the grace, finish; the process may then end by itself."""
     parts, end = Parts(), End()
     parts.calls.set()
-    going = Leaving(parts, grace_seconds=60, end=end)
+    going = Shutdown(parts, grace_seconds=60, end=end)
     going.ask()
     assert end.came.wait(SECONDS)
     assert parts.asked == ["begin", "wait 60", "finish"]
@@ -74,7 +74,7 @@ def test_calls_that_outlast_the_grace_are_cut_by_the_end() -> None:
     """In good order all the same: what was left has been handed back by then."""
     parts, end = Parts(idle=False), End()
     parts.calls.set()
-    Leaving(parts, grace_seconds=1, end=end).ask()
+    Shutdown(parts, grace_seconds=1, end=end).ask()
     assert end.came.wait(SECONDS)
     assert parts.asked == ["begin", "wait 1", "finish"]
     assert end.statuses == [0]
@@ -84,7 +84,7 @@ def test_calls_that_outlast_the_grace_are_cut_by_the_end() -> None:
 def test_asked_twice_it_is_gone_at_once(last_one_hangs: bool) -> None:
     """It drops what it has in hand, and doesn't wait for that either when the database is away."""
     parts, end = Parts(drops=threading.Event() if last_one_hangs else None), End()
-    going = Leaving(parts, grace_seconds=60, end=end)
+    going = Shutdown(parts, grace_seconds=60, end=end)
     going.ask()
     assert parts.waiting.wait(SECONDS)
     going.ask()
@@ -99,7 +99,7 @@ def test_asked_twice_it_is_gone_at_once(last_one_hangs: bool) -> None:
 def test_it_can_be_told_to_go_at_once_from_the_start() -> None:
     """Nothing is waited for."""
     parts, end = Parts(), End()
-    Leaving(parts, grace_seconds=60, end=end).ask(Ask.AT_ONCE)
+    Shutdown(parts, grace_seconds=60, end=end).ask(ShutdownRequest.AT_ONCE)
     assert end.came.wait(SECONDS)
     assert parts.asked == ["drop"]
     assert end.statuses == [CUT_SHORT]
@@ -108,7 +108,7 @@ def test_it_can_be_told_to_go_at_once_from_the_start() -> None:
 def test_a_process_that_ends_by_itself_leaves_in_good_order_first() -> None:
     """Its end is no second signal; and it keeps its own status."""
     parts, end = Parts(), End()
-    going = Leaving(parts, grace_seconds=60, end=end)
+    going = Shutdown(parts, grace_seconds=60, end=end)
     going.ask()
     assert parts.waiting.wait(SECONDS)
     ending = threading.Thread(target=going.complete, args=(7,))
@@ -123,6 +123,6 @@ def test_a_process_that_nobody_asked_leaves_in_good_order_too() -> None:
     """Celery may break off by itself."""
     parts, end = Parts(), End()
     parts.calls.set()
-    Leaving(parts, grace_seconds=60, end=end).complete(3)
+    Shutdown(parts, grace_seconds=60, end=end).complete(3)
     assert parts.asked == ["begin", "wait 60", "finish"]
     assert end.statuses[0] == 3

@@ -14,15 +14,15 @@ from api_models.registry import MODELS
 from api_models.status import JobStatus
 from api_models.verdict import GateScope, VerdictKind
 from tests.factories import MODEL, NOW, a_claim, a_verdict, an_answer, some_audio
-from worker.execution import outcomes
-from worker.execution.delays import CAP_SECONDS
-from worker.execution.outcomes import Bounds
+from worker.execution import settlements
+from worker.execution.backoff import CAP_SECONDS
+from worker.execution.settlements import AttemptLimits
 from worker.execution.spool import Receipt
 from worker.segmind.verdicts import Verdict
-from worker.store.transitions.claiming import Claim
-from worker.store.transitions.settling import Settlement
+from worker.store.transitions.claims import Claim
+from worker.store.transitions.settlement import Settlement
 
-BOUNDS = Bounds(max_attempts=5, max_takes=3)
+BOUNDS = AttemptLimits(max_attempts=5, max_takes=3)
 PRICE = MODELS[MODEL].price
 LAST_ATTEMPT = {"attempt": 5, "attempts_used": 5}
 LAST_TAKE = {"attempt": 3, "attempts_used": 3, "takes_used": 2}
@@ -34,7 +34,7 @@ GATE, PACE = VerdictKind.GATE, VerdictKind.PACE
 
 def settle(claim: Claim, verdict: Verdict, **answer: object) -> Settlement:
     """The settlement of a verdict that isn't a success."""
-    return outcomes.unsuccessful(claim, verdict, an_answer(**answer), BOUNDS, now=NOW, rng=random.Random(5))
+    return settlements.unsuccessful(claim, verdict, an_answer(**answer), BOUNDS, now=NOW, rng=random.Random(5))
 
 
 @pytest.mark.parametrize(
@@ -92,7 +92,7 @@ def test_a_network_that_is_down_uses_up_nothing() -> None:
 @given(attempt=st.integers(1, 500), seed=st.integers())
 def test_a_retry_waits_its_backoff(attempt: int, seed: int) -> None:
     """Between now and the cap."""
-    settlement = outcomes.unsuccessful(
+    settlement = settlements.unsuccessful(
         a_claim(attempt=attempt), a_verdict(RETRY), an_answer(), BOUNDS, now=NOW, rng=random.Random(seed)
     )
     assert settlement.not_before is not None
@@ -139,7 +139,7 @@ def test_an_unclear_bill_is_flagged() -> None:
 def test_what_the_next_attempt_asks_after_is_in_no_doubt(spent: bool, past: dict[str, int], doubt: bool) -> None:
     """An unclear end of what was submitted is cleared up by its handle, unless that is spent or all is over."""
     verdict = a_verdict(RETRY, possibly_billed=True, handle_spent=spent)
-    settlement = outcomes.unsuccessful(
+    settlement = settlements.unsuccessful(
         a_claim(**past), verdict, an_answer(cost=None), BOUNDS, handle="req-1", now=NOW, rng=random.Random(5)
     )
     assert settlement.possibly_billed is doubt
@@ -148,7 +148,7 @@ def test_what_the_next_attempt_asks_after_is_in_no_doubt(spent: bool, past: dict
 
 def test_a_failed_job_whose_run_goes_on_is_in_doubt() -> None:
     """Even where this attempt's own end was clear: nobody asks after the run any more."""
-    settlement = outcomes.unsuccessful(
+    settlement = settlements.unsuccessful(
         a_claim(**LAST_ATTEMPT), a_verdict(RETRY), an_answer(), BOUNDS, handle="req-1", now=NOW, rng=random.Random(5)
     )
     assert (settlement.status, settlement.possibly_billed) == (FAILED, True)
@@ -164,19 +164,19 @@ def test_an_interrupted_attempt_goes_back_at_once() -> None:
 
 def test_a_call_that_is_followed_is_no_debt_yet() -> None:
     """Its cost is named once, by the attempt that ends it."""
-    assert outcomes.bill_so_far(an_answer(cost=None), followed=True).possibly_billed is False
-    assert outcomes.bill_so_far(an_answer(cost=None), followed=False).possibly_billed is True
+    assert settlements.bill_so_far(an_answer(cost=None), followed=True).possibly_billed is False
+    assert settlements.bill_so_far(an_answer(cost=None), followed=False).possibly_billed is True
 
 
 def test_an_attempt_that_crashed_after_its_call_owns_up_to_it() -> None:
     """Named or estimated; and what was under way is in doubt."""
     bills = [
-        outcomes.bill_for(MODEL, Receipt(Decimal("0.0042"), "req-7")),
-        outcomes.bill_for(MODEL, Receipt()),
-        outcomes.Bill(possibly_billed=True),
+        settlements.bill_for(MODEL, Receipt(Decimal("0.0042"), "req-7")),
+        settlements.bill_for(MODEL, Receipt()),
+        settlements.Bill(possibly_billed=True),
     ]
     crashed = [
-        outcomes.crashed(a_claim(), ValueError("no"), BOUNDS, bill=bill, now=NOW, rng=random.Random(5))
+        settlements.crashed(a_claim(), ValueError("no"), BOUNDS, bill=bill, now=NOW, rng=random.Random(5))
         for bill in bills
     ]
     assert [(end.cost, end.cost_estimated) for end in crashed] == [
@@ -204,19 +204,19 @@ def test_a_bad_take_is_paid_for_even_where_no_price_was_named() -> None:
 
 def test_a_model_that_left_the_registry_has_no_price() -> None:
     """Its cost is then what the API said, or unknown and written as zero."""
-    assert outcomes.cost_of("gone", None, billed=True) == outcomes.Cost(Decimal(0), estimated=False)
-    assert outcomes.cost_of("gone", Decimal("0.3"), billed=True) == outcomes.Cost(Decimal("0.3"), estimated=False)
+    assert settlements.cost_of("gone", None, billed=True) == settlements.Cost(Decimal(0), estimated=False)
+    assert settlements.cost_of("gone", Decimal("0.3"), billed=True) == settlements.Cost(Decimal("0.3"), estimated=False)
 
 
 def test_a_call_that_was_free_is_no_estimate() -> None:
     """A named cost of nothing is a cost."""
-    assert outcomes.cost_of(MODEL, Decimal(0), billed=True) == outcomes.Cost(Decimal(0), estimated=False)
+    assert settlements.cost_of(MODEL, Decimal(0), billed=True) == settlements.Cost(Decimal(0), estimated=False)
 
 
 def test_a_success_records_what_was_stored_and_paid() -> None:
     """Audio, cost, request id and balance, all of the receipt."""
     receipt = Receipt(Decimal("0.0067"), "req-7", Decimal("3.5"))
-    settlement = outcomes.succeeded(a_claim(), some_audio(), receipt, verdict=VerdictKind.SUCCESS)
+    settlement = settlements.succeeded(a_claim(), some_audio(), receipt, verdict=VerdictKind.SUCCESS)
     assert settlement.status is JobStatus.SUCCEEDED
     assert settlement.audio == some_audio()
     assert (settlement.cost, settlement.cost_estimated) == (Decimal("0.0067"), False)
@@ -225,22 +225,22 @@ def test_a_success_records_what_was_stored_and_paid() -> None:
 
 def test_a_success_without_a_receipt_is_estimated_and_a_copy_is_free() -> None:
     """A lost receipt doesn't make a paid call free, and a copy of bought audio isn't paid again."""
-    paid = outcomes.succeeded(a_claim(), some_audio(), outcomes.NO_RECEIPT, verdict=VerdictKind.SUCCESS)
-    copied = outcomes.succeeded(a_claim(), some_audio(), outcomes.NO_RECEIPT, verdict=VerdictKind.CACHED)
+    paid = settlements.succeeded(a_claim(), some_audio(), settlements.NO_RECEIPT, verdict=VerdictKind.SUCCESS)
+    copied = settlements.succeeded(a_claim(), some_audio(), settlements.NO_RECEIPT, verdict=VerdictKind.CACHED)
     assert (paid.cost, paid.cost_estimated) == (PRICE, True)
     assert (copied.cost, copied.cost_estimated) == (Decimal(0), False)
 
 
 def test_an_overtaken_take_is_owed_all_the_same() -> None:
     """It counts as no attempt, and the job that goes on elsewhere is to look for it."""
-    settlement = outcomes.overtaken(a_claim(), Receipt(Decimal("0.0067"), "req-7"))
+    settlement = settlements.overtaken(a_claim(), Receipt(Decimal("0.0067"), "req-7"))
     assert (settlement.verdict, settlement.cost, settlement.counts) == (VerdictKind.LATE, Decimal("0.0067"), False)
     assert settlement.recover
 
 
 def test_a_job_handed_back_waits_only_if_it_must() -> None:
     """At once, or later where this worker is in trouble; no attempt is used up either way."""
-    now, later = (outcomes.handed_back(code="c", message="m", not_before=moment) for moment in (None, NOW))
+    now, later = (settlements.released(code="c", message="m", not_before=moment) for moment in (None, NOW))
     assert (now.status, later.status, later.not_before) == (QUEUED, SCHEDULED, NOW)
     assert not now.counts
     assert not later.counts
@@ -250,11 +250,11 @@ def test_a_job_handed_back_waits_only_if_it_must() -> None:
 def test_a_job_handed_back_after_its_call_owns_up_to_the_cost() -> None:
     """A named cost is charged; an unnamed one of a call that was sent is flagged; a call never made is neither."""
     named, silent, unmade = (
-        outcomes.handed_back(code="c", message="m", bill=bill)
+        settlements.released(code="c", message="m", bill=bill)
         for bill in (
-            outcomes.bill_so_far(an_answer(), followed=False),
-            outcomes.bill_so_far(an_answer(cost=None), followed=False),
-            outcomes.NO_BILL,
+            settlements.bill_so_far(an_answer(), followed=False),
+            settlements.bill_so_far(an_answer(cost=None), followed=False),
+            settlements.NO_BILL,
         )
     )
     assert (named.cost, named.possibly_billed, named.request_id) == (Decimal("0.0067"), False, "req-1")

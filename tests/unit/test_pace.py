@@ -14,8 +14,9 @@ from hypothesis import strategies as st
 from api_models.problems import InvalidInputError
 from tests.factories import NOW
 from worker import settings as app_settings
-from worker.dispatch import pace, ramp, search
-from worker.dispatch.search import Phase
+from worker.dispatch.rate import pace, ramp
+from worker.dispatch.rate import state as search_state
+from worker.dispatch.rate.state import Phase
 from worker.emulator.limits import Limit, WindowKind, limiter
 from worker.store.account import PaceState
 
@@ -178,7 +179,7 @@ def test_a_ceiling_ends_a_search_and_lifting_it_begins_a_new_one() -> None:
     assert pace.with_ceiling(found, 60).search is None
     assert pace.with_ceiling(found, "unlimited").rpm is None
     fresh = pace.with_ceiling(pace.with_ceiling(found, 60), None)
-    assert search.read(fresh.search or "").phase is Phase.FREE
+    assert search_state.read(fresh.search or "").phase is Phase.FREE
 
 
 def test_a_stamp_that_has_passed_meanwhile_means_that_the_way_is_clear() -> None:

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.unit.limited_account import Drive
-from worker.dispatch import ramp
+from worker.dispatch.rate import ramp
 from worker.emulator.limits import Limit, WindowKind
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from worker.results.passing import PREFIX, STALE_SECONDS, passing_folder
+from worker.results.temporary import PREFIX, STALE_SECONDS, temporary_folder
 
 
 def test_what_dead_processes_left_behind_is_cleared_away(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -21,7 +21,7 @@ def test_what_dead_processes_left_behind_is_cleared_away(tmp_path: Path, monkeyp
     long_ago = time.time() - STALE_SECONDS - 60
     for name in (f"{PREFIX}dead", "others"):
         os.utime(tmp_path / name, (long_ago, long_ago))
-    with passing_folder() as folder:
+    with temporary_folder() as folder:
         (folder / "manifest.csv").touch()
         assert folder.parent == tmp_path
     assert sorted(path.name for path in tmp_path.iterdir()) == ["others", f"{PREFIX}alive"]

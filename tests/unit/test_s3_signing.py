@@ -11,7 +11,7 @@ from botocore.credentials import Credentials
 from hypothesis import given
 from hypothesis import strategies as st
 
-from worker.artifacts.s3_signing import Signer
+from worker.artifacts.s3.sigv4 import Signer
 
 PRINTABLE = st.characters(min_codepoint=0x20, max_codepoint=0x7E)
 WORDS = st.text(st.characters(min_codepoint=0x21, max_codepoint=0x7E), min_size=1, max_size=40)

@@ -8,8 +8,10 @@ from collections.abc import Sequence
 import pytest
 
 from tests.unit.limited_account import BEGIN, Drive
-from worker.dispatch import finding, narrowing, search
-from worker.dispatch.search import Phase, Search
+from worker.dispatch.rate import bisection
+from worker.dispatch.rate import search as rate_search
+from worker.dispatch.rate import state as search_state
+from worker.dispatch.rate.state import Phase, Search
 from worker.emulator.limits import Limit, WindowKind
 
 HOUR = 3_600
@@ -119,30 +121,30 @@ def test_calls_under_way_when_all_are_refused_count_as_refused() -> None:
 def test_a_full_window_at_the_beginning_is_not_taken_for_no_limit_at_all() -> None:
     """Where somebody else has used up the window, the first estimate is the lowest plan's, not nothing."""
     drive = Drive(Limit(rpm=60, window=WindowKind.FIXED), changes=[(0.0, Limit(rpm=0.001))]).run(2)
-    assert drive.search.limit == narrowing.LEAST_RPM
+    assert drive.search.limit == bisection.LEAST_RPM
 
 
 def test_an_idle_queue_does_not_raise_the_rate() -> None:
     """What was not asked for was not granted: a rate grows only while it is used."""
     state = Search(phase=Phase.STARTING, rate=10.0, known=10.0)
     for second in range(600):
-        state = finding.grown(finding.after_starts(state, second, 1 if second % 60 == 0 else 0), second)
+        state = rate_search.grown(rate_search.after_starts(state, second, 1 if second % 60 == 0 else 0), second)
     assert state.rate == 10.0
 
 
 def test_refusals_of_one_burst_count_once() -> None:
     """Calls that had been started before the first refusal was heard of change the rate no further."""
     steady = Search(phase=Phase.STEADY, rate=600, known=600)
-    once = finding.after_refusal(finding.after_starts(steady, 10.0, 50), 10.0, 10.5)
+    once = rate_search.after_refusal(rate_search.after_starts(steady, 10.0, 50), 10.0, 10.5)
     assert once.rate < 600
-    assert finding.after_refusal(once, 10.2, 10.6).rate == once.rate
+    assert rate_search.after_refusal(once, 10.2, 10.6).rate == once.rate
 
 
 @pytest.mark.parametrize("seconds", [0.2, 1.0, 30.0, 200.0, 1_000.0])
 def test_what_is_kept_is_the_whole_search(seconds: float) -> None:
     """A new leader reads what the last one wrote, in every phase."""
     state = Drive(Limit(rpm=60, window=WindowKind.SLIDING)).run(seconds).search
-    assert search.read(search.kept(state)) == state
+    assert search_state.read(search_state.kept(state)) == state
 
 
 def test_what_an_earlier_version_kept_is_understood() -> None:
@@ -161,6 +163,6 @@ def test_what_an_earlier_version_kept_is_understood() -> None:
         "accepted": [[int(BEGIN), 3]],
         "of_another_time": 1,
     }
-    state = search.read(json.dumps(earlier))
+    state = search_state.read(json.dumps(earlier))
     assert (state.phase, state.rate, state.accepted) == (Phase.STEADY, 58.8, ((int(BEGIN), 3),))
     assert (state.floor, state.ceiling, state.fresh) == (None, None, ())

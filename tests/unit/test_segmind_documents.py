@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from worker.segmind.documents import Inline, Link, find_audio
-from worker.segmind.sniffing import OPENING_BYTES, is_container, is_text
+from worker.segmind.spool import OPENING_BYTES, is_container, is_text
 
 WAV = b"RIFF\x64\x00\x00\x00WAVEfmt \x10\x00\x00\x00\x01\x00\x01\x00" + bytes(range(100))
 MP3 = b"\xff\xfb\x90\x64" + bytes(range(100))

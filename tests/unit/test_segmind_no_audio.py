@@ -10,8 +10,8 @@ import pytest
 from api_models.verdict import VerdictKind
 from worker.segmind.answers import Answer, Failure
 from worker.segmind.codes import codes
+from worker.segmind.error_text import error_message
 from worker.segmind.verdicts import verdict
-from worker.segmind.words import words
 
 PAID = Decimal("0.0067")
 KEY = "SG_0123456789abcdef"
@@ -64,7 +64,7 @@ IN_VAIN = [
 
 def answer_of(document: object, *, status: int = 200, cost: Decimal | None = None) -> Answer:
     """The answer whose body is this JSON, as the reader makes it."""
-    said = words(json.dumps(document).encode())
+    said = error_message(json.dumps(document).encode())
     failed = isinstance(document, dict) and any(document.get(name) for name in ("error", "errors", "detail"))
     failure = None if status >= 300 else Failure.RUN_FAILED if failed else Failure.UNREADABLE
     return Answer(status, failure, sent=True, message=said, codes=codes(document), cost=cost)
@@ -90,7 +90,9 @@ def test_a_content_filter_under_an_error_is_the_same_refusal_unbilled(document: 
 @pytest.mark.parametrize("document", FILTERED, ids=json.dumps)
 def test_a_content_filter_that_fails_a_submitted_run_is_the_same_refusal(document: object) -> None:
     """v2 reports it as FAILED."""
-    found = verdict(Answer(422, Failure.FAILED, message=words(json.dumps(document).encode()), codes=codes(document)))
+    found = verdict(
+        Answer(422, Failure.FAILED, message=error_message(json.dumps(document).encode()), codes=codes(document))
+    )
     assert (found.kind, found.code) == (VerdictKind.REFUSED, "content_refused")
 
 

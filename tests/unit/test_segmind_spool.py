@@ -11,11 +11,11 @@ import pytest
 from pydantic import SecretStr
 
 from api_models.speech import Speech
+from worker.concurrency.futures import run_here
 from worker.segmind.answers import Answer
 from worker.segmind.errors import SpoolError, UnusableAddressError, UnusableKeyError
 from worker.segmind.spool import PART_SUFFIX, Draft
 from worker.segmind.v1 import ClientV1
-from worker.waiting.awaiting import here
 
 NOW = datetime(2026, 11, 21, 10, 0, tzinfo=UTC)
 
@@ -75,7 +75,7 @@ def test_restarted_draft_forgets(tmp_path: Path) -> None:
 def test_missing_folder_is_found_before_the_call(tmp_path: Path) -> None:
     """A spool that takes no file is an error before anything is paid: no answer hangs on it."""
     with pytest.raises(SpoolError) as caught:
-        here(client().synthesize(Speech(text="Hello."), tmp_path / "gone" / "take"))
+        run_here(client().synthesize(Speech(text="Hello."), tmp_path / "gone" / "take"))
     assert caught.value.answer is None
     assert caught.value.path == tmp_path / "gone" / "take"
     assert "No such file" in str(caught.value)

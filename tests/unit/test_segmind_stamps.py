@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from worker.segmind.account import amount, cost, reset_at, seconds
-from worker.segmind.stamps import reset_stamp, retry_after
+from worker.segmind.reset_times import reset_stamp, retry_after
 
 NOW = datetime(2026, 11, 21, 10, 0, 0, tzinfo=UTC)
 AT = NOW + timedelta(seconds=42)

@@ -18,11 +18,11 @@ from urllib3.exceptions import (
     SSLError,
 )
 
+from worker.http_client.reasons import reason
+from worker.http_client.requests import Outgoing
+from worker.http_client.source import LateError
 from worker.segmind.answers import Failure
 from worker.segmind.transport import call_failure
-from worker.wire.reasons import reason
-from worker.wire.requests import Outgoing
-from worker.wire.source import LateError
 
 POOL = HTTPConnectionPool("127.0.0.1", 9)
 

@@ -12,16 +12,16 @@ from hypothesis import strategies as st
 from pydantic import SecretStr
 
 from api_models.verdict import VerdictKind
+from worker.concurrency.reactor import Reactor
 from worker.segmind.answers import Answer, Failure
 from worker.segmind.api import Api
-from worker.segmind.cadence import TROUBLE_CAP_SECONDS, Cadence
 from worker.segmind.documents import Inline, Link, find_audio, is_blank
 from worker.segmind.downloads import permitted
-from worker.segmind.pages import Page, Stage, metered, request_id
-from worker.segmind.table import Poll, poll_refused
+from worker.segmind.polling import TROUBLE_CAP_SECONDS, Cadence
 from worker.segmind.transport import address
+from worker.segmind.v2_replies import Page, Stage, metered, request_id
+from worker.segmind.verdict_table import Poll, poll_refused
 from worker.segmind.verdicts import verdict
-from worker.waiting.switchboard import Switchboard
 
 URL = "https://files.example.com/take.wav"
 URI = "data:audio/wav;base64," + "AAEC" * 40
@@ -184,7 +184,7 @@ def test_the_apis_own_addresses(link: object, target: str | None) -> None:
         connections=1,
         connect_timeout=1,
         read_timeout=1,
-        switchboard=Switchboard(),
+        switchboard=Reactor(),
     )
     assert api.own_target(link) == target
 

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from worker.redaction import REDACTED, redact
-from worker.segmind.words import MAX_MESSAGE_CHARACTERS, reports_failure, words
+from worker.segmind.error_text import MAX_MESSAGE_CHARACTERS, error_message, reports_failure
+from worker.telemetry.redaction import REDACTED, redact
 
 KEY = "SG_0123456789abcdef"
 
@@ -47,23 +47,23 @@ KEY = "SG_0123456789abcdef"
 )
 def test_shapes(body: bytes, expected: str) -> None:
     """Whatever the shape of the body, its words are found; where there are none, there is nothing."""
-    assert words(body) == expected
+    assert error_message(body) == expected
 
 
 def test_words_have_an_end() -> None:
     """A page of an error is cut to what a row can hold."""
-    assert len(words(b"x " * 50_000)) == MAX_MESSAGE_CHARACTERS
+    assert len(error_message(b"x " * 50_000)) == MAX_MESSAGE_CHARACTERS
 
 
 def test_a_key_at_the_cut_is_not_cut_in_half() -> None:
     """Redaction comes before the cut, so no part of a key is left at the end."""
-    assert "SG_" not in words(b"x" * (MAX_MESSAGE_CHARACTERS - 8) + KEY.encode())
+    assert "SG_" not in error_message(b"x" * (MAX_MESSAGE_CHARACTERS - 8) + KEY.encode())
 
 
 @given(st.binary(max_size=300))
 def test_any_body_has_words(body: bytes) -> None:
     """No body makes the reading of its words fail, and all of them can be stored."""
-    words(body).encode()
+    error_message(body).encode()
 
 
 @given(
@@ -78,12 +78,12 @@ def test_any_body_has_words(body: bytes) -> None:
 )
 def test_any_document_has_words(document: object) -> None:
     """Nor does any JSON."""
-    assert isinstance(words(json.dumps(document).encode()), str)
+    assert isinstance(error_message(json.dumps(document).encode()), str)
 
 
 def test_deep_nesting_is_harmless() -> None:
     """A body that nests without end is no way to stop a worker."""
-    assert words(b"[" * 60_000)
+    assert error_message(b"[" * 60_000)
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ from psycopg import errors
 from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
-from worker.store.faults import is_busy, words
+from worker.store.errors import describe, is_busy
 
 REFUSED = errors.OperationalError(
     'connection to server at "10.0.0.9", port 5432 failed: Connection refused\n\tIs the …'
@@ -34,14 +34,14 @@ def test_each_error_has_one_line(name: str) -> None:
     """Whether SQLAlchemy has wrapped it or not; never its pages of background."""
     error, said = SPOKEN[name]
     for met in (error, DBAPIError("SELECT 1", {}, error)):
-        assert said in words(met)
-        assert "\n" not in words(met)
-        assert "sqlalche.me" not in words(met)
+        assert said in describe(met)
+        assert "\n" not in describe(met)
+        assert "sqlalche.me" not in describe(met)
 
 
 def test_a_pool_without_a_free_connection_names_the_setting() -> None:
     """It is this process's own bound, not the server's."""
-    assert "TTSQ_DATABASE_CONNECTIONS" in words(PoolTimeoutError("QueuePool limit of size 16 overflow 0 reached"))
+    assert "TTSQ_DATABASE_CONNECTIONS" in describe(PoolTimeoutError("QueuePool limit of size 16 overflow 0 reached"))
 
 
 def test_only_what_others_are_at_work_on_is_busy() -> None:

@@ -14,11 +14,11 @@ from uuid_utils.compat import uuid7
 
 from api_models.verdict import VerdictKind
 from tests.factories import MODEL, NOW, a_lane, an_ended
-from worker.dispatch import take_runs
-from worker.dispatch.take_runs import RESUMED_TAKES, rations
-from worker.store.attempts import Ended
+from worker.dispatch.gates import take_runs
+from worker.dispatch.gates.take_runs import RESUMED_TAKES, rations
 from worker.store.lane_takes import TakeCount
-from worker.store.transitions.dispatching import Lane
+from worker.store.queries.attempts import Ended
+from worker.store.transitions.dispatches import Lane
 
 LIMIT = 20
 LANE = uuid7()

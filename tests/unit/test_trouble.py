@@ -8,7 +8,7 @@ from typing import Any
 
 import structlog
 
-from worker.trouble import REMIND_SECONDS, Trouble
+from worker.telemetry.outage_log import REMIND_SECONDS, OutageLog
 
 
 @dataclass(slots=True)
@@ -18,9 +18,9 @@ class Watched:
     seconds: float = 100.0
     lines: list[dict[str, Any]] = field(default_factory=list)
 
-    def trouble(self) -> Trouble:
+    def trouble(self) -> OutageLog:
         """A fresh one."""
-        return Trouble(structlog.wrap_logger(None, processors=[self._write]), "leak", clock=lambda: self.seconds)
+        return OutageLog(structlog.wrap_logger(None, processors=[self._write]), "leak", clock=lambda: self.seconds)
 
     def _write(self, _logger: object, level: str, event: MutableMapping[str, Any]) -> str:
         self.lines.append({"level": level, **event})

@@ -16,8 +16,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from urllib3.exceptions import DecodeError, ProtocolError
 
-from worker.wire.answers import Response, read_answer
-from worker.wire.source import LATE_READS, LateError, Source
+from worker.http_client.responses import Response, read_answer
+from worker.http_client.source import LATE_READS, LateError, Source
 
 TOKENS = st.text("abcdefghijklmnopqrstuvwxyz-ABCXYZ0189", min_size=1, max_size=12)
 VALUES = st.text(st.characters(min_codepoint=33, max_codepoint=126), max_size=30)

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from urllib3.connection import HTTPConnection, HTTPSConnection
 
-from worker.wire.requests import PIECE_BYTES, OutgoingFile, head, host_header
+from worker.http_client.requests import PIECE_BYTES, OutgoingFile, head, host_header
 
 
 def test_a_head_is_what_was_asked_for() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from enum import StrEnum
 
 
-class ArtifactsTrouble(StrEnum):
+class ArtifactsFault(StrEnum):
     """What is wrong with the store, in a word that stays the same from release to release."""
 
     NO_SUCH_BUCKET = "no_such_bucket"
@@ -45,7 +45,7 @@ class ArtifactsError(Exception):
     No attribute ever holds a secret: messages and details are put together from names, codes and the store's own words.
     """
 
-    def __init__(self, code: ArtifactsTrouble, message: str, *, detail: str = "", transient: bool = False) -> None:
+    def __init__(self, code: ArtifactsFault, message: str, *, detail: str = "", transient: bool = False) -> None:
         """
         Args:
             code: the stable word for what is wrong.

@@ -10,7 +10,7 @@ from urllib.parse import urlencode
 
 TAGGED: Final = {"tenant": "ttsq-tenant", "batch": "ttsq-batch"}
 """The names of tags, and the metadata that they repeat: rules of a bucket go by tags, and can't see metadata."""
-MOST_TAG_CHARACTERS: Final = 256
+MAX_TAG_CHARACTERS: Final = 256
 _UNTAGGABLE: Final = re.compile(r"[^\w +\-=.:/@]")
 
 
@@ -44,4 +44,4 @@ NO_OPTIONS: Final = StoreOptions()
 def _tags(metadata: Mapping[str, str]) -> str:
     """As the header has them; what a tag can't hold becomes an underscore."""
     found = {tag: metadata.get(name) for tag, name in TAGGED.items()}
-    return urlencode({tag: _UNTAGGABLE.sub("_", text)[:MOST_TAG_CHARACTERS] for tag, text in found.items() if text})
+    return urlencode({tag: _UNTAGGABLE.sub("_", text)[:MAX_TAG_CHARACTERS] for tag, text in found.items() if text})

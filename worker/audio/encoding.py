@@ -23,7 +23,7 @@ from worker.audio.take import Take
 BLOCK_FRAMES: Final = 65_536
 PEAK_CEILING_DBFS: Final = -1.0
 """No gain lifts the loudest sample above this: lossy codecs overshoot by up to a decibel (EBU R 128)."""
-MOST_GAIN_DB: Final = 30.0
+MAX_GAIN_DB: Final = 30.0
 """A take that needs more is noise, and louder noise is no better."""
 PARTIAL_SUFFIX: Final = ".part"
 
@@ -56,7 +56,7 @@ def gain_for(measures: Measures, target_lufs: float) -> float:
     if measures.loudness_lufs <= FLOOR_LUFS:
         return 0.0
     wanted = target_lufs - measures.loudness_lufs
-    return min(wanted, PEAK_CEILING_DBFS - measures.peak_dbfs if wanted > 0 else wanted, MOST_GAIN_DB)
+    return min(wanted, PEAK_CEILING_DBFS - measures.peak_dbfs if wanted > 0 else wanted, MAX_GAIN_DB)
 
 
 def encode(take: Take, into: Path, form: AudioFormat, *, gain_db: float = 0.0) -> None:

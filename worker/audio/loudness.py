@@ -25,7 +25,7 @@ HIGH_PASS: Final = ((1.0, -2.0, 1.0), (1.0, -1.99004745483398, 0.99007225036621)
 """What the ear misses in the bass (table 2)."""
 OFFSET_DB: Final = -0.691
 """Makes up for the shelf's gain at 1 kHz."""
-PIECES_A_BLOCK: Final = 4
+ROW_BLOCKS_PER_BLOCK: Final = 4
 """Gating blocks of 400 ms begin every 100 ms, the length of a piece."""
 RELATIVE_GATE_LU: Final = -10.0
 
@@ -51,9 +51,9 @@ def integrated(powers: Powers) -> float:
 
 def _blocks(powers: Powers) -> Powers:
     """The mean of every four neighbours; a take shorter than that is one block."""
-    if len(powers) <= PIECES_A_BLOCK:
+    if len(powers) <= ROW_BLOCKS_PER_BLOCK:
         return np.array([powers.mean()])
-    means: Powers = np.convolve(powers, np.full(PIECES_A_BLOCK, 1 / PIECES_A_BLOCK), "valid")
+    means: Powers = np.convolve(powers, np.full(ROW_BLOCKS_PER_BLOCK, 1 / ROW_BLOCKS_PER_BLOCK), "valid")
     return means
 
 

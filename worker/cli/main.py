@@ -9,14 +9,13 @@ from typing import Annotated
 
 import typer
 
+from worker.cli import gates, tenants
 from worker.cli.batch import commands as batch
-from worker.cli.doctor.command import doctor
-from worker.cli.gates import commands as gates
+from worker.cli.console.exits import Exit
+from worker.cli.doctor.run import doctor
+from worker.cli.events import events
 from worker.cli.gateway import commands as gateway
 from worker.cli.jobs import commands as jobs
-from worker.cli.look.events import events
-from worker.cli.look.status import status
-from worker.cli.look.voices import voices
 from worker.cli.money import budget
 from worker.cli.money.credits import credits as credits_command
 from worker.cli.money.quote import quote
@@ -27,9 +26,9 @@ from worker.cli.service.emulator import emulator
 from worker.cli.service.migrate import migrate
 from worker.cli.service.restore_check import restore_check
 from worker.cli.service.worker import worker
-from worker.cli.talk.exits import Exit
-from worker.cli.tenants import commands as tenants
-from worker.memory import spare_what_stays
+from worker.cli.status import status
+from worker.cli.voices import voices
+from worker.process.memory import freeze_startup_objects
 
 app = typer.Typer(
     name="ttsq",
@@ -93,10 +92,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
     except KeyboardInterrupt:
         sys.exit(Exit.INTERRUPTED)
     except Exception as error:  # noqa: BLE001 - whatever it is, its reader gets one clear line and an exit code
-        from worker.cli.talk.complaint import complain  # noqa: PLC0415 - only now is there something to explain
+        from worker.cli.console.explain import print_error  # noqa: PLC0415 - only now is there something to explain
 
-        complain(error)
+        print_error(error)
         sys.exit(Exit.UNUSABLE)
     finally:
         if arguments is None:
-            spare_what_stays()  # on its way out
+            freeze_startup_objects()  # on its way out

@@ -19,31 +19,29 @@ import structlog
 from sqlalchemy import Connection
 from sqlalchemy.exc import SQLAlchemyError
 
-from worker.dispatch import flow, pace, slots
-from worker.dispatch.ageing import Ageing
-from worker.dispatch.alarm import Alarm, Rhythm, after_tick, soonest
-from worker.dispatch.balance import BalanceWatch
-from worker.dispatch.chores import Chores
-from worker.dispatch.flow import Flow
-from worker.dispatch.gatekeeper import Gatekeeper
-from worker.dispatch.lessons import Lessons
-from worker.dispatch.listening import Listener
-from worker.dispatch.probes import Prober
-from worker.dispatch.reach import Limits, Publish, Reach
-from worker.dispatch.rescue import Rescue
-from worker.dispatch.reserve import Reserve
-from worker.dispatch.slots import Room
-from worker.dispatch.spending import Spending
-from worker.dispatch.starting import Starting
-from worker.dispatch.stint import Stint
-from worker.dispatch.take_holds import TakeHolds
-from worker.dispatch.tick import EMBEDDED_GATHER_SECONDS, GATHER_SECONDS, Tick, wait_seconds
-from worker.store import account, leases, workers
+from worker.dispatch import capacity
+from worker.dispatch.budget import Spending
+from worker.dispatch.capacity import Flow, Room
+from worker.dispatch.config import DispatchLimits, Publish, WorkerScope
+from worker.dispatch.fairness.ageing import Ageing
+from worker.dispatch.fairness.reserve import Reserve
+from worker.dispatch.feedback import Feedback
+from worker.dispatch.gates.balance import BalanceWatch
+from worker.dispatch.gates.gatekeeper import Gatekeeper
+from worker.dispatch.gates.probes import Prober
+from worker.dispatch.gates.take_holds import TakeHolds
+from worker.dispatch.housekeeping import Housekeeping, Rescue
+from worker.dispatch.listener import Listener
+from worker.dispatch.rate import pace
+from worker.dispatch.starter import Admission
+from worker.dispatch.tick import EMBEDDED_GATHER_SECONDS, GATHER_SECONDS, LeadershipStats, Tick, wait_seconds
+from worker.dispatch.wakeup import Rhythm, Wakeup, after_tick, soonest
+from worker.store import account, workers
 from worker.store.account import PaceState
 from worker.store.database import Database
-from worker.store.faults import words
-from worker.store.transitions import dispatching
-from worker.trouble import Trouble
+from worker.store.errors import describe
+from worker.store.transitions import dispatches
+from worker.telemetry.outage_log import OutageLog
 
 LEASE_SECONDS: Final = 4.0
 """A dead leader is replaced within this time and one follower's poll: under five seconds."""
@@ -57,8 +55,8 @@ class Dispatcher:
 
     database: Database
     me: UUID
-    reach: Reach
-    limits: Limits
+    reach: WorkerScope
+    limits: DispatchLimits
     publish: Publish
     prober: Prober
     rng: random.Random = field(default_factory=random.Random)
@@ -67,13 +65,13 @@ class Dispatcher:
     longest_wait: Callable[[Tick], float] = wait_seconds
     """From a tick to the next one, in seconds, where nothing cuts it short."""
     rescue: Rescue = field(init=False)
-    chores: Chores = field(init=False)
+    chores: Housekeeping = field(init=False)
     _keeper: Gatekeeper = field(init=False)
-    _lessons: Lessons = field(init=False)
+    _lessons: Feedback = field(init=False)
     _spending: Spending = field(init=False)
-    _starting: Starting = field(init=False)
-    _database_trouble: Trouble = field(default_factory=lambda: Trouble(log, "database_trouble"))
-    _alarm: Alarm = field(default_factory=Alarm)
+    _starting: Admission = field(init=False)
+    _database_trouble: OutageLog = field(default_factory=lambda: OutageLog(log, "database_trouble"))
+    _alarm: Wakeup = field(default_factory=Wakeup)
     _listener: Listener = field(init=False)
     _stopping: threading.Event = field(default_factory=threading.Event)
     _thread: threading.Thread | None = None
@@ -83,11 +81,11 @@ class Dispatcher:
 
     def __post_init__(self) -> None:
         self.rescue = Rescue(self.limits.max_attempts)
-        self.chores = Chores(self.limits.dispatch_timeout, self.rescue)
+        self.chores = Housekeeping(self.limits.dispatch_timeout, self.rescue)
         self._keeper = Gatekeeper(self.prober, self.limits.probe_seconds)
-        self._lessons = Lessons(self._keeper, BalanceWatch(self.limits.low_balance), self.rng)
+        self._lessons = Feedback(self._keeper, BalanceWatch(self.limits.low_balance), self.rng)
         self._spending = Spending()
-        self._starting = Starting(
+        self._starting = Admission(
             self.reach,
             self._keeper,
             self._spending,
@@ -129,7 +127,7 @@ class Dispatcher:
 
     def _loop(self) -> None:
         gather = EMBEDDED_GATHER_SECONDS if self.database.is_sqlite else GATHER_SECONDS
-        rhythm, stint = Rhythm(), Stint()
+        rhythm, stint = Rhythm(), LeadershipStats()
         while not self._stopping.is_set():
             self._alarm.forget()
             with stint.tick():
@@ -138,7 +136,7 @@ class Dispatcher:
                 self._leads = tick.leads
                 log.info("leadership", leads=tick.leads, **({} if tick.leads else stint.told()))
             if not tick.leads:
-                stint = Stint()
+                stint = LeadershipStats()
             rhythm = after_tick(rhythm, time.monotonic(), gather)
             self._alarm.wait(self.longest_wait(tick), change=gather, arrival=soonest(rhythm, gather))
         if self._leads:
@@ -150,7 +148,7 @@ class Dispatcher:
             tick = self.run_once()
             self._database_trouble.over()
         except SQLAlchemyError as error:
-            self._database_trouble.met(words(error), remedy="it is tried again; see `ttsq doctor`")
+            self._database_trouble.met(describe(error), remedy="it is tried again; see `ttsq doctor`")
         except Exception:
             # Without this thread nothing starts any more, and nobody would know: it must outlive any surprise.
             log.exception("dispatcher_surprised")
@@ -160,8 +158,8 @@ class Dispatcher:
         """One tick: lead or don't; chores; see what is free; read what ended; probe gates; start jobs; publish."""
         with self.database.begin() as connection:
             now = self.database.now(connection)
-            leads = not self._stands_aside(connection, now) and leases.hold(
-                connection, leases.DISPATCHER, self.me, seconds=LEASE_SECONDS, now=now
+            leads = not self._stands_aside(connection, now) and workers.hold(
+                connection, workers.DISPATCHER, self.me, seconds=LEASE_SECONDS, now=now
             )
             # Only now: a database that can be read and not written has taken no heartbeat either.
             self.rescue.note_look(now)
@@ -173,12 +171,12 @@ class Dispatcher:
             self.chores.run_once(connection, now)
             # Before the news: a slot that is free because of bad news must not be filled as if there were none.
             idle = self._stopping.is_set() or self.hindered()
-            room = Room() if idle else slots.room(connection, self.reach, now)
+            room = Room() if idle else capacity.room(connection, self.reach, now)
             pace_before = self._pace or account.load_pace(connection)
             paced = pace.over_time(pace.with_ceiling(pace_before, self.limits.rpm), now)
             closed = self._keeper.look(connection, now)
             paced, closed, news = self._lessons.learn(connection, paced, closed, now)
-            self._flow = flow.after(self._flow, ended=len(news), now=now)
+            self._flow = capacity.after(self._flow, ended=len(news), now=now)
             self._spending.learn(news)
             self._starting.take_holds.learn(connection, news, now)
             self._starting.twins.release(connection, news)
@@ -193,7 +191,7 @@ class Dispatcher:
         unsent = self.publish(started.jobs) if started.jobs else []
         if unsent:
             with self.database.begin() as connection:
-                dispatching.take_back(connection, [job.job_id for job in unsent])
+                dispatches.take_back(connection, [job.job_id for job in unsent])
         return Tick(leads=True, busy=started.more, next_chance=pace.next_chance(started.paced, now), now=now)
 
     def _places(self, room: Room, paced: PaceState) -> int:
@@ -202,11 +200,11 @@ class Dispatcher:
         Under a ceiling there is nothing to gain by it: jobs wait for the pace, and it counts starts as it sends.
         """
         limited = paced.rpm is not None or pace.found_rate(paced) is not None
-        return room.free if limited else room.free + flow.ahead(self._flow, room.total)
+        return room.free if limited else room.free + capacity.ahead(self._flow, room.total)
 
     def _stands_aside(self, connection: Connection, now: datetime) -> bool:
         """Whether somebody else can lead better: this one could wake nobody. Its lease goes to them at once."""
-        if not self.hindered() or all(member.id == self.me for member in slots.fit(connection, self.reach, now)):
+        if not self.hindered() or all(member.id == self.me for member in capacity.fit(connection, self.reach, now)):
             return False
         workers.release_leases(connection, self.me)
         return True

@@ -11,12 +11,12 @@ import urllib3
 from pydantic import BaseModel
 
 from worker.emulator.account import AccountChange
+from worker.emulator.api.refusals import ModelState
 from worker.emulator.errors import AdminRefusedError
 from worker.emulator.faults import Rule
 from worker.emulator.latency import Latency
 from worker.emulator.ledger import State
 from worker.emulator.limits import Limit
-from worker.emulator.refusals import ModelState
 
 
 class Admin:

@@ -8,11 +8,11 @@ from typing import Annotated, Final
 from pydantic import BaseModel, ConfigDict, Field
 
 from worker.emulator.account import Money
-from worker.emulator.answers import OutputShape
+from worker.emulator.api.reset_times import StampFormat
+from worker.emulator.api.responses import OutputShape
 from worker.emulator.faults import Rule
 from worker.emulator.latency import Latency, Share
 from worker.emulator.limits import SECONDS_PER_MINUTE, Limit, WindowKind
-from worker.emulator.stamps import StampFormat
 
 DEFAULT_KEY: Final = "SG_0123456789abcdef"
 """Opens the emulator and nothing else."""

@@ -13,7 +13,7 @@ from typing import Annotated, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from worker.emulator.answers import BodyShape, Ending, OutputShape
+from worker.emulator.api.responses import BodyShape, Ending, OutputShape
 
 
 class Take(StrEnum):

@@ -11,7 +11,7 @@ from typing import Annotated, Final, Protocol
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from worker.emulator.stamps import StampFormat
+from worker.emulator.api.reset_times import StampFormat
 
 SECONDS_PER_MINUTE: Final = 60.0
 

@@ -14,11 +14,11 @@ from api_models.hints import did_you_mean
 from api_models.problems import Fault, InvalidInputError, faults_of
 from api_models.registry import MODELS
 from worker.emulator.account import AccountChange
+from worker.emulator.api.refusals import ModelState
 from worker.emulator.config import EmulatorConfig
 from worker.emulator.faults import Effect, Match, Rule
 from worker.emulator.latency import Latency
 from worker.emulator.limits import Limit
-from worker.emulator.refusals import ModelState
 
 _KINDS: Final = ("account", "limit", "latency", "rules", "model")
 

@@ -12,14 +12,14 @@ from typing import Final, Self
 import uvicorn
 
 from worker.emulator.admin import Admin
+from worker.emulator.api.delivery import connection
+from worker.emulator.api.routes import application
 from worker.emulator.config import DEFAULT_KEY, EmulatorConfig
-from worker.emulator.delivery import connection
 from worker.emulator.errors import CannotListenError, NotRunningError
 from worker.emulator.ledger import State
-from worker.emulator.routes import application
-from worker.emulator.timetable import Timetable
+from worker.emulator.scenario_player import Timetable
 from worker.emulator.vendor import Clock, Vendor
-from worker.waiting.descriptors import allow_many
+from worker.process.file_limits import raise_open_file_limit
 
 BACKLOG: Final = 4_096
 """Connections that may wait to be accepted, as a worker with thousands of slots opens them at once."""
@@ -108,7 +108,7 @@ def serve(config: EmulatorConfig, on_ready: Callable[[str], None], clock: Clock 
         CannotListenError: the address is taken or isn't this machine's.
     """
     listener = _listen(config)
-    allow_many()
+    raise_open_file_limit()
     server = _server(config, clock)
     on_ready(_url(listener))
     timetable = Timetable(config, _url(listener))

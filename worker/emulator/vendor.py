@@ -9,14 +9,14 @@ from collections.abc import Callable, Iterable
 
 from api_models.registry import MODELS
 from worker.emulator.account import Account, AccountChange
+from worker.emulator.api.refusals import ModelState
+from worker.emulator.api.runs import Runs
 from worker.emulator.config import EmulatorConfig
 from worker.emulator.faults import Rule, Script
 from worker.emulator.latency import Latency
 from worker.emulator.ledger import Ledger, State
 from worker.emulator.limits import Limit, limiter
-from worker.emulator.refusals import ModelState
-from worker.emulator.runs import Runs
-from worker.emulator.shelf import Shelf
+from worker.emulator.voice.cache import Shelf
 
 Clock = Callable[[], float]
 """Seconds: of the epoch in UTC, or of a steady clock, as its use says."""

@@ -12,28 +12,36 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from api_models.status import JobStatus
 from api_models.verdict import VerdictKind
-from worker.execution import earlier_takes, forming, outcomes, recovery, refusing, storing
-from worker.execution.accepting import Accepted, Refused, is_plain, judged, unjudged
+from worker.concurrency.futures import wait_for
+from worker.execution import (
+    earlier_takes,
+    encoding,
+    recovery,
+    refused_takes,
+    settlements,
+    upload,
+)
+from worker.execution.acceptance import Accepted, Refused, is_plain, judged, unjudged
+from worker.execution.context import AttemptContext
 from worker.execution.copies import CopySource
-from worker.execution.forming import Formed
-from worker.execution.handles import JobHandle
+from worker.execution.destinations import Destination
+from worker.execution.encoding import EncodedTake
 from worker.execution.heartbeat import FRESH_SECONDS
-from worker.execution.places import Place
 from worker.execution.progress import CALL, UPLOAD, Progress
 from worker.execution.recovery import Recovered
+from worker.execution.request_handle import JobHandle
 from worker.execution.spool import Spooled
-from worker.execution.storing import InterruptedStoringError
-from worker.execution.tools import Tools
+from worker.execution.upload import InterruptedStoringError
 from worker.segmind import verdicts
 from worker.segmind.answers import Answer
 from worker.segmind.errors import SpoolError
 from worker.segmind.verdicts import Verdict
-from worker.store import budgets, refusals
 from worker.store.database import is_passing
+from worker.store.money import budgets
+from worker.store.queries import refusals
 from worker.store.transitions import fingerprints
-from worker.store.transitions.claiming import Claim
-from worker.store.transitions.settling import Settlement, StoredAudio
-from worker.waiting.awaiting import until
+from worker.store.transitions.claims import Claim
+from worker.store.transitions.settlement import Settlement, StoredAudio
 
 TROUBLE_WAIT_SECONDS: Final = 5.0
 """How long a job stays away from a worker whose spool is in trouble; the dispatcher hears of it by then."""
@@ -51,7 +59,7 @@ class Attempt:
     """One claimed job on its way to a settlement."""
 
     claim: Claim
-    tools: Tools
+    tools: AttemptContext
     _progress: Progress = field(init=False)
 
     def __post_init__(self) -> None:
@@ -71,7 +79,7 @@ class Attempt:
             return await self._recovered(place) or await self._copied(place) or await self._called(place)
         except InterruptedStoringError:
             message = "The worker stopped while the audio could not be stored."
-            return outcomes.handed_back(code="store_trouble", message=message, bill=self._progress.bill())
+            return settlements.released(code="store_trouble", message=message, bill=self._progress.bill())
         except Exception as error:  # noqa: BLE001 - a job left running would stay so for as long as this worker lives
             return self._surprised(error)
 
@@ -85,33 +93,35 @@ class Attempt:
             with database.begin() as connection:
                 return fingerprints.relabel(connection, self.claim, content)
 
-        twin = await until(self.tools.crews.porters.do(relabelled))
+        twin = await wait_for(self.tools.crews.porters.do(relabelled))
         self.claim = replace(self.claim, fingerprint=content, twin=twin)
 
     def given_up(self) -> Settlement:
         """What is recorded instead, when the worker leaves and can't wait for it; asked from another thread."""
         message = "The worker left in the middle of the attempt."
-        return outcomes.handed_back(code="worker_left", message=message, bill=self._progress.bill())
+        return settlements.released(code="worker_left", message=message, bill=self._progress.bill())
 
-    async def _recovered(self, place: Place) -> Settlement | None:
+    async def _recovered(self, place: Destination) -> Settlement | None:
         """What an earlier attempt stored, or left in the spool of this machine."""
         if not self.claim.recover:
             return None
 
         async def stored_before() -> Recovered | None:
-            return await until(self.tools.crews.porters.do(lambda: recovery.stored_before(self.claim, place)))
+            return await wait_for(self.tools.crews.porters.do(lambda: recovery.stored_before(self.claim, place)))
 
         stored = await self.tools.persistence.insist(stored_before)
         if stored is not None:
             verdict = VerdictKind.CACHED if stored.is_copy else VerdictKind.SUCCESS
-            return outcomes.succeeded(self.claim, stored.audio, stored.receipt, verdict=verdict, source=stored.source)
+            return settlements.succeeded(
+                self.claim, stored.audio, stored.receipt, verdict=verdict, source=stored.source
+            )
         spooled = self.tools.spool.find(self.claim.job_id)
         if spooled is None:
             return None
         log.info("recovered", source="spool")
         return replace(await self._delivered(place, spooled), source=spooled.attempt)
 
-    async def _copied(self, place: Place) -> Settlement | None:
+    async def _copied(self, place: Destination) -> Settlement | None:
         """What was bought for the same content; what was submitted for this very job comes first."""
         claim = self.claim
         if claim.request_id is not None or (claim.twin is None and claim.copies is None):
@@ -119,12 +129,12 @@ class Attempt:
         source = CopySource(claim, place, self.tools.database, self.tools.places, self.tools.spool)
 
         async def copied() -> StoredAudio | None:
-            return await until(self.tools.crews.porters.do(source.copied))
+            return await wait_for(self.tools.crews.porters.do(source.copied))
 
         copy = await self.tools.persistence.insist(copied)
         if copy is None:
-            return outcomes.copy_gone(claim) if claim.copies is not None else await self._unaffordable()
-        return outcomes.succeeded(claim, copy, outcomes.NO_RECEIPT, verdict=VerdictKind.CACHED)
+            return settlements.copy_gone(claim) if claim.copies is not None else await self._unaffordable()
+        return settlements.succeeded(claim, copy, settlements.NO_RECEIPT, verdict=VerdictKind.CACHED)
 
     async def _unaffordable(self) -> Settlement | None:
         """A copy starts whatever its budgets leave; a call in its place must be covered by them."""
@@ -134,13 +144,13 @@ class Attempt:
             with database.read() as connection:
                 return budgets.covers(connection, self.claim.job_id, now=now)
 
-        if await until(self.tools.crews.porters.do(covered)):
+        if await wait_for(self.tools.crews.porters.do(covered)):
             return None
         message = "The audio that it was to copy is gone, and its budget doesn't cover a call; raise the budget."
         later = now + timedelta(seconds=UNAFFORDABLE_WAIT_SECONDS)
-        return outcomes.handed_back(code="budget", message=message, not_before=later)
+        return settlements.released(code="budget", message=message, not_before=later)
 
-    async def _called(self, place: Place) -> Settlement:
+    async def _called(self, place: Destination) -> Settlement:
         """The paid call; or, by a handle, the end of the one that an earlier attempt made."""
         spool = self.tools.spool
         if self.claim.request_id is None and (hindrance := await self._hindrance()) is not None:
@@ -168,25 +178,27 @@ class Attempt:
         heartbeat = self.tools.heartbeat
         if self.tools.insistence.stopping.is_set():
             message = "The worker was asked to leave before it had begun the call."
-            return outcomes.handed_back(code="worker_left", message=message)
+            return settlements.released(code="worker_left", message=message)
         is_old = heartbeat.now() - self.claim.started_at > timedelta(seconds=FRESH_SECONDS)
-        if heartbeat.is_fresh() and not (is_old and not await until(self.tools.asked.owns(self.claim))):
+        if heartbeat.is_fresh() and not (is_old and not await wait_for(self.tools.asked.owns(self.claim))):
             return None
         message = "The worker had lost touch with the database before it had begun the call; others may have the job."
-        return outcomes.handed_back(code="cut_off", message=message)
+        return settlements.released(code="cut_off", message=message)
 
-    async def _delivered(self, place: Place, spooled: Spooled) -> Settlement:
+    async def _delivered(self, place: Destination, spooled: Spooled) -> Settlement:
         """Accept what is in the spool, and store it."""
         with self._progress.step("accept"):
             found = await self._agreed(await self._judged(spooled))
         if isinstance(found, Refused):
             return await self._refused(place, spooled, found)
-        if forming.stays(self.claim):
-            return await self._stored(place, spooled, forming.unchanged(found))
+        if encoding.is_unchanged(self.claim):
+            return await self._stored(place, spooled, encoding.unchanged(found))
         # By a crew of its own: encoding takes ten times as long as listening, which must not wait for it.
         with self._progress.step("encode"):
             crews = self.tools.crews
-            made = await until(crews.encoders.do(lambda: forming.formed(self.claim, spooled.path, found, crews.codecs)))
+            made = await wait_for(
+                crews.encoders.do(lambda: encoding.encode_take(self.claim, spooled.path, found, crews.codecs))
+            )
         if isinstance(made, Refused):
             return await self._refused(place, spooled, made)
         return await self._stored(place, spooled, made)
@@ -199,7 +211,7 @@ class Attempt:
         is_suspect = spooled.deaths > 0
         if limits is None and not is_suspect and is_plain(path):
             return judged(path, text, None, codecs)
-        return await until(
+        return await wait_for(
             self.tools.crews.judges.do(lambda: judged(path, text, limits, codecs, is_suspect=is_suspect))
         )
 
@@ -208,13 +220,13 @@ class Attempt:
         if isinstance(found, Accepted) or found.if_alike is None or not self.claim.takes_used:
             return found
         database, job_id, take = self.tools.database, self.claim.job_id, found.if_alike.take
-        refused = await until(self.tools.crews.clerks.do(lambda: earlier_takes.details(database, job_id)))
+        refused = await wait_for(self.tools.crews.clerks.do(lambda: earlier_takes.details(database, job_id)))
         if not earlier_takes.agrees(take.frames / take.sample_rate, refused):
             return found
         log.info("takes_agree", seconds=round(take.frames / take.sample_rate, 2))
         return found.if_alike
 
-    async def _refused(self, place: Place, spooled: Spooled, refused: Refused) -> Settlement:
+    async def _refused(self, place: Destination, spooled: Spooled, refused: Refused) -> Settlement:
         receipt = spooled.receipt
         # An answer that lost its receipt came by the handle, where there is one.
         request_id = receipt.request_id or self.claim.request_id
@@ -232,7 +244,9 @@ class Attempt:
         settlement = self._unsuccessful(verdicts.bad_take(known, finding, measured=refused.measured), known)
         if refused.final or repeats:
             settlement = replace(settlement, status=JobStatus.FAILED, not_before=None)
-        kept = await until(self.tools.crews.porters.do(lambda: refusing.kept(self.claim, place, refused, receipt)))
+        kept = await wait_for(
+            self.tools.crews.porters.do(lambda: refused_takes.kept(self.claim, place, refused, receipt))
+        )
         return replace(settlement, take_uri=kept)
 
     async def _has_refused_alike(self, measured: str) -> bool:
@@ -244,24 +258,24 @@ class Attempt:
             with self.tools.database.read() as connection:
                 return refusals.latest_detail(connection, self.claim.job_id)
 
-        return (await until(self.tools.crews.porters.do(latest)) or "").startswith(measured)
+        return (await wait_for(self.tools.crews.porters.do(latest)) or "").startswith(measured)
 
-    async def _stored(self, place: Place, spooled: Spooled, made: Formed) -> Settlement:
-        cost = outcomes.cost_of(self.claim.speech.model, spooled.receipt.cost, billed=True)
+    async def _stored(self, place: Destination, spooled: Spooled, made: EncodedTake) -> Settlement:
+        cost = settlements.cost_of(self.claim.speech.model, spooled.receipt.cost, billed=True)
 
         async def uploaded() -> StoredAudio | None:
             # Before every try: a store may be in trouble for so long that the job is somebody else's by then.
             if not await self._may_store(place):
                 return None
-            return await storing.upload(self.claim, place, made, spooled.receipt, cost)
+            return await upload.upload(self.claim, place, made, spooled.receipt, cost)
 
         with self._progress.step(UPLOAD):
             audio = await self.tools.persistence.insist(uploaded)
         if audio is None:
-            return outcomes.overtaken(self.claim, spooled.receipt)
-        return outcomes.succeeded(self.claim, audio, spooled.receipt, verdict=VerdictKind.SUCCESS)
+            return settlements.overtaken(self.claim, spooled.receipt)
+        return settlements.succeeded(self.claim, audio, spooled.receipt, verdict=VerdictKind.SUCCESS)
 
-    async def _may_store(self, place: Place) -> bool:
+    async def _may_store(self, place: Destination) -> bool:
         """Whether the job is still this claim's, asked until the database tells: else another one's take may be there.
 
         A worker that leaves can't wait for that. Its take is stored where there is none, for the next attempt to find.
@@ -274,7 +288,7 @@ class Attempt:
             return place.store.head(place.key) is None
 
     def _unsuccessful(self, verdict: Verdict, answer: Answer) -> Settlement:
-        return outcomes.unsuccessful(
+        return settlements.unsuccessful(
             self.claim,
             verdict,
             answer,
@@ -288,7 +302,7 @@ class Attempt:
         message = str(error) if error else self.tools.spool.trouble() or "the spool was short of space"
         log.warning("spool_trouble", message=message)
         later = self.tools.heartbeat.now() + timedelta(seconds=TROUBLE_WAIT_SECONDS)
-        return outcomes.handed_back(
+        return settlements.released(
             code="spool_trouble", message=message, not_before=later, bill=self._progress.bill(error)
         )
 
@@ -299,11 +313,11 @@ class Attempt:
             log.warning("database_trouble", error=str(error).splitlines()[0])
             later = now + timedelta(seconds=TROUBLE_WAIT_SECONDS)
             message = "The database was away in the middle of the attempt."
-            return outcomes.handed_back(
+            return settlements.released(
                 code="database_trouble", message=message, not_before=later, bill=self._progress.bill()
             )
         log.error("attempt_crashed", exc_info=error)
-        return outcomes.crashed(
+        return settlements.crashed(
             self.claim,
             error,
             self.tools.bounds,

@@ -17,7 +17,7 @@ from typing import Final
 import structlog
 
 from api_models.origins import OFFICIAL_BASE_URL, REHEARSAL, content_origin
-from worker.store.transitions.claiming import Claim
+from worker.store.transitions.claims import Claim
 
 OUR_VARIANTS: Final = 20_000
 """Tried before a fingerprint counts as another API's: some 16 ms of CPU, where producers have another base URL."""

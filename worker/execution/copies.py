@@ -14,14 +14,14 @@ import structlog
 
 from worker.artifacts.errors import ArtifactsError, NameTakenError
 from worker.artifacts.store import StoredObject
-from worker.execution.places import Place, Places
-from worker.execution.sound import Sound
+from worker.execution.destinations import Destination, Destinations
+from worker.execution.encoding import Sound
 from worker.execution.spool import Spool
-from worker.execution.storing import described, named
+from worker.execution.upload import described, named
 from worker.store.database import Database
-from worker.store.transitions import claiming
-from worker.store.transitions.claiming import Bought, Claim
-from worker.store.transitions.settling import StoredAudio
+from worker.store.transitions import claims
+from worker.store.transitions.claims import Bought, Claim
+from worker.store.transitions.settlement import StoredAudio
 
 COPY: Final = "ttsq-copy"
 """What the metadata of an object says that was copied from another job's."""
@@ -34,9 +34,9 @@ class CopySource:
     """Where the audio of one claim's content can be copied from."""
 
     claim: Claim
-    place: Place
+    place: Destination
     database: Database
-    places: Places
+    places: Destinations
     spool: Spool
 
     def copied(self) -> StoredAudio | None:
@@ -54,10 +54,10 @@ class CopySource:
         """The likeliest first; the rest is asked for only where these have nothing."""
         likely = {job for job in (self.claim.copies, self.claim.twin) if job is not None}
         with self.database.read() as connection:
-            first = claiming.bought(connection, likely, self.claim.fingerprint)
+            first = claims.bought(connection, likely, self.claim.fingerprint)
         yield from first
         with self.database.read() as connection:
-            others = claiming.bought_elsewhere(connection, self.claim.fingerprint)
+            others = claims.bought_elsewhere(connection, self.claim.fingerprint)
         tried = {bought.uri for bought in first}
         yield from (bought for bought in others if bought.uri not in tried)
 

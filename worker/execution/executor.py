@@ -16,28 +16,28 @@ from uuid import UUID
 import structlog
 from sqlalchemy.exc import SQLAlchemyError
 
-from worker import tracing
 from worker.audio.gate import GateLimits
-from worker.execution.asked import Asked
+from worker.concurrency.coroutines import CoroutineRunner
+from worker.concurrency.futures import run_here, wait_for
+from worker.concurrency.stop_event import StopEvent
 from worker.execution.attempt import Attempt
+from worker.execution.batched_queries import BatchedQueries
 from worker.execution.content_origin import ContentOrigin
-from worker.execution.crews import Crews
+from worker.execution.context import AttemptContext
+from worker.execution.database_retry import DatabaseRetry
+from worker.execution.destinations import Destinations
 from worker.execution.heartbeat import Heartbeat
-from worker.execution.insisting import Insistence
-from worker.execution.outcomes import Bounds
-from worker.execution.places import Places
-from worker.execution.recording import Recorder
+from worker.execution.recorder import Recorder
+from worker.execution.settlements import AttemptLimits
 from worker.execution.spool import Spool
-from worker.execution.storing import Persistence
-from worker.execution.tools import Tools
+from worker.execution.thread_pools import Pools
+from worker.execution.upload import StoreRetry
 from worker.segmind.client import Client
 from worker.store.database import Database
-from worker.store.faults import words
-from worker.store.transitions import claiming, dispatching, rescuing
-from worker.store.transitions.claiming import Claim
-from worker.waiting.awaiting import here, until
-from worker.waiting.courses import Courses
-from worker.waiting.stopping import Stopping
+from worker.store.errors import describe
+from worker.store.transitions import claims, dispatches, rescues
+from worker.store.transitions.claims import Claim
+from worker.telemetry import tracing
 
 log = structlog.get_logger("ttsq.execution")
 
@@ -48,10 +48,10 @@ class Executor:
 
     database: Database
     client: Client
-    places: Places
+    places: Destinations
     spool: Spool
     heartbeat: Heartbeat
-    bounds: Bounds
+    bounds: AttemptLimits
     limits: GateLimits | None
     """Where a good take ends; None where only container and frames are looked at."""
     probe_seconds: float
@@ -59,13 +59,13 @@ class Executor:
     """The most attempts at a time."""
     finished: Callable[[], None]
     """Called after each attempt: a slot is free."""
-    stopping: Stopping
-    crews: Crews
+    stopping: StopEvent
+    crews: Pools
     origin: ContentOrigin
     """The API that audio is bought from."""
     rng: random.Random = field(default_factory=random.Random)
-    _asked: Asked = field(init=False)
-    _tools: Tools = field(init=False)
+    _asked: BatchedQueries = field(init=False)
+    _tools: AttemptContext = field(init=False)
     _recorder: Recorder = field(init=False)
     _in_hand: Counter[UUID] = field(default_factory=Counter)
     """Messages by job: one may come twice, and the second ends long before the first."""
@@ -75,11 +75,11 @@ class Executor:
     _idle: threading.Condition = field(default_factory=threading.Condition)
 
     def __post_init__(self) -> None:
-        self._asked = Asked(self.database, self.heartbeat, self.crews.clerks.add)
+        self._asked = BatchedQueries(self.database, self.heartbeat, self.crews.clerks.add)
         self._recorder = Recorder(
             self.database, self.heartbeat, self.places, self.spool, self.stopping, self.crews.clerks.add
         )
-        self._tools = Tools(
+        self._tools = AttemptContext(
             database=self.database,
             client=self.client,
             places=self.places,
@@ -88,8 +88,8 @@ class Executor:
             bounds=self.bounds,
             limits=self.limits,
             asked=self._asked,
-            insistence=Insistence(self.heartbeat, self.stopping),
-            persistence=Persistence(self.database, self.stopping, self.probe_seconds),
+            insistence=DatabaseRetry(self.heartbeat, self.stopping),
+            persistence=StoreRetry(self.database, self.stopping, self.probe_seconds),
             rng=self.rng,
             crews=self.crews,
             origin=self.origin,
@@ -110,13 +110,15 @@ class Executor:
             finally:
                 ended()
 
-        Courses(self.crews.attempts).start(self._declined(job_id) if is_over else self._whole(job_id, attempt), over)
+        CoroutineRunner(self.crews.attempts).start(
+            self._declined(job_id) if is_over else self._whole(job_id, attempt), over
+        )
 
     def run(self, job_id: UUID, attempt: int) -> None:
         """As `begin`, on this thread and to the end."""
         self._take_up(job_id)
         try:
-            here(self._whole(job_id, attempt))
+            run_here(self._whole(job_id, attempt))
         finally:
             self._put_down(job_id)
 
@@ -135,13 +137,13 @@ class Executor:
         Raises SQLAlchemyError. A job counts as lost only when two looks in a row find it so; a claim may be under way.
         """
         with self.database.glance() as connection:
-            running = set(claiming.running_here(connection, self.heartbeat.worker_id))
+            running = set(claims.running_here(connection, self.heartbeat.worker_id))
         with self._idle:
             missing = running - self._in_hand.keys()
         orphans, self._missing = missing & self._missing, missing
         if orphans:
             with self.database.begin() as connection:
-                given_back = rescuing.disown(connection, sorted(orphans), worker_id=self.heartbeat.worker_id)
+                given_back = rescues.disown(connection, sorted(orphans), worker_id=self.heartbeat.worker_id)
             log.warning("claims_lost", jobs=given_back)
 
     def wait_until_idle(self, timeout: float) -> bool:
@@ -193,17 +195,17 @@ class Executor:
             self._hand_back(job_id)
             return None
         try:
-            return await until(self._asked.claim((job_id, attempt)))
+            return await wait_for(self._asked.claim((job_id, attempt)))
         except SQLAlchemyError as error:
-            log.warning("claim_failed", error=words(error))
+            log.warning("claim_failed", error=describe(error))
             return None
 
     def _hand_back(self, job_id: UUID) -> None:
         try:
             with self.database.begin() as connection:
-                dispatching.take_back(connection, [job_id])
+                dispatches.take_back(connection, [job_id])
         except SQLAlchemyError as error:
-            log.warning("hand_back_failed", error=words(error))
+            log.warning("hand_back_failed", error=describe(error))
 
     def _take_up(self, job_id: UUID) -> None:
         with self._idle:

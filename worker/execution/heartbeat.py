@@ -20,8 +20,8 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from worker.store import workers
 from worker.store.database import Database
-from worker.store.faults import words
-from worker.trouble import Trouble
+from worker.store.errors import describe
+from worker.telemetry.outage_log import OutageLog
 
 BEAT_SECONDS: Final = 2.0
 LOOK_BEATS: Final = 5
@@ -52,7 +52,7 @@ class Heartbeat:
     _database_time: datetime | None = None
     """What the database's clock said at `_last_good`."""
     _last_trouble: str | None = None
-    _missed: Trouble = field(default_factory=lambda: Trouble(log, "heartbeat_failed"))
+    _missed: OutageLog = field(default_factory=lambda: OutageLog(log, "heartbeat_failed"))
     _due: threading.Event = field(default_factory=threading.Event)
     """Set when the next beat must not wait."""
     _ended: threading.Event = field(default_factory=threading.Event)
@@ -112,7 +112,7 @@ class Heartbeat:
         try:
             self.run_once()
         except SQLAlchemyError as error:
-            self._missed.met(words(error))
+            self._missed.met(describe(error))
 
     def stop(self, *, sign_off: bool) -> None:
         """End beating; with `sign_off` the row says that nothing of this worker is left to rescue."""
@@ -146,7 +146,7 @@ class Heartbeat:
                 if beats % LOOK_BEATS == 0:
                     self.look_around()
             except SQLAlchemyError as error:
-                self._missed.met(words(error), still_fresh=self.is_fresh())
+                self._missed.met(describe(error), still_fresh=self.is_fresh())
             except Exception:  # as in the dispatcher: a worker whose heart has stopped loses its jobs
                 log.exception("heartbeat_surprised")
             if self.alive_file is not None:

@@ -8,12 +8,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Final
 
-from worker import tracing
-from worker.execution import outcomes
-from worker.execution.handles import JobHandle
-from worker.execution.outcomes import Bill
+from worker.execution import settlements
+from worker.execution.request_handle import JobHandle
+from worker.execution.settlements import Bill
 from worker.execution.spool import Receipt
 from worker.segmind.errors import SpoolError
+from worker.telemetry import tracing
 
 CALL: Final = "call"
 UPLOAD: Final = "upload"
@@ -50,9 +50,9 @@ class Progress:
         """What is owed at this moment, or was when `error` came."""
         followed = self.handle.request_id is not None
         if isinstance(error, SpoolError):
-            return outcomes.bill_so_far(error.answer, followed=followed) if error.answer else outcomes.NO_BILL
+            return settlements.bill_so_far(error.answer, followed=followed) if error.answer else settlements.NO_BILL
         if self.bought is not None:
-            return outcomes.bill_for(self.model, self.bought)
+            return settlements.bill_for(self.model, self.bought)
         if self.handle.unkept is not None:
             return Bill(request_id=self.handle.unkept, possibly_billed=True)
         return Bill(possibly_billed=self.calling and not followed)

@@ -12,13 +12,13 @@ import structlog
 from worker.artifacts.ownership import JOB
 from worker.artifacts.store import StoredObject
 from worker.execution.copies import COPY
-from worker.execution.places import Place
-from worker.execution.sound import written
+from worker.execution.destinations import Destination
+from worker.execution.encoding import sound_from_metadata
 from worker.execution.spool import Receipt
-from worker.execution.storing import described
+from worker.execution.upload import described
 from worker.segmind import account
-from worker.store.transitions.claiming import Claim
-from worker.store.transitions.settling import StoredAudio
+from worker.store.transitions.claims import Claim
+from worker.store.transitions.settlement import StoredAudio
 
 MAX_DIGITS: Final = 9
 """Of a number in an object's metadata, which anybody with the bucket may have changed."""
@@ -40,7 +40,7 @@ class Recovered:
     """The fingerprint of what it is, by the API that it was bought from."""
 
 
-def stored_before(claim: Claim, place: Place) -> Recovered | None:
+def stored_before(claim: Claim, place: Destination) -> Recovered | None:
     """An object that an attempt of this very job stored and died before recording."""
     found = stored_for(claim, place)
     if found is None or found.content != claim.fingerprint:
@@ -49,7 +49,7 @@ def stored_before(claim: Claim, place: Place) -> Recovered | None:
     return found
 
 
-def stored_for(claim: Claim, place: Place) -> Recovered | None:
+def stored_for(claim: Claim, place: Destination) -> Recovered | None:
     """An object that any attempt of this job stored, from whichever API it was bought."""
     found = _own_object(claim, place)
     if found is None or found.sha256 is None:
@@ -59,7 +59,7 @@ def stored_for(claim: Claim, place: Place) -> Recovered | None:
             found,
             sha256=found.sha256,
             duration_ms=_number(found.metadata.get("ttsq-duration-ms")),
-            sound=written(found.metadata),
+            sound=sound_from_metadata(found.metadata),
         ),
         Receipt(_cost(found), found.metadata.get("ttsq-request-id") or None),
         _number(found.metadata.get("ttsq-attempt")),
@@ -68,7 +68,7 @@ def stored_for(claim: Claim, place: Place) -> Recovered | None:
     )
 
 
-def _own_object(claim: Claim, place: Place) -> StoredObject | None:
+def _own_object(claim: Claim, place: Destination) -> StoredObject | None:
     """The job's own, under the first of its names that nothing else has."""
     for name in place.names(claim.job_id):
         found = place.store.occupant(name)

@@ -17,14 +17,15 @@ from uuid import UUID
 from uuid_utils.compat import uuid7
 
 from api_models.verdict import VerdictKind
-from worker.execution import outcomes, recovery
-from worker.execution.places import Places
+from worker.execution import recovery, settlements
+from worker.execution.destinations import Destinations
 from worker.execution.recovery import Recovered
-from worker.store import events
 from worker.store.database import Database
-from worker.store.transitions import adoption, settling
-from worker.store.transitions.claiming import Claim
-from worker.store.transitions.settling import Settlement
+from worker.store.outbox import events
+from worker.store.transitions import adoption
+from worker.store.transitions import settlement as job_settlement
+from worker.store.transitions.claims import Claim
+from worker.store.transitions.settlement import Settlement
 
 JOBS_AT_A_TIME: Final = 200
 THREADS: Final = 16
@@ -56,7 +57,7 @@ class Restoration:
     """Goes through the unfinished jobs once. Safe to repeat; no worker may run meanwhile."""
 
     database: Database
-    places: Places
+    places: Destinations
 
     def look(self) -> Iterator[Found]:
         """Ask only, and change nothing; a piece at a time. Raises ArtifactsError and SQLAlchemyError."""
@@ -101,7 +102,7 @@ class Restoration:
                     continue
                 claim = adoption.take_over(connection, job, found.source, found.content, by=me, now=now)
                 if claim is not None:
-                    settling.settle(connection, claim, _settlement(claim, found), now=now)
+                    job_settlement.settle(connection, claim, _settlement(claim, found), now=now)
 
     @staticmethod
     def _counted(asked: Sequence[tuple[Claim, Recovered | None]]) -> Found:
@@ -118,4 +119,4 @@ class Restoration:
 
 def _settlement(claim: Claim, found: Recovered) -> Settlement:
     verdict = VerdictKind.CACHED if found.is_copy else VerdictKind.SUCCESS
-    return outcomes.succeeded(claim, found.audio, found.receipt, verdict=verdict, source=found.source)
+    return settlements.succeeded(claim, found.audio, found.receipt, verdict=verdict, source=found.source)

@@ -16,8 +16,9 @@ from pathlib import Path
 from typing import Final, Self
 from uuid import UUID
 
-from worker.store import events, workers
+from worker.store import workers
 from worker.store.database import Database
+from worker.store.outbox import events
 
 NAME: Final = "database.seen"
 TOLERANCE: Final = timedelta(seconds=60)

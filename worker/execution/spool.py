@@ -29,7 +29,7 @@ PART: Final = ".part"
 CONVERTED: Final = ".wav"
 PART_LIFE_SECONDS: Final = 6 * 3600
 """Longer than any call may take by its timeouts."""
-MOST_SPARES: Final = 256
+MAX_SPARES: Final = 256
 _NUMBERS: Final = itertools.count()
 ATTRIBUTE: Final = "user.ttsq.receipt"
 
@@ -164,7 +164,7 @@ class Spool:
             with suppress(FileNotFoundError):
                 os.unlink(name)  # noqa: PTH108 - on every job's way, where pathlib doubles its cost
         with suppress(FileNotFoundError):
-            if len(self._spares) < MOST_SPARES:
+            if len(self._spares) < MAX_SPARES:
                 self._spares.append(_emptied(str(audio), f"{self.folder}/spare-{os.getpid()}-{next(_NUMBERS)}{PART}"))
             else:
                 os.unlink(audio)  # noqa: PTH108 - likewise

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Annotated, Any, Final
 
@@ -13,11 +14,35 @@ from starlette.responses import Response
 
 from api_models.access import Scope
 from api_models.http_problems import Trouble
-from worker.gateway import strict
-from worker.gateway.guard import caller_of
-from worker.gateway.keyring import Caller
+from worker.gateway import strict_json
+from worker.gateway.middleware.api_keys import Caller
+from worker.gateway.middleware.guard import caller_of
 from worker.gateway.parts import Gateway
 from worker.gateway.problems import MEDIA_TYPE, ProblemError
+
+MAX_WAIT_SECONDS: Final = 60
+WAIT_HEADER: Final[dict[str, Any]] = {
+    "name": "Prefer",
+    "in": "header",
+    "required": False,
+    "description": f"`wait=N` answers when the job ends, or after N seconds, {MAX_WAIT_SECONDS} at most.",
+    "schema": {"type": "string"},
+    "example": "wait=10",
+}
+_WAIT: Final = re.compile(r"(?:^|[,;])\s*wait\s*=\s*\"?([0-9]{1,6})\"?\s*(?=$|[,;])", re.IGNORECASE)
+
+
+def wait_seconds(headers: Mapping[str, str]) -> float:
+    """For how long the client would wait; 0 where it says nothing of it, or nothing that can be understood."""
+    found = _WAIT.search(headers.get("prefer", ""))
+    return float(min(int(found[1]), MAX_WAIT_SECONDS)) if found else 0.0
+
+
+def prefers_audio(headers: Mapping[str, str]) -> bool:
+    """Whether the client would rather have the audio itself."""
+    first = headers.get("accept", "").split(",")[0].partition(";")[0].strip().lower()
+    return first.startswith("audio/")
+
 
 PROBLEM: Final[Mapping[str, Any]] = {
     "description": "What went wrong.",
@@ -93,7 +118,7 @@ async def no_strangers(request: Request) -> None:
     """Refuse parameters that nobody reads."""
     if request.scope["query_string"]:
         given = [name for name, _ in request.query_params.multi_items()]
-        strict.known_only(given, _parameters(request.scope["route"]))
+        strict_json.known_only(given, _parameters(request.scope["route"]))
 
 
 def _parameters(route: APIRoute) -> Iterator[str]:

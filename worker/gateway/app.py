@@ -24,7 +24,7 @@ from api_models.jobs import JobIn
 from api_models.problems import Fault, faults_of_errors
 from worker.artifacts.errors import ArtifactsError
 from worker.gateway.answers import no_strangers
-from worker.gateway.guard import METRICS, MOST_BODY_BYTES, Guard, explained
+from worker.gateway.middleware.guard import MAX_BODY_BYTES, METRICS, Guard, explained
 from worker.gateway.parts import Gateway
 from worker.gateway.problems import ProblemError, invalid, not_found
 from worker.gateway.routes import account, batches, endpoints, events, health, hooks, jobs
@@ -40,8 +40,8 @@ BODIES: Final[tuple[type[BaseModel], ...]] = (
     Problem,
 )
 """What is read strictly, by hand, and must be described all the same."""
-MOST_HOOK_BYTES: Final = 1024 * 1024
-MOST_QUOTE_BYTES: Final = 16 * 1024 * 1024
+MAX_HOOK_BYTES: Final = 1024 * 1024
+MAX_QUOTE_BYTES: Final = 16 * 1024 * 1024
 DESCRIPTION: Final = """Texts in, spoken audio out: an asynchronous job queue for text-to-speech.
 
 Hand in a job, and it is kept until its audio is there. Ask for it, follow the events, or be told by a webhook."""
@@ -87,8 +87,8 @@ def guarded(gateway: Gateway) -> Guard:
         if path == "/v1/batches":
             return upload
         if path.startswith("/v1/hooks/"):
-            return MOST_HOOK_BYTES
-        return MOST_QUOTE_BYTES if path == "/v1/quote" else MOST_BODY_BYTES
+            return MAX_HOOK_BYTES
+        return MAX_QUOTE_BYTES if path == "/v1/quote" else MAX_BODY_BYTES
 
     return Guard(make_app(gateway), gateway.keyring, gateway.figures, body_limit)
 

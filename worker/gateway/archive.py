@@ -10,10 +10,10 @@ from collections.abc import Iterable, Iterator
 from typing import IO, Final, cast
 
 from api_models.status import JobStatus
-from worker.gateway import answers, sound, views
+from worker.gateway import answers, audio, views
 from worker.gateway.parts import Gateway
 from worker.gateway.problems import ProblemError
-from worker.store.listings import JobEntry
+from worker.store.queries.tenant_pages import JobEntry
 
 ABOUT: Final = "results.jsonl"
 
@@ -51,7 +51,7 @@ def of(gateway: Gateway, entries: Iterable[JobEntry]) -> Iterator[bytes]:
             if entry.status != JobStatus.SUCCEEDED:
                 continue
             try:
-                found = sound.place(gateway, entry)
+                found = audio.place(gateway, entry)
                 blocks = found.store.read(found.key, sha256=entry.sha256)
             except ProblemError:
                 continue

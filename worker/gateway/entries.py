@@ -10,9 +10,10 @@ from typing import Any, Final
 from uuid import UUID
 
 from api_models.jobs import JobIn
-from worker import producer, tracing
-from worker.gateway.keyring import Caller
+from worker import producer
+from worker.gateway.middleware.api_keys import Caller
 from worker.settings import Settings
+from worker.telemetry import tracing
 
 _TRACEPARENT: Final = re.compile(r"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
 

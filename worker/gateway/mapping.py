@@ -16,7 +16,7 @@ from api_models.hooks import HookMapping
 from api_models.jobs import JobIn
 from api_models.problems import Fault, faults_of
 
-MOST_JOBS: Final = 1_000
+MAX_JOBS: Final = 1_000
 """Of one webhook."""
 _PARTS: Final = ("text", "model", "voice_1", "voice_2", "temperature", "custom_id", "tags")
 _HOLE: Final = re.compile(r"\{\{|\}\}|\{([^{}]*(?:\{[^{}]*\}[^{}]*)*)\}")
@@ -47,13 +47,13 @@ class Mapping:
             if self.when is not None and not _is_true(self.when.search(payload)):
                 return Outcome()
             elements = [payload] if self.each is None else self.each.search(payload)
-            if isinstance(elements, list) and len(elements) <= MOST_JOBS:
+            if isinstance(elements, list) and len(elements) <= MAX_JOBS:
                 return _together([self._job(element, context) for element in elements])
         except JMESPathError as error:
             return Outcome(faults=[Fault(message=f"an expression doesn't fit this payload: {_first_line(error)}")])
         if elements is None:
             return Outcome()
-        what = f"has more than {MOST_JOBS:,} elements" if isinstance(elements, list) else "is no list in this payload"
+        what = f"has more than {MAX_JOBS:,} elements" if isinstance(elements, list) else "is no list in this payload"
         return Outcome(faults=[Fault(field="each", message=what)])
 
     def _job(self, element: Any, context: dict[str, Any]) -> JobIn | list[Fault]:  # noqa: ANN401 - as above

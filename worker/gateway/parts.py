@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from worker import opening
-from worker.execution.places import Places
-from worker.gateway.figures import Figures
-from worker.gateway.keyring import Keyring
-from worker.gateway.submissions import Submissions
-from worker.gateway.watching import Watch
+from worker.execution.destinations import Destinations
+from worker.gateway.event_stream import Watch
+from worker.gateway.metrics import Figures
+from worker.gateway.middleware.api_keys import Keyring
+from worker.gateway.uploads import Submissions
+from worker.process import factories
 from worker.settings import Settings
 from worker.store.database import Database
 from worker.webhooks.addresses import Allowed
@@ -28,7 +28,7 @@ class Gateway:
     submissions: Submissions
     watch: Watch
     figures: Figures
-    places: Places
+    places: Destinations
     allowed: Allowed
     written: Callable[[], None]
     """Called when there are new jobs."""
@@ -54,7 +54,7 @@ def assemble(
         submissions=Submissions(database, written),
         watch=Watch(database),
         figures=Figures.of(database),
-        places=opening.open_places(settings, database, connections=16),
+        places=factories.open_places(settings, database, connections=16),
         allowed=Allowed.parse(settings.webhook_allow.split(",")),
         written=written,
     )

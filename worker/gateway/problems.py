@@ -12,7 +12,7 @@ from api_models.http_problems import TYPE_BEGINNING, Trouble
 from api_models.problems import Fault
 
 MEDIA_TYPE: Final = "application/problem+json"
-MOST_FAULTS: Final = 100
+MAX_FAULTS: Final = 100
 
 _ANSWERS: Final[Mapping[Trouble, tuple[int, str]]] = {
     Trouble.INVALID_INPUT: (422, "Something in the request can't be"),
@@ -74,7 +74,7 @@ class ProblemError(Exception):
                     "line": fault.line,
                     "message": _sendable(f"{fault.place}: {fault.message}" if fault.place else fault.message),
                 }
-                for fault in self.faults[:MOST_FAULTS]
+                for fault in self.faults[:MAX_FAULTS]
             ],
         }
         return Response(to_json(body), self.status, self.headers, MEDIA_TYPE)

@@ -15,13 +15,13 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from api_models.http_problems import Trouble
 from worker.gateway.app import guarded
-from worker.gateway.guard import HEADERS, MOST_HEADER_BYTES
+from worker.gateway.middleware.guard import HEADERS, MAX_HEADER_BYTES
 from worker.gateway.parts import Gateway
 from worker.gateway.problems import ProblemError
 
 THREADS: Final = 16
 """Requests that ask the database or the store at the same time; the others wait for one of these."""
-MOST_CONNECTIONS: Final = 1_000
+MAX_CONNECTIONS: Final = 1_000
 """More are answered 503 at once."""
 SILENT_SECONDS: Final = 10.0
 """A connection on which no whole request head has come for so long is closed."""
@@ -38,7 +38,7 @@ class _Bounded(H11Protocol):
 
     def connection_made(self, transport: Any) -> None:  # noqa: ANN401 - the signature is uvicorn's
         super().connection_made(transport)
-        if len(self.connections) > MOST_CONNECTIONS:
+        if len(self.connections) > MAX_CONNECTIONS:
             self._refuse(ProblemError(Trouble.OVERLOADED, "There are too many connections.", retry_after=1))
             return
         self.loop.call_later(SILENT_SECONDS, self._cut_if_silent)
@@ -80,7 +80,7 @@ class Server(uvicorn.Server):
             proxy_headers=False,  # nothing here goes by where a request says it came from
             server_header=False,
             date_header=True,
-            h11_max_incomplete_event_size=MOST_HEADER_BYTES,
+            h11_max_incomplete_event_size=MAX_HEADER_BYTES,
             timeout_keep_alive=KEEP_ALIVE_SECONDS,
             timeout_graceful_shutdown=END_SECONDS,
             backlog=1024,

@@ -9,8 +9,8 @@ from typing import Any
 
 from api_models.formats import AudioFormat
 from api_models.status import TERMINAL, JobStatus
-from worker.store.listings import BatchEntry, EventEntry, JobEntry
-from worker.store.views import AttemptRecord, Counts
+from worker.store.queries.jobs import AttemptRecord, Counts
+from worker.store.queries.tenant_pages import BatchEntry, EventEntry, JobEntry
 
 
 def stamp(at: datetime | None) -> str | None:

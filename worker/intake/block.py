@@ -2,15 +2,39 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple, TypeAlias
 
 from api_models.hints import quoted
 from api_models.problems import Fault
 from worker.intake.carried import carried
 from worker.intake.header import CELLS, TEXT, Header
-from worker.intake.record import Record
+
+
+class Line(NamedTuple):
+    """One physical line of a text, with the number an editor shows beside it."""
+
+    number: int
+    text: str
+    """Decoded, its line ending kept: a quoted cell may contain it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """The values of one job before any rule was applied to them."""
+
+    line: int
+    """The first line it stands on."""
+    last_line: int
+    fields: Mapping[str, object]
+    extra: str | None = None
+    """What the row holds beside them, as JSON."""
+
+
+Parsed: TypeAlias = Iterator[Record | Fault]
+"""What every parser returns: records and faults in the order of the file."""
+
 
 _DELIMITER_NAMES: Final = {"\t": "tab", ",": "comma", ";": "semicolon", "|": "vertical bar"}
 

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from typing import IO, Final
 
 from api_models.problems import Fault
-from worker.intake.record import Line
+from worker.intake.block import Line
 from worker.intake.sheet_options import AS_IT_IS, SheetOptions
 
 MAX_LINE_CHARACTERS: Final = 1_048_576

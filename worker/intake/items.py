@@ -7,10 +7,10 @@ from collections.abc import Iterator
 from typing import IO, Any, Final
 
 from api_models.problems import Fault
+from worker.intake.block import Record
 from worker.intake.carried import packed
 from worker.intake.header import CELLS, MAX_COLUMNS, TEXT, Header, WholeFault, header_faults
 from worker.intake.lines import DECODER, is_of_openai, kind_of, openai_fault, repeated_key
-from worker.intake.record import Record
 from worker.intake.sheet_options import SheetOptions
 
 MAX_BYTES: Final = 268_435_456

@@ -8,8 +8,16 @@ from typing import Any, Final, NoReturn
 
 from api_models.hints import printable, quoted
 from api_models.problems import Fault
-from worker.intake.header import WholeFault
-from worker.intake.record import Line, Parsed, Record
+from worker.intake.block import Line, Parsed, Record
+from worker.intake.header import TEXT, WholeFault
+
+
+def parse_text(lines: Iterable[Line]) -> Parsed:
+    """One record a line that isn't blank."""
+    for number, text in lines:
+        if words := text.strip():
+            yield Record(number, number, {TEXT: words})
+
 
 _EXAMPLE: Final = 'a line is one object such as {"text": "Hello."}'
 

@@ -10,10 +10,9 @@ from itertools import islice
 from typing import Final
 
 from api_models.problems import Fault
-from worker.intake.block import Block, as_record
+from worker.intake.block import Block, Line, Record, as_record
 from worker.intake.encoding import Lines
 from worker.intake.header import DELIMITERS, Header, WholeFault, header_faults, named_delimiter, split_header
-from worker.intake.record import Line, Record
 from worker.intake.sheet_options import AS_IT_IS, SheetOptions
 
 MAX_BROKEN_QUOTES: Final = 20

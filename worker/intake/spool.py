@@ -18,14 +18,14 @@ from typing import IO, Any, Final
 
 from api_models.formats import AudioFormat
 from api_models.speech import JobRequest
-from worker.intake.judging import Row
-from worker.intake.piece import Piece, piece_of
-from worker.intake.plainly import made
+from worker.intake.fast_rows import made
+from worker.intake.row_block import RowBlock, block_of
+from worker.intake.validation import Row
 
-ROWS_A_PIECE: Final = 1_000
+ROWS_PER_BLOCK: Final = 1_000
 ROWS_IN_MEMORY: Final = 20_000
 
-MOST_KINDS: Final = 10_000
+MAX_KINDS: Final = 10_000
 """Sets of values beside name and text that are kept in memory. Most sheets have few; in others each row has its own."""
 
 _OWN: Final = ("text", "custom_id")
@@ -48,7 +48,7 @@ class Spool(Collection[Row]):
     def __init__(self) -> None:
         """Nothing is kept yet."""
         self._digest = hashlib.sha256()
-        self._pieces: list[Piece] = []
+        self._pieces: list[RowBlock] = []
         """In memory: all there is, until there is a file."""
         self._rows: list[Row] = []
         """Those of a piece to come."""
@@ -64,10 +64,10 @@ class Spool(Collection[Row]):
     def put(self, row: Row) -> None:
         """Keep one more."""
         self._rows.append(row)
-        if len(self._rows) >= ROWS_A_PIECE:
+        if len(self._rows) >= ROWS_PER_BLOCK:
             self._gather()
 
-    def put_piece(self, piece: Piece) -> None:
+    def put_piece(self, piece: RowBlock) -> None:
         """Keep some more."""
         self._gather()
         self._keep(piece)
@@ -88,7 +88,7 @@ class Spool(Collection[Row]):
         for piece in self.pieces():
             yield from piece.rows()
 
-    def pieces(self) -> Iterator[Piece]:
+    def pieces(self) -> Iterator[RowBlock]:
         """The rows in their order, as many at once as were kept together."""
         self._gather()
         place = 0
@@ -96,15 +96,15 @@ class Spool(Collection[Row]):
             self._file.seek(place)  # somebody else may have read on from another place
             lines, names, texts, kinds, extras = json.loads(self._file.readline())
             place = self._file.tell()
-            yield Piece(lines, names, texts, [self._alike(kind) for kind in kinds], extras)
+            yield RowBlock(lines, names, texts, [self._alike(kind) for kind in kinds], extras)
         yield from self._pieces
 
     def _gather(self) -> None:
         if self._rows:
-            self._keep(piece_of(self._rows))
+            self._keep(block_of(self._rows))
             self._rows.clear()
 
-    def _keep(self, piece: Piece) -> None:
+    def _keep(self, piece: RowBlock) -> None:
         self._digest.update(_marks(piece))
         self._pieces.append(piece)
         self._put += len(piece)
@@ -131,7 +131,7 @@ class Spool(Collection[Row]):
         if number is not None:
             return number
         values = _IN_ORDER | dict(zip(_REST, rest, strict=True))
-        if len(self._kinds) >= MOST_KINDS:
+        if len(self._kinds) >= MAX_KINDS:
             return values
         self._kinds[kind] = number = len(self._by_number)
         self._by_number.append(made(values, _ALL))
@@ -146,12 +146,12 @@ def contents(rows: Iterable[Row]) -> str:
     if isinstance(rows, Spool):
         return rows.contents
     digest, source = hashlib.sha256(), iter(rows)
-    while some := list(islice(source, ROWS_A_PIECE)):
-        digest.update(_marks(piece_of(some)))
+    while some := list(islice(source, ROWS_PER_BLOCK)):
+        digest.update(_marks(block_of(some)))
     return digest.hexdigest()
 
 
-def _marks(piece: Piece) -> bytes:
+def _marks(piece: RowBlock) -> bytes:
     """A line for each row: neither a name nor JSON holds a line break."""
     around = piece.each(lambda like: like.around_text(origin="", audio_format=like.form))
     rows = zip(piece.names, around, map(encode_basestring, piece.texts), strict=True)

@@ -10,11 +10,10 @@ from typing import IO, Final
 
 from api_models.hints import did_you_mean, quoted
 from api_models.problems import Fault
-from worker.intake.block import as_record
+from worker.intake.block import Record, as_record
 from worker.intake.carried import with_first
 from worker.intake.header import CELLS, NAME, TEXT, Header, WholeFault, header_faults, trimmed
 from worker.intake.positions import LINES, Positions, Sheets
-from worker.intake.record import Record
 from worker.intake.sheet_options import SheetOptions
 from worker.intake.sheets import MAX_TITLE_LINES
 from worker.intake.xlsx.contents import Sheet, contents

@@ -5,17 +5,23 @@ A job exists exactly if the transaction commits, and the dispatcher is told of i
 
 from api_models.origins import DEFAULT_TENANT
 from worker.producer.batch import AGAIN, Submission, resume_key, submit_batch
-from worker.producer.errors import KeyReusedError, NoSuchJobError, NotOverError
-from worker.producer.handing_in import enqueue, enqueue_async, enqueue_many, enqueue_many_async, enqueue_rows
+from worker.producer.errors import KeyReusedError, NoSuchJobError, NotFinishedError
+from worker.producer.jobs import (
+    enqueue,
+    enqueue_async,
+    enqueue_many,
+    enqueue_many_async,
+    enqueue_rows,
+)
 from worker.producer.rows import content_of, job_row
-from worker.producer.waiting import wait, wait_async, watch, watch_async
+from worker.producer.wait import wait, wait_async, watch, watch_async
 
 __all__ = [
     "AGAIN",
     "DEFAULT_TENANT",
     "KeyReusedError",
     "NoSuchJobError",
-    "NotOverError",
+    "NotFinishedError",
     "Submission",
     "content_of",
     "enqueue",

@@ -17,13 +17,17 @@ from uuid_utils.compat import uuid7
 from api_models.key_templates import checked_template
 from api_models.origins import DEFAULT_TENANT
 from api_models.status import JobStatus
-from worker.intake.judging import Row
 from worker.intake.spool import Spool, contents
-from worker.producer import casting, succession
-from worker.producer.rows import job_row, whose
-from worker.store import alike, batches, budgets, bulk, outputs, refusals, rivals, views
+from worker.intake.validation import Row
+from worker.producer import columns as row_columns
+from worker.producer import succession
+from worker.producer.rows import job_row, origin_of
+from worker.store import batches, outputs
 from worker.store.batches import BatchRecord
-from worker.store.transitions import asking
+from worker.store.money import budgets
+from worker.store.queries import jobs, refusals, rivals
+from worker.store.transitions import actions
+from worker.store.writing import bulk, columns
 
 AGAIN: Final = (JobStatus.FAILED, JobStatus.CANCELLED, JobStatus.EXPIRED)
 """Ended jobs that the same command, given again, tries again."""
@@ -84,10 +88,10 @@ def submit_batch(
     while not added:
         known = batches.by_resume_key(connection, tenant, key)
         if known is not None and resume and not (renew or rivals.is_superseded(connection, known.id)):
-            which = views.of_batch(known.id)
+            which = jobs.of_batch(known.id)
             if not buy_again:
                 which &= ~refusals.PAID_IN_VAIN
-            retried = asking.retry(connection, which, states=AGAIN)
+            retried = actions.retry(connection, which, states=AGAIN)
             _limit(connection, known.id, max_cost)
             return Submission(batch=known, resumed=True, retried=retried)
         if known is not None:
@@ -108,16 +112,16 @@ def submit_batch(
         kept_seconds=kept_seconds,
         shared=shared,
     )
-    if isinstance(rows, Spool) and len(rows) > bulk.FEW_ROWS and alike.has_own_way(connection):
-        cast = casting.cast(
+    if isinstance(rows, Spool) and len(rows) > bulk.FEW_ROWS and columns.has_own_way(connection):
+        cast = row_columns.cast(
             rows.pieces(),
             partial(row, line=None),
-            origin=whose(origin, tenant, shared=shared),
+            origin=origin_of(origin, tenant, shared=shared),
             carries=rows.carries,
         )
-        asking.submit_alike(connection, cast)
+        actions.submit_alike(connection, cast)
     else:
-        asking.submit(connection, (row(one.request, line=one.line, extra=one.extra) for one in rows))
+        actions.submit(connection, (row(one.request, line=one.line, extra=one.extra) for one in rows))
     succession.supersede(connection, batch, key_template, rows, now=now)
     _limit(connection, batch.id, max_cost)
     return Submission(batch=batch, resumed=False, retried=0)

@@ -22,7 +22,7 @@ class NoSuchJobError(LookupError):
         self.wanted = wanted
 
 
-class NotOverError(TimeoutError):
+class NotFinishedError(TimeoutError):
     """It was not over in time. It goes on regardless; wait again, or cancel it."""
 
     def __init__(self, what: str, waited_for: UUID, seconds: float, state: str) -> None:

@@ -15,15 +15,15 @@ from pydantic import ValidationError
 from api_models.problems import Fault, faults_of
 from api_models.speech import JobRequest
 from worker.producer.errors import KeyReusedError
-from worker.producer.handing_in import enqueue
+from worker.producer.jobs import enqueue
 from worker.settings import Settings
-from worker.store import events
 from worker.store.database import Database
+from worker.store.outbox import events
 
 REFUSED: Final = "submission.refused"
 """The event of a message that asked for something that can't be. Its subject is the message's id."""
-MOST_FAULTS: Final = 20
-MOST_TENANT_CHARACTERS: Final = 64
+MAX_FAULTS: Final = 20
+MAX_TENANT_CHARACTERS: Final = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,8 +47,8 @@ def take(message: Message, database: Database, settings: Settings) -> bool:
     """
     try:
         request = JobRequest.model_validate(message.request, context={"max_text_bytes": settings.max_text_bytes})
-        if not 0 < len(message.tenant) <= MOST_TENANT_CHARACTERS:
-            raise ValueError(f"a tenant's name has 1 to {MOST_TENANT_CHARACTERS} characters")
+        if not 0 < len(message.tenant) <= MAX_TENANT_CHARACTERS:
+            raise ValueError(f"a tenant's name has 1 to {MAX_TENANT_CHARACTERS} characters")
         with database.begin() as connection:
             enqueue(
                 connection,
@@ -70,13 +70,13 @@ def take(message: Message, database: Database, settings: Settings) -> bool:
 
 
 def _refuse(message: Message, faults: Sequence[Fault], database: Database) -> None:
-    data = {"faults": [str(fault) for fault in faults[:MOST_FAULTS]]}
+    data = {"faults": [str(fault) for fault in faults[:MAX_FAULTS]]}
     with database.begin() as connection:
         events.record(
             connection,
             REFUSED,
             message.id,
             data,
-            tenant=message.tenant[:MOST_TENANT_CHARACTERS],
+            tenant=message.tenant[:MAX_TENANT_CHARACTERS],
             now=database.now(connection),
         )

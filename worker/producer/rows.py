@@ -13,7 +13,7 @@ from api_models.formats import AudioFormat
 from api_models.origins import content_origin
 from api_models.speech import JobRequest
 from api_models.status import JobStatus
-from worker.store.tables import NO_LANE
+from worker.store.tables.base import NO_LANE
 
 ZERO: Final = Decimal(0)
 _IS_SAFE: Final = SafeUUID.unknown
@@ -26,10 +26,10 @@ def content_of(request: JobRequest, *, origin: str, tenant: str, shared: bool = 
     Tenants share nothing, unless all are `shared`: a text that costs nothing would tell that somebody else has had it
     spoken.
     """
-    return request.fingerprint(origin=whose(origin, tenant, shared=shared), audio_format=request.form)
+    return request.fingerprint(origin=origin_of(origin, tenant, shared=shared), audio_format=request.form)
 
 
-def whose(origin: str, tenant: str, *, shared: bool) -> str:
+def origin_of(origin: str, tenant: str, *, shared: bool) -> str:
     """What the fingerprints of a tenant begin with."""
     return content_origin(origin, tenant, shared=shared)
 

@@ -20,13 +20,13 @@ from api_models.formats import AudioFormat
 from api_models.key_templates import FLAT_TEMPLATE, names_cells
 from worker.artifacts.addresses import path_of
 from worker.artifacts.keys import object_key
-from worker.intake.judging import Row
-from worker.store import rivals
+from worker.intake.validation import Row
 from worker.store.batches import BatchRecord
-from worker.store.rivals import Name
-from worker.store.transitions import asking
+from worker.store.queries import rivals
+from worker.store.queries.rivals import Name
+from worker.store.transitions import actions
 
-JOBS_A_STATEMENT: Final = 1_000
+JOBS_PER_STATEMENT: Final = 1_000
 _OWN: Final = ("{batch}", "{id}")
 """What makes a name its batch's alone."""
 
@@ -47,10 +47,10 @@ def supersede(
         name = Name(batch.id, batch.tenant, row.request.custom_id, row.request.model, row.request.format)
         if job_id := waiting.pop(_address(root, template, name, batch.id), None):
             taken.append(job_id)
-    for start in range(0, len(taken), JOBS_A_STATEMENT):
-        which = asking.these(taken[start : start + JOBS_A_STATEMENT])
+    for start in range(0, len(taken), JOBS_PER_STATEMENT):
+        which = actions.these(taken[start : start + JOBS_PER_STATEMENT])
         message = f"Batch {batch.id} was submitted later for the same file."
-        asking.cancel(connection, which, now=now, code=rivals.SUPERSEDED, message=message)
+        actions.cancel(connection, which, now=now, code=rivals.SUPERSEDED, message=message)
     return len(taken)
 
 

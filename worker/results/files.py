@@ -11,7 +11,7 @@ from typing import Final
 from api_models.batches import ResultFile
 from api_models.status import TERMINAL, JobStatus
 from worker.results import lines
-from worker.store.results import Outcome, Standing
+from worker.store.queries.results import Outcome, Standing
 
 RESULTS: Final = str(ResultFile.RESULTS)
 ERRORS: Final = str(ResultFile.ERRORS)

@@ -13,7 +13,7 @@ from decimal import Decimal
 from typing import Any, Final
 
 from api_models.status import JobStatus
-from worker.store.results import Outcome
+from worker.store.queries.results import Outcome
 
 _FORMULA: Final = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
 """What a spreadsheet takes a cell for a formula by (OWASP, CSV injection)."""

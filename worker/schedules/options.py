@@ -6,8 +6,8 @@ import json
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from worker.intake.judging import Defaults
 from worker.intake.sheet_options import SheetOptions
+from worker.intake.validation import Defaults
 
 
 @dataclass(frozen=True, slots=True)

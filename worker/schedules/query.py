@@ -13,9 +13,9 @@ from sqlalchemy import NullPool, create_engine
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, SQLAlchemyError
 
-from worker.redaction import REDACTED
+from worker.telemetry.redaction import REDACTED
 
-ROWS_A_FETCH: Final = 1_000
+ROWS_PER_FETCH: Final = 1_000
 WORD_CHARACTERS: Final = 300
 
 
@@ -46,7 +46,7 @@ def write(address: str, sql: str, into: Path) -> int:
     count = 0
     try:
         with engine.connect().execution_options(stream_results=True, **options) as connection, into.open("w") as lines:
-            for row in connection.exec_driver_sql(sql).yield_per(ROWS_A_FETCH).mappings():
+            for row in connection.exec_driver_sql(sql).yield_per(ROWS_PER_FETCH).mappings():
                 lines.write(json.dumps(_plain(row)) + "\n")
                 count += 1
     except SQLAlchemyError as error:

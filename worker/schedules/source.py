@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Final
 
 from worker.artifacts.errors import ArtifactsError
-from worker.artifacts.opening import open_store
+from worker.artifacts.factory import open_store
 from worker.schedules import query
 from worker.schedules.options import Options
 from worker.schedules.query import QueryError
@@ -29,7 +29,7 @@ class SourceError(Exception):
         self.passing = passing
 
 
-def bring(source: str, options: Options, folder: Path, variable: Variable) -> Path | None:
+def fetch(source: str, options: Options, folder: Path, variable: Variable) -> Path | None:
     """The file with the lines, in `folder` unless it is one of this machine. None where a query gave no row.
 
     Raises:

@@ -12,7 +12,7 @@ from decimal import Decimal
 from typing import Final
 
 from api_models.registry import MODELS
-from worker.segmind.stamps import reset_stamp, retry_after
+from worker.segmind.reset_times import reset_stamp, retry_after
 
 RESET_CAP: Final = timedelta(hours=1)
 """A pause asked for beyond this is not believed; the ordinary backoff asks again sooner."""

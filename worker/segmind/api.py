@@ -8,12 +8,12 @@ from urllib.parse import quote
 from pydantic import SecretStr
 from urllib3.util import Url
 
+from worker.concurrency.reactor import Reactor
+from worker.http_client.client import Exchange, HttpClient
+from worker.http_client.pool import tls_trusting
+from worker.http_client.requests import Outgoing
 from worker.segmind.errors import UnusableAddressError, UnusableKeyError
 from worker.segmind.transport import USER_AGENT, address
-from worker.waiting.switchboard import Switchboard
-from worker.wire.connections import tls_trusting
-from worker.wire.lines import Exchange, Lines
-from worker.wire.requests import Outgoing
 
 _PORTS: Final = {"http": 80, "https": 443}
 
@@ -29,7 +29,7 @@ class Api:
         connections: int,
         connect_timeout: float,
         read_timeout: float,
-        switchboard: Switchboard,
+        switchboard: Reactor,
     ) -> None:
         """Timeouts in seconds.
 
@@ -90,11 +90,11 @@ class Api:
         self._lines.close()
 
 
-def _lines(url: Url, connections: int, switchboard: Switchboard) -> Lines:
+def _lines(url: Url, connections: int, switchboard: Reactor) -> HttpClient:
     if url.scheme not in _PORTS or not url.host:
         raise UnusableAddressError(url.url)
     tls = tls_trusting() if url.scheme == "https" else None
-    return Lines(url.host, url.port, connections=connections, switchboard=switchboard, tls=tls)
+    return HttpClient(url.host, url.port, connections=connections, switchboard=switchboard, tls=tls)
 
 
 def _header_value(api_key: SecretStr) -> str:

@@ -7,11 +7,11 @@ from typing import Final
 
 from urllib3.exceptions import HTTPError
 
+from worker.concurrency.futures import run_here
 from worker.segmind.answers import Answer, Credits
 from worker.segmind.api import Api
 from worker.segmind.reader import Reader
 from worker.segmind.transport import call_failure
-from worker.waiting.awaiting import here
 
 PROBE_SECONDS: Final = 5.0
 """For the credits endpoint to be reached, to answer, and for the answer's body, unless the account's timeouts are
@@ -23,7 +23,7 @@ def balance(api: Api, reader: Reader) -> Credits | Answer:
     target = api.target("v1", "get-user-credits")
     connect_seconds, read_seconds = min(PROBE_SECONDS, api.connect_seconds), min(PROBE_SECONDS, api.read_seconds)
     try:
-        exchange = here(api.get(target, connect_seconds=connect_seconds, read_seconds=read_seconds))
+        exchange = run_here(api.get(target, connect_seconds=connect_seconds, read_seconds=read_seconds))
     except HTTPError as error:
         return replace(reader.unanswered(call_failure(error), error), sent=False)
     with exchange as response:

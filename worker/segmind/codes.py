@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from itertools import islice
 from typing import Final
 
-from worker.segmind.words import parse
+from worker.segmind.error_text import parse
 
 _FIELDS: Final = frozenset(
     {

@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Final
 
-from worker.segmind.sniffing import is_container
-from worker.segmind.words import parse
+from worker.segmind.error_text import parse
+from worker.segmind.spool import is_container
 
 
 @dataclass(frozen=True, slots=True)

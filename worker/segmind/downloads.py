@@ -9,16 +9,15 @@ from typing import Final
 from urllib3.exceptions import HTTPError
 from urllib3.util import Url
 
+from worker.concurrency.futures import run_here
+from worker.concurrency.reactor import Reactor
+from worker.http_client.client import Exchange
+from worker.http_client.reasons import reason
 from worker.segmind.answers import Failure
 from worker.segmind.errors import BrokenBodyError, UnusableAddressError
 from worker.segmind.file_hosts import FileHosts
-from worker.segmind.sniffing import OPENING_BYTES, is_plain
-from worker.segmind.spool import Draft
+from worker.segmind.spool import OPENING_BYTES, Draft, is_plain
 from worker.segmind.transport import USER_AGENT, address, call_failure, pieces
-from worker.waiting.awaiting import here
-from worker.waiting.switchboard import Switchboard
-from worker.wire.lines import Exchange
-from worker.wire.reasons import reason
 
 TRIES: Final = 3
 """How often a paid file is asked for before the take is given up."""
@@ -48,7 +47,7 @@ class Downloads:
         connect_seconds: float,
         read_seconds: float,
         max_bytes: int,
-        switchboard: Switchboard,
+        switchboard: Reactor,
     ) -> None:
         """`read_seconds` is the deadline of a file's head, and again of the file."""
         self._api = api
@@ -96,7 +95,7 @@ class Downloads:
         return None
 
     def _asked(self, source: Url) -> Exchange:
-        return here(
+        return run_here(
             self._hosts.at(source).exchange(
                 "GET",
                 source.request_uri,

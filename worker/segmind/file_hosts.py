@@ -9,10 +9,10 @@ from typing import Final
 
 from urllib3.util import Url
 
+from worker.concurrency.reactor import Reactor
+from worker.http_client.client import HttpClient
+from worker.http_client.pool import tls_trusting
 from worker.segmind.errors import UnusableAddressError
-from worker.waiting.switchboard import Switchboard
-from worker.wire.connections import tls_trusting
-from worker.wire.lines import Lines
 
 MAX_HOSTS: Final = 8
 """Hosts whose connections are kept for the next file; the vendor has one."""
@@ -23,15 +23,15 @@ _Origin = tuple[str, str, int | None]
 class FileHosts:
     """Safe to share between threads."""
 
-    def __init__(self, *, connections: int, switchboard: Switchboard) -> None:
+    def __init__(self, *, connections: int, switchboard: Reactor) -> None:
         """At most that many idle `connections` to each host."""
         self._connections = connections
         self._switchboard = switchboard
         self._lock = threading.Lock()
-        self._hosts: OrderedDict[_Origin, Lines] = OrderedDict()
+        self._hosts: OrderedDict[_Origin, HttpClient] = OrderedDict()
         self._tls: ssl.SSLContext | None = None
 
-    def at(self, url: Url) -> Lines:
+    def at(self, url: Url) -> HttpClient:
         """The connections to the host of `url`.
 
         Raises:
@@ -56,8 +56,8 @@ class FileHosts:
         for lines in hosts:
             lines.close()
 
-    def _opened(self, scheme: str, host: str, port: int | None) -> Lines:
+    def _opened(self, scheme: str, host: str, port: int | None) -> HttpClient:
         if scheme == "https" and self._tls is None:
             self._tls = tls_trusting()
         tls = self._tls if scheme == "https" else None
-        return Lines(host, port, connections=self._connections, switchboard=self._switchboard, tls=tls)
+        return HttpClient(host, port, connections=self._connections, switchboard=self._switchboard, tls=tls)

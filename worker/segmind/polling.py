@@ -10,15 +10,37 @@ from typing import Final, TypeGuard
 
 from urllib3.exceptions import HTTPError
 
+from worker.concurrency.futures import wait_for
 from worker.segmind.answers import Answer, Failure
 from worker.segmind.api import Api
-from worker.segmind.cadence import Cadence
 from worker.segmind.errors import BrokenBodyError
-from worker.segmind.pages import Page, Stage
 from worker.segmind.reader import Reader
-from worker.segmind.table import Poll, poll_refused
 from worker.segmind.transport import call_failure
-from worker.waiting.awaiting import until
+from worker.segmind.v2_replies import Page, Stage
+from worker.segmind.verdict_table import Poll, poll_refused
+
+GROWTH: Final = 1.5
+_MOST_GROWTHS: Final = 64
+"""Beyond any use; powers much higher than this are no numbers any more."""
+
+TROUBLE_CAP_SECONDS: Final = 30.0
+"""The most that failing polls add to a wait."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cadence:
+    """Polls come quickly at first, when most runs end, then steadily; failing ones back off with jitter."""
+
+    first_seconds: float
+    last_seconds: float
+
+    def wait(self, polls: int, troubles: int, rng: random.Random) -> float:
+        """Seconds before the next poll, after `polls` of them of which the last `troubles` failed in a row."""
+        steady = min(self.last_seconds, self.first_seconds * GROWTH ** min(polls, _MOST_GROWTHS))
+        if not troubles:
+            return steady
+        return steady + rng.uniform(0, min(TROUBLE_CAP_SECONDS, steady * 2.0 ** min(troubles, _MOST_GROWTHS)))
+
 
 POLL_READ_SECONDS: Final = 30.0
 """For a status to be answered: it is a few hundred bytes."""
@@ -59,7 +81,7 @@ def run_at(api: Api, request_id: str, page: Page | None = None) -> Run:
 
 
 @dataclass(frozen=True, slots=True)
-class Course:
+class PollState:
     """How the polling of one run went so far."""
 
     polls: int = 0
@@ -68,11 +90,11 @@ class Course:
     misses: int = 0
     """Polls that found no record, in a row."""
 
-    def after(self, seen: Seen) -> Course:
+    def after(self, seen: Seen) -> PollState:
         """With one more poll."""
         refused = isinstance(seen, Answer) or seen.stage is Stage.REFUSED
         gone = isinstance(seen, Page) and refused and poll_refused(seen.answer.status) is Poll.GONE
-        return Course(self.polls + 1, self.troubles + 1 if refused else 0, self.misses + 1 if gone else 0)
+        return PollState(self.polls + 1, self.troubles + 1 if refused else 0, self.misses + 1 if gone else 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,14 +114,14 @@ class Poller:
     async def follow(self, run: Run, *, wait: float) -> Seen:
         """The page with the run's output; an `Answer` in every other case. `wait` comes before the first poll."""
         deadline = self.monotonic() + self.run_timeout
-        course, status = Course(), None
+        course, status = PollState(), None
         while True:
-            if wait > 0 and await until(self.pause(wait)):
+            if wait > 0 and await wait_for(self.pause(wait)):
                 return run.answer(Failure.INTERRUPTED)
             seen = await self._ask(run, status)
             if status is None and _is_over(seen):
                 # The status comes without the output. That is asked for at once, and from now on instead.
-                course, status, wait = Course(), seen, 0.0
+                course, status, wait = PollState(), seen, 0.0
                 continue
             course = course.after(seen)
             if (end := self._end(run, seen, course)) is not None:
@@ -131,7 +153,7 @@ class Poller:
             return Answer(failure=error.failure)
         return page if status is None else page.completing(status)
 
-    def _end(self, run: Run, seen: Seen, course: Course) -> Seen | None:
+    def _end(self, run: Run, seen: Seen, course: PollState) -> Seen | None:
         """What ends the polling; None to go on."""
         if isinstance(seen, Answer):
             return _too_large(run, seen) if seen.failure is Failure.TOO_LARGE else None
@@ -148,7 +170,7 @@ class Poller:
                 return replace(run.answer(Failure.EXPIRED, seen.answer.message, spent=True), status=seen.answer.status)
         return None
 
-    def _next_wait(self, seen: Seen, course: Course) -> float:
+    def _next_wait(self, seen: Seen, course: PollState) -> float:
         wait = self.cadence.wait(course.polls, course.troubles, self.rng)
         reset_at = seen.answer.reset_at if isinstance(seen, Page) else None
         return wait if reset_at is None else max(wait, (reset_at - self.reader.clock()).total_seconds())

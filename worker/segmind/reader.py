@@ -17,20 +17,19 @@ import structlog
 from pydantic import SecretStr
 from urllib3.exceptions import HTTPError
 
+from worker.http_client.reasons import reason
+from worker.http_client.responses import Response
 from worker.segmind import account
 from worker.segmind.answers import Answer, Credits, Failure
 from worker.segmind.api import Api
 from worker.segmind.codes import codes
 from worker.segmind.downloads import Downloads
+from worker.segmind.embedded_audio import unwrap
+from worker.segmind.error_text import error_message, parse, tidy
 from worker.segmind.errors import BrokenBodyError
-from worker.segmind.pages import Page, metered, request_id
-from worker.segmind.sniffing import OPENING_BYTES, is_plain, is_text
-from worker.segmind.spool import Draft
+from worker.segmind.spool import OPENING_BYTES, Draft, is_plain, is_text
 from worker.segmind.transport import pieces
-from worker.segmind.unwrapping import unwrap
-from worker.segmind.words import parse, tidy, words
-from worker.wire.answers import Response
-from worker.wire.reasons import reason
+from worker.segmind.v2_replies import Page, metered, request_id
 
 log = structlog.get_logger("ttsq.segmind")
 
@@ -81,7 +80,7 @@ class Reader:
             body = b"".join(self._pieces(response, MAX_WORDS_BYTES))
         except BrokenBodyError as error:
             return replace(self._head(response), failure=error.failure)
-        said = words(body, self.key.get_secret_value())
+        said = error_message(body, self.key.get_secret_value())
         if response.undecoded and not is_plain(body[:OPENING_BYTES]):
             said = self.tidy(f"content-encoding {response.undecoded}")
         return _credits(body) or replace(self._head(response), failure=Failure.UNREADABLE, message=said)
@@ -102,7 +101,7 @@ class Reader:
 
     def said(self, page: Page) -> str:
         """The words in a page."""
-        return words(page.body[:MAX_WORDS_BYTES], self.key.get_secret_value())
+        return error_message(page.body[:MAX_WORDS_BYTES], self.key.get_secret_value())
 
     def codes(self, document: object) -> tuple[str, ...]:
         """The codes in a JSON value, without the key."""
@@ -124,7 +123,7 @@ class Reader:
         return b"" if response.undecoded and not is_plain(bytes(body[:OPENING_BYTES])) else bytes(body)
 
     def _refused(self, response: Response, body: bytes) -> Answer:
-        said = words(body[:MAX_WORDS_BYTES], self.key.get_secret_value())
+        said = error_message(body[:MAX_WORDS_BYTES], self.key.get_secret_value())
         if not said and (location := response.headers.get("location")):
             said = self.tidy(f"redirects to {location}")
         reset_at = account.reset_at(response.headers, self.clock())

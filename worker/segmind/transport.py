@@ -16,11 +16,11 @@ from urllib3.exceptions import (
 )
 from urllib3.util import Url, parse_url
 
+from worker.http_client.requests import Outgoing
+from worker.http_client.responses import Response
+from worker.http_client.source import LateError
 from worker.segmind.answers import Failure
 from worker.segmind.errors import BrokenBodyError, UnusableAddressError
-from worker.wire.answers import Response
-from worker.wire.requests import Outgoing
-from worker.wire.source import LateError
 
 USER_AGENT: Final = "ttsq"
 PIECE_BYTES: Final = 256 * 1024

@@ -11,6 +11,8 @@ from pydantic import SecretStr
 from urllib3.exceptions import HTTPError
 
 from api_models.speech import Speech
+from worker.concurrency.reactor import Reactor
+from worker.http_client.requests import Outgoing
 from worker.segmind.answers import Answer, Credits
 from worker.segmind.api import Api
 from worker.segmind.balance import balance
@@ -18,8 +20,6 @@ from worker.segmind.client import NO_HANDLE, Handle
 from worker.segmind.reader import open_reader
 from worker.segmind.spool import Draft
 from worker.segmind.transport import call_failure
-from worker.waiting.switchboard import Switchboard
-from worker.wire.requests import Outgoing
 
 
 class ClientV1:
@@ -35,7 +35,7 @@ class ClientV1:
         read_timeout: float,
         max_audio_bytes: int,
         clock: Callable[[], datetime],
-        switchboard: Switchboard | None = None,
+        switchboard: Reactor | None = None,
     ) -> None:
         """Timeouts in seconds; the read timeout holds for the wait for an answer, and again for its whole body.
 
@@ -49,7 +49,7 @@ class ClientV1:
             connections=connections,
             connect_timeout=connect_timeout,
             read_timeout=read_timeout,
-            switchboard=switchboard or Switchboard(),
+            switchboard=switchboard or Reactor(),
         )
         self._reader = open_reader(self._api, connections=connections, max_audio_bytes=max_audio_bytes, clock=clock)
 

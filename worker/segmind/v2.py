@@ -18,22 +18,21 @@ from pydantic import SecretStr
 from urllib3.exceptions import HTTPError
 
 from api_models.speech import Speech
+from worker.concurrency.reactor import Reactor
+from worker.http_client.requests import Outgoing
 from worker.segmind.answers import Answer, Credits, Failure
 from worker.segmind.api import Api
 from worker.segmind.balance import balance
-from worker.segmind.cadence import Cadence
 from worker.segmind.client import NO_HANDLE, Handle
 from worker.segmind.documents import is_blank
+from worker.segmind.embedded_audio import NoAudio, bring
+from worker.segmind.error_text import reports_failure
 from worker.segmind.errors import BrokenBodyError
-from worker.segmind.pages import Page, Stage
-from worker.segmind.polling import Poller, Seen, run_at
+from worker.segmind.polling import Cadence, Poller, Seen, run_at
 from worker.segmind.reader import open_reader
 from worker.segmind.spool import Draft
 from worker.segmind.transport import call_failure
-from worker.segmind.unwrapping import NoAudio, bring
-from worker.segmind.words import reports_failure
-from worker.waiting.switchboard import Switchboard
-from worker.wire.requests import Outgoing
+from worker.segmind.v2_replies import Page, Stage
 
 
 class ClientV2:
@@ -55,7 +54,7 @@ class ClientV2:
         poll_last_seconds: float = 5.0,
         monotonic: Callable[[], float] = time.monotonic,
         rng: random.Random | None = None,
-        switchboard: Switchboard | None = None,
+        switchboard: Reactor | None = None,
     ) -> None:
         """Timeouts in seconds; `run_timeout` is how long one call polls before it leaves the run to a later one.
 
@@ -71,7 +70,7 @@ class ClientV2:
             connections=connections,
             connect_timeout=connect_timeout,
             read_timeout=read_timeout,
-            switchboard=switchboard or Switchboard(),
+            switchboard=switchboard or Reactor(),
         )
         self._reader = open_reader(self._api, connections=connections, max_audio_bytes=max_audio_bytes, clock=clock)
         self._first_wait = poll_first_seconds

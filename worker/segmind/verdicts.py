@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from api_models.verdict import GateScope, VerdictKind
-from worker.redaction import redact
 from worker.segmind.answers import Answer
-from worker.segmind.table import TABLE, UNKNOWN, Outcome
+from worker.segmind.verdict_table import TABLE, UNKNOWN, Outcome
+from worker.telemetry.redaction import redact
 
 
 @dataclass(frozen=True, slots=True)

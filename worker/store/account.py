@@ -10,8 +10,8 @@ from sqlalchemy import Connection, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from api_models.verdict import GateScope
-from worker.store import events
-from worker.store.tables import GateRow, PaceRow
+from worker.store.outbox import events
+from worker.store.tables.base import GateRow, PaceRow
 
 ACCOUNT: Final = "default"
 """One account a deployment; the column leaves room for more."""

@@ -7,12 +7,23 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import Connection, bindparam, select, update
+from sqlalchemy import Connection, bindparam, delete, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
-from worker.store import lane_takes, leases
-from worker.store.tables import Batch
-from worker.store.transitions import dispatching
+from worker.store import lane_takes, workers
+from worker.store.tables.base import Batch, Job
+from worker.store.transitions import dispatches
+
+
+def count(connection: Connection, batch_id: UUID, total: int) -> None:
+    """Say how many jobs were written, once that is known."""
+    connection.execute(update(Batch).where(Batch.id == batch_id).values(total=total))
+
+
+def withdraw(connection: Connection, batch_id: UUID) -> None:
+    """Take it back with all its jobs, in a transaction that goes on."""
+    connection.execute(delete(Job).where(Job.batch_id == batch_id))
+    connection.execute(delete(Batch).where(Batch.id == batch_id))
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,11 +104,11 @@ def pause(connection: Connection, batch_id: UUID, *, now: datetime) -> bool:
     It waits for a tick that is under way, and the next tick waits for this transaction: so what a tick has sent out and
     nobody has claimed is called back, and nothing is sent out behind its back. It belongs in a transaction of its own.
     """
-    leases.await_tick(connection)
+    workers.await_tick(connection)
     paused = update(Batch).where(Batch.id == batch_id, Batch.paused_at.is_(None)).values(paused_at=now)
     if not connection.execute(paused).rowcount:
         return False
-    dispatching.recall_batch(connection, batch_id)
+    dispatches.recall_batch(connection, batch_id)
     return True
 
 

@@ -13,7 +13,7 @@ from sqlalchemy import Connection, Engine, create_engine, event, func, select
 from sqlalchemy.engine import URL, ExceptionContext, make_url
 from sqlalchemy.exc import DBAPIError
 
-from worker.store.faults import is_unstorable
+from worker.store.errors import is_unstorable
 
 SQLITE_BUSY_SECONDS: Final = 15
 STATEMENT_TIMEOUT_MS: Final = 30_000

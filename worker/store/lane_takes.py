@@ -18,10 +18,11 @@ from sqlalchemy import text as sql
 from sqlalchemy.dialects import postgresql, sqlite
 
 from api_models.status import JobStatus
-from worker.store import events, leases
-from worker.store.attempts import UNNOTED
+from worker.store import workers
+from worker.store.outbox import events
+from worker.store.queries.attempts import UNNOTED
 from worker.store.states import in_state
-from worker.store.tables import NO_LANE, Attempt, Batch, Job, LaneTakes
+from worker.store.tables.base import NO_LANE, Attempt, Batch, Job, LaneTakes
 
 CODE: Final = "takes_refused"
 """Of the hold."""
@@ -135,7 +136,7 @@ def is_held(connection: Connection, which: ColumnElement[bool]) -> bool:
 
 def resume(connection: Connection, which: ColumnElement[bool], *, now: datetime) -> int:
     """Let held lanes of the selection try again a few takes. Returns how many lanes were held."""
-    leases.await_tick(connection)
+    workers.await_tick(connection)
     released = (
         update(LaneTakes)
         .where(which, _IS_HELD)

@@ -6,10 +6,22 @@ from dataclasses import dataclass
 from typing import Final
 from uuid import UUID
 
-from sqlalchemy import Connection, bindparam, select, update
+from sqlalchemy import Connection, bindparam, select, union, update
 from sqlalchemy.dialects import postgresql, sqlite
 
-from worker.store.tables import Batch, Tenant
+from worker.store.tables.base import Batch, Job, Tenant
+
+
+def names(connection: Connection) -> list[str]:
+    """Everybody who ever handed in a batch or a job, by name."""
+    theirs = union(select(Batch.tenant), select(Job.tenant).where(Job.batch_id.is_(None)))
+    return sorted(connection.execute(theirs).scalars())
+
+
+def with_budget(connection: Connection) -> list[str]:
+    """Everybody whose months have a budget, by name."""
+    query = select(Tenant.name).where(Tenant.monthly_budget.is_not(None)).order_by(Tenant.name)
+    return list(connection.execute(query).scalars())
 
 
 @dataclass(frozen=True, slots=True)

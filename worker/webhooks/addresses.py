@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 
 from worker.webhooks.errors import ForbiddenAddressError, UnusableUrlError
 
-MOST_URL_CHARACTERS: Final = 2_000
+MAX_URL_CHARACTERS: Final = 2_000
 
 _Address = IPv4Address | IPv6Address
 _SIX_TO_FOUR: Final = ipaddress.IPv6Network("2002::/16")
@@ -84,8 +84,8 @@ def checked_url(url: str, allowed: Allowed) -> str:
     Raises:
         UnusableUrlError: it is no address of a web server, or one that could never be used.
     """
-    if len(url) > MOST_URL_CHARACTERS:
-        raise UnusableUrlError(f"is longer than {MOST_URL_CHARACTERS:,} characters")
+    if len(url) > MAX_URL_CHARACTERS:
+        raise UnusableUrlError(f"is longer than {MAX_URL_CHARACTERS:,} characters")
     if not url.isascii() or any(character.isspace() or not character.isprintable() for character in url):
         raise UnusableUrlError("has a character that no address has; percent-encode it")
     if "\\" in url:

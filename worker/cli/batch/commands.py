@@ -7,6 +7,12 @@ from typing import Annotated
 
 import typer
 
+from worker.cli.batch import diff, download, results, update
+from worker.cli.batch import prune as prune_command
+from worker.cli.batch import show as batch_show
+from worker.cli.console.exits import leave
+from worker.cli.jobs import list as job_list
+from worker.cli.jobs import update
 from worker.cli.run.options import (
     AllSheets,
     Encoding,
@@ -22,6 +28,8 @@ from worker.cli.run.options import (
     Voice,
     Voice2,
 )
+from worker.intake.sheet_options import SheetOptions
+from worker.intake.validation import Defaults
 
 app = typer.Typer(name="batch", help="Look at batches, change them, fetch what they came to.", no_args_is_help=True)
 
@@ -36,41 +44,36 @@ def list_batches(
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object a batch, a line each.")] = False,
 ) -> None:
     """List batches, the newest first."""
-    from worker.cli.batch import listing  # noqa: PLC0415 - `ttsq --help` doesn't pay for the database's library
 
-    listing.list_batches(limit=limit, as_json=as_json)
+    batch_show.list_batches(limit=limit, as_json=as_json)
 
 
 @app.command("show")
 def show_batch(batch: Batch, as_json: AsJson = False) -> None:
     """Show how a batch stands: its jobs by state, what is before it in the queue, and about how long it will take."""
-    from worker.cli.batch import showing  # noqa: PLC0415 - `ttsq --help` doesn't pay for the database's library
 
-    showing.show(batch, as_json=as_json)
+    batch_show.show(batch, as_json=as_json)
 
 
 @app.command("pause")
 def pause_batch(batch: Batch) -> None:
     """Let none of its jobs start until it is resumed. Calls under way go on."""
-    from worker.cli.batch import changing  # noqa: PLC0415 - `ttsq --help` doesn't pay for the database's library
 
-    changing.pause(batch)
+    update.pause(batch)
 
 
 @app.command("resume")
 def resume_batch(batch: Batch) -> None:
     """Resume a batch that was paused; let one that its refused takes hold try a few more."""
-    from worker.cli.batch import changing  # noqa: PLC0415 - `ttsq --help` doesn't pay for the database's library
 
-    changing.resume(batch)
+    update.resume(batch)
 
 
 @app.command("cancel")
 def cancel_batch(batch: Batch) -> None:
     """Call off what isn't over, and tell what is paid already. Calls under way are still paid, and recorded."""
-    from worker.cli.batch import changing  # noqa: PLC0415 - `ttsq --help` doesn't pay for the database's library
 
-    changing.cancel(batch)
+    update.cancel(batch)
 
 
 @app.command("retry")
@@ -79,9 +82,8 @@ def retry_batch(
     code: Annotated[str | None, typer.Option("--code", "-c", help="Only jobs that ended with this code.")] = None,
 ) -> None:
     """Try again what ended without audio, under the same ids. Their history stays."""
-    from worker.cli.jobs import changing, listing  # noqa: PLC0415 - `ttsq --help` doesn't pay for the database's library
 
-    changing.retry_jobs([], listing.Filters(batch, (), code))
+    update.retry_jobs([], job_list.Filters(batch, (), code))
 
 
 @app.command("priority")
@@ -90,9 +92,8 @@ def prioritise_batch(
     priority: Annotated[int, typer.Argument(metavar="N", min=-100, max=100, help="Higher goes first; 0 is usual.")],
 ) -> None:
     """Let what isn't over go before, or after, other jobs. A negative N comes after `--`."""
-    from worker.cli.batch import changing  # noqa: PLC0415 - `ttsq --help` doesn't pay for the database's library
 
-    changing.prioritise(batch, priority)
+    update.prioritise(batch, priority)
 
 
 @app.command("results")
@@ -106,9 +107,8 @@ def write_results(
     overwrite: Overwrite = False,
 ) -> None:
     """Print its results, a line of JSON each; or leave results.jsonl, errors.jsonl and manifest.csv in DIR."""
-    from worker.cli.batch import resulting  # noqa: PLC0415 - `ttsq --help` doesn't pay for the database's library
 
-    resulting.write(batch, partial=partial, out=out, errors=errors, overwrite=overwrite)
+    results.write(batch, partial=partial, out=out, errors=errors, overwrite=overwrite)
 
 
 @app.command("download")
@@ -125,11 +125,9 @@ def download_batch(  # noqa: PLR0917 - Typer reads the options from it
     as_json: AsJson = False,
 ) -> None:
     """Fetch its audio, and its result files. What is there already, whole, is not fetched again."""
-    from worker.cli.batch import downloading  # noqa: PLC0415 - `ttsq --help` doesn't pay for the database's library
-    from worker.cli.talk.leaving import leave  # noqa: PLC0415 - likewise
 
-    target = downloading.Target(out, archive, overwrite=overwrite)
-    leave(downloading.download(batch, target, parallel=parallel, as_json=as_json))
+    target = download.Target(out, archive, overwrite=overwrite)
+    leave(download.download(batch, target, parallel=parallel, as_json=as_json))
 
 
 @app.command("diff")
@@ -152,15 +150,12 @@ def diff_batch(
     as_json: AsJson = False,
 ) -> None:
     """Tell what of FILE the batch has, what would be bought anew and for how much, and what FILE no longer has."""
-    from worker.cli.batch import differing  # noqa: PLC0415 - `ttsq --help` doesn't pay for the database's library
-    from worker.intake.judging import Defaults  # noqa: PLC0415 - likewise
-    from worker.intake.sheet_options import SheetOptions  # noqa: PLC0415 - likewise
 
     defaults = Defaults(
         model=model, voice_1=voice, voice_2=voice_2, temperature=temperature, format=audio_format, loudness=loudness
     )
     options = SheetOptions.of(sheet, text_column, id_column, ignore_column, encoding, all_sheets=all_sheets)
-    differing.diff(batch, None if str(file) == "-" else file, defaults, options, as_json=as_json)
+    diff.diff(batch, None if str(file) == "-" else file, defaults, options, as_json=as_json)
 
 
 def prune(
@@ -170,7 +165,5 @@ def prune(
     as_json: AsJson = False,
 ) -> None:
     """Remove batches and single jobs that ended that long ago, with their audio. What they cost stays in the ledger."""
-    from worker.cli.batch import pruning  # noqa: PLC0415 - `ttsq --help` doesn't pay for the database's library
-    from worker.cli.talk.leaving import leave  # noqa: PLC0415 - likewise
 
-    leave(pruning.prune(older_than, yes=yes, as_json=as_json))
+    leave(prune_command.prune(older_than, yes=yes, as_json=as_json))

@@ -8,21 +8,105 @@ from __future__ import annotations
 import shutil
 from datetime import timedelta
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+from redis import Redis
+from redis.exceptions import RedisError
+from sqlalchemy import text
 
 from api_models.origins import OFFICIAL_BASE_URL
 from api_models.registry import MODELS
-from worker.artifacts.opening import open_store
+from worker.artifacts.factory import open_store
+from worker.cli.console.format import money, number
+from worker.cli.console.progress import describe_hold
 from worker.cli.doctor.findings import Finding, fail, ok, warning
-from worker.cli.follow.progress import hold_words
-from worker.cli.talk.wording import money, number
 from worker.execution.spool import Spool
-from worker.opening import open_client
+from worker.process.broker_status import describe, remedy
+from worker.process.factories import open_client
 from worker.segmind import verdicts
 from worker.segmind.answers import Credits
 from worker.settings import Settings
-from worker.store import holds, workers
+from worker.store import schema, workers
 from worker.store.database import Database
+from worker.store.queries import holds
+
+PING_SECONDS: Final = 5.0
+PROBE: Final = "ttsq.doctor"
+PROBE_SECONDS: Final = 10
+BROKER_CROWDED: Final = 0.9
+"""The part of its memory from which on it is about to refuse messages."""
+
+
+def check_broker(settings: Settings) -> Finding:
+    """By writing: a broker that is full, or a replica, answers to all else."""
+    if settings.embedded:
+        return ok("memory://: the worker runs inside `ttsq run`")
+    parts = urlsplit(settings.broker_url)
+    where = f"{parts.scheme}://{parts.hostname or ''}{f':{parts.port}' if parts.port else ''}{parts.path}"
+    if parts.scheme not in {"redis", "rediss"}:
+        return warning(f"{where} is not checked", "memory:// and redis:// are what this program is tested with")
+
+    client = Redis.from_url(settings.broker_url, socket_timeout=PING_SECONDS, socket_connect_timeout=PING_SECONDS)
+    try:
+        client.set(PROBE, "1", ex=PROBE_SECONDS)
+        memory: Any = client.info("memory")
+    except (RedisError, OSError) as error:
+        told = describe(error)
+        return fail(f"{where}: {told}", remedy(told))
+    finally:
+        client.close()
+    return _roomy(where, used=int(memory["used_memory"]), most=int(memory.get("maxmemory", 0)))
+
+
+def _roomy(where: str, *, used: int, most: int) -> Finding:
+    """Whether there is room for messages; `most` is 0 for a broker without a bound."""
+    if most and used > BROKER_CROWDED * most:
+        return warning(
+            f"{where} answers, and uses {used / 2**20:,.0f} of the {most / 2**20:,.0f} MiB it may",
+            "raise its maxmemory before it refuses messages",
+        )
+    return ok(f"{where} answers and takes messages")
+
+
+CROWDED: Final = 0.9
+"""The part of all connections from which on the next worker may find none."""
+
+
+def check_database(settings: Settings, database: Database) -> Finding:
+    """Reachable, with this version's tables, and fit for work."""
+    where = database.url.render_as_string(hide_password=True)
+    found = schema.revision(database)
+    if found == schema.HEAD:
+        return _at_work(database, f"{where} at revision {found}")
+    if found is not None and found > schema.HEAD:
+        return fail(f"{where} is at revision {found}, newer than this program", "upgrade ttsq")
+    state = "has no tables yet" if found is None else f"is at revision {found}, not {schema.HEAD}"
+    if settings.embedded and database.is_sqlite:
+        return ok(f"{where} {state}; the next `ttsq run` sees to it")
+    return fail(f"{where} {state}", "run `ttsq migrate`")
+
+
+def _at_work(database: Database, described: str) -> Finding:
+    """What a server with the right tables may still lack."""
+    if database.is_sqlite:
+        return ok(described)
+    with database.read() as connection:
+        facts: Any = connection.execute(
+            text(
+                "SELECT current_setting('transaction_read_only')::bool AS read_only,"
+                " (SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'client backend') AS taken,"
+                " current_setting('max_connections')::int AS most"
+            )
+        ).one()
+    if facts.read_only:
+        remedy = "wait for a failover to end, or set TTSQ_DATABASE_URL to the primary"
+        return fail(f"{described}, but read-only: nothing can be handed in, claimed or recorded", remedy)
+    if facts.taken > CROWDED * facts.most:
+        remedy = "raise max_connections, or lower TTSQ_DATABASE_CONNECTIONS of each worker"
+        return warning(f"{described}; {facts.taken} of its {facts.most} connections are taken", remedy)
+    return ok(described)
+
 
 MEBIBYTE: Final = 2**20
 GIBIBYTE: Final = 2**30
@@ -87,7 +171,9 @@ def check_workers(settings: Settings, database: Database) -> Finding:
     slots = sum(member.slots for member in alive)
     state = f"{number(len(alive), 'worker')} alive with {number(slots, 'slot')}" if alive else "none now"
     if found:
-        return warning(f"{state}; {hold_words(found[0], now)}", "`ttsq status` shows everything that holds the queue")
+        return warning(
+            f"{state}; {describe_hold(found[0], now)}", "`ttsq status` shows everything that holds the queue"
+        )
     if alive:
         return ok(state)
     if settings.embedded:

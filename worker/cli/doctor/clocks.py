@@ -9,9 +9,11 @@ from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from typing import Any, Final
 
-from worker.cli.doctor.broker import PING_SECONDS
+from redis import Redis
+
+from worker.cli.console.format import duration
+from worker.cli.doctor.checks import PING_SECONDS
 from worker.cli.doctor.findings import Finding, ok, warning
-from worker.cli.talk.wording import duration
 from worker.settings import Settings
 from worker.store.database import Database
 
@@ -96,7 +98,6 @@ def _database(database: Database) -> Reading | None:
 def _broker(settings: Settings) -> Reading | None:
     if not settings.broker_url.startswith(("redis://", "rediss://")):
         return None
-    from redis import Redis  # noqa: PLC0415 - the embedded default has no use for it
 
     with closing(Redis.from_url(settings.broker_url, socket_timeout=PING_SECONDS)) as client:
         answer: Any = client.time()

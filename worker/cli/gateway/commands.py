@@ -8,7 +8,38 @@ from typing import Annotated
 import typer
 
 from api_models.access import Scope
-from worker.cli.gateway.options import HookOptions
+from api_models.schemes import Scheme as SchemeName
+from worker.cli.gateway import hooks as hook_commands
+from worker.cli.gateway import keys as key_commands
+from worker.cli.gateway import serve as serve_command
+from worker.cli.gateway import webhooks as webhook_commands
+
+_JMESPATH = "JMESPath over the payload"
+
+
+class HookOptions:
+    """One type an option."""
+
+    Scheme = Annotated[SchemeName, typer.Option("--scheme", "-s", help="How the sender proves who it is.")]
+    SecretFile = Annotated[
+        Path,
+        typer.Option(
+            "--secret-file", help="A file with the secret that the sender knows, so that no shell keeps it; - reads it."
+        ),
+    ]
+    Text = Annotated[str | None, typer.Option("--text", help=f"The text: {_JMESPATH}.")]
+    Template = Annotated[str | None, typer.Option("--template", help="The text, with JMESPath between {braces}.")]
+    When = Annotated[str | None, typer.Option("--when", help=f"Only where this is true: {_JMESPATH}.")]
+    Each = Annotated[str | None, typer.Option("--each", help="A list, of which each element becomes a job.")]
+    Model = Annotated[str | None, typer.Option("--model", help=f"{_JMESPATH}; a name stands between quotes.")]
+    Voice = Annotated[str | None, typer.Option("--voice", help="As --model: \"'Kore'\", or where a voice is named.")]
+    Voice2 = Annotated[str | None, typer.Option("--voice-2", help="The second speaker's.")]
+    CustomId = Annotated[str | None, typer.Option("--custom-id", help=f"A name of your own: {_JMESPATH}.")]
+    Tags = Annotated[str | None, typer.Option("--tags", help=f"A word, or a list of them: {_JMESPATH}.")]
+    Header = Annotated[str, typer.Option("--header", help="With hmac: where the signature is.")]
+    Prefix = Annotated[str, typer.Option("--prefix", help="With hmac: what stands before the signature.")]
+    IdHeader = Annotated[str, typer.Option("--id-header", help="With hmac, bearer, basic: what names a delivery.")]
+
 
 DEFAULT_PORT = 8000
 
@@ -32,9 +63,8 @@ def serve(
     ] = False,
 ) -> None:
     """Serve the HTTP API: jobs in, audio, events and webhooks out. Ctrl-C ends it in good order."""
-    from worker.cli.gateway import serving  # noqa: PLC0415 - `ttsq --help` doesn't pay for a web server
 
-    serving.serve(host, port, all_in_one=all_in_one)
+    serve_command.serve(host, port, all_in_one=all_in_one)
 
 
 @keys.command("add")
@@ -52,17 +82,15 @@ def add_key(
     as_json: AsJson = False,
 ) -> None:
     """Make a key. It is shown once, here and now."""
-    from worker.cli.gateway import keeping  # noqa: PLC0415 - `ttsq --help` doesn't pay for the database's library
 
-    keeping.add(keeping.Wanted(name, tenant, tuple(scope or ()), rate, budget), as_json=as_json)
+    key_commands.add(key_commands.NewKey(name, tenant, tuple(scope or ()), rate, budget), as_json=as_json)
 
 
 @keys.command("list")
 def list_keys(as_json: AsJson = False) -> None:
     """Show every key by its beginning, what it permits, and when it was used."""
-    from worker.cli.gateway import keeping  # noqa: PLC0415 - as above
 
-    keeping.show(as_json=as_json)
+    key_commands.show(as_json=as_json)
 
 
 @keys.command("budget")
@@ -71,17 +99,15 @@ def limit_key(
     dollars: Annotated[str, typer.Argument(metavar="DOLLARS", help="US dollars; `none` lifts the budget.")],
 ) -> None:
     """Set what all jobs submitted with a key may cost together. The rest is held until the budget is raised."""
-    from worker.cli.gateway import keeping  # noqa: PLC0415 - as above
 
-    keeping.limit(key, dollars)
+    key_commands.limit(key, dollars)
 
 
 @keys.command("revoke")
 def revoke_key(key: Annotated[str, typer.Argument(metavar="KEY", help="Its id, name, or how it begins.")]) -> None:
     """Close the door to whoever has it. It takes a few seconds to be known everywhere."""
-    from worker.cli.gateway import keeping  # noqa: PLC0415 - as above
 
-    keeping.revoke(key)
+    key_commands.revoke(key)
 
 
 @hooks.command("add")
@@ -105,28 +131,25 @@ def add_hook(
     tenant: Tenant = "default",
 ) -> None:
     """Make an address, /v1/hooks/NAME, at which somebody else's webhook becomes jobs."""
-    from worker.cli.gateway import hooking  # noqa: PLC0415 - as above
 
     fields = {"text": text, "template": template, "when": when, "each": each, "model": model, "voice_1": voice}
     fields |= {"voice_2": voice_2, "custom_id": custom_id, "tags": tags}
     options = {"header": header, "prefix": prefix, "id_header": id_header}
-    hooking.add(hooking.Wanted(name, tenant, scheme, secret_file, fields, options))
+    hook_commands.add(hook_commands.NewHook(name, tenant, scheme, secret_file, fields, options))
 
 
 @hooks.command("list")
 def list_hooks(as_json: AsJson = False) -> None:
     """Show every hook, without its secret."""
-    from worker.cli.gateway import hooking  # noqa: PLC0415 - as above
 
-    hooking.show(as_json=as_json)
+    hook_commands.show(as_json=as_json)
 
 
 @hooks.command("remove")
 def remove_hook(name: HookName) -> None:
     """Take a hook away. What came of its webhooks stays."""
-    from worker.cli.gateway import hooking  # noqa: PLC0415 - as above
 
-    hooking.remove(name)
+    hook_commands.remove(name)
 
 
 @hooks.command("test")
@@ -135,17 +158,15 @@ def test_hook(
     payload: Annotated[Path, typer.Argument(metavar="PAYLOAD", help="A file of JSON, as the sender would send it.")],
 ) -> None:
     """Show the jobs that a payload would make. Nothing is stored, nothing spent."""
-    from worker.cli.gateway import hooking  # noqa: PLC0415 - as above
 
-    hooking.rehearse(name, payload)
+    hook_commands.rehearse(name, payload)
 
 
 @webhooks.command("list")
 def list_endpoints(as_json: AsJson = False) -> None:
     """Show every endpoint, and how it is doing."""
-    from worker.cli.gateway import sending  # noqa: PLC0415 - as above
 
-    sending.endpoints_shown(as_json=as_json)
+    webhook_commands.endpoints_shown(as_json=as_json)
 
 
 @webhooks.command("log")
@@ -155,17 +176,15 @@ def list_deliveries(
     as_json: AsJson = False,
 ) -> None:
     """Show what was sent, the newest first."""
-    from worker.cli.gateway import sending  # noqa: PLC0415 - as above
 
-    sending.log_shown(endpoint, limit, as_json=as_json)
+    webhook_commands.log_shown(endpoint, limit, as_json=as_json)
 
 
 @webhooks.command("show")
 def show_delivery(delivery: Annotated[str, typer.Argument(metavar="ID", help="The delivery's id.")]) -> None:
     """Show every request that was made for one delivery, and what came back."""
-    from worker.cli.gateway import sending  # noqa: PLC0415 - as above
 
-    sending.delivery_shown(delivery)
+    webhook_commands.delivery_shown(delivery)
 
 
 @webhooks.command("redeliver")
@@ -177,14 +196,12 @@ def redeliver(
     until: Annotated[str | None, typer.Option(help="And up to then.", show_default="now")] = None,
 ) -> None:
     """Send once more what was delivered or given up. The receiver knows it again by its id."""
-    from worker.cli.gateway import sending  # noqa: PLC0415 - as above
 
-    sending.redeliver(which, since, until)
+    webhook_commands.redeliver(which, since, until)
 
 
 @webhooks.command("enable")
 def enable_endpoint(endpoint: Annotated[str, typer.Argument(metavar="ID", help="The endpoint's id.")]) -> None:
     """Let a disabled endpoint hear again, from now on."""
-    from worker.cli.gateway import sending  # noqa: PLC0415 - as above
 
-    sending.enable(endpoint)
+    webhook_commands.enable(endpoint)

@@ -7,6 +7,8 @@ from typing import Annotated
 import typer
 
 from api_models.status import JobStatus
+from worker.cli.jobs import list as job_list
+from worker.cli.jobs import update
 
 app = typer.Typer(name="jobs", help="Look at single jobs, try them again, call them off.", no_args_is_help=True)
 
@@ -28,9 +30,8 @@ def list_jobs(
     as_json: AsJson = False,
 ) -> None:
     """List jobs in the order they were handed in."""
-    from worker.cli.jobs import listing  # noqa: PLC0415 - `ttsq --help` doesn't pay for the database's library
 
-    listing.list_jobs(listing.Filters(batch, tuple(status or ()), code), limit=limit, as_json=as_json)
+    job_list.list_jobs(job_list.Filters(batch, tuple(status or ()), code), limit=limit, as_json=as_json)
 
 
 @app.command("show")
@@ -38,30 +39,26 @@ def show_job(
     job: Annotated[str, typer.Argument(metavar="ID", help="The job's id, or its beginning.")], as_json: AsJson = False
 ) -> None:
     """Show everything about one job, its attempts included."""
-    from worker.cli.jobs import listing  # noqa: PLC0415 - `ttsq --help` doesn't pay for the database's library
 
-    listing.show_job(job, as_json=as_json)
+    job_list.show_job(job, as_json=as_json)
 
 
 @app.command("retry")
 def retry_jobs(ids: Ids = None, batch: OfBatch = None, status: OfStatus = None, code: OfCode = None) -> None:
     """Try jobs again that failed, expired or were cancelled. Audio that is there already is not bought again."""
-    from worker.cli.jobs import changing, listing  # noqa: PLC0415 - `ttsq --help` doesn't pay for the database's library
 
-    changing.retry_jobs(ids or [], listing.Filters(batch, tuple(status or ()), code))
+    update.retry_jobs(ids or [], job_list.Filters(batch, tuple(status or ()), code))
 
 
 @app.command("cancel")
 def cancel_jobs(ids: Ids = None, batch: OfBatch = None, status: OfStatus = None, code: OfCode = None) -> None:
     """Call off jobs that aren't over. A call under way is still paid, and its cost recorded."""
-    from worker.cli.jobs import changing, listing  # noqa: PLC0415 - `ttsq --help` doesn't pay for the database's library
 
-    changing.cancel_jobs(ids or [], listing.Filters(batch, tuple(status or ()), code))
+    update.cancel_jobs(ids or [], job_list.Filters(batch, tuple(status or ()), code))
 
 
 @app.command("delete")
 def delete_jobs(ids: Ids = None, batch: OfBatch = None, status: OfStatus = None, code: OfCode = None) -> None:
     """Remove text and audio of jobs that are over. Their rows, and what they cost, stay."""
-    from worker.cli.jobs import deleting, listing  # noqa: PLC0415 - `ttsq --help` doesn't pay for the database's library
 
-    deleting.delete_jobs(ids or [], listing.Filters(batch, tuple(status or ()), code))
+    update.delete_jobs(ids or [], job_list.Filters(batch, tuple(status or ()), code))

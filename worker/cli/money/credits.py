@@ -2,16 +2,169 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Annotated, Any, Final
 
 import typer
+from rich.text import Text
+
+from worker.cli import database as cli_database
+from worker.cli.console.exits import Exit, leave
+from worker.cli.console.format import exact, moment, number
+from worker.cli.console.terminal import Terminal
+from worker.cli.money import needs
+from worker.cli.money.estimate import Basis
+from worker.cli.snapshot import amount, stamp
+from worker.process.factories import StartError, open_client
+from worker.segmind import verdicts
+from worker.segmind.answers import Credits
+from worker.settings import Settings
+from worker.store.database import Database
+from worker.store.money import balances
+from worker.store.money.balances import Balance
+
+NO_KEY: Final = "SEGMIND_API_KEY is not set here"
+
+
+@dataclass(frozen=True, slots=True)
+class AccountCredits:
+    """The account's balance, as far as it is known."""
+
+    credits: Credits | None
+    """As the API says now; None where it doesn't."""
+    trouble: str
+    """Why it doesn't."""
+    seen: Balance | None
+    """As the workers saw it last."""
+
+    @property
+    def dollars(self) -> Decimal | None:
+        """The best that is known."""
+        if self.credits is not None:
+            return self.credits.total
+        return None if self.seen is None else self.seen.remaining
+
+    @property
+    def seen_at(self) -> datetime | None:
+        """When that was so; None for now."""
+        return None if self.credits is not None or self.seen is None else self.seen.seen_at
+
+
+def look(settings: Settings, database: Database | None) -> AccountCredits:
+    """Ask. Never raises for what the network or the API does."""
+    seen = None
+    if database is not None:
+        with database.read() as connection:
+            seen = balances.last(connection)
+    if settings.segmind_api_key is None:
+        return AccountCredits(None, NO_KEY, seen)
+    try:
+        client = open_client(settings)
+    except StartError as error:
+        return AccountCredits(None, f"{error.message}; {error.remedy}", seen)
+    try:
+        answer = client.credits()
+    finally:
+        client.close()
+    if isinstance(answer, Credits):
+        return AccountCredits(answer, "", seen)
+    return AccountCredits(None, verdicts.verdict(answer).message or f"the API answered {answer.status}", seen)
 
 
 def credits(  # noqa: A001 - the API's word
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False,
 ) -> None:
     """Show what is left in the account, and how many calls of each model it pays for. Asking costs nothing."""
-    from worker.cli.money import counting  # noqa: PLC0415 - `ttsq --help` doesn't pay for the libraries behind it
-    from worker.cli.talk.leaving import leave  # noqa: PLC0415 - likewise
 
-    leave(counting.show(as_json=as_json))
+    leave(show(as_json=as_json))
+
+
+def show(*, as_json: bool) -> Exit:
+    """Print it. UNUSABLE where the API doesn't say."""
+    terminal = Terminal(as_json=as_json)
+    settings = cli_database.settings(terminal)
+    with queue_if_any(settings) as database:
+        found = look(settings, database)
+        bases = _bases(database)
+    terminal.data(_data(found, bases))
+    if not as_json:
+        for line in _lines(found, bases):
+            terminal.result(line)
+    if found.credits is None:
+        terminal.trouble(Text.assemble(("ttsq: ", "bold red"), f"the API doesn't tell the balance: {found.trouble}"))
+    return Exit.UNUSABLE if found.credits is None else Exit.DONE
+
+
+@contextmanager
+def queue_if_any(settings: Settings) -> Iterator[Database | None]:
+    """The queue; None where the first run hasn't made it yet."""
+    path = cli_database.sqlite_file(settings)
+    if path is not None and not path.exists():
+        yield None
+        return
+    with cli_database.queue(settings) as database:
+        yield database
+
+
+def pays_for(dollars: Decimal, basis: Basis) -> int:
+    """How many calls."""
+    return max(0, int(dollars / basis.price)) if basis.price else 0
+
+
+def describe_basis(basis: Basis) -> str:
+    """Where a price comes from."""
+    return "list price" if basis.texts is None else f"mean of the last {number(basis.texts, 'text')}"
+
+
+def _bases(database: Database | None) -> dict[str, Basis]:
+    if database is None:
+        return needs.prices(None)
+    with database.read() as connection:
+        return needs.prices(connection)
+
+
+def _lines(found: AccountCredits, bases: dict[str, Basis]) -> Iterator[Text]:
+    if found.credits is not None:
+        total, paid, free = exact([found.credits.total, found.credits.paid, found.credits.free])
+        yield _fact("balance", f"{total} ({paid} paid for, {free} free)")
+    if found.dollars is not None:
+        for index, (model, basis) in enumerate(bases.items()):
+            calls = number(pays_for(found.dollars, basis), "call")
+            words = f"{calls} of {model} at {exact([_rounded(basis.price)])[0]} ({describe_basis(basis)})"
+            yield _fact("" if index else "pays for", words)
+    if found.seen is not None:
+        at = moment(found.seen.seen_at, datetime.now(UTC))
+        yield _fact("last seen", f"{exact([found.seen.remaining])[0]} by the workers, {at}")
+
+
+def _rounded(price: Decimal) -> Decimal:
+    """A mean has no end of digits."""
+    return round(price, 6)
+
+
+def _fact(name: str, words: str) -> Text:
+    return Text.assemble((name.ljust(11), "dim"), words)
+
+
+def _data(found: AccountCredits, bases: dict[str, Basis]) -> dict[str, Any]:
+    dollars = found.dollars
+    return {
+        "balance": None if found.credits is None else amount(found.credits.total),
+        "paid": None if found.credits is None else amount(found.credits.paid),
+        "free": None if found.credits is None else amount(found.credits.free),
+        "last_seen": None if found.seen is None else amount(found.seen.remaining),
+        "last_seen_at": None if found.seen is None else stamp(found.seen.seen_at),
+        "models": [
+            {
+                "model": model,
+                "price": amount(_rounded(basis.price)),
+                "texts_seen": basis.texts,
+                "calls": None if dollars is None else pays_for(dollars, basis),
+            }
+            for model, basis in bases.items()
+        ],
+    }

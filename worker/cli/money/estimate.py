@@ -10,7 +10,7 @@ from decimal import Decimal
 from typing import Final
 
 from api_models.registry import MODELS
-from worker.store.pricing import Seen
+from worker.store.money.pricing import Seen
 
 ENOUGH_TEXTS: Final = 20
 """From so many spoken texts on, what they cost says more than the published average."""

@@ -15,17 +15,19 @@ from sqlalchemy import Connection
 from api_models.registry import MODELS
 from worker import producer
 from worker.cli.money.estimate import Basis, Estimate, Need, Speed, basis, estimate
-from worker.dispatch import pace
-from worker.intake.judging import Row
-from worker.intake.marks import Marks
+from worker.dispatch.rate import pace
+from worker.intake.name_index import NameIndex
+from worker.intake.validation import Row
 from worker.producer import DEFAULT_TENANT
 from worker.settings import Settings
-from worker.store import account, batches, budgets, holds, limits, pricing, workers
+from worker.store import account, batches, workers
 from worker.store.database import Database
-from worker.store.pricing import Text
+from worker.store.money import budgets, limits, pricing
+from worker.store.money.pricing import Text
+from worker.store.queries import holds
 
 ZERO: Final = Decimal(0)
-TEXTS_A_LOOK: Final = 1_000
+TEXTS_PER_POLL: Final = 1_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,8 +117,8 @@ def _needs(
 
     `bought` tells which contents of a page of texts were bought before. No list of all texts is kept.
     """
-    rest, seen = iter(texts), Marks()
-    while page := list(islice(rest, TEXTS_A_LOOK)):
+    rest, seen = iter(texts), NameIndex()
+    while page := list(islice(rest, TEXTS_PER_POLL)):
         there = bought(page)
         for number, text in enumerate(page, 1):
             came_before = seen.put(text.fingerprint, number) is not None

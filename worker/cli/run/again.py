@@ -6,15 +6,15 @@ from decimal import Decimal
 from typing import Final
 
 from api_models.registry import MODELS
+from worker.cli.console import terminal as console
+from worker.cli.console.format import money, number
+from worker.cli.console.terminal import Terminal
 from worker.cli.money.needs import Input
 from worker.cli.run.order import Order
-from worker.cli.talk import asking
-from worker.cli.talk.terminal import Terminal
-from worker.cli.talk.wording import money, number
 from worker.settings import Settings
-from worker.store import refusals, views
 from worker.store.database import Database
-from worker.store.refusals import InVain
+from worker.store.queries import jobs, refusals
+from worker.store.queries.refusals import InVain
 
 QUESTION: Final = "Buy them again?"
 NOTHING: Final = InVain(0, Decimal(0), {})
@@ -25,7 +25,7 @@ def refused(database: Database, wanted: Input) -> InVain:
     if wanted.batch is None:
         return NOTHING
     with database.read() as connection:
-        return refusals.in_vain(connection, views.of_batch(wanted.batch))
+        return refusals.in_vain(connection, jobs.of_batch(wanted.batch))
 
 
 def agreed(found: InVain, *, order: Order, settings: Settings, terminal: Terminal) -> bool:
@@ -36,11 +36,11 @@ def agreed(found: InVain, *, order: Order, settings: Settings, terminal: Termina
     if not order.ask:
         terminal.note(f"{words} Buying them again (--yes).")
         return True
-    if order.source is None or not asking.can_ask():
+    if order.source is None or not console.can_ask():
         terminal.trouble(f"{words} Not bought again; --yes does so.", style="yellow")
         return False
     terminal.trouble(words)
-    return asking.agreed(terminal, QUESTION, enter=False)
+    return console.agreed(terminal, QUESTION, enter=False)
 
 
 def in_words(found: InVain, max_takes: int) -> str:

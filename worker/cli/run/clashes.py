@@ -9,12 +9,12 @@ from uuid import UUID
 
 from api_models.formats import AudioFormat
 from api_models.key_templates import FLAT_TEMPLATE
-from worker.artifacts.folder import FolderStore
+from worker.artifacts.folder.store import FolderStore
 from worker.artifacts.keys import object_key
 from worker.artifacts.ownership import BATCH, JOB, REPLACEABLE, standing
-from worker.cli.talk.errors import CliError
-from worker.cli.talk.wording import number
-from worker.intake.judging import Row
+from worker.cli.console.errors import CliError
+from worker.cli.console.format import number
+from worker.intake.validation import Row
 from worker.producer import DEFAULT_TENANT
 
 _LATEST: Final = {JOB: str(UUID(int=2**128 - 1)), BATCH: str(UUID(int=2**128 - 1))}

@@ -6,6 +6,9 @@ from typing import Annotated
 
 import typer
 
+from worker.cli.console.exits import leave
+from worker.cli.console.format import dollars
+from worker.cli.console.terminal import Terminal
 from worker.cli.run.options import (
     AllSheets,
     Deadline,
@@ -30,6 +33,10 @@ from worker.cli.run.options import (
     Voice,
     Voice2,
 )
+from worker.cli.run.order import Order
+from worker.cli.run.run import run as carry_out
+from worker.intake.sheet_options import SheetOptions
+from worker.intake.validation import Defaults
 
 
 def run(
@@ -79,13 +86,6 @@ def run(
     Tells what it will cost, and on a terminal asks. Ctrl-C stops in good order; the same command again goes on from
     there and buys nothing twice.
     """
-    from worker.cli.money.amounts import dollars  # noqa: PLC0415 - `ttsq --help` doesn't pay for the libraries behind it
-    from worker.cli.run.order import Order  # noqa: PLC0415 - likewise
-    from worker.cli.run.running import run as carry_out  # noqa: PLC0415 - likewise
-    from worker.cli.talk.leaving import leave  # noqa: PLC0415 - likewise
-    from worker.cli.talk.terminal import Terminal  # noqa: PLC0415 - likewise
-    from worker.intake.judging import Defaults  # noqa: PLC0415 - likewise
-    from worker.intake.sheet_options import SheetOptions  # noqa: PLC0415 - likewise
 
     order = Order(
         source=None if str(file) == "-" else file,

@@ -16,16 +16,16 @@ from sqlalchemy import ColumnElement
 from sqlalchemy.exc import SQLAlchemyError
 
 from api_models.status import JobStatus
-from worker.artifacts.errors import ArtifactsError, ArtifactsTrouble, NameTakenError
-from worker.artifacts.folder import FolderStore
-from worker.artifacts.folder_files import is_file
+from worker.artifacts.errors import ArtifactsError, ArtifactsFault, NameTakenError
+from worker.artifacts.folder.files import is_file
+from worker.artifacts.folder.store import FolderStore
 from worker.artifacts.ownership import Owner, Standing, standing
 from worker.artifacts.partial import sha256_of
 from worker.artifacts.store import ArtifactStore, Wanted
-from worker.cli.run.destination import file_name
-from worker.store import selections, views
+from worker.cli.run.order import file_name
 from worker.store.database import Database
-from worker.store.views import JobRecord
+from worker.store.queries import filters, jobs
+from worker.store.queries.jobs import JobRecord
 
 ROUND_SECONDS: Final = 1.0
 LEAVE_SECONDS: Final = 2.0
@@ -76,8 +76,8 @@ class Copies:
         try:
             with self._database.read() as connection:
                 since = self._database.now(connection) - timedelta(seconds=OVERLAP_SECONDS)
-                which = selections.finished_since(self._which, since)
-                return views.jobs(connection, which, states=[JobStatus.SUCCEEDED])
+                which = filters.finished_since(self._which, since)
+                return jobs.jobs(connection, which, states=[JobStatus.SUCCEEDED])
         except SQLAlchemyError:
             return []  # Whoever watches the run reads the same database, and says so.
 
@@ -85,7 +85,7 @@ class Copies:
         after: UUID | None = None
         while True:
             with self._database.read() as connection:
-                page = views.jobs(connection, self._which, states=[JobStatus.SUCCEEDED], after=after, most=PAGE_JOBS)
+                page = jobs.jobs(connection, self._which, states=[JobStatus.SUCCEEDED], after=after, most=PAGE_JOBS)
             yield from page
             if len(page) < PAGE_JOBS:
                 return
@@ -111,7 +111,7 @@ class Copies:
     def _fetch(self, job: JobRecord) -> None:
         key = self._store.key_of(job.uri or "")
         if key is None or not self._receive(file_name(job), Wanted(key, job.sha256 or ""), _owner(job)):
-            raise ArtifactsError(ArtifactsTrouble.UNEXPECTED, f"{job.uri} is not in the store {self._store.url}")
+            raise ArtifactsError(ArtifactsFault.UNEXPECTED, f"{job.uri} is not in the store {self._store.url}")
 
     def _receive(self, name: str, source: Wanted, owner: Mapping[str, str]) -> bool:
         """A copy gives way to the copy that was asked for last; the store keeps both. Nothing else gives way."""

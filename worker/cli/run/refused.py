@@ -8,17 +8,18 @@ from typing import Final
 from uuid import UUID
 
 from worker.artifacts.addresses import path_of
-from worker.cli.queue.reckoning import Snapshot
-from worker.cli.run import raising
+from worker.cli.console.format import cut, number, short
+from worker.cli.run import summary
 from worker.cli.run.order import Order
 from worker.cli.run.rehearsal import DATABASE_URL as REHEARSAL_DATABASE_URL
-from worker.cli.talk.wording import cut, number, short
-from worker.dispatch.take_runs import RESUMED_TAKES
-from worker.store import lane_takes, refusals, views
+from worker.cli.snapshot import Snapshot
+from worker.dispatch.gates.take_runs import RESUMED_TAKES
+from worker.store import lane_takes
 from worker.store.database import Database
-from worker.store.holds import sentence
 from worker.store.lane_takes import HeldLane
-from worker.store.refusals import KeptTake
+from worker.store.queries import jobs, refusals
+from worker.store.queries.holds import sentence
+from worker.store.queries.refusals import KeptTake
 
 SHOWN_TAKES: Final = 3
 MESSAGE_CHARACTERS: Final = 300
@@ -51,7 +52,7 @@ def look(database: Database, batch: UUID, snapshot: Snapshot) -> Refusal | None:
         return None
     with database.read() as connection:
         lanes = [lane for lane in lane_takes.held(connection) if lane.batch_id == batch]
-        takes = refusals.kept_takes(connection, views.of_batch(batch), most=SHOWN_TAKES)
+        takes = refusals.kept_takes(connection, jobs.of_batch(batch), most=SHOWN_TAKES)
     return Refusal(snapshot.held_by_takes, tuple(lanes), tuple(takes), batch)
 
 
@@ -64,7 +65,7 @@ def lines(refusal: Refusal, order: Order) -> Iterator[str]:
         yield f"  {_here(order)}ttsq jobs show {refusal.takes[0].job_id}   (what was measured)"
     yield f"To buy {RESUMED_TAKES} more takes, and the rest once one of them is accepted:"
     yield f"  {_here(order)}ttsq batch resume {short(refusal.batch)}"
-    yield f"  {raising.again(order, None)}"
+    yield f"  {summary.again(order, None)}"
     yield (
         "To buy whatever the takes are like, set TTSQ_HOLD_AFTER_REFUSED=0 (never hold) or TTSQ_TAKE_CHECKS=off"
         " (accept takes unmeasured) before resuming."

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Final
 
-from worker.cli.talk.wording import cut, number
+from worker.cli.console.format import cut, number
 from worker.intake.column_names import folded
 from worker.intake.header import Header
-from worker.intake.reading import Judged
+from worker.intake.reader import Judged
 from worker.intake.sheet_options import SheetOptions
 
 SHOWN_NAMES: Final = 8

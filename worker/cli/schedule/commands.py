@@ -7,6 +7,8 @@ from typing import Annotated, Any
 import typer
 
 from worker.cli.run.options import AllSheets, Encoding, IdColumn, IgnoreColumn, Sheet, TextColumn
+from worker.cli.schedule import add
+from worker.cli.schedule import list as schedule_list
 
 app = typer.Typer(name="schedule", help="Hand in files or queries by the clock, each time once.", no_args_is_help=True)
 
@@ -50,21 +52,19 @@ def add_schedule(
     encoding: Encoding = None,
 ) -> None:
     """Make a schedule. Workers hold it: it runs while one of them does."""
-    from worker.cli.schedule import planning  # noqa: PLC0415 - `ttsq --help` doesn't pay for the database's library
 
     options: dict[str, Any] = {"model": model, "voice_1": voice, "voice_2": voice_2, "temperature": temperature}
     options |= {"sheets": tuple(sheet or ()), "all_sheets": all_sheets, "encoding": encoding}
     options |= {"text_column": text_column, "id_column": id_column, "ignored_columns": tuple(ignore_column or ())}
-    wanted = planning.Wanted(name, tenant, source, cron, timezone, database_env, catch_up, options)
-    planning.add(wanted)
+    wanted = add.NewSchedule(name, tenant, source, cron, timezone, database_env, catch_up, options)
+    add.add(wanted)
 
 
 @app.command("list")
 def list_schedules(as_json: AsJson = False) -> None:
     """Show every schedule, when it is due next, and how its latest run went."""
-    from worker.cli.schedule import listing  # noqa: PLC0415 - as above
 
-    listing.show(as_json=as_json)
+    schedule_list.show(as_json=as_json)
 
 
 @app.command("runs")
@@ -76,38 +76,33 @@ def list_runs(
     as_json: AsJson = False,
 ) -> None:
     """Show what became of a schedule's times, the latest first."""
-    from worker.cli.schedule import listing  # noqa: PLC0415 - as above
 
-    listing.show_runs(tenant, name, limit, as_json=as_json)
+    schedule_list.show_runs(tenant, name, limit, as_json=as_json)
 
 
 @app.command("run")
 def run_now(name: Name, tenant: Tenant = "default") -> None:
     """Let it run once now, beside its times."""
-    from worker.cli.schedule import planning  # noqa: PLC0415 - as above
 
-    planning.run(tenant, name)
+    add.run(tenant, name)
 
 
 @app.command("pause")
 def pause(name: Name, tenant: Tenant = "default") -> None:
     """Let none of its times become due. What is handed in goes on."""
-    from worker.cli.schedule import planning  # noqa: PLC0415 - as above
 
-    planning.pause(tenant, name)
+    add.pause(tenant, name)
 
 
 @app.command("resume")
 def resume(name: Name, tenant: Tenant = "default") -> None:
     """Let it go on with its next time. Those that passed meanwhile are not made up for."""
-    from worker.cli.schedule import planning  # noqa: PLC0415 - as above
 
-    planning.resume(tenant, name)
+    add.resume(tenant, name)
 
 
 @app.command("remove")
 def remove(name: Name, tenant: Tenant = "default") -> None:
     """Take a schedule away. What it has handed in stays."""
-    from worker.cli.schedule import planning  # noqa: PLC0415 - as above
 
-    planning.remove(tenant, name)
+    add.remove(tenant, name)

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+from worker.cli import database as cli_database
+from worker.cli.console.errors import NewerDatabaseError
+from worker.cli.console.terminal import Terminal
+from worker.store import schema
+
 
 def migrate() -> None:
     """Bring the database of the settings to this version's tables. Does nothing where they are there already."""
-    from worker.cli.queue import opening  # noqa: PLC0415 - `ttsq --help` doesn't pay for the libraries behind it
-    from worker.cli.talk.errors import NewerDatabaseError  # noqa: PLC0415 - likewise
-    from worker.cli.talk.terminal import Terminal  # noqa: PLC0415 - likewise
-    from worker.store import schema  # noqa: PLC0415 - likewise
 
     terminal = Terminal()
-    database = opening.connect(opening.settings(terminal))
+    database = cli_database.connect(cli_database.settings(terminal))
     where = database.url.render_as_string(hide_password=True)
     try:
         before = schema.revision(database)

@@ -2,9 +2,122 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+import time
+from datetime import datetime, timedelta
+from typing import Annotated, Final
+from uuid import UUID
 
 import typer
+
+from worker.cli import database as cli_database
+from worker.cli.console.errors import CliError
+from worker.cli.console.exits import Exit, leave
+from worker.cli.console.format import money, number
+from worker.cli.console.terminal import Terminal
+from worker.execution.destinations import Destinations
+from worker.execution.restoration import Found, Restoration
+from worker.process.factories import open_places
+from worker.store import workers
+from worker.store.database import Database
+from worker.store.queries import holds
+
+POLL_SECONDS: Final = 0.25
+CONNECTIONS: Final = 16
+
+
+class WorkersRunningError(CliError):
+    """Workers would claim the very jobs that are being looked at."""
+
+    def __init__(self, running: int) -> None:
+        super().__init__(
+            f"{number(running, 'worker')} running on this database",
+            "stop all workers (and `ttsq run`), then repeat `ttsq restore-check`",
+        )
+
+
+def check_restored(terminal: Terminal, *, dry_run: bool) -> Exit:
+    """Look through the queue of the settings, and say what was found.
+
+    Raises:
+        WorkersRunningError: a worker sends heartbeats.
+    """
+    settings = cli_database.settings(terminal)
+    with cli_database.queue(settings) as database:
+        running = living(database)
+        if running and not dry_run:
+            raise WorkersRunningError(len(running))
+        if running:
+            terminal.trouble(f"{number(len(running), 'worker')} running: the figures change meanwhile.")
+        places = open_places(settings, database, connections=CONNECTIONS)
+        try:
+            found, moved = _checked(Restoration(database, places), dry_run=dry_run)
+        finally:
+            _close(places)
+    _report(terminal, found, moved, dry_run=dry_run)
+    return Exit.DONE
+
+
+def living(database: Database) -> set[UUID]:
+    """Workers that send heartbeats now: rows of a fresh backup look alive, too, but their heartbeats stand still.
+
+    Takes as long as the newest heartbeat needs to grow stale, and no time where all are.
+    """
+    first = _fresh(database)
+    while first:
+        later = _fresh(database)
+        moved = {worker for worker, beat in later.items() if first.get(worker) != beat}
+        if moved or not later:
+            return moved
+        time.sleep(POLL_SECONDS)
+    return set()
+
+
+def _fresh(database: Database) -> dict[UUID, datetime]:
+    with database.read() as connection:
+        limit = database.now(connection) - timedelta(seconds=holds.STALE_SECONDS)
+        return {one.id: one.heartbeat_at for one in workers.present(connection) if one.heartbeat_at >= limit}
+
+
+def _checked(restoration: Restoration, *, dry_run: bool) -> tuple[Found, tuple[int, int] | None]:
+    # First of all: should the rest break off, no id may be given out again either.
+    moved = None if dry_run else restoration.move_events_ahead()
+    return sum(restoration.look() if dry_run else restoration.run(), Found()), moved
+
+
+def _close(places: Destinations) -> None:
+    for store in places.opened():
+        store.close()
+
+
+def _report(terminal: Terminal, found: Found, moved: tuple[int, int] | None, *, dry_run: bool) -> None:
+    terminal.data(
+        {
+            "dry_run": dry_run,
+            "unfinished": found.unfinished,
+            "adopted": found.adopted,
+            "copies": found.copies,
+            "cost": f"{found.cost:f}",
+            "estimated": found.estimated,
+            "marked": found.marked,
+            "events": None if moved is None else {"newest": moved[0], "next": moved[1] + 1},
+        }
+    )
+    would = "would be " if dry_run else ""
+    terminal.result(f"{number(found.unfinished, 'unfinished job')} in the database.")
+    if found.adopted:
+        estimated = f", {found.estimated:,} of them at list price" if found.estimated else ""
+        terminal.result(
+            f"{number(found.adopted, 'job')} {would}ended with audio that the store holds:"
+            f" {money(found.cost)} added to the ledger{estimated}."
+        )
+    if found.marked:
+        terminal.result(
+            f"{number(found.marked, 'job')} {would}marked: the store holds no audio of theirs. They may have been"
+            " bought after the backup; workers look in the store and in their spools before they buy."
+        )
+    if moved is not None:
+        terminal.result(f"Event ids continue from {moved[1] + 1}; the newest one in the backup was {moved[0]}.")
+    terminal.note("Jobs submitted after the backup are unknown here: submit them again. See docs/restore.md.")
 
 
 def restore_check(
@@ -17,8 +130,5 @@ def restore_check(
     other jobs are marked, so that workers look for their audio before they buy it. Event ids move ahead, so that no
     webhook receives an id twice. Safe to repeat; refuses to work while workers run.
     """
-    from worker.cli.service.restoring import check_restored  # noqa: PLC0415 - `ttsq --help` doesn't pay for it
-    from worker.cli.talk.leaving import leave  # noqa: PLC0415 - likewise
-    from worker.cli.talk.terminal import Terminal  # noqa: PLC0415 - likewise
 
     leave(check_restored(Terminal(as_json=as_json), dry_run=dry_run))

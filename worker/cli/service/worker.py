@@ -2,9 +2,36 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+import os
+import sys
+from typing import Annotated, NoReturn
 
 import typer
+
+from worker import settings as settings_page
+from worker.cli import database
+from worker.cli.console.errors import MemoryBrokerError
+from worker.cli.console.terminal import Terminal
+
+CELERY = ("-m", "celery", "--quiet", "-A", "worker.app", "worker")
+
+
+def exec_worker(concurrency: int | None) -> NoReturn:
+    """Become the worker: same process id, so that signals of a supervisor reach it.
+
+    Raises:
+        MemoryBrokerError: nobody could reach it.
+        CliError, SQLAlchemyError: the database isn't ready.
+    """
+    override = {} if concurrency is None else {"TTSQ_CONCURRENCY": concurrency}
+    settings = Terminal().guard(settings_page.load(**override))
+    if settings.embedded:
+        raise MemoryBrokerError
+    with database.queue(settings):
+        pass
+    # The worker reads its settings from its environment, which `env` sets for it and for nobody else.
+    assignments = [f"{name}={value}" for name, value in override.items()]
+    os.execvp("env", ["env", *assignments, sys.executable, *CELERY])  # noqa: S606, S607 - no shell; `env` is POSIX's
 
 
 def worker(
@@ -13,6 +40,5 @@ def worker(
     ] = None,
 ) -> None:
     """Start one more worker: the same as `celery -A worker.app worker`. Ctrl-C stops it in good order."""
-    from worker.cli.service.becoming import become_worker  # noqa: PLC0415 - `ttsq --help` doesn't pay for the database's library
 
-    become_worker(concurrency)
+    exec_worker(concurrency)

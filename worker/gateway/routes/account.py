@@ -16,14 +16,15 @@ from api_models.jobs import JobIn
 from api_models.registry import MODELS, VOICES
 from api_models.spending import By
 from api_models.verdict import GateScope
-from worker.gateway import answers, handing_in, strict, views
+from worker.gateway import answers, batched_enqueue, strict_json, views
 from worker.gateway.answers import Admin, Operator, Reader, gateway_of, problems
 from worker.gateway.parts import Gateway
 from worker.gateway.problems import not_found
 from worker.gateway.routes.jobs import within_the_calendar
 from worker.producer import content_of
-from worker.store import account, balances, pricing, spending
-from worker.store import holds as store_holds
+from worker.store import account
+from worker.store.money import balances, pricing, spending
+from worker.store.queries import holds as store_holds
 
 router = APIRouter(prefix="/v1", tags=["account"])
 
@@ -42,7 +43,7 @@ async def quote(request: Request, caller: Reader) -> Response:
 
 
 def _quoted(gateway: Gateway, tenant: str, body: bytes) -> dict[str, Any]:
-    lines = handing_in.judged(strict.parsed(QuoteIn, body).jobs, gateway)
+    lines = batched_enqueue.judged(strict_json.parsed(QuoteIn, body).jobs, gateway)
     contents: dict[str, JobIn] = {}
     fresh = 0
     for line in lines:
@@ -152,7 +153,7 @@ async def change_gate(
     """
     gateway = gateway_of(request)
     answers.require_json(request)
-    wanted = strict.parsed(GateChange, await request.body())
+    wanted = strict_json.parsed(GateChange, await request.body())
     return answers.json(await run_in_threadpool(_changed, gateway, name, wanted))
 
 

@@ -18,32 +18,39 @@ from starlette.responses import Response, StreamingResponse
 from api_models.batches import BatchIn, BatchPage, BatchView, ResultFile, SheetTemplate
 from api_models.formats import LOUDNESS_RANGE, AudioFormat
 from api_models.http_problems import Trouble
-from api_models.jobs import MOST_CALLBACK_CHARACTERS, Changed
+from api_models.jobs import MAX_CALLBACK_CHARACTERS, Changed
 from api_models.status import TERMINAL, JobStatus
 from api_models.values import OptionalSpan
-from worker.gateway import answers, archive, handing_in, sound, strict, views
+from worker.gateway import (
+    answers,
+    archive,
+    audio,
+    batched_enqueue,
+    strict_json,
+    views,
+)
 from worker.gateway.answers import Operator, Reader, Submitter, gateway_of, problems
+from worker.gateway.batched_enqueue import Sheet
 from worker.gateway.entries import Origin
-from worker.gateway.handing_in import Sheet
 from worker.gateway.parts import Gateway
 from worker.gateway.problems import ProblemError, not_found
-from worker.gateway.routes.jobs import MOST_A_PAGE, ONCE_HEADER, POLL_SECONDS, check_callback, once_of
-from worker.intake.judging import Defaults
+from worker.gateway.routes.jobs import MAX_PER_PAGE, ONCE_HEADER, POLL_SECONDS, check_callback, once_of
 from worker.intake.kinds import Kind
 from worker.intake.sheet_options import SheetOptions
+from worker.intake.validation import Defaults
 from worker.results.files import CONTENT_TYPES
 from worker.store import batches as store_batches
-from worker.store import listings, selections
-from worker.store import views as store_views
-from worker.store.idempotency import Once
-from worker.store.listings import BatchEntry
-from worker.store.transitions import asking
+from worker.store.access.idempotency import IdempotentRequest
+from worker.store.queries import filters, tenant_pages
+from worker.store.queries import jobs as store_views
+from worker.store.queries.tenant_pages import BatchEntry
+from worker.store.transitions import actions
 
 router = APIRouter(prefix="/v1/batches", tags=["batches"])
 
-MOST_JSON_BYTES: Final = 16 * 1024 * 1024
+MAX_JSON_BYTES: Final = 16 * 1024 * 1024
 IN_MEMORY_BYTES: Final = 1024 * 1024
-ROWS_A_READ: Final = 500
+ROWS_PER_READ: Final = 500
 KINDS: Final = {
     "text/csv": Kind.CSV,
     "text/tab-separated-values": Kind.TSV,
@@ -66,7 +73,7 @@ class SheetQuery(BaseModel):
     """What a sheet can't say of itself."""
 
     name: Annotated[str, Field(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f]*$")] = "batch"
-    callback_url: Annotated[str | None, Field(max_length=MOST_CALLBACK_CHARACTERS)] = None
+    callback_url: Annotated[str | None, Field(max_length=MAX_CALLBACK_CHARACTERS)] = None
     max_cost: Annotated[Decimal | None, Field(ge=0, le=1_000_000, decimal_places=12)] = None
     model: Annotated[str | None, Field(max_length=64)] = None
     voice_1: Annotated[str | None, Field(max_length=64)] = None
@@ -113,11 +120,11 @@ async def create_batch(request: Request, caller: Submitter, query: Annotated[She
     media = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     await run_in_threadpool(gateway.keyring.refuse_overspending, caller)
     with SpooledTemporaryFile(max_size=IN_MEMORY_BYTES) as content:
-        digest = await _received(request, content, MOST_JSON_BYTES if media == "application/json" else None)
+        digest = await _received(request, content, MAX_JSON_BYTES if media == "application/json" else None)
         origin = Origin.of(gateway.settings, caller, request.headers)
         once = once_of(request, caller, digest)
         if media == "application/json":
-            strict.known_only(request.query_params.keys(), ())
+            strict_json.known_only(request.query_params.keys(), ())
             made = await run_in_threadpool(_from_json, gateway, content, origin, once)
         elif kind := KINDS.get(media):
             made = await run_in_threadpool(_from_sheet, gateway, content, query, kind, origin=origin, once=once)
@@ -144,24 +151,32 @@ async def _received(request: Request, content: IO[bytes], most: int | None) -> s
     return digest.hexdigest()
 
 
-def _from_json(gateway: Gateway, content: IO[bytes], origin: Origin, once: Once | None) -> handing_in.Made:
-    wanted = strict.parsed(BatchIn, content.read())
+def _from_json(
+    gateway: Gateway, content: IO[bytes], origin: Origin, once: IdempotentRequest | None
+) -> batched_enqueue.Made:
+    wanted = strict_json.parsed(BatchIn, content.read())
     if wanted.callback_url is not None:
         check_callback(gateway, wanted.callback_url)
-    rows = handing_in.judged([wanted.defaults() | job for job in wanted.jobs], gateway)
-    batch = handing_in.Batch(wanted.name, wanted.callback_url, wanted.max_cost, wanted.key_template)
-    return handing_in.write(gateway, rows, batch, origin, once)
+    rows = batched_enqueue.judged([wanted.defaults() | job for job in wanted.jobs], gateway)
+    batch = batched_enqueue.Batch(wanted.name, wanted.callback_url, wanted.max_cost, wanted.key_template)
+    return batched_enqueue.write(gateway, rows, batch, origin, once)
 
 
 def _from_sheet(
-    gateway: Gateway, content: IO[bytes], query: SheetQuery, kind: Kind, *, origin: Origin, once: Once | None
-) -> handing_in.Made:
+    gateway: Gateway,
+    content: IO[bytes],
+    query: SheetQuery,
+    kind: Kind,
+    *,
+    origin: Origin,
+    once: IdempotentRequest | None,
+) -> batched_enqueue.Made:
     if query.callback_url is not None:
         check_callback(gateway, query.callback_url)
-    rows = handing_in.read(content, query.reading(kind), gateway)
-    handing_in.check_template(query.key_template, rows)
-    batch = handing_in.Batch(query.name, query.callback_url, query.max_cost, query.key_template)
-    return handing_in.write(gateway, rows, batch, origin, once)
+    rows = batched_enqueue.read(content, query.reading(kind), gateway)
+    batched_enqueue.check_template(query.key_template, rows)
+    batch = batched_enqueue.Batch(query.name, query.callback_url, query.max_cost, query.key_template)
+    return batched_enqueue.write(gateway, rows, batch, origin, once)
 
 
 @router.get("", response_model=BatchPage, responses=problems())
@@ -169,12 +184,12 @@ def list_batches(
     request: Request,
     caller: Reader,
     cursor: UUID | None = None,
-    limit: Annotated[int, Query(ge=1, le=MOST_A_PAGE)] = 50,
+    limit: Annotated[int, Query(ge=1, le=MAX_PER_PAGE)] = 50,
 ) -> Response:
     """Batches, the newest first."""
     gateway = gateway_of(request)
     with gateway.database.read() as connection:
-        found = listings.batches(connection, caller.tenant, before=cursor, most=limit)
+        found = tenant_pages.batches(connection, caller.tenant, before=cursor, most=limit)
         counted = [
             views.batch(entry, store_views.counts(connection, store_views.of_batch(entry.id))) for entry in found
         ]
@@ -194,8 +209,8 @@ def cancel_batch(request: Request, batch_id: UUID, caller: Operator) -> Response
     gateway = gateway_of(request)
     _read(gateway, caller.tenant, batch_id)
     with gateway.database.begin() as connection:
-        which = selections.selection(batch_id=batch_id)
-        changed = asking.cancel(connection, which, now=gateway.database.now(connection))
+        which = filters.selection(batch_id=batch_id)
+        changed = actions.cancel(connection, which, now=gateway.database.now(connection))
     return answers.json({"jobs": changed})
 
 
@@ -210,8 +225,8 @@ def retry_batch(
     gateway = gateway_of(request)
     _read(gateway, caller.tenant, batch_id)
     with gateway.database.begin() as connection:
-        which = selections.selection(batch_id=batch_id, code=code)
-        changed = asking.retry(connection, which, states=tuple(TERMINAL - {JobStatus.SUCCEEDED}))
+        which = filters.selection(batch_id=batch_id, code=code)
+        changed = actions.retry(connection, which, states=tuple(TERMINAL - {JobStatus.SUCCEEDED}))
     gateway.written()
     return answers.json({"jobs": changed})
 
@@ -253,7 +268,7 @@ def get_file(request: Request, batch_id: UUID, name: ResultFile, caller: Reader)
     entry = _read(gateway, caller.tenant, batch_id)
     if entry.results_uri is None:
         raise ProblemError(Trouble.CONFLICT, "Its files aren't written yet; `results` tells how its jobs stand now.")
-    return sound.of_results(gateway, entry, name)
+    return audio.of_results(gateway, entry, name)
 
 
 @router.get(
@@ -283,21 +298,21 @@ def get_zip(request: Request, batch_id: UUID, caller: Reader) -> Response:
     return StreamingResponse(content, headers=headers, media_type="application/zip")
 
 
-def _entries(gateway: Gateway, batch_id: UUID) -> Iterator[listings.JobEntry]:
+def _entries(gateway: Gateway, batch_id: UUID) -> Iterator[tenant_pages.JobEntry]:
     """A page at a time, so that a large batch needs little memory and holds no transaction open."""
     after: UUID | None = None
     while True:
         with gateway.database.read() as connection:
-            page = listings.in_order(connection, batch_id, after=after, most=ROWS_A_READ)
+            page = tenant_pages.in_order(connection, batch_id, after=after, most=ROWS_PER_READ)
         yield from page
-        if len(page) < ROWS_A_READ:
+        if len(page) < ROWS_PER_READ:
             return
         after = page[-1].id
 
 
 def _read(gateway: Gateway, tenant: str, batch_id: UUID) -> BatchEntry:
     with gateway.database.read() as connection:
-        entry = listings.batch(connection, tenant, batch_id)
+        entry = tenant_pages.batch(connection, tenant, batch_id)
     if entry is None:
         raise not_found("batch")
     return entry

@@ -25,19 +25,19 @@ from api_models.endpoints import (
 )
 from api_models.http_problems import Trouble
 from api_models.problems import Fault
-from worker.gateway import answers, strict, views
+from worker.gateway import answers, strict_json, views
 from worker.gateway.answers import Admin, Operator, gateway_of, problems
 from worker.gateway.parts import Gateway
 from worker.gateway.problems import ProblemError, invalid, not_found
-from worker.gateway.routes.jobs import MOST_A_PAGE, check_callback, within_the_calendar
-from worker.store import deliveries, endpoints
-from worker.store.deliveries import DeliveryRecord, Try
-from worker.store.endpoints import EndpointRecord
-from worker.webhooks import signing
+from worker.gateway.routes.jobs import MAX_PER_PAGE, check_callback, within_the_calendar
+from worker.store.outbox import deliveries, endpoints
+from worker.store.outbox.deliveries import DeliveryRecord, Try
+from worker.store.outbox.endpoints import EndpointRecord
+from worker.webhooks import signatures
 
 router = APIRouter(prefix="/v1", tags=["webhooks"])
 
-MOST_ENDPOINTS: Final = 50
+MAX_ENDPOINTS: Final = 50
 """Of one tenant."""
 BOTH_SECRETS: Final = timedelta(hours=24)
 """How long messages carry a second signature after a secret was changed."""
@@ -55,13 +55,13 @@ async def create_endpoint(request: Request, caller: Admin) -> Response:
     """Have events sent to an address. Messages are signed as Standard Webhooks has it."""
     gateway = gateway_of(request)
     answers.require_json(request)
-    wanted = strict.parsed(EndpointIn, await request.body())
+    wanted = strict_json.parsed(EndpointIn, await request.body())
     check_callback(gateway, wanted.url, field="url")
     record = EndpointRecord(
         id=uuid7(),
         tenant=caller.tenant,
         url=wanted.url,
-        secret=signing.new_secret(),
+        secret=signatures.new_secret(),
         old_secret=None,
         old_secret_until=None,
         events=" ".join(wanted.events),
@@ -78,8 +78,8 @@ async def create_endpoint(request: Request, caller: Admin) -> Response:
 
 def _add(gateway: Gateway, record: EndpointRecord) -> None:
     with gateway.database.begin() as connection:
-        if len(endpoints.listed(connection, tenant=record.tenant)) >= MOST_ENDPOINTS:
-            raise ProblemError(Trouble.CONFLICT, f"There are {MOST_ENDPOINTS} endpoints already; remove one first.")
+        if len(endpoints.listed(connection, tenant=record.tenant)) >= MAX_ENDPOINTS:
+            raise ProblemError(Trouble.CONFLICT, f"There are {MAX_ENDPOINTS} endpoints already; remove one first.")
         endpoints.add(connection, record)
 
 
@@ -107,7 +107,7 @@ async def change_endpoint(request: Request, endpoint_id: UUID, caller: Admin) ->
     """Have it hear of other events, in another way, or no more, or again."""
     gateway = gateway_of(request)
     answers.require_json(request)
-    wanted = strict.parsed(EndpointChange, await request.body())
+    wanted = strict_json.parsed(EndpointChange, await request.body())
     await run_in_threadpool(_change, gateway, caller.tenant, endpoint_id, wanted)
     return answers.json(_endpoint(await run_in_threadpool(_read, gateway, caller.tenant, endpoint_id)))
 
@@ -153,7 +153,7 @@ def rotate_secret(request: Request, endpoint_id: UUID, caller: Admin) -> Respons
     record = _read(gateway, caller.tenant, endpoint_id)
     with gateway.database.begin() as connection:
         until = gateway.database.now(connection) + BOTH_SECRETS
-        endpoints.rotate(connection, record, fresh_secret=signing.new_secret(), both_until=until)
+        endpoints.rotate(connection, record, fresh_secret=signatures.new_secret(), both_until=until)
     return answers.json(_secret(_read(gateway, caller.tenant, endpoint_id)))
 
 
@@ -167,7 +167,7 @@ async def redeliver_range(request: Request, endpoint_id: UUID, caller: Admin) ->
     """Send again what failed in a span of time, or everything of it."""
     gateway = gateway_of(request)
     answers.require_json(request)
-    wanted = strict.parsed(Redelivery, await request.body())
+    wanted = strict_json.parsed(Redelivery, await request.body())
     number = await run_in_threadpool(_redeliver_range, gateway, caller.tenant, endpoint_id, wanted)
     return answers.json({"deliveries": number})
 
@@ -189,7 +189,7 @@ class DeliveryQuery(BaseModel):
     endpoint_id: UUID | None = None
     state: Literal["pending", "sent", "sending", "delivered", "failed"] | None = None
     cursor: UUID | None = None
-    limit: Annotated[int, Field(ge=1, le=MOST_A_PAGE)] = 50
+    limit: Annotated[int, Field(ge=1, le=MAX_PER_PAGE)] = 50
 
 
 @router.get("/deliveries", response_model=DeliveryPage, responses=problems())

@@ -14,15 +14,15 @@ from api_models.jobs import EventPage
 from api_models.problems import Fault
 from worker.gateway import answers, views
 from worker.gateway.answers import Reader, gateway_of, problems
-from worker.gateway.keyring import Caller
+from worker.gateway.middleware.api_keys import Caller
 from worker.gateway.parts import Gateway
 from worker.gateway.problems import invalid
-from worker.store import listings
-from worker.store.listings import EventEntry
+from worker.store.queries import tenant_pages
+from worker.store.queries.tenant_pages import EventEntry
 
 router = APIRouter(prefix="/v1/events", tags=["events"])
 
-MOST_A_PAGE: Final = 1_000
+MAX_PER_PAGE: Final = 1_000
 LARGEST_ID: Final = 2**63 - 1
 QUIET_SECONDS: Final = 15.0
 """Proxies cut connections on which nothing moves: then a comment is sent."""
@@ -38,7 +38,7 @@ def list_events(
     caller: Reader,
     types: Types = [],  # noqa: B006 - never changed
     after: Annotated[int, Query(ge=0, le=LARGEST_ID)] = 0,
-    limit: Annotated[int, Query(ge=1, le=MOST_A_PAGE)] = 100,
+    limit: Annotated[int, Query(ge=1, le=MAX_PER_PAGE)] = 100,
 ) -> Response:
     """The log, the oldest first. Whoever goes on after the last id it saw misses nothing.
 
@@ -46,7 +46,9 @@ def list_events(
     """
     gateway = gateway_of(request)
     with gateway.database.read() as connection:
-        found = listings.events(connection, caller.tenant, after=after, most=limit, types=[str(one) for one in types])
+        found = tenant_pages.events(
+            connection, caller.tenant, after=after, most=limit, types=[str(one) for one in types]
+        )
     content = {"events": [views.event(entry) for entry in found], "next_after": found[-1].id if found else after}
     return answers.json(content)
 

@@ -14,22 +14,22 @@ from api_models.hooks import HookAnswer, HookMapping
 from api_models.http_problems import Trouble
 from api_models.jobs import JobIn
 from api_models.schemes import Scheme
-from worker import tracing
-from worker.gateway import answers, entries, mapping, strict
+from worker.gateway import answers, entries, mapping, strict_json
 from worker.gateway.answers import gateway_of, problems
 from worker.gateway.entries import Origin
 from worker.gateway.parts import Gateway
 from worker.gateway.problems import ProblemError, invalid, not_found
-from worker.store import hooks
-from worker.store.hooks import HookRecord
-from worker.store.transitions import asking
-from worker.webhooks import verifying
-from worker.webhooks.verifying import Genuine, Options, Received
+from worker.store.access import hooks
+from worker.store.access.hooks import HookRecord
+from worker.store.transitions import actions
+from worker.telemetry import tracing
+from worker.webhooks import verification
+from worker.webhooks.verification import Genuine, Options, Received
 
 router = APIRouter(prefix="/v1/hooks", tags=["hooks"])
 
 FORM: Final = "application/x-www-form-urlencoded"
-MOST_FIELDS: Final = 500
+MAX_FIELDS: Final = 500
 
 
 class _SeenError(Exception):
@@ -67,11 +67,11 @@ def _taken(gateway: Gateway, name: str, headers: dict[str, str], body: bytes) ->
         raise not_found("hook")
     scheme = Scheme(hook.scheme)
     received = Received(headers, body, gateway.now())
-    genuine = verifying.verified(scheme, hook.secret, Options(**hook.options), received)
+    genuine = verification.verified(scheme, hook.secret, Options(**hook.options), received)
     if genuine is None:
         raise ProblemError(Trouble.NO_KEY, "The sender's signature is missing, wrong or old.")
     payload = _payload(headers.get("content-type", ""), body)
-    genuine = verifying.event_named(genuine, scheme, payload)
+    genuine = verification.event_named(genuine, scheme, payload)
     jobs = jobs_of(hook, payload, gateway.context)
     try:
         made = _written(gateway, hook, genuine, jobs)
@@ -110,16 +110,16 @@ def _written(gateway: Gateway, hook: HookRecord, genuine: Genuine, jobs: list[Jo
     with gateway.database.begin() as connection:
         if not hooks.taken(connection, hook.id, genuine.names, jobs=len(rows), now=now):
             raise _SeenError
-        asking.submit(connection, rows)
+        actions.submit(connection, rows)
     return [str(row["id"]) for row in rows]
 
 
 def _payload(content_type: str, body: bytes) -> Any:  # noqa: ANN401 - whatever JSON has
     media = content_type.partition(";")[0].strip().lower()
     if media != FORM:
-        return strict.loads(body)
+        return strict_json.loads(body)
     try:
-        pairs = parse_qsl(body.decode(), keep_blank_values=True, max_num_fields=MOST_FIELDS, errors="strict")
+        pairs = parse_qsl(body.decode(), keep_blank_values=True, max_num_fields=MAX_FIELDS, errors="strict")
     except ValueError:
         raise ProblemError(Trouble.MALFORMED, "The form can't be read: it is not UTF-8, or too long.") from None
     return dict(pairs)

@@ -16,26 +16,34 @@ from api_models.http_problems import Trouble
 from api_models.jobs import AttemptList, JobIn, JobPage, JobView
 from api_models.problems import Fault
 from api_models.status import TERMINAL, JobStatus
-from worker.gateway import answers, entries, sound, strict, views
-from worker.gateway.answers import Operator, Reader, Submitter, gateway_of, problems
+from worker.gateway import answers, audio, entries, strict_json, views
+from worker.gateway.answers import (
+    WAIT_HEADER,
+    Operator,
+    Reader,
+    Submitter,
+    gateway_of,
+    prefers_audio,
+    problems,
+    wait_seconds,
+)
 from worker.gateway.entries import Origin
-from worker.gateway.keyring import Caller
+from worker.gateway.middleware.api_keys import Caller
 from worker.gateway.parts import Gateway
-from worker.gateway.preferring import WAIT_HEADER, prefers_audio, wait_seconds
 from worker.gateway.problems import ProblemError, invalid, not_found
-from worker.retention.purging import Purger
-from worker.store import listings, selections
-from worker.store import views as store_views
-from worker.store.idempotency import Made, Once
-from worker.store.listings import JobEntry, Wanted
-from worker.store.transitions import asking, purging
+from worker.maintenance.purger import Purger
+from worker.store.access.idempotency import IdempotentRequest, Recorded
+from worker.store.queries import filters, tenant_pages
+from worker.store.queries import jobs as store_views
+from worker.store.queries.tenant_pages import JobEntry, PageFilter
+from worker.store.transitions import actions, purges
 from worker.webhooks.addresses import checked_url
 from worker.webhooks.errors import UnusableUrlError
 
 router = APIRouter(prefix="/v1/jobs", tags=["jobs"])
 
 POLL_SECONDS: Final = 2
-MOST_A_PAGE: Final = 500
+MAX_PER_PAGE: Final = 500
 LONGEST_ONCE: Final = 200
 EXAMPLE: Final = {"text": "The ferry leaves at ten past four.", "voice_1": "Kore", "tags": ["harbour"]}
 ONCE_HEADER: Final = {
@@ -71,7 +79,7 @@ async def create_job(request: Request, caller: Submitter) -> Response:
     body = await request.body()
     seconds = wait_seconds(request.headers)
     once = once_of(request, caller, hashlib.sha256(body).hexdigest())
-    wanted = strict.parsed(JobIn, body, context=gateway.context)
+    wanted = strict_json.parsed(JobIn, body, context=gateway.context)
     if wanted.callback_url is not None:
         check_callback(gateway, wanted.callback_url)
     if caller.key is not None and caller.key.budget is not None:
@@ -93,7 +101,7 @@ def _accepted(view: dict[str, Any], **headers: str) -> Response:
     return answers.json(view, 202, given | {name.replace("_", "-"): value for name, value in headers.items()})
 
 
-async def _replayed(gateway: Gateway, made: Made, once: Once | None) -> Response:
+async def _replayed(gateway: Gateway, made: Recorded, once: IdempotentRequest | None) -> Response:
     if once is None or made.once.body_hash != once.body_hash or made.job_id is None:
         raise ProblemError(Trouble.KEY_REUSED, "Another request came under this key before; take a new key for this.")
     entry = await run_in_threadpool(_read, gateway, made.once.tenant, made.job_id)
@@ -106,7 +114,7 @@ async def _waited(request: Request, gateway: Gateway, caller: Caller, row: dict[
         return _accepted(views.new_job(row), **applied)
     entry = await run_in_threadpool(_read, gateway, caller.tenant, row["id"])
     if entry.status == JobStatus.SUCCEEDED and prefers_audio(request.headers):
-        return await run_in_threadpool(sound.of_job, gateway, entry, request.headers.get("range"))
+        return await run_in_threadpool(audio.of_job, gateway, entry, request.headers.get("range"))
     return answers.json(views.job(entry), 200, {"location": f"/v1/jobs/{entry.id}", **applied})
 
 
@@ -120,13 +128,13 @@ class JobQuery(BaseModel):
     since: AwareDatetime | None = None
     until: AwareDatetime | None = None
     cursor: UUID | None = None
-    limit: Annotated[int, Field(ge=1, le=MOST_A_PAGE)] = 50
+    limit: Annotated[int, Field(ge=1, le=MAX_PER_PAGE)] = 50
 
-    def wanted(self, tenant: str) -> Wanted:
+    def wanted(self, tenant: str) -> PageFilter:
         """As the store is asked for them. Raises ProblemError for what no row can hold."""
         refuse_unprintable(tag=self.tag, code=self.code)
         since, until = within_the_calendar(self.since, "since"), within_the_calendar(self.until, "until")
-        return Wanted(tenant, tuple(self.status), self.batch_id, self.tag, self.code, since, until)
+        return PageFilter(tenant, tuple(self.status), self.batch_id, self.tag, self.code, since, until)
 
 
 @router.get("", response_model=JobPage, responses=problems())
@@ -135,7 +143,7 @@ def list_jobs(request: Request, caller: Reader, query: Annotated[JobQuery, Query
     gateway = gateway_of(request)
     wanted = query.wanted(caller.tenant)
     with gateway.database.read() as connection:
-        found = listings.jobs(connection, wanted, before=query.cursor, most=query.limit)
+        found = tenant_pages.jobs(connection, wanted, before=query.cursor, most=query.limit)
     return answers.json(views.page("jobs", [views.job(entry) for entry in found], query.limit))
 
 
@@ -175,7 +183,7 @@ def list_attempts(request: Request, job_id: UUID, caller: Reader) -> Response:
         302: {"description": "Where the audio is to be had, for a few minutes, where it lies in a bucket."},
         **problems(404, 409, 410, 416, 502),
     },
-    openapi_extra={"parameters": [sound.RANGE_HEADER]},
+    openapi_extra={"parameters": [audio.RANGE_HEADER]},
 )
 def get_audio(request: Request, job_id: UUID, caller: Reader) -> Response:
     """Its audio: streamed from a folder, with ranges, or an address in the bucket."""
@@ -184,7 +192,7 @@ def get_audio(request: Request, job_id: UUID, caller: Reader) -> Response:
     if entry.status != JobStatus.SUCCEEDED:
         headers = {} if entry.status in TERMINAL else {"retry-after": str(POLL_SECONDS)}
         raise ProblemError(Trouble.CONFLICT, f"The job has no audio: it is {entry.status}.", headers=headers)
-    return sound.of_job(gateway, entry, request.headers.get("range"))
+    return audio.of_job(gateway, entry, request.headers.get("range"))
 
 
 @router.delete(
@@ -202,8 +210,8 @@ def delete_job(request: Request, job_id: UUID, caller: Operator) -> Response:
     if entry.status not in TERMINAL:
         raise ProblemError(Trouble.CONFLICT, f"The job isn't over: it is {entry.status}. Cancel it first.")
     with gateway.database.begin() as connection:
-        which = selections.selection(job_ids=(job_id,))
-        purging.ask(connection, which, now=gateway.database.now(connection))
+        which = filters.selection(job_ids=(job_id,))
+        purges.ask(connection, which, now=gateway.database.now(connection))
     Purger(gateway.database, gateway.places).run([job_id])
     entry = _read(gateway, caller.tenant, job_id)
     return answers.json(views.job(entry), 202 if entry.purged_at is None else 200)
@@ -215,8 +223,8 @@ def cancel_job(request: Request, job_id: UUID, caller: Operator) -> Response:
     gateway = gateway_of(request)
     _read(gateway, caller.tenant, job_id)
     with gateway.database.begin() as connection:
-        which = selections.selection(job_ids=(job_id,))
-        cancelled = asking.cancel(connection, which, now=gateway.database.now(connection))
+        which = filters.selection(job_ids=(job_id,))
+        cancelled = actions.cancel(connection, which, now=gateway.database.now(connection))
     entry = _read(gateway, caller.tenant, job_id)
     if not cancelled and entry.status != JobStatus.CANCELLED:
         raise ProblemError(Trouble.CONFLICT, f"The job is over: it is {entry.status}.")
@@ -230,7 +238,7 @@ def retry_job(request: Request, job_id: UUID, caller: Operator) -> Response:
     _read(gateway, caller.tenant, job_id)
     with gateway.database.begin() as connection:
         states = tuple(TERMINAL - {JobStatus.SUCCEEDED})
-        retried = asking.retry(connection, selections.selection(job_ids=(job_id,)), states=states)
+        retried = actions.retry(connection, filters.selection(job_ids=(job_id,)), states=states)
     entry = _read(gateway, caller.tenant, job_id)
     if not retried:
         raise ProblemError(Trouble.CONFLICT, f"Only what ended without audio is tried again: it is {entry.status}.")
@@ -238,7 +246,7 @@ def retry_job(request: Request, job_id: UUID, caller: Operator) -> Response:
     return answers.json(views.job(entry))
 
 
-def once_of(request: Request, caller: Caller, body_hash: str) -> Once | None:
+def once_of(request: Request, caller: Caller, body_hash: str) -> IdempotentRequest | None:
     """What the request says about not being carried out twice. Raises ProblemError where that can't be."""
     given = request.headers.get("idempotency-key")
     if given is None:
@@ -248,7 +256,7 @@ def once_of(request: Request, caller: Caller, body_hash: str) -> Once | None:
         message = f"must be 1 to {LONGEST_ONCE} visible ASCII characters"
         raise invalid([Fault(field="Idempotency-Key", message=message)])
     asked = f"{request.url.path}?{request.url.query}\n{body_hash}"
-    return Once(caller.tenant, key, hashlib.sha256(asked.encode(errors="surrogatepass")).hexdigest())
+    return IdempotentRequest(caller.tenant, key, hashlib.sha256(asked.encode(errors="surrogatepass")).hexdigest())
 
 
 def check_callback(gateway: Gateway, url: str, field: str = "callback_url") -> None:
@@ -281,7 +289,7 @@ def within_the_calendar(at: datetime | None, field: str) -> datetime | None:
 
 def _read(gateway: Gateway, tenant: str, job_id: UUID) -> JobEntry:
     with gateway.database.glance() as connection:
-        entry = listings.job(connection, tenant, job_id)
+        entry = tenant_pages.job(connection, tenant, job_id)
     if entry is None:
         raise not_found("job")
     return entry

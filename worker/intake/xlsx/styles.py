@@ -14,8 +14,8 @@ PART: Final = "xl/styles.xml"
 
 _BUILT_IN: Final = frozenset({*range(14, 23), *range(27, 37), *range(45, 48), *range(50, 59)})
 """Formats that every workbook has (ECMA-376, part 1, 18.8.30)."""
-_NO_PART_OF_A_DATE: Final = re.compile(r'"[^"]*"|\\.|\[(?!h+\]|m+\]|s+\])[^\]]*\]|_.|\*.', re.IGNORECASE)
-_OF_A_DATE: Final = re.compile(r"[dmyhs]", re.IGNORECASE)
+_NO_PART_OF_PER_DATE: Final = re.compile(r'"[^"]*"|\\.|\[(?!h+\]|m+\]|s+\])[^\]]*\]|_.|\*.', re.IGNORECASE)
+_OF_PER_DATE: Final = re.compile(r"[dmyhs]", re.IGNORECASE)
 
 _EPOCH_1900: Final = datetime(1899, 12, 30)  # noqa: DTZ001 - a cell has no time zone
 _EPOCH_1904: Final = datetime(1904, 1, 1)  # noqa: DTZ001 - likewise
@@ -53,7 +53,7 @@ def as_date(number: float, *, from_1904: bool) -> str | None:
 
 
 def _is_date(form: str) -> bool:
-    return _OF_A_DATE.search(_NO_PART_OF_A_DATE.sub("", form.partition(";")[0])) is not None
+    return _OF_PER_DATE.search(_NO_PART_OF_PER_DATE.sub("", form.partition(";")[0])) is not None
 
 
 class _Styles:

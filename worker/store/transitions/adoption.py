@@ -14,9 +14,9 @@ from sqlalchemy import Connection, Integer, String, bindparam, func, select, upd
 
 from api_models.status import TERMINAL, JobStatus
 from worker.store.states import in_state
-from worker.store.tables import Attempt, Job
-from worker.store.transitions import claiming
-from worker.store.transitions.claiming import CLAIM_COLUMNS, Claim
+from worker.store.tables.base import Attempt, Job
+from worker.store.transitions import claims
+from worker.store.transitions.claims import CLAIM_COLUMNS, Claim
 
 _OPEN: Final = in_state(*(status for status in JobStatus if status not in TERMINAL))
 _UNFINISHED = select(*CLAIM_COLUMNS).where(_OPEN, Job.id > bindparam("after")).order_by(Job.id).limit(bindparam("most"))
@@ -41,7 +41,7 @@ _LATEST = select(func.coalesce(func.max(Attempt.number), 0)).where(Attempt.job_i
 def unfinished(connection: Connection, *, after: UUID, most: int, now: datetime) -> list[Claim]:
     """Jobs that had not ended when the backup was taken, in the order of their ids, as they stand."""
     rows = connection.execute(_UNFINISHED, {"after": after, "most": most})
-    return [claiming.claimed(row, after, now) for row in rows]
+    return [claims.claimed(row, after, now) for row in rows]
 
 
 def take_over(
@@ -55,7 +55,7 @@ def take_over(
     number = max(job.attempt + 1, latest + 1, source)
     values = {"job": job.job_id, "known": job.attempt, "number": number, "content": content}
     row: Any = connection.execute(_TAKE_OVER, values | {"worker": by, "now": now}).one_or_none()
-    return None if row is None else claiming.claimed(row, by, now)
+    return None if row is None else claims.claimed(row, by, now)
 
 
 def mark(connection: Connection, jobs: Sequence[UUID]) -> int:

@@ -9,8 +9,8 @@ from sqlalchemy import Connection, bindparam, select, update
 
 from api_models.status import JobStatus
 from worker.store.states import in_state
-from worker.store.tables import Job
-from worker.store.transitions.claiming import Claim
+from worker.store.tables.base import Job
+from worker.store.transitions.claims import Claim
 
 _RELABEL = (
     update(Job)

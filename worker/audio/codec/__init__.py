@@ -1,0 +1,1 @@
+"""Encoding and decoding of foreign audio in child processes, so that a crash ends no worker."""

@@ -1,0 +1,1 @@
+"""Celery: the application, the messages and the consumer. No other room imports it."""

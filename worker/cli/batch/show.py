@@ -1,0 +1,186 @@
+"""One batch: its jobs by state, its place in the queue, and about how long it will take. Reads only."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from rich.table import Table
+from rich.text import Text
+
+from api_models.status import TERMINAL, JobStatus
+from worker.cli import database as cli_database
+from worker.cli.console.format import duration, moment, money, number, short
+from worker.cli.console.progress import describe_hold
+from worker.cli.console.terminal import Terminal
+from worker.cli.money import needs
+from worker.cli.money.estimate import Estimate
+from worker.cli.run.summary import SHOWN_FAILURES, UNASKED, describe_failure
+from worker.cli.snapshot import Snapshot, amount, report, stamp, take_snapshot
+from worker.settings import Settings
+from worker.store import batches
+from worker.store.batches import BatchRecord
+from worker.store.database import Database
+from worker.store.queries import jobs
+from worker.store.queries import position as queue_position
+from worker.store.queries.jobs import Counts, JobRecord
+from worker.store.queries.position import Position
+
+
+def state_of(batch: BatchRecord, *, over: bool) -> str:
+    """One word: `finished` and `over` differ by the result files, which are yet to be written in the latter."""
+    if over:
+        return "over" if batch.finished_at is None else "finished"
+    return "under way" if batch.paused_at is None else "paused"
+
+
+def as_data(batch: BatchRecord, counts: Counts, *, over: bool) -> dict[str, Any]:
+    """The batch for machines. The keys are a promise."""
+    return {
+        "id": str(batch.id),
+        "name": batch.name,
+        "tenant": batch.tenant,
+        "state": state_of(batch, over=over),
+        "total": counts.total,
+        "counts": {str(status): number for status, number in sorted(counts.by_status.items())},
+        "cached": counts.cached,
+        "cost": amount(counts.cost),
+        "created_at": stamp(batch.created_at),
+        "paused_at": stamp(batch.paused_at),
+        "finished_at": stamp(batch.finished_at),
+        "results": batch.results_uri,
+    }
+
+
+@dataclass(frozen=True, slots=True)
+class Outlook:
+    """What is to come."""
+
+    position: Position | None
+    """None where nothing of it is queued."""
+    rest: Estimate
+
+    @property
+    def seconds(self) -> float:
+        """Until it is over, if nothing holds it: its own calls, and those that start between them."""
+        if not self.rest.calls or self.position is None:
+            return self.rest.seconds
+        return self.rest.seconds * (self.rest.calls + self.position.all) / self.rest.calls
+
+
+def show(wanted: str, *, as_json: bool) -> None:
+    """Print it."""
+    terminal = Terminal(as_json=as_json)
+    settings = cli_database.settings(terminal)
+    with cli_database.queue(settings) as database:
+        with database.read() as connection:
+            batch = cli_database.batch(connection, wanted)
+        snapshot = take_snapshot(database, jobs.of_batch(batch.id), embedded=settings.embedded)
+        outlook = None if snapshot.over else _outlook(database, batch, settings)
+        with database.read() as connection:
+            failures = jobs.jobs(connection, jobs.of_batch(batch.id), states=UNASKED, most=SHOWN_FAILURES)
+    terminal.data(_data(batch, snapshot, outlook))
+    if not as_json:
+        _tell(terminal, batch, snapshot, outlook, failures)
+
+
+def _outlook(database: Database, batch: BatchRecord, settings: Settings) -> Outlook:
+    with database.read() as connection:
+        position = queue_position.position(connection, batch.id)
+    return Outlook(position, needs.remaining(database, batch.id, settings))
+
+
+def _is_held(snapshot: Snapshot) -> bool:
+    """Whether nothing can be said of when it will be over: all that isn't over waits for something to be lifted."""
+    return snapshot.held > 0 and snapshot.held >= snapshot.total - snapshot.finished - snapshot.in_flight
+
+
+def _data(batch: BatchRecord, snapshot: Snapshot, outlook: Outlook | None) -> dict[str, Any]:
+    found = as_data(batch, snapshot.counts, over=snapshot.over)
+    found |= {name: report(snapshot, batch=batch.id, seconds=0)[name] for name in ("held", "hold")}
+    known = outlook is not None and not _is_held(snapshot)
+    return found | {
+        "before": outlook.position.all if outlook is not None and outlook.position is not None else 0,
+        "seconds_left": round(outlook.seconds, 1) if known and outlook is not None else None,
+        "cost_left": None if outlook is None else f"{round(outlook.rest.cost, 6):f}",
+    }
+
+
+def _tell(
+    terminal: Terminal, batch: BatchRecord, snapshot: Snapshot, outlook: Outlook | None, failures: list[JobRecord]
+) -> None:
+    state = state_of(batch, over=snapshot.over)
+    terminal.result(Text.assemble((batch.name, "bold"), f"  {number(snapshot.total, 'text')}, {state}"))
+    for name, value in _facts(batch, snapshot, outlook):
+        terminal.result(Text.assemble(("  " + name.ljust(11), "dim"), value))
+    for hold in snapshot.holds:
+        terminal.result(f"  {describe_hold(hold, snapshot.at)}", style="yellow")
+    for job in failures:
+        terminal.result(f"  {describe_failure(job)}", style="red")
+    if (more := snapshot.failed - len(failures)) > 0:
+        terminal.result(f"  and {more:,} more: `ttsq jobs list --batch {short(batch.id)}` has them all")
+
+
+def _facts(batch: BatchRecord, snapshot: Snapshot, outlook: Outlook | None) -> list[tuple[str, str]]:
+    facts = [("id", str(batch.id)), ("handed in", moment(batch.created_at, snapshot.at))]
+    facts += [(str(status), f"{count:,}") for status, count in sorted(snapshot.counts.by_status.items())]
+    facts += [("cached", f"{snapshot.counts.cached:,}"), ("spent", money(snapshot.counts.cost))]
+    if outlook is not None:
+        facts += _prospects(snapshot, outlook)
+    facts += [("audio", batch.output_url or ""), ("results", batch.results_uri or "")]
+    return [(name, value) for name, value in facts if value]
+
+
+def _prospects(snapshot: Snapshot, outlook: Outlook) -> list[tuple[str, str]]:
+    place = outlook.position
+    found = []
+    if place is not None:
+        found.append(("in between", f"{number(place.all, 'job')} of others, {place.before:,} of them more urgent"))
+    left = f"about {duration(outlook.seconds)}"
+    found.append(("time left", "not to be told while it is held" if _is_held(snapshot) else left))
+    found.append(("to be paid", f"about {money(outlook.rest.cost)} for {number(outlook.rest.calls, 'call')}"))
+    return found
+
+
+def list_batches(*, limit: int, as_json: bool) -> None:
+    """A table for people, or a line of JSON each for machines."""
+    terminal = Terminal(as_json=as_json)
+    with cli_database.queue(cli_database.settings(terminal)) as database, database.read() as connection:
+        now = database.now(connection)
+        found = [
+            (batch, jobs.counts(connection, jobs.of_batch(batch.id)))
+            for batch in batches.latest(connection, most=limit)
+        ]
+    for batch, counts in found:
+        terminal.data(as_data(batch, counts, over=_over(counts)))
+    if as_json:
+        return
+    terminal.result(_table(found, now) if found else "Nothing has been handed in yet.")
+
+
+def _over(counts: Counts) -> bool:
+    return counts.of(*TERMINAL) == counts.total
+
+
+def _table(found: Sequence[tuple[BatchRecord, Counts]], now: datetime) -> Table:
+    table = Table(box=None, pad_edge=False, header_style="dim", padding=(0, 2, 0, 0))
+    table.add_column("BATCH", no_wrap=True)
+    table.add_column("NAME", overflow="ellipsis", max_width=24)
+    table.add_column("HANDED IN", no_wrap=True)
+    table.add_column("STATE", no_wrap=True)
+    for name in ("TOTAL", "DONE", "LEFT", "SPENT"):
+        table.add_column(name, justify="right", no_wrap=True)
+    for batch, counts in found:
+        table.add_row(
+            short(batch.id),
+            Text(batch.name),
+            moment(batch.created_at, now),
+            state_of(batch, over=_over(counts)),
+            f"{counts.total:,}",
+            f"{counts.of(JobStatus.SUCCEEDED):,}",
+            f"{counts.total - counts.of(*TERMINAL):,}",
+            money(counts.cost),
+        )
+    return table

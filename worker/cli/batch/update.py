@@ -1,0 +1,83 @@
+"""Batches paused, resumed, called off or moved in the queue at someone's request."""
+
+from __future__ import annotations
+
+from api_models.status import JobStatus
+from worker.cli import database as cli_database
+from worker.cli.console.format import money, number, short
+from worker.cli.console.terminal import Terminal
+from worker.dispatch.gates.take_runs import RESUMED_TAKES
+from worker.store import batches, lane_takes
+from worker.store.queries import filters, jobs
+from worker.store.transitions import actions
+
+
+def pause(wanted: str) -> None:
+    """Nothing of it starts any more."""
+    terminal = Terminal()
+    with cli_database.queue(cli_database.settings(terminal)) as database:
+        with database.read() as connection:
+            batch = cli_database.batch(connection, wanted)
+        with database.begin() as connection:
+            paused = batches.pause(connection, batch.id, now=database.now(connection))
+        with database.read() as connection:
+            counts = jobs.counts(connection, filters.unfinished(jobs.of_batch(batch.id)))
+    if not paused:
+        terminal.result(f"{batch.name} is paused already.")
+        return
+    running = counts.of(JobStatus.RUNNING)
+    terminal.result(f"{batch.name} is paused: {number(counts.total - running, 'text')} waiting, {running:,} under way.")
+    terminal.note(f"`ttsq batch resume {short(batch.id)}` goes on with it.")
+
+
+def resume(wanted: str) -> None:
+    """Its jobs may start again."""
+    terminal = Terminal()
+    settings = cli_database.settings(terminal)
+    with cli_database.queue(settings) as database:
+        with database.read() as connection:
+            batch = cli_database.batch(connection, wanted)
+        with database.begin() as connection:
+            held = lane_takes.is_held(connection, lane_takes.of_batch(batch.id))
+            resumed = batches.resume(connection, batch.id, now=database.now(connection))
+    if not resumed:
+        terminal.result(f"{batch.name} isn't paused.")
+        return
+    who = "the same `ttsq run` command starts" if settings.embedded else "the workers start"
+    terminal.result(f"{batch.name} is resumed: {who} its remaining texts.")
+    if held:
+        terminal.note(trying_again())
+
+
+def trying_again() -> str:
+    """What happens after refused takes held something and it is resumed."""
+    return f"If the next {RESUMED_TAKES} takes are refused as well, it is held again."
+
+
+def cancel(wanted: str) -> None:
+    """Whatever isn't over ends here."""
+    terminal = Terminal()
+    with cli_database.queue(cli_database.settings(terminal)) as database, database.begin() as connection:
+        batch = cli_database.batch(connection, wanted)
+        which = jobs.of_batch(batch.id)
+        before = jobs.counts(connection, which)
+        cancelled = actions.cancel(connection, which, now=database.now(connection))
+    paid = f"{money(before.cost)} had been paid for it, and {before.of(JobStatus.SUCCEEDED):,} of its texts are spoken"
+    if not cancelled:
+        terminal.result(f"Nothing to call off: {batch.name} is over; {paid}.")
+        return
+    terminal.result(f"{number(cancelled, 'job')} of {batch.name} cancelled; {paid}.")
+    if running := before.of(JobStatus.RUNNING):
+        terminal.note(f"{number(running, 'call')} under way can't be called back; what they cost is still recorded.")
+
+
+def prioritise(wanted: str, priority: int) -> None:
+    """What isn't over has this priority from now on."""
+    terminal = Terminal()
+    with cli_database.queue(cli_database.settings(terminal)) as database, database.begin() as connection:
+        batch = cli_database.batch(connection, wanted)
+        changed = actions.prioritise(connection, jobs.of_batch(batch.id), priority)
+    if changed:
+        terminal.result(f"{number(changed, 'job')} of {batch.name} now at priority {priority}.")
+    else:
+        terminal.result(f"Nothing of {batch.name} is left to be moved.")

@@ -1,0 +1,1 @@
+"""What commands print, ask and exit with."""

@@ -1,0 +1,118 @@
+"""From an exception to what a person needs: what is wrong, in one line, and what would mend it."""
+
+from __future__ import annotations
+
+import traceback
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from rich.text import Text
+from sqlalchemy.exc import SQLAlchemyError
+
+from api_models.problems import InvalidInputError
+from worker import settings
+from worker.artifacts.errors import ArtifactsError
+from worker.cli.console.errors import CliError
+from worker.cli.console.terminal import Terminal
+from worker.process.factories import StartError
+from worker.store.errors import describe, is_busy
+
+SHOWN_FAULTS: Final = 20
+"""Faults of an input that are printed; a screenful. The others are counted."""
+_UNTOUCHED: Final = "nothing was stored or spent"
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """What to print."""
+
+    message: str
+    remedy: str = ""
+    lines: Sequence[str] = ()
+    """One line each, for what has several faults."""
+    surprise: bool = False
+    """Nobody foresaw this; where it came from is of use."""
+
+
+def explain(error: BaseException) -> Explanation:
+    """What to say about any exception. Imports what it must to recognise one, so only call it when there is one."""
+    match error:
+        case InvalidInputError():
+            return _faults(error)
+        case CliError():
+            return Explanation(error.message, error.remedy, error.lines)
+        case OSError():
+            return Explanation(_operating_system(error))
+        case _:
+            return _of_a_room(error) or Explanation(
+                f"{type(error).__name__}: {_first_line(error)}",
+                "this is not foreseen; give the command again with TTSQ_LOG_LEVEL=debug to see where it comes from",
+                surprise=True,
+            )
+
+
+def _faults(error: InvalidInputError) -> Explanation:
+    if error.total == 1 and error.source != "settings":
+        return Explanation(f"{error.source}: {error.faults[0]}; {_UNTOUCHED}")
+    shown = [str(fault) for fault in error.faults[:SHOWN_FAULTS]]
+    if more := error.total - len(shown):
+        shown.append(f"and {more:,} more")
+    if error.source == "settings":
+        return Explanation("the settings can't be used", "mend them in the environment or in .env", shown)
+    return Explanation(f"{error.source}: {error.total:,} faults; {_UNTOUCHED}", "", shown)
+
+
+def _of_a_room(error: BaseException) -> Explanation | None:
+    """Exceptions of the rooms below, which are imported only now that something went wrong."""
+
+    from worker.emulator.errors import CannotListenError  # noqa: PLC0415 - likewise
+
+    match error:
+        case StartError():
+            return Explanation(error.message, error.remedy)
+        case ArtifactsError():
+            return Explanation(error.message)
+        case CannotListenError():
+            return Explanation(str(error), "choose another --port (0 takes a free one) or --host")
+        case SQLAlchemyError():
+            return _database(error)
+        case _:
+            return None
+
+
+def _database(error: Exception) -> Explanation:
+
+    if is_busy(error):
+        return Explanation(describe(error), "give the command again")
+    return Explanation(describe(error), "check TTSQ_DATABASE_URL, and that the server is up")
+
+
+def _operating_system(error: OSError) -> str:
+    what = error.strerror or str(error) or type(error).__name__
+    return f"{error.filename}: {what}" if error.filename else what
+
+
+def _first_line(error: BaseException) -> str:
+    return (str(error).strip() or type(error).__name__).splitlines()[0]
+
+
+def print_error(error: Exception) -> None:
+    """Print what is wrong to standard error."""
+    terminal = Terminal()
+    debug = _debug(terminal)
+    found = explain(error)
+    if debug:
+        terminal.trouble("".join(traceback.format_exception(error)).rstrip(), style="dim")
+    terminal.trouble(Text.assemble(("ttsq: ", "bold red"), found.message))
+    for line in found.lines:
+        terminal.trouble(f"  {line}")
+    if found.remedy:
+        terminal.trouble(f"  {found.remedy}", style="dim" if found.lines else "")
+
+
+def _debug(terminal: Terminal) -> bool:
+    try:
+        return terminal.guard(settings.load()).log_level == "debug"
+    except InvalidInputError:
+        return False

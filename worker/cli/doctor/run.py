@@ -1,0 +1,132 @@
+"""The doctor: every check in turn, none of which can keep the next from being made."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Annotated, Final
+
+import typer
+from rich.text import Text
+
+from api_models.problems import InvalidInputError
+from worker import settings as settings_page
+from worker.cli import database as cli_database
+from worker.cli.console.exits import Exit, leave
+from worker.cli.console.explain import explain
+from worker.cli.console.terminal import Terminal
+from worker.cli.doctor import checks
+from worker.cli.doctor.checks import check_broker, check_database
+from worker.cli.doctor.clocks import check_clock
+from worker.cli.doctor.findings import Finding, Level, fail, ok, warning
+from worker.cli.doctor.restore import check_restore
+from worker.settings import Settings
+from worker.store import schema
+from worker.store.database import Database
+
+STYLES: Final = {Level.OK: "green", Level.WARNING: "yellow", Level.FAIL: "bold red"}
+NAME_COLUMNS: Final = 10
+LEVEL_COLUMNS: Final = 8
+
+Named = tuple[str, Finding]
+
+
+def examine(terminal: Terminal, *, as_json: bool) -> Exit:
+    """Print a line a check. UNUSABLE if anything failed."""
+    found: list[Named] = []
+    for name, finding in _checks(terminal):
+        found.append((name, finding))
+        if not as_json:
+            _show(terminal, name, finding)
+    sound = all(finding.level is not Level.FAIL for _, finding in found)
+    terminal.data({"ok": sound, "checks": [_data(name, finding) for name, finding in found]})
+    return Exit.DONE if sound else Exit.UNUSABLE
+
+
+def _checks(terminal: Terminal) -> Iterator[Named]:
+    try:
+        settings = terminal.guard(settings_page.load())
+    except InvalidInputError as error:
+        for fault in error.faults:
+            yield "settings", fail(str(fault), "mend it in the environment or in .env")
+        yield "the rest", warning("not checked: that needs settings")
+        return
+    yield "settings", ok(_kind(settings))
+    with _database(settings) as (finding, database):
+        yield "database", finding
+        yield "broker", _try(lambda: check_broker(settings))
+        yield "artifacts", _try(lambda: checks.check_artifacts(settings))
+        yield "spool", _try(lambda: checks.check_spool(settings))
+        yield "key", _try(lambda: checks.check_key(settings))
+        if database is not None:
+            yield "clock", _try(lambda: check_clock(settings, database))
+            yield "workers", _try(lambda: checks.check_workers(settings, database))
+            yield "restore", _try(lambda: check_restore(settings, database))
+
+
+@contextmanager
+def _database(settings: Settings) -> Iterator[tuple[Finding, Database | None]]:
+    """What there is to say about the database, and the database itself where it can be asked more."""
+    path = cli_database.sqlite_file(settings)
+    if path is not None and not path.exists() and settings.embedded:
+        yield checks.check_no_database_yet(path), None
+        return
+    try:
+        database = cli_database.connect(settings)
+    except OSError as error:
+        yield _explained(error), None
+        return
+    try:
+        finding = _try(lambda: check_database(settings, database))
+        ready = finding.level is Level.OK and schema.revision(database) is not None
+        yield finding, database if ready else None
+    finally:
+        database.close()
+
+
+def _try(check: Callable[[], Finding]) -> Finding:
+    try:
+        return check()
+    except Exception as error:  # noqa: BLE001 - whatever ails one part, the others are still to be looked at
+        return _explained(error)
+
+
+def _explained(error: Exception) -> Finding:
+    found = explain(error)
+    return fail(found.message, found.remedy)
+
+
+def _kind(settings: Settings) -> str:
+    match settings.segmind_rpm:
+        case None:
+            rate = "finds the rate limit by itself"
+        case "unlimited":
+            rate = "no rate limit"
+        case ceiling:
+            rate = f"{ceiling:g} requests a minute"
+    kind = "embedded default" if settings.embedded else "workers of their own"
+    return f"{kind}, {settings.concurrency:,} slots, {rate}"
+
+
+def _show(terminal: Terminal, name: str, finding: Finding) -> None:
+    level = (str(finding.level).ljust(LEVEL_COLUMNS), STYLES[finding.level])
+    terminal.result(Text.assemble((name.ljust(NAME_COLUMNS), "bold"), level, finding.message))
+    if finding.remedy:
+        terminal.result(Text.assemble(" " * (NAME_COLUMNS + LEVEL_COLUMNS), (f"→ {finding.remedy}", "dim")))
+
+
+def _data(name: str, finding: Finding) -> dict[str, str]:
+    return {
+        "name": name,
+        "level": str(finding.level).lower(),
+        "message": finding.message,
+        "remedy": finding.remedy,
+    }
+
+
+def doctor(
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object with every check.")] = False,
+) -> None:
+    """Check settings, database, broker, audio store, spool, key, clock and workers. Costs nothing."""
+
+    leave(examine(Terminal(as_json=as_json), as_json=as_json))

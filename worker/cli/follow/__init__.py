@@ -1,1 +1,0 @@
-"""Watching jobs until they are over: the loop, the display, the rate."""

@@ -1,1 +1,0 @@
-"""`ttsq gates`: what holds the queue, and the hand that opens and closes it."""

@@ -1,0 +1,101 @@
+"""Looking at single jobs. Reads only."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Final
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, Connection
+
+from api_models.status import JobStatus
+from worker.artifacts.errors import ArtifactsError
+from worker.cli import database as cli_database
+from worker.cli.console.terminal import Terminal
+from worker.cli.jobs import show
+from worker.process.factories import open_places
+from worker.settings import Settings
+from worker.store.database import Database
+from worker.store.queries import filters as job_filters
+from worker.store.queries import jobs
+from worker.store.queries.jobs import JobRecord
+
+SHOWN_JOBS: Final = 50
+PAGE_JOBS: Final = 1_000
+
+
+@dataclass(frozen=True, slots=True)
+class Filters:
+    """Which jobs are meant, beside their ids."""
+
+    batch: str | None = None
+    states: tuple[JobStatus, ...] = ()
+    code: str | None = None
+
+    def chosen(self, connection: Connection, job_ids: tuple[UUID, ...] = ()) -> ColumnElement[bool]:
+        """The selection. Raises UnknownBatchError, AmbiguousError."""
+        batch_id = None if self.batch is None else cli_database.batch(connection, self.batch).id
+        return job_filters.selection(batch_id=batch_id, states=self.states, code=self.code, job_ids=job_ids)
+
+
+def list_jobs(filters: Filters, *, limit: int | None, as_json: bool) -> None:
+    """A table for people, or a line of JSON each for machines."""
+    terminal = Terminal(as_json=as_json)
+    with cli_database.queue(cli_database.settings(terminal)) as database:
+        with database.read() as connection:
+            which = filters.chosen(connection)
+            total = jobs.counts(connection, which).total
+        if as_json:
+            for job in _pages(database, which, limit):
+                terminal.data(show.as_data(job))
+            return
+        shown = list(_pages(database, which, limit or SHOWN_JOBS))
+    if not shown:
+        terminal.result("No such jobs.")
+        return
+    for line in show.lines(shown, terminal.results.width if terminal.results.is_terminal else None):
+        terminal.result(line)
+    if total > len(shown):
+        terminal.note(f"{total - len(shown):,} more; --limit {total} shows all", style="dim")
+
+
+def show_job(wanted: str, *, as_json: bool) -> None:
+    """Everything about one job."""
+    terminal = Terminal(as_json=as_json)
+    settings = cli_database.settings(terminal)
+    with cli_database.queue(settings) as database:
+        with database.read() as connection:
+            job = cli_database.job(connection, wanted)
+            attempts = jobs.attempts(connection, job.id)
+        address = _address(settings, database, job)
+    terminal.data(show.in_full(job, attempts, address))
+    if not as_json:
+        for line in show.details(job, attempts, address):
+            terminal.result(line)
+
+
+def _address(settings: Settings, database: Database, job: JobRecord) -> str | None:
+    """Where the audio can be had without this program, if anywhere: the settings may name a public or a signed one."""
+    if job.uri is None or job.purged_at is not None:
+        return None
+    places = open_places(settings, database, connections=1)
+    with suppress(ArtifactsError):
+        found = places.holding(job.uri, tenant=job.tenant, batch_id=job.batch_id)
+        return None if found is None else places.address(found)
+    return None
+
+
+def _pages(database: Database, which: ColumnElement[bool], limit: int | None) -> Iterator[JobRecord]:
+    """Jobs a page at a time, so that a long list needs little memory and holds no transaction open."""
+    left, after = limit, None
+    while left is None or left > 0:
+        size = PAGE_JOBS if left is None else min(left, PAGE_JOBS)
+        with database.read() as connection:
+            page = jobs.jobs(connection, which, after=after, most=size)
+        yield from page
+        if len(page) < size:
+            return
+        after = page[-1].id
+        left = None if left is None else left - size

@@ -1,1 +1,0 @@
-"""Commands that only look: `ttsq status`, `ttsq events`, `ttsq voices`."""

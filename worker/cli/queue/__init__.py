@@ -1,1 +1,0 @@
-"""The queue as a command finds it: opened, its batches and jobs looked up, its figures read."""

@@ -1,1 +1,0 @@
-"""Commands about tenants, whose jobs are kept apart from others'."""

@@ -1,0 +1,1 @@
+"""Threads, coroutines and timers. Knows no jobs."""

@@ -1,0 +1,49 @@
+"""The signal that a worker stops, and waits that it cuts short."""
+
+from __future__ import annotations
+
+import threading
+from concurrent.futures import Future
+
+from worker.concurrency.futures import resolved
+from worker.concurrency.reactor import Reactor
+
+
+class StopEvent(threading.Event):
+    """Set once, when a worker begins to stop."""
+
+    def __init__(self, switchboard: Reactor) -> None:
+        """Not set yet."""
+        super().__init__()
+        self.switchboard = switchboard
+        self._lock = threading.Lock()
+        self._pauses: set[Future[bool]] = set()
+
+    def pause(self, seconds: float) -> Future[bool]:
+        """Wait so many seconds, or until the worker stops; tells whether it does."""
+        with self._lock:
+            if self.is_set():
+                return resolved(self.is_set())
+            future: Future[bool] = Future()
+            self._pauses.add(future)
+        self.switchboard.after(seconds, lambda: self._end(future))
+        return future
+
+    def rest(self, seconds: float) -> Future[None]:
+        """Wait so many seconds, whether the worker stops or not."""
+        return self.switchboard.rest(seconds)
+
+    def set(self) -> None:
+        """From now on: and every pause is over."""
+        super().set()
+        with self._lock:
+            pauses = tuple(self._pauses)
+        for future in pauses:
+            self._end(future)
+
+    def _end(self, future: Future[bool]) -> None:
+        with self._lock:
+            if future not in self._pauses:
+                return
+            self._pauses.remove(future)
+        future.set_result(self.is_set())

@@ -1,0 +1,1 @@
+"""Whose turn it is: priorities, tenants, batches, ageing. Pure."""

@@ -1,0 +1,1 @@
+"""What holds the account, a model or the store (circuit breakers), and what reopens it."""

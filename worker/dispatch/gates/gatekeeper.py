@@ -1,0 +1,127 @@
+"""Closes gates on what attempts met, opens them on proof, and has them probed. The decisions are in `gates`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+
+import structlog
+from sqlalchemy import Connection
+
+from api_models.verdict import GateScope
+from worker.dispatch.gates import circuit_breaker, rules
+from worker.dispatch.gates.probes import Prober
+from worker.store import account
+from worker.store.account import Gate, gate_name
+from worker.store.queries import jobs
+from worker.store.queries.attempts import Ended
+from worker.store.transitions import dispatches
+
+log = structlog.get_logger("ttsq.dispatch")
+
+
+@dataclass(slots=True)
+class Gatekeeper:
+    """The closed gates go from hand to hand through a tick; each method gives back those that are closed after it."""
+
+    prober: Prober
+    probe_seconds: float
+    opened_at: dict[str, datetime] = field(default_factory=dict)
+    """From when on gates were known to be open, by this leader."""
+    refused_at: dict[str, datetime] = field(default_factory=dict)
+    """When the latest refusal was recorded that keeps each gate closed."""
+    _closed: set[str] = field(default_factory=set)
+
+    def look(self, connection: Connection, now: datetime) -> list[Gate]:
+        """What is closed now, and what a hand or a worker has closed or opened since the last look."""
+        closed = account.closed_gates(connection)
+        for gate in closed:
+            if gate.name not in self._closed:
+                dispatches.recall(connection, gate.model)
+        names = {gate.name for gate in closed}
+        self.opened_at |= dict.fromkeys(self._closed - names, now)
+        self._closed = names
+        return closed
+
+    def close(self, connection: Connection, closed: list[Gate], ended: Ended, now: datetime) -> list[Gate]:
+        """Close the gate that an attempt ran into, or keep the latest words of one that is closed."""
+        name = rules.closed_by(ended, self.opened_at)
+        if name is None or ended.scope is None:
+            return closed
+        self.refused_at[name] = max(ended.finished_at, self.refused_at.get(name, ended.finished_at))
+        code, message = ended.code or "unknown", ended.message or "no reason given"
+        if name not in {gate.name for gate in closed}:
+            model = ended.model if ended.scope is GateScope.MODEL else None
+            probe_at = now + rules.wait_before_probe(0, self.probe_seconds, code)
+            return self._shut(connection, closed, Gate(name, ended.scope, model, code, message, now, probe_at, 0))
+        return [_reworded(connection, gate, code, message) if gate.name == name else gate for gate in closed]
+
+    def trip(self, connection: Connection, closed: list[Gate], model: str, words: str, now: datetime) -> list[Gate]:
+        """Close a model's gate because its upstream is broken; one that is closed stays what it is."""
+        name = gate_name(GateScope.MODEL, model)
+        if name in {gate.name for gate in closed}:
+            return closed
+        probe_at = now + rules.wait_before_probe(0, self.probe_seconds, circuit_breaker.CODE)
+        gate = Gate(name, GateScope.MODEL, model, circuit_breaker.CODE, words, now, probe_at, 0)
+        return self._shut(connection, closed, gate)
+
+    def open(
+        self,
+        connection: Connection,
+        closed: list[Gate],
+        opening: Sequence[Gate],
+        *,
+        proved_at: datetime,
+        now: datetime,
+    ) -> list[Gate]:
+        """Open gates that were proved open by something that began at `proved_at`."""
+        for gate in opening:
+            account.open_gate(connection, gate.name, now=now)
+            self.opened_at[gate.name] = proved_at
+            self._closed.discard(gate.name)
+        names = {gate.name for gate in opening}
+        return [gate for gate in closed if gate.name not in names]
+
+    def check(self, connection: Connection, closed: list[Gate], now: datetime) -> list[Gate]:
+        """Take the results of free checks, and start those that are due."""
+        for seen in self.prober.passed():
+            if rules.is_proof(seen.gate, seen.balance, seen.in_flight):
+                # A gate that closed anew while it was looked at has another time, and the look says nothing of it.
+                proved = [gate for gate in closed if (gate.name, gate.since) == (seen.gate.name, seen.gate.since)]
+                closed = self.open(connection, closed, proved, proved_at=now, now=now)
+            else:
+                reason = f"{seen.in_flight} calls in flight may still take the ${seen.balance:f}"
+                log.info("probe_failed", gate=seen.gate.name, reason=reason)
+        for gate in rules.due_probes(closed, now):
+            if rules.is_free(gate) and self.begin_probe(connection, gate, now):
+                self.prober.check(gate, in_flight=sum(jobs.in_flight_by_worker(connection).values()))
+        return closed
+
+    def begin_probe(self, connection: Connection, gate: Gate, now: datetime) -> bool:
+        """Note that a probe starts now, and when the next one may. False where somebody else has just done so."""
+        later = now + rules.wait_before_probe(gate.probes + 1, self.probe_seconds, gate.code)
+        log.info("gate_probe", gate=gate.name, code=gate.code, next_probe_at=later)
+        return account.begin_probe(connection, gate, next_probe_at=later)
+
+    def _shut(self, connection: Connection, closed: list[Gate], gate: Gate) -> list[Gate]:
+        account.close_gate(
+            connection,
+            gate.scope,
+            gate.model,
+            code=gate.code,
+            message=gate.message,
+            next_probe_at=gate.next_probe_at,
+            now=gate.since,
+        )
+        self._closed.add(gate.name)
+        dispatches.recall(connection, gate.model)
+        return [*closed, gate]
+
+
+def _reworded(connection: Connection, gate: Gate, code: str, message: str) -> Gate:
+    """Thousands of the same answer are written down once, and what a hand closed keeps its own words."""
+    if gate.code in rules.BY_HAND or (gate.code, gate.message) == (code, message):
+        return gate
+    account.still_closed(connection, gate.name, code=code, message=message)
+    return replace(gate, code=code, message=message)

@@ -1,0 +1,1 @@
+"""The rate the account is allowed, set or found. Pure."""

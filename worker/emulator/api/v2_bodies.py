@@ -1,0 +1,106 @@
+"""What v2 says of a run, as JSON. Amounts are exact numbers; nothing here decides how a run stands."""
+
+from __future__ import annotations
+
+import json
+from typing import Final
+
+from worker.emulator.api.responses import OutputShape
+from worker.emulator.api.runs import Run, RunState
+from worker.emulator.faults import Take
+from worker.emulator.voice.cache import Shelf
+
+METRICS_OF_HEADERS: Final = {
+    "x-cost": "cost",
+    "x-remaining-credits": "remaining_credits",
+    "x-generation-time": "inference_time",
+}
+"""A rule that leaves out one of v1's headers leaves out the metric that says the same."""
+
+_SHAPES: Final = {
+    Take.JSON_URL: OutputShape.URL,
+    Take.JSON_DATA_URI: OutputShape.DATA_URI,
+    Take.JSON_BASE64: OutputShape.BASE64,
+}
+"""Takes that v1 answers as JSON are forms of the output in v2."""
+
+
+def submitted(run: Run, base_url: str) -> bytes:
+    """The reply to a submission. The vendor keeps an older endpoint for polls beside the two of v2."""
+    poll_url = {"poll_url": f"{base_url}/v1/requests/{run.ticket.request_id}"}
+    return _json(_head(run, RunState.QUEUED) | poll_url | _addresses(run, base_url))
+
+
+def under_way(run: Run, word: str, base_url: str) -> bytes:
+    """A run that isn't over, in the state `word`."""
+    return _json(_head(run, word) | _addresses(run, base_url), "{}")
+
+
+def ended(run: Run, state: RunState) -> bytes:
+    """The end of a run without its output: the light-weight answer to a poll."""
+    error = {"error": run.ticket.effect.message or "Inference failed"} if state is RunState.FAILED else {}
+    return _json(_head(run, state) | error, _metrics(run, state))
+
+
+def result(run: Run, shelf: Shelf, shape: OutputShape, files_url: str) -> bytes:
+    """A completed run with its output."""
+    effect = run.ticket.effect
+    if effect.take is Take.JSON_ERROR:
+        output: dict[str, object] = {"error": effect.message or "Audio generation failed", "output": None}
+    elif effect.take is Take.JSON_BODY:
+        fields = json.loads(effect.json_body)
+        output = fields if isinstance(fields, dict) else {"output": fields}
+    else:
+        shape = effect.output or _SHAPES.get(effect.take, shape)
+        output = {"error": None} | _output(run, shelf, shape, files_url)
+    return _json(_head(run, RunState.COMPLETED) | output, _metrics(run, RunState.COMPLETED))
+
+
+def _output(run: Run, shelf: Shelf, shape: OutputShape, files_url: str) -> dict[str, object]:
+    ticket = run.ticket
+    name = f"{ticket.request_id}.wav"
+    url = f"{files_url}/files/{name}"
+    file = shelf.put(ticket.request_id, ticket.call, ticket.effect)
+    audio = {"url": url, "content_type": file.content_type, "file_name": name, "file_size": file.size}
+    match shape:
+        case OutputShape.AUDIO:
+            return {"output": url, "audio": audio}
+        case OutputShape.URL:
+            return {"output": url}
+        case OutputShape.LIST:
+            return {"output": [url]}
+        case OutputShape.OBJECT:
+            return {"output": {"audio": audio}}
+        case OutputShape.DATA_URI:
+            return {"output": f"data:{file.content_type};base64,{file.base64()}"}
+        case OutputShape.BASE64:
+            return {"output": file.base64()}
+
+
+def _head(run: Run, state: str) -> dict[str, object]:
+    return {"request_id": run.ticket.request_id, "status": str(state)}
+
+
+def _addresses(run: Run, base_url: str) -> dict[str, object]:
+    own = f"{base_url}/v2/requests/{run.ticket.request_id}"
+    return {"status_url": f"{own}/status", "response_url": own}
+
+
+def _metrics(run: Run, state: RunState) -> str:
+    known = {
+        "cost": f"{run.ticket.price:f}" if state is RunState.COMPLETED else "0",
+        "remaining_credits": f"{run.balance:f}",
+        "inference_time": f"{run.inference_seconds:.3f}",
+        "queue_time": f"{run.queue_seconds:.3f}",
+        "total_time": f"{run.ticket.wait_seconds:.3f}",
+        "retry_count": "0",
+    }
+    for header in run.ticket.effect.without_headers:
+        known.pop(METRICS_OF_HEADERS.get(header.lower(), ""), None)
+    return "{" + ", ".join(f'"{name}": {figure}' for name, figure in known.items()) + "}"
+
+
+def _json(fields: dict[str, object], metrics: str | None = None) -> bytes:
+    """JSON has no way to take a decimal as a number, so the metrics come as text."""
+    text = json.dumps(fields)
+    return (text if metrics is None else f'{text[:-1]}, "metrics": {metrics}}}').encode()

@@ -1,0 +1,39 @@
+"""What all attempts of a worker share."""
+
+from __future__ import annotations
+
+import random
+from dataclasses import dataclass
+
+from worker.audio.gate import GateLimits
+from worker.execution.batched_queries import BatchedQueries
+from worker.execution.content_origin import ContentOrigin
+from worker.execution.database_retry import DatabaseRetry
+from worker.execution.destinations import Destinations
+from worker.execution.heartbeat import Heartbeat
+from worker.execution.settlements import AttemptLimits
+from worker.execution.spool import Spool
+from worker.execution.thread_pools import Pools
+from worker.execution.upload import StoreRetry
+from worker.segmind.client import Client
+from worker.store.database import Database
+
+
+@dataclass(frozen=True, slots=True)
+class AttemptContext:
+    """One for a worker."""
+
+    database: Database
+    client: Client
+    places: Destinations
+    spool: Spool
+    heartbeat: Heartbeat
+    bounds: AttemptLimits
+    limits: GateLimits | None
+    """Where a good take ends; None where only container and frames are looked at."""
+    asked: BatchedQueries
+    insistence: DatabaseRetry
+    persistence: StoreRetry
+    rng: random.Random
+    crews: Pools
+    origin: ContentOrigin

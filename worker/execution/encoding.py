@@ -1,0 +1,105 @@
+"""An accepted take in the form that its producer asked for: another container, another loudness. Stores nothing.
+
+A take that stays as it came is not touched, and costs nothing here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Final
+
+from api_models.formats import AudioFormat
+from worker.audio.codec.pool import CodecPool
+from worker.audio.errors import BadAudioError
+from worker.audio.measures import Measures
+from worker.execution.acceptance import Accepted, Refused
+from worker.execution.judging_mark import marked
+from worker.execution.spool import converted
+from worker.store.transitions.claims import Claim
+
+PEAK: Final = "ttsq-peak-dbfs"
+LOUDNESS: Final = "ttsq-loudness-lufs"
+SILENCE: Final = "ttsq-silence-share"
+
+
+@dataclass(frozen=True, slots=True)
+class Sound:
+    """Peak in dBFS, loudness in LUFS, and the silent part of the duration."""
+
+    peak_dbfs: float | None = None
+    loudness_lufs: float | None = None
+    silence_share: float | None = None
+
+    def metadata(self) -> dict[str, str]:
+        """For the object; what isn't known is left out."""
+        named = {PEAK: self.peak_dbfs, LOUDNESS: self.loudness_lufs, SILENCE: self.silence_share}
+        return {name: str(figure) for name, figure in named.items() if figure is not None}
+
+
+UNKNOWN: Final = Sound()
+
+
+def sound_of(measures: Measures | None) -> Sound:
+    """What was measured, as finely as anyone can hear it."""
+    if measures is None:
+        return UNKNOWN
+    return Sound(round(measures.peak_dbfs, 2), round(measures.loudness_lufs, 2), round(measures.silence_share, 4))
+
+
+def sound_from_metadata(metadata: Mapping[str, str]) -> Sound:
+    """What an object's metadata says."""
+    return Sound(*(_figure(metadata.get(name)) for name in (PEAK, LOUDNESS, SILENCE)))
+
+
+def _figure(text: str | None) -> float | None:
+    with suppress(ValueError):
+        return float(text) if text else None
+    return None
+
+
+@dataclass(frozen=True, slots=True)
+class EncodedTake:
+    """A file that is ready to be stored."""
+
+    path: Path
+    duration_ms: int
+    sound: Sound
+
+
+def is_unchanged(claim: Claim) -> bool:
+    """Whether the WAV is what was asked for."""
+    return claim.audio_format is AudioFormat.WAV and claim.target_lufs is None
+
+
+def unchanged(accepted: Accepted) -> EncodedTake:
+    """The take as it is."""
+    return EncodedTake(accepted.take.path, accepted.take.duration_ms, sound_of(accepted.measures))
+
+
+def encode_take(claim: Claim, answer: Path, accepted: Accepted, codecs: CodecPool) -> EncodedTake | Refused:
+    """What was asked for, made of the take that came in this answer of the spool.
+
+    Raises:
+        OSError: it can't be written; or no codec process can be started.
+    """
+    take, into = accepted.take, converted(answer)
+    try:
+        with marked(answer):
+            made = codecs.encode(
+                take, into, claim.audio_format, target_lufs=claim.target_lufs, measures=accepted.measures
+            )
+    except BadAudioError as error:
+        return Refused(error.message, f"flaw {error.reason}", take.path, final=True)
+    return EncodedTake(into, take.duration_ms, _louder(sound_of(made.measures), made.gain_db))
+
+
+def _louder(sound: Sound, gain_db: float) -> Sound:
+    """How a take sounds after one gain over all of it: what is silent in it is told by its own level, and stays so."""
+    if sound.peak_dbfs is None or sound.loudness_lufs is None:
+        return sound
+    return replace(
+        sound, peak_dbfs=round(sound.peak_dbfs + gain_db, 2), loudness_lufs=round(sound.loudness_lufs + gain_db, 2)
+    )

@@ -1,0 +1,174 @@
+"""Putting a finished take where it belongs, however long the store is in trouble: it is paid for and on this disk.
+
+While the store refuses, the storage gate is closed, so that nothing more is bought that couldn't be stored. Whether it
+would take a take again, a take that waits shows best: a full disk still has room for the few bytes of a probe.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Final, TypeVar
+
+import structlog
+from sqlalchemy.exc import SQLAlchemyError
+
+from api_models.verdict import GateScope
+from worker.artifacts.errors import ArtifactsError, NameTakenError
+from worker.artifacts.ownership import ATTEMPT, BATCH, JOB
+from worker.artifacts.store import StoredObject
+from worker.concurrency.futures import wait_for
+from worker.concurrency.stop_event import StopEvent
+from worker.execution.destinations import Destination
+from worker.execution.encoding import EncodedTake, Sound
+from worker.execution.settlements import Cost
+from worker.execution.spool import AUDIO, Receipt
+from worker.store import account
+from worker.store.database import Database
+from worker.store.transitions.claims import Claim
+from worker.store.transitions.settlement import StoredAudio
+from worker.telemetry.outage_log import OutageLog
+
+FIRST_WAIT_SECONDS: Final = 0.5
+LONGEST_WAIT_SECONDS: Final = 15.0
+QUIET_TRIES: Final = 2
+"""Passing troubles that are tried again before the gate closes."""
+PATIENCE_SECONDS: Final = 5.0
+"""What the next try may be late, or take, before a probe is made in its place: its worker may have died."""
+
+log = structlog.get_logger("ttsq.execution")
+T = TypeVar("T")
+
+
+class InterruptedStoringError(Exception):
+    """The worker stops while the store is still in trouble; the take stays in the spool."""
+
+
+@dataclass(frozen=True, slots=True)
+class StoreRetry:
+    """How long to insist, and what to do about a store in trouble."""
+
+    database: Database
+    stopping: StopEvent
+    probe_seconds: float
+    _trouble: OutageLog = field(default_factory=lambda: OutageLog(log, "store_trouble"))
+    """All attempts of a worker tell it together."""
+
+    async def insist(self, work: Callable[[], Awaitable[T]]) -> T:
+        """Do the work, again and again while the store is in trouble.
+
+        Raises:
+            InterruptedStoringError: the worker is stopping.
+        """
+        tries = 0
+        while True:
+            try:
+                done = await work()
+            except ArtifactsError as error:
+                wait = min(LONGEST_WAIT_SECONDS, FIRST_WAIT_SECONDS * 2 ** min(tries, 20))
+                tries += 1
+                if not error.transient or tries > QUIET_TRIES:
+                    self._close_gate(error, wait)
+                self._trouble.met(error.message, code=error.code)
+                if await wait_for(self.stopping.pause(wait)):
+                    raise InterruptedStoringError from error
+            else:
+                if tries:
+                    self._trouble.over()
+                    self._open_gate()
+                return done
+
+    def _close_gate(self, error: ArtifactsError, wait: float) -> None:
+        """Or keep it closed until after the next try."""
+        try:
+            with self.database.begin() as connection:
+                now = self.database.now(connection)
+                probe_at = now + timedelta(seconds=2 * wait + PATIENCE_SECONDS + self.probe_seconds)
+                closed = account.close_gate(
+                    connection,
+                    GateScope.STORAGE,
+                    None,
+                    code=str(error.code),
+                    message=error.message,
+                    next_probe_at=probe_at,
+                    now=now,
+                )
+                if not closed:
+                    account.put_off_probe(connection, str(GateScope.STORAGE), until=probe_at)
+            if closed:
+                log.warning("gate_closed", gate=str(GateScope.STORAGE), code=error.code, message=error.message)
+        except SQLAlchemyError as trouble:
+            log.warning("database_trouble", error=str(trouble).splitlines()[0])
+
+    def _open_gate(self) -> None:
+        try:
+            with self.database.begin() as connection:
+                if account.open_gate(connection, str(GateScope.STORAGE)):
+                    log.info("gate_opened", gate=str(GateScope.STORAGE))
+        except SQLAlchemyError as trouble:
+            log.warning("database_trouble", error=str(trouble).splitlines()[0])
+
+
+async def upload(claim: Claim, place: Destination, made: EncodedTake, receipt: Receipt, cost: Cost) -> StoredAudio:
+    """Store what was made of a take under its job's key, with all that a recovery would need to record it."""
+    # The API's own bytes were hashed as they came in; what was made of them was not.
+    sha256 = receipt.sha256 if receipt.sha256 and made.path.suffix == AUDIO else _sha256_of(made)
+    metadata = {
+        **named(claim),
+        "ttsq-cost": str(cost.amount),
+        "ttsq-cost-estimated": "yes" if cost.estimated else "no",
+        "ttsq-request-id": receipt.request_id or "",
+        "ttsq-duration-ms": str(made.duration_ms),
+        **made.sound.metadata(),
+    }
+    stored = await _put(place, claim, made, sha256, metadata)
+    return described(stored, sha256=sha256, duration_ms=made.duration_ms, sound=made.sound)
+
+
+async def _put(
+    place: Destination, claim: Claim, made: EncodedTake, sha256: str, metadata: dict[str, str]
+) -> StoredObject:
+    """Under the job's own key, or beside it where that is taken: it is paid for, and replaces nobody's file."""
+    *names, last = place.names(claim.job_id)
+    content_type = claim.audio_format.content_type
+    for name in names:
+        try:
+            return await place.store.putting(
+                name, made.path, content_type=content_type, sha256=sha256, metadata=metadata
+            )
+        except NameTakenError as error:
+            log.warning("name_taken", uri=error.uri)
+    return await place.store.putting(last, made.path, content_type=content_type, sha256=sha256, metadata=metadata)
+
+
+def named(claim: Claim) -> dict[str, str]:
+    """Whose object it is."""
+    batch = {} if claim.batch_id is None else {BATCH: str(claim.batch_id)}
+    return {
+        JOB: str(claim.job_id),
+        "ttsq-tenant": claim.tenant,
+        **batch,
+        ATTEMPT: str(claim.attempt),
+        "ttsq-fingerprint": claim.fingerprint,
+    }
+
+
+def _sha256_of(made: EncodedTake) -> str:
+    with made.path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def described(stored: StoredObject, *, sha256: str, duration_ms: int, sound: Sound) -> StoredAudio:
+    """A stored object as the job's row records it."""
+    return StoredAudio(
+        uri=stored.uri,
+        content_type=stored.content_type,
+        audio_bytes=stored.size,
+        sha256=sha256,
+        duration_ms=duration_ms,
+        peak_dbfs=sound.peak_dbfs,
+        loudness_lufs=sound.loudness_lufs,
+        silence_share=sound.silence_share,
+    )

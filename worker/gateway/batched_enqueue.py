@@ -1,0 +1,173 @@
+"""A batch from what was sent to its rows: judged whole, then written whole, in one transaction."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from itertools import islice
+from typing import IO, Any, Final
+from uuid import UUID
+
+from pydantic import ValidationError
+from uuid_utils.compat import uuid7
+
+from api_models.http_problems import Trouble
+from api_models.jobs import JobIn
+from api_models.key_templates import TemplateError, checked_template, columns_of
+from api_models.problems import Fault, faults_of
+from worker.gateway import entries
+from worker.gateway.entries import Origin
+from worker.gateway.parts import Gateway
+from worker.gateway.problems import MAX_FAULTS, ProblemError, invalid
+from worker.intake.kinds import Kind
+from worker.intake.reader import read as read_rows
+from worker.intake.sheet_options import AS_IT_IS, SheetOptions
+from worker.intake.validation import Defaults, Row
+from worker.store import batches, outputs
+from worker.store.access import idempotency
+from worker.store.access.idempotency import IdempotentRequest
+from worker.store.batches import BatchRecord
+from worker.store.money import budgets
+from worker.store.outbox import endpoints
+from worker.store.transitions import actions
+from worker.webhooks import signatures
+
+MAX_ROWS: Final = 200_000
+"""Of one upload; they are held until all are judged."""
+ROWS_PER_STATEMENT: Final = 1_000
+
+
+@dataclass(frozen=True, slots=True)
+class Sheet:
+    """How a sheet is to be read."""
+
+    kind: Kind
+    defaults: Defaults
+    options: SheetOptions = AS_IT_IS
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """What is said of all jobs together."""
+
+    name: str
+    callback_url: str | None
+    max_cost: Decimal | None
+    key_template: str | None = None
+    """How its objects are named; None: as the settings have it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """What became of it."""
+
+    batch_id: UUID
+    jobs: int
+    """How many were written; none where the same request had come before."""
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One job, and where it stood."""
+
+    number: int
+    job: JobIn
+    extra: str | None = None
+    """What its row held beside its fields."""
+
+
+def judged(jobs: Sequence[dict[str, Any]], gateway: Gateway) -> list[Line]:
+    """The jobs of a JSON batch. Raises ProblemError with every fault of all of them."""
+    lines: list[Line] = []
+    faults: list[Fault] = []
+    names: dict[str, int] = {}
+    for number, fields in enumerate(jobs):
+        try:
+            job = JobIn.model_validate(fields, context=gateway.context)
+        except ValidationError as error:
+            faults += [_placed(fault, number) for fault in faults_of(error, known=JobIn.model_fields)]
+            continue
+        if job.custom_id is not None and (first := names.setdefault(job.custom_id, number)) != number:
+            faults.append(
+                Fault(field=f"jobs.{number}.custom_id", message=f"is that of jobs.{first}; give each its own")
+            )
+        if job.callback_url is not None:
+            faults.append(Fault(field=f"jobs.{number}.callback_url", message="is for single jobs; give the batch one"))
+        lines.append(Line(number + 1, job))
+    if faults:
+        raise invalid(faults[:MAX_FAULTS], len(faults))
+    return lines
+
+
+def read(content: IO[bytes], sheet: Sheet, gateway: Gateway) -> list[Line]:
+    """The jobs of a sheet. Raises ProblemError with every fault of all of them."""
+    lines: list[Line] = []
+    faults: list[Fault] = []
+    total = 0
+    for item in read_rows(
+        content,
+        kind=sheet.kind,
+        defaults=sheet.defaults,
+        max_text_bytes=gateway.settings.max_text_bytes,
+        options=sheet.options,
+    ):
+        if isinstance(item, Row):
+            if len(lines) >= MAX_ROWS:
+                raise ProblemError(Trouble.TOO_LARGE, f"A sheet may have {MAX_ROWS:,} rows; send it in parts.")
+            job = JobIn.model_construct(**dict(item.request), callback_url=None)
+            lines.append(Line(item.line, job, item.extra))
+            continue
+        total += 1
+        if total <= MAX_FAULTS:
+            faults.append(item)
+    if faults:
+        raise invalid(faults, total)
+    return lines
+
+
+def check_template(template: str | None, lines: Sequence[Line]) -> None:
+    """Raises ProblemError where a template names a column that the sheet doesn't have."""
+    if template is None or not columns_of(template):
+        return
+    columns = dict.fromkeys(name for line in lines if line.extra for name in json.loads(line.extra))
+    try:
+        checked_template(template, shared=True, columns=columns)
+    except TemplateError as error:
+        raise invalid([Fault(field="key_template", message=str(error))]) from None
+
+
+def write(
+    gateway: Gateway, lines: Sequence[Line], batch: Batch, origin: Origin, once: IdempotentRequest | None
+) -> Made:
+    """All of it, or nothing. Raises ProblemError where the Idempotency-Key belongs to another request."""
+    now = gateway.now()
+    record = BatchRecord(uuid7(), origin.tenant, batch.name, None, len(lines), now)
+    with gateway.database.begin() as connection:
+        if once is not None and (known := idempotency.claim(connection, [(once, None, record.id)], now=now)[0]):
+            if known.once.body_hash != once.body_hash or known.batch_id is None:
+                raise ProblemError(Trouble.KEY_REUSED, "Another request came under this key before; take a new key.")
+            return Made(known.batch_id, 0)
+        batches.add(connection, record, resume_key=None)
+        batches.announce(connection, record.id, callback_url=batch.callback_url)
+        if batch.key_template is not None:
+            outputs.name_keys(connection, record.id, batch.key_template)
+        if batch.max_cost is not None:
+            budgets.limit_batch(connection, record.id, batch.max_cost)
+        if batch.callback_url is not None:
+            endpoints.callbacks(connection, origin.tenant, fresh_secret=signatures.new_secret(), now=now)
+        rest = iter(lines)
+        while page := list(islice(rest, ROWS_PER_STATEMENT)):
+            actions.submit(
+                connection,
+                (
+                    entries.entry(line.job, origin, now=now, batch_id=record.id, line=line.number, extra=line.extra)
+                    for line in page
+                ),
+            )
+    return Made(record.id, len(lines))
+
+
+def _placed(fault: Fault, number: int) -> Fault:
+    return fault.model_copy(update={"field": f"jobs.{number}.{fault.field}" if fault.field else f"jobs.{number}"})

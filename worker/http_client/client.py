@@ -1,0 +1,163 @@
+"""Requests over HTTP that hold no thread while they wait for their answer."""
+
+from __future__ import annotations
+
+import errno
+import socket
+import ssl
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from http.client import HTTPException
+from types import TracebackType
+from typing import Final
+
+from urllib3.connection import HTTPConnection
+from urllib3.exceptions import HTTPError, ProtocolError, SSLError
+
+from worker.concurrency.futures import wait_for
+from worker.concurrency.reactor import Reactor
+from worker.http_client.heads import Heads
+from worker.http_client.pool import Connections
+from worker.http_client.requests import Body, Outlet, head, host_header
+from worker.http_client.responses import Response, answer_begun
+from worker.http_client.source import HEAD_RECEIVE_BYTES, LateError, Source, has_pending
+
+ANSWERED_EARLY: Final = frozenset({errno.EPIPE, errno.ECONNRESET, errno.EPROTOTYPE})
+"""What sending meets where the other end has closed already: its answer may be there all the same."""
+FIRST_REFUSAL: Final = 300
+"""A success that was answered to a part of a request isn't believed."""
+
+
+class Exchange:
+    """One request and its answer. Left, its connection serves the next one, if the answer was read to its end."""
+
+    def __init__(self, connections: Connections, line: HTTPConnection, answer: Response, *, sent_whole: bool) -> None:
+        """The answer's head is there, its body yet to be read."""
+        self._connections = connections
+        self._sent_whole = sent_whole
+        self._line = line
+        self._answer = answer
+
+    def __enter__(self) -> Response:
+        return self._answer
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._sent_whole and self._answer.is_spent:
+            self._connections.keep(self._line)
+        else:
+            self._line.close()
+
+
+class HttpClient:
+    """Connections to one origin. Safe to share between threads; raises urllib3's errors."""
+
+    def __init__(
+        self,
+        host: str,
+        port: int | None,
+        *,
+        connections: int,
+        switchboard: Reactor,
+        tls: ssl.SSLContext | None = None,
+    ) -> None:
+        """So many idle `connections` are kept, and any number used. With `tls` it is https."""
+        self._connections = Connections(host, port, most_idle=connections, tls=tls, socket_options=socket_options())
+        self._switchboard = switchboard
+
+    async def exchange(
+        self,
+        method: str,
+        target: str,
+        headers: Mapping[str, str],
+        *,
+        body: Body | None = None,
+        connect_seconds: float,
+        read_seconds: float,
+        send_seconds: float | None = None,
+    ) -> Exchange:
+        """Send a request, and wait for the head of its answer.
+
+        Each phase has one deadline, however slowly bytes come or go: connecting and sending `connect_seconds` each,
+        or sending its own; the final head `read_seconds`, and the body the same again. A request is sent once: what
+        is to be repeated is the caller's to decide.
+        """
+        line = self._connections.take(connect_seconds)
+        try:
+            with _named():
+                if line.is_closed:
+                    await wait_for(self._switchboard.elsewhere(line.connect))
+                whole = _send(line, method, target, headers, body=body, seconds=send_seconds or connect_seconds)
+                answer = await self._answered(line.sock, method, read_seconds)
+                if not whole and answer.status < FIRST_REFUSAL:
+                    raise ProtocolError("the answer came before the request was sent whole")
+                return Exchange(self._connections, line, answer, sent_whole=whole)
+        except BaseException:
+            line.close()
+            raise
+
+    def close(self) -> None:
+        """Close what is idle, and make nothing new; what is still in use closes when it is done."""
+        self._connections.close()
+
+    async def _answered(self, sock: socket.socket, method: str, seconds: float) -> Response:
+        """Wait for the final head, without a thread however it drips; what reads it is made when something is there."""
+        source, heads = Source(sock, seconds), Heads()
+        while True:
+            if not has_pending(sock):
+                await wait_for(self._switchboard.readable(sock.fileno(), source.seconds_left))
+            piece = source.receive_present(HEAD_RECEIVE_BYTES)
+            answer = None if piece is None else answer_begun(heads, source, method, piece)
+            if answer is not None:
+                source.restart(seconds)
+                return answer
+
+
+def socket_options() -> list[tuple[int, int, int | bytes]]:
+    """Keep-alive probes: a router that forgot a quiet connection is found out in a minute, before the read timeout."""
+    options: list[tuple[int, int, int | bytes]] = [
+        *HTTPConnection.default_socket_options,
+        (socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1),
+    ]
+    named_seconds = {"TCP_KEEPIDLE": 30, "TCP_KEEPINTVL": 10, "TCP_KEEPCNT": 3}
+    options += [
+        (socket.IPPROTO_TCP, getattr(socket, name), value)
+        for name, value in named_seconds.items()
+        if hasattr(socket, name)
+    ]
+    return options
+
+
+@contextmanager
+def _named() -> Iterator[None]:
+    """Errors from below as urllib3 calls them."""
+    try:
+        yield
+    except HTTPError:
+        raise
+    except TimeoutError as error:
+        raise LateError(str(error)) from error
+    except ssl.SSLError as error:
+        raise SSLError(error) from error
+    except (OSError, HTTPException) as error:
+        raise ProtocolError("Connection aborted.", error) from error
+
+
+def _send(
+    line: HTTPConnection, method: str, target: str, headers: Mapping[str, str], *, body: Body | None, seconds: float
+) -> bool:
+    """Whether the system has taken all of it. The other end may close early, and have said why."""
+    size = None if body is None else len(body)
+    first = head(method, target, headers, host=host_header(line.host, line.port, line.default_port), body_bytes=size)
+    outlet = Outlet(line.sock, seconds)
+    try:
+        if body is None:
+            outlet.sendall(first)
+        else:
+            body.leave(outlet, first)
+    except OSError as error:
+        if error.errno not in ANSWERED_EARLY:
+            raise
+        return False
+    return True

@@ -1,0 +1,333 @@
+"""A source into rows that may be stored, and faults that say how to mend it. Stores nothing, spends nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import IO, Final, TypeVar
+
+from api_models.problems import Fault, InvalidInputError
+from worker.intake import items, lines, sheets
+from worker.intake.block import Block, Record
+from worker.intake.custom_ids import Names
+from worker.intake.encoding import Lines, foreign
+from worker.intake.fast_columns import Columns
+from worker.intake.header import TEXT, Header, WholeFault
+from worker.intake.kinds import Kind, by_name, of_json_file, of_text_file, sniff
+from worker.intake.positions import Items, Positions
+from worker.intake.row_block import RowBlock
+from worker.intake.sheet_options import AS_IT_IS, SheetOptions
+from worker.intake.source import head_and_lines, opened, unreadable
+from worker.intake.spool import Spool
+from worker.intake.transcoding import EncodingError, in_utf_8
+from worker.intake.unspoken import MarkupCount
+from worker.intake.validation import Defaults, Judge, Row
+from worker.intake.workbooks import SIGNATURE, Workbook, WorkbookError
+
+SHOWN_FAULTS: Final = 100
+"""Faults that an error keeps; the rest is counted. Nobody mends more than a screenful before trying again."""
+MAX_FAULTS: Final = 1_000
+"""An input with more is given up: each takes a hundred times as long as a sound row."""
+
+_Found = Iterator[Header | Block | Record | Fault]
+_Parser = Callable[[Lines, SheetOptions], _Found]
+
+_PARSERS: Final[dict[Kind, _Parser]] = {
+    Kind.CSV: lambda text, options: sheets.parse(text, options=options),
+    Kind.TSV: lambda text, options: sheets.parse(text, "\t", options),
+    Kind.JSONL: lambda text, _: lines.parse(text),
+    Kind.PLAIN: lambda text, _: lines.parse_text(text),
+}
+_BLOCKS: Final[dict[Kind, _Parser]] = {
+    Kind.CSV: lambda text, options: sheets.blocks(text, options=options),
+    Kind.TSV: lambda text, options: sheets.blocks(text, "\t", options),
+}
+"""The same many rows at once, for files whose lines have an end."""
+
+Found = TypeVar("Found", bound=RowBlock | Row | Fault)
+
+_NO_DEFAULTS: Final = Defaults()
+_EMPTY: Final = Fault(message="is empty; give at least one line of text to be spoken")
+_COLUMNLESS: Final = frozenset({Kind.JSONL, Kind.PLAIN})
+_CHOICES: Final = frozenset({"tags", "format", "priority", "cache", "variant", "deadline", "not_before"})
+"""Fields whose names other programs use for columns of their own."""
+
+
+@dataclass(frozen=True, slots=True)
+class Understood:
+    """What was made of an input before its rows were judged, for whoever wants to say so."""
+
+    headers: list[Header] = field(default_factory=list)
+    unread_sheets: list[str] = field(default_factory=list)
+    """Hidden sheets of a workbook."""
+    positions: list[Positions] = field(default_factory=list)
+    """Where its rows are found, where that isn't simply their line."""
+
+    def words(self, line: int) -> str | None:
+        """Where a row is, if that isn't simply its line."""
+        return self.positions[-1].place(line) if self.positions else None
+
+
+def read(
+    source: Path | IO[bytes],
+    *,
+    kind: Kind | None = None,
+    defaults: Defaults = _NO_DEFAULTS,
+    max_text_bytes: int | None = None,
+    options: SheetOptions = AS_IT_IS,
+) -> Iterator[Row | Fault]:
+    """Every row and every fault of `source`, about in the order of its lines; after 1,000 faults it is given up.
+
+    Rows that come after a fault are sound in themselves, but the input as a whole is not: take none of them.
+    Without `kind`, a file's name tells how to read it, and a stream's first line.
+    """
+    reading = _Reading(defaults, max_text_bytes, options)
+    for item in _bounded(reading.found(source, kind)):
+        if isinstance(item, RowBlock):
+            yield from item.rows()
+        else:
+            yield item
+
+
+def _bounded(items: Iterator[RowBlock | Row | Fault]) -> Iterator[RowBlock | Row | Fault]:
+    faults = 0
+    for item in items:
+        yield item
+        if isinstance(item, Fault):
+            faults += 1
+            if faults >= MAX_FAULTS:
+                message = f"the input was not read from here on: it has {MAX_FAULTS:,} errors before"
+                yield WholeFault(line=item.line, place=item.place, message=message)
+                return
+
+
+@dataclass(frozen=True, slots=True)
+class _Reading:
+    """How one input is read."""
+
+    defaults: Defaults
+    max_text_bytes: int | None
+    options: SheetOptions
+    understood: Understood = field(default_factory=Understood)
+
+    def found(self, source: Path | IO[bytes], kind: Kind | None) -> Iterator[RowBlock | Row | Fault]:
+        """Its rows and faults, as they are found."""
+        try:
+            with opened(source) as stream:
+                if kind is Kind.XLSX or (kind is None and isinstance(source, Path) and by_name(source) is Kind.XLSX):
+                    yield from self._of_workbook(stream)
+                else:
+                    yield from self._of_text(source, stream, kind)
+        except OSError as error:
+            yield unreadable(error)
+        except (WorkbookError, EncodingError) as error:
+            yield error.fault
+
+    def _of_text(
+        self, source: Path | IO[bytes], stream: IO[bytes], kind: Kind | None
+    ) -> Iterator[RowBlock | Row | Fault]:
+        if self.options.chooses_sheets:
+            yield Fault(message="has no sheets to choose from: only a workbook (.xlsx) has")
+            return
+        with in_utf_8(stream, self.options) as text:
+            head, line_count, endless = head_and_lines(text)
+            found = kind or _kind(source, head)
+            if isinstance(found, Fault):
+                yield found
+            elif fault := foreign(head, self.options):
+                yield fault
+            elif found in _COLUMNLESS and (option := self.options.chosen_column):
+                yield Fault(message=f"has no columns, and {option} is for sheets: CSV, TSV, .xlsx and .json")
+            elif found is Kind.JSON:
+                yield from self._of_list(text)
+            else:
+                judge = self._judge(Names(line_count))
+                yield from judge.default_faults
+                parse = _PARSERS[found] if endless else _BLOCKS.get(found, _PARSERS[found])
+                yield from self._of_lines(text, parse, judge)
+
+    def _of_lines(self, stream: IO[bytes], parse: _Parser, judge: Judge) -> Iterator[RowBlock | Row | Fault]:
+        text, columns, hints = Lines(stream, self.options), Columns(judge), _Hints(self.options)
+        anything = False
+        try:
+            for found in parse(text, self.options):
+                anything = True
+                yield from text.take()
+                if isinstance(found, Header):
+                    self._note(found, hints)
+                elif isinstance(found, Fault):
+                    yield found
+                elif isinstance(found, Block):
+                    yield from map(hints.hinted, columns(found))
+                elif text.is_broken(found.line, found.last_line):
+                    yield from _untouched(judge(found))
+                else:
+                    yield from map(hints.hinted, judge(found))
+            last = text.take_last()
+            yield from last
+            if not anything and not last:
+                yield _EMPTY
+        finally:
+            text.close()
+
+    def _of_workbook(self, stream: IO[bytes]) -> Iterator[Row | Fault]:
+        if stream.read(len(SIGNATURE)) != SIGNATURE:
+            stream.seek(0)
+            yield foreign(stream.read(len(SIGNATURE))) or Fault(message="is no workbook, whatever its name says")
+            return
+        if self.options.encoding is not None:
+            option = self.options.spelled("encoding", self.options.encoding)
+            yield Fault(message=f"is a workbook, and {option} is for text files; leave it out")
+            return
+        workbook = Workbook(stream, self.options)
+        self.understood.unread_sheets.extend(workbook.unread)
+        names = Names(workbook.rows, workbook.positions)
+        yield from self._of_records(workbook.records(), names, workbook.positions)
+
+    def _of_list(self, stream: IO[bytes]) -> Iterator[Row | Fault]:
+        found = items.load(stream)
+        if isinstance(found, Fault):
+            yield found
+            return
+        positions = Items()
+        yield from self._of_records(items.parse(found, self.options), Names(len(found), positions), positions)
+
+    def _of_records(
+        self, records: Iterator[Header | Record | Fault], names: Names, positions: Positions
+    ) -> Iterator[Row | Fault]:
+        judge, hints = self._judge(names), _Hints(self.options)
+        self.understood.positions.append(positions)
+        yield from judge.default_faults
+        anything = False
+        for found in records:
+            anything = True
+            if isinstance(found, Header):
+                self._note(found, hints)
+            elif isinstance(found, Fault):
+                yield positions.placed(found)
+            else:
+                for item in map(hints.hinted, judge(found)):
+                    yield positions.placed(item) if isinstance(item, Fault) else item
+        if not anything:
+            yield _EMPTY
+
+    def _judge(self, names: Names) -> Judge:
+        return Judge(self.defaults, names, self.max_text_bytes)
+
+    def _note(self, header: Header, hints: _Hints) -> None:
+        self.understood.headers.append(header)
+        hints.header = header
+
+
+class _Hints:
+    """Adds to the first fault of a column that may not be meant for this program how to have it passed over."""
+
+    def __init__(self, options: SheetOptions) -> None:
+        self.header: Header | None = None
+        self._options = options
+        self._given = set[str]()
+
+    def hinted(self, item: Found) -> Found | Fault:
+        """The same, or the fault with a hint."""
+        if not isinstance(item, Fault) or self.header is None or item.field is None:
+            return item
+        field = item.field.partition(".")[0]
+        known = self.header.guessed.get(field)
+        if field in _CHOICES and field in self.header.fields:
+            known = known or field
+        if known is None or field == TEXT or field in self._given:
+            return item
+        self._given.add(field)
+        aside = self._options.spelled("ignore-column", known)
+        message = f"{item.message}; if the column isn't meant for this: {aside}"
+        return item.model_copy(update={"message": message})
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """A whole input: what of it may be used, and what is wrong with the rest."""
+
+    rows: Spool
+    faults: Sequence[Fault]
+    """The first hundred."""
+    total_faults: int
+    whole: bool
+    """Whether something is wrong with the input as a whole, so that no row of it can be used."""
+    markup: MarkupCount = field(default_factory=MarkupCount)
+    """Texts whose markup may be read aloud."""
+    understood: Understood = field(default_factory=Understood)
+
+    def error(self, name: str) -> InvalidInputError:
+        """The faults as an exception, for whoever takes the whole of it or nothing."""
+        return InvalidInputError(name, self.faults, self.total_faults)
+
+
+def judge_all(
+    source: Path | IO[bytes],
+    *,
+    kind: Kind | None = None,
+    defaults: Defaults = _NO_DEFAULTS,
+    max_text_bytes: int | None = None,
+    options: SheetOptions = AS_IT_IS,
+    skips: bool = False,
+) -> Judged:
+    """Every row of `source` that is sound in itself, in a spool, and every fault.
+
+    After 1,000 faults the input is given up, unless its faulty rows are to be skipped (`skips`).
+    """
+    reading = _Reading(defaults, max_text_bytes, options)
+    rows, faults, total, whole, markup = Spool(), list[Fault](), 0, False, MarkupCount()
+    found = reading.found(source, kind)
+    for item in found if skips else _bounded(found):
+        if isinstance(item, RowBlock):
+            rows.put_piece(item)
+            markup.look(item.texts, item.lines)
+            continue
+        if isinstance(item, Row):
+            rows.put(item)
+            markup.look((item.request.text,), (item.line,))
+            continue
+        total += 1
+        whole = whole or item.line is None or isinstance(item, WholeFault)
+        if total <= SHOWN_FAULTS:
+            faults.append(item)
+    return Judged(rows, faults, total, whole, markup, reading.understood)
+
+
+def read_all(
+    source: Path | IO[bytes],
+    *,
+    name: str | None = None,
+    kind: Kind | None = None,
+    defaults: Defaults = _NO_DEFAULTS,
+    max_text_bytes: int | None = None,
+    options: SheetOptions = AS_IT_IS,
+) -> list[Row]:
+    """All rows of `source`, which `name` names for the reader of an error.
+
+    Raises:
+        InvalidInputError: with every fault there is: the first hundred to show, the others counted.
+    """
+    judged = judge_all(source, kind=kind, defaults=defaults, max_text_bytes=max_text_bytes, options=options)
+    if judged.faults:
+        raise judged.error(name or (str(source) if isinstance(source, Path) else "input"))
+    return list(judged.rows)
+
+
+def _kind(source: Path | IO[bytes], head: bytes) -> Kind | Fault:
+    # A pipe such as /dev/stdin or the shell's <(…) has no telling name; a file that could have one has to.
+    if not isinstance(source, Path) or not (source.suffix or source.is_file()):
+        return sniff(head)
+    match by_name(source):
+        case Kind.PLAIN:
+            return of_text_file(head)
+        case Kind.JSON:
+            return of_json_file(head)
+        case found:
+            return found
+
+
+def _untouched(judged: Iterator[Row | Fault]) -> Iterator[Fault]:
+    """What is still worth saying of a record whose text was broken, and reported, before it was judged."""
+    return (item for item in judged if isinstance(item, Fault) and item.field != TEXT)

@@ -1,0 +1,117 @@
+"""One record against the rules of a job request: a row that may be stored, or all that is wrong with it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass
+from typing import Final
+
+from pydantic import ValidationError
+
+from api_models.problems import Fault, faults_of
+from api_models.speech import JobRequest
+from worker.intake.block import Record
+from worker.intake.custom_ids import Names
+from worker.intake.fast_rows import FastRows
+from worker.intake.header import FIELDS, TEXT
+from worker.intake.unspoken import unspoken
+
+TAGS: Final = "tags"
+_BETWEEN_TAGS: Final = re.compile(r"[\s,;]+")
+"""A sheet has them in one cell."""
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One job of an input, sound in itself."""
+
+    line: int
+    """Where it stands, for anything there is to say about it."""
+    request: JobRequest
+    """Its `custom_id` is always set: the one given, or the line number padded with zeros."""
+    extra: str | None = None
+    """What the row holds beside its fields, as JSON."""
+
+
+@dataclass(frozen=True, slots=True)
+class Defaults:
+    """What fills the fields that a row leaves empty."""
+
+    model: str | None = None
+    voice_1: str | None = None
+    voice_2: str | None = None
+    temperature: float | None = None
+    format: str | None = None
+    loudness: float | None = None
+    expires_after: int | str | None = None
+    priority: int | None = None
+    deadline: str | None = None
+    tags: tuple[str, ...] | None = None
+
+
+class Judge:
+    """Judges the records of one input, in their order."""
+
+    def __init__(self, defaults: Defaults, names: Names, max_text_bytes: int | None) -> None:
+        """`max_text_bytes` is the operator's limit of UTF-8 bytes a text; None leaves it to the model."""
+        self.names = names
+        self._context = {"max_text_bytes": max_text_bytes}
+        self._defaults: dict[str, object] = {
+            field: value for field, value in asdict(defaults).items() if value is not None
+        }
+        self.default_faults = _faults_of_defaults(self._defaults)
+        """What is wrong with the defaults themselves. They are then left out, or every row would say so again."""
+        for fault in self.default_faults:
+            self._defaults.pop(str(fault.field).partition(".")[0], None)
+        self.plainly = FastRows(self._defaults, self._context)
+
+    def __call__(self, record: Record) -> Iterator[Row | Fault]:
+        """The row that `record` makes, or its faults."""
+        fields = own(record.fields)
+        text = fields.get(TEXT)
+        wordless = unspoken(text) if isinstance(text, str) else None
+        if wordless is not None:
+            yield Fault(line=record.line, field=TEXT, message=wordless)
+            fields[TEXT] = "a"  # what else is wrong with the row is said as well
+        given = fields.get("custom_id")
+        if given is None:
+            fields["custom_id"] = name = self.names.give(record.line)
+            if isinstance(name, Fault):
+                yield name
+                fields["custom_id"] = None
+        try:
+            request = self.plainly.request(fields) or JobRequest.model_validate(
+                self._defaults | fields, context=self._context
+            )
+        except ValidationError as error:
+            faults = faults_of(error, record.line, known=FIELDS)
+            yield from faults
+            usable = all(fault.field != "custom_id" for fault in faults)
+            if given is not None and usable and (taken := self.names.claim(str(given), record.line)):
+                yield taken
+            return
+        if given is not None and (taken := self.names.claim(str(request.custom_id), record.line)):
+            yield taken
+        elif request.custom_id is not None and wordless is None:
+            yield Row(record.line, request, record.extra)
+
+
+def own(fields: Mapping[str, object]) -> dict[str, object]:
+    """What a row says itself: its fields without those that it leaves empty."""
+    said = {
+        field: value
+        for field, value in fields.items()
+        if field == TEXT or not (value is None or (isinstance(value, str) and (not value or value.isspace())))
+    }
+    if isinstance(tags := said.get(TAGS), str):
+        said[TAGS] = tuple(filter(None, _BETWEEN_TAGS.split(tags)))
+    return said
+
+
+def _faults_of_defaults(defaults: dict[str, object]) -> list[Fault]:
+    try:
+        JobRequest.model_validate({TEXT: "a", **defaults})
+    except ValidationError as error:
+        return faults_of(error)
+    return []

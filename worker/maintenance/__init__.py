@@ -1,0 +1,1 @@
+"""Duties of the leading process: leader tasks, retention, dead workers."""

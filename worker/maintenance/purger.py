@@ -1,0 +1,96 @@
+"""Texts and audio of jobs whose time is over, taken away: the objects first, then the texts. Safe to do twice.
+
+Until an object is known to be gone its job counts as not done, and is tried again. Its weakness: one process removes
+everything. A bucket's own rules remove millions of objects sooner.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Final
+from uuid import UUID
+
+import structlog
+
+from worker.artifacts import ownership
+from worker.artifacts.errors import ArtifactsError
+from worker.artifacts.ownership import Owner
+from worker.execution.destinations import Destinations
+from worker.store.database import Database
+from worker.store.queries import results
+from worker.store.transitions import purges
+from worker.store.transitions.purges import Due
+
+POLL_SECONDS: Final = 2.0
+JOBS_AT_A_TIME: Final = 200
+THREADS: Final = 8
+"""Objects are removed one by one, and each waits for an answer."""
+PUT_OFF: Final = timedelta(minutes=10)
+
+log = structlog.get_logger("ttsq.retention")
+
+
+@dataclass(frozen=True, slots=True)
+class Purger:
+    """Takes away what is due."""
+
+    database: Database
+    places: Destinations
+
+    def run_once(self) -> bool:
+        """Date what has ended and take away what is due, a few of each. Whether there may be more. SQLAlchemyError."""
+        with self.database.read() as connection:
+            now = self.database.now(connection)
+            found = purges.due(connection, most=JOBS_AT_A_TIME, now=now)
+        done = self._take_away(found)
+        with self.database.begin() as connection:
+            dated = purges.date(connection, most=JOBS_AT_A_TIME)
+        return JOBS_AT_A_TIME in {len(found), dated} and (bool(done) or bool(dated))
+
+    def run(self, job_ids: Sequence[UUID]) -> int:
+        """Take away what was asked for of these jobs, now. Returns of how many. Raises SQLAlchemyError."""
+        done = 0
+        for start in range(0, len(job_ids), JOBS_AT_A_TIME):
+            with self.database.read() as connection:
+                found = purges.asked_for(connection, job_ids[start : start + JOBS_AT_A_TIME])
+            done += self._take_away(found)
+        return done
+
+    def _take_away(self, jobs: Sequence[Due]) -> int:
+        if not jobs:
+            return 0
+        with self.database.read() as connection:
+            takes = purges.kept_takes(connection, [job.id for job in jobs])
+            needed = results.needed(connection, [job.id for job in jobs])
+        with ThreadPoolExecutor(THREADS, thread_name_prefix="ttsq-purge") as pool:
+            gone = list(pool.map(lambda job: self._is_gone(job, takes.get(job.id, ()), needed), jobs))
+        done = [job for job, is_gone in zip(jobs, gone, strict=True) if is_gone]
+        with self.database.begin() as connection:
+            now = self.database.now(connection)
+            purges.blank(connection, done, now=now)
+            left = [job.id for job, is_gone in zip(jobs, gone, strict=True) if not is_gone]
+            purges.put_off(connection, left, until=now + PUT_OFF)
+        log.info("purged", jobs=len(done), put_off=len(left))
+        return len(done)
+
+    def _is_gone(self, job: Due, takes: Sequence[str], needed: Collection[UUID]) -> bool:
+        """Whether all that the job left in stores has been removed. What others have put there since stays."""
+        removed = [self._removed(job, uri, None, forget=True) for uri in takes]  # all of them are tried
+        if job.uri is not None:
+            removed.append(self._removed(job, job.uri, job.sha256, forget=job.id not in needed))
+        return all(removed)
+
+    def _removed(self, job: Due, uri: str, sha256: str | None, *, forget: bool) -> bool:
+        try:
+            place = self.places.holding(uri, tenant=job.tenant, batch_id=job.batch_id)
+            if place is None:
+                log.warning("object_out_of_reach", job=str(job.id), uri=uri)
+                return False
+            ownership.remove(place.store, place.key, Owner(job=str(job.id)), sha256=sha256, forget=forget)
+        except ArtifactsError as error:
+            log.warning("object_not_removed", job=str(job.id), uri=uri, error=error.message)
+            return False
+        return True

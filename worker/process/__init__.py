@@ -1,0 +1,1 @@
+"""One worker process: its parts, its start, its shutdown."""

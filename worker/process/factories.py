@@ -1,0 +1,208 @@
+"""What the settings name, opened and checked: the database, the places for audio, the client of the API, the spool."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Final
+
+from pydantic import SecretStr
+
+from worker.artifacts.errors import ArtifactsError
+from worker.artifacts.options import StoreOptions
+from worker.audio.gate import GateLimits
+from worker.concurrency.reactor import Reactor
+from worker.concurrency.stop_event import StopEvent
+from worker.execution.destinations import Destinations
+from worker.execution.spool import Spool
+from worker.process.file_limits import raise_open_file_limit
+from worker.segmind.client import Client, SubmitOrPollClient
+from worker.segmind.errors import UnusableAddressError, UnusableKeyError
+from worker.segmind.v1 import ClientV1
+from worker.segmind.v2 import ClientV2
+from worker.settings import HOME, Settings
+from worker.store import schema
+from worker.store.database import Database
+from worker.telemetry import tracing
+from worker.telemetry.tracing import MissingExtraError
+
+OTHER_DESCRIPTORS: Final = 300
+"""Beside the calls: uploads, database, broker, spool, and what the libraries keep open."""
+VITAL_CONNECTIONS: Final = 2
+"""Of those that a process may hold to the database, these are its heartbeat's and its dispatcher's."""
+IDLE_SECONDS: Final = 10.0
+"""How long the rows that an attempt is changing stay locked when its host vanishes."""
+VITAL_IDLE_SECONDS: Final = 3.0
+"""The same for the dispatcher's lease: no longer than another one waits for it to run out."""
+
+POLL_FIRST_SECONDS: Final = 2.0
+POLL_LAST_SECONDS: Final = 5.0
+"""Polls may count against the account's rate limit, so they grow rarer; the vendor names no figure."""
+
+
+class StartError(Exception):
+    """The worker can't start. Nothing was spent."""
+
+    def __init__(self, message: str, remedy: str) -> None:
+        """`message` says what is wrong, `remedy` what to do about it."""
+        super().__init__(f"{message}; {remedy}")
+        self.message = message
+        self.remedy = remedy
+
+
+def open_database(settings: Settings) -> Database:
+    """The database of the settings, for all but a worker's own life."""
+    connections = settings.database_connections - VITAL_CONNECTIONS
+    return Database(settings.database_url, connections=connections, idle_seconds=IDLE_SECONDS)
+
+
+def open_heartbeat_database(database: Database, settings: Settings) -> Database:
+    """For heartbeat and dispatcher: however many attempts wait for a connection, these two never do."""
+    if database.is_sqlite:
+        return database
+    return Database(settings.database_url, connections=VITAL_CONNECTIONS, idle_seconds=VITAL_IDLE_SECONDS)
+
+
+def default_artifacts_url(settings: Settings) -> str:
+    """Where audio goes that no run gave a folder of its own."""
+    return settings.artifacts_url or (HOME / "audio").absolute().as_uri()
+
+
+def open_places(
+    settings: Settings, database: Database, *, connections: int, switchboard: Reactor | None = None
+) -> Destinations:
+    """Where audio goes by these settings. `connections` is how many uploads may share an S3 client."""
+    options = StoreOptions(
+        settings.s3_storage_class, settings.s3_sse, settings.s3_kms_key, tags=settings.s3_tags == "on"
+    )
+    return Destinations(
+        database,
+        default_artifacts_url(settings),
+        connections,
+        template=settings.key_template,
+        options=options,
+        public_url=settings.public_url,
+        presign_seconds=settings.presign_seconds,
+        switchboard=switchboard,
+    )
+
+
+def take_limits(settings: Settings) -> GateLimits | None:
+    """Where a good take ends; None where the settings ask for no such checks."""
+    if settings.take_checks == "off":
+        return None
+    return GateLimits(
+        characters_per_second=settings.take_characters_per_second,
+        min_length=settings.take_min_length,
+        max_length=settings.take_max_length,
+        min_peak_dbfs=settings.take_min_peak_dbfs,
+        max_silence_share=settings.take_max_silence,
+    )
+
+
+def open_client(settings: Settings, stopping: StopEvent | None = None) -> Client:
+    """The client of the API that the settings name; `stopping` breaks off its waits for the next poll.
+
+    Raises:
+        StartError: there is no key, or it or the address can't be used.
+    """
+    if settings.segmind_api_key is None:
+        raise StartError("SEGMIND_API_KEY is not set", "put your Segmind key there, or into a .env file")
+    stopping = stopping or StopEvent(Reactor())
+    try:
+        polling = _polling_client(settings, settings.segmind_api_key, stopping)
+        if settings.segmind_api == "v2":
+            return polling
+        buyer = _blocking_client(settings, settings.segmind_api_key, stopping.switchboard)
+        return SubmitOrPollClient(buyer, follower=polling)
+    except UnusableKeyError as error:
+        raise StartError("SEGMIND_API_KEY is unusable", str(error)) from None
+    except UnusableAddressError as error:
+        raise StartError("SEGMIND_BASE_URL is unusable", str(error)) from None
+
+
+def _blocking_client(settings: Settings, api_key: SecretStr, switchboard: Reactor) -> ClientV1:
+    return ClientV1(
+        base_url=settings.segmind_base_url,
+        api_key=api_key,
+        connections=settings.concurrency,
+        connect_timeout=settings.connect_timeout,
+        read_timeout=settings.read_timeout,
+        max_audio_bytes=settings.max_audio_mb * 2**20,
+        clock=lambda: datetime.now(UTC),
+        switchboard=switchboard,
+    )
+
+
+def _polling_client(settings: Settings, api_key: SecretStr, stopping: StopEvent) -> ClientV2:
+    return ClientV2(
+        base_url=settings.segmind_base_url,
+        api_key=api_key,
+        connections=settings.concurrency,
+        connect_timeout=settings.connect_timeout,
+        read_timeout=settings.read_timeout,
+        max_audio_bytes=settings.max_audio_mb * 2**20,
+        clock=lambda: datetime.now(UTC),
+        switchboard=stopping.switchboard,
+        pause=stopping.pause,
+        run_timeout=settings.run_timeout,
+        poll_first_seconds=POLL_FIRST_SECONDS,
+        poll_last_seconds=POLL_LAST_SECONDS,
+    )
+
+
+def require_descriptors(slots: int) -> None:
+    """Refuse to work where the answer to a call might find no descriptor to be written by, and be paid for nothing.
+
+    Raises:
+        StartError: so many calls can't be open at once here.
+    """
+    allowed, needed = raise_open_file_limit(), slots + OTHER_DESCRIPTORS
+    if allowed < needed:
+        raise StartError(
+            f"{slots} calls at once need about {needed} open files, and {allowed} are allowed here",
+            f"raise the limit (ulimit -n {needed}; LimitNOFILE= of a systemd unit) or set TTSQ_CONCURRENCY lower",
+        )
+
+
+def require_schema(database: Database) -> None:
+    """Refuse to work on a database of another version.
+
+    Raises:
+        StartError: it has no tables, or not the newest.
+    """
+    found = schema.revision(database)
+    if found is None:
+        raise StartError("the database has no tables yet", "run `ttsq migrate`")
+    if found < schema.HEAD:
+        raise StartError(f"the database is at revision {found}, not {schema.HEAD}", "run `ttsq migrate`")
+
+
+def open_spool(settings: Settings) -> Spool:
+    folder = settings.spool_dir.absolute()
+    spool = Spool(folder, settings.spool_min_free_mb * 2**20)
+    try:
+        spool.prepare()
+    except OSError as error:
+        raise StartError(
+            f"the spool folder {folder} can't be used ({error.strerror})", "mend it or set TTSQ_SPOOL_DIR"
+        ) from None
+    return spool
+
+
+def check_store(places: Destinations) -> None:
+    try:
+        places.store(places.default_url).check()
+    except ArtifactsError as error:
+        raise StartError(f"audio can't be stored: {error.message}", "see `ttsq doctor`") from None
+
+
+def start_tracing(settings: Settings) -> None:
+    """Traces of this process, where they are wanted.
+
+    Raises:
+        StartError: what makes them isn't installed.
+    """
+    try:
+        tracing.start(settings)
+    except MissingExtraError as error:
+        raise StartError(str(error), tracing.REMEDY) from None

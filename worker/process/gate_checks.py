@@ -1,0 +1,44 @@
+"""What a closed gate is probed with first: looks that cost nothing."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from api_models.registry import MODELS
+from api_models.verdict import GateScope
+from worker.artifacts.errors import ArtifactsError
+from worker.dispatch.gates.probes import ProbeResult
+from worker.execution.destinations import Destinations
+from worker.segmind.answers import Credits
+from worker.segmind.client import Client
+from worker.store.account import Gate
+
+
+@dataclass(frozen=True, slots=True)
+class GateChecks:
+    """Looks whether a closed gate's trouble is over, without a paid call."""
+
+    client: Client
+    places: Destinations
+
+    def __call__(self, gate: Gate) -> ProbeResult:
+        return self._storage() if gate.scope is GateScope.STORAGE else self._account(gate)
+
+    def _storage(self) -> ProbeResult:
+        try:
+            for store in self.places.opened():
+                store.check()
+        except ArtifactsError as error:
+            return ProbeResult(error.message)
+        return ProbeResult(None)
+
+    def _account(self, gate: Gate) -> ProbeResult:
+        answer = self.client.credits()
+        if not isinstance(answer, Credits):
+            return ProbeResult(answer.message or f"the credits endpoint answered {answer.status}")
+        trouble = None
+        dearest = max(model.price for model in MODELS.values())
+        if gate.code == "insufficient_credits" and answer.total < dearest:
+            # Opening for the cheapest model would let the others run into the same refusal again and again.
+            trouble = f"the balance is ${answer.total:f}, less than a call of every model costs (${dearest:f})"
+        return ProbeResult(trouble, balance=answer.total)

@@ -1,0 +1,315 @@
+"""Everything one worker process shares, put together from its settings: the only place where the rooms meet."""
+
+from __future__ import annotations
+
+import os
+import random
+import socket
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Final, Protocol, TypeVar
+from uuid import UUID
+
+import structlog
+from sqlalchemy.exc import SQLAlchemyError
+from uuid_utils.compat import uuid7
+
+from worker.concurrency.reactor import Reactor
+from worker.concurrency.stop_event import StopEvent
+from worker.dispatch.config import DispatchLimits, WorkerScope
+from worker.dispatch.dispatcher import Dispatcher
+from worker.dispatch.gates.probes import Prober
+from worker.execution.content_origin import ContentOrigin
+from worker.execution.destinations import Destinations
+from worker.execution.executor import Executor
+from worker.execution.heartbeat import Heartbeat
+from worker.execution.restore_sign import REMEDY, RestoreSign
+from worker.execution.settlements import AttemptLimits
+from worker.execution.spool import Spool
+from worker.execution.spool_sweeper import SpoolSweeper
+from worker.execution.thread_pools import Pools
+from worker.maintenance import dead_workers, purger
+from worker.maintenance.leader_task import LeaderTask
+from worker.maintenance.purger import Purger
+from worker.process.broker_status import BrokerStatus
+from worker.process.factories import (
+    check_store,
+    open_client,
+    open_heartbeat_database,
+    open_places,
+    open_spool,
+    require_descriptors,
+    require_schema,
+    start_tracing,
+    take_limits,
+)
+from worker.process.gate_checks import GateChecks
+from worker.results import watcher
+from worker.results.finisher import Desk, Finisher
+from worker.results.watcher import FinishedBatchWatcher
+from worker.schedules import scheduler
+from worker.schedules.runner import Clerk, ScheduleRunner
+from worker.schedules.scheduler import Scheduler
+from worker.segmind.client import Client
+from worker.settings import Settings, variable
+from worker.store import workers
+from worker.store.database import Database
+from worker.store.errors import describe
+from worker.store.outbox.deliveries import Due
+from worker.store.schedules import RunKey
+from worker.store.transitions import dispatches
+from worker.store.transitions.dispatches import Waiting
+from worker.telemetry import tracing
+from worker.webhooks import relay
+from worker.webhooks.addresses import Allowed
+from worker.webhooks.delivery import Deliverer, Hands
+from worker.webhooks.relay import OutboxRelay
+from worker.webhooks.sender import Sender
+
+QUEUE: Final = "ttsq"
+"""The Celery queue that all workers of a shared broker read."""
+
+log = structlog.get_logger("ttsq.worker")
+T = TypeVar("T")
+
+
+class Messages(Protocol):
+    """What wakes workers, one message for each of what is given. What comes back could not be sent."""
+
+    def jobs(self, jobs: Sequence[Waiting]) -> Sequence[Waiting]:
+        """It is their turn."""
+
+    def deliveries(self, due: Sequence[Due]) -> Sequence[Due]:
+        """They are due."""
+
+    def batches(self, batches: Sequence[UUID]) -> None:
+        """All their jobs are over."""
+
+    def runs(self, runs: Sequence[RunKey]) -> None:
+        """They are to be carried out."""
+
+
+@dataclass(slots=True)
+class Runtime:
+    """The parts of one worker process."""
+
+    settings: Settings
+    database: Database
+    worker_id: UUID
+    queue: str
+    client: Client
+    places: Destinations
+    spool: Spool
+    heartbeat: Heartbeat
+    executor: Executor
+    sweeper: SpoolSweeper
+    dispatcher: Dispatcher
+    broker: BrokerStatus
+    duties: Sequence[LeaderTask]
+    hands: Hands
+    desk: Desk
+    clerk: Clerk
+    restore_sign: RestoreSign
+
+    def start(self) -> None:
+        """Sign on, and begin to dispatch."""
+        if self.restore_sign.is_behind():
+            log.warning("database_is_behind", remedy=REMEDY)
+        self.sweeper.run_once()
+        if self.settings.embedded:
+            dead_workers.retire_dead_workers(self.database)
+        self.heartbeat.start()
+        self.dispatcher.start()
+        for duty in self.duties:
+            duty.start()
+        log.info("worker_started", worker=str(self.worker_id), slots=self.heartbeat.slots, queue=self.queue)
+
+    def begin_stop(self) -> None:
+        """Start nothing more: neither dispatch nor claim. Calls in flight go on."""
+        self.executor.stopping.set()
+        self.heartbeat.announce_stop()
+        self.dispatcher.stop()
+        for duty in self.duties:
+            duty.stop()
+        self._try("lease_kept", self._release_leases)  # the next leader need not wait for it to run out
+
+    def wait_until_idle(self, seconds: float) -> bool:
+        """Wait for attempts under way. False when some still are after so many seconds."""
+        return self.executor.wait_until_idle(seconds)
+
+    def finish_stop(self) -> None:
+        """Hand back what is left, sign off if nothing is, and close what is open."""
+        idle = self.executor.wait_until_idle(0)
+        self.hands.close()
+        self.desk.close()
+        self.clerk.close()
+        self._sign_off()
+        if idle:
+            self.client.close()
+            self.spool.clear_away()
+        tracing.stop()
+
+    def dismiss(self) -> None:
+        """Let the threads go, in a process that lives on; nothing may be under way any more."""
+        if self.executor.wait_until_idle(0):
+            self.executor.crews.close()
+
+    def drop(self) -> None:
+        """Start nothing more, hand back everything as it stands, and sign off: the process is about to end."""
+        self.executor.stopping.set()
+        self.dispatcher.stop(timeout=0)
+        for duty in self.duties:
+            duty.stop(timeout=0)
+        self._sign_off()
+        self._try("lease_kept", self._release_leases)
+
+    def _sign_off(self) -> None:
+        """With nothing left in hand, or else leave the row as it is: it will be missed, and its jobs rescued."""
+        left = self._try("hand_back_failed", self.executor.give_up)
+        if self.dispatcher.reach.only_worker is not None:
+            self._try("hand_back_failed", self._take_back_messages)
+        self._try("sign_off_failed", lambda: self.heartbeat.stop(sign_off=left == 0))
+        log.info("worker_stopped", worker=str(self.worker_id), left_under_way=left)
+
+    def _take_back_messages(self) -> None:
+        with self.database.begin() as connection:
+            dispatches.take_back_all(connection, worker_id=self.worker_id)
+
+    def _release_leases(self) -> None:
+        with self.database.begin() as connection:
+            workers.release_leases(connection, self.worker_id)
+
+    @staticmethod
+    def _try(event: str, work: Callable[[], T]) -> T | None:
+        try:
+            return work()
+        except SQLAlchemyError as error:
+            log.warning(event, error=describe(error))
+            return None
+
+
+def build(
+    settings: Settings,
+    database: Database,
+    messages: Messages,
+    *,
+    broker: BrokerStatus,
+    worker_id: UUID | None = None,
+    origin: str | None = None,
+) -> Runtime:
+    """Put a worker together and check that it could work. `origin` stands for the API's address in a rehearsal.
+
+    Raises:
+        StartError: the key, the spool, the schema, the store or the tracing is unusable.
+    """
+    worker_id = worker_id or uuid7()
+    start_tracing(settings)
+    require_descriptors(settings.concurrency)
+    require_schema(database)
+    switchboard = Reactor()
+    stopping = StopEvent(switchboard)
+    client = open_client(settings, stopping)
+    spool = open_spool(settings)
+    places = open_places(settings, database, connections=min(settings.concurrency, 100), switchboard=switchboard)
+    check_store(places)
+    reach = (
+        WorkerScope(queue=private_queue(worker_id), only_worker=worker_id)
+        if settings.embedded
+        else WorkerScope(queue=QUEUE)
+    )
+    vital = open_heartbeat_database(database, settings)
+    heartbeat = Heartbeat(
+        database=vital,
+        worker_id=worker_id,
+        host=socket.gethostname(),
+        pid=os.getpid(),
+        queue=reach.queue,
+        slots=settings.concurrency,
+        trouble=lambda: spool.trouble() or broker.trouble(),
+        alive_file=settings.alive_file,
+    )
+    dispatcher = Dispatcher(
+        database=vital,
+        me=worker_id,
+        reach=reach,
+        limits=_limits(settings),
+        publish=messages.jobs,
+        prober=Prober(GateChecks(client, places)),
+    )
+    executor = Executor(
+        database=database,
+        client=client,
+        places=places,
+        spool=spool,
+        heartbeat=heartbeat,
+        bounds=AttemptLimits(settings.max_attempts, settings.max_takes),
+        limits=take_limits(settings),
+        probe_seconds=settings.probe_seconds,
+        slots=settings.concurrency,
+        finished=dispatcher.wake,
+        rng=random.Random(),  # noqa: S311 - jitter, not a secret
+        stopping=stopping,
+        crews=Pools.hire(switchboard, slots=settings.concurrency),
+        origin=ContentOrigin(origin or settings.segmind_base_url, shared=settings.shares_content),
+    )
+    sweeper = SpoolSweeper(database, spool, executor.in_hand)
+    restore_sign = RestoreSign(database, spool.folder)
+
+    def look_around() -> None:
+        executor.look_for_orphans()
+        sweeper.run_once()
+        restore_sign.note(worker_id, now=heartbeat.now())
+
+    heartbeat.look_around = look_around
+    broker.changed = heartbeat.nudge
+    dispatcher.hindered = lambda: not broker.can_send()
+
+    return Runtime(
+        settings=settings,
+        database=database,
+        worker_id=worker_id,
+        queue=reach.queue,
+        client=client,
+        places=places,
+        spool=spool,
+        heartbeat=heartbeat,
+        executor=executor,
+        sweeper=sweeper,
+        dispatcher=dispatcher,
+        broker=broker,
+        duties=_duties(database, places, messages, leads=lambda: dispatcher.leads),
+        clerk=Clerk(ScheduleRunner(database, settings.segmind_base_url, settings.max_text_bytes, variable)),
+        desk=Desk(Finisher(database, places)),
+        restore_sign=restore_sign,
+        hands=Hands(Deliverer(database, Sender(Allowed.parse(settings.webhook_allow.split(","))))),
+    )
+
+
+def _limits(settings: Settings) -> DispatchLimits:
+    return DispatchLimits(
+        rpm=settings.segmind_rpm,
+        dispatch_timeout=settings.dispatch_timeout,
+        probe_seconds=settings.probe_seconds,
+        max_attempts=settings.max_attempts,
+        low_balance=settings.low_balance,
+        reserved_share=settings.reserved_share,
+        ageing_seconds=settings.ageing_seconds,
+        hold_after_refused=settings.hold_after_refused,
+    )
+
+
+def _duties(
+    database: Database, places: Destinations, messages: Messages, *, leads: Callable[[], bool]
+) -> Sequence[LeaderTask]:
+    batches = FinishedBatchWatcher(database, messages.batches)
+    return (
+        LeaderTask("postman", relay.POLL_SECONDS, OutboxRelay(database, messages.deliveries).look, leads),
+        LeaderTask("lookout", watcher.POLL_SECONDS, batches.look, leads, batches.rest),
+        LeaderTask("timekeeper", scheduler.POLL_SECONDS, Scheduler(database, messages.runs).look, leads),
+        LeaderTask("purger", purger.POLL_SECONDS, Purger(database, places).run_once, leads),
+    )
+
+
+def private_queue(worker_id: UUID) -> str:
+    """The queue of a worker whose broker lives in its own memory."""
+    return f"{QUEUE}-{worker_id}"

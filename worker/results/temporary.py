@@ -1,0 +1,31 @@
+"""Folders for result files on their way to where they belong, below the system's own folder for such (`TMPDIR`)."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Final
+
+PREFIX: Final = "ttsq-results-"
+STALE_SECONDS: Final = 24 * 3600
+"""A folder that nobody has touched for so long belongs to a process that died."""
+
+
+@contextmanager
+def temporary_folder() -> Iterator[Path]:
+    """A fresh one for as long as the block lasts; those that dead processes left behind are cleared away."""
+    _sweep(Path(tempfile.gettempdir()))
+    with tempfile.TemporaryDirectory(prefix=PREFIX) as folder:
+        yield Path(folder)
+
+
+def _sweep(parent: Path) -> None:
+    dead_before = time.time() - STALE_SECONDS
+    for folder in parent.glob(f"{PREFIX}*"):
+        with suppress(OSError):
+            if folder.stat().st_mtime < dead_before:
+                shutil.rmtree(folder)

@@ -1,1 +1,0 @@
-"""What is kept no longer: texts and audio of jobs that ended long enough ago. The rows and the ledger stay."""

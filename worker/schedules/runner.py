@@ -1,0 +1,213 @@
+"""One run, from its claim to its end: the source is read, and its batch handed in with the run's end, or not at all.
+
+Whatever is killed, and however many workers have the same run: one transaction ends it, and that one holds the batch.
+Its weakness: a source that changes between two workers is handed in as the quicker one saw it.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+from queue import SimpleQueue
+from tempfile import TemporaryDirectory
+from typing import Final
+from uuid import UUID
+
+import structlog
+from sqlalchemy import Connection
+from sqlalchemy.exc import SQLAlchemyError
+
+from api_models.problems import Fault
+from api_models.speech import JobRequest
+from worker.intake.reader import read
+from worker.intake.validation import Row
+from worker.producer import enqueue_rows
+from worker.schedules import source
+from worker.schedules.options import Options
+from worker.schedules.source import SourceError, Variable
+from worker.store import schedules
+from worker.store.database import Database
+from worker.store.errors import describe
+from worker.store.outbox import events
+from worker.store.schedules import RunKey, RunRecord, RunState, ScheduleRecord
+
+LAPSE_SECONDS: Final = 30.0
+"""A worker that has had a run for so long is taken for dead; with every attempt for twice as long."""
+AGAIN_SECONDS: Final = 15.0
+"""Before the second attempt at a source that can't be reached; doubled with every further one."""
+MAX_ATTEMPTS: Final = 6
+SHOWN_FAULTS: Final = 5
+
+log = structlog.get_logger("ttsq.schedules")
+
+Last = Callable[[Connection, datetime], UUID | None]
+"""What belongs into the transaction that ends a run; the batch that came of it, if one did."""
+
+
+def nothing(_connection: Connection, _now: datetime) -> None:
+    """There is nothing to be done but to end it."""
+
+
+def lapse(attempt: int) -> timedelta:
+    """How long a worker may have a run in hand."""
+    return timedelta(seconds=LAPSE_SECONDS * 2 ** (attempt - 1))
+
+
+class _ChangedError(Exception):
+    """The source has faults that it hadn't when it was judged."""
+
+
+class _OverError(Exception):
+    """Somebody else has ended the run: nothing of this transaction may stay."""
+
+
+@dataclass(frozen=True, slots=True)
+class ScheduleRunner:
+    """Carries out runs, any number at a time."""
+
+    database: Database
+    origin: str
+    """The API's address, as for every producer."""
+    max_text_bytes: int | None
+    variable: Variable
+
+    def run(self, key: RunKey) -> RunState | None:
+        """Carry a run out. None where somebody else has it, or it is over.
+
+        Raises:
+            SQLAlchemyError, OSError: of the queue's own database, or this machine's disk. It is tried again by itself.
+        """
+        with self.database.begin() as connection:
+            now = self.database.now(connection)
+            run = schedules.claim(connection, key, lapses_at=lambda number: now + lapse(number))
+            schedule = schedules.by_name(connection, key.tenant, key.schedule)
+        if run is None:
+            return None
+        if schedule is None:
+            return self._fail(run, "its schedule is gone")
+        if run.attempts > MAX_ATTEMPTS:
+            return self._fail(run, run.message or f"{MAX_ATTEMPTS} workers took it up, and were not heard of again")
+        options = Options.read(schedule.options)
+        with TemporaryDirectory(prefix="ttsq-schedule-") as folder:
+            try:
+                lines = source.fetch(schedule.source, options, Path(folder), self.variable)
+            except SourceError as error:
+                return self._put_off(run, error)
+            if lines is None:
+                return self._conclude(run, RunState.DONE, "the query gave no row: there was nothing to hand in")
+            faults, total = self._judge(lines, options)
+            return self._fail(run, _words(faults, total)) if faults else self._hand_in(run, schedule, lines, options)
+
+    def _judge(self, lines: Path, options: Options) -> tuple[list[Fault], int]:
+        """What is wrong with the lines: the first faults, and how many there are."""
+        faults: list[Fault] = []
+        total = 0
+        for item in self._read(lines, options):
+            if isinstance(item, Fault):
+                total += 1
+                faults += [item] if total <= SHOWN_FAULTS else []
+        return faults, total
+
+    def _read(self, lines: Path, options: Options) -> Iterator[Row | Fault]:
+        return read(lines, defaults=options.defaults, max_text_bytes=self.max_text_bytes, options=options.sheet)
+
+    def _rows(self, lines: Path, options: Options) -> Iterator[tuple[JobRequest, str | None]]:
+        for item in self._read(lines, options):
+            if isinstance(item, Fault):
+                raise _ChangedError(str(item))
+            yield item.request, item.extra
+
+    def _hand_in(self, run: RunRecord, schedule: ScheduleRecord, lines: Path, options: Options) -> RunState | None:
+        def submit(connection: Connection, _now: datetime) -> UUID:
+            name = f"{schedule.name} {run.due_at:%Y-%m-%d %H:%M}"
+            rows = self._rows(lines, options)
+            return enqueue_rows(connection, rows, name=name, tenant=run.tenant, origin=self.origin)
+
+        try:
+            return self._conclude(run, RunState.DONE, last=submit)
+        except _ChangedError as changed:
+            return self._fail(run, f"the source changed while it was read: {changed}")
+
+    def _put_off(self, run: RunRecord, error: SourceError) -> RunState | None:
+        if not error.passing or run.attempts >= MAX_ATTEMPTS:
+            return self._fail(run, str(error))
+        wait = timedelta(seconds=AGAIN_SECONDS * 2 ** (run.attempts - 1))
+        with self.database.begin() as connection:
+            until = self.database.now(connection) + wait
+            schedules.put_off(connection, run, until=until, message=str(error))
+        log.warning("schedule_put_off", schedule=run.schedule, tenant=run.tenant, until=until, error=str(error))
+        return RunState.DUE
+
+    def _fail(self, run: RunRecord, message: str) -> RunState | None:
+        def tell(connection: Connection, now: datetime) -> None:
+            data = {"due_at": run.due_at.isoformat(), "message": message}
+            events.record(connection, events.SCHEDULE_FAILED, run.schedule, data, tenant=run.tenant, now=now)
+
+        return self._conclude(run, RunState.FAILED, message, last=tell)
+
+    def _conclude(
+        self, run: RunRecord, state: RunState, message: str | None = None, *, last: Last = nothing
+    ) -> RunState | None:
+        """End the run, and do a last thing in the same transaction. None where it was over."""
+        try:
+            with self.database.begin() as connection:
+                now = self.database.now(connection)
+                batch_id = last(connection, now)
+                if not schedules.conclude(connection, run.key, state, batch_id=batch_id, message=message, now=now):
+                    raise _OverError
+        except _OverError:
+            return None
+        log.info("schedule_run", schedule=run.schedule, tenant=run.tenant, due_at=run.due_at, state=str(state))
+        return state
+
+
+def _words(faults: list[Fault], total: int) -> str:
+    shown = "; ".join(map(str, faults))
+    return f"{shown}; and {total - len(faults):,} more faults" if total > len(faults) else shown
+
+
+CLOSE_SECONDS: Final = 5.0
+"""How long the end of the process waits for the run under way. Broken off, it leaves nothing behind but its claim."""
+
+
+class Clerk:
+    """One a process. No thread is started before there is something to carry out."""
+
+    def __init__(self, carrier: ScheduleRunner) -> None:
+        self._carrier = carrier
+        self._waiting: SimpleQueue[RunKey | None] = SimpleQueue()
+        self._lock = threading.Lock()
+        self._closed = threading.Event()
+        self._thread: threading.Thread | None = None
+
+    def take(self, key: RunKey) -> None:
+        """One message: carried out when those before it are."""
+        with self._lock:
+            if self._thread is None:
+                self._thread = threading.Thread(target=self._loop, name="ttsq-clerk", daemon=True)
+                self._thread.start()
+        self._waiting.put(key)
+
+    def close(self) -> None:
+        """Begin no other run, and wait a little for the one under way."""
+        self._closed.set()
+        self._waiting.put(None)
+        if self._thread is not None:
+            self._thread.join(CLOSE_SECONDS)
+
+    def _loop(self) -> None:
+        while (key := self._waiting.get()) is not None and not self._closed.is_set():
+            self._carry(key)
+
+    def _carry(self, key: RunKey) -> None:
+        try:
+            self._carrier.run(key)
+        except SQLAlchemyError as error:
+            log.warning("schedule_waits", schedule=key.schedule, tenant=key.tenant, error=describe(error))
+        except OSError as error:
+            log.warning("schedule_waits", schedule=key.schedule, tenant=key.tenant, error=str(error))
+        except Exception:
+            log.exception("schedule_crashed", schedule=key.schedule, tenant=key.tenant)

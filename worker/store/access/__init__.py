@@ -1,0 +1,1 @@
+"""API keys, inbound hooks and idempotency keys."""

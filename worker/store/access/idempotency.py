@@ -1,0 +1,97 @@
+"""Requests that must not be carried out twice: a key of the client's, and what the first request with it made.
+
+The row is written in the transaction that makes the job, so there is no state in between.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final
+from uuid import UUID
+
+from sqlalchemy import Connection, delete, select, tuple_
+from sqlalchemy.dialects import postgresql, sqlite
+
+from worker.store.tables.base import IdempotencyKey
+
+KEPT: Final = timedelta(hours=48)
+"""A key may be used anew after that long."""
+
+
+@dataclass(frozen=True, slots=True)
+class IdempotentRequest:
+    """A request that carries a key."""
+
+    tenant: str
+    key: str
+    body_hash: str
+    """SHA-256 of what was asked: another request under the same key is a mistake of the client's."""
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """What the first request under a key made."""
+
+    once: IdempotentRequest
+    job_id: UUID | None
+    batch_id: UUID | None
+
+
+def claim(
+    connection: Connection, wanted: Sequence[tuple[IdempotentRequest, UUID | None, UUID | None]], *, now: datetime
+) -> list[Recorded | None]:
+    """Take keys for jobs or batches that are written in this transaction.
+
+    For each: None where the key is taken now; else what was made under it before. Two that come at once wait here for
+    each other.
+    """
+    if not wanted:
+        return []
+    dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
+    rows = [
+        {
+            "tenant": once.tenant,
+            "key": once.key,
+            "body_hash": once.body_hash,
+            "job_id": job_id,
+            "batch_id": batch_id,
+            "created_at": now,
+        }
+        # In one order, so that no two transactions wait for each other.
+        for once, job_id, batch_id in sorted(wanted, key=lambda one: (one[0].tenant, one[0].key))
+    ]
+    connection.execute(dialect.insert(IdempotencyKey).on_conflict_do_nothing(), rows)
+    known = _by_key(connection, [once for once, _, _ in wanted])
+    found: list[Recorded | None] = []
+    for once, job_id, batch_id in wanted:
+        made = known[once.tenant, once.key]
+        found.append(None if (made.job_id, made.batch_id) == (job_id, batch_id) else made)
+    return found
+
+
+def known(connection: Connection, tenant: str, key: str) -> Recorded | None:
+    """What was made under a key before; None where nothing was, as far as is committed."""
+    return _by_key(connection, [IdempotentRequest(tenant, key, "")]).get((tenant, key))
+
+
+def forget(connection: Connection, *, made_before: datetime) -> int:
+    """Drop keys that are too old to matter."""
+    return connection.execute(delete(IdempotencyKey).where(IdempotencyKey.created_at < made_before)).rowcount
+
+
+def _by_key(connection: Connection, wanted: Sequence[IdempotentRequest]) -> dict[tuple[str, str], Recorded]:
+    columns = (
+        IdempotencyKey.tenant,
+        IdempotencyKey.key,
+        IdempotencyKey.body_hash,
+        IdempotencyKey.job_id,
+        IdempotencyKey.batch_id,
+    )
+    rows = connection.execute(
+        select(*columns).where(
+            tuple_(IdempotencyKey.tenant, IdempotencyKey.key).in_([(once.tenant, once.key) for once in wanted])
+        )
+    )
+    return {(row[0], row[1]): Recorded(IdempotentRequest(row[0], row[1], row[2]), row[3], row[4]) for row in rows}

@@ -1,0 +1,1 @@
+"""Spending, budgets, prices and balances."""

@@ -1,0 +1,147 @@
+"""What a batch, an API key, or a tenant in a month, may cost: setting it, and how far it is used up."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, Connection, select, update
+from sqlalchemy.dialects import postgresql, sqlite
+
+from api_models.status import JobStatus
+from worker.store.money import ceilings, charges, in_flight, limits
+from worker.store.money.ceilings import Ceilings
+from worker.store.money.limits import Limit, Payer
+from worker.store.states import in_state, unfinished_of_key
+from worker.store.tables.base import ApiKey, Batch, Job, Tenant
+
+
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """A limit, and how it stands at one moment. All amounts are US dollars."""
+
+    tenant: str
+    batch_id: UUID | None
+    """The batch whose calls it limits. None, as is `key_id`: all calls of the tenant in a month."""
+    month: str | None
+    """Such as 2026-11, in UTC; None for a batch or a key."""
+    name: str
+    """What people call the batch or the key; the tenant's own name for a month."""
+    limit: Decimal
+    spent: Decimal
+    reserved: Decimal
+    """What the calls in flight may cost at most."""
+    wanted: Decimal | None
+    """What the first call that waits for it may cost at most; None where none waits."""
+    unclear: Decimal = Decimal(0)
+    """The list price of the calls that may have been billed, and of which no answer says so."""
+    key_id: UUID | None = None
+    """The API key whose jobs it limits."""
+
+    @property
+    def payer(self) -> Payer:
+        """Whose calls it limits."""
+        return self.batch_id or self.key_id or self.tenant
+
+    @property
+    def used(self) -> Decimal:
+        """What is spent, or may be."""
+        return self.spent + self.unclear
+
+    @property
+    def holds(self) -> bool:
+        """Whether a call waits that it doesn't cover."""
+        return self.wanted is not None and self.used + self.reserved + self.wanted > self.limit
+
+
+def limit_batch(connection: Connection, batch_id: UUID, max_cost: Decimal | None) -> bool:
+    """Set what a batch's calls may cost altogether; None lifts the limit. False where there is no such batch.
+
+    It locks the batch's row, for which the dispatcher waits: it belongs at the end of a transaction.
+    """
+    return connection.execute(update(Batch).where(Batch.id == batch_id).values(max_cost=max_cost)).rowcount > 0
+
+
+def left(connection: Connection, batch_id: UUID) -> Decimal | None:
+    """What a batch's calls may still cost, in US dollars; None where nothing limits them."""
+    row = connection.execute(select(Batch.max_cost, Batch.spent).where(Batch.id == batch_id)).one_or_none()
+    return None if row is None or row.max_cost is None else max(Decimal(0), row.max_cost - row.spent)
+
+
+def limit_month(connection: Connection, tenant: str, budget: Decimal | None) -> None:
+    """Set what a tenant's calls may cost in a calendar month of UTC; None lifts the limit."""
+    dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
+    connection.execute(
+        dialect.insert(Tenant)
+        .values(name=tenant, monthly_budget=budget)
+        .on_conflict_do_update(index_elements=["name"], set_={"monthly_budget": budget})
+    )
+
+
+def limit_key(connection: Connection, key_id: UUID, budget: Decimal | None) -> bool:
+    """Set what the jobs of an API key may cost altogether; None lifts the limit. False where there is no such key."""
+    return connection.execute(update(ApiKey).where(ApiKey.id == key_id).values(budget=budget)).rowcount > 0
+
+
+def monthly(connection: Connection, tenant: str) -> Decimal | None:
+    """What a tenant's calls may cost in a month; None where nothing limits them."""
+    return connection.execute(select(Tenant.monthly_budget).where(Tenant.name == tenant)).scalar()
+
+
+def covers(connection: Connection, job_id: UUID, *, now: datetime) -> bool:
+    """Whether the calls in flight, a job's own among them, are covered by every budget that it is under."""
+    found = limits.of_job(connection, job_id, now=now)
+    if not found:
+        return True
+    known = ceilings.load(connection)
+    batches = [limit.batch_id for limit in found if limit.batch_id is not None]
+    flying = in_flight.in_flight(connection, batches, {limit.tenant for limit in found})
+    return all(limit.left >= in_flight.reserved(known, filter(limit.covers, flying)) for limit in found)
+
+
+def standings(connection: Connection, *, now: datetime) -> list[Budget]:
+    """Every budget that still matters: of batches and keys with unfinished jobs, and of tenants in this month."""
+    found = limits.standing(connection, now=now)
+    if not found:
+        return []
+    known = ceilings.load(connection)
+    batches = [limit.batch_id for limit in found if limit.batch_id is not None]
+    tenants = {limit.tenant for limit in found if limit.batch_id is None}
+    flying = in_flight.in_flight(connection, batches, tenants)
+    month = charges.month_of(now)
+    return [
+        Budget(
+            tenant=limit.tenant,
+            batch_id=limit.batch_id,
+            month=month if limit.payer == limit.tenant else None,
+            name=limit.name,
+            limit=limit.amount,
+            spent=limit.spent,
+            reserved=in_flight.reserved(known, (flight for flight in flying if limit.covers(flight))),
+            wanted=_wanted(connection, known, limit),
+            unclear=limit.unclear,
+            key_id=limit.key_id,
+        )
+        for limit in found
+    ]
+
+
+def _wanted(connection: Connection, known: Ceilings, limit: Limit) -> Decimal | None:
+    """For the first in the queue: the most urgent, and of those the one that was handed in first."""
+    its = _its_jobs(limit)
+    size = ceilings.text_bytes(connection.dialect.name).label("size")
+    first: Any = connection.execute(
+        select(Job.model, size).where(in_state(JobStatus.QUEUED), its).order_by(Job.priority.desc(), Job.id).limit(1)
+    ).one_or_none()
+    return None if first is None else ceilings.at_most(known, first.model, first.size)
+
+
+def _its_jobs(limit: Limit) -> ColumnElement[bool]:
+    if limit.batch_id is not None:
+        return Job.batch_id == limit.batch_id
+    if limit.key_id is not None:
+        return (Job.key_id == limit.key_id) & unfinished_of_key()
+    return Job.tenant == limit.tenant

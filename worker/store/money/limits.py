@@ -1,0 +1,198 @@
+"""The limits that are set on what calls may cost, and what has been spent of them.
+
+A limit is a batch's, a tenant's for a calendar month, or an API key's for all jobs that were ever submitted with it.
+A call whose outcome is unknown counts at list price until it is known.
+
+What is spent counts up to the last recorded attempt, read or not: a counter and the rows that it doesn't hold yet are
+looked at in one statement. Whoever asks after the jobs in flight first, and here after that, meets a call that ends in
+between twice, and never not at all.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from typing import Any, Final
+from uuid import UUID
+
+from sqlalchemy import Connection, bindparam, exists, func, select
+from sqlalchemy import text as sql
+
+from api_models.status import TERMINAL
+from worker.store.money import charges, list_prices
+from worker.store.money.in_flight import Flight
+from worker.store.queries.attempts import UNNOTED
+from worker.store.states import in_state, unfinished_of_key
+from worker.store.tables.base import ApiKey, Attempt, Batch, Job, Tenant, TenantMonth
+
+ZERO: Final = Decimal(0)
+Payer = UUID | str
+"""A batch or an API key by its id, or a tenant."""
+
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """One limit, in US dollars."""
+
+    tenant: str
+    batch_id: UUID | None
+    """The batch whose calls it limits. None, as is `key_id`: all calls of the tenant in a month."""
+    name: str
+    """What people call the batch or the key; the tenant's own name for a month."""
+    amount: Decimal
+    spent: Decimal
+    unclear: Decimal = ZERO
+    """The list price of the calls that may have been billed, and of which no answer says so."""
+    key_id: UUID | None = None
+    """The API key whose jobs it limits."""
+
+    @property
+    def payer(self) -> Payer:
+        """Whose calls it limits."""
+        return self.batch_id or self.key_id or self.tenant
+
+    @property
+    def left(self) -> Decimal:
+        """What isn't spent; below zero where it was overdrawn, or lowered later."""
+        return self.amount - self.spent - self.unclear
+
+    def covers(self, flight: Flight) -> bool:
+        """Whether this job's calls are counted against it."""
+        if self.batch_id is not None:
+            return flight.batch_id == self.batch_id
+        return flight.tenant == self.tenant if self.key_id is None else flight.key_id == self.key_id
+
+
+_UNREAD = select(func.coalesce(func.sum(Attempt.cost, type_=Attempt.cost.type), 0, type_=Attempt.cost.type)).where(
+    UNNOTED
+)
+# Written out as in the partial index, for SQLite's sake. A call with a cost is in the books already.
+_UNCLEAR = select(list_prices.total()).where(sql("attempts.possibly_billed"), Attempt.cost == ZERO)
+_ANY_BATCH = select(
+    Batch.tenant,
+    Batch.id,
+    Batch.name,
+    Batch.max_cost,
+    Batch.spent,
+    _UNREAD.where(Attempt.batch_id == Batch.id).correlate(Batch).scalar_subquery().label("unread"),
+    _UNCLEAR.where(Attempt.tenant == Batch.tenant, Attempt.batch_id == Batch.id)
+    .correlate(Batch)
+    .scalar_subquery()
+    .label("unclear"),
+)
+_BATCHES = _ANY_BATCH.where(Batch.max_cost.is_not(None))
+_IN_MONTH = (
+    Attempt.tenant == Tenant.name,
+    Attempt.finished_at >= bindparam("begins"),
+    Attempt.finished_at < bindparam("ends"),
+)
+_TENANTS = (
+    select(
+        Tenant.name,
+        Tenant.monthly_budget,
+        TenantMonth.spent,
+        _UNREAD.where(*_IN_MONTH).correlate(Tenant).scalar_subquery().label("unread"),
+        _UNCLEAR.where(*_IN_MONTH).correlate(Tenant).scalar_subquery().label("unclear"),
+    )
+    .outerjoin(TenantMonth, (TenantMonth.tenant == Tenant.name) & (TenantMonth.month == bindparam("its_month")))
+    .where(Tenant.monthly_budget.is_not(None))
+    .order_by(Tenant.name)
+)
+# Not joined: beginning with the key, the database would go through all jobs that it ever had.
+_ITS_CALLS = select(Job.key_id).where(Job.id == Attempt.job_id).correlate(Attempt).scalar_subquery() == ApiKey.id
+_KEYS = select(
+    ApiKey.id,
+    ApiKey.tenant,
+    ApiKey.name,
+    ApiKey.budget,
+    ApiKey.spent,
+    _UNREAD.where(_ITS_CALLS).correlate(ApiKey).scalar_subquery().label("unread"),
+    _UNCLEAR.where(Attempt.tenant == ApiKey.tenant, _ITS_CALLS).correlate(ApiKey).scalar_subquery().label("unclear"),
+).where(ApiKey.budget.is_not(None))
+_THESE_KEYS = _KEYS.where(ApiKey.id.in_(bindparam("keys", expanding=True)))
+_WORKING_KEYS = _KEYS.where(exists().where(Job.key_id == ApiKey.id, unfinished_of_key()).correlate(ApiKey)).order_by(
+    ApiKey.id
+)
+_THESE_BATCHES = _BATCHES.where(Batch.id.in_(bindparam("batches", expanding=True)))
+_THESE_TENANTS = _TENANTS.where(Tenant.name.in_(bindparam("tenants", expanding=True)))
+_UNFINISHED = _BATCHES.where(
+    exists().where(Job.batch_id == Batch.id, ~in_state(*sorted(TERMINAL))).correlate(Batch)
+).order_by(Batch.created_at)
+
+
+def limits(
+    connection: Connection, batches: Collection[UUID], tenants: Collection[str], *, now: datetime
+) -> list[Limit]:
+    """The limits of these batches, and of these tenants in this month. For the dispatcher: it may begin a month."""
+    found = [_of_batch(row) for row in connection.execute(_THESE_BATCHES, {"batches": list(batches)})]
+    of_tenants = connection.execute(_THESE_TENANTS, {"tenants": list(tenants), **_month(now)}).all()
+    return found + [
+        _of_tenant(row, lambda tenant, month: charges.begin(connection, tenant, month), now) for row in of_tenants
+    ]
+
+
+def of_job(connection: Connection, job_id: UUID, *, now: datetime) -> list[Limit]:
+    """The limits under which a job's calls are made. Reading only."""
+    row: Any = connection.execute(select(Job.tenant, Job.batch_id, Job.key_id).where(Job.id == job_id)).one_or_none()
+    if row is None:
+        return []
+    found = [_of_batch(one) for one in connection.execute(_THESE_BATCHES, {"batches": [row.batch_id]})]
+    of_tenant = connection.execute(_THESE_TENANTS, {"tenants": [row.tenant], **_month(now)}).all()
+    found += [
+        _of_tenant(one, lambda tenant, month: charges.of_month(connection, tenant, month), now) for one in of_tenant
+    ]
+    of_its_key = None if row.key_id is None else of_key(connection, row.key_id)
+    return found if of_its_key is None else [*found, of_its_key]
+
+
+def spent_by(connection: Connection, batch_id: UUID) -> Decimal:
+    """What counts against a batch's budget, whether or not it has one. Zero where there is no such batch."""
+    row: Any = connection.execute(_ANY_BATCH.where(Batch.id == batch_id)).one_or_none()
+    return ZERO if row is None else row.spent + row.unread + row.unclear
+
+
+def of_keys(connection: Connection, keys: Collection[UUID]) -> list[Limit]:
+    """Those of these API keys that have a budget. For the dispatcher: it may begin a key's counter."""
+    rows = connection.execute(_THESE_KEYS, {"keys": list(keys)}).all()
+    return [_of_key(row, lambda key: charges.begin_key(connection, key)) for row in rows]
+
+
+def of_key(connection: Connection, key_id: UUID) -> Limit | None:
+    """The limit of one API key; None where it has no budget. Reading only."""
+    row = connection.execute(_THESE_KEYS, {"keys": [key_id]}).one_or_none()
+    return None if row is None else _of_key(row, lambda key: charges.of_key(connection, key))
+
+
+def standing(connection: Connection, *, now: datetime) -> list[Limit]:
+    """The limits of all batches and keys with unfinished jobs, and of all tenants in this month. Reading only."""
+    found = [_of_batch(row) for row in connection.execute(_UNFINISHED)]
+    of_tenants = connection.execute(_TENANTS, _month(now)).all()
+    found += [
+        _of_tenant(row, lambda tenant, month: charges.of_month(connection, tenant, month), now) for row in of_tenants
+    ]
+    keys = connection.execute(_WORKING_KEYS).all()
+    return found + [_of_key(row, lambda key: charges.of_key(connection, key)) for row in keys]
+
+
+def _month(now: datetime) -> dict[str, object]:
+    month = charges.month_of(now)
+    begins, ends = charges.span(month)
+    return {"its_month": month, "begins": begins, "ends": ends}
+
+
+def _of_batch(row: Any) -> Limit:  # noqa: ANN401 - the row of a statement that names no type
+    return Limit(row.tenant, row.id, row.name, row.max_cost, row.spent + row.unread, row.unclear)
+
+
+def _of_key(row: Any, begin: Callable[[UUID], Decimal]) -> Limit:  # noqa: ANN401 - likewise
+    """`begin` finds what its jobs have cost that no counter was kept of yet."""
+    spent = begin(row.id) if row.spent is None else row.spent
+    return Limit(row.tenant, None, row.name, row.budget, spent + row.unread, row.unclear, key_id=row.id)
+
+
+def _of_tenant(row: Any, begin: Callable[[str, str], Decimal], now: datetime) -> Limit:  # noqa: ANN401 - likewise
+    """`begin` finds what a month has cost that no counter was kept of yet."""
+    spent = begin(row.name, charges.month_of(now)) if row.spent is None else row.spent
+    return Limit(row.name, None, row.name, row.monthly_budget, spent + row.unread, row.unclear)

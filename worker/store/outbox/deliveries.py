@@ -1,0 +1,450 @@
+"""The outbox: one row for each event and endpoint, from the event's transaction until it has arrived or is given up.
+
+Events are read in their order, once, by whoever holds the cursor's row; that is also what keeps an ordered endpoint's
+queue whole: who puts a delivery behind another, and who calls the next one up, each hold that row.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, Connection, String, and_, func, insert, literal_column, select, update
+from sqlalchemy.dialects import postgresql, sqlite
+from uuid_utils.compat import uuid7
+
+from api_models.happenings import PROMISED, Happening
+from worker.store.outbox import endpoints
+from worker.store.outbox.endpoints import EndpointRecord
+from worker.store.tables.base import (
+    Batch,
+    Cursor,
+    Delivery,
+    DeliveryTry,
+    Endpoint,
+    EventRow,
+    Job,
+)
+
+CURSOR: Final = "outbox"
+EVENTS_PER_POLL: Final = 500
+OPEN_STATES: Final = ("pending", "sent", "sending")
+
+# Word for word the predicate of the partial indexes: a planner finds that they fit by no other proof.
+_OPEN = Delivery.state.in_([literal_column(f"'{state}'", String) for state in OPEN_STATES])
+
+
+def _is(state: str) -> ColumnElement[bool]:
+    return and_(_OPEN, Delivery.state == literal_column(f"'{state}'", String))
+
+
+@dataclass(frozen=True, slots=True)
+class Due:
+    """A delivery whose turn it is. Like a job's message, one for an older turn changes nothing."""
+
+    id: UUID
+    attempts: int
+
+
+@dataclass(frozen=True, slots=True)
+class Parcel:
+    """Everything that one request needs."""
+
+    id: UUID
+    attempts: int
+    """Requests made for it, this one included."""
+    url: str
+    endpoint: EndpointRecord
+    event_id: int
+    type: str
+    at: datetime
+    data: Mapping[str, Any]
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class DeliveryRecord:
+    """One delivery as people look at it."""
+
+    id: UUID
+    endpoint_id: UUID
+    tenant: str
+    event_id: int
+    type: str
+    subject: str
+    state: str
+    attempts: int
+    created_at: datetime
+    next_at: datetime | None
+    finished_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Try:
+    """One request, and what came back."""
+
+    number: int
+    at: datetime
+    seconds: float
+    status: int | None
+    request: Mapping[str, str]
+    response: str | None
+    error: str | None
+
+
+def address(connection: Connection, *, now: datetime) -> int:
+    """Read the events that came since the last time, and write a delivery for each endpoint that wants to hear.
+
+    Returns how many events were read.
+    """
+    position = _hold_cursor(connection)
+    rows: Sequence[Any] = connection.execute(
+        select(EventRow.id, EventRow.type, EventRow.tenant, EventRow.subject)
+        .where(EventRow.id > position)
+        .order_by(EventRow.id)
+        .limit(EVENTS_PER_POLL)
+    ).all()
+    if not rows:
+        return 0
+    promised = [row for row in rows if row.type in PROMISED]
+    listening = _listening(connection, promised)
+    callbacks = _callbacks(connection, promised)
+    queues = {one.id: _has_queue(connection, one.id) for one in listening if one.ordered}
+    written: list[dict[str, Any]] = []
+    for event in promised:
+        for endpoint in listening:
+            url = None if endpoint.url is not None else callbacks.get(event.subject)
+            if event.tenant not in {None, endpoint.tenant} or not endpoint.wants(event.type):
+                continue
+            if endpoint.url is None and url is None:
+                continue
+            behind = queues.get(endpoint.id, False)
+            if endpoint.ordered:
+                queues[endpoint.id] = True
+            written.append(_row(event.id, endpoint, url, None if behind else now, now))
+    if written:
+        connection.execute(insert(Delivery), written)
+    connection.execute(update(Cursor).where(Cursor.name == CURSOR).values(position=rows[-1].id))
+    return len(rows)
+
+
+def _row(
+    event_id: int, endpoint: EndpointRecord, url: str | None, next_at: datetime | None, now: datetime
+) -> dict[str, Any]:
+    return {
+        "id": uuid7(),
+        "tenant": endpoint.tenant,
+        "endpoint_id": endpoint.id,
+        "event_id": event_id,
+        "url": url,
+        "state": "pending",
+        "next_at": next_at,
+        "attempts": 0,
+        "created_at": now,
+    }
+
+
+def _hold_cursor(connection: Connection) -> int:
+    position = connection.execute(
+        select(Cursor.position).where(Cursor.name == CURSOR).with_for_update()
+    ).scalar_one_or_none()
+    if position is not None:
+        return position
+    dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
+    connection.execute(dialect.insert(Cursor).values(name=CURSOR, position=0).on_conflict_do_nothing())
+    return connection.execute(select(Cursor.position).where(Cursor.name == CURSOR).with_for_update()).scalar_one()
+
+
+def _listening(connection: Connection, events: Sequence[Any]) -> list[EndpointRecord]:
+    if any(event.tenant is None for event in events):
+        return [one for one in endpoints.listed(connection) if one.disabled_at is None]
+    tenants = sorted({event.tenant for event in events})
+    return endpoints.of_tenants(connection, tenants) if tenants else []
+
+
+def _callbacks(connection: Connection, events: Sequence[Any]) -> dict[str, str]:
+    """The callback addresses of the jobs and batches that the events are about."""
+    found: dict[str, str] = {}
+    for table, prefix in ((Job, "job."), (Batch, "batch.")):
+        subjects = [UUID(event.subject) for event in events if event.type.startswith(prefix)]
+        if subjects:
+            rows = connection.execute(
+                select(table.id, table.callback_url).where(table.id.in_(subjects), table.callback_url.is_not(None))
+            )
+            found.update((str(row[0]), str(row[1])) for row in rows)
+    return found
+
+
+def _has_queue(connection: Connection, endpoint_id: UUID) -> bool:
+    return (
+        connection.execute(select(Delivery.id).where(Delivery.endpoint_id == endpoint_id, _OPEN).limit(1)).first()
+        is not None
+    )
+
+
+def is_anything_due(connection: Connection, *, now: datetime) -> bool:
+    """Whether there is an event to be read or a delivery to be sent. Cheap, for a look several times a second."""
+    position = select(func.coalesce(func.max(Cursor.position), 0)).where(Cursor.name == CURSOR).scalar_subquery()
+    fresh = select(EventRow.id).where(EventRow.id > position).limit(1)
+    due = select(Delivery.id).where(_OPEN, Delivery.next_at <= now).limit(1)
+    return any(connection.execute(query).first() is not None for query in (due, fresh))
+
+
+def take_due(connection: Connection, *, most: int, each: int, lease_until: datetime, now: datetime) -> list[Due]:
+    """Deliveries to be sent now, at most `each` under way to one endpoint; they are marked as sent.
+
+    What was sent and not heard of until its lease ran out, is sent again.
+    """
+    connection.execute(
+        update(Delivery)
+        .where(Delivery.id.in_(select(Delivery.id).where(_OPEN, Delivery.state != "pending", Delivery.next_at <= now)))
+        .values(state="pending")
+    )
+    # What was addressed while its endpoint was being disabled.
+    silent = select(Endpoint.id).where(Endpoint.disabled_at.is_not(None))
+    connection.execute(
+        update(Delivery)
+        .where(_is("pending"), Delivery.endpoint_id.in_(silent))
+        .values(state="failed", next_at=None, finished_at=now)
+    )
+    under_way = {
+        row[0]: row[1]
+        for row in connection.execute(
+            select(Delivery.endpoint_id, func.count())
+            .where(_OPEN, Delivery.state != "pending")
+            .group_by(Delivery.endpoint_id)
+        )
+    }
+    room = most - sum(under_way.values())
+    found: list[Due] = []
+    for endpoint_id, ordered in _waiting(connection, now):
+        here = min(room - len(found), (1 if ordered else each) - under_way.get(endpoint_id, 0))
+        if here > 0:
+            found += _first(connection, endpoint_id, here, now, ordered=ordered)
+    if found:
+        connection.execute(
+            update(Delivery)
+            .where(Delivery.id.in_([due.id for due in found]), Delivery.state == "pending")
+            .values(state="sent", next_at=lease_until)
+        )
+    return found
+
+
+def _waiting(connection: Connection, now: datetime) -> list[tuple[UUID, bool]]:
+    """The endpoints that something waits for, and whether they want one at a time."""
+    waits = select(Delivery.id).where(Delivery.endpoint_id == Endpoint.id, _is("pending"), Delivery.next_at <= now)
+    rows = connection.execute(select(Endpoint.id, Endpoint.ordered).where(waits.exists())).all()
+    return [(row[0], row[1]) for row in rows]
+
+
+def _first(connection: Connection, endpoint_id: UUID, most: int, now: datetime, *, ordered: bool) -> list[Due]:
+    by = (Delivery.event_id,) if ordered else (Delivery.next_at, Delivery.event_id)
+    rows = connection.execute(
+        select(Delivery.id, Delivery.attempts)
+        .where(Delivery.endpoint_id == endpoint_id, _is("pending"), Delivery.next_at <= now)
+        .order_by(*by)
+        .limit(most)
+    )
+    return [Due(*row) for row in rows]
+
+
+def unsend(connection: Connection, due: Sequence[Due], *, now: datetime) -> None:
+    """Their messages could not be sent: they wait again."""
+    connection.execute(
+        update(Delivery)
+        .where(Delivery.id.in_([one.id for one in due]), Delivery.state == "sent")
+        .values(state="pending", next_at=now)
+    )
+
+
+def claim(connection: Connection, due: Due, *, lease_until: datetime) -> Parcel | None:
+    """Take a delivery whose message came; None where somebody else was first, or its turn has passed."""
+    won = connection.execute(
+        update(Delivery)
+        .where(Delivery.id == due.id, Delivery.state == "sent", Delivery.attempts == due.attempts)
+        .values(state="sending", attempts=Delivery.attempts + 1, next_at=lease_until)
+    ).rowcount
+    if not won:
+        return None
+    row = connection.execute(
+        select(
+            Delivery.attempts,
+            Delivery.url,
+            Delivery.endpoint_id,
+            Delivery.event_id,
+            Delivery.created_at,
+            EventRow.type,
+            EventRow.at,
+            EventRow.data,
+        )
+        .join(EventRow, EventRow.id == Delivery.event_id)
+        .where(Delivery.id == due.id)
+    ).one_or_none()
+    endpoint = None if row is None else endpoints.by_id(connection, row.endpoint_id)
+    if row is None or endpoint is None:
+        return None
+    url = row.url or str(endpoint.url)
+    data = json.loads(row.data)
+    return Parcel(due.id, row.attempts, url, endpoint, row.event_id, row.type, row.at, data, row.created_at)
+
+
+def settle(
+    connection: Connection, parcel: Parcel, outcome: Try, *, state: str, next_at: datetime | None, now: datetime
+) -> bool:
+    """Write down what came of a request. False where the delivery was somebody else's by then: only the log is kept."""
+    if parcel.endpoint.ordered:
+        _hold_cursor(connection)
+    over = state in {"delivered", "failed"}
+    won = connection.execute(
+        update(Delivery)
+        .where(Delivery.id == parcel.id, Delivery.state == "sending", Delivery.attempts == parcel.attempts)
+        .values(state=state, next_at=next_at, finished_at=now if over else None)
+    ).rowcount
+    dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
+    connection.execute(
+        dialect.insert(DeliveryTry)
+        .values(
+            delivery_id=parcel.id,
+            number=outcome.number,
+            at=outcome.at,
+            seconds=outcome.seconds,
+            status=outcome.status,
+            request=json.dumps(dict(outcome.request)),
+            response=outcome.response,
+            error=outcome.error,
+        )
+        .on_conflict_do_nothing()
+    )
+    if won and over and parcel.endpoint.ordered:
+        _call_next(connection, parcel.endpoint.id, now)
+    return bool(won)
+
+
+def _call_next(connection: Connection, endpoint_id: UUID, now: datetime) -> None:
+    following = (
+        select(Delivery.id)
+        .where(Delivery.endpoint_id == endpoint_id, _is("pending"))
+        .order_by(Delivery.event_id)
+        .limit(1)
+        .scalar_subquery()
+    )
+    connection.execute(update(Delivery).where(Delivery.id == following, Delivery.next_at.is_(None)).values(next_at=now))
+
+
+def drop(connection: Connection, endpoint_id: UUID, *, now: datetime) -> int:
+    """Give up whatever waits for an endpoint that is disabled; it can be delivered again by hand."""
+    return connection.execute(
+        update(Delivery)
+        .where(Delivery.endpoint_id == endpoint_id, _is("pending"))
+        .values(state="failed", next_at=None, finished_at=now)
+    ).rowcount
+
+
+_RECORD = (
+    Delivery.id,
+    Delivery.endpoint_id,
+    Delivery.tenant,
+    Delivery.event_id,
+    EventRow.type,
+    EventRow.subject,
+    Delivery.state,
+    Delivery.attempts,
+    Delivery.created_at,
+    Delivery.next_at,
+    Delivery.finished_at,
+)
+
+
+def listed(
+    connection: Connection,
+    *,
+    tenant: str | None = None,
+    endpoint_id: UUID | None = None,
+    state: str | None = None,
+    before: UUID | None = None,
+    most: int,
+) -> list[DeliveryRecord]:
+    """Deliveries, the newest first."""
+    query = select(*_RECORD).join(EventRow, EventRow.id == Delivery.event_id)
+    given = ((Delivery.tenant, tenant), (Delivery.endpoint_id, endpoint_id), (Delivery.state, state))
+    query = query.where(*(column == value for column, value in given if value is not None))
+    if before is not None:
+        query = query.where(Delivery.id < before)
+    rows = connection.execute(query.order_by(Delivery.id.desc()).limit(most))
+    return [DeliveryRecord(*row) for row in rows]
+
+
+def by_id(connection: Connection, delivery_id: UUID) -> DeliveryRecord | None:
+    """The delivery with this id."""
+    query = select(*_RECORD).join(EventRow, EventRow.id == Delivery.event_id)
+    row = connection.execute(query.where(Delivery.id == delivery_id)).one_or_none()
+    return None if row is None else DeliveryRecord(*row)
+
+
+def tries(connection: Connection, delivery_id: UUID) -> list[Try]:
+    """The requests made for a delivery, in order."""
+    rows = connection.execute(
+        select(
+            DeliveryTry.number,
+            DeliveryTry.at,
+            DeliveryTry.seconds,
+            DeliveryTry.status,
+            DeliveryTry.request,
+            DeliveryTry.response,
+            DeliveryTry.error,
+        )
+        .where(DeliveryTry.delivery_id == delivery_id)
+        .order_by(DeliveryTry.number)
+    )
+    return [Try(row[0], row[1], row[2], row[3], json.loads(row[4]), row[5], row[6]) for row in rows]
+
+
+def redeliver(connection: Connection, which: ColumnElement[bool], *, now: datetime) -> int:
+    """Send deliveries that are over once more. The receiver knows them again by the message's id.
+
+    One that is still on its way goes at once.
+    """
+    _hold_cursor(connection)
+    over = Delivery.state.in_(("delivered", "failed"))
+    again = connection.execute(
+        update(Delivery).where(which, over).values(state="pending", next_at=now, finished_at=None)
+    ).rowcount
+    sooner = connection.execute(
+        update(Delivery).where(which, _is("pending"), Delivery.next_at > now).values(next_at=now)
+    )
+    return again + sooner.rowcount
+
+
+def one(delivery_id: UUID) -> ColumnElement[bool]:
+    """The selection of a single delivery."""
+    return Delivery.id == delivery_id
+
+
+def between(
+    endpoint_id: UUID, since: datetime, until: datetime, *, states: Sequence[str] = ("failed",)
+) -> ColumnElement[bool]:
+    """The selection of an endpoint's deliveries of events from this moment up to, but without, that one."""
+    return and_(
+        Delivery.endpoint_id == endpoint_id,
+        Delivery.created_at >= since,
+        Delivery.created_at < until,
+        Delivery.state.in_(states),
+    )
+
+
+def forget(connection: Connection, *, finished_before: datetime) -> int:
+    """Drop deliveries that were over long ago, with their log."""
+    old = select(Delivery.id).where(Delivery.finished_at < finished_before)
+    connection.execute(DeliveryTry.__table__.delete().where(DeliveryTry.delivery_id.in_(old)))  # type: ignore[attr-defined]
+    return connection.execute(
+        Delivery.__table__.delete().where(Delivery.finished_at < finished_before)  # type: ignore[attr-defined]
+    ).rowcount
+
+
+def disabled(endpoint: EndpointRecord, why: str) -> tuple[str, str, dict[str, Any]]:
+    """The event that says that an endpoint is sent nothing more: type, subject, data."""
+    return Happening.ENDPOINT_DISABLED, str(endpoint.id), {"id": str(endpoint.id), "url": endpoint.url, "why": why}

@@ -1,0 +1,122 @@
+"""Endpoints: who wants to hear of a tenant's events over HTTP, under which secrets, and how they are doing."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Connection, delete, insert, select, update
+from sqlalchemy.dialects import postgresql, sqlite
+from uuid_utils.compat import uuid7
+
+from worker.store.tables.base import Endpoint
+
+
+@dataclass(frozen=True, slots=True)
+class EndpointRecord:
+    """One endpoint."""
+
+    id: UUID
+    tenant: str
+    url: str | None
+    """None: it stands for the callback addresses of the tenant's jobs and batches."""
+    secret: str
+    old_secret: str | None
+    old_secret_until: datetime | None
+    events: str
+    """Types it wants to hear of, separated by blanks; empty: all."""
+    ordered: bool
+    thin: bool
+    created_at: datetime
+    failing_since: datetime | None
+    disabled_at: datetime | None
+    disabled_why: str | None
+
+    def __repr__(self) -> str:
+        return f"EndpointRecord({self.id}, {self.url!r})"  # no secret gets into a log by way of a traceback
+
+    def wants(self, type: str) -> bool:  # noqa: A002 - the word of the events
+        """Whether its filter lets an event of this type through."""
+        return not self.events or type in self.events.split()
+
+    def secrets(self, now: datetime) -> list[str]:
+        """What its messages are signed with, the newest first."""
+        old = self.old_secret is not None and self.old_secret_until is not None and self.old_secret_until > now
+        return [self.secret, str(self.old_secret)] if old else [self.secret]
+
+
+_COLUMNS = tuple(getattr(Endpoint, name) for name in EndpointRecord.__slots__)
+
+
+def add(connection: Connection, endpoint: EndpointRecord) -> None:
+    """Write a new endpoint."""
+    connection.execute(insert(Endpoint).values({name: getattr(endpoint, name) for name in EndpointRecord.__slots__}))
+
+
+def callbacks(connection: Connection, tenant: str, *, fresh_secret: str, now: datetime) -> None:
+    """See that the tenant has the endpoint that stands for its callback addresses."""
+    dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
+    connection.execute(
+        dialect.insert(Endpoint)
+        .values(id=uuid7(), tenant=tenant, secret=fresh_secret, events="", ordered=False, thin=False, created_at=now)
+        .on_conflict_do_nothing()
+    )
+
+
+def by_id(connection: Connection, endpoint_id: UUID, *, tenant: str | None = None) -> EndpointRecord | None:
+    """The endpoint with this id, where it is the tenant's."""
+    query = select(*_COLUMNS).where(Endpoint.id == endpoint_id)
+    if tenant is not None:
+        query = query.where(Endpoint.tenant == tenant)
+    row = connection.execute(query).one_or_none()
+    return None if row is None else EndpointRecord(*row)
+
+
+def of_tenants(connection: Connection, tenants: Sequence[str]) -> list[EndpointRecord]:
+    """Every endpoint of these tenants that is not disabled."""
+    rows = connection.execute(
+        select(*_COLUMNS).where(Endpoint.tenant.in_(tenants), Endpoint.disabled_at.is_(None)).order_by(Endpoint.id)
+    )
+    return [EndpointRecord(*row) for row in rows]
+
+
+def listed(connection: Connection, *, tenant: str | None = None) -> list[EndpointRecord]:
+    """Every endpoint, disabled ones too, the oldest first."""
+    query = select(*_COLUMNS).order_by(Endpoint.id)
+    if tenant is not None:
+        query = query.where(Endpoint.tenant == tenant)
+    return [EndpointRecord(*row) for row in connection.execute(query)]
+
+
+def change(connection: Connection, endpoint_id: UUID, values: dict[str, Any]) -> bool:
+    """Change some of its columns. False where there is no such endpoint."""
+    return connection.execute(update(Endpoint).where(Endpoint.id == endpoint_id).values(values)).rowcount > 0
+
+
+def rotate(connection: Connection, endpoint: EndpointRecord, *, fresh_secret: str, both_until: datetime) -> None:
+    """A new secret; messages are signed with the old one as well until its time is over."""
+    change(
+        connection,
+        endpoint.id,
+        {"secret": fresh_secret, "old_secret": endpoint.secret, "old_secret_until": both_until},
+    )
+
+
+def disable(connection: Connection, endpoint_id: UUID, why: str, *, now: datetime) -> bool:
+    """Send it nothing more. True only for the one who disabled it, so that it is said once."""
+    return (
+        connection.execute(
+            update(Endpoint)
+            .where(Endpoint.id == endpoint_id, Endpoint.disabled_at.is_(None))
+            .values(disabled_at=now, disabled_why=why)
+        ).rowcount
+        > 0
+    )
+
+
+def remove(connection: Connection, endpoint_id: UUID) -> bool:
+    """Take it away, with everything that was on its way to it."""
+    return connection.execute(delete(Endpoint).where(Endpoint.id == endpoint_id)).rowcount > 0

@@ -1,0 +1,1 @@
+"""Reads of jobs, attempts and counts. Writes nothing."""

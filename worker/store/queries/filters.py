@@ -1,0 +1,66 @@
+"""Which jobs are meant: conditions that the views and the requests of people take."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, Connection, and_, or_, select
+
+from api_models.status import TERMINAL, JobStatus
+from worker.store.queries import jobs
+from worker.store.tables.base import Job
+
+
+def selection(
+    *,
+    batch_id: UUID | None = None,
+    states: Sequence[JobStatus] = (),
+    code: str | None = None,
+    job_ids: Sequence[UUID] = (),
+) -> ColumnElement[bool]:
+    """The jobs that fit everything that was given; all jobs where nothing was."""
+    terms = [jobs.all_jobs() if batch_id is None else jobs.of_batch(batch_id)]
+    if states:
+        terms.append(Job.status.in_([str(state) for state in states]))
+    if code is not None:
+        terms.append(Job.code == code)
+    if job_ids:
+        terms.append(Job.id.in_(job_ids))
+    return and_(*terms)
+
+
+def ids(connection: Connection, which: ColumnElement[bool]) -> list[UUID]:
+    """The jobs of a selection, by id."""
+    return list(connection.execute(select(Job.id).where(which).order_by(Job.id)).scalars())
+
+
+def of_model(which: ColumnElement[bool], model: str) -> ColumnElement[bool]:
+    """The jobs of a selection that one model speaks."""
+    return and_(which, Job.model == model)
+
+
+def of_tenant(which: ColumnElement[bool], tenant: str) -> ColumnElement[bool]:
+    """The jobs of a selection that belong to one tenant."""
+    return and_(which, Job.tenant == tenant)
+
+
+def both(one: ColumnElement[bool], other: ColumnElement[bool]) -> ColumnElement[bool]:
+    """The jobs that are in both selections."""
+    return and_(one, other)
+
+
+def either(selections: Sequence[ColumnElement[bool]]) -> ColumnElement[bool]:
+    """The jobs that are in any of these selections, of which there is one at least."""
+    return or_(*selections)
+
+
+def unfinished(which: ColumnElement[bool]) -> ColumnElement[bool]:
+    """The jobs of a selection that aren't over."""
+    return and_(which, Job.status.not_in([str(state) for state in TERMINAL]))
+
+
+def finished_since(which: ColumnElement[bool], moment: datetime) -> ColumnElement[bool]:
+    """The jobs of a selection that ended at this time or later."""
+    return and_(which, Job.finished_at >= moment)

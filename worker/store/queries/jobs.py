@@ -1,0 +1,200 @@
+"""What people look at: counts, jobs, attempts. Reading only."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from decimal import Decimal
+from typing import Any, Final
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, Connection, Row, func, select, true
+
+from api_models.status import JobStatus
+from worker.store.queries import counters
+from worker.store.states import in_state
+from worker.store.tables.base import Attempt, Job
+
+ZERO = Decimal(0)
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """How the jobs of a selection stand, and what they have cost."""
+
+    by_status: dict[JobStatus, int] = field(default_factory=dict)
+    cached: int = 0
+    cost: Decimal = ZERO
+
+    def of(self, *states: JobStatus) -> int:
+        """Jobs in any of these states."""
+        return sum(self.by_status.get(state, 0) for state in states)
+
+    @property
+    def total(self) -> int:
+        """All jobs of the selection."""
+        return sum(self.by_status.values())
+
+
+@dataclass(frozen=True, slots=True)
+class JobRecord:
+    """One job as its producer sees it."""
+
+    id: UUID
+    custom_id: str | None
+    line: int | None
+    batch_id: UUID | None
+    tenant: str
+    model: str
+    text: str
+    voice_1: str | None
+    voice_2: str | None
+    temperature: float | None
+    status: JobStatus
+    attempt: int
+    attempts_used: int
+    code: str | None
+    message: str | None
+    detail: str | None
+    cost: Decimal
+    cached: bool
+    uri: str | None
+    audio_bytes: int | None
+    sha256: str | None
+    duration_ms: int | None
+    created_at: datetime
+    not_before: datetime | None
+    started_at: datetime | None
+    finished_at: datetime | None
+    request_id: str | None = None
+    """What is submitted for it now and polled (v2)."""
+    peak_dbfs: float | None = None
+    loudness_lufs: float | None = None
+    silence_share: float | None = None
+    audio_format: str | None = None
+    """None: WAV."""
+    purged_at: datetime | None = None
+    """When text and audio were removed."""
+
+
+@dataclass(frozen=True, slots=True)
+class AttemptRecord:
+    """One ended attempt of a job."""
+
+    number: int
+    verdict: str
+    code: str | None
+    message: str | None
+    detail: str | None
+    cost: Decimal
+    cost_estimated: bool
+    possibly_billed: bool
+    request_id: str | None
+    take_uri: str | None
+    started_at: datetime
+    finished_at: datetime
+
+
+def all_jobs() -> ColumnElement[bool]:
+    """The selection of all jobs."""
+    return true()
+
+
+def of_batch(batch_id: UUID) -> ColumnElement[bool]:
+    """The selection of one batch's jobs."""
+    return Job.batch_id == batch_id
+
+
+def of_key(key_id: UUID) -> ColumnElement[bool]:
+    """The selection of the jobs that were submitted with one API key."""
+    return Job.key_id == key_id
+
+
+def counts(connection: Connection, which: ColumnElement[bool]) -> Counts:
+    """Counts by state over a selection: from the tallies, where those tell its jobs apart, else job by job."""
+    told = counters.about(connection, which)
+    rows = _counted(connection, which) if told is None else counters.counts(connection, told)
+    by_status: dict[JobStatus, int] = {}
+    for status, _, number, _ in rows:
+        by_status[JobStatus(status)] = by_status.get(JobStatus(status), 0) + number
+    return Counts(
+        by_status=by_status,
+        cached=sum(number for _, cached, number, _ in rows if cached),
+        cost=sum((cost for *_, cost in rows), ZERO),
+    )
+
+
+def _counted(connection: Connection, which: ColumnElement[bool]) -> list[tuple[str, bool, int, Decimal]]:
+    rows = connection.execute(
+        select(Job.status, Job.cached, func.count(), func.sum(Job.cost, type_=Job.cost.type))
+        .where(which)
+        .group_by(Job.status, Job.cached)
+    )
+    return [(status, cached, number, cost) for status, cached, number, cost in rows]
+
+
+def span(connection: Connection, which: ColumnElement[bool]) -> tuple[datetime | None, datetime | None]:
+    """When the first job of a selection was handed in, and when the last so far ended."""
+    if (told := counters.about(connection, which)) is not None:
+        return counters.span(connection, told)
+    row = connection.execute(select(func.min(Job.created_at), func.max(Job.finished_at)).where(which)).one()
+    return row[0], row[1]
+
+
+_ID_DIGITS: Final = 32
+_HEX: Final = frozenset("0123456789abcdef")
+_JOB_COLUMNS = tuple(getattr(Job, name) for name in JobRecord.__slots__)
+_ATTEMPT_COLUMNS = tuple(getattr(Attempt, name) for name in AttemptRecord.__slots__)
+
+
+def _job(row: Row[Any]) -> JobRecord:
+    values = dict(zip(JobRecord.__slots__, row, strict=True))
+    return JobRecord(**{**values, "status": JobStatus(values["status"])})
+
+
+def jobs(
+    connection: Connection,
+    which: ColumnElement[bool],
+    *,
+    states: Sequence[JobStatus] = (),
+    after: UUID | None = None,
+    most: int | None = None,
+) -> list[JobRecord]:
+    """Jobs of a selection in the order they were handed in, optionally only some states, in pages after an id."""
+    query = select(*_JOB_COLUMNS).where(which).order_by(Job.id)
+    if states:
+        query = query.where(in_state(*states))
+    if after is not None:
+        query = query.where(Job.id > after)
+    if most is not None:
+        query = query.limit(most)
+    return [_job(row) for row in connection.execute(query)]
+
+
+def by_id_prefix(connection: Connection, prefix: str, *, most: int = 2) -> list[JobRecord]:
+    """Jobs whose id begins with these hex digits, hyphens or none: what people type from a list."""
+    digits = prefix.replace("-", "").lower()
+    if not digits or len(digits) > _ID_DIGITS or not set(digits) <= _HEX:
+        return []
+    first, last = UUID(digits.ljust(_ID_DIGITS, "0")), UUID(digits.ljust(_ID_DIGITS, "f"))
+    return jobs(connection, Job.id.between(first, last), most=most)
+
+
+def attempts(connection: Connection, job_id: UUID) -> list[AttemptRecord]:
+    """The ledger rows of one job, in order."""
+    rows = connection.execute(select(*_ATTEMPT_COLUMNS).where(Attempt.job_id == job_id).order_by(Attempt.number))
+    return [AttemptRecord(*row) for row in rows]
+
+
+_IN_FLIGHT = (
+    select(Job.worker_id, func.count().label("number"))
+    .where(in_state(JobStatus.DISPATCHED, JobStatus.RUNNING))
+    .group_by(Job.worker_id)
+)
+
+
+def in_flight_by_worker(connection: Connection) -> dict[UUID | None, int]:
+    """How many jobs occupy a slot of each worker; None holds those that are dispatched to whoever takes them."""
+    rows = connection.execute(_IN_FLIGHT)
+    return {row.worker_id: row.number for row in rows}

@@ -1,0 +1,141 @@
+"""The figures of the whole installation at one moment, for whoever watches it. Reading only, and never all history."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import Final
+
+from sqlalchemy import ColumnElement, Connection, String, func, literal_column, select
+
+from api_models.status import TERMINAL, JobStatus
+from api_models.verdict import VerdictKind
+from worker.store import account, workers
+from worker.store.money import balances
+from worker.store.queries import counters
+from worker.store.queries import jobs as job_queries
+from worker.store.queries.holds import STALE_SECONDS
+from worker.store.states import in_state
+from worker.store.tables.base import Attempt, Delivery, Job
+
+_OLDEST_QUEUED: Final = select(func.min(Job.created_at)).where(in_state(JobStatus.QUEUED))
+QUANTILES: Final = (0.5, 0.9, 0.99)
+RECENT: Final = timedelta(days=1)
+_NO_CALL: Final = (VerdictKind.CACHED, VerdictKind.RELEASED, VerdictKind.LOST)
+_OPEN_DELIVERY: Final = Delivery.state.in_(
+    [literal_column(f"'{state}'", String) for state in ("pending", "sent", "sending")]
+)
+
+
+@dataclass(frozen=True, slots=True)
+class QueueSnapshot:
+    """How everything stands."""
+
+    jobs: Mapping[JobStatus, int]
+    """Those that are over: of the last day."""
+    queue_age_seconds: float
+    verdicts: Mapping[str, int]
+    limited_share: float
+    attempt_seconds: Mapping[float, float]
+    call_seconds: Mapping[float, float]
+    upload_seconds: Mapping[float, float]
+    spent: Decimal
+    rpm: float | None
+    balance: Decimal | None
+    closed_gates: Sequence[tuple[str, str]]
+    workers: int
+    slots: int
+    deliveries: Mapping[str, int]
+    delivery_age_seconds: float
+
+
+def snapshot(connection: Connection, *, now: datetime, window: timedelta) -> QueueSnapshot:
+    """Read everything. Each part goes by an index and reads what is open or recent alone."""
+    attempts = connection.execute(
+        select(
+            Attempt.verdict,
+            Attempt.started_at,
+            Attempt.finished_at,
+            Attempt.cost,
+            Attempt.call_ms,
+            Attempt.upload_ms,
+        ).where(Attempt.finished_at >= now - window)
+    ).all()
+    verdicts: dict[str, int] = {}
+    for row in attempts:
+        verdicts[row.verdict] = verdicts.get(row.verdict, 0) + 1
+    calls = [row for row in attempts if row.verdict not in _NO_CALL]
+    left = balances.last(connection)
+    alive = [
+        member
+        for member in workers.present(connection)
+        if member.heartbeat_at >= now - timedelta(seconds=STALE_SECONDS)
+    ]
+    return QueueSnapshot(
+        jobs=_jobs(connection, now),
+        queue_age_seconds=_age(connection.execute(_OLDEST_QUEUED).scalar(), now),
+        verdicts=verdicts,
+        limited_share=verdicts.get(VerdictKind.PACE, 0) / len(calls) if calls else 0.0,
+        attempt_seconds=_quantiles([(row.finished_at - row.started_at).total_seconds() for row in calls]),
+        call_seconds=_quantiles([row.call_ms / 1000 for row in attempts if row.call_ms is not None]),
+        upload_seconds=_quantiles([row.upload_ms / 1000 for row in attempts if row.upload_ms is not None]),
+        spent=sum((row.cost for row in attempts), Decimal(0)),
+        rpm=account.load_pace(connection).rpm,
+        balance=None if left is None else left.remaining,
+        closed_gates=[(gate.name, gate.code) for gate in account.closed_gates(connection)],
+        workers=len(alive),
+        slots=sum(member.slots for member in alive),
+        deliveries=_deliveries(connection, now),
+        delivery_age_seconds=_age(
+            connection.execute(select(func.min(Delivery.created_at)).where(_OPEN_DELIVERY)).scalar(), now
+        ),
+    )
+
+
+def _jobs(connection: Connection, now: datetime) -> dict[JobStatus, int]:
+    """Each open state is known from the tallies, or counted by the index that holds it alone."""
+    found: dict[JobStatus, int] = {}
+    in_flight = in_state(JobStatus.DISPATCHED, JobStatus.RUNNING)
+    for which in (in_state(JobStatus.SCHEDULED), in_state(JobStatus.QUEUED), in_flight):
+        found.update(_open(connection, which))
+    ended = connection.execute(
+        select(Attempt.verdict, func.count(func.distinct(Attempt.job_id)))
+        .where(Attempt.finished_at >= now - RECENT)
+        .group_by(Attempt.verdict)
+    ).all()
+    by_verdict = {row[0]: row[1] for row in ended}
+    good = (VerdictKind.SUCCESS, VerdictKind.CACHED)
+    found[JobStatus.SUCCEEDED] = sum(by_verdict.get(verdict, 0) for verdict in good)
+    failed = connection.execute(
+        select(func.count(func.distinct(Attempt.job_id)))
+        .join(Job, Job.id == Attempt.job_id)
+        .where(Attempt.finished_at >= now - RECENT, in_state(JobStatus.FAILED))
+    ).scalar_one()
+    found[JobStatus.FAILED] = failed
+    return {status: number for status, number in found.items() if number or status not in TERMINAL}
+
+
+def _open(connection: Connection, which: ColumnElement[bool]) -> dict[JobStatus, int]:
+    if counters.about(connection, which) is not None:
+        return job_queries.counts(connection, which).by_status
+    rows = connection.execute(select(Job.status, func.count()).where(which).group_by(Job.status))
+    return {JobStatus(row[0]): row[1] for row in rows}
+
+
+def _deliveries(connection: Connection, now: datetime) -> dict[str, int]:
+    found: dict[str, int] = {}
+    for which in (_OPEN_DELIVERY, Delivery.finished_at >= now - RECENT):
+        rows = connection.execute(select(Delivery.state, func.count()).where(which).group_by(Delivery.state))
+        found.update((row[0], row[1]) for row in rows)
+    return found
+
+
+def _age(at: datetime | None, now: datetime) -> float:
+    return 0.0 if at is None else max(0.0, (now - at).total_seconds())
+
+
+def _quantiles(seconds: list[float]) -> dict[float, float]:
+    ordered = sorted(seconds)
+    return {quantile: ordered[int(quantile * (len(ordered) - 1))] for quantile in QUANTILES} if ordered else {}

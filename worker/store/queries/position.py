@@ -1,0 +1,45 @@
+"""What stands before a batch in the queue. Reading only."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from uuid import UUID
+
+from sqlalchemy import Connection, func, select
+
+from api_models.status import JobStatus
+from worker.store.queries import counters
+from worker.store.states import in_state
+from worker.store.tables.base import Job
+
+
+@dataclass(frozen=True, slots=True)
+class Position:
+    """How many queued jobs of others start before the last one of a batch does, as things stand."""
+
+    before: int
+    """Of a higher priority: all of them go first."""
+    between: int
+    """Of the same priority, with whose batches it takes turns."""
+
+    @property
+    def all(self) -> int:
+        """Jobs of others that start earlier than its last one."""
+        return self.before + self.between
+
+
+_QUEUED = in_state(JobStatus.QUEUED)
+_COUNTED = select(Job.priority, Job.lane, func.count()).where(_QUEUED).group_by(Job.priority, Job.lane)
+
+
+def position(connection: Connection, batch_id: UUID) -> Position | None:
+    """Where a batch stands; None where none of its jobs is queued."""
+    told = counters.about(connection, _QUEUED)
+    rows = connection.execute(_COUNTED if told is None else counters.lanes(told)).all()
+    mine = {priority: number for priority, lane, number in rows if lane == batch_id}
+    if not mine:
+        return None
+    last = min(mine)
+    before = sum(number for priority, lane, number in rows if lane != batch_id and priority > last)
+    between = sum(min(number, mine[last]) for priority, lane, number in rows if lane != batch_id and priority == last)
+    return Position(before, between)

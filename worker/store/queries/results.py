@@ -1,0 +1,171 @@
+"""How the jobs of a batch ended, and how the batch stands because of it. Reading only."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from typing import Final
+from uuid import UUID
+
+from sqlalchemy import Connection, bindparam, func, literal_column, select
+from sqlalchemy.orm import aliased
+
+from api_models.status import TERMINAL, JobStatus
+from worker.store.states import in_state
+from worker.store.tables.base import Job
+
+_OTHER: Final = aliased(Job)
+_NEEDED: Final = (
+    select(Job.id)
+    .where(Job.id.in_(bindparam("jobs", expanding=True)))
+    .where(
+        select(_OTHER.id)
+        .where(
+            _OTHER.fingerprint == Job.fingerprint,
+            _OTHER.sha256 == Job.sha256,
+            _OTHER.status == literal_column("'succeeded'"),
+            _OTHER.purged_at.is_(None),
+            _OTHER.id.not_in(bindparam("jobs", expanding=True)),
+        )
+        .correlate(Job)
+        .exists()
+    )
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Content:
+    """One of them."""
+
+    fingerprint: str
+    spoken: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Audio:
+    """The recorded audio of a job that succeeded and was not purged."""
+
+    id: UUID
+    custom_id: str | None
+    uri: str
+    sha256: str
+    audio_bytes: int | None
+
+
+_AUDIO: Final = (
+    select(*(getattr(Job, name) for name in Audio.__slots__))
+    .where(Job.batch_id == bindparam("batch"), in_state(JobStatus.SUCCEEDED), Job.purged_at.is_(None))
+    .where(Job.id > bindparam("after"))
+    .order_by(Job.id)
+    .limit(bindparam("most"))
+)
+
+
+def audio(connection: Connection, batch_id: UUID, *, after: UUID | None, most: int) -> list[Audio]:
+    """Of a batch's jobs, in the order of their ids, behind `after`."""
+    values = {"batch": batch_id, "after": after or UUID(int=0), "most": most}
+    return [Audio(*row) for row in connection.execute(_AUDIO, values)]
+
+
+def of_batch(connection: Connection, batch_id: UUID) -> dict[str, Content]:
+    """By custom_id, in the order they were handed in; a job without one goes by its own id."""
+    rows = connection.execute(
+        select(Job.id, Job.custom_id, Job.fingerprint, Job.status).where(Job.batch_id == batch_id).order_by(Job.id)
+    )
+    return {row.custom_id or str(row.id): Content(row.fingerprint, row.status == JobStatus.SUCCEEDED) for row in rows}
+
+
+def needed(connection: Connection, job_ids: Sequence[UUID]) -> set[UUID]:
+    """Those of the jobs whose audio some other job has as well: what a folder remembers of it is still wanted."""
+    return set(connection.execute(_NEEDED, {"jobs": job_ids}).scalars()) if job_ids else set()
+
+
+ROWS_PER_FETCH: Final = 1_000
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """One job without its text: what was spoken may have to be forgotten one day, and a file would still have it."""
+
+    id: UUID
+    custom_id: str | None
+    line: int | None
+    status: str
+    model: str
+    voice_1: str | None
+    voice_2: str | None
+    tags: str | None
+    attempt: int
+    code: str | None
+    message: str | None
+    cost: Decimal
+    cached: bool
+    uri: str | None
+    content_type: str | None
+    audio_bytes: int | None
+    sha256: str | None
+    duration_ms: int | None
+    finished_at: datetime | None
+    extra: str | None
+    """What its row of a sheet held beside the fields of a job, as a JSON object."""
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """What no two states of a batch have in common: whatever is tried again adds an attempt or ends later."""
+
+    jobs: int = 0
+    attempts: int = 0
+    ended_at: datetime | None = None
+
+    def with_job(self, job: Outcome) -> Standing:
+        """The same with one job more."""
+        ends = [moment for moment in (self.ended_at, job.finished_at) if moment is not None]
+        return Standing(self.jobs + 1, self.attempts + job.attempt, max(ends, default=None))
+
+
+_IN_ORDER = (
+    select(*(getattr(Job, name) for name in Outcome.__slots__))
+    .where(Job.batch_id == bindparam("batch"))
+    .order_by(Job.id)
+    .execution_options(yield_per=ROWS_PER_FETCH)
+)
+_EXTRAS = (
+    select(Job.extra)
+    .where(Job.batch_id == bindparam("batch"), Job.extra.is_not(None))
+    .order_by(Job.id)
+    .execution_options(yield_per=ROWS_PER_FETCH)
+)
+_STANDING = select(func.count(), func.coalesce(func.sum(Job.attempt), 0), func.max(Job.finished_at)).where(
+    Job.batch_id == bindparam("batch")
+)
+_OPEN = (
+    select(Job.id)
+    .where(Job.batch_id == bindparam("batch"), in_state(*(status for status in JobStatus if status not in TERMINAL)))
+    .limit(1)
+)
+
+
+def in_order(connection: Connection, batch_id: UUID) -> Iterator[Outcome]:
+    """The jobs of a batch in the order they were handed in, all as of one moment, a few at a time."""
+    for row in connection.execute(_IN_ORDER, {"batch": batch_id}):
+        yield Outcome(*row)
+
+
+def extra_names(connection: Connection, batch_id: UUID) -> tuple[str, ...]:
+    """The columns of a batch's sheet that are no fields of a job, in their order."""
+    names: dict[str, None] = {}
+    for (extra,) in connection.execute(_EXTRAS, {"batch": batch_id}):
+        names.update(dict.fromkeys(json.loads(extra or "{}")))
+    return tuple(names)
+
+
+def standing(connection: Connection, batch_id: UUID) -> Standing | None:
+    """How the batch stands; None where it isn't over."""
+    if connection.execute(_OPEN, {"batch": batch_id}).first() is not None:
+        return None
+    jobs, attempts, ended_at = connection.execute(_STANDING, {"batch": batch_id}).one()
+    return Standing(jobs, int(attempts), ended_at)

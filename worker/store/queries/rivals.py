@@ -1,0 +1,61 @@
+"""Jobs of earlier batches that still wait to write where a later batch writes. Reading only."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Final
+from uuid import UUID
+
+from sqlalchemy import Connection, select
+
+from api_models.status import JobStatus
+from worker.store.states import in_state
+from worker.store.tables.base import Batch, Job
+
+SUPERSEDED: Final = "superseded"
+"""The code of a job whose name a later batch has taken over."""
+_WAITING: Final = in_state(JobStatus.SCHEDULED, JobStatus.QUEUED, JobStatus.DISPATCHED)
+_NAMES: Final = (Job.id, Job.tenant, Job.custom_id, Job.model, Job.audio_format)
+
+
+@dataclass(frozen=True, slots=True)
+class Destination:
+    """A place of its own, and how a batch names its objects there."""
+
+    batch_id: UUID
+    url: str
+    key_template: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Name:
+    """All that a job's key is made of."""
+
+    id: UUID
+    tenant: str
+    custom_id: str | None
+    model: str
+    audio_format: str | None
+
+
+def destinations(connection: Connection, *, but: UUID) -> list[Destination]:
+    """Of all other batches that aren't finished and have a place of their own."""
+    query = select(Batch.id, Batch.output_url, Batch.key_template).where(
+        Batch.finished_at.is_(None), Batch.output_url.is_not(None), Batch.id != but
+    )
+    rows = connection.execute(query)
+    return [Destination(row.id, row.output_url, row.key_template) for row in rows if row.output_url is not None]
+
+
+def unbought(connection: Connection, batch_id: UUID) -> Iterator[Name]:
+    """Those of a batch's jobs that wait, and for which no call can have been paid."""
+    waiting = Job.batch_id == batch_id, _WAITING, ~Job.recover, Job.request_id.is_(None)
+    for row in connection.execute(select(*_NAMES).where(*waiting)):
+        yield Name(*row)
+
+
+def is_superseded(connection: Connection, batch_id: UUID) -> bool:
+    """Whether a later batch has taken over any of its names before they were spoken."""
+    query = select(Job.id).where(Job.batch_id == batch_id, in_state(JobStatus.CANCELLED), Job.code == SUPERSEDED)
+    return connection.execute(query.limit(1)).first() is not None

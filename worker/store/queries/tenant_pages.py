@@ -1,0 +1,191 @@
+"""What one tenant sees of its jobs, batches and events, a page at a time. Reading only; nothing of others gets in."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, Connection, bindparam, func, or_, select
+
+from api_models.status import TERMINAL, JobStatus
+from worker.store.states import in_state
+from worker.store.tables.base import Batch, EventRow, Job
+
+
+@dataclass(frozen=True, slots=True)
+class JobEntry:
+    """One job in full, but for what concerns its operator alone."""
+
+    id: UUID
+    tenant: str
+    batch_id: UUID | None
+    custom_id: str | None
+    tags: str | None
+    status: str
+    model: str
+    voice_1: str | None
+    voice_2: str | None
+    temperature: float | None
+    text: str
+    priority: int
+    not_before: datetime | None
+    deadline: datetime | None
+    attempt: int
+    code: str | None
+    message: str | None
+    cost: Decimal
+    cached: bool
+    uri: str | None
+    content_type: str | None
+    audio_bytes: int | None
+    sha256: str | None
+    duration_ms: int | None
+    created_at: datetime
+    started_at: datetime | None
+    finished_at: datetime | None
+    audio_format: str | None
+    """None: WAV."""
+    target_lufs: float | None
+    expires_after: int | None
+    purged_at: datetime | None
+    """When text and audio were removed."""
+
+
+@dataclass(frozen=True, slots=True)
+class BatchEntry:
+    """One batch."""
+
+    id: UUID
+    tenant: str
+    name: str
+    output_url: str | None
+    total: int
+    max_cost: Decimal | None
+    created_at: datetime
+    paused_at: datetime | None
+    finished_at: datetime | None
+    """When its result files were written."""
+    results_uri: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class EventEntry:
+    """One event."""
+
+    id: int
+    at: datetime
+    type: str
+    subject: str
+    data: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class PageFilter:
+    """Which jobs of a tenant."""
+
+    tenant: str
+    states: tuple[JobStatus, ...] = ()
+    batch_id: UUID | None = None
+    tag: str | None = None
+    code: str | None = None
+    since: datetime | None = None
+    until: datetime | None = None
+    """Handed in up to, but without, this moment."""
+
+    def terms(self) -> list[ColumnElement[bool]]:
+        """The conditions."""
+        found: list[ColumnElement[bool]] = [Job.tenant == self.tenant]
+        if self.states:
+            found.append(Job.status.in_([str(state) for state in self.states]))
+        if self.batch_id is not None:
+            found.append(Job.batch_id == self.batch_id)
+        if self.tag is not None:
+            found.append(Job.tags.contains(f",{self.tag},", autoescape=True))
+        if self.code is not None:
+            found.append(Job.code == self.code)
+        if self.since is not None:
+            found.append(Job.created_at >= self.since)
+        if self.until is not None:
+            found.append(Job.created_at < self.until)
+        return found
+
+
+_JOB = tuple(getattr(Job, name) for name in JobEntry.__slots__)
+_BATCH = tuple(getattr(Batch, name) for name in BatchEntry.__slots__)
+_ONE_JOB = select(*_JOB).where(Job.id == bindparam("job"), Job.tenant == bindparam("owner"))
+_OVER = select(Job.id).where(Job.id.in_(bindparam("jobs", expanding=True)), in_state(*sorted(TERMINAL)))
+
+
+def job(connection: Connection, tenant: str, job_id: UUID) -> JobEntry | None:
+    """The tenant's job with this id."""
+    row = connection.execute(_ONE_JOB, {"job": job_id, "owner": tenant}).one_or_none()
+    return None if row is None else JobEntry(*row)
+
+
+def jobs(connection: Connection, wanted: PageFilter, *, before: UUID | None, most: int) -> list[JobEntry]:
+    """Jobs, the newest first."""
+    query = select(*_JOB).where(*wanted.terms())
+    if before is not None:
+        query = query.where(Job.id < before)
+    return [JobEntry(*row) for row in connection.execute(query.order_by(Job.id.desc()).limit(most))]
+
+
+def in_order(connection: Connection, batch_id: UUID, *, after: UUID | None, most: int) -> list[JobEntry]:
+    """The jobs of a batch in the order they were handed in."""
+    query = select(*_JOB).where(Job.batch_id == batch_id)
+    if after is not None:
+        query = query.where(Job.id > after)
+    return [JobEntry(*row) for row in connection.execute(query.order_by(Job.id).limit(most))]
+
+
+def over(connection: Connection, job_ids: Sequence[UUID]) -> set[UUID]:
+    """Those of the jobs that have ended."""
+    return set(connection.execute(_OVER, {"jobs": list(job_ids)}).scalars())
+
+
+def batch(connection: Connection, tenant: str, batch_id: UUID) -> BatchEntry | None:
+    """The tenant's batch with this id."""
+    row = connection.execute(select(*_BATCH).where(Batch.id == batch_id, Batch.tenant == tenant)).one_or_none()
+    return None if row is None else BatchEntry(*row)
+
+
+def batches(connection: Connection, tenant: str, *, before: UUID | None, most: int) -> list[BatchEntry]:
+    """Batches, the newest first."""
+    query = select(*_BATCH).where(Batch.tenant == tenant)
+    if before is not None:
+        query = query.where(Batch.id < before)
+    return [BatchEntry(*row) for row in connection.execute(query.order_by(Batch.id.desc()).limit(most))]
+
+
+def events(
+    connection: Connection, tenant: str, *, after: int, most: int, types: Sequence[str] = ()
+) -> list[EventEntry]:
+    """Events of the tenant and of the whole account, the oldest first."""
+    query = select(EventRow.id, EventRow.at, EventRow.type, EventRow.subject, EventRow.data).where(
+        EventRow.id > after, or_(EventRow.tenant == tenant, EventRow.tenant.is_(None))
+    )
+    if types:
+        query = query.where(EventRow.type.in_(types))
+    rows = connection.execute(query.order_by(EventRow.id).limit(most))
+    return [EventEntry(*row[:4], json.loads(row[4])) for row in rows]
+
+
+OwnedEvent = tuple[str | None, EventEntry]
+"""An event, and the tenant it concerns; None for the whole account."""
+
+
+def all_events(connection: Connection, *, after: int, most: int) -> list[OwnedEvent]:
+    """Events of every tenant, the oldest first, for whoever hands each to its own."""
+    query = select(EventRow.tenant, EventRow.id, EventRow.at, EventRow.type, EventRow.subject, EventRow.data)
+    rows = connection.execute(query.where(EventRow.id > after).order_by(EventRow.id).limit(most))
+    return [(row[0], EventEntry(*row[1:5], json.loads(row[5]))) for row in rows]
+
+
+def last_event(connection: Connection) -> int:
+    """The id of the newest event."""
+    return connection.execute(select(func.coalesce(func.max(EventRow.id), 0))).scalar_one()

@@ -1,0 +1,1 @@
+"""The tables. Their shape changes only through a migration."""

@@ -1,0 +1,123 @@
+"""What people ask of jobs: to enter, to be called off, to be tried again."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import Any, Final, cast
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, Connection, Table, select, update
+
+from api_models.status import TERMINAL, JobStatus
+from worker.store import locks, notifications
+from worker.store.queries.rivals import SUPERSEDED
+from worker.store.states import in_state
+from worker.store.tables.base import Job
+from worker.store.transitions import billing, completion, event_writer, followers, losses
+from worker.store.transitions.billing import Call
+from worker.store.writing import bulk, columns
+from worker.store.writing.columns import ColumnBlock
+
+JOBS: Final = cast("Table", Job.__table__)
+
+
+def submit(connection: Connection, rows: Iterable[dict[str, Any]]) -> int:
+    """Write new jobs, exactly as the producer made them, and have the dispatcher told of them. Returns how many."""
+    written = bulk.insert_many(connection, JOBS, rows)
+    if written:
+        notifications.announce(connection)
+    return written
+
+
+def submit_alike(connection: Connection, pieces: Iterable[ColumnBlock]) -> int:
+    """As `submit`, of jobs that have most of their values in common."""
+    written = columns.insert(connection, JOBS, pieces)
+    if written:
+        notifications.announce(connection)
+    return written
+
+
+def cancel(
+    connection: Connection,
+    which: ColumnElement[bool],
+    *,
+    now: datetime,
+    code: str = "cancelled",
+    message: str = "It was cancelled by request.",
+) -> int:
+    """Call off every job of the selection that is not over. A call under way is still paid and its cost recorded.
+
+    Until its worker reports it, it counts as possibly billed. What was submitted for a job and is polled by nobody any
+    more (v2) may be billed without our knowing.
+    """
+    unfinished = which & ~in_state(*sorted(TERMINAL))
+    losses.cancelled(connection, unfinished, now=now)
+    submitted = connection.execute(select(Job.id, Job.request_id).where(unfinished, Job.request_id.is_not(None))).all()
+    calling_off = (
+        update(Job)
+        .where(locks.in_order(connection.dialect.name, unfinished))
+        .values(
+            status=JobStatus.CANCELLED,
+            finished_at=now,
+            worker_id=None,
+            code=code,
+            message=message,
+        )
+    )
+    if not event_writer.has_listener(connection, unfinished):
+        cancelled = connection.execute(calling_off).rowcount
+        followers.release_from_cancelled(connection)
+        billing.flag(connection, [Call(*row) for row in submitted])
+        return cancelled
+    ended = connection.execute(calling_off.returning(Job.id)).scalars().all()
+    followers.release_from_cancelled(connection)
+    billing.flag(connection, [Call(*row) for row in submitted])
+    event_writer.ended(connection, ended, now=now)
+    return len(ended)
+
+
+def retry(connection: Connection, which: ColumnElement[bool], *, states: Sequence[JobStatus]) -> int:
+    """Try ended jobs of the selection again, under the same ids, with fresh attempts. Their history stays.
+
+    The batches that they belong to are no longer finished. A job whose text has been removed, or whose name a later
+    batch has taken over, stays as it is.
+    """
+    allowed = TERMINAL - {JobStatus.SUCCEEDED}
+    ended = in_state(*(status for status in states if status in allowed)) & Job.code.is_distinct_from(SUPERSEDED)
+    again = (
+        update(Job)
+        .where(locks.in_order(connection.dialect.name, which & ended & Job.purged_at.is_(None)))
+        .values(
+            status=JobStatus.QUEUED,
+            attempts_used=0,
+            takes_used=0,
+            recover=True,
+            not_before=None,
+            deadline=None,
+            dispatched_at=None,
+            started_at=None,
+            finished_at=None,
+            code=None,
+            message=None,
+            detail=None,
+            purge_at=None,
+        )
+    )
+    batches = connection.execute(again.returning(Job.batch_id)).scalars().all()
+    completion.reopen(connection, {batch_id for batch_id in batches if batch_id is not None})
+    if batches:
+        notifications.announce(connection)
+    return len(batches)
+
+
+def prioritise(connection: Connection, which: ColumnElement[bool], priority: int) -> int:
+    """Give every job of the selection that is not over another priority; the higher goes first. Returns how many."""
+    unfinished = which & ~in_state(*sorted(TERMINAL))
+    moving = update(Job).where(locks.in_order(connection.dialect.name, unfinished)).values(priority=priority)
+    return connection.execute(moving).rowcount
+
+
+def these(job_ids: Sequence[UUID]) -> ColumnElement[bool]:
+    """The selection of jobs by id."""
+    return Job.id.in_(job_ids)

@@ -1,0 +1,326 @@
+"""Scheduled to queued to dispatched, and back where a message was lost. The dispatcher's statements."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from functools import cache
+from operator import eq
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import (
+    ARRAY,
+    Column,
+    ColumnElement,
+    Connection,
+    Executable,
+    FromClause,
+    Integer,
+    ScalarSelect,
+    String,
+    Update,
+    Uuid,
+    and_,
+    any_,
+    bindparam,
+    case,
+    exists,
+    func,
+    literal_column,
+    or_,
+    select,
+    true,
+    update,
+)
+from sqlalchemy.orm import aliased
+from sqlalchemy.sql.dml import ReturningUpdate
+
+from api_models.status import JobStatus
+from worker.store import locks
+from worker.store.states import in_flight_as, in_state
+from worker.store.tables.base import NO_LANE, ApiKey, Batch, Job, LaneTakes, Tenant
+from worker.store.transitions import event_writer, followers
+
+ROWS_PER_STATEMENT = 1_000
+"""Bulk changes go in pieces, so that none holds its locks for long."""
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Lane:
+    """Jobs that wait behind one another: same priority, tenant, batch and model."""
+
+    priority: int
+    tenant: str
+    lane: UUID
+    model: str
+    limited: bool = field(default=False, compare=False)
+    """Whether its batch, its tenant's month, or an API key of its tenant has a budget."""
+    since: float = field(default=0.0, compare=False)
+    """When the first of its jobs was handed in, in seconds since 1970."""
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """A job at the head of its lane."""
+
+    job_id: UUID
+    attempt: int
+    content: str | None = field(default=None, compare=False)
+    """What it wants, by fingerprint, if it may share what others buy."""
+    copies: UUID | None = field(default=None, compare=False)
+    """The job whose audio it is sent to copy: it may not buy."""
+
+
+# Statements of every tick are built once: building one costs more than running it. None of them waits for a row that
+# somebody else is changing: the tick holds what it has changed, and two that hold and wait would wait for ever.
+@cache
+def _promote(dialect: str) -> Update:
+    due = in_state(JobStatus.SCHEDULED) & (Job.not_before <= bindparam("now"))
+    return (
+        update(Job)
+        .where(locks.first_not_waiting(dialect, due, Job.not_before, ROWS_PER_STATEMENT))
+        .values(status=JobStatus.QUEUED, follows=None)
+    )
+
+
+def promote(connection: Connection, *, now: datetime) -> int:
+    """Scheduled jobs whose time has come become queued. Returns how many."""
+    return connection.execute(_promote(connection.dialect.name), {"now": now}).rowcount
+
+
+def expire(connection: Connection, *, now: datetime) -> int:
+    """Jobs that have not started by their deadline end, unpaid. Returns how many.
+
+    What was submitted for a job is paid for: such a job has started, and goes on to its audio.
+    """
+    ended = [
+        job_id
+        for statement in _expire(connection.dialect.name)
+        for job_id in connection.execute(statement, {"now": now}).scalars()
+    ]
+    followers.release(connection, ended)
+    event_writer.ended(connection, ended, now=now)
+    return len(ended)
+
+
+@cache
+def _expire(dialect: str) -> tuple[ReturningUpdate[UUID], ...]:
+    # Word for word the predicate of a partial index, as in `in_flight_as`.
+    waiting = Job.deadline.is_not(None) & in_state(JobStatus.SCHEDULED, JobStatus.QUEUED)
+    due = Job.request_id.is_(None) & (Job.deadline <= bindparam("now"))
+    late = [state & due for state in (waiting, in_flight_as(JobStatus.DISPATCHED))]
+    return tuple(
+        update(Job)
+        .where(locks.first_not_waiting(dialect, jobs, Job.deadline, ROWS_PER_STATEMENT))
+        .values(
+            status=JobStatus.EXPIRED,
+            finished_at=bindparam("now"),
+            worker_id=None,
+            code="deadline",
+            message="It had not started by its deadline; nothing was paid.",
+        )
+        .returning(Job.id)
+        for jobs in late
+    )
+
+
+_KEY = (Job.priority, Job.tenant, Job.lane, Job.model)
+_WAITS = aliased(Job, name="waiting")
+_OLDEST = aliased(Job, name="oldest")
+
+
+def _first(*conditions: ColumnElement[bool]) -> ScalarSelect[UUID]:
+    """Some job of the first lane, in falling order. The index is read backwards: it hops from lane to lane."""
+    key = [getattr(_WAITS, column.key) for column in _KEY]
+    waits = _WAITS.status == literal_column(f"'{JobStatus.QUEUED.value}'", String)
+    return (
+        select(_WAITS.id).where(waits, *conditions).order_by(*(part.desc() for part in key)).limit(1).scalar_subquery()
+    )
+
+
+def _behind(lane: Sequence[ColumnElement[Any]], of: FromClause | None) -> ColumnElement[UUID]:
+    """The same, behind a lane. Of a comparison of rows SQLite uses the first column alone and reads whole lanes."""
+    key = [getattr(_WAITS, column.key) for column in _KEY]
+    steps = [_first(*map(eq, key[:known], lane[:known]), key[known] < lane[known]) for known in (3, 2, 1, 0)]
+    return func.coalesce(*(step if of is None else step.correlate(of) for step in steps))
+
+
+@cache
+def _lanes(*, from_the_top: bool) -> Executable:
+    """The lanes in one statement, each found behind the one before."""
+    begin = [bindparam(f"after_{column.key}", type_=column.type) for column in _KEY]
+    first = _first() if from_the_top else _behind(begin, None)
+    hop = select(*_KEY).where(Job.id == first).cte("hop", recursive=True)
+    behind = _behind(list(hop.c), hop)
+    found = hop.union_all(select(*_KEY).select_from(hop).join(Job, Job.id == behind))
+    limited = or_(
+        exists().where(Batch.id == found.c.lane, Batch.max_cost.is_not(None)).correlate(found),
+        exists().where(Tenant.name == found.c.tenant, Tenant.monthly_budget.is_not(None)).correlate(found),
+        exists().where(ApiKey.tenant == found.c.tenant, ApiKey.budget.is_not(None)).correlate(found),
+    )
+    # Left out before they are counted: however many batches are paused, they take no place from those that aren't. And
+    # looked up lane by lane: a join, which EXISTS may become, takes them in whatever order suits it, up to `most`.
+    paused_at = select(Batch.paused_at).where(Batch.id == found.c.lane).correlate(found).scalar_subquery()
+    theirs = (getattr(LaneTakes, name) == found.c[name] for name in ("lane", "tenant", "model"))
+    held_at = select(LaneTakes.held_at).where(*theirs).correlate(found).scalar_subquery()
+    waits = _OLDEST.status == literal_column(f"'{JobStatus.QUEUED.value}'", String)
+    its = (getattr(_OLDEST, column.key) == found.c[column.key] for column in _KEY)
+    head = select(_OLDEST.id).where(waits, *its).order_by(_OLDEST.id).limit(1).correlate(found).scalar_subquery()
+    least = select(*found.c, limited.label("limited"), head.label("head"))
+    looked_at = least.where(paused_at.is_(None), held_at.is_(None)).limit(bindparam("most", type_=Integer)).subquery()
+    return select(looked_at).order_by(*(looked_at.c[column.key].desc() for column in _KEY))
+
+
+_NOBODY = UUID(int=0)
+_HEADS = (
+    select(Job.id, Job.attempt, case((Job.use_cache, Job.fingerprint)))
+    .where(in_state(JobStatus.QUEUED), *(column == bindparam(f"its_{column.key}") for column in _KEY))
+    .where(Job.id > bindparam("behind"))
+    .order_by(Job.id)
+    .limit(bindparam("most", type_=Integer))
+)
+# A statement is a round trip on PostgreSQL: with a hundred lanes, most of a tick. The lanes go as arrays, in order.
+_LANES = {column.key: ARRAY(column.type) for column in _KEY}
+_EACH = (
+    func.unnest(*(bindparam(f"of_{name}", type_=its_type) for name, its_type in _LANES.items()))
+    .table_valued(*(Column(column.key, column.type) for column in _KEY), with_ordinality="place", name="each")
+    .render_derived()
+)
+_THEIRS = aliased(Job, name="theirs")
+_FIRST = (
+    select(_THEIRS.id, _THEIRS.attempt, case((_THEIRS.use_cache, _THEIRS.fingerprint)).label("content"))
+    .where(
+        _THEIRS.status == literal_column(f"'{JobStatus.QUEUED.value}'", String),
+        *(getattr(_THEIRS, column.key) == _EACH.c[column.key] for column in _KEY),
+    )
+    .order_by(_THEIRS.id)
+    .limit(bindparam("most", type_=Integer))
+    .lateral("first")
+)
+_HEADS_OF_EACH = select(_EACH.c.place, *_FIRST.c).select_from(_EACH.join(_FIRST, true()))
+
+
+def lanes(connection: Connection, *, most: int, after: Lane | None = None) -> list[Lane]:
+    """The lanes that have someone waiting, behind `after`, the most urgent first; none that is paused or held."""
+    given = {"most": most} if after is None else {"most": most, **_named("after", after)}
+    rows = connection.execute(_lanes(from_the_top=after is None), given)
+    return [
+        Lane(priority, tenant, lane, model, limited, _handed_in(head))
+        for priority, tenant, lane, model, limited, head in rows
+    ]
+
+
+def _handed_in(job_id: UUID) -> float:
+    """The time in a job's id, which is a UUID of version 7."""
+    return (job_id.int >> 80) / 1000
+
+
+def heads(connection: Connection, lane: Lane, *, most: int, behind: UUID = _NOBODY) -> list[Waiting]:
+    """The first jobs of a lane, in the order in which they were handed in; those behind `behind`, if it is given."""
+    given = {**_named("its", lane), "most": most, "behind": behind}
+    return [Waiting(*row) for row in connection.execute(_HEADS, given)]
+
+
+def heads_of_each(connection: Connection, lanes: Sequence[Lane], *, most: int) -> dict[Lane, list[Waiting]]:
+    """The first jobs of several lanes, of each at most so many. On PostgreSQL it is one statement."""
+    if connection.dialect.name != "postgresql":
+        return {lane: heads(connection, lane, most=most) for lane in lanes}
+    given = {f"of_{name}": [getattr(lane, name) for lane in lanes] for name in _LANES}
+    found: dict[Lane, list[Waiting]] = {lane: [] for lane in lanes}
+    for place, *waiting in connection.execute(_HEADS_OF_EACH, {**given, "most": most}):
+        found[lanes[place - 1]].append(Waiting(*waiting))
+    return found
+
+
+def _named(prefix: str, lane: Lane) -> dict[str, object]:
+    return {
+        f"{prefix}_priority": lane.priority,
+        f"{prefix}_tenant": lane.tenant,
+        f"{prefix}_lane": lane.lane,
+        f"{prefix}_model": lane.model,
+    }
+
+
+def dispatch(connection: Connection, jobs: Sequence[UUID], *, worker_id: UUID | None, now: datetime) -> list[Waiting]:
+    """Queued jobs become dispatched. Only those returned were still queued and may be published.
+
+    `worker_id` names the one worker that can receive the message, where the broker lives inside its process.
+    """
+    if not jobs:
+        return []
+    rows = connection.execute(_dispatch(connection.dialect.name), {"jobs": list(jobs), "now": now, "worker": worker_id})
+    return [Waiting(*row) for row in rows]
+
+
+@cache
+def _dispatch(dialect: str) -> ReturningUpdate[UUID, int]:
+    # One parameter, where that is possible: a statement of its own for each number of jobs would be planned anew.
+    as_array = Job.id == any_(bindparam("jobs", type_=ARRAY(Uuid())))
+    these = as_array if dialect == "postgresql" else Job.id.in_(bindparam("jobs", expanding=True))
+    return (
+        update(Job)
+        .where(locks.not_waiting(dialect, these & in_state(JobStatus.QUEUED)))
+        .values(
+            status=JobStatus.DISPATCHED, dispatched_at=bindparam("now"), worker_id=bindparam("worker"), follows=None
+        )
+        .returning(Job.id, Job.attempt)
+    )
+
+
+def set_apart(connection: Connection, lane: Lane, key_id: UUID) -> int:
+    """Queued jobs of an API key leave the lane that the tenant's jobs without a batch share. Returns how many.
+
+    Their key's budget holds them, and those behind them that it doesn't concern must not wait for it.
+    """
+    theirs = in_state(JobStatus.QUEUED) & (Job.key_id == key_id)
+    shared = (lane.priority, lane.tenant, NO_LANE, lane.model)
+    key = (column == value for column, value in zip(_KEY, shared, strict=True))
+    which = locks.not_waiting(connection.dialect.name, and_(theirs, *key))
+    return connection.execute(update(Job).where(which).values(lane=key_id)).rowcount
+
+
+def take_back(connection: Connection, jobs: Sequence[UUID]) -> int:
+    """Dispatched jobs whose messages were never sent, or whose worker is stopping, become queued again."""
+    if not jobs:
+        return 0
+    sent = Job.id.in_(jobs) & in_state(JobStatus.DISPATCHED)
+    return _queue_again(connection, locks.in_order(connection.dialect.name, sent))
+
+
+def take_back_all(connection: Connection, *, worker_id: UUID) -> int:
+    """Everything dispatched to one worker and not yet claimed becomes queued again."""
+    sent = in_flight_as(JobStatus.DISPATCHED) & (Job.worker_id == worker_id)
+    return _queue_again(connection, locks.not_waiting(connection.dialect.name, sent))
+
+
+def recall(connection: Connection, model: str | None) -> int:
+    """What was dispatched and not yet claimed becomes queued again, because a gate has closed: all, or one model's."""
+    sent = in_flight_as(JobStatus.DISPATCHED)
+    which = sent if model is None else sent & (Job.model == model)
+    return _queue_again(connection, locks.not_waiting(connection.dialect.name, which))
+
+
+def recall_batch(connection: Connection, batch_id: UUID) -> int:
+    """What of a batch was dispatched and not yet claimed becomes queued again, because the batch was paused."""
+    sent = in_flight_as(JobStatus.DISPATCHED) & (Job.batch_id == batch_id)
+    return _queue_again(connection, locks.not_waiting(connection.dialect.name, sent))
+
+
+def recall_lane(connection: Connection, lane: UUID, tenant: str, model: str) -> int:
+    """What of a lane was dispatched and not yet claimed becomes queued again, because the lane is held."""
+    sent = in_flight_as(JobStatus.DISPATCHED) & (Job.lane == lane) & (Job.tenant == tenant) & (Job.model == model)
+    return _queue_again(connection, locks.not_waiting(connection.dialect.name, sent))
+
+
+def give_up_messages(connection: Connection, *, sent_before: datetime) -> int:
+    """Dispatched jobs that nobody claimed in time: their messages count as lost. Returns how many."""
+    sent = in_flight_as(JobStatus.DISPATCHED) & (Job.dispatched_at < sent_before)
+    return _queue_again(connection, locks.not_waiting(connection.dialect.name, sent))
+
+
+def _queue_again(connection: Connection, which: ColumnElement[bool]) -> int:
+    return connection.execute(
+        update(Job).where(which).values(status=JobStatus.QUEUED, worker_id=None, dispatched_at=None)
+    ).rowcount

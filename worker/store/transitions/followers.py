@@ -1,0 +1,152 @@
+"""Jobs that wait for another one to buy what they want too: from queued to scheduled, and back when it has ended.
+
+Who has submitted a call (v2) buys its content until the job is over, whatever becomes of its attempts: the call is paid
+for, and the next attempt goes on with it. In a paused or held lane no job waits for it.
+
+A follower is an ordinary scheduled job. Whoever forgets to release it costs it `PATIENCE_SECONDS`, and nothing else.
+
+A dispatched or running job that names another one was sent for a copy of its audio, and may not buy.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from datetime import datetime, timedelta
+from functools import cache
+from typing import Final
+from uuid import UUID
+
+from sqlalchemy import Connection, Update, and_, bindparam, exists, or_, select, union_all, update
+from sqlalchemy import text as sql
+from sqlalchemy.orm import aliased
+
+from api_models.status import JobStatus
+from worker.store import locks
+from worker.store.states import in_state
+from worker.store.tables.base import Batch, Job, LaneTakes
+
+PATIENCE_SECONDS: Final = 60.0
+"""After so long a follower takes its own turn, whatever it heard. Longer than most calls, so that few look in vain."""
+COPY_GONE: Final = "copy_gone"
+"""The code of an attempt that was sent for a copy and found none: its content has to be bought again."""
+
+_FLYING = in_state(JobStatus.DISPATCHED, JobStatus.RUNNING)
+# Written out as in the partial index: see `states`.
+_FOLLOWS: Final = sql("jobs.follows IS NOT NULL")
+# As in the partial index `ix_jobs_submitted`.
+_SUBMITTED = and_(
+    sql("jobs.request_id IS NOT NULL"),
+    in_state(JobStatus.SCHEDULED, JobStatus.QUEUED),
+    ~exists().where(Batch.id == Job.batch_id, Batch.paused_at.is_not(None)),
+    ~exists().where(
+        LaneTakes.lane == Job.lane,
+        LaneTakes.tenant == Job.tenant,
+        LaneTakes.model == Job.model,
+        LaneTakes.held_at.is_not(None),
+    ),
+)
+_BUYS = _FLYING & Job.follows.is_(None)
+_CONTENTS = union_all(*(select(Job.fingerprint, Job.id).where(buying, Job.use_cache) for buying in (_SUBMITTED, _BUYS)))
+_STILL = select(Job.id).where(or_(_FLYING, _SUBMITTED), Job.id.in_(bindparam("jobs", expanding=True)))
+_THESE = select(Job.id).where(Job.id.in_(bindparam("jobs", expanding=True)))
+# What is to be removed at once counts as gone: its object may be gone before its row says so.
+_WITH_AUDIO = _THESE.where(
+    in_state(JobStatus.SUCCEEDED), Job.purged_at.is_(None), or_(Job.purge_at.is_(None), Job.purge_at > bindparam("now"))
+)
+_RESUMING = _THESE.where(
+    Job.recover,
+    in_state(JobStatus.SCHEDULED, JobStatus.QUEUED),
+    ~exists().where(Batch.id == Job.batch_id, Batch.paused_at.is_not(None)),
+)
+_WANTED = select(Job.fingerprint).distinct().where(Job.id.in_(bindparam("jobs", expanding=True)))
+_SENT_FOR_PER_COPY = (
+    update(Job).where(Job.id == bindparam("job"), in_state(JobStatus.DISPATCHED)).values(follows=bindparam("bought_by"))
+)
+_ANYBODY = select(Job.id).where(_FOLLOWS).limit(1)
+
+
+def in_flight(connection: Connection) -> dict[str, UUID]:
+    """The contents that are being bought just now, or are submitted, by fingerprint, and the jobs that buy them."""
+    return {fingerprint: job_id for fingerprint, job_id in connection.execute(_CONTENTS)}  # noqa: C416 - rows are no pairs to mypy
+
+
+def still_buying(connection: Connection, jobs: Collection[UUID]) -> set[UUID]:
+    """Those of the jobs that are dispatched or running, or have something submitted."""
+    return set(connection.execute(_STILL, {"jobs": list(jobs)}).scalars())
+
+
+def with_audio(connection: Connection, jobs: Collection[UUID], *, now: datetime) -> set[UUID]:
+    """Those of the jobs that succeeded and whose audio has not been removed since."""
+    return set(connection.execute(_WITH_AUDIO, {"jobs": list(jobs), "now": now}).scalars())
+
+
+def resuming(connection: Connection, jobs: Collection[UUID]) -> set[UUID]:
+    """Those of the jobs that will start again and look for what an earlier attempt bought."""
+    return set(connection.execute(_RESUMING, {"jobs": list(jobs)}).scalars())
+
+
+def contents(connection: Connection, jobs: Collection[UUID]) -> set[str]:
+    """What these jobs want, by fingerprint."""
+    return set(connection.execute(_WANTED, {"jobs": list(jobs)}).scalars())
+
+
+def send_for_copies(connection: Connection, copiers: Mapping[UUID, UUID]) -> None:
+    """Dispatched jobs may only copy what the jobs that they are mapped to have bought."""
+    if copiers:
+        values = [{"job": job, "bought_by": copiers[job]} for job in sorted(copiers)]
+        connection.execute(_SENT_FOR_PER_COPY, values)
+
+
+def has_followers(connection: Connection) -> bool:
+    """Whether there is a job that waits for another."""
+    return connection.execute(_ANYBODY).first() is not None
+
+
+def follow(connection: Connection, leaders: Mapping[UUID, UUID], *, now: datetime) -> None:
+    """Queued jobs stand aside until the jobs that they follow have ended."""
+    later = now + timedelta(seconds=PATIENCE_SECONDS)
+    statement = _follow(connection.dialect.name)
+    connection.execute(statement, [{"job": job, "leader": leaders[job], "later": later} for job in leaders])
+
+
+@cache
+def _follow(dialect: str) -> Update:
+    waits = (Job.id == bindparam("job")) & in_state(JobStatus.QUEUED)
+    return (
+        update(Job)
+        .where(locks.not_waiting(dialect, waits))
+        .values(status=JobStatus.SCHEDULED, follows=bindparam("leader"), not_before=bindparam("later"))
+    )
+
+
+def release(connection: Connection, ended: Collection[UUID]) -> int:
+    """The followers of jobs whose attempts have ended, however they did, are queued again. Returns how many."""
+    if not ended:
+        return 0
+    return connection.execute(_release(connection.dialect.name), {"ended": list(ended)}).rowcount
+
+
+def release_from_cancelled(connection: Connection) -> int:
+    """The followers of cancelled jobs are queued again. Returns how many."""
+    return connection.execute(_release_from_cancelled(connection.dialect.name)).rowcount
+
+
+@cache
+def _release_from_cancelled(dialect: str) -> Update:
+    leader = aliased(Job, name="leader")
+    is_cancelled = exists().where(leader.id == Job.follows, leader.status == JobStatus.CANCELLED.value)
+    return (
+        update(Job)
+        .where(locks.not_waiting(dialect, _FOLLOWS & in_state(JobStatus.SCHEDULED) & is_cancelled.correlate(Job)))
+        .values(status=JobStatus.QUEUED, follows=None, not_before=None)
+    )
+
+
+@cache
+def _release(dialect: str) -> Update:
+    theirs = _FOLLOWS & Job.follows.in_(bindparam("ended", expanding=True)) & in_state(JobStatus.SCHEDULED)
+    return (
+        update(Job)
+        .where(locks.not_waiting(dialect, theirs))
+        .values(status=JobStatus.QUEUED, follows=None, not_before=None)
+    )

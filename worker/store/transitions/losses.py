@@ -1,0 +1,83 @@
+"""The ledger's row of an attempt whose own end is not in it, because its job was taken away meanwhile.
+
+Its call may be paid for, so it counts against budgets at list price. A worker that reports it late puts the row right.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any, Final
+
+from sqlalchemy import ColumnElement, Connection, insert, literal, literal_column, or_, select
+from sqlalchemy.sql.selectable import FromClause
+
+from api_models.status import JobStatus
+from api_models.verdict import VerdictKind
+from worker.store.money.ceilings import text_bytes
+from worker.store.tables.base import Attempt, Job
+from worker.store.types import Money
+
+DIED_MESSAGE: Final = "The worker died in the middle of this attempt."
+CANCELLED_MESSAGE: Final = "The job was cancelled in the middle of this attempt."
+
+_KEPT: Final = (
+    Job.id,
+    Job.attempt,
+    Job.tenant,
+    Job.batch_id,
+    Job.worker_id,
+    Job.model,
+    Job.started_at,
+    Job.request_id,
+)
+
+
+def died(connection: Connection, which: ColumnElement[bool], max_attempts: int, *, now: datetime) -> None:
+    """A row for each running job of a selection, whose worker is dead. The jobs are locked already.
+
+    A handle leads the next attempt to the call, and only where there is no next one does it stay unknown.
+    """
+    doubt = or_(Job.request_id.is_(None), Job.attempts_used >= max_attempts)
+    jobs = select(*_KEPT, doubt.label("doubt"), _size(connection)).where(which).subquery()
+    _record(connection, jobs, code="worker_lost", message=DIED_MESSAGE, now=now)
+
+
+def cancelled(connection: Connection, which: ColumnElement[bool], *, now: datetime) -> None:
+    """A row for each job of a selection that runs. All of the selection is locked, in the order of the jobs' ids.
+
+    What is polled by a handle (v2) is for `charging.flag`, which knows whether it is paid for.
+    """
+    found = select(*_KEPT, Job.status, Job.request_id.is_(None).label("doubt"), _size(connection)).where(which)
+    if connection.dialect.name == "postgresql":
+        found = found.order_by(Job.id).with_for_update()
+    locked = found.cte("locked")
+    running = locked.c.status == literal_column(f"'{JobStatus.RUNNING.value}'")
+    jobs = select(*(column for column in locked.c if column.key != "status")).where(running).subquery()
+    _record(connection, jobs, code="cancelled", message=CANCELLED_MESSAGE, now=now)
+
+
+def _size(connection: Connection) -> ColumnElement[int]:
+    return text_bytes(connection.dialect.name).label("size")
+
+
+def _record(connection: Connection, jobs: FromClause, *, code: str, message: str, now: datetime) -> None:
+    columns: dict[str, Any] = {
+        "job_id": jobs.c.id,
+        "number": jobs.c.attempt,
+        "tenant": jobs.c.tenant,
+        "batch_id": jobs.c.batch_id,
+        "worker_id": jobs.c.worker_id,
+        "model": jobs.c.model,
+        "started_at": jobs.c.started_at,
+        "finished_at": literal(now, Job.started_at.type),
+        "verdict": literal(str(VerdictKind.LOST)),
+        "code": literal(code),
+        "message": literal(message),
+        "request_id": jobs.c.request_id,
+        "cost": literal(0, Money.impl),
+        "cost_estimated": literal(False),  # noqa: FBT003 - a column's value
+        "possibly_billed": jobs.c.doubt,
+        "noted": literal(False),  # noqa: FBT003 - a column's value
+        "text_bytes": jobs.c.size,
+    }
+    connection.execute(insert(Attempt).from_select(list(columns), select(*columns.values())))

@@ -1,0 +1,127 @@
+"""The end of what a job said: when its text and audio go, and that they have gone. The row and the ledger stay.
+
+Only jobs that are over are dated or blanked, and only as they were read: one that is tried again meanwhile keeps both.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Final
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, Connection, bindparam, func, select, update
+
+from api_models.status import TERMINAL
+from worker.store import locks
+from worker.store.states import in_state
+from worker.store.tables.base import Attempt, Job
+
+_OVER: Final = in_state(*sorted(TERMINAL))
+
+
+@dataclass(frozen=True, slots=True)
+class Due:
+    """One job whose text and audio are to go."""
+
+    id: UUID
+    tenant: str
+    batch_id: UUID | None
+    uri: str | None
+    finished_at: datetime
+    sha256: str | None = None
+
+
+_UNDATED = (
+    select(Job.id, Job.finished_at, Job.expires_after)
+    .where(Job.expires_after.is_not(None), Job.purge_at.is_(None), Job.finished_at.is_not(None))
+    .order_by(Job.finished_at)
+    .limit(bindparam("most"))
+)
+_DATE = (
+    update(Job)
+    .where(Job.id == bindparam("job"), Job.finished_at == bindparam("ended"), Job.purge_at.is_(None))
+    .values(purge_at=bindparam("at"))
+)
+_DUE = (
+    select(*(getattr(Job, name) for name in Due.__slots__))
+    .where(Job.purge_at <= bindparam("now"), Job.purged_at.is_(None), _OVER)
+    .order_by(Job.purge_at)
+    .limit(bindparam("most"))
+)
+_THESE = select(*(getattr(Job, name) for name in Due.__slots__)).where(
+    Job.id.in_(bindparam("jobs", expanding=True)), Job.purge_at.is_not(None), Job.purged_at.is_(None), _OVER
+)
+_KEPT_TAKES = select(Attempt.job_id, Attempt.take_uri).where(
+    Attempt.job_id.in_(bindparam("jobs", expanding=True)), Attempt.take_uri.is_not(None)
+)
+_BLANK = (
+    update(Job)
+    .where(Job.id == bindparam("job"), Job.finished_at == bindparam("ended"), Job.purged_at.is_(None), _OVER)
+    .values(text="", extra=None, purged_at=bindparam("now"))
+)
+_FORGET_TAKES = update(Attempt).where(Attempt.job_id == bindparam("job"), Attempt.take_uri.is_not(None))
+_FORGET_TAKES = _FORGET_TAKES.values(take_uri=None)
+_LATER = (
+    update(Job)
+    .where(Job.id == bindparam("job"), Job.purge_at.is_not(None), Job.purged_at.is_(None))
+    .values(purge_at=bindparam("at"))
+)
+
+
+def date(connection: Connection, *, most: int) -> int:
+    """Work out for jobs that have ended when their text and audio go, the first that ended first. Returns how many."""
+    rows = connection.execute(_UNDATED, {"most": most}).all()
+    dated = [
+        {"job": row.id, "ended": row.finished_at, "at": row.finished_at + timedelta(seconds=row.expires_after)}
+        for row in rows
+    ]
+    if dated:
+        connection.execute(_DATE, _in_order(dated))
+    return len(dated)
+
+
+def ask(connection: Connection, which: ColumnElement[bool], *, now: datetime) -> tuple[int, int]:
+    """Have text and audio of ended jobs go at once. Returns how many will, and how many others aren't over."""
+    waiting = which & _OVER & Job.purged_at.is_(None)
+    asked = connection.execute(
+        update(Job).where(locks.in_order(connection.dialect.name, waiting)).values(purge_at=now)
+    ).rowcount
+    return asked, connection.execute(select(func.count()).select_from(Job).where(which & ~_OVER)).scalar_one()
+
+
+def due(connection: Connection, *, most: int, now: datetime) -> list[Due]:
+    """The jobs whose time has come, the longest overdue first."""
+    return [Due(*row) for row in connection.execute(_DUE, {"most": most, "now": now})]
+
+
+def asked_for(connection: Connection, job_ids: Sequence[UUID]) -> list[Due]:
+    """Those of the jobs that are dated and still there."""
+    return [Due(*row) for row in connection.execute(_THESE, {"jobs": job_ids})]
+
+
+def kept_takes(connection: Connection, job_ids: Sequence[UUID]) -> dict[UUID, list[str]]:
+    """The addresses of refused and late takes, by job."""
+    found: dict[UUID, list[str]] = {}
+    for job_id, uri in connection.execute(_KEPT_TAKES, {"jobs": job_ids}):
+        if uri is not None:
+            found.setdefault(job_id, []).append(uri)
+    return found
+
+
+def blank(connection: Connection, jobs: Sequence[Due], *, now: datetime) -> None:
+    """Their objects are gone: take their texts away, and say when. A job that was tried again meanwhile keeps it."""
+    if jobs:
+        connection.execute(_BLANK, _in_order([{"job": job.id, "ended": job.finished_at, "now": now} for job in jobs]))
+        connection.execute(_FORGET_TAKES, _in_order([{"job": job.id} for job in jobs]))
+
+
+def put_off(connection: Connection, job_ids: Sequence[UUID], *, until: datetime) -> None:
+    """Try these later: their objects can't be removed just now, and those behind them must not wait for that."""
+    if job_ids:
+        connection.execute(_LATER, _in_order([{"job": job_id, "at": until} for job_id in job_ids]))
+
+
+def _in_order(values: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    return sorted(values, key=lambda one: one["job"])  # as in `locks`: it waits for one row and holds others

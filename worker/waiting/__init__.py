@@ -1,1 +1,0 @@
-"""Many things under way at once, and a thread only for those that have work. Knows nothing of jobs."""

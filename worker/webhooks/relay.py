@@ -1,0 +1,72 @@
+"""The postman: reads the events, addresses them, and wakes workers for what is due. `look` is one look."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Final
+
+from worker.store.access import hooks, idempotency
+from worker.store.database import Database
+from worker.store.outbox import deliveries, events
+from worker.store.outbox.deliveries import Due
+from worker.webhooks.delivery import LEASE_SECONDS
+
+POLL_SECONDS: Final = 0.25
+MAX_UNDER_WAY: Final = 64
+MAX_EACH: Final = 8
+"""Requests under way to one endpoint: a receiver that hangs keeps no more hands than these."""
+CHORES_SECONDS: Final = 600.0
+KEPT: Final = timedelta(days=30)
+"""How long the log of deliveries goes back, and how long the name of an inbound one is known."""
+EVENTS_KEPT: Final = timedelta(days=90)
+"""A reader who was away for longer has missed something; the jobs themselves are still there."""
+
+Post = Callable[[Sequence[Due]], Sequence[Due]]
+"""Sends a message a delivery; returns those that could not be sent."""
+
+
+@dataclass(slots=True)
+class OutboxRelay:
+    """Does not know whether it is alone: two that look at once send some messages twice."""
+
+    database: Database
+    post: Post
+    _chores_in: float = 0.0
+
+    def look(self) -> bool:
+        """`run_once`; and, now and then, what is too old is dropped."""
+        more = self.run_once()
+        if not more:
+            self._chores()
+        return more
+
+    def run_once(self) -> bool:
+        """Address what is new, send what is due. Whether there may be more to do at once."""
+        with self.database.read() as connection:
+            now = self.database.now(connection)
+            if not deliveries.is_anything_due(connection, now=now):
+                return False
+        with self.database.begin() as connection:
+            read = deliveries.address(connection, now=now)
+            lease = now + timedelta(seconds=LEASE_SECONDS)
+            due = deliveries.take_due(connection, most=MAX_UNDER_WAY, each=MAX_EACH, lease_until=lease, now=now)
+        # As with jobs: sent only now that the rows are committed.
+        unsent = self.post(due) if due else ()
+        if unsent:
+            with self.database.begin() as connection:
+                deliveries.unsend(connection, unsent, now=now)
+        return bool(read) and not unsent
+
+    def _chores(self) -> None:
+        self._chores_in -= POLL_SECONDS
+        if self._chores_in > 0:
+            return
+        self._chores_in = CHORES_SECONDS
+        with self.database.begin() as connection:
+            now = self.database.now(connection)
+            deliveries.forget(connection, finished_before=now - KEPT)
+            hooks.forget(connection, received_before=now - KEPT)
+            idempotency.forget(connection, made_before=now - idempotency.KEPT)
+            events.forget(connection, written_before=now - EVENTS_KEPT)

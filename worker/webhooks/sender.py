@@ -1,0 +1,149 @@
+"""One request to a receiver: to an address that was looked at, within a bounded time, following nothing it says.
+
+Every request has a connection of its own. A receiver that answers a byte a minute is cut off like one that hangs.
+"""
+
+from __future__ import annotations
+
+import socket
+import ssl
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing, contextmanager, suppress
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import Final
+from urllib.parse import urlsplit
+
+from urllib3.exceptions import HTTPError, ProtocolError
+
+from worker.http_client.client import ANSWERED_EARLY, FIRST_REFUSAL
+from worker.http_client.reasons import reason
+from worker.http_client.requests import Outlet, head, host_header
+from worker.http_client.responses import Response, read_answer
+from worker.http_client.source import LateError
+from worker.webhooks.addresses import Allowed, resolved
+
+CONNECT_SECONDS: Final = 5.0
+WHOLE_SECONDS: Final = 15.0
+"""From the first look-up of the name to the last byte that is read."""
+_LEAST_SECONDS: Final = 0.001
+"""A socket without any time would not wait at all, which is something else."""
+KEPT_CHARACTERS: Final = 1_000
+LATE: Final = "no answer in time"
+READ_BYTES: Final = 4_096
+"""So much of an answer is read; the rest is nobody's business here."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What came back, if anything did."""
+
+    seconds: float
+    status: int | None = None
+    body: str | None = None
+    asked_seconds: float | None = None
+    """How long it wants to be left alone."""
+    error: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Sender:
+    """Sends requests, any number at a time, each on its caller's thread."""
+
+    allowed: Allowed
+    clock: Callable[[], datetime] = lambda: datetime.now(UTC)
+    tls: ssl.SSLContext = field(default_factory=ssl.create_default_context)
+    connect_seconds: float = CONNECT_SECONDS
+    whole_seconds: float = WHOLE_SECONDS
+
+    def post(self, url: str, headers: Mapping[str, str], body: bytes) -> Answer:
+        """Send, and say what came of it. Never raises for anything that a receiver or the network does."""
+        began = time.monotonic()
+        try:
+            status, given, text = self._exchange(url, headers, body)
+        except (OSError, HTTPError, ValueError) as error:
+            return Answer(time.monotonic() - began, error=_words(error))
+        asked = asked_seconds(given, self.clock())
+        return Answer(time.monotonic() - began, status, text, asked, None if status < 300 else f"HTTP {status}")
+
+    def _exchange(self, url: str, headers: Mapping[str, str], body: bytes) -> tuple[int, str | None, str]:
+        parts = urlsplit(url)
+        host = str(parts.hostname)
+        default = {"https": 443, "http": 80}[parts.scheme]
+        port = parts.port or default
+        path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+        due = time.monotonic() + self.whole_seconds
+        named = {"host": host_header(host, port, default), **headers, "connection": "close"}
+        first = head("POST", path, named, host=host, body_bytes=len(body))
+        with self._connected(host, port, encrypted=parts.scheme == "https", due=due) as sock:
+            whole = _sent(sock, first + body, due - time.monotonic())
+            response = read_answer(sock, "POST", head_seconds=due - time.monotonic())
+            if not whole and response.status < FIRST_REFUSAL:
+                raise ProtocolError("it answered before it had the whole message")
+            text = _text(response)
+            return response.status, response.headers.get("retry-after"), text.replace("\x00", "\ufffd")
+
+    @contextmanager
+    def _connected(self, host: str, port: int, *, encrypted: bool, due: float) -> Iterator[socket.socket]:
+        with closing(self._connect(host, port, due)) as plain:
+            # The handshake as a whole is held to the timeout.
+            plain.settimeout(max(_LEAST_SECONDS, due - time.monotonic()))
+            sock = self.tls.wrap_socket(plain, server_hostname=host) if encrypted else plain
+            with sock:
+                yield sock
+
+    def _connect(self, host: str, port: int, due: float) -> socket.socket:
+        """A connection to the first address of the host that is permitted and answers."""
+        trouble: OSError | None = None
+        for family, place in resolved(host, port, self.allowed):
+            sock = socket.socket(family, socket.SOCK_STREAM)
+            sock.settimeout(max(_LEAST_SECONDS, min(self.connect_seconds, due - time.monotonic())))
+            try:
+                sock.connect(place)
+            except OSError as error:
+                trouble = error
+                sock.close()
+                continue
+            return sock
+        raise trouble or OSError("no address")
+
+
+def asked_seconds(given: str | None, now: datetime) -> float | None:
+    """What a `Retry-After` asks for: seconds, or a date."""
+    if given is None:
+        return None
+    word = given.strip()
+    if word.isascii() and word.isdigit():
+        return float(word[:9])
+    with suppress(ValueError, TypeError, OverflowError):
+        at = parsedate_to_datetime(word)
+        return max(0.0, (at.replace(tzinfo=at.tzinfo or UTC) - now).total_seconds())
+    return None
+
+
+def _sent(sock: socket.socket, message: bytes, seconds: float) -> bool:
+    """Whether the system has taken all of it. A receiver may refuse a part of it, and close."""
+    try:
+        Outlet(sock, seconds).sendall(message)
+    except OSError as error:
+        if error.errno not in ANSWERED_EARLY:
+            raise
+        return False
+    return True
+
+
+def _text(response: Response) -> str:
+    """The beginning of the answer's text. The status stands, whatever becomes of the rest."""
+    try:
+        return response.read(READ_BYTES).decode("utf-8", "replace")[:KEPT_CHARACTERS]
+    except HTTPError:
+        return ""
+
+
+def _words(error: Exception) -> str:
+    if isinstance(error, TimeoutError | LateError):
+        return LATE
+    words = (reason(error) or type(error).__name__).splitlines()[0]
+    return words[:KEPT_CHARACTERS]

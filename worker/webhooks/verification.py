@@ -1,0 +1,165 @@
+"""Whether a webhook really comes from its sender, by the way in which that sender proves it. Pure.
+
+Weakness: only Standard Webhooks and Stripe sign a time. With the other signatures a repeated request is known by its
+signature, with bearer and basic by the name of its delivery alone.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+import hmac
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+
+from api_models.schemes import Scheme
+from worker.webhooks import signatures
+
+MAX_NAME_CHARACTERS: Final = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What a scheme leaves open."""
+
+    header: str = "x-signature"
+    """Where plain HMAC has its signature."""
+    prefix: str = ""
+    """What stands before that signature, such as `sha256=`."""
+    id_header: str = "x-delivery-id"
+    """Which header names the delivery, for HMAC, bearer and basic."""
+
+
+@dataclass(frozen=True, slots=True)
+class Genuine:
+    """A webhook that comes from its sender."""
+
+    names: tuple[str, ...]
+    """By what it is known again, should it come twice."""
+
+
+@dataclass(frozen=True, slots=True)
+class Received:
+    """One request as it came in."""
+
+    headers: Mapping[str, str]
+    """By names in lower case."""
+    body: bytes
+    now: datetime
+
+
+def verified(scheme: Scheme, secret: str, options: Options, received: Received) -> Genuine | None:
+    """The webhook, if it is its sender's; None for any other, without saying what is wrong with it."""
+    return _BY_SCHEME[scheme](secret, options, received)
+
+
+def event_named(genuine: Genuine, scheme: Scheme, payload: Any) -> Genuine:  # noqa: ANN401 - whatever JSON has
+    """With the name that only the payload tells."""
+    if scheme is Scheme.STRIPE and isinstance(payload, Mapping) and isinstance(payload.get("id"), str):
+        return Genuine((_named(payload["id"]), *genuine.names))
+    return genuine
+
+
+def _standard(secret: str, _options: Options, received: Received) -> Genuine | None:
+    if not signatures.is_valid(secret, received.headers, received.body, received.now):
+        return None
+    return Genuine((_named(received.headers["webhook-id"]),))
+
+
+def _github(secret: str, _options: Options, received: Received) -> Genuine | None:
+    mark = received.headers.get("x-hub-signature-256", "")
+    return _by_hex(secret, mark, "sha256=", received.headers.get("x-github-delivery"), received)
+
+
+def _stripe(secret: str, _options: Options, received: Received) -> Genuine | None:
+    parts = [part.strip().partition("=") for part in received.headers.get("stripe-signature", "").split(",")]
+    stamp = next((value for name, _, value in parts if name == "t"), "")
+    if not signatures.is_recent(stamp, received.now):
+        return None
+    wanted = hmac.digest(secret.encode(), f"{stamp}.".encode() + received.body, hashlib.sha256).hex()
+    marks = [value for name, _, value in parts if name == "v1"][: signatures.MAX_SIGNATURES]
+    if not any(_same(mark, wanted) for mark in marks):
+        return None
+    return Genuine((_signature_name(wanted),))
+
+
+def _shopify(secret: str, _options: Options, received: Received) -> Genuine | None:
+    wanted = base64.b64encode(_digest(secret, received.body)).decode()
+    if not _same(received.headers.get("x-shopify-hmac-sha256", ""), wanted):
+        return None
+    return _with_name(received.headers.get("x-shopify-webhook-id"), wanted)
+
+
+def _hmac(secret: str, options: Options, received: Received) -> Genuine | None:
+    mark, name = received.headers.get(options.header.lower(), ""), received.headers.get(options.id_header.lower())
+    if found := _by_hex(secret, mark, options.prefix, name, received):
+        return found
+    wanted = base64.b64encode(_digest(secret, received.body)).decode()
+    if not mark.startswith(options.prefix) or not _same(mark.removeprefix(options.prefix), wanted):
+        return None
+    return _with_name(name, _digest(secret, received.body).hex())
+
+
+def _bearer(secret: str, options: Options, received: Received) -> Genuine | None:
+    word, _, token = received.headers.get("authorization", "").partition(" ")
+    if word.lower() != "bearer" or not _same(token.strip(), secret):
+        return None
+    return _with_name(received.headers.get(options.id_header.lower()), None)
+
+
+def _basic(secret: str, options: Options, received: Received) -> Genuine | None:
+    word, _, token = received.headers.get("authorization", "").partition(" ")
+    try:
+        given = base64.b64decode(token.strip(), validate=True)
+    except (binascii.Error, ValueError):
+        return None
+    if word.lower() != "basic" or not hmac.compare_digest(given, secret.encode()):
+        return None
+    return _with_name(received.headers.get(options.id_header.lower()), None)
+
+
+def _by_hex(secret: str, mark: str, prefix: str, name: str | None, received: Received) -> Genuine | None:
+    wanted = _digest(secret, received.body).hex()
+    if not mark.startswith(prefix) or not _same(mark.removeprefix(prefix).lower(), wanted):
+        return None
+    return _with_name(name, wanted)
+
+
+def _with_name(name: str | None, signature: str | None) -> Genuine:
+    """The sender's own name is not signed: who replays a request could give it another, but not another signature."""
+    names = [_named(name)] if name else []
+    return Genuine((*names, _signature_name(signature)) if signature else tuple(names))
+
+
+def _named(name: str) -> str:
+    """A name of any length as one that fits a column."""
+    if len(name) <= MAX_NAME_CHARACTERS and name.isprintable():
+        return f"id:{name}"
+    return f"id-sha256:{hashlib.sha256(name.encode(errors='surrogatepass')).hexdigest()}"
+
+
+def _signature_name(signature: str) -> str:
+    return f"signature:{hashlib.sha256(signature.encode()).hexdigest()}"
+
+
+def _digest(secret: str, body: bytes) -> bytes:
+    return hmac.digest(secret.encode(), body, hashlib.sha256)
+
+
+def _same(given: str, wanted: str) -> bool:
+    # compare_digest takes text only where it is ASCII; what a header may hold is more.
+    return hmac.compare_digest(given.encode(errors="surrogateescape"), wanted.encode())
+
+
+_BY_SCHEME: Final[Mapping[Scheme, Callable[[str, Options, Received], Genuine | None]]] = {
+    Scheme.STANDARD: _standard,
+    Scheme.GITHUB: _github,
+    Scheme.STRIPE: _stripe,
+    Scheme.SHOPIFY: _shopify,
+    Scheme.HMAC: _hmac,
+    Scheme.BEARER: _bearer,
+    Scheme.BASIC: _basic,
+}

@@ -1,1 +1,0 @@
-"""Requests over HTTP that hold no thread while they wait for their answer."""

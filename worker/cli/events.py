@@ -121,6 +121,6 @@ def events(
     follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on with what happens from now on.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object an event, a line each.")] = False,
 ) -> None:
-    """Show what happened, such as gates that closed and opened, and a balance that ran low. The latest 50."""
+    """Show the latest 50 events, such as gates that closed or a low balance."""
 
     leave(show(after=after, types=types or [], follow=follow, as_json=as_json))

@@ -155,7 +155,7 @@ def named(wanted: str, known: Iterable[str] = ()) -> GateName:
     raise UnknownGateError(wanted, everything, hint)
 
 
-app = typer.Typer(name="gates", help="Show what holds the queue; open it, or hold it, by hand.")
+app = typer.Typer(name="gates", add_completion=False, help="Show what holds the queue, and open or close it by hand.")
 
 Name = Annotated[str, typer.Argument(metavar="NAME", help="account, storage, or a model: model:SLUG, or its SLUG.")]
 

@@ -1,68 +1,119 @@
-"""`ttsq`: its commands, and the last resort that turns any exception into one line. Imports nothing heavy."""
+"""`ttsq`: the table of its commands, and the handler that prints any exception as one line. Imports nothing heavy."""
 
 from __future__ import annotations
 
 import io
 import sys
 from collections.abc import Sequence
-from typing import Annotated
+from typing import Annotated, Final
 
 import typer
 
-from worker.cli import gates, tenants
-from worker.cli.batch import commands as batch
 from worker.cli.console.exits import Exit
-from worker.cli.doctor.run import doctor
-from worker.cli.events import events
-from worker.cli.gateway import commands as gateway
-from worker.cli.jobs import commands as jobs
-from worker.cli.money import budget
-from worker.cli.money.credits import credits as credits_command
-from worker.cli.money.quote import quote
-from worker.cli.money.spend import spend
-from worker.cli.run.command import run
-from worker.cli.schedule import commands as schedule
-from worker.cli.service.emulator import emulator
-from worker.cli.service.migrate import migrate
-from worker.cli.service.restore_check import restore_check
-from worker.cli.service.worker import worker
-from worker.cli.status import status
-from worker.cli.voices import voices
+from worker.cli.lazy import Entry, LazyGroup
 from worker.process.memory import freeze_startup_objects
+
+SPEAK, QUEUE, MONEY, SERVICE = "Speak texts", "The queue", "Money", "The installation"
+HTTP = "Over HTTP"
+
+COMMANDS: Final = (
+    Entry("run", "worker.cli.run.command:run", "Speak every line of FILE and save one audio file per line.", SPEAK),
+    Entry(
+        "quote", "worker.cli.money.quote:quote", "Show what `ttsq run` would buy, cost and take. Stores nothing.", SPEAK
+    ),
+    Entry(
+        "voices",
+        "worker.cli.voices:voices",
+        "List the voices, their characters and the models that support them.",
+        SPEAK,
+    ),
+    Entry(
+        "status", "worker.cli.status:status", "Show the state of the queue or of one batch, and what holds it.", QUEUE
+    ),
+    Entry("batch", "worker.cli.batch.commands:app", "Show, change and download batches.", QUEUE),
+    Entry("jobs", "worker.cli.jobs.commands:app", "Show, retry, cancel and delete single jobs.", QUEUE),
+    Entry("gates", "worker.cli.gates:app", "Show what holds the queue, and open or close it by hand.", QUEUE),
+    Entry(
+        "schedule",
+        "worker.cli.schedule.commands:app",
+        "Submit files or query results on a schedule, each time once.",
+        QUEUE,
+    ),
+    Entry(
+        "events",
+        "worker.cli.events:events",
+        "Show the latest 50 events, such as gates that closed or a low balance.",
+        QUEUE,
+    ),
+    Entry(
+        "prune",
+        "worker.cli.batch.commands:prune",
+        "Delete old finished batches and jobs with their audio. The ledger stays.",
+        QUEUE,
+    ),
+    Entry(
+        "credits",
+        "worker.cli.money.credits:credits",
+        "Show the account's balance and how many calls it covers. Free.",
+        MONEY,
+    ),
+    Entry(
+        "spend",
+        "worker.cli.money.spend:spend",
+        "Show calls, cost, estimated and possibly billed amounts, and savings.",
+        MONEY,
+    ),
+    Entry("budget", "worker.cli.money.budget:app", "Show and set budgets of batches and of tenants by month.", MONEY),
+    Entry("tenants", "worker.cli.tenants:app", "Show and change what a tenant has of its own.", SERVICE),
+    Entry("doctor", "worker.cli.doctor.run:doctor", "Check settings, services, key and clock. Costs nothing.", SERVICE),
+    Entry(
+        "migrate",
+        "worker.cli.service.migrate:migrate",
+        "Create or upgrade the database schema. Safe to re-run.",
+        SERVICE,
+    ),
+    Entry(
+        "restore-check",
+        "worker.cli.service.restore_check:restore_check",
+        "After restoring a backup: find what was bought since, and adopt it.",
+        SERVICE,
+    ),
+    Entry(
+        "worker", "worker.cli.service.worker:worker", "Start a worker, as `celery -A worker.app worker` does.", SERVICE
+    ),
+    Entry(
+        "emulator",
+        "worker.cli.service.emulator:emulator",
+        "Emulate Segmind's API on this machine, with limits and faults.",
+        SERVICE,
+    ),
+    Entry("serve", "worker.cli.gateway.commands:serve", "Serve the HTTP API. Ctrl-C stops it gracefully.", HTTP),
+    Entry("keys", "worker.cli.gateway.commands:keys", "Create and revoke API keys.", HTTP),
+    Entry("hooks", "worker.cli.gateway.commands:hooks", "Turn other systems' webhooks into jobs.", HTTP),
+    Entry(
+        "webhooks",
+        "worker.cli.gateway.commands:webhooks",
+        "List webhook endpoints and deliveries, and redeliver.",
+        HTTP,
+    ),
+)
+"""Every command, with the first line of its help; `tests/unit/test_cli_lazy.py` compares the two."""
+
+
+class Commands(LazyGroup):
+    """The group behind `ttsq`."""
+
+    entries = COMMANDS
+
 
 app = typer.Typer(
     name="ttsq",
+    cls=Commands,
     help="Texts in, spoken audio out: a job queue for Segmind's text-to-speech API.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-SPEAK, QUEUE, MONEY, SERVICE = "Speak texts", "The queue", "Money", "The installation"
-HTTP = "Over HTTP"
-
-app.command(rich_help_panel=SPEAK)(run)
-app.command(rich_help_panel=SPEAK)(quote)
-app.command(rich_help_panel=SPEAK)(voices)
-app.command(rich_help_panel=QUEUE)(status)
-app.add_typer(batch.app, rich_help_panel=QUEUE)
-app.add_typer(jobs.app, rich_help_panel=QUEUE)
-app.add_typer(gates.app, rich_help_panel=QUEUE)
-app.add_typer(schedule.app, rich_help_panel=QUEUE)
-app.command(rich_help_panel=QUEUE)(events)
-app.command(rich_help_panel=QUEUE)(batch.prune)
-app.command("credits", rich_help_panel=MONEY)(credits_command)
-app.command(rich_help_panel=MONEY)(spend)
-app.add_typer(budget.app, rich_help_panel=MONEY)
-app.add_typer(tenants.app, rich_help_panel=SERVICE)
-app.command(rich_help_panel=SERVICE)(doctor)
-app.command(rich_help_panel=SERVICE)(migrate)
-app.command(rich_help_panel=SERVICE)(restore_check)
-app.command(rich_help_panel=SERVICE)(worker)
-app.command(rich_help_panel=SERVICE)(emulator)
-app.command(rich_help_panel=HTTP)(gateway.serve)
-app.add_typer(gateway.keys, rich_help_panel=HTTP)
-app.add_typer(gateway.hooks, rich_help_panel=HTTP)
-app.add_typer(gateway.webhooks, rich_help_panel=HTTP)
 
 
 def _version(asked: bool) -> None:

@@ -164,6 +164,6 @@ def status(
         bool, typer.Option("--json", help="One JSON object, with the keys of `ttsq run --json`.")
     ] = False,
 ) -> None:
-    """Show how the queue stands, or one batch: done, failed, waiting, spent, and what holds it."""
+    """Show the state of the queue or of one batch, and what holds it."""
 
     leave(show(batch, Terminal(as_json=as_json), as_json=as_json, follow=watch))

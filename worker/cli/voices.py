@@ -13,7 +13,7 @@ from worker.cli.console.terminal import Terminal
 def voices(
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object a voice, a line each.")] = False,
 ) -> None:
-    """List the voices, their characters, and the models that speak with them."""
+    """List the voices, their characters and the models that support them."""
 
     terminal = Terminal(as_json=as_json)
     defaults = {model.default_voice: model.slug for model in MODELS.values()}

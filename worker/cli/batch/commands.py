@@ -12,7 +12,6 @@ from worker.cli.batch import prune as prune_command
 from worker.cli.batch import show as batch_show
 from worker.cli.console.exits import leave
 from worker.cli.jobs import list as job_list
-from worker.cli.jobs import update
 from worker.cli.run.options import (
     AllSheets,
     Encoding,
@@ -31,7 +30,7 @@ from worker.cli.run.options import (
 from worker.intake.sheet_options import SheetOptions
 from worker.intake.validation import Defaults
 
-app = typer.Typer(name="batch", help="Look at batches, change them, fetch what they came to.", no_args_is_help=True)
+app = typer.Typer(name="batch", add_completion=False, help="Show, change and download batches.", no_args_is_help=True)
 
 Batch = Annotated[str, typer.Argument(metavar="BATCH", help="Its id, the beginning of it, or its name.")]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace files that ttsq didn't make.")]
@@ -164,6 +163,6 @@ def prune(
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Don't ask.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Remove batches and single jobs that ended that long ago, with their audio. What they cost stays in the ledger."""
+    """Delete old finished batches and jobs with their audio. The ledger stays."""
 
     leave(prune_command.prune(older_than, yes=yes, as_json=as_json))

@@ -127,6 +127,6 @@ def _data(name: str, finding: Finding) -> dict[str, str]:
 def doctor(
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object with every check.")] = False,
 ) -> None:
-    """Check settings, database, broker, audio store, spool, key, clock and workers. Costs nothing."""
+    """Check settings, services, key and clock. Costs nothing."""
 
     leave(examine(Terminal(as_json=as_json), as_json=as_json))

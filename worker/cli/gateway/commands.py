@@ -43,10 +43,15 @@ class HookOptions:
 
 DEFAULT_PORT = 8000
 
-keys = typer.Typer(name="keys", help="Make and revoke keys of the HTTP API.", no_args_is_help=True)
-hooks = typer.Typer(name="hooks", help="Turn other systems' webhooks into jobs.", no_args_is_help=True)
+keys = typer.Typer(name="keys", add_completion=False, help="Create and revoke API keys.", no_args_is_help=True)
+hooks = typer.Typer(
+    name="hooks", add_completion=False, help="Turn other systems' webhooks into jobs.", no_args_is_help=True
+)
 webhooks = typer.Typer(
-    name="webhooks", help="See who hears of events, and what was sent to them.", no_args_is_help=True
+    name="webhooks",
+    add_completion=False,
+    help="List webhook endpoints and deliveries, and redeliver.",
+    no_args_is_help=True,
 )
 
 AsJson = Annotated[bool, typer.Option("--json", help="One JSON object a line.")]
@@ -62,7 +67,7 @@ def serve(
         bool, typer.Option("--all-in-one", help="Run a worker in this process too: one machine, one command.")
     ] = False,
 ) -> None:
-    """Serve the HTTP API: jobs in, audio, events and webhooks out. Ctrl-C ends it in good order."""
+    """Serve the HTTP API. Ctrl-C stops it gracefully."""
 
     serve_command.serve(host, port, all_in_one=all_in_one)
 

@@ -10,7 +10,9 @@ from api_models.status import JobStatus
 from worker.cli.jobs import list as job_list
 from worker.cli.jobs import update
 
-app = typer.Typer(name="jobs", help="Look at single jobs, try them again, call them off.", no_args_is_help=True)
+app = typer.Typer(
+    name="jobs", add_completion=False, help="Show, retry, cancel and delete single jobs.", no_args_is_help=True
+)
 
 Ids = Annotated[list[str] | None, typer.Argument(metavar="[ID]...", help="Ids of jobs, or their beginnings.")]
 OfBatch = Annotated[str | None, typer.Option("--batch", "-b", help="Jobs of this batch: id, its beginning, or name.")]

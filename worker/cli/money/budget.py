@@ -200,7 +200,7 @@ def _month(database: Database) -> str:
         return charges.month_of(database.now(connection))
 
 
-app = typer.Typer(name="budget", help="Show and set what a batch, or a tenant in a month, may cost.")
+app = typer.Typer(name="budget", add_completion=False, help="Show and set budgets of batches and of tenants by month.")
 
 Amount = Annotated[str, typer.Argument(metavar="DOLLARS", help="US dollars, such as 25 or 2.50.")]
 

@@ -78,7 +78,7 @@ def look(settings: Settings, database: Database | None) -> AccountCredits:
 def credits(  # noqa: A001 - the API's word
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False,
 ) -> None:
-    """Show what is left in the account, and how many calls of each model it pays for. Asking costs nothing."""
+    """Show the account's balance and how many calls it covers. Free."""
 
     leave(show(as_json=as_json))
 

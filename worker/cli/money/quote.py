@@ -183,7 +183,7 @@ def quote(
     max_cost: MaxCost = None,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False,
 ) -> None:
-    """Tell what `ttsq run` with the same options would buy, what that costs and how long it takes. Stores nothing."""
+    """Show what `ttsq run` would buy, cost and take. Stores nothing."""
 
     order = Order(
         source=None if str(file) == "-" else file,

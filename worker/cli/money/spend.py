@@ -64,7 +64,7 @@ def spend(
     tenant: Annotated[str | None, typer.Option(help="Of this tenant alone.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object with every line and the total.")] = False,
 ) -> None:
-    """Show what was spent: calls, paid, of it estimated, possibly billed, and what copies have saved."""
+    """Show calls, cost, estimated and possibly billed amounts, and savings."""
 
     show(by, since=since, until=until, tenant=tenant, as_json=as_json)
 

@@ -81,7 +81,7 @@ def run(
     ] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Say only what went wrong.")] = False,
 ) -> None:
-    """Speak every line of FILE, and leave DIR/{custom_id or line number}.wav, or what --format says.
+    """Speak every line of FILE and save one audio file per line.
 
     Tells what it will cost, and on a terminal asks. Ctrl-C stops in good order; the same command again goes on from
     there and buys nothing twice.

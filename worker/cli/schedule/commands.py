@@ -10,7 +10,12 @@ from worker.cli.run.options import AllSheets, Encoding, IdColumn, IgnoreColumn, 
 from worker.cli.schedule import add
 from worker.cli.schedule import list as schedule_list
 
-app = typer.Typer(name="schedule", help="Hand in files or queries by the clock, each time once.", no_args_is_help=True)
+app = typer.Typer(
+    name="schedule",
+    add_completion=False,
+    help="Submit files or query results on a schedule, each time once.",
+    no_args_is_help=True,
+)
 
 Name = Annotated[str, typer.Argument(metavar="NAME", help="What the schedule is called.")]
 Tenant = Annotated[str, typer.Option(help="Whose it is.")]

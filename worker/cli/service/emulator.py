@@ -103,7 +103,7 @@ def emulator(
         typer.Option(help="How the limit counts: fixed, sliding or token_bucket.", show_default="fixed"),
     ] = None,
 ) -> None:
-    """Stand in for Segmind's API on this machine: both models, a rate limit, credits, audio one can hear.
+    """Emulate Segmind's API on this machine, with limits and faults.
 
     Options win over what a scenario's file says.
     """

@@ -9,7 +9,7 @@ from worker.store import schema
 
 
 def migrate() -> None:
-    """Bring the database of the settings to this version's tables. Does nothing where they are there already."""
+    """Create or upgrade the database schema. Safe to re-run."""
 
     terminal = Terminal()
     database = cli_database.connect(cli_database.settings(terminal))

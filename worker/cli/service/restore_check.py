@@ -124,7 +124,7 @@ def restore_check(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Report what would change, and change nothing.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False,
 ) -> None:
-    """After restoring a backup: take over what was bought since, before any worker starts.
+    """After restoring a backup: find what was bought since, and adopt it.
 
     Asks the audio store for every unfinished job. Audio that is there ends its job, and its cost enters the ledger; all
     other jobs are marked, so that workers look for their audio before they buy it. Event ids move ahead, so that no

@@ -39,6 +39,6 @@ def worker(
         int | None, typer.Option(help="Calls in flight at once.", show_default="TTSQ_CONCURRENCY, or 100")
     ] = None,
 ) -> None:
-    """Start one more worker: the same as `celery -A worker.app worker`. Ctrl-C stops it in good order."""
+    """Start a worker, as `celery -A worker.app worker` does."""
 
     exec_worker(concurrency)

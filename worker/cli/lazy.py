@@ -1,0 +1,51 @@
+"""A command group that imports a command's module only when that command runs or shows its own help."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from importlib import import_module
+from typing import Any
+
+import typer
+from typer.core import TyperCommand, TyperGroup
+from typer.main import get_command
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One command of the table: `target` is `module:attribute`, a Typer application or a function."""
+
+    name: str
+    target: str
+    summary: str
+    """The first line of the command's own help."""
+    panel: str
+
+
+def load(entry: Entry) -> Any:  # noqa: ANN401 - typer keeps the classes of its commands to itself
+    """Import the command and return it as typer runs it."""
+    module, _, attribute = entry.target.partition(":")
+    found = getattr(import_module(module), attribute)
+    if not isinstance(found, typer.Typer):
+        function, found = found, typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+        found.command(entry.name)(function)
+    command = get_command(found)
+    command.name = entry.name
+    return command
+
+
+class LazyGroup(TyperGroup):
+    """Lists `entries` without importing them. Subclasses set `entries`."""
+
+    entries: tuple[Entry, ...] = ()
+
+    def __init__(self, **options: Any) -> None:  # noqa: ANN401 - typer's own
+        super().__init__(**options)
+        for entry in self.entries:
+            self.add_command(TyperCommand(entry.name, help=entry.summary, rich_help_panel=entry.panel))
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> tuple[str | None, Any, list[str]]:  # noqa: ANN401 - typer's own
+        """Find the command that the arguments name, and import it."""
+        name, command, rest = super().resolve_command(ctx, args)
+        entry = next((entry for entry in self.entries if entry.name == name), None)
+        return name, command if entry is None else load(entry), rest

@@ -1,4 +1,4 @@
-"""The Celery tasks. All but one carry ids; they are safe to run twice, and do nothing themselves."""
+"""The Celery tasks. All but `submit` carry ids; they are safe to run twice, and do nothing themselves."""
 
 from __future__ import annotations
 
@@ -6,18 +6,18 @@ import time
 
 from celery import Task, shared_task
 
-from worker import app
-from worker.broker import publisher
+from worker.broker import current
 from worker.broker.consumer import AttemptTask
+from worker.broker.messages import SUBMIT, AttemptMessage, DeliveryMessage, FinishMessage, ScheduleMessage
 
 
-@shared_task(name=publisher.ATTEMPT, base=AttemptTask, bind=False)
+@shared_task(name=AttemptMessage.task, base=AttemptTask, bind=False)
 def attempt(job_id: str, number: int) -> None:
-    """It is this job's turn; `number` is how many claims it has seen."""
-    app.carry_out(job_id, number)
+    """Run one attempt of a job; `number` is how many claims it has seen."""
+    current.run_attempt(AttemptMessage.decode(job_id, number))
 
 
-@shared_task(name=publisher.SUBMIT, bind=True, max_retries=None)
+@shared_task(name=SUBMIT, bind=True, max_retries=None)
 def submit(
     self: Task[..., None],
     request: object,
@@ -25,25 +25,25 @@ def submit(
     tenant: str | None = None,
     idempotency_key: str | None = None,
 ) -> None:
-    """A producer without a way to the database asks for a job, as `docs/producers.md` says."""
-    if not app.submit(request, message_id=str(self.request.id), tenant=tenant, key=idempotency_key):
-        time.sleep(app.SUBMIT_AGAIN_SECONDS)  # the database is away; the slot has nothing better to do
+    """Write a job for a producer that cannot reach the database; `docs/producers.md` describes the arguments."""
+    if not current.submit(request, message_id=str(self.request.id), tenant=tenant, key=idempotency_key):
+        time.sleep(current.SUBMIT_AGAIN_SECONDS)  # the database is away; the slot has nothing better to do
         raise self.retry(countdown=0)
 
 
-@shared_task(name=publisher.FINISH)
+@shared_task(name=FinishMessage.task)
 def finish(batch_id: str) -> None:
-    """All jobs of this batch are over, and its result files aren't written."""
-    app.finish(batch_id)
+    """Write the result files of a batch whose jobs have all finished."""
+    current.finish(FinishMessage.decode(batch_id))
 
 
-@shared_task(name=publisher.SCHEDULE)
+@shared_task(name=ScheduleMessage.task)
 def schedule(tenant: str, name: str, due_at: str) -> None:
-    """This run of a schedule is to be carried out."""
-    app.carry_out_schedule(tenant, name, due_at)
+    """Carry out this run of a schedule."""
+    current.run_schedule(ScheduleMessage.decode(tenant, name, due_at))
 
 
-@shared_task(name=publisher.DELIVER)
+@shared_task(name=DeliveryMessage.task)
 def deliver(delivery_id: str, attempts: int) -> None:
-    """It is this delivery's turn; `attempts` is how many requests were made for it."""
-    app.deliver(delivery_id, attempts)
+    """Send this delivery; `attempts` is how many requests were made for it."""
+    current.deliver(DeliveryMessage.decode(delivery_id, attempts))

@@ -188,7 +188,7 @@ class AccountCredits(Subject):
         self._client.close()
 
 
-class FastPut(Subject):
+class S3FastPut(Subject):
     """The short way to S3. Every other object is refused."""
 
     def __init__(self, url: str, folder: Path, seconds: float) -> None:
@@ -242,4 +242,4 @@ class Webhook(Subject):
         """It has none open."""
 
 
-SUBJECTS: Final[tuple[type[Subject], ...]] = (ApiV1, ApiV2, Download, AccountCredits, FastPut, Webhook)
+SUBJECTS: Final[tuple[type[Subject], ...]] = (ApiV1, ApiV2, Download, AccountCredits, S3FastPut, Webhook)

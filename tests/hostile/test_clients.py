@@ -18,7 +18,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.hostile.clients import SUBJECTS, FastPut, Subject
+from tests.hostile.clients import SUBJECTS, S3FastPut, Subject
 from tests.hostile.script import FOREIGN, Honest, Script
 from tests.hostile.scripts import BUILDS, CLEAR, DIRTY, QUICK, SLOW, STALLS, Step
 from tests.hostile.server import HostileServer
@@ -133,5 +133,5 @@ def test_no_redirect_is_followed(kind: type[Subject], status: int, server: Hosti
         headers = (("Location", f"{elsewhere.url}/other"), ("X-Request-Id", "1"))
         redirect = Honest(status, headers, b"{}")
         server.compose = lambda *_: (Script(redirect.whole()), False)
-        assert not subject.exchange(1 if kind is not FastPut else 2)
+        assert not subject.exchange(1 if kind is not S3FastPut else 2)
         assert elsewhere.connections == 0

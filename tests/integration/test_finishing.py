@@ -19,7 +19,7 @@ from tests.factories import NOW, SHA256, add_batch, add_job, add_jobs, job_row
 from tests.integration.plans import plans
 from worker.execution.destinations import Destinations
 from worker.results import watcher
-from worker.results.finisher import Desk, Finisher
+from worker.results.finisher import Finisher
 from worker.results.watcher import FinishedBatchWatcher
 from worker.store.database import Database
 from worker.store.outbox import events
@@ -203,8 +203,7 @@ def test_a_store_in_trouble_leaves_the_batch_unfinished(database: Database, tmp_
     """It is told, and the batch is looked for again."""
     (tmp_path / "blocked").write_text("no folder")
     batch = a_mixed_batch(database, tmp_path)
-    desk = Desk(finisher(database, tmp_path / "blocked"))
-    assert "blocked" in (desk.finish(batch) or "")
+    assert "blocked" in (finisher(database, tmp_path / "blocked").finish(batch) or "")
     assert (finished(database, batch).finished_at, told(database)) == (None, [])
 
 

@@ -67,7 +67,7 @@ class Office:
             if not due:
                 return made
             for one in due:
-                self.deliverer.run(one.id, one.attempts)
+                self.deliverer.run(one)
             made += len(due)
 
     def let_pass(self, time: timedelta) -> None:
@@ -362,7 +362,7 @@ class TestDelivery:
             office.postman.run_once()
             (due,) = office.posted
             for _ in range(3):
-                office.deliverer.run(due.id, due.attempts)
+                office.deliverer.run(due)
         assert len(receiver.messages) == 1
 
     def test_a_receiver_that_hangs_holds_up_nobody_else(self, database: Database) -> None:

@@ -14,7 +14,7 @@ from uuid_utils.compat import uuid7
 from api_models.status import TERMINAL, JobStatus
 from tests.factories import NOW, ORIGIN, a_request, add_job, input_rows
 from worker import producer, settings
-from worker.producer import NoSuchJobError, NotFinishedError, wait
+from worker.producer import NoSuchJobError, NotFinishedError, waiting
 from worker.store.database import Database
 from worker.store.queries.jobs import Counts, JobRecord
 from worker.store.tables.base import Job
@@ -127,8 +127,8 @@ def test_without_an_engine_the_settings_lead_to_the_database(
 
 def test_pauses_grow_to_a_bound() -> None:
     """From a twentieth of a second to two, within a dozen looks."""
-    pauses = [wait.FIRST_PAUSE_SECONDS]
+    pauses = [waiting.FIRST_PAUSE_SECONDS]
     for _ in range(12):
-        pauses.append(wait.longer(pauses[-1]))
+        pauses.append(waiting.longer(pauses[-1]))
     assert pauses == sorted(pauses)
     assert (pauses[0], pauses[-1]) == (0.05, 2.0)

@@ -18,7 +18,7 @@ from uuid_utils.compat import uuid7
 from tests.factories import ORIGIN
 from tests.servers.s3 import Bucket
 from worker.schedules.options import Options
-from worker.schedules.runner import MAX_ATTEMPTS, Clerk, ScheduleRunner
+from worker.schedules.runner import MAX_ATTEMPTS, ScheduleRunner
 from worker.schedules.scheduler import AGAIN_SECONDS, Scheduler
 from worker.store import schedules
 from worker.store.database import Database
@@ -402,16 +402,11 @@ def test_an_object_in_a_bucket_is_handed_in(
     assert list(office.batches().values()) == [["Good night."]]
 
 
-def test_a_clerk_carries_out_what_it_is_sent(on_sqlite: Database, tmp_path: Path) -> None:
-    """One after the other, on a thread of its own; a run that there is none of harms nobody."""
+def test_an_unknown_run_is_ignored(on_sqlite: Database, tmp_path: Path) -> None:
+    """A message for a schedule that is not there changes nothing, and the next run is carried out."""
     office = Office(on_sqlite, tmp_path)
     office.add()
     [key] = office.look()
-    clerk = Clerk(office.carrier)
-    clerk.take(RunKey("default", str(uuid7()), office.now()))
-    clerk.take(key)
-    clerk._waiting.put(None)
-    assert clerk._thread is not None
-    clerk._thread.join()
-    clerk.close()
+    office.carrier.run_message(RunKey("default", str(uuid7()), office.now()))
+    office.carrier.run_message(key)
     assert [run.state for run in office.runs()] == [RunState.DONE]

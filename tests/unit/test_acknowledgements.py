@@ -45,7 +45,7 @@ def test_what_ends_together_is_acknowledged_together(messages: list[Message]) ->
     """One word to Celery for all; and what ends afterwards needs another."""
     loop = Loop()
     quiet: list[Callable[[], object]] = []
-    done = Acknowledgements(loop, later=quiet.append)
+    done = Acknowledgements(loop, defer=quiet.append)
     for message in messages[:2]:
         done.add(message)
     assert (len(quiet), len(loop.asked)) == (1, 0)

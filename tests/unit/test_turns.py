@@ -9,7 +9,8 @@ import pytest
 from celery.exceptions import InvalidTaskError
 from kombu.message import Message
 
-from worker.broker.consumer import _job_and_number
+from worker.broker.consumer import _decoded
+from worker.broker.messages import AttemptMessage
 
 JOB = "0198a7c2-0000-7000-8000-000000000001"
 
@@ -23,7 +24,7 @@ def message(body: object) -> Message:
 
 def test_a_message_names_a_job_and_a_number() -> None:
     """What it says of sequels is not looked at."""
-    assert _job_and_number(message([[JOB, 3], {}, {"callbacks": None}])) == (UUID(JOB), 3)
+    assert _decoded(message([[JOB, 3], {}, {"callbacks": None}])) == AttemptMessage(UUID(JOB), 3)
 
 
 @pytest.mark.parametrize(
@@ -43,4 +44,4 @@ def test_a_message_names_a_job_and_a_number() -> None:
 def test_anything_else_is_no_task(body: object) -> None:
     """Celery tells of it and throws it away; the worker goes on."""
     with pytest.raises(InvalidTaskError):
-        _job_and_number(message(body))
+        _decoded(message(body))

@@ -10,7 +10,6 @@ import threading
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import Any
-from uuid import UUID
 
 from celery import Celery, Task
 from celery.exceptions import InvalidTaskError
@@ -18,7 +17,8 @@ from celery.utils.log import get_logger
 from celery.worker.strategy import default
 from kombu.message import Message
 
-from worker import app
+from worker.broker import current
+from worker.broker.messages import AttemptMessage
 
 Taken = Callable[..., object]
 log = get_logger("celery.worker.request")
@@ -37,11 +37,10 @@ def strategy(task: AttemptTask, celery: Celery, consumer: Any, **options: Any) -
         own_way: Taken = default(task, celery, consumer, **options)
         return own_way
 
-    done = Acknowledgements(consumer, later=app.when_quiet)
+    done = Acknowledgements(consumer, defer=current.after_burst)
 
     def taken(message: Message, *_: object) -> None:
-        job_id, attempt = _job_and_number(message)
-        app.begin(job_id, attempt, lambda: done.add(message))
+        current.begin_attempt(_decoded(message), lambda: done.add(message))
 
     return taken
 
@@ -51,10 +50,10 @@ class Acknowledgements:
     have it fetch a single message in its place. Safe to share between threads.
     """
 
-    def __init__(self, consumer: Any, *, later: Callable[[Callable[[], object]], object]) -> None:  # noqa: ANN401 - its stubs don't know all that is asked of it
-        """`later` has something done when whoever adds messages has no more of them at hand."""
+    def __init__(self, consumer: Any, *, defer: Callable[[Callable[[], object]], object]) -> None:  # noqa: ANN401 - its stubs don't know all that is asked of it
+        """`defer` runs a callback after the current burst of messages."""
         self._consumer = consumer
-        self._later = later
+        self._defer = defer
         self._messages: list[Message] = []
         self._lock = threading.Lock()
 
@@ -64,7 +63,7 @@ class Acknowledgements:
             self._messages.append(message)
             is_first = len(self._messages) == 1
         if is_first:
-            self._later(self._give)
+            self._defer(self._give)
 
     def _give(self) -> None:
         with self._lock:
@@ -77,10 +76,10 @@ def _acknowledge(messages: Sequence[Message], errors: tuple[type[BaseException],
         message.ack_log_error(log, errors)
 
 
-def _job_and_number(message: Message) -> tuple[UUID, int]:
-    """The job and the number that a message carries. What else a message may hold, Celery tells and throws away."""
+def _decoded(message: Message) -> AttemptMessage:
+    """Read the message. Celery logs and drops what raises InvalidTaskError."""
     match message.payload:
         case [[str(job_id), int(attempt)], *_]:
             with suppress(ValueError):
-                return UUID(job_id), attempt
+                return AttemptMessage.decode(job_id, attempt)
     raise InvalidTaskError("a job and the number of its attempt were expected")

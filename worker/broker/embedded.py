@@ -10,8 +10,10 @@ from celery.worker import WorkController
 from celery.worker import state as celery_state
 from uuid_utils.compat import uuid7
 
-from worker import app as celery_app
-from worker.broker.publisher import ATTEMPT, Publisher
+from worker.broker import current
+from worker.broker.app_factory import make_app
+from worker.broker.messages import AttemptMessage
+from worker.broker.publisher import Publisher
 from worker.process import runtime
 from worker.process.broker_status import BrokerStatus
 from worker.process.factories import StartError
@@ -43,7 +45,7 @@ class EmbeddedWorker:
         """
         worker_id = uuid7()
         queue = runtime.private_queue(worker_id)
-        app = celery_app.make_app(self._settings, queue)
+        app = make_app(self._settings, queue)
         app.set_default()  # pool threads look the current application up
         broker = BrokerStatus()
         self._parts = runtime.build(
@@ -54,7 +56,7 @@ class EmbeddedWorker:
             worker_id=worker_id,
             origin=self._origin,
         )
-        celery_app.settle_in(self._parts)
+        current.set_runtime(self._parts)
         ready = threading.Event()
         celery_state.should_stop = None
         self._controller = WorkController(
@@ -81,7 +83,7 @@ class EmbeddedWorker:
 
     def finish(self, batch_id: UUID) -> str | None:
         """Write the result files of a batch that is over. Returns what prevented it."""
-        return None if self._parts is None else self._parts.desk.finish(batch_id)
+        return None if self._parts is None else self._parts.finisher.finish(batch_id)
 
     def stop(self, *, grace_seconds: float) -> None:
         """Start nothing more, let calls in flight finish for up to `grace_seconds`, hand back the rest, sign off."""
@@ -105,8 +107,8 @@ class EmbeddedWorker:
         setattr(celery_state, "should_stop", 0)  # noqa: B010 - its stubs know only None
         if self._controller is None or self._thread is None or self._parts is None:
             return
-        nobody = (str(self._parts.worker_id), 0)
+        no_job = AttemptMessage(self._parts.worker_id, 0).encode()
         for _ in range(2):
-            self._controller.app.send_task(ATTEMPT, args=nobody, queue=self._parts.queue)
+            self._controller.app.send_task(AttemptMessage.task, args=no_job, queue=self._parts.queue)
         self._thread.join(END_SECONDS)
         celery_state.should_stop = None

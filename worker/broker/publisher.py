@@ -16,16 +16,11 @@ from kombu import Producer
 from kombu.exceptions import KombuError
 from uuid_utils.compat import uuid7
 
+from worker.broker.messages import AttemptMessage, DeliveryMessage, FinishMessage, Message, ScheduleMessage
 from worker.process.broker_status import BrokerStatus
 from worker.store.outbox.deliveries import Due
 from worker.store.schedules import RunKey
 from worker.store.transitions.dispatches import Waiting
-
-ATTEMPT: Final = "ttsq.attempt"
-DELIVER: Final = "ttsq.deliver"
-FINISH: Final = "ttsq.finish"
-SUBMIT: Final = "ttsq.submit"
-SCHEDULE: Final = "ttsq.schedule"
 
 WAIT_SECONDS: Final = 5
 """For one of the connections on which messages leave."""
@@ -45,8 +40,6 @@ _NO_SEQUEL: Final = {"callbacks": None, "errbacks": None, "chain": None, "chord"
 
 log = structlog.get_logger("ttsq.worker")
 
-Arguments = tuple[str | int, ...]
-
 
 class Publisher:
     """Sends messages to one queue."""
@@ -63,7 +56,7 @@ class Publisher:
 
     def jobs(self, jobs: Sequence[Waiting]) -> Sequence[Waiting]:
         """One message a job. What could not be sent comes back, and the broker's trouble is noted."""
-        error = self._sent(ATTEMPT, ((str(job.job_id), job.attempt) for job in jobs))
+        error = self._sent(AttemptMessage(job.job_id, job.attempt) for job in jobs)
         if error is None:
             return ()
         self._broker.unsent(error, messages=len(jobs))
@@ -71,32 +64,32 @@ class Publisher:
 
     def deliveries(self, due: Sequence[Due]) -> Sequence[Due]:
         """One message a delivery of a webhook; what could not be sent comes back."""
-        sent = self._sent_or_said(DELIVER, [(str(one.id), one.attempts) for one in due])
+        sent = self._send_or_log([DeliveryMessage(one) for one in due])
         return () if sent else due
 
     def batches(self, batches: Sequence[UUID]) -> None:
         """One message a batch that is over. What could not be sent is sent again like what was lost."""
-        self._sent_or_said(FINISH, [(str(batch_id),) for batch_id in batches])
+        self._send_or_log([FinishMessage(batch_id) for batch_id in batches])
 
     def runs(self, runs: Sequence[RunKey]) -> None:
         """One message a schedule's run. What could not be sent is sent again like what was lost."""
-        self._sent_or_said(SCHEDULE, [(run.tenant, run.schedule, run.due_at.isoformat()) for run in runs])
+        self._send_or_log([ScheduleMessage(run) for run in runs])
 
-    def _sent_or_said(self, task: str, messages: Sequence[Arguments]) -> bool:
-        error = self._sent(task, messages)
+    def _send_or_log(self, messages: Sequence[Message]) -> bool:
+        error = self._sent(messages)
         if error is not None:
-            log.warning("publish_failed", task=task, unsent=len(messages), error=str(error).splitlines()[0])
+            log.warning("publish_failed", task=messages[0].task, unsent=len(messages), error=str(error).splitlines()[0])
         return error is None
 
-    def _sent(self, task: str, messages: Iterable[Arguments]) -> BaseException | None:
+    def _sent(self, messages: Iterable[Message]) -> BaseException | None:
         """In one pipeline; a transport without them sends each by itself. Gives what prevented it.
 
         After a failure nobody knows how many left, so all count as unsent: a second message for a turn changes nothing.
         """
         try:
             with self._app.producer_pool.acquire(block=True, timeout=WAIT_SECONDS) as producer, _together(producer):
-                for arguments in messages:
-                    self._send(producer, task, arguments)
+                for message in messages:
+                    self._send(producer, message)
         except self._errors as error:
             return error
         return None
@@ -104,11 +97,11 @@ class Publisher:
     def _probe(self) -> None:
         """A message for a job that there is none of: whoever takes it claims nothing."""
         with self._app.producer_pool.acquire(block=True, timeout=WAIT_SECONDS) as producer:
-            self._send(producer, ATTEMPT, (str(uuid7()), 0))
+            self._send(producer, AttemptMessage(uuid7(), 0))
 
-    def _send(self, producer: Producer, task: str, arguments: Arguments) -> None:
+    def _send(self, producer: Producer, message: Message) -> None:
         """One message in version 2 of Celery's documented protocol; building it by hand costs half of `send_task`."""
-        message_id = str(uuid7())
+        message_id, arguments = str(uuid7()), message.encode()
         producer.publish(
             (arguments, {}, _NO_SEQUEL),
             routing_key=self._queue,
@@ -118,7 +111,7 @@ class Publisher:
             headers={
                 "id": message_id,
                 "root_id": message_id,
-                "task": task,
+                "task": message.task,
                 "argsrepr": repr(arguments),  # where monitors look for the job
                 **_HEADERS,
             },

@@ -14,6 +14,7 @@ import structlog
 from sqlalchemy.exc import SQLAlchemyError
 from uuid_utils.compat import uuid7
 
+from worker.concurrency.background import BackgroundPool
 from worker.concurrency.reactor import Reactor
 from worker.concurrency.stop_event import StopEvent
 from worker.dispatch.config import DispatchLimits, WorkerScope
@@ -44,11 +45,11 @@ from worker.process.factories import (
     take_limits,
 )
 from worker.process.gate_checks import GateChecks
-from worker.results import watcher
-from worker.results.finisher import Desk, Finisher
+from worker.results import finisher, watcher
+from worker.results.finisher import Finisher
 from worker.results.watcher import FinishedBatchWatcher
-from worker.schedules import scheduler
-from worker.schedules.runner import Clerk, ScheduleRunner
+from worker.schedules import runner, scheduler
+from worker.schedules.runner import ScheduleRunner
 from worker.schedules.scheduler import Scheduler
 from worker.segmind.client import Client
 from worker.settings import Settings, variable
@@ -60,9 +61,9 @@ from worker.store.schedules import RunKey
 from worker.store.transitions import dispatches
 from worker.store.transitions.dispatches import Waiting
 from worker.telemetry import tracing
-from worker.webhooks import relay
+from worker.webhooks import delivery, relay
 from worker.webhooks.addresses import Allowed
-from worker.webhooks.delivery import Deliverer, Hands
+from worker.webhooks.delivery import Deliverer
 from worker.webhooks.relay import OutboxRelay
 from worker.webhooks.sender import Sender
 
@@ -106,9 +107,10 @@ class Runtime:
     dispatcher: Dispatcher
     broker: BrokerStatus
     duties: Sequence[LeaderTask]
-    hands: Hands
-    desk: Desk
-    clerk: Clerk
+    finisher: Finisher
+    deliveries: BackgroundPool[Due]
+    batches: BackgroundPool[UUID]
+    schedule_runs: BackgroundPool[RunKey]
     restore_sign: RestoreSign
 
     def start(self) -> None:
@@ -140,9 +142,8 @@ class Runtime:
     def finish_stop(self) -> None:
         """Hand back what is left, sign off if nothing is, and close what is open."""
         idle = self.executor.wait_until_idle(0)
-        self.hands.close()
-        self.desk.close()
-        self.clerk.close()
+        for pool in (self.deliveries, self.batches, self.schedule_runs):
+            pool.close()
         self._sign_off()
         if idle:
             self.client.close()
@@ -264,6 +265,7 @@ def build(
     broker.changed = heartbeat.nudge
     dispatcher.hindered = lambda: not broker.can_send()
 
+    batch_finisher = Finisher(database, places)
     return Runtime(
         settings=settings,
         database=database,
@@ -278,11 +280,22 @@ def build(
         dispatcher=dispatcher,
         broker=broker,
         duties=_duties(database, places, messages, leads=lambda: dispatcher.leads),
-        clerk=Clerk(ScheduleRunner(database, settings.segmind_base_url, settings.max_text_bytes, variable)),
-        desk=Desk(Finisher(database, places)),
+        finisher=batch_finisher,
+        deliveries=_delivery_pool(database, settings),
+        batches=BackgroundPool("results", batch_finisher.finish, threads=1, close_seconds=finisher.CLOSE_SECONDS),
+        schedule_runs=_schedule_pool(database, settings),
         restore_sign=restore_sign,
-        hands=Hands(Deliverer(database, Sender(Allowed.parse(settings.webhook_allow.split(","))))),
     )
+
+
+def _delivery_pool(database: Database, settings: Settings) -> BackgroundPool[Due]:
+    deliverer = Deliverer(database, Sender(Allowed.parse(settings.webhook_allow.split(","))))
+    return BackgroundPool("deliver", deliverer.run, threads=delivery.THREADS, close_seconds=delivery.CLOSE_SECONDS)
+
+
+def _schedule_pool(database: Database, settings: Settings) -> BackgroundPool[RunKey]:
+    schedule_runner = ScheduleRunner(database, settings.segmind_base_url, settings.max_text_bytes, variable)
+    return BackgroundPool("schedules", schedule_runner.run_message, threads=1, close_seconds=runner.CLOSE_SECONDS)
 
 
 def _limits(settings: Settings) -> DispatchLimits:

@@ -14,7 +14,7 @@ from worker.producer.jobs import (
     enqueue_rows,
 )
 from worker.producer.rows import content_of, job_row
-from worker.producer.wait import wait, wait_async, watch, watch_async
+from worker.producer.waiting import wait, wait_async, watch, watch_async
 
 __all__ = [
     "AGAIN",

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import threading
 import time
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -27,6 +25,8 @@ from worker.store.queries import results
 from worker.store.transitions import completion
 from worker.store.transitions.completion import Conclusion
 
+CLOSE_SECONDS: Final = 30.0
+"""How long the end of the process waits for the batch under way; its files are written again by another worker."""
 TRIES: Final = 40
 BUSY_SECONDS: Final = 0.05
 """Between two tries; a tick holds the row of a batch for milliseconds."""
@@ -72,6 +72,19 @@ class Finisher:
             place.put(folder / name, batch_id)
         return written
 
+    def finish(self, batch_id: UUID) -> str | None:
+        """As `run`, with errors logged. Returns what prevented it, which is tried again later."""
+        try:
+            self.run(batch_id)
+        except SQLAlchemyError as error:
+            message = describe(error)
+        except (ArtifactsError, OSError) as error:
+            message = str(error)
+        else:
+            return None
+        log.warning("results_not_written", batch=str(batch_id), error=message)
+        return message
+
     def write(self, batch_id: UUID, folder: Path, place: ResultsDestination) -> Written:
         """The files as the batch stands now, over or not, into a folder of this machine."""
         with self.database.read() as connection:
@@ -89,53 +102,3 @@ class Finisher:
                 return came_of_it
             self.wait(BUSY_SECONDS)
         return Conclusion.BUSY
-
-
-class Desk:
-    """One a process. No thread is started before there is something to write."""
-
-    def __init__(self, finisher: Finisher) -> None:
-        self._finisher = finisher
-        self._pool: ThreadPoolExecutor | None = None
-        self._lock = threading.Lock()
-        self._in_hand: set[UUID] = set()
-        self._closed = False
-
-    def take(self, batch_id: UUID) -> None:
-        """One message: carried out when those before it are; a second one for the same batch is let go."""
-        with self._lock:
-            if self._closed or batch_id in self._in_hand:
-                return
-            if self._pool is None:
-                self._pool = ThreadPoolExecutor(1, thread_name_prefix="ttsq-results")
-            self._in_hand.add(batch_id)
-            self._pool.submit(self._take, batch_id)
-
-    def close(self) -> None:
-        """Begin no other batch, and wait for the one under way."""
-        with self._lock:
-            self._closed = True
-        if self._pool is not None:
-            self._pool.shutdown(wait=True, cancel_futures=True)
-
-    def finish(self, batch_id: UUID) -> str | None:
-        """The same at once, on the caller's thread. Returns what prevented it, which is tried again later."""
-        try:
-            self._finisher.run(batch_id)
-        except SQLAlchemyError as error:
-            trouble = describe(error)
-        except (ArtifactsError, OSError) as error:
-            trouble = str(error)
-        else:
-            return None
-        log.warning("results_not_written", batch=str(batch_id), error=trouble)
-        return trouble
-
-    def _take(self, batch_id: UUID) -> None:
-        try:
-            self.finish(batch_id)
-        except Exception:
-            log.exception("finishing_crashed", batch=str(batch_id))
-        finally:
-            with self._lock:
-                self._in_hand.discard(batch_id)

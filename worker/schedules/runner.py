@@ -6,12 +6,10 @@ Its weakness: a source that changes between two workers is handed in as the quic
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
-from queue import SimpleQueue
 from tempfile import TemporaryDirectory
 from typing import Final
 from uuid import UUID
@@ -38,6 +36,8 @@ LAPSE_SECONDS: Final = 30.0
 """A worker that has had a run for so long is taken for dead; with every attempt for twice as long."""
 AGAIN_SECONDS: Final = 15.0
 """Before the second attempt at a source that can't be reached; doubled with every further one."""
+CLOSE_SECONDS: Final = 5.0
+"""How long the end of the process waits for the run under way. Broken off, it leaves nothing behind but its claim."""
 MAX_ATTEMPTS: Final = 6
 SHOWN_FAULTS: Final = 5
 
@@ -73,6 +73,15 @@ class ScheduleRunner:
     """The API's address, as for every producer."""
     max_text_bytes: int | None
     variable: Variable
+
+    def run_message(self, key: RunKey) -> None:
+        """As `run`, with errors logged: the run's row brings it back."""
+        try:
+            self.run(key)
+        except SQLAlchemyError as error:
+            log.warning("schedule_waits", schedule=key.schedule, tenant=key.tenant, error=describe(error))
+        except OSError as error:
+            log.warning("schedule_waits", schedule=key.schedule, tenant=key.tenant, error=str(error))
 
     def run(self, key: RunKey) -> RunState | None:
         """Carry a run out. None where somebody else has it, or it is over.
@@ -167,47 +176,3 @@ class ScheduleRunner:
 def _words(faults: list[Fault], total: int) -> str:
     shown = "; ".join(map(str, faults))
     return f"{shown}; and {total - len(faults):,} more faults" if total > len(faults) else shown
-
-
-CLOSE_SECONDS: Final = 5.0
-"""How long the end of the process waits for the run under way. Broken off, it leaves nothing behind but its claim."""
-
-
-class Clerk:
-    """One a process. No thread is started before there is something to carry out."""
-
-    def __init__(self, carrier: ScheduleRunner) -> None:
-        self._carrier = carrier
-        self._waiting: SimpleQueue[RunKey | None] = SimpleQueue()
-        self._lock = threading.Lock()
-        self._closed = threading.Event()
-        self._thread: threading.Thread | None = None
-
-    def take(self, key: RunKey) -> None:
-        """One message: carried out when those before it are."""
-        with self._lock:
-            if self._thread is None:
-                self._thread = threading.Thread(target=self._loop, name="ttsq-clerk", daemon=True)
-                self._thread.start()
-        self._waiting.put(key)
-
-    def close(self) -> None:
-        """Begin no other run, and wait a little for the one under way."""
-        self._closed.set()
-        self._waiting.put(None)
-        if self._thread is not None:
-            self._thread.join(CLOSE_SECONDS)
-
-    def _loop(self) -> None:
-        while (key := self._waiting.get()) is not None and not self._closed.is_set():
-            self._carry(key)
-
-    def _carry(self, key: RunKey) -> None:
-        try:
-            self._carrier.run(key)
-        except SQLAlchemyError as error:
-            log.warning("schedule_waits", schedule=key.schedule, tenant=key.tenant, error=describe(error))
-        except OSError as error:
-            log.warning("schedule_waits", schedule=key.schedule, tenant=key.tenant, error=str(error))
-        except Exception:
-            log.exception("schedule_crashed", schedule=key.schedule, tenant=key.tenant)

@@ -7,13 +7,10 @@ from __future__ import annotations
 
 import json
 import random
-import threading
 from collections.abc import Mapping
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
-from uuid import UUID
 
 import structlog
 from sqlalchemy import Connection
@@ -29,6 +26,9 @@ from worker.webhooks.sender import Answer, Sender
 
 LEASE_SECONDS: Final = 60.0
 """A delivery whose worker was not heard of for so long is sent again; four times what one request may take."""
+THREADS: Final = 16
+CLOSE_SECONDS: Final = 20.0
+"""How long the end of the process waits for requests under way: somewhat longer than one may take."""
 USER_AGENT: Final = "ttsq-webhooks/1"
 
 log = structlog.get_logger("ttsq.webhooks")
@@ -42,12 +42,23 @@ class Deliverer:
     sender: Sender
     rng: random.Random = field(default_factory=random.Random)
 
-    def run(self, delivery_id: UUID, attempts: int) -> None:
-        """One message."""
+    def run(self, due: Due) -> None:
+        """Carry out one delivery. A database that is away is logged: the delivery's row brings it back."""
+        try:
+            self.deliver(due)
+        except SQLAlchemyError as error:
+            log.warning("database_trouble", delivery=str(due.id), error=str(error).splitlines()[0])
+
+    def deliver(self, due: Due) -> None:
+        """Claim, sign, send and settle.
+
+        Raises:
+            SQLAlchemyError
+        """
         with self.database.begin() as connection:
             now = self.database.now(connection)
             lease = now + timedelta(seconds=LEASE_SECONDS)
-            parcel = deliveries.claim(connection, Due(delivery_id, attempts), lease_until=lease)
+            parcel = deliveries.claim(connection, due, lease_until=lease)
         if parcel is None:
             return
         if parcel.endpoint.disabled_at is not None:
@@ -141,41 +152,3 @@ def body_of(parcel: Parcel) -> bytes:
     data: Mapping[str, Any] = {"id": parcel.data.get("id")} if parcel.endpoint.thin else parcel.data
     stamp = parcel.at.astimezone(UTC).isoformat().replace("+00:00", "Z")
     return json.dumps({"type": parcel.type, "timestamp": stamp, "data": data}, ensure_ascii=False).encode()
-
-
-THREADS: Final = 16
-
-
-class Hands:
-    """One a process. No thread is started before there is something to deliver."""
-
-    def __init__(self, deliverer: Deliverer) -> None:
-        self._deliverer = deliverer
-        self._pool: ThreadPoolExecutor | None = None
-        self._lock = threading.Lock()
-        self._closed = False
-
-    def take(self, delivery_id: UUID, attempts: int) -> None:
-        """One message: it is carried out as soon as a thread is free."""
-        with self._lock:
-            if self._closed:
-                return
-            if self._pool is None:
-                self._pool = ThreadPoolExecutor(THREADS, thread_name_prefix="ttsq-deliver")
-            self._pool.submit(self._carry, delivery_id, attempts)
-
-    def close(self) -> None:
-        """Begin no other delivery, and wait for those under way."""
-        with self._lock:
-            self._closed = True
-        if self._pool is not None:
-            self._pool.shutdown(wait=True, cancel_futures=True)
-
-    def _carry(self, delivery_id: UUID, attempts: int) -> None:
-        try:
-            self._deliverer.run(delivery_id, attempts)
-        except SQLAlchemyError as error:
-            # Its row brings it back.
-            log.warning("database_trouble", delivery=str(delivery_id), error=str(error).splitlines()[0])
-        except Exception:
-            log.exception("delivery_crashed", delivery=str(delivery_id))

@@ -12,6 +12,7 @@ from worker.cli.batch import prune as prune_command
 from worker.cli.batch import show as batch_show
 from worker.cli.console.exits import leave
 from worker.cli.jobs import list as job_list
+from worker.cli.jobs.update import retry_jobs
 from worker.cli.run.options import (
     AllSheets,
     Encoding,
@@ -82,7 +83,7 @@ def retry_batch(
 ) -> None:
     """Try again what ended without audio, under the same ids. Their history stays."""
 
-    update.retry_jobs([], job_list.Filters(batch, (), code))
+    retry_jobs([], job_list.Filters(batch, (), code))
 
 
 @app.command("priority")

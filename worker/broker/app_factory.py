@@ -1,0 +1,62 @@
+"""Makes the Celery application for given settings. The broker only wakes workers; losing a message loses nothing."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from celery import Celery
+from kombu import Queue
+from kombu.transport import TRANSPORT_ALIASES
+
+from worker.broker import current
+from worker.settings import Settings
+
+MEMORY: Final = "memory://localhost/"
+"""The in-memory broker, with a host that kombu would otherwise warn of the lack of."""
+
+
+def make_app(configuration: Settings, queue: str) -> Celery:
+    """A Celery application for these settings, reading one queue."""
+    TRANSPORT_ALIASES.update(dict.fromkeys(("redis", "rediss"), "worker.broker.redis_transport:Transport"))
+    app = Celery("ttsq", set_as_current=False)
+    app.conf.update(
+        broker_url=MEMORY if configuration.embedded else configuration.broker_url,
+        imports=("worker.tasks",),
+        task_queues=(Queue(queue, durable=True),),
+        task_default_queue=queue,
+        task_acks_late=True,
+        task_ignore_result=True,
+        task_store_errors_even_if_ignored=False,
+        task_serializer="json",
+        accept_content=["json"],
+        task_send_sent_event=False,
+        worker_send_task_events=configuration.celery_events == "on",
+        worker_pool="threads",
+        worker_concurrency=configuration.concurrency,
+        worker_prefetch_multiplier=1,
+        worker_disable_rate_limits=True,
+        worker_hijack_root_logger=False,
+        worker_redirect_stdouts=False,
+        worker_enable_remote_control=False,
+        worker_cancel_long_running_tasks_on_connection_loss=False,
+        broker_connection_retry_on_startup=True,
+        broker_channel_error_retry=True,  # a broker that is full refuses a new consumer; that passes like all else
+        broker_connection_max_retries=None,
+        broker_pool_acquire_timeout=5,
+        broker_transport_options=_transport_options(configuration),
+    )
+    return app
+
+
+def _transport_options(configuration: Settings) -> dict[str, Any]:
+    if configuration.embedded:
+        return {"polling_interval": 0.005}
+    return {
+        # No copies of unacknowledged messages in Redis: the rows bring a lost one back, sooner and surely.
+        "ack_emulation": False,
+        "socket_timeout": 15,
+        "socket_connect_timeout": 5,
+        "socket_keepalive": True,
+        "health_check_interval": 10,
+        "heard": current.note_broker_answer,
+    }

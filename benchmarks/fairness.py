@@ -20,7 +20,7 @@ from tests.cluster.shape import Shape
 from tests.cluster.waiting import wait_for
 from worker import producer
 from worker.emulator.config import EmulatorConfig
-from worker.store.tables.base import Job
+from worker.store.tables.jobs import Job
 
 PATIENCE_SECONDS = 120.0
 INTERACTIVE = 5

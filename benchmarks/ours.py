@@ -15,7 +15,7 @@ from benchmarks.contender import Books, Program
 from benchmarks.stage import Scene, environment
 from worker.store import schema
 from worker.store.database import Database
-from worker.store.tables.base import Job
+from worker.store.tables.jobs import Job
 
 CELERY: Final = (sys.executable, "-m", "celery")
 WORKER: Final = ("-A", "worker.app", "worker")

@@ -33,7 +33,7 @@ from worker.store import account, schema
 from worker.store.access import api_keys
 from worker.store.account import gate_name
 from worker.store.database import Database
-from worker.store.tables.base import Job
+from worker.store.tables.jobs import Job
 
 STARTS_PER_TICK: Final = 10
 WARMING: Final = 5

@@ -22,7 +22,10 @@ from worker.segmind.answers import Answer
 from worker.segmind.verdicts import Verdict
 from worker.store.account import Gate, gate_name
 from worker.store.queries.attempts import Ended
-from worker.store.tables.base import NO_LANE, Attempt, Batch, GateRow, Job, Lease, Worker
+from worker.store.tables.account import GateRow
+from worker.store.tables.base import NO_LANE
+from worker.store.tables.jobs import Attempt, Batch, Job
+from worker.store.tables.workers import Lease, Worker
 from worker.store.transitions.claims import Claim
 from worker.store.transitions.dispatches import Lane, Waiting
 from worker.store.transitions.settlement import Settlement, StoredAudio

@@ -24,7 +24,8 @@ from worker.store.account import Gate, PaceState
 from worker.store.database import Database
 from worker.store.outbox import events
 from worker.store.outbox.events import Event
-from worker.store.tables.base import Batch, Lease, Worker
+from worker.store.tables.jobs import Batch
+from worker.store.tables.workers import Lease, Worker
 from worker.store.transitions.dispatches import Waiting
 
 SECOND: Final = timedelta(seconds=1)

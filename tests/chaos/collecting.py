@@ -16,7 +16,7 @@ from tests.chaos.stage import Stage
 from worker.artifacts.keys import OWN_FOLDER
 from worker.emulator.ledger import text_hash
 from worker.store import account
-from worker.store.tables.base import Attempt, Job
+from worker.store.tables.jobs import Attempt, Job
 
 READERS: Final = 4
 SURPRISES: Final = (

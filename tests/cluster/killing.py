@@ -26,7 +26,7 @@ from worker.emulator.api.responses import Ending
 from worker.emulator.config import EmulatorConfig
 from worker.emulator.faults import Effect, Match, Rule
 from worker.emulator.ledger import State, text_hash
-from worker.store.tables.base import Attempt, Job
+from worker.store.tables.jobs import Attempt, Job
 from worker.store.transitions import billing
 
 AUDIO_BYTES: Final = 24_044

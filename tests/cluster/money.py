@@ -20,7 +20,7 @@ from worker.store.outbox import events
 from worker.store.outbox.events import Event
 from worker.store.queries.holds import Hold
 from worker.store.queries.jobs import Counts
-from worker.store.tables.base import Attempt, Batch
+from worker.store.tables.jobs import Attempt, Batch
 
 PRICE: Final = MODELS[DEFAULT_MODEL].price
 PLENTY: Final = Decimal(1_000)

@@ -23,7 +23,8 @@ from worker.store.queries import holds
 from worker.store.queries import jobs as job_queries
 from worker.store.queries.holds import Hold
 from worker.store.queries.jobs import Counts, JobRecord
-from worker.store.tables.base import Attempt, Job, Worker
+from worker.store.tables.jobs import Attempt, Job
+from worker.store.tables.workers import Worker
 
 
 @dataclass(frozen=True, slots=True)

@@ -32,7 +32,7 @@ from worker.store.database import Database
 from worker.store.money import budgets, limits
 from worker.store.money.limits import Limit
 from worker.store.queries import filters, jobs
-from worker.store.tables.base import Lease
+from worker.store.tables.workers import Lease
 from worker.store.transitions import actions
 
 PRICE: Final = MODELS[DEFAULT_MODEL].price

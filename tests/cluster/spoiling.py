@@ -25,7 +25,7 @@ from worker.emulator.faults import Effect, Match, Rule, Take
 from worker.emulator.voice.synthesis import Utterance, speak
 from worker.emulator.voice.wav import wav
 from worker.store.queries.jobs import JobRecord
-from worker.store.tables.base import Attempt
+from worker.store.tables.jobs import Attempt
 
 GOOD: Final = "good"
 PROSE: Final = (

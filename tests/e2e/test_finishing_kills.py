@@ -19,7 +19,7 @@ from tests.cluster.waiting import wait_for
 from tests.e2e.conftest import StartCluster
 from worker.store import batches
 from worker.store.outbox import events
-from worker.store.tables.base import Batch
+from worker.store.tables.jobs import Batch
 
 JOBS: Final = 6_000
 KILLS: Final = 3

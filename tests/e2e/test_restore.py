@@ -22,7 +22,8 @@ from tests.servers.postgres import Postgres
 from tests.servers.valkey import Valkey
 from worker.emulator.config import EmulatorConfig
 from worker.store.outbox import endpoints
-from worker.store.tables.base import Attempt, EventRow, Job
+from worker.store.tables.jobs import Attempt, Job
+from worker.store.tables.webhooks import EventRow
 
 JOBS = 120
 SECONDS = 180.0

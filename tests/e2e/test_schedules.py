@@ -16,7 +16,7 @@ from tests.e2e.conftest import StartCluster
 from worker.schedules.cron import next_after
 from worker.store import schedules
 from worker.store.schedules import RunRecord, RunState, ScheduleRecord
-from worker.store.tables.base import Batch, Job
+from worker.store.tables.jobs import Batch, Job
 
 EVERY_SECOND = "* * * * * *"
 KILLS = 3

@@ -15,7 +15,8 @@ from sqlalchemy import Connection, insert, text
 from api_models.status import JobStatus
 from tests.factories import MODEL, NOW, Values, add_batch, add_jobs, add_worker, attempt_row, job_row
 from worker.store.database import Database
-from worker.store.tables.base import Attempt, TenantMonth
+from worker.store.tables.account import TenantMonth
+from worker.store.tables.jobs import Attempt
 
 BIG_BATCHES: Final = 100
 FAR: Final = NOW + timedelta(days=30)

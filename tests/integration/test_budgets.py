@@ -33,7 +33,8 @@ from worker.store.money.budgets import Budget
 from worker.store.money.ceilings import Ceiling
 from worker.store.outbox import events
 from worker.store.queries import attempts, holds
-from worker.store.tables.base import Attempt, Batch, TenantMonth
+from worker.store.tables.account import TenantMonth
+from worker.store.tables.jobs import Attempt, Batch
 from worker.store.transitions import actions, claims, dispatches, purges, rescues, settlement
 
 PRICE: Final = MODELS[MODEL].price

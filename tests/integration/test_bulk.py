@@ -17,7 +17,7 @@ from sqlalchemy.exc import IntegrityError
 from api_models.speech import JobRequest
 from worker.producer import job_row
 from worker.store.database import Database
-from worker.store.tables.base import Job
+from worker.store.tables.jobs import Job
 from worker.store.writing import bulk
 
 JOBS = cast("Table", Job.__table__)

@@ -18,7 +18,7 @@ from worker.intake.spool import ROWS_IN_MEMORY, Spool
 from worker.intake.validation import Row
 from worker.producer import submit_batch
 from worker.store.database import Database
-from worker.store.tables.base import Batch, Job
+from worker.store.tables.jobs import Batch, Job
 from worker.store.writing.bulk import FEW_ROWS, ROWS_PER_STATEMENT
 
 NOW = datetime(2026, 11, 1, 12, tzinfo=UTC)

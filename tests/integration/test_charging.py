@@ -17,7 +17,7 @@ from api_models.status import JobStatus
 from api_models.verdict import VerdictKind
 from tests.factories import NOW, a_claim, a_settlement, add_attempt, add_job, ledger, stored
 from worker.store.database import Database
-from worker.store.tables.base import Job
+from worker.store.tables.jobs import Job
 from worker.store.transitions import (
     actions,
     billing,

@@ -24,7 +24,7 @@ from worker.artifacts.partial import sha256_of
 from worker.execution.destinations import Destinations
 from worker.results.finisher import Finisher
 from worker.store.database import Database
-from worker.store.tables.base import Attempt, Batch, Job
+from worker.store.tables.jobs import Attempt, Batch, Job
 
 __all__ = ["queue", "ttsq"]
 

@@ -20,7 +20,7 @@ from worker.emulator.server import Emulator
 from worker.store import workers
 from worker.store.database import Database
 from worker.store.queries import jobs as job_queries
-from worker.store.tables.base import Attempt
+from worker.store.tables.jobs import Attempt
 
 ENDLESS_SECONDS: Final = 600.0
 END_SECONDS: Final = 60.0

@@ -14,7 +14,7 @@ from tests.integration.test_cli_run import emulator, end, lines, running, ttsq, 
 from worker.emulator.server import Emulator
 from worker.settings import HOME
 from worker.store.database import Database
-from worker.store.tables.base import Batch, Job
+from worker.store.tables.jobs import Batch, Job
 
 __all__ = ["emulator"]
 

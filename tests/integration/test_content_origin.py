@@ -20,7 +20,7 @@ from worker.producer import content_of, job_row
 from worker.settings import Settings
 from worker.store.database import Database
 from worker.store.money import pricing
-from worker.store.tables.base import Job
+from worker.store.tables.jobs import Job
 
 OTHER = "http://127.0.0.1:9"
 TEXT = "This is only a test."

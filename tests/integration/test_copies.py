@@ -11,7 +11,7 @@ from sqlalchemy import update
 from api_models.status import JobStatus
 from tests.integration.workshop import Workshop
 from tests.servers.s3 import Bucket
-from worker.store.tables.base import Job
+from worker.store.tables.jobs import Job
 from worker.store.transitions import dispatches, followers
 
 SAME = {"text": "Say it once."}

@@ -23,7 +23,7 @@ from worker.dispatch.rate.ramp import FIRST_CALLS
 from worker.store import account, workers
 from worker.store.account import Gate
 from worker.store.database import Database
-from worker.store.tables.base import GateRow, PaceRow
+from worker.store.tables.account import GateRow, PaceRow
 from worker.store.transitions import actions
 from worker.store.transitions import claims as job_claims
 from worker.store.transitions.dispatches import Waiting

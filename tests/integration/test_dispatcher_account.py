@@ -23,7 +23,8 @@ from worker.dispatch.gates import circuit_breaker
 from worker.store import account
 from worker.store.database import Database
 from worker.store.money import balances, budgets
-from worker.store.tables.base import GateRow, Job
+from worker.store.tables.account import GateRow
+from worker.store.tables.jobs import Job
 from worker.store.transitions import claims, settlement
 from worker.store.transitions.dispatches import Waiting
 

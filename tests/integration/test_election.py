@@ -13,7 +13,7 @@ from tests.factories import a_settlement
 from tests.stage import SECOND, Stage
 from worker.dispatch.dispatcher import Dispatcher
 from worker.store.database import Database
-from worker.store.tables.base import Job
+from worker.store.tables.jobs import Job
 from worker.store.transitions import actions, claims, followers, purges, rescues, settlement
 from worker.store.transitions.purges import Due
 

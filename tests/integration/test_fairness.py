@@ -8,7 +8,7 @@ from sqlalchemy import update
 from api_models.status import JobStatus
 from tests.stage import Stage
 from worker.store.database import Database
-from worker.store.tables.base import Job
+from worker.store.tables.jobs import Job
 from worker.store.transitions import dispatches
 
 

@@ -24,7 +24,7 @@ from worker.results.watcher import FinishedBatchWatcher
 from worker.store.database import Database
 from worker.store.outbox import events
 from worker.store.queries import jobs, results
-from worker.store.tables.base import Batch
+from worker.store.tables.jobs import Batch
 from worker.store.transitions import actions, completion
 from worker.store.transitions.completion import Conclusion
 

@@ -23,7 +23,7 @@ from worker.store.outbox import deliveries, endpoints, events
 from worker.store.outbox.deliveries import Due
 from worker.store.outbox.endpoints import EndpointRecord
 from worker.store.queries import filters, results
-from worker.store.tables.base import Delivery, Endpoint, EventRow
+from worker.store.tables.webhooks import Delivery, Endpoint, EventRow
 from worker.store.transitions import (
     actions,
     claims,

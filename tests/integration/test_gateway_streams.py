@@ -25,7 +25,7 @@ from tests.unit.test_artifacts_conformance import store_bytes
 from worker.store.database import Database
 from worker.store.outbox import events
 from worker.store.queries import filters
-from worker.store.tables.base import Job
+from worker.store.tables.jobs import Job
 from worker.store.transitions import actions
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"

@@ -19,7 +19,8 @@ from worker.store.access import api_keys
 from worker.store.database import Database
 from worker.store.money import budgets, limits
 from worker.store.queries import holds
-from worker.store.tables.base import ApiKey, Attempt, Job
+from worker.store.tables.access import ApiKey
+from worker.store.tables.jobs import Attempt, Job
 from worker.store.transitions import actions
 
 PRICE: Final = MODELS[MODEL].price

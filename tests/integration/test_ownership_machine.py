@@ -51,7 +51,7 @@ from worker.results.finisher import Finisher
 from worker.store import batches, workers
 from worker.store.database import Database
 from worker.store.queries import jobs as job_queries
-from worker.store.tables.base import Batch, Job
+from worker.store.tables.jobs import Batch, Job
 from worker.store.transitions import (
     actions,
     claims,

@@ -23,7 +23,8 @@ from worker.store.access import api_keys
 from worker.store.database import Database
 from worker.store.money import charges, in_flight, limits
 from worker.store.queries import attempts, jobs
-from worker.store.tables.base import Attempt, TenantMonth
+from worker.store.tables.account import TenantMonth
+from worker.store.tables.jobs import Attempt
 from worker.store.transitions import claims, dispatches, purges, rescues
 
 OVER: Final = 4_000

@@ -19,7 +19,8 @@ from worker.producer import Submission
 from worker.store import batches
 from worker.store.database import Database
 from worker.store.queries import jobs as job_queries
-from worker.store.tables.base import NO_LANE, Job
+from worker.store.tables.base import NO_LANE
+from worker.store.tables.jobs import Job
 from worker.store.writing import bulk
 
 OUT = "file:///tmp/out"

@@ -17,7 +17,7 @@ from worker import producer, settings
 from worker.producer import NoSuchJobError, NotFinishedError, waiting
 from worker.store.database import Database
 from worker.store.queries.jobs import Counts, JobRecord
-from worker.store.tables.base import Job
+from worker.store.tables.jobs import Job
 
 SECONDS = 30.0
 AT_ONCE = 0.0

@@ -15,7 +15,7 @@ from tests.factories import NOW, add_job, add_worker, stored
 from worker.dispatch.housekeeping import HEARTBEAT_LAPSE_SECONDS, Rescue
 from worker.store import workers
 from worker.store.database import Database
-from worker.store.tables.base import Worker
+from worker.store.tables.workers import Worker
 from worker.store.transitions import claims, dispatches
 
 LAPSE: Final = timedelta(seconds=HEARTBEAT_LAPSE_SECONDS)

@@ -23,7 +23,9 @@ from worker.execution.spool import Receipt
 from worker.store.database import Database
 from worker.store.outbox import endpoints, events
 from worker.store.queries import attempts, holds
-from worker.store.tables.base import Attempt, EventRow, Job, Worker
+from worker.store.tables.jobs import Attempt, Job
+from worker.store.tables.webhooks import EventRow
+from worker.store.tables.workers import Worker
 from worker.store.transitions import actions
 
 SUCCEEDED, QUEUED, SCHEDULED, RUNNING, CANCELLED = (

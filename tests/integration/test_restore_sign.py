@@ -14,7 +14,7 @@ from tests.terminal import Ttsq
 from worker.execution.restore_sign import NAME, RestoreSign
 from worker.store.database import Database
 from worker.store.outbox import events
-from worker.store.tables.base import Worker
+from worker.store.tables.workers import Worker
 
 
 @pytest.fixture

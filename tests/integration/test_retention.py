@@ -19,7 +19,7 @@ from worker.maintenance.purger import Purger
 from worker.store import outputs
 from worker.store.money import pricing
 from worker.store.queries import filters
-from worker.store.tables.base import Job
+from worker.store.tables.jobs import Job
 from worker.store.transitions import actions, purges
 
 SUCCEEDED, FAILED = JobStatus.SUCCEEDED, JobStatus.FAILED

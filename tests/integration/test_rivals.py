@@ -22,7 +22,7 @@ from api_models.status import JobStatus
 from tests.factories import NOW, a_settlement, add_batch, add_jobs, job_row
 from worker.store.database import Database
 from worker.store.queries import attempts, jobs
-from worker.store.tables.base import Attempt, Job
+from worker.store.tables.jobs import Attempt, Job
 from worker.store.transitions import (
     actions,
     dispatches,

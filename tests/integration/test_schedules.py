@@ -24,7 +24,7 @@ from worker.store import schedules
 from worker.store.database import Database
 from worker.store.outbox import events
 from worker.store.schedules import RunKey, RunRecord, RunState, ScheduleRecord
-from worker.store.tables.base import Batch, Job
+from worker.store.tables.jobs import Batch, Job
 
 ONCE_A_YEAR: Final = "0 0 1 1 *"
 """What is due in a test was made so; the next time is far away."""

@@ -14,7 +14,8 @@ from tests.integration.plans import watched
 from tests.stage import SECOND, Stage
 from worker.dispatch.single_flight import SingleFlight
 from worker.store.database import Database
-from worker.store.tables.base import Job, Worker
+from worker.store.tables.jobs import Job
+from worker.store.tables.workers import Worker
 from worker.store.transitions import actions, claims, followers, settlement
 
 SAME = {"text": "All aboard."}

@@ -21,7 +21,7 @@ from worker.store import account, workers
 from worker.store.account import PaceState
 from worker.store.database import Database
 from worker.store.queries import jobs as job_queries
-from worker.store.tables.base import Attempt, Job
+from worker.store.tables.jobs import Attempt, Job
 from worker.store.transitions import actions
 
 SECOND = timedelta(seconds=1)

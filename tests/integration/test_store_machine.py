@@ -32,7 +32,8 @@ from worker.store import workers
 from worker.store.database import Database
 from worker.store.queries import attempts, counters
 from worker.store.queries import jobs as job_queries
-from worker.store.tables.base import Attempt, Batch, Job, Lease, Worker
+from worker.store.tables.jobs import Attempt, Batch, Job
+from worker.store.tables.workers import Lease, Worker
 from worker.store.transitions import (
     actions,
     dispatches,

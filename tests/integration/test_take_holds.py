@@ -19,7 +19,8 @@ from worker.dispatch.gates.take_runs import RESUMED_TAKES
 from worker.store import batches, lane_takes
 from worker.store.database import Database
 from worker.store.queries import holds, prunable
-from worker.store.tables.base import Job, Worker
+from worker.store.tables.jobs import Job
+from worker.store.tables.workers import Worker
 from worker.store.transitions import dispatches, followers
 
 Verdicts = Callable[[UUID], VerdictKind]

@@ -29,7 +29,7 @@ from worker.store.database import Database
 from worker.store.queries import counters, filters, position
 from worker.store.queries import jobs as job_queries
 from worker.store.queries.jobs import Counts
-from worker.store.tables.base import Batch, Job, Tally
+from worker.store.tables.jobs import Batch, Job, Tally
 from worker.store.transitions import actions, dispatches, settlement
 from worker.store.transitions import claims as job_claims
 

@@ -35,7 +35,7 @@ from tests.factories import (
 from worker.store.database import Database
 from worker.store.queries import attempts
 from worker.store.queries import jobs as job_queries
-from worker.store.tables.base import Attempt, Job
+from worker.store.tables.jobs import Attempt, Job
 from worker.store.transitions import (
     actions,
     dispatches,

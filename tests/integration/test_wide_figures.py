@@ -33,7 +33,7 @@ from worker.segmind import account
 from worker.segmind.answers import Credits
 from worker.store.database import Database
 from worker.store.money import balances
-from worker.store.tables.base import Attempt, Job
+from worker.store.tables.jobs import Attempt, Job
 from worker.store.transitions import claims as job_claims
 from worker.store.transitions.claims import Claim
 from worker.store.transitions.settlement import StoredAudio

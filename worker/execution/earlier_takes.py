@@ -13,7 +13,7 @@ from api_models.verdict import VerdictKind
 from worker.audio.gate import Flaw, are_alike
 from worker.audio.measures import Measures
 from worker.store.database import Database
-from worker.store.tables.base import Attempt
+from worker.store.tables.jobs import Attempt
 
 _LENGTH: Final = re.compile(rf"flaw {Flaw.TOO_SHORT}; length (\d+\.\d+) s")
 

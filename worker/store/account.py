@@ -11,7 +11,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from api_models.verdict import GateScope
 from worker.store.outbox import events
-from worker.store.tables.base import GateRow, PaceRow
+from worker.store.tables.account import GateRow, PaceRow
 
 ACCOUNT: Final = "default"
 """One account a deployment; the column leaves room for more."""

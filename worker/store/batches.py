@@ -11,7 +11,7 @@ from sqlalchemy import Connection, bindparam, delete, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from worker.store import lane_takes, workers
-from worker.store.tables.base import Batch, Job
+from worker.store.tables.jobs import Batch, Job
 from worker.store.transitions import dispatches
 
 

@@ -22,7 +22,9 @@ from worker.store import workers
 from worker.store.outbox import events
 from worker.store.queries.attempts import UNNOTED
 from worker.store.states import in_state
-from worker.store.tables.base import NO_LANE, Attempt, Batch, Job, LaneTakes
+from worker.store.tables.account import LaneTakes
+from worker.store.tables.base import NO_LANE
+from worker.store.tables.jobs import Attempt, Batch, Job
 
 CODE: Final = "takes_refused"
 """Of the hold."""

@@ -13,7 +13,7 @@ from sqlalchemy import Connection, Index, Table, text
 from sqlalchemy.schema import CreateIndex, DropIndex
 
 from worker.store.database import Database
-from worker.store.tables.base import Attempt, Job
+from worker.store.tables.jobs import Attempt, Job
 
 LOCK: Final = 0x7474_7169
 """PostgreSQL's advisory lock under which they are built ("ttqi" in ASCII)."""

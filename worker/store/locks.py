@@ -12,7 +12,7 @@ from uuid import UUID
 
 from sqlalchemy import ColumnElement, Select, SQLColumnExpression, any_, func, select
 
-from worker.store.tables.base import Job
+from worker.store.tables.jobs import Job
 
 
 def in_order(dialect: str, which: ColumnElement[bool]) -> ColumnElement[bool]:

@@ -9,7 +9,8 @@ from uuid import UUID
 from sqlalchemy import Connection, bindparam, select, union, update
 from sqlalchemy.dialects import postgresql, sqlite
 
-from worker.store.tables.base import Batch, Job, Tenant
+from worker.store.tables.account import Tenant
+from worker.store.tables.jobs import Batch, Job
 
 
 def names(connection: Connection) -> list[str]:

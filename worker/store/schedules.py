@@ -12,7 +12,7 @@ from uuid import UUID
 from sqlalchemy import ColumnElement, Connection, String, and_, bindparam, delete, literal_column, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
-from worker.store.tables.base import Schedule, ScheduleRun
+from worker.store.tables.schedules import Schedule, ScheduleRun
 
 
 class RunState(StrEnum):

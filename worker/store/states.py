@@ -5,7 +5,7 @@ from __future__ import annotations
 from sqlalchemy import ColumnElement, String, and_, literal_column
 
 from api_models.status import JobStatus
-from worker.store.tables.base import Job
+from worker.store.tables.jobs import Job
 
 
 def in_state(*states: JobStatus) -> ColumnElement[bool]:

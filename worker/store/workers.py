@@ -11,7 +11,8 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from api_models.status import JobStatus
 from worker.store.states import in_flight_as
-from worker.store.tables.base import Job, Lease, Worker
+from worker.store.tables.jobs import Job
+from worker.store.tables.workers import Lease, Worker
 
 DISPATCHER = "dispatcher"
 """The lease of the one that decides what starts. A tick renews it first of all, and so has its row until its end."""

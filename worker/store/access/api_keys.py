@@ -21,7 +21,8 @@ from uuid_utils.compat import uuid7
 from api_models.access import Scope
 from worker.store.money import limits
 from worker.store.states import unfinished_of_key
-from worker.store.tables.base import ApiKey, Job
+from worker.store.tables.access import ApiKey
+from worker.store.tables.jobs import Job
 
 BEGINNING: Final = "ttsq_"
 """How every key begins, so that a scanner of leaked secrets knows it for one."""

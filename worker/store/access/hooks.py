@@ -12,7 +12,7 @@ from uuid import UUID
 from sqlalchemy import Connection, delete, select
 from sqlalchemy.dialects import postgresql, sqlite
 
-from worker.store.tables.base import Hook, HookDelivery
+from worker.store.tables.access import Hook, HookDelivery
 
 
 @dataclass(frozen=True, slots=True)

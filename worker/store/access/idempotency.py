@@ -14,7 +14,7 @@ from uuid import UUID
 from sqlalchemy import Connection, delete, select, tuple_
 from sqlalchemy.dialects import postgresql, sqlite
 
-from worker.store.tables.base import IdempotencyKey
+from worker.store.tables.access import IdempotencyKey
 
 KEPT: Final = timedelta(hours=48)
 """A key may be used anew after that long."""

@@ -10,7 +10,7 @@ from sqlalchemy import Connection, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from worker.store.account import ACCOUNT
-from worker.store.tables.base import BalanceRow
+from worker.store.tables.account import BalanceRow
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,9 @@ from worker.store.money import ceilings, charges, in_flight, limits
 from worker.store.money.ceilings import Ceilings
 from worker.store.money.limits import Limit, Payer
 from worker.store.states import in_state, unfinished_of_key
-from worker.store.tables.base import ApiKey, Batch, Job, Tenant
+from worker.store.tables.access import ApiKey
+from worker.store.tables.account import Tenant
+from worker.store.tables.jobs import Batch, Job
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ from sqlalchemy import ColumnElement, Connection, Integer, LargeBinary, case, ca
 
 from api_models.registry import MODELS
 from api_models.verdict import VerdictKind
-from worker.store.tables.base import Attempt, Job
+from worker.store.tables.jobs import Attempt, Job
 
 ZERO: Final = Decimal(0)
 LATEST_CALLS: Final = 2_000

@@ -16,7 +16,9 @@ from uuid import UUID
 from sqlalchemy import Connection, bindparam, func, insert, select, tuple_, update
 from sqlalchemy import text as sql
 
-from worker.store.tables.base import ApiKey, Attempt, Batch, Job, TenantMonth
+from worker.store.tables.access import ApiKey
+from worker.store.tables.account import TenantMonth
+from worker.store.tables.jobs import Attempt, Batch, Job
 
 ZERO: Final = Decimal(0)
 

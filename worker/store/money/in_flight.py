@@ -28,7 +28,8 @@ from api_models.status import JobStatus
 from worker.store.money import ceilings
 from worker.store.money.ceilings import Ceilings, text_bytes
 from worker.store.states import in_state
-from worker.store.tables.base import NO_LANE, Job
+from worker.store.tables.base import NO_LANE
+from worker.store.tables.jobs import Job
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,7 +25,9 @@ from worker.store.money import charges, list_prices
 from worker.store.money.in_flight import Flight
 from worker.store.queries.attempts import UNNOTED
 from worker.store.states import in_state, unfinished_of_key
-from worker.store.tables.base import ApiKey, Attempt, Batch, Job, Tenant, TenantMonth
+from worker.store.tables.access import ApiKey
+from worker.store.tables.account import Tenant, TenantMonth
+from worker.store.tables.jobs import Attempt, Batch, Job
 
 ZERO: Final = Decimal(0)
 Payer = UUID | str

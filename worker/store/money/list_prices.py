@@ -7,7 +7,7 @@ from decimal import Decimal
 from sqlalchemy import BigInteger, ColumnElement, case, func, literal_column, type_coerce
 
 from api_models.registry import MODELS
-from worker.store.tables.base import Attempt
+from worker.store.tables.jobs import Attempt
 from worker.store.types import PICODOLLARS, Money
 
 

@@ -15,7 +15,7 @@ from api_models.status import TERMINAL, JobStatus
 from api_models.verdict import VerdictKind
 from worker.store.queries import refusals
 from worker.store.states import in_state
-from worker.store.tables.base import Attempt, Job
+from worker.store.tables.jobs import Attempt, Job
 
 ZERO: Final = Decimal(0)
 _IN_VAIN: Final = refusals.PAID_IN_VAIN.label("in_vain")

@@ -15,7 +15,7 @@ from api_models.spending import By
 from api_models.status import JobStatus
 from api_models.verdict import VerdictKind
 from worker.store.states import in_state
-from worker.store.tables.base import Attempt, Batch, Job
+from worker.store.tables.jobs import Attempt, Batch, Job
 
 ZERO: Final = Decimal(0)
 NO_CALL: Final = (VerdictKind.CACHED, VerdictKind.RELEASED)

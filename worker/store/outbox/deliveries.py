@@ -20,15 +20,8 @@ from uuid_utils.compat import uuid7
 from api_models.happenings import PROMISED, Happening
 from worker.store.outbox import endpoints
 from worker.store.outbox.endpoints import EndpointRecord
-from worker.store.tables.base import (
-    Batch,
-    Cursor,
-    Delivery,
-    DeliveryTry,
-    Endpoint,
-    EventRow,
-    Job,
-)
+from worker.store.tables.jobs import Batch, Job
+from worker.store.tables.webhooks import Cursor, Delivery, DeliveryTry, Endpoint, EventRow
 
 CURSOR: Final = "outbox"
 EVENTS_PER_POLL: Final = 500

@@ -12,7 +12,7 @@ from sqlalchemy import Connection, delete, insert, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from uuid_utils.compat import uuid7
 
-from worker.store.tables.base import Endpoint
+from worker.store.tables.webhooks import Endpoint
 
 
 @dataclass(frozen=True, slots=True)

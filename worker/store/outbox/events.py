@@ -11,7 +11,7 @@ from typing import Any, Final
 import structlog
 from sqlalchemy import Connection, delete, func, insert, select
 
-from worker.store.tables.base import EventRow
+from worker.store.tables.webhooks import EventRow
 
 TURN: Final = 0x7474_7371
 """The advisory lock that writers of events take on PostgreSQL: `ttsq` in ASCII."""

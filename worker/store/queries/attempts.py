@@ -14,7 +14,7 @@ from sqlalchemy import text as sql
 from api_models.verdict import GateScope, VerdictKind
 from worker.store.money import charges
 from worker.store.money.charges import Charge
-from worker.store.tables.base import Attempt
+from worker.store.tables.jobs import Attempt
 
 ROWS_PER_POLL = 2_000
 

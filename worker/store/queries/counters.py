@@ -20,7 +20,7 @@ from sqlalchemy import text as sql
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.sql import operators, visitors
 
-from worker.store.tables.base import Job, Tally
+from worker.store.tables.jobs import Job, Tally
 
 FOLDED: Final = 0
 """The part that holds what has been folded."""

@@ -10,7 +10,7 @@ from sqlalchemy import ColumnElement, Connection, and_, or_, select
 
 from api_models.status import TERMINAL, JobStatus
 from worker.store.queries import jobs
-from worker.store.tables.base import Job
+from worker.store.tables.jobs import Job
 
 
 def selection(

@@ -18,7 +18,9 @@ from worker.store.batches import Paused
 from worker.store.lane_takes import HeldLane
 from worker.store.money import budgets, charges
 from worker.store.money.budgets import Budget
-from worker.store.tables.base import NO_LANE, Job, LaneTakes
+from worker.store.tables.account import LaneTakes
+from worker.store.tables.base import NO_LANE
+from worker.store.tables.jobs import Job
 
 STALE_SECONDS: Final = 8.0
 """A worker not heard of for so long does not count; the dispatcher's own limit."""

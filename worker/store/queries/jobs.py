@@ -14,7 +14,7 @@ from sqlalchemy import ColumnElement, Connection, Row, func, select, true
 from api_models.status import JobStatus
 from worker.store.queries import counters
 from worker.store.states import in_state
-from worker.store.tables.base import Attempt, Job
+from worker.store.tables.jobs import Attempt, Job
 
 ZERO = Decimal(0)
 

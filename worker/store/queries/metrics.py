@@ -18,7 +18,8 @@ from worker.store.queries import counters
 from worker.store.queries import jobs as job_queries
 from worker.store.queries.holds import STALE_SECONDS
 from worker.store.states import in_state
-from worker.store.tables.base import Attempt, Delivery, Job
+from worker.store.tables.jobs import Attempt, Job
+from worker.store.tables.webhooks import Delivery
 
 _OLDEST_QUEUED: Final = select(func.min(Job.created_at)).where(in_state(JobStatus.QUEUED))
 QUANTILES: Final = (0.5, 0.9, 0.99)

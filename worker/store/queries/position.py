@@ -10,7 +10,7 @@ from sqlalchemy import Connection, func, select
 from api_models.status import JobStatus
 from worker.store.queries import counters
 from worker.store.states import in_state
-from worker.store.tables.base import Job
+from worker.store.tables.jobs import Job
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,7 @@ from api_models.status import TERMINAL, JobStatus
 from worker.store import lane_takes
 from worker.store.batches import BatchRecord
 from worker.store.states import in_state
-from worker.store.tables.base import Attempt, Batch, Job
+from worker.store.tables.jobs import Attempt, Batch, Job
 
 _OPEN: Final = in_state(*(status for status in JobStatus if status not in TERMINAL))
 _OVER: Final = in_state(*sorted(TERMINAL))

@@ -12,7 +12,7 @@ from sqlalchemy import ColumnElement, Connection, func, or_, select
 from api_models.status import JobStatus
 from api_models.verdict import VerdictKind
 from worker.store.states import in_state
-from worker.store.tables.base import Attempt, Job
+from worker.store.tables.jobs import Attempt, Job
 
 _WITHOUT_AUDIO: Final = in_state(JobStatus.FAILED, JobStatus.EXPIRED, JobStatus.CANCELLED)
 PAID_IN_VAIN: Final[ColumnElement[bool]] = _WITHOUT_AUDIO & or_(Job.cost > 0, Job.takes_used > 0)

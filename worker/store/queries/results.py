@@ -15,7 +15,7 @@ from sqlalchemy.orm import aliased
 
 from api_models.status import TERMINAL, JobStatus
 from worker.store.states import in_state
-from worker.store.tables.base import Job
+from worker.store.tables.jobs import Job
 
 _OTHER: Final = aliased(Job)
 _NEEDED: Final = (

@@ -11,7 +11,7 @@ from sqlalchemy import Connection, select
 
 from api_models.status import JobStatus
 from worker.store.states import in_state
-from worker.store.tables.base import Batch, Job
+from worker.store.tables.jobs import Batch, Job
 
 SUPERSEDED: Final = "superseded"
 """The code of a job whose name a later batch has taken over."""

@@ -14,7 +14,8 @@ from sqlalchemy import ColumnElement, Connection, bindparam, func, or_, select
 
 from api_models.status import TERMINAL, JobStatus
 from worker.store.states import in_state
-from worker.store.tables.base import Batch, EventRow, Job
+from worker.store.tables.jobs import Batch, Job
+from worker.store.tables.webhooks import EventRow
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,1 +1,5 @@
-"""The tables. Their shape changes only through a migration."""
+"""The tables. Their shape changes only through a migration. Importing the package completes `Base.metadata`."""
+
+from worker.store.tables import access, account, jobs, schedules, webhooks, workers
+
+__all__ = ["access", "account", "jobs", "schedules", "webhooks", "workers"]

@@ -13,7 +13,7 @@ from api_models.status import TERMINAL, JobStatus
 from worker.store import locks, notifications
 from worker.store.queries.rivals import SUPERSEDED
 from worker.store.states import in_state
-from worker.store.tables.base import Job
+from worker.store.tables.jobs import Job
 from worker.store.transitions import billing, completion, event_writer, followers, losses
 from worker.store.transitions.billing import Call
 from worker.store.writing import bulk, columns

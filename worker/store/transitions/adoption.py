@@ -14,7 +14,7 @@ from sqlalchemy import Connection, Integer, String, bindparam, func, select, upd
 
 from api_models.status import TERMINAL, JobStatus
 from worker.store.states import in_state
-from worker.store.tables.base import Attempt, Job
+from worker.store.tables.jobs import Attempt, Job
 from worker.store.transitions import claims
 from worker.store.transitions.claims import CLAIM_COLUMNS, Claim
 

@@ -13,7 +13,7 @@ from sqlalchemy import Connection, bindparam, exists, or_, select, tuple_, updat
 from sqlalchemy.orm import aliased
 
 from api_models.verdict import VerdictKind
-from worker.store.tables.base import Attempt, Job
+from worker.store.tables.jobs import Attempt, Job
 
 ZERO: Final = Decimal(0)
 FOUND_MESSAGE: Final = "The worker was gone before its call ended; the audio was found later."

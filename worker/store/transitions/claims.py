@@ -17,7 +17,7 @@ from api_models.speech import Speech
 from api_models.status import JobStatus
 from worker.store import locks
 from worker.store.states import in_flight_as, in_state
-from worker.store.tables.base import Job
+from worker.store.tables.jobs import Job
 from worker.store.transitions.event_writer import HEARD
 
 

@@ -18,7 +18,8 @@ from worker.store.outbox import events
 from worker.store.queries import results
 from worker.store.queries.results import Standing
 from worker.store.states import in_state
-from worker.store.tables.base import Batch, Endpoint, Job
+from worker.store.tables.jobs import Batch, Job
+from worker.store.tables.webhooks import Endpoint
 from worker.store.transitions import event_writer
 
 _OPEN: Final = (

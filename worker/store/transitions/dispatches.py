@@ -40,7 +40,10 @@ from sqlalchemy.sql.dml import ReturningUpdate
 from api_models.status import JobStatus
 from worker.store import locks
 from worker.store.states import in_flight_as, in_state
-from worker.store.tables.base import NO_LANE, ApiKey, Batch, Job, LaneTakes, Tenant
+from worker.store.tables.access import ApiKey
+from worker.store.tables.account import LaneTakes, Tenant
+from worker.store.tables.base import NO_LANE
+from worker.store.tables.jobs import Batch, Job
 from worker.store.transitions import event_writer, followers
 
 ROWS_PER_STATEMENT = 1_000

@@ -20,7 +20,8 @@ from api_models.happenings import Happening
 from api_models.status import TERMINAL, JobStatus
 from worker.store.outbox import events
 from worker.store.states import in_state
-from worker.store.tables.base import Batch, EventRow, Job
+from worker.store.tables.jobs import Batch, Job
+from worker.store.tables.webhooks import EventRow
 
 ROWS_PER_STATEMENT: Final = 500
 

@@ -9,7 +9,7 @@ from sqlalchemy import Connection, bindparam, select, update
 
 from api_models.status import JobStatus
 from worker.store.states import in_state
-from worker.store.tables.base import Job
+from worker.store.tables.jobs import Job
 from worker.store.transitions.claims import Claim
 
 _RELABEL = (

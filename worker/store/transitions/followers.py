@@ -23,7 +23,8 @@ from sqlalchemy.orm import aliased
 from api_models.status import JobStatus
 from worker.store import locks
 from worker.store.states import in_state
-from worker.store.tables.base import Batch, Job, LaneTakes
+from worker.store.tables.account import LaneTakes
+from worker.store.tables.jobs import Batch, Job
 
 PATIENCE_SECONDS: Final = 60.0
 """After so long a follower takes its own turn, whatever it heard. Longer than most calls, so that few look in vain."""

@@ -14,7 +14,7 @@ from sqlalchemy.sql.selectable import FromClause
 from api_models.status import JobStatus
 from api_models.verdict import VerdictKind
 from worker.store.money.ceilings import text_bytes
-from worker.store.tables.base import Attempt, Job
+from worker.store.tables.jobs import Attempt, Job
 from worker.store.types import Money
 
 DIED_MESSAGE: Final = "The worker died in the middle of this attempt."

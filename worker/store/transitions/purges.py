@@ -16,7 +16,7 @@ from sqlalchemy import ColumnElement, Connection, bindparam, func, select, updat
 from api_models.status import TERMINAL
 from worker.store import locks
 from worker.store.states import in_state
-from worker.store.tables.base import Attempt, Job
+from worker.store.tables.jobs import Attempt, Job
 
 _OVER: Final = in_state(*sorted(TERMINAL))
 

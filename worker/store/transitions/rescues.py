@@ -13,7 +13,8 @@ from sqlalchemy.sql.elements import ColumnElement
 from api_models.status import JobStatus
 from worker.store import locks
 from worker.store.states import in_flight_as, in_state
-from worker.store.tables.base import Job, Worker
+from worker.store.tables.jobs import Job
+from worker.store.tables.workers import Worker
 from worker.store.transitions import event_writer, losses
 from worker.store.transitions.dispatches import take_back_all
 from worker.store.transitions.losses import DIED_MESSAGE

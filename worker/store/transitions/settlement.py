@@ -15,7 +15,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from api_models.status import TERMINAL, JobStatus
 from api_models.verdict import GateScope, VerdictKind
 from worker.store.states import in_state
-from worker.store.tables.base import Attempt, Job
+from worker.store.tables.jobs import Attempt, Job
 from worker.store.transitions import billing, event_writer
 from worker.store.transitions.billing import Call
 from worker.store.transitions.claims import Claim

@@ -1,0 +1,57 @@
+"""Schedules and their runs."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import CheckConstraint, Index, String
+from sqlalchemy.orm import Mapped, mapped_column
+
+from worker.store.tables.base import Base, partial_index
+
+
+class Schedule(Base):
+    """Jobs that are handed in again and again, at the times that a cron expression gives."""
+
+    __tablename__ = "schedules"
+
+    tenant: Mapped[str] = mapped_column(String(64), primary_key=True)
+    name: Mapped[str] = mapped_column(String(64), primary_key=True)
+    cron: Mapped[str]
+    timezone: Mapped[str] = mapped_column(String(64))
+    """Whose clock the expression means, by its IANA name."""
+    source: Mapped[str]
+    """Where the lines come from: the address of a file, or a query."""
+    options: Mapped[str]
+    """How they become jobs, as a JSON object. Of a producer's database it holds a variable's name, never an address."""
+    catch_up_seconds: Mapped[int]
+    """A due time that nobody was there for is made up for, unless it is older than this."""
+    created_at: Mapped[datetime]
+    next_due_at: Mapped[datetime | None]
+    """None once the expression has no time left."""
+    paused_at: Mapped[datetime | None]
+
+    __table_args__ = (Index("ix_schedules_next_due_at", "next_due_at"),)
+
+
+class ScheduleRun(Base):
+    """One due time of a schedule. Its row is what makes it run once: it is written once, and ended with its batch."""
+
+    __tablename__ = "schedule_runs"
+
+    tenant: Mapped[str] = mapped_column(String(64), primary_key=True)
+    schedule: Mapped[str] = mapped_column(String(64), primary_key=True)
+    due_at: Mapped[datetime] = mapped_column(primary_key=True)
+    state: Mapped[str] = mapped_column(String(10))
+    attempts: Mapped[int]
+    next_at: Mapped[datetime | None]
+    """When somebody takes it up, or takes it up again from one who was not heard of since."""
+    batch_id: Mapped[UUID | None]
+    message: Mapped[str | None]
+    finished_at: Mapped[datetime | None]
+
+    __table_args__ = (
+        CheckConstraint("state IN ('due', 'running', 'done', 'failed', 'missed')", name="state"),
+        partial_index("ix_schedule_runs_open", "next_at", where="state IN ('due', 'running')"),
+    )

@@ -1,0 +1,42 @@
+"""Worker processes and the leases they hold."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import Index, String
+from sqlalchemy.orm import Mapped, mapped_column
+
+from worker.store.tables.base import Base
+
+
+class Worker(Base):
+    """One worker process and its last sign of life."""
+
+    __tablename__ = "workers"
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    host: Mapped[str]
+    pid: Mapped[int]
+    queue: Mapped[str]
+    """The Celery queue it reads; a dispatcher counts only workers it can reach."""
+    slots: Mapped[int]
+    started_at: Mapped[datetime]
+    heartbeat_at: Mapped[datetime]
+    stopping: Mapped[bool]
+    stopped_at: Mapped[datetime | None]
+    trouble: Mapped[str | None]
+    """Why it can't take paid work just now, in words for people."""
+
+    __table_args__ = (Index("ix_workers_stopped_at", "stopped_at"),)
+
+
+class Lease(Base):
+    """A duty that one process at a time holds, for as long as it renews."""
+
+    __tablename__ = "leases"
+
+    name: Mapped[str] = mapped_column(String(32), primary_key=True)
+    holder: Mapped[UUID]
+    expires_at: Mapped[datetime]

@@ -53,17 +53,17 @@ chaos: $(STAMP) ## hurt a real cluster at random for MINUTES (2), and see that n
 
 proof: $(STAMP) ## a million jobs, EXAMPLES (2000) random histories of the store, and other examples for all properties
 	@$(BIN)/python -m pytest -m hypothesis --hypothesis-profile=random $(PYTEST_ARGS)
-	@PLAN_ROWS=1000000 STORE_MACHINE_EXAMPLES=$(or $(EXAMPLES),2000) $(BIN)/python -m pytest tests/integration/test_plans_at_scale.py tests/integration/test_store_machine.py $(PYTEST_ARGS)
-	@OWNERSHIP_MACHINE_EXAMPLES=$(or $(OWNERSHIP_EXAMPLES),5000) $(BIN)/python -m pytest tests/integration/test_ownership_machine.py $(PYTEST_ARGS)
+	@PLAN_ROWS=1000000 STORE_MACHINE_EXAMPLES=$(or $(EXAMPLES),2000) $(BIN)/python -m pytest tests/integration/store/test_plans_at_scale.py tests/integration/store/test_machine.py $(PYTEST_ARGS)
+	@OWNERSHIP_MACHINE_EXAMPLES=$(or $(OWNERSHIP_EXAMPLES),5000) $(BIN)/python -m pytest tests/integration/artifacts/test_ownership_machine.py $(PYTEST_ARGS)
 
 hostile: $(STAMP) ## set every HTTP client before hostile servers, EXCHANGES (50000) with each
 	@EXCHANGES=$(or $(EXCHANGES),50000) $(BIN)/python -m pytest -q -s --hypothesis-profile=random tests/hostile $(PYTEST_ARGS)
 
 fuzz: $(STAMP) ## send 10,000 requests made from the API's description, good and bad, to a running gateway
-	@FUZZ_EXAMPLES=330 $(BIN)/python -m pytest -q -s tests/integration/test_gateway_schema.py
+	@FUZZ_EXAMPLES=330 $(BIN)/python -m pytest -q -s tests/integration/gateway/test_schema.py
 
 audio-fuzz: $(STAMP) ## take CONTAINERS (5000) damaged audio files through a worker; SEED chooses others
-	@AUDIO_FUZZ=$(or $(CONTAINERS),5000) $(if $(SEED),AUDIO_FUZZ_SEED=$(SEED)) $(BIN)/python -m pytest -q -s -p no:logging tests/integration/test_audio_fuzz.py
+	@AUDIO_FUZZ=$(or $(CONTAINERS),5000) $(if $(SEED),AUDIO_FUZZ_SEED=$(SEED)) $(BIN)/python -m pytest -q -s -p no:logging tests/integration/execution/test_audio_fuzz.py
 
 # B608 asks what ruff's S608 asks, which is answered on the line.
 check: $(STAMP) ## lint, types, import rules, dependencies, security

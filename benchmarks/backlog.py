@@ -13,7 +13,7 @@ from typing import Final
 
 from celery import Celery
 
-from benchmarks import stage
+from benchmarks import harness
 from benchmarks.driving import broker_bytes
 from benchmarks.plots import Lines, Series
 from benchmarks.report import Report
@@ -77,7 +77,7 @@ class Found:
 
 def measure(knobs: Knobs, say: Callable[[str], None]) -> Report:
     """PostgreSQL with everything, SQLite with what needs no worker beside it, and the tutorial pattern's broker."""
-    with OnDisk() as postgres, Valkey() as valkey, stage.temporary_folder() as folder, logs.silenced():
+    with OnDisk() as postgres, Valkey() as valkey, harness.temporary_folder() as folder, logs.silenced():
         with closing(Database(postgres.create_database("backlog"), connections=4)) as database:
             ours = _go(WaitingLine(database, valkey, folder, knobs.over), knobs, say)
         postgres.drop_database("backlog")

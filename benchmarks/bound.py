@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
-from benchmarks import stage
+from benchmarks import harness
 from benchmarks.cases import CASES, JITTER, Case, bound_seconds, ideal_seconds
 from benchmarks.contender import Contender
 from benchmarks.ours import OURS, Ours
@@ -95,7 +95,7 @@ class Run:
 def measure(knobs: Knobs, say: Callable[[str], None]) -> Report:
     """Case by case, everyone on fresh servers."""
     runs = []
-    with stage.services() as shared:
+    with harness.services() as shared:
         for case in knobs.chosen_cases():
             ours = Ours(rpm="unlimited" if case.rpm is None else f"{case.rpm:g}")
             for contender in (ours, *chosen(knobs.peers)):

@@ -8,11 +8,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
-from benchmarks import stage
+from benchmarks import harness
 from benchmarks.texts import text
 from worker.emulator.config import EmulatorConfig
 
-TTSQ: Final = str(stage.BIN / "ttsq")
+TTSQ: Final = str(harness.BIN / "ttsq")
 PATIENCE_SECONDS: Final = 60.0
 POLL_SECONDS: Final = 0.002
 
@@ -24,7 +24,7 @@ def help_seconds(rounds: int) -> list[float]:
 
 def one_line_seconds(rounds: int) -> list[float]:
     """`ttsq run` of one line over an API that answers at once, each in a fresh folder: process start to the file."""
-    with stage.temporary_folder() as folder, stage.emulator(EmulatorConfig(latency_seconds=0), folder) as emulator:
+    with harness.temporary_folder() as folder, harness.emulator(EmulatorConfig(latency_seconds=0), folder) as emulator:
         settings = {"SEGMIND_BASE_URL": emulator.base_url, "SEGMIND_API_KEY": emulator.key}
         found = []
         for number in range(rounds):
@@ -40,7 +40,7 @@ def _until_file(place: Path, settings: dict[str, str]) -> float:
     with subprocess.Popen(
         [TTSQ, "run", "lines.txt", "--out", "audio", "--json"],
         cwd=place,
-        env=stage.environment(**settings),
+        env=harness.environment(**settings),
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     ) as process:
@@ -67,7 +67,7 @@ def _run(command: list[str], folder: Path, settings: dict[str, str]) -> None:
     subprocess.run(
         command,
         cwd=folder,
-        env=stage.environment(**settings),
+        env=harness.environment(**settings),
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
         check=True,

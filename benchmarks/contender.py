@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from benchmarks.stage import Scene
+from benchmarks.harness import Scene
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,16 +16,16 @@ from pathlib import Path
 from statistics import median
 from typing import Final
 
-from benchmarks import rooms, sampled, stage
+from benchmarks import harness, rooms, sampled
 from benchmarks.contender import Contender
 from benchmarks.expense import Measurement, Outing
+from benchmarks.harness import Scene
 from benchmarks.ours import OURS, Ours
 from benchmarks.peers.lineup import Bare, Tutorial
 from benchmarks.plots import Bars
 from benchmarks.processes import Measured, Usage
 from benchmarks.race import started
 from benchmarks.report import Report
-from benchmarks.stage import Scene
 from tests.cluster.services import Services
 from worker.emulator.config import EmulatorConfig
 
@@ -64,7 +64,7 @@ FULL: Final = Knobs(jobs=4_000, slots=100, rounds=5)
 def measure(knobs: Knobs, say: Callable[[str], None]) -> Report:
     """Rounds of A B C A B C, each on fresh servers; then the one that is sampled."""
     found: dict[str, list[Measurement]] = {contender.name: [] for contender in LINEUP}
-    with stage.services() as shared:
+    with harness.services() as shared:
         for number in range(1, knobs.rounds + 1):
             for contender in LINEUP:
                 measured = _round(contender, shared, knobs)
@@ -78,7 +78,7 @@ def measure(knobs: Knobs, say: Callable[[str], None]) -> Report:
 
 
 def _round(contender: Contender, shared: Services, knobs: Knobs) -> Measurement:
-    with stage.scene(shared, _emulator(knobs), light=True) as scene:
+    with harness.scene(shared, _emulator(knobs), light=True) as scene:
         contender.prepare(scene)
         idle = _outing(contender, scene, knobs, jobs=0)
         busy = _outing(contender, scene, knobs, jobs=knobs.jobs)
@@ -115,7 +115,7 @@ def _work(contender: Contender, scene: Scene, knobs: Knobs, jobs: int) -> Usage:
 
 def _spent_by_room(shared: Services, knobs: Knobs) -> dict[str, float]:
     """Milliseconds a job that our workers spent in each room from the handing in to the last job's end."""
-    with stage.scene(shared, _emulator(knobs), light=True) as scene:
+    with harness.scene(shared, _emulator(knobs), light=True) as scene:
         ours = Ours(through=(sys.executable, "-m", "benchmarks.sampled", str(scene.folder)))
         ours.prepare(scene)
         with started(ours, scene, "sampled", knobs.workers, knobs.slots) as crew:

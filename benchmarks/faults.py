@@ -13,7 +13,7 @@ from benchmarks.plots import Bars
 from benchmarks.report import Report
 from benchmarks.texts import text
 from tests.cluster.cluster import Cluster
-from tests.cluster.odds import failing_rules
+from tests.cluster.luck import failing_rules
 from tests.cluster.services import own_services
 from tests.cluster.shape import Shape
 from worker.emulator.config import EmulatorConfig

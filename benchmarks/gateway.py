@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from api_models.access import EVERYTHING
+from benchmarks.harness import environment, temporary_folder
 from benchmarks.plots import Bars
 from benchmarks.processes import Measured
 from benchmarks.report import Report
-from benchmarks.stage import environment, temporary_folder
 from tests.servers.postgres import Postgres
 from worker.store import schema
 from worker.store.access import api_keys

@@ -7,15 +7,15 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from benchmarks import proc, stage
+from benchmarks import harness, proc
 from benchmarks.contender import Contender
+from benchmarks.harness import Scene
 from benchmarks.ours import OURS, Ours
 from benchmarks.peers.lineup import chosen
 from benchmarks.plots import Bars
 from benchmarks.processes import Measured
 from benchmarks.race import Course, Outing, race
 from benchmarks.report import Report
-from benchmarks.stage import Scene
 from worker.emulator.config import EmulatorConfig
 
 TARGET_MB: Final = 450
@@ -91,7 +91,7 @@ def measure(knobs: Knobs, say: Callable[[str], None]) -> Report:
     """Each contender at both sizes, on fresh servers."""
     config = EmulatorConfig(audio_bytes=knobs.audio_bytes, latency_seconds=knobs.latency)
     found: dict[str, list[Reading]] = {}
-    with stage.services() as shared:
+    with harness.services() as shared:
         for contender in _lineup(knobs):
             for calls in (knobs.few, knobs.calls):
                 watch = Watch(calls)

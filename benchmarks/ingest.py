@@ -16,9 +16,9 @@ from pathlib import Path
 from statistics import median
 from typing import Final
 
+from benchmarks.harness import environment, services, temporary_folder
 from benchmarks.processes import Measured
 from benchmarks.report import Report
-from benchmarks.stage import environment, services, temporary_folder
 from benchmarks.texts import text
 from tests.cluster.services import Services
 from worker.store import schema

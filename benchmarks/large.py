@@ -12,7 +12,7 @@ from typing import Final
 
 from api_models.speech import JobRequest
 from api_models.status import TERMINAL, JobStatus
-from benchmarks import sink, stage
+from benchmarks import harness, sink
 from benchmarks.plots import Bars
 from benchmarks.processes import Measured, Usage
 from benchmarks.report import Report
@@ -106,10 +106,10 @@ def measure(knobs: Knobs, say: Callable[[str], None]) -> Report:
 def _run(knobs: Knobs, say: Callable[[str], None]) -> Outcome:
     config = EmulatorConfig(latency_seconds=knobs.latency, audio_bytes=knobs.megabytes * MEGABYTE)
     with (
-        stage.services() as services,
-        stage.temporary_folder() as folder,
+        harness.services() as services,
+        harness.temporary_folder() as folder,
         new_place(services, folder) as place,
-        stage.emulator(config, folder) as emulator,
+        harness.emulator(config, folder) as emulator,
         sink.running(folder) as drain,
         closing(Database(place.database_url, connections=4)) as database,
     ):
@@ -124,7 +124,7 @@ def _run(knobs: Knobs, say: Callable[[str], None]) -> Outcome:
             "TTSQ_SPOOL_DIR": str(folder / "spool"),
         }
         command = [sys.executable, "-m", "celery", "-A", "worker.app", "worker"]
-        with Measured("worker", command, folder, stage.environment(**settings)) as worker:
+        with Measured("worker", command, folder, harness.environment(**settings)) as worker:
             worker.await_line("worker_started")
             idle_mb = _resident_mb(worker.pid)
             began = time.monotonic()

@@ -12,7 +12,7 @@ from sqlalchemy import func, select
 
 from api_models.status import JobStatus
 from benchmarks.contender import Books, Program
-from benchmarks.stage import Scene, environment
+from benchmarks.harness import Scene, environment
 from worker.store import schema
 from worker.store.database import Database
 from worker.store.tables.jobs import Job

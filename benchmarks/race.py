@@ -8,10 +8,10 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import Final
 
-from benchmarks import proc, stage
+from benchmarks import harness, proc
 from benchmarks.contender import Books, Contender
+from benchmarks.harness import Scene
 from benchmarks.processes import Measured
-from benchmarks.stage import Scene
 from tests.cluster.services import Services
 from worker.emulator.config import EmulatorConfig
 from worker.emulator.ledger import State
@@ -94,7 +94,7 @@ def race(
     at_work: AtWork = lambda _scene, _crew: None,
 ) -> Outing:
     """On fresh servers, with the light S3."""
-    with stage.scene(shared, config, light=True) as scene:
+    with harness.scene(shared, config, light=True) as scene:
         contender.prepare(scene)
         with started(contender, scene, "worker", course.processes, course.slots_each) as crew:
             servers = scene.emulator.pid, scene.bucket.server.process.pid

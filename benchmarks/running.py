@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from api_models.formats import AudioFormat
-from benchmarks import stage
+from benchmarks import harness
 from benchmarks.processes import Measured
 from benchmarks.texts import text
 from worker.emulator.config import EmulatorConfig
@@ -58,13 +58,13 @@ def run(
 
     `options` are more of them than any run needs.
     """
-    with stage.temporary_folder() as folder, stage.emulator(config, folder) as emulator:
+    with harness.temporary_folder() as folder, harness.emulator(config, folder) as emulator:
         (folder / "lines.txt").write_text("".join(f"{text(n)}\n" for n in range(1, lines + 1)), encoding="utf-8")
         checks = {} if config.audio_bytes is None else {"TTSQ_TAKE_CHECKS": "off"}  # a fixed size fits no text
-        environment = stage.environment(
+        environment = harness.environment(
             SEGMIND_BASE_URL=emulator.base_url, SEGMIND_API_KEY=emulator.key, **checks, **settings
         )
-        command = [str(stage.BIN / "ttsq"), "run", "lines.txt", "--out", "audio", "--json", *options]
+        command = [str(harness.BIN / "ttsq"), "run", "lines.txt", "--out", "audio", "--json", *options]
         began = time.time()
         with Measured("run", command, folder, environment) as process:
             usage = process.wait(patience_seconds)

@@ -18,8 +18,8 @@ from pathlib import Path
 from threading import Lock
 from typing import Any, Final
 
+from benchmarks.harness import environment
 from benchmarks.processes import Measured
-from benchmarks.stage import environment
 
 LOOPBACK: Final = "127.0.0.1"
 READY: Final = "Sink at "

@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 
 from api_models.access import EVERYTHING
 from api_models.speech import JobRequest
-from benchmarks import commands, stage
+from benchmarks import commands, harness
 from benchmarks.plots import Bars
 from benchmarks.processes import Measured
 from benchmarks.report import Report
@@ -105,16 +105,16 @@ def _on_servers(knobs: Knobs) -> Iterator[Waits]:
             )
         own = _by_program(cluster.database, cluster.emulator.base_url)
         yield _waits("PostgreSQL, a program's own transaction", own, cluster.emulator, knobs)
-        settings = stage.environment(**cluster.environment())
+        settings = harness.environment(**cluster.environment())
         with _gateway(["serve"], settings) as address, closing(_Poster(address, key)) as post:
             yield _waits("PostgreSQL, HTTP", post, cluster.emulator, knobs)
 
 
 def _embedded(knobs: Knobs) -> Iterator[Waits]:
     config = EmulatorConfig(latency_seconds=knobs.latency, audio_bytes=24_044)
-    with stage.temporary_folder() as folder, stage.emulator(config, folder) as emulator:
+    with harness.temporary_folder() as folder, harness.emulator(config, folder) as emulator:
         url = f"sqlite:///{folder}/queue.db"
-        settings = stage.environment(
+        settings = harness.environment(
             SEGMIND_BASE_URL=emulator.base_url,
             SEGMIND_API_KEY=emulator.key,
             SEGMIND_RPM="unlimited",
@@ -181,7 +181,7 @@ class _Poster:
 def _gateway(words: Sequence[str], settings: dict[str, str]) -> Iterator[str]:
     """`ttsq serve` in a process and a folder of its own; where it listens."""
     command = [sys.executable, "-u", "-m", "worker.cli", *words, "--port", "0"]
-    with stage.temporary_folder() as folder, Measured("gateway", command, folder, settings) as process:
+    with harness.temporary_folder() as folder, Measured("gateway", command, folder, settings) as process:
         process.await_line("The gateway listens at")
         found = LISTENS.search(process.log)
         assert found is not None

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
-from benchmarks import stage
+from benchmarks import harness
 from benchmarks.contender import Contender
 from benchmarks.ours import OURS, Ours
 from benchmarks.peers.lineup import chosen
@@ -59,7 +59,7 @@ def measure(knobs: Knobs, say: Callable[[str], None]) -> Report:
     ours = Ours(rpm="unlimited")
     config = EmulatorConfig(audio_bytes=knobs.audio_bytes)
     heats = []
-    with stage.services() as shared:
+    with harness.services() as shared:
         for processes in TARGETS:
             course = Course(knobs.jobs, processes, processes * knobs.slots, PATIENCE_SECONDS)
             for contender in (ours, *chosen(knobs.peers)):

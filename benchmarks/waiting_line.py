@@ -20,7 +20,7 @@ from api_models.access import EVERYTHING
 from api_models.registry import DEFAULT_MODEL, MODELS
 from api_models.speech import JobRequest
 from api_models.verdict import GateScope
-from benchmarks import stage, stock
+from benchmarks import harness, stock
 from benchmarks.driving import Driven, broker_bytes
 from benchmarks.processes import Measured
 from benchmarks.stock import Lot
@@ -116,7 +116,10 @@ class WaitingLine:
         """
         self.valkey.flush()
         before = broker_bytes(self.valkey)
-        with self._held(), stage.emulator(EmulatorConfig(audio_bytes=24_044, latency_seconds=0.02), self.folder) as api:
+        with (
+            self._held(),
+            harness.emulator(EmulatorConfig(audio_bytes=24_044, latency_seconds=0.02), self.folder) as api,
+        ):
             settings = self._settings(
                 TTSQ_ARTIFACTS_URL=(self.folder / "audio").as_uri(),
                 TTSQ_SPOOL_DIR=str(self.folder / "spool"),
@@ -174,4 +177,4 @@ class WaitingLine:
 
     def _settings(self, **more: str) -> dict[str, str]:
         url = self.database.url.render_as_string(hide_password=False)
-        return stage.environment(TTSQ_DATABASE_URL=url, TTSQ_BROKER_URL=self.valkey.url, **more)
+        return harness.environment(TTSQ_DATABASE_URL=url, TTSQ_BROKER_URL=self.valkey.url, **more)

@@ -8,7 +8,7 @@ from sqlalchemy import text
 
 from api_models.registry import DEFAULT_MODEL
 from benchmarks.contender import Books
-from benchmarks.stage import Scene, environment
+from benchmarks.harness import Scene, environment
 from worker.store.database import Database
 
 TABLE = (

@@ -9,8 +9,8 @@ from enum import StrEnum
 from typing import Final
 
 from benchmarks.contender import Books, Contender, Program
+from benchmarks.harness import Scene
 from benchmarks.peers import books
-from benchmarks.stage import Scene
 
 PACKAGE: Final = "benchmarks.peers"
 FORKED: Final = 50

@@ -10,9 +10,9 @@ from typing import Final
 
 from sqlalchemy import select
 
+from tests.chaos.cluster_harness import Stage
 from tests.chaos.ending import messages_left
 from tests.chaos.history import AttemptEnd, History, JobEnd
-from tests.chaos.stage import Stage
 from worker.artifacts.keys import OWN_FOLDER
 from worker.emulator.ledger import text_hash
 from worker.store import account

@@ -7,9 +7,9 @@ import time
 from typing import Final
 
 from tests.chaos import figures, judging, report
+from tests.chaos.cluster_harness import Setting, Stage, on_stage
 from tests.chaos.hosts import UP_SECONDS, Host
 from tests.chaos.plan import Kind
-from tests.chaos.stage import Setting, Stage, on_stage
 from tests.chaos.violations import Breach, Violation
 from tests.chaos.waiting import keep_up, pass_until
 from tests.cluster.waiting import wait_for

@@ -8,10 +8,10 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 from typing import Final
 
+from tests.chaos.cluster_harness import Stage
 from tests.chaos.hosts import Host
 from tests.chaos.plan import Aim, Kind, Step
 from tests.chaos.services import Service
-from tests.chaos.stage import Stage
 from tests.cluster.link import Link
 from worker.emulator.api.responses import Ending
 from worker.emulator.faults import Effect, Match, Rule

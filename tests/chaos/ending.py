@@ -9,8 +9,8 @@ from typing import Final
 from sqlalchemy.exc import SQLAlchemyError
 
 from api_models.status import TERMINAL
+from tests.chaos.cluster_harness import Stage
 from tests.chaos.hosts import Host
-from tests.chaos.stage import Stage
 from tests.chaos.waiting import keep_up
 from tests.cluster.waiting import NotInTimeError, wait_for
 from tests.servers.errors import ServerFailedError

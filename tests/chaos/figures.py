@@ -10,7 +10,7 @@ from itertools import pairwise
 from typing import Final
 from uuid import UUID
 
-from tests.chaos.chronicle import Happening
+from tests.chaos.event_timeline import Happening
 from tests.chaos.history import AttemptEnd, History
 
 AFTERMATH: Final = timedelta(seconds=20)

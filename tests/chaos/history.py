@@ -10,7 +10,7 @@ from decimal import Decimal
 from uuid import UUID
 
 from api_models.verdict import VerdictKind
-from tests.chaos.chronicle import Exit, Kill
+from tests.chaos.event_timeline import Exit, Kill
 from worker.emulator.ledger import BillLine
 
 

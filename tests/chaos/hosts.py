@@ -14,7 +14,7 @@ from uuid import UUID
 
 from sqlalchemy.exc import SQLAlchemyError
 
-from tests.chaos.chronicle import Chronicle, Exit, Kill
+from tests.chaos.event_timeline import Chronicle, Exit, Kill
 from tests.chaos.services import Service, led_through
 from tests.cluster.cluster import Cluster
 from tests.cluster.link import Link

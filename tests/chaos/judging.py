@@ -9,8 +9,8 @@ from datetime import UTC, datetime
 from api_models.verdict import VerdictKind
 from tests.chaos import books, checks, collecting, ending, stories
 from tests.chaos.books import Books
+from tests.chaos.cluster_harness import Stage
 from tests.chaos.history import History
-from tests.chaos.stage import Stage
 from tests.chaos.violations import Violation
 
 

@@ -11,7 +11,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from api_models.registry import DEFAULT_MODEL
 from api_models.speech import JobRequest
 from api_models.status import TERMINAL
-from tests.chaos.chronicle import Chronicle
+from tests.chaos.event_timeline import Chronicle
 from tests.cluster.cluster import Cluster
 from worker.intake.validation import Row
 from worker.store.queries import jobs

@@ -8,9 +8,9 @@ from collections.abc import Sequence
 from typing import Final
 
 from tests.chaos import judging, report
+from tests.chaos.cluster_harness import Setting, Stage, on_stage
 from tests.chaos.disturbances import Disturber
 from tests.chaos.plan import Step, make_plan
-from tests.chaos.stage import Setting, Stage, on_stage
 from tests.chaos.waiting import pass_until
 
 SETTINGS: Final = {

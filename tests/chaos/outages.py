@@ -8,10 +8,10 @@ from datetime import UTC, datetime
 from typing import Final
 
 from tests.chaos import figures, judging, report
-from tests.chaos.chronicle import Happening
+from tests.chaos.cluster_harness import Setting, Stage, on_stage
+from tests.chaos.event_timeline import Happening
 from tests.chaos.judging import Judgement
 from tests.chaos.services import Service
-from tests.chaos.stage import Setting, Stage, on_stage
 from tests.chaos.violations import Breach, Violation
 from tests.chaos.waiting import await_success, pass_time
 

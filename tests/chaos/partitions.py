@@ -13,12 +13,12 @@ from typing import Final
 from uuid import UUID
 
 from tests.chaos import figures, judging, report
-from tests.chaos.chronicle import Happening, Kill
+from tests.chaos.cluster_harness import Setting, Stage, on_stage
+from tests.chaos.event_timeline import Happening, Kill
 from tests.chaos.history import AttemptEnd
 from tests.chaos.hosts import Host
 from tests.chaos.judging import Judgement
 from tests.chaos.services import Service
-from tests.chaos.stage import Setting, Stage, on_stage
 from tests.chaos.violations import Breach, Violation
 from tests.chaos.waiting import await_success, pass_time
 from tests.cluster import namespaces

@@ -6,7 +6,7 @@ import statistics
 from collections.abc import Sequence
 
 from tests.chaos import figures
-from tests.chaos.chronicle import Chronicle
+from tests.chaos.event_timeline import Chronicle
 from tests.chaos.figures import Recovery
 from tests.chaos.judging import Judgement
 

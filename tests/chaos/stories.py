@@ -6,8 +6,8 @@ from collections.abc import Iterator, Sequence
 from typing import Final
 
 from tests.chaos import collecting
+from tests.chaos.cluster_harness import Stage
 from tests.chaos.history import History, JobEnd
-from tests.chaos.stage import Stage
 from tests.chaos.violations import Violation
 
 MOST: Final = 10

@@ -14,7 +14,7 @@ import pytest
 from api_models.status import JobStatus
 from api_models.verdict import VerdictKind
 from tests.chaos import books, checks
-from tests.chaos.chronicle import Exit
+from tests.chaos.event_timeline import Exit
 from tests.chaos.history import AttemptEnd, History, JobEnd
 from tests.chaos.violations import Breach
 from worker.emulator.ledger import BillLine

@@ -9,7 +9,7 @@ from uuid import UUID
 
 from sqlalchemy.exc import SQLAlchemyError
 
-from tests.chaos.stage import Stage
+from tests.chaos.cluster_harness import Stage
 
 TICK_SECONDS: Final = 0.1
 FLOWING: Final = 20

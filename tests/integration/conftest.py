@@ -13,8 +13,8 @@ from tests.databases import (
     on_postgresql,
     on_sqlite,
 )
-from tests.integration.shops import client, config, emulator, limits, running, shop, shop_on_both
 from tests.terminal import queue, ttsq
+from tests.webhook_senders import client, config, emulator, limits, running, shop, shop_on_both
 
 __all__ = [
     "client",

@@ -97,7 +97,7 @@ COMMANDS: Final = (
         HTTP,
     ),
 )
-"""Every command, with the first line of its help; `tests/unit/test_cli_lazy.py` compares the two."""
+"""Every command, with the first line of its help; `tests/unit/cli/test_lazy.py` compares the two."""
 
 
 class Commands(LazyGroup):

@@ -3,7 +3,7 @@
 A call that failed weighs one, a call that was served takes three of those back, and at twenty the breaker opens. An
 upstream that is dead opens it with its twentieth failure in a row, however well it did before. At three failures in
 four the weights balance; where calls fail at random, and far less often than that, no run of them ever gets there
-(`tests/unit/test_breaker.py` tries a million).
+(`tests/unit/dispatch/test_circuit_breaker.py` tries a million).
 """
 
 from __future__ import annotations

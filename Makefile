@@ -18,7 +18,7 @@ UV := $(shell command -v uv 2>/dev/null || echo .tools/bin/uv)
 RUN_UV := $(if $(filter .tools/bin/uv,$(UV)),PYTHONPATH=.tools) $(UV)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo stack stack-stop hostile fuzz audio-fuzz test chaos proof check format bench lock clean
+.PHONY: help setup demo stack stack-stop hostile fuzz audio-fuzz test unit coverage release chaos proof check format bench lock clean
 
 help: ## list the commands
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -48,6 +48,19 @@ stack-stop: $(STAMP) ## end the stack that runs in this folder
 test: $(STAMP) ## run the whole test suite; real servers are started by it
 	@$(BIN)/python -m pytest -n $(TESTS_AT_ONCE) --dist worksteal $(PYTEST_ARGS)
 
+unit: $(STAMP) ## run the unit tests alone
+	@$(BIN)/python -m pytest -q -n $(TESTS_AT_ONCE) --dist worksteal tests/unit $(PYTEST_ARGS)
+
+coverage: $(STAMP) ## run the unit tests and report which lines they reach; no threshold
+	@$(BIN)/python -m pytest -q -n $(TESTS_AT_ONCE) --dist worksteal --cov=worker --cov=api_models --cov-report=term:skip-covered tests/unit $(PYTEST_ARGS)
+
+release: $(STAMP) ## build wheel and sdist into dist/, twice, and compare the bytes
+	@rm -rf dist && mkdir -p dist/again
+	@SOURCE_DATE_EPOCH=$$(git log -1 --format=%ct) $(RUN_UV) build --quiet --python $(BIN)/python --out-dir dist .
+	@SOURCE_DATE_EPOCH=$$(git log -1 --format=%ct) $(RUN_UV) build --quiet --python $(BIN)/python --out-dir dist/again .
+	@for file in dist/*.whl dist/*.tar.gz; do cmp "$$file" "dist/again/$$(basename "$$file")" || exit 1; done
+	@rm -r dist/again && ls -l dist
+
 chaos: $(STAMP) ## hurt a real cluster at random for MINUTES (2), and see that nothing is lost; SEED repeats a plan
 	@$(BIN)/python -m tests.chaos --minutes $(or $(MINUTES),2) $(if $(SEED),--seed $(SEED))
 
@@ -72,6 +85,7 @@ check: $(STAMP) ## lint, types, import rules, dependencies, security
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports --no-cache
 	@$(BIN)/deptry --no-ansi .
+	@$(BIN)/python -m tests.wording
 	@$(BIN)/bandit --quiet --recursive --severity-level medium --skip B608 api_models worker migrations
 
 format: $(STAMP) ## format the code and mend what can be mended by itself

@@ -116,10 +116,8 @@ class WaitingLine:
         """
         self.valkey.flush()
         before = broker_bytes(self.valkey)
-        with (
-            self._held(),
-            harness.emulator(EmulatorConfig(audio_bytes=24_044, latency_seconds=0.02), self.folder) as api,
-        ):
+        quick = EmulatorConfig(audio_bytes=24_044, latency_seconds=0.02)
+        with self._held(), harness.emulator(quick, self.folder) as api:
             settings = self._settings(
                 TTSQ_ARTIFACTS_URL=(self.folder / "audio").as_uri(),
                 TTSQ_SPOOL_DIR=str(self.folder / "spool"),

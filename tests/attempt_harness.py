@@ -208,7 +208,7 @@ class Workshop:
             finished=lambda: None,
             rng=random.Random(1),
             stopping=self.waits,
-            crews=Pools.hire(self.waits.switchboard, slots=4),
+            crews=Pools.start(self.waits.switchboard, slots=4),
             origin=ContentOrigin(self.origin),
         )
 
@@ -268,7 +268,7 @@ class Workshop:
 
     def upload(self, claim: Claim, made: EncodedTake, receipt: Receipt, cost: Cost) -> StoredAudio:
         """The upload of a claimed job's take, and nothing more."""
-        place = self.executor.places.of(claim)
+        place = self.executor.places.for_claim(claim)
         return run_here(uploads.upload(claim, place, made, receipt, cost))
 
     def die(self) -> None:

@@ -70,7 +70,7 @@ class ArtifactStore(Protocol):
             OSError: the source can't be read.
         """
 
-    async def putting(
+    async def put_async(
         self, key: str, source: Path, *, content_type: str, sha256: str, metadata: Mapping[str, str]
     ) -> StoredObject:
         """As `put`, for one whose thread is not to wait: what would block is done where its switchboard says."""

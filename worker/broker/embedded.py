@@ -98,7 +98,7 @@ class EmbeddedWorker:
     def kill(self) -> None:
         """End at once: what is in hand is handed back as it stands, and the next worker looks for its audio first."""
         if self._parts is not None:
-            last = threading.Thread(target=self._parts.drop, name="ttsq-leaving-at-once", daemon=True)
+            last = threading.Thread(target=self._parts.abort, name="ttsq-leaving-at-once", daemon=True)
             last.start()
             last.join(LAST_SECONDS)
 

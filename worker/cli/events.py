@@ -57,7 +57,7 @@ def _follow(database: Database, terminal: Terminal, seen: int, types: Sequence[s
                 if not is_passing(error):
                     raise
                 if not troubled:
-                    terminal.trouble(f"{explain(error).message}; waiting for it to come back")
+                    terminal.warn(f"{explain(error).message}; waiting for it to come back")
                 troubled = True
             interrupts.wait(POLL_SECONDS)
     return Exit.INTERRUPTED

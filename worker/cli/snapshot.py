@@ -159,7 +159,7 @@ class Snapshot:
         return self.counts.of(*IN_FLIGHT)
 
     @property
-    def over(self) -> bool:
+    def all_finished(self) -> bool:
         """Whether nothing is left to be done."""
         return self.finished == self.total
 

@@ -73,12 +73,12 @@ def _seconds(database: Database, which: ColumnElement[bool], batch: BatchRecord 
     with database.read() as connection:
         first, last = jobs.span(connection, which)
     began = batch.created_at if batch is not None else first
-    ended = last if snapshot.over and last is not None else snapshot.at
+    ended = last if snapshot.all_finished and last is not None else snapshot.at
     return 0.0 if began is None else max(0.0, (ended - began).total_seconds())
 
 
 def _show_batch(database: Database, batch: BatchRecord, snapshot: Snapshot, seconds: float, terminal: Terminal) -> None:
-    state = "over" if snapshot.over else "under way"
+    state = "over" if snapshot.all_finished else "under way"
     terminal.result(Text.assemble((batch.name, "bold"), f"  {number(snapshot.total, 'text')}, {state}"))
     for name, value in _facts(batch, snapshot, seconds):
         terminal.result(Text.assemble(("  " + name.ljust(11), "dim"), value))
@@ -99,13 +99,13 @@ def _facts(batch: BatchRecord, snapshot: Snapshot, seconds: float) -> list[tuple
         ("id", str(batch.id)),
         (
             "handed in",
-            f"{moment(batch.created_at, snapshot.at)}, {'took' if snapshot.over else 'for'} {duration(seconds)}",
+            f"{moment(batch.created_at, snapshot.at)}, {'took' if snapshot.all_finished else 'for'} {duration(seconds)}",
         ),
         ("done", f"{snapshot.succeeded:,}{cached}"),
         ("failed", f"{snapshot.failed:,}"),
         ("cancelled", f"{snapshot.cancelled:,}" if snapshot.cancelled else ""),
-        ("in flight", f"{snapshot.in_flight:,}" if not snapshot.over else ""),
-        ("waiting", f"{counts.of(*WAITING):,}" if not snapshot.over else ""),
+        ("in flight", f"{snapshot.in_flight:,}" if not snapshot.all_finished else ""),
+        ("waiting", f"{counts.of(*WAITING):,}" if not snapshot.all_finished else ""),
         ("spent", money(counts.cost)),
         ("audio", batch.output_url or ""),
     ]

@@ -33,7 +33,7 @@ def watch(
     snapshot = look()
     view.show(snapshot)
     took = 0.0
-    while not snapshot.over and not enough(snapshot) and not interrupts.count:
+    while not snapshot.all_finished and not enough(snapshot) and not interrupts.count:
         interrupts.wait(max(poll_seconds, took * POLLS_SHARE))
         began = time.monotonic()
         snapshot = poll_again(look, view) or snapshot
@@ -48,7 +48,7 @@ def poll_again(look: Look, view: Progress) -> Snapshot | None:
     except SQLAlchemyError as error:
         if not is_passing(error):
             raise
-        view.trouble(f"{explain(error).message}; waiting for it to come back")
+        view.warn(f"{explain(error).message}; waiting for it to come back")
         return None
     view.show(snapshot)
     return snapshot

@@ -46,7 +46,7 @@ class Reactor:
 
     def __init__(self) -> None:
         """Nothing is watched yet, and nothing is open."""
-        self.elsewhere: Offload = inline
+        self.offload: Offload = inline
         """Who does what would block the thread of a coroutine that waits here, such as a handshake."""
         self._lock = threading.Lock()
         self._kernel: _Kernel | None = None
@@ -69,17 +69,17 @@ class Reactor:
             heapq.heappush(self._dues, (watched.due, next(self._numbers), watched))
         return watched.future
 
-    def after(self, seconds: float, call: Call) -> None:
+    def call_later(self, seconds: float, call: Call) -> None:
         """Call something that takes no time, so many seconds from now."""
         due = time.monotonic() + seconds
         with self._lock:
             heapq.heappush(self._calls, (due, next(self._numbers), call))
             self._look_by(due)
 
-    def rest(self, seconds: float) -> Future[None]:
+    def sleep(self, seconds: float) -> Future[None]:
         """Until so many seconds are over."""
         future: Future[None] = Future()
-        self.after(seconds, lambda: future.set_result(None))
+        self.call_later(seconds, lambda: future.set_result(None))
         return future
 
     def _look_by(self, due: float) -> _Kernel:

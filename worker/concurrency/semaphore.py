@@ -18,7 +18,7 @@ class AsyncSemaphore:
         self._waiting: deque[Future[None]] = deque()
         self._lock = threading.Lock()
 
-    def take(self) -> Future[None]:
+    def acquire(self) -> Future[None]:
         """One, perhaps later."""
         with self._lock:
             if self._free:
@@ -28,7 +28,7 @@ class AsyncSemaphore:
             self._waiting.append(future)
             return future
 
-    def give(self) -> None:
+    def release(self) -> None:
         """To whoever has waited longest."""
         with self._lock:
             if not self._waiting:

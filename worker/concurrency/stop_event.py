@@ -15,7 +15,7 @@ class StopEvent(threading.Event):
     def __init__(self, switchboard: Reactor) -> None:
         """Not set yet."""
         super().__init__()
-        self.switchboard = switchboard
+        self.reactor = switchboard
         self._lock = threading.Lock()
         self._pauses: set[Future[bool]] = set()
 
@@ -26,12 +26,12 @@ class StopEvent(threading.Event):
                 return resolved(self.is_set())
             future: Future[bool] = Future()
             self._pauses.add(future)
-        self.switchboard.after(seconds, lambda: self._end(future))
+        self.reactor.call_later(seconds, lambda: self._end(future))
         return future
 
-    def rest(self, seconds: float) -> Future[None]:
+    def sleep(self, seconds: float) -> Future[None]:
         """Wait so many seconds, whether the worker stops or not."""
-        return self.switchboard.rest(seconds)
+        return self.reactor.sleep(seconds)
 
     def set(self) -> None:
         """From now on: and every pause is over."""

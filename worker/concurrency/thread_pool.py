@@ -64,7 +64,7 @@ class ElasticThreadPool:
         elif not self._watched and self._threads < self._most and self._work.qsize():
             self._watch()
 
-    def do(self, work: Callable[[], T]) -> Future[T]:
+    def submit(self, work: Callable[[], T]) -> Future[T]:
         """As `add`, for its result."""
         future: Future[T] = Future()
 
@@ -106,7 +106,7 @@ class ElasticThreadPool:
         reached = threading.Event()
         self._work.put(reached.set)
         began, cpu = time.monotonic(), self._cpu
-        self._switchboard.after(self._look_seconds, lambda: self._look(reached, began, cpu))
+        self._switchboard.call_later(self._look_seconds, lambda: self._look(reached, began, cpu))
 
     def _look(self, reached: threading.Event, began: float, cpu: float) -> None:
         busy = (self._cpu - cpu) / max(time.monotonic() - began, 1e-3) > SATURATED

@@ -134,21 +134,21 @@ class Dispatcher:
                 tick = self._tick()
             if tick.leads != self._leads:
                 self._leads = tick.leads
-                log.info("leadership", leads=tick.leads, **({} if tick.leads else stint.told()))
+                log.info("leadership", leads=tick.leads, **({} if tick.leads else stint.summary()))
             if not tick.leads:
                 stint = LeadershipStats()
             rhythm = after_tick(rhythm, time.monotonic(), gather)
             self._alarm.wait(self.longest_wait(tick), change=gather, arrival=soonest(rhythm, gather))
         if self._leads:
-            log.info("led", **stint.told())
+            log.info("led", **stint.summary())
 
     def _tick(self) -> Tick:
         tick = Tick()
         try:
             tick = self.run_once()
-            self._database_trouble.over()
+            self._database_trouble.recovered()
         except SQLAlchemyError as error:
-            self._database_trouble.met(describe(error), remedy="it is tried again; see `ttsq doctor`")
+            self._database_trouble.failing(describe(error), remedy="it is tried again; see `ttsq doctor`")
         except Exception:
             # Without this thread nothing starts any more, and nobody would know: it must outlive any surprise.
             log.exception("dispatcher_surprised")
@@ -175,7 +175,7 @@ class Dispatcher:
             pace_before = self._pace or account.load_pace(connection)
             paced = pace.over_time(pace.with_ceiling(pace_before, self.limits.rpm), now)
             closed = self._keeper.look(connection, now)
-            paced, closed, news = self._lessons.learn(connection, paced, closed, now)
+            paced, closed, news = self._lessons.apply(connection, paced, closed, now)
             self._flow = capacity.after(self._flow, ended=len(news), now=now)
             self._spending.learn(news)
             self._starting.take_holds.learn(connection, news, now)

@@ -31,7 +31,7 @@ class Feedback:
     rng: random.Random
     _records: dict[str, Record] = field(default_factory=dict)
 
-    def learn(
+    def apply(
         self, connection: Connection, paced: PaceState, closed: list[Gate], now: datetime
     ) -> tuple[PaceState, list[Gate], list[Ended]]:
         """Read what has ended. Gives the pace and the closed gates as they are after it, and what was read."""

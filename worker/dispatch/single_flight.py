@@ -70,7 +70,7 @@ class SingleFlight:
         if self._followed:
             job_followers.release(connection, {ended.job_id for ended in news})
 
-    def apart(self, connection: Connection, chosen: Sequence[Waiting], now: datetime) -> list[Waiting]:
+    def separate(self, connection: Connection, chosen: Sequence[Waiting], now: datetime) -> list[Waiting]:
         """Those who may be sent out. The others follow, and are none of this tick's any more."""
         leaders = self._known(connection)
         seen = self._seen(connection, chosen, leaders, now)

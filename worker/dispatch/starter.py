@@ -92,7 +92,7 @@ class Admission:
         left = places - len(chosen)
         queue.expect(admission.first_turns(open_lanes, left, urgencies.__getitem__), left)
         chosen += admission.admit(open_lanes, left, queue.heads, queue.serve, urgencies.__getitem__)
-        goes = self.twins.apart(connection, chosen, now)
+        goes = self.twins.separate(connection, chosen, now)
         dispatched = dispatches.dispatch(
             connection, [job.job_id for job in goes], worker_id=self.reach.only_worker, now=now
         )

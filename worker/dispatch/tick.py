@@ -31,7 +31,7 @@ class LeadershipStats:
         self.longest_seconds = max(self.longest_seconds, seconds)
         self.cpu_seconds += time.thread_time() - cpu
 
-    def told(self) -> dict[str, float]:
+    def summary(self) -> dict[str, float]:
         """For the log."""
         return {
             "ticks": self.ticks,

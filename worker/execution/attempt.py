@@ -75,7 +75,7 @@ class Attempt:
     async def _settlement(self) -> Settlement:
         try:
             await self._relabelled()
-            place = self.tools.places.of(self.claim)
+            place = self.tools.places.for_claim(self.claim)
             return await self._recovered(place) or await self._copied(place) or await self._called(place)
         except InterruptedStoringError:
             message = "The worker stopped while the audio could not be stored."
@@ -93,7 +93,7 @@ class Attempt:
             with database.begin() as connection:
                 return fingerprints.relabel(connection, self.claim, content)
 
-        twin = await wait_for(self.tools.crews.porters.do(relabelled))
+        twin = await wait_for(self.tools.crews.io.submit(relabelled))
         self.claim = replace(self.claim, fingerprint=content, twin=twin)
 
     def given_up(self) -> Settlement:
@@ -107,9 +107,9 @@ class Attempt:
             return None
 
         async def stored_before() -> Recovered | None:
-            return await wait_for(self.tools.crews.porters.do(lambda: recovery.stored_before(self.claim, place)))
+            return await wait_for(self.tools.crews.io.submit(lambda: recovery.stored_before(self.claim, place)))
 
-        stored = await self.tools.persistence.insist(stored_before)
+        stored = await self.tools.persistence.run(stored_before)
         if stored is not None:
             verdict = VerdictKind.CACHED if stored.is_copy else VerdictKind.SUCCESS
             return settlements.succeeded(
@@ -129,9 +129,9 @@ class Attempt:
         source = CopySource(claim, place, self.tools.database, self.tools.places, self.tools.spool)
 
         async def copied() -> StoredAudio | None:
-            return await wait_for(self.tools.crews.porters.do(source.copied))
+            return await wait_for(self.tools.crews.io.submit(source.copied))
 
-        copy = await self.tools.persistence.insist(copied)
+        copy = await self.tools.persistence.run(copied)
         if copy is None:
             return settlements.copy_gone(claim) if claim.copies is not None else await self._unaffordable()
         return settlements.succeeded(claim, copy, settlements.NO_RECEIPT, verdict=VerdictKind.CACHED)
@@ -144,7 +144,7 @@ class Attempt:
             with database.read() as connection:
                 return budgets.covers(connection, self.claim.job_id, now=now)
 
-        if await wait_for(self.tools.crews.porters.do(covered)):
+        if await wait_for(self.tools.crews.io.submit(covered)):
             return None
         message = "The audio that it was to copy is gone, and its budget doesn't cover a call; raise the budget."
         later = now + timedelta(seconds=UNAFFORDABLE_WAIT_SECONDS)
@@ -157,7 +157,7 @@ class Attempt:
             return hindrance
         if not spool.has_room():
             return self._spool_trouble(None)
-        path = spool.place(self.claim.job_id, self.claim.attempt)
+        path = spool.path_for(self.claim.job_id, self.claim.attempt)
         spool.lay_out(path)
         try:
             self._progress.calling = True
@@ -197,7 +197,7 @@ class Attempt:
         with self._progress.step("encode"):
             crews = self.tools.crews
             made = await wait_for(
-                crews.encoders.do(lambda: encoding.encode_take(self.claim, spooled.path, found, crews.codecs))
+                crews.encoding.submit(lambda: encoding.encode_take(self.claim, spooled.path, found, crews.codecs))
             )
         if isinstance(made, Refused):
             return await self._refused(place, spooled, made)
@@ -212,7 +212,7 @@ class Attempt:
         if limits is None and not is_suspect and is_plain(path):
             return judged(path, text, None, codecs)
         return await wait_for(
-            self.tools.crews.judges.do(lambda: judged(path, text, limits, codecs, is_suspect=is_suspect))
+            self.tools.crews.analysis.submit(lambda: judged(path, text, limits, codecs, is_suspect=is_suspect))
         )
 
     async def _agreed(self, found: Accepted | Refused) -> Accepted | Refused:
@@ -220,7 +220,7 @@ class Attempt:
         if isinstance(found, Accepted) or found.if_alike is None or not self.claim.takes_used:
             return found
         database, job_id, take = self.tools.database, self.claim.job_id, found.if_alike.take
-        refused = await wait_for(self.tools.crews.clerks.do(lambda: earlier_takes.details(database, job_id)))
+        refused = await wait_for(self.tools.crews.database.submit(lambda: earlier_takes.details(database, job_id)))
         if not earlier_takes.agrees(take.frames / take.sample_rate, refused):
             return found
         log.info("takes_agree", seconds=round(take.frames / take.sample_rate, 2))
@@ -245,7 +245,7 @@ class Attempt:
         if refused.final or repeats:
             settlement = replace(settlement, status=JobStatus.FAILED, not_before=None)
         kept = await wait_for(
-            self.tools.crews.porters.do(lambda: refused_takes.kept(self.claim, place, refused, receipt))
+            self.tools.crews.io.submit(lambda: refused_takes.kept(self.claim, place, refused, receipt))
         )
         return replace(settlement, take_uri=kept)
 
@@ -258,7 +258,7 @@ class Attempt:
             with self.tools.database.read() as connection:
                 return refusals.latest_detail(connection, self.claim.job_id)
 
-        return (await wait_for(self.tools.crews.porters.do(latest)) or "").startswith(measured)
+        return (await wait_for(self.tools.crews.io.submit(latest)) or "").startswith(measured)
 
     async def _stored(self, place: Destination, spooled: Spooled, made: EncodedTake) -> Settlement:
         cost = settlements.cost_of(self.claim.speech.model, spooled.receipt.cost, billed=True)
@@ -270,7 +270,7 @@ class Attempt:
             return await upload.upload(self.claim, place, made, spooled.receipt, cost)
 
         with self._progress.step(UPLOAD):
-            audio = await self.tools.persistence.insist(uploaded)
+            audio = await self.tools.persistence.run(uploaded)
         if audio is None:
             return settlements.overtaken(self.claim, spooled.receipt)
         return settlements.succeeded(self.claim, audio, spooled.receipt, verdict=VerdictKind.SUCCESS)
@@ -281,7 +281,7 @@ class Attempt:
         A worker that leaves can't wait for that. Its take is stored where there is none, for the next attempt to find.
         """
         try:
-            return await self.tools.insistence.until_done(
+            return await self.tools.insistence.run(
                 lambda: self.tools.asked.owns(self.claim), event="ownership_unknown"
             )
         except SQLAlchemyError:

@@ -76,7 +76,7 @@ class CopySource:
 
     def _transfer(self, bought: Bought, key: str) -> StoredObject | None:
         """By way of this machine, where the source lies in a store of another kind, as other tenants' may."""
-        source = self.places.holding(bought.uri, tenant=bought.tenant, batch_id=bought.batch_id)
+        source = self.places.containing(bought.uri, tenant=bought.tenant, batch_id=bought.batch_id)
         if source is None or _scheme(source.store.url) == _scheme(self.place.store.url):
             return None
         path = self.spool.copy_place(self.claim.job_id, self.claim.attempt)

@@ -33,7 +33,7 @@ class DatabaseRetry:
     stopping: StopEvent
     _troubles: dict[str, OutageLog] = field(default_factory=dict)
 
-    async def until_done(
+    async def run(
         self,
         work: Callable[[], Future[T]],
         *,
@@ -51,13 +51,13 @@ class DatabaseRetry:
                 done = await wait_for(work())
             except SQLAlchemyError as error:
                 wait = WAITS_SECONDS[min(tries, len(WAITS_SECONDS) - 1)]
-                self._trouble(event).met(describe(error))
+                self._trouble(event).failing(describe(error))
                 tries += 1
                 if not is_passing(error) or await self._must_leave(wait):
                     raise
             else:
                 if tries:
-                    self._trouble(event).over()
+                    self._trouble(event).recovered()
                 return done
 
     def _trouble(self, event: str) -> OutageLog:
@@ -69,6 +69,6 @@ class DatabaseRetry:
         if not await wait_for(self.stopping.pause(wait)):
             return False
         if self.heartbeat.is_fresh():
-            await wait_for(self.stopping.rest(LAST_TRIES_SECONDS))
+            await wait_for(self.stopping.sleep(LAST_TRIES_SECONDS))
             return False
         return True

@@ -74,7 +74,7 @@ class Destinations:
     _tenants: dict[str, _Seen] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
-    def of(self, claim: Claim) -> Destination:
+    def for_claim(self, claim: Claim) -> Destination:
         """The place of this job's audio."""
         output = self._of_batch(claim.batch_id)
         template = output.key_template or (self.template if output.url is None else FLAT_TEMPLATE)
@@ -91,7 +91,7 @@ class Destinations:
         )
         return Destination(self.store(output.url or self._of_tenant(claim.tenant) or self.default_url), key)
 
-    def holding(self, uri: str, *, tenant: str, batch_id: UUID | None) -> Destination | None:
+    def containing(self, uri: str, *, tenant: str, batch_id: UUID | None) -> Destination | None:
         """Where an object lies that a job's row names; None where that is no place of this job's.
 
         An address alone opens nothing: it must lie in the store of its batch, of its tenant, or of the settings.

@@ -75,9 +75,9 @@ class Executor:
     _idle: threading.Condition = field(default_factory=threading.Condition)
 
     def __post_init__(self) -> None:
-        self._asked = BatchedQueries(self.database, self.heartbeat, self.crews.clerks.add)
+        self._asked = BatchedQueries(self.database, self.heartbeat, self.crews.database.add)
         self._recorder = Recorder(
-            self.database, self.heartbeat, self.places, self.spool, self.stopping, self.crews.clerks.add
+            self.database, self.heartbeat, self.places, self.spool, self.stopping, self.crews.database.add
         )
         self._tools = AttemptContext(
             database=self.database,

@@ -112,7 +112,7 @@ class Heartbeat:
         try:
             self.run_once()
         except SQLAlchemyError as error:
-            self._missed.met(describe(error))
+            self._missed.failing(describe(error))
 
     def stop(self, *, sign_off: bool) -> None:
         """End beating; with `sign_off` the row says that nothing of this worker is left to rescue."""
@@ -130,7 +130,7 @@ class Heartbeat:
         """A database that neither answers nor hangs up keeps a beat for ever; somebody must say so."""
         while not self._ended.wait(FRESH_SECONDS):
             if not self.is_fresh():
-                self._missed.met(self._missed.words or "the database does not answer")
+                self._missed.failing(self._missed.message or "the database does not answer")
 
     def _loop(self) -> None:
         beats = 0
@@ -142,11 +142,11 @@ class Heartbeat:
             beats += 1
             try:
                 self.run_once()
-                self._missed.over()
+                self._missed.recovered()
                 if beats % LOOK_BEATS == 0:
                     self.look_around()
             except SQLAlchemyError as error:
-                self._missed.met(describe(error), still_fresh=self.is_fresh())
+                self._missed.failing(describe(error), still_fresh=self.is_fresh())
             except Exception:  # as in the dispatcher: a worker whose heart has stopped loses its jobs
                 log.exception("heartbeat_surprised")
             if self.alive_file is not None:

@@ -87,7 +87,7 @@ class Recorder:
 
     def _conclude(self, claim: Claim, settlement: Settlement, *, won: bool) -> None:
         _tell(claim, settlement, won=won)
-        answer = self.spool.place(claim.job_id, claim.attempt)
+        answer = self.spool.path_for(claim.job_id, claim.attempt)
         if won and not _broke_off(settlement):
             self.spool.discard_answer(answer)
             if claim.recover:
@@ -104,7 +104,7 @@ class Recorder:
         Raises what says that the settlement can't be stored, which no repetition changes.
         """
         try:
-            return await self._insistence.until_done(
+            return await self._insistence.run(
                 lambda: self._together((claim, settlement)),
                 event="record_failed",
                 is_passing=lambda error: not is_unstorable(error),
@@ -149,7 +149,7 @@ class Recorder:
             with self.database.glance() as connection:
                 status = claims.status_of(connection, claim.job_id)
                 needed = results.needed(connection, [claim.job_id])
-            place = self.places.of(claim)
+            place = self.places.for_claim(claim)
             if status is JobStatus.CANCELLED:
                 key, sha256 = place.store.key_of(settlement.audio.uri) or place.key, settlement.audio.sha256
                 ownership.remove(place.store, key, Owner(job=str(claim.job_id)), sha256=sha256, forget=not needed)

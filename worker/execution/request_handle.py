@@ -35,7 +35,7 @@ class JobHandle:
             SQLAlchemyError: the worker is stopping, and the database still away; or it will never take the handle.
         """
         self.unkept = request_id
-        await self.insistence.until_done(
+        await self.insistence.run(
             lambda: self.write((self.claim, request_id)), event="handle_not_kept", is_passing=is_passing
         )
         self.request_id, self.unkept = request_id, None

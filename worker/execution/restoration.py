@@ -89,7 +89,7 @@ class Restoration:
             after = jobs[-1].job_id
 
     def _asked(self, jobs: Sequence[Claim]) -> list[tuple[Claim, Recovered | None]]:
-        places = [self.places.of(job) for job in jobs]
+        places = [self.places.for_claim(job) for job in jobs]
         with ThreadPoolExecutor(THREADS, thread_name_prefix="ttsq-restore") as pool:
             return list(zip(jobs, pool.map(recovery.stored_for, jobs, places), strict=True))
 

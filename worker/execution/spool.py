@@ -101,7 +101,7 @@ class Spool:
         except OSError:
             return False
 
-    def place(self, job_id: UUID, attempt: int) -> Path:
+    def path_for(self, job_id: UUID, attempt: int) -> Path:
         """Where the answer of this attempt goes."""
         return self.folder / f"{job_id}.{attempt}{AUDIO}"
 

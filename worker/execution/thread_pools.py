@@ -24,34 +24,34 @@ class Pools:
 
     attempts: ElasticThreadPool
     """Go on with attempts. A second thread would contend with the first for the interpreter."""
-    clerks: ElasticThreadPool
+    database: ElasticThreadPool
     """Make the transactions of groups."""
-    porters: ElasticThreadPool
+    io: ElasticThreadPool
     """Connect, and carry to and from stores."""
-    judges: ElasticThreadPool
+    analysis: ElasticThreadPool
     """Measure takes and judge them."""
-    encoders: ElasticThreadPool
+    encoding: ElasticThreadPool
     """Put takes into another form."""
     codecs: CodecPool
     """In which foreign audio is decoded and every take encoded."""
 
     @classmethod
-    def hire(cls, switchboard: Reactor, *, slots: int) -> Self:
+    def start(cls, switchboard: Reactor, *, slots: int) -> Self:
         """For so many attempts at a time."""
         cores, most = os.cpu_count() or 1, max(slots, MAX_HELPERS)
         porters = ElasticThreadPool("porter", switchboard, most=most)
-        switchboard.elsewhere = porters.do
+        switchboard.offload = porters.submit
         return cls(
             attempts=ElasticThreadPool("attempts", switchboard, usual=1, most=most, look_seconds=STALL_SECONDS),
-            clerks=ElasticThreadPool("clerk", switchboard, usual=CLERKS, most=0),
-            porters=porters,
-            judges=ElasticThreadPool("judge", switchboard, usual=cores, most=0),
-            encoders=ElasticThreadPool("encoder", switchboard, usual=cores, most=0),
+            database=ElasticThreadPool("clerk", switchboard, usual=CLERKS, most=0),
+            io=porters,
+            analysis=ElasticThreadPool("judge", switchboard, usual=cores, most=0),
+            encoding=ElasticThreadPool("encoder", switchboard, usual=cores, most=0),
             codecs=CodecPool(cores),
         )
 
     def close(self) -> None:
         """Let the threads go; nothing may be under way any more."""
-        for crew in (self.attempts, self.clerks, self.porters, self.judges, self.encoders):
+        for crew in (self.attempts, self.database, self.io, self.analysis, self.encoding):
             crew.close()
         self.codecs.close()

@@ -56,7 +56,7 @@ class StoreRetry:
     _trouble: OutageLog = field(default_factory=lambda: OutageLog(log, "store_trouble"))
     """All attempts of a worker tell it together."""
 
-    async def insist(self, work: Callable[[], Awaitable[T]]) -> T:
+    async def run(self, work: Callable[[], Awaitable[T]]) -> T:
         """Do the work, again and again while the store is in trouble.
 
         Raises:
@@ -71,12 +71,12 @@ class StoreRetry:
                 tries += 1
                 if not error.transient or tries > QUIET_TRIES:
                     self._close_gate(error, wait)
-                self._trouble.met(error.message, code=error.code)
+                self._trouble.failing(error.message, code=error.code)
                 if await wait_for(self.stopping.pause(wait)):
                     raise InterruptedStoringError from error
             else:
                 if tries:
-                    self._trouble.over()
+                    self._trouble.recovered()
                     self._open_gate()
                 return done
 
@@ -135,12 +135,12 @@ async def _put(
     content_type = claim.audio_format.content_type
     for name in names:
         try:
-            return await place.store.putting(
+            return await place.store.put_async(
                 name, made.path, content_type=content_type, sha256=sha256, metadata=metadata
             )
         except NameTakenError as error:
             log.warning("name_taken", uri=error.uri)
-    return await place.store.putting(last, made.path, content_type=content_type, sha256=sha256, metadata=metadata)
+    return await place.store.put_async(last, made.path, content_type=content_type, sha256=sha256, metadata=metadata)
 
 
 def named(claim: Claim) -> dict[str, str]:

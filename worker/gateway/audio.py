@@ -89,7 +89,7 @@ def of_job(gateway: Gateway, entry: JobEntry, wanted: str | None) -> Response:
 
 def of_results(gateway: Gateway, entry: BatchEntry, name: str) -> Response:
     """One of the result files of a batch that is finished."""
-    found = gateway.places.holding(f"{entry.results_uri}/{name}", tenant=entry.tenant, batch_id=entry.id)
+    found = gateway.places.containing(f"{entry.results_uri}/{name}", tenant=entry.tenant, batch_id=entry.id)
     about = None if found is None else found.store.head(found.key)
     # In a folder that several runs share, the files are those of the one that finished last.
     if found is None or about is None or about.metadata.get(BATCH) != str(entry.id):
@@ -105,7 +105,7 @@ def of_results(gateway: Gateway, entry: BatchEntry, name: str) -> Response:
 
 def place(gateway: Gateway, entry: JobEntry) -> Destination:
     """Where a job's audio lies. Raises ProblemError where that is no place of this job's, or it has been removed."""
-    found = gateway.places.holding(entry.uri or "", tenant=entry.tenant, batch_id=entry.batch_id)
+    found = gateway.places.containing(entry.uri or "", tenant=entry.tenant, batch_id=entry.batch_id)
     if found is None or entry.purged_at is not None:
         raise gone()
     return found

@@ -87,7 +87,7 @@ class HttpClient:
         try:
             with _named():
                 if line.is_closed:
-                    await wait_for(self._switchboard.elsewhere(line.connect))
+                    await wait_for(self._switchboard.offload(line.connect))
                 whole = _send(line, method, target, headers, body=body, seconds=send_seconds or connect_seconds)
                 answer = await self._answered(line.sock, method, read_seconds)
                 if not whole and answer.status < FIRST_REFUSAL:
@@ -155,7 +155,7 @@ def _send(
         if body is None:
             outlet.sendall(first)
         else:
-            body.leave(outlet, first)
+            body.send(outlet, first)
     except OSError as error:
         if error.errno not in ANSWERED_EARLY:
             raise

@@ -28,7 +28,7 @@ class Body(Protocol):
         """Its bytes."""
         ...
 
-    def leave(self, way: Way, head: bytes) -> None:
+    def send(self, way: Way, head: bytes) -> None:
         """Send the request's head, and then all of it. Raises OSError."""
         ...
 
@@ -75,7 +75,7 @@ class Outgoing:
     def __len__(self) -> int:
         return len(self._content)
 
-    def leave(self, way: Way, head: bytes) -> None:
+    def send(self, way: Way, head: bytes) -> None:
         """See `Body`."""
         way.sendall(head)
         self.begun = True
@@ -96,7 +96,7 @@ class OutgoingFile:
     def __len__(self) -> int:
         return self._size
 
-    def leave(self, way: Way, head: bytes) -> None:
+    def send(self, way: Way, head: bytes) -> None:
         """See `Body`; also raised for a file that has become shorter."""
         desk, left, begun = _desk(), self._size, len(head)
         desk[:begun] = head  # together with the first piece: the system takes its time over each packet

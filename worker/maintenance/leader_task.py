@@ -27,11 +27,11 @@ class LeaderTask:
     """`start` and `stop` drive the thread."""
 
     name: str
-    look_seconds: float
-    look: Callable[[], bool]
+    poll_seconds: float
+    run_once: Callable[[], bool]
     """Done when it is time. Whether there may be more to do at once."""
     leads: Callable[[], bool]
-    rest: Callable[[], object] = _nothing
+    on_follower: Callable[[], object] = _nothing
     """Done instead, where somebody else leads."""
     _trouble: OutageLog = field(init=False)
     _stopping: threading.Event = field(default_factory=threading.Event)
@@ -52,15 +52,15 @@ class LeaderTask:
             self._thread.join(timeout)
 
     def _loop(self) -> None:
-        while not self._stopping.wait(self.look_seconds):
+        while not self._stopping.wait(self.poll_seconds):
             try:
                 if not self.leads():
-                    self.rest()
-                while self.leads() and not self._stopping.is_set() and self.look():
+                    self.on_follower()
+                while self.leads() and not self._stopping.is_set() and self.run_once():
                     pass
-                self._trouble.over()
+                self._trouble.recovered()
             except SQLAlchemyError as error:
-                self._trouble.met(describe(error))
+                self._trouble.failing(describe(error))
             except Exception:
                 # Without its thread a duty is done by nobody, and nobody would know: it must outlive any surprise.
                 log.exception("duty_surprised", duty=self.name)

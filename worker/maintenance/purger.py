@@ -85,7 +85,7 @@ class Purger:
 
     def _removed(self, job: Due, uri: str, sha256: str | None, *, forget: bool) -> bool:
         try:
-            place = self.places.holding(uri, tenant=job.tenant, batch_id=job.batch_id)
+            place = self.places.containing(uri, tenant=job.tenant, batch_id=job.batch_id)
             if place is None:
                 log.warning("object_out_of_reach", job=str(job.id), uri=uri)
                 return False

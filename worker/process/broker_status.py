@@ -106,30 +106,30 @@ class BrokerStatus:
 
     def trouble(self) -> str | None:
         """Why this worker can't be given jobs; None when it can."""
-        return self._receiving.words or self._sending.words
+        return self._receiving.message or self._sending.message
 
     def can_send(self) -> bool:
         """Whether the last message went out."""
-        return self._sending.words is None
+        return self._sending.message is None
 
     def unsent(self, error: BaseException, *, messages: int) -> None:
         """Messages could not be sent; from now on it is tried with ones that mean nothing, until one goes out."""
-        self._sending.met(describe(error), messages=messages)
+        self._sending.failing(describe(error), messages=messages)
         self.changed()
         if self._probing.acquire(blocking=False):
             threading.Thread(target=self._probe, name="ttsq-broker-probe", daemon=True).start()
 
     def lost(self, error: BaseException | str) -> None:
         """No messages come in: the connection was lost, or can't be made."""
-        began = self._receiving.words is None
-        self._receiving.met(error if isinstance(error, str) else describe(error))
+        began = self._receiving.message is None
+        self._receiving.failing(error if isinstance(error, str) else describe(error))
         if began:
             self.changed()
 
     def connected(self) -> None:
         """Messages come in."""
-        ended = self._receiving.words is not None
-        self._receiving.over()
+        ended = self._receiving.message is not None
+        self._receiving.recovered()
         if ended:
             self.changed()
 
@@ -141,11 +141,11 @@ class BrokerStatus:
                 try:
                     self.probe()
                 except Exception as error:  # noqa: BLE001 - whatever it is, messages don't go out yet
-                    self._sending.met(describe(error))
+                    self._sending.failing(describe(error))
                     seconds = min(LONGEST_WAIT_SECONDS, seconds * 2)
                 else:
                     return
         finally:
             self._probing.release()
-            self._sending.over()
+            self._sending.recovered()
             self.changed()

@@ -112,7 +112,7 @@ def open_client(settings: Settings, stopping: StopEvent | None = None) -> Client
         polling = _polling_client(settings, settings.segmind_api_key, stopping)
         if settings.segmind_api == "v2":
             return polling
-        buyer = _blocking_client(settings, settings.segmind_api_key, stopping.switchboard)
+        buyer = _blocking_client(settings, settings.segmind_api_key, stopping.reactor)
         return SubmitOrPollClient(buyer, follower=polling)
     except UnusableKeyError as error:
         raise StartError("SEGMIND_API_KEY is unusable", str(error)) from None
@@ -142,7 +142,7 @@ def _polling_client(settings: Settings, api_key: SecretStr, stopping: StopEvent)
         read_timeout=settings.read_timeout,
         max_audio_bytes=settings.max_audio_mb * 2**20,
         clock=lambda: datetime.now(UTC),
-        switchboard=stopping.switchboard,
+        switchboard=stopping.reactor,
         pause=stopping.pause,
         run_timeout=settings.run_timeout,
         poll_first_seconds=POLL_FIRST_SECONDS,

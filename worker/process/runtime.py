@@ -155,7 +155,7 @@ class Runtime:
         if self.executor.wait_until_idle(0):
             self.executor.crews.close()
 
-    def drop(self) -> None:
+    def abort(self) -> None:
         """Start nothing more, hand back everything as it stands, and sign off: the process is about to end."""
         self.executor.stopping.set()
         self.dispatcher.stop(timeout=0)
@@ -250,7 +250,7 @@ def build(
         finished=dispatcher.wake,
         rng=random.Random(),  # noqa: S311 - jitter, not a secret
         stopping=stopping,
-        crews=Pools.hire(switchboard, slots=settings.concurrency),
+        crews=Pools.start(switchboard, slots=settings.concurrency),
         origin=ContentOrigin(origin or settings.segmind_base_url, shared=settings.shares_content),
     )
     sweeper = SpoolSweeper(database, spool, executor.in_hand)
@@ -316,8 +316,8 @@ def _duties(
 ) -> Sequence[LeaderTask]:
     batches = FinishedBatchWatcher(database, messages.batches)
     return (
-        LeaderTask("postman", relay.POLL_SECONDS, OutboxRelay(database, messages.deliveries).look, leads),
-        LeaderTask("lookout", watcher.POLL_SECONDS, batches.look, leads, batches.rest),
+        LeaderTask("postman", relay.POLL_SECONDS, OutboxRelay(database, messages.deliveries).run_once, leads),
+        LeaderTask("lookout", watcher.POLL_SECONDS, batches.look, leads, batches.on_follower),
         LeaderTask("timekeeper", scheduler.POLL_SECONDS, Scheduler(database, messages.runs).look, leads),
         LeaderTask("purger", purger.POLL_SECONDS, Purger(database, places).run_once, leads),
     )

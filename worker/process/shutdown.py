@@ -56,7 +56,7 @@ class ShutdownTarget(Protocol):
     def finish_stop(self) -> None:
         """Hand back what is left, and sign off."""
 
-    def drop(self) -> None:
+    def abort(self) -> None:
         """Start nothing more, hand back everything as it stands, and sign off."""
 
 
@@ -126,7 +126,7 @@ class Shutdown:
 
     def _at_once(self) -> None:
         log.warning("leaving_at_once", note="what is in hand is handed back; calls in flight may have been paid for")
-        last = threading.Thread(target=self._parts.drop, name="ttsq-leaving-at-once", daemon=True)
+        last = threading.Thread(target=self._parts.abort, name="ttsq-leaving-at-once", daemon=True)
         last.start()
         last.join(LAST_SECONDS)
         self._gone.set()

@@ -46,7 +46,7 @@ class FinishedBatchWatcher:
         self.run_once()
         return False
 
-    def rest(self) -> None:
+    def on_follower(self) -> None:
         """Somebody else leads: what was sent is theirs to know."""
         self._sent.clear()
 

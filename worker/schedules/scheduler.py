@@ -38,7 +38,7 @@ class Scheduler:
     """Done by the process that leads."""
 
     database: Database
-    call: Call
+    publish: Call
 
     def look(self) -> bool:
         """`run_once`. What is left for the next look can wait for it."""
@@ -54,7 +54,7 @@ class Scheduler:
         for schedule in due:
             self._fall_due(schedule, now)
         if due or waiting:
-            self.call(self._sent(now))
+            self.publish(self._sent(now))
 
     def _fall_due(self, schedule: ScheduleRecord, now: datetime) -> None:
         with self.database.begin() as connection:

@@ -22,33 +22,33 @@ class OutageLog:
     event: str
     """The name in the log; the end of it is `{event}_over`."""
     clock: Callable[[], float] = time.monotonic
-    words: str | None = None
+    message: str | None = None
     """What is wrong now; None when nothing is."""
     _since: float = 0.0
     _told: dict[str, float] = field(default_factory=dict)
     """When each of its words was last told."""
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
-    def met(self, words: str, **more: object) -> None:
+    def failing(self, words: str, **more: object) -> None:
         """It was met (again)."""
         now = self.clock()
         with self._lock:
-            if self.words is None:
+            if self.message is None:
                 self._since = now
-            self.words = words
+            self.message = words
             if now - self._told.get(words, float("-inf")) < REMIND_SECONDS:
                 return
             self._told[words] = now
         self.log.warning(self.event, error=words, for_seconds=round(now - self._since, 1), **more)
 
-    def over(self) -> None:
+    def recovered(self) -> None:
         """All is well; costs nothing where it was well before."""
-        if self.words is None:
+        if self.message is None:
             return
         with self._lock:
-            if self.words is None:
+            if self.message is None:
                 return
-            self.words = None
+            self.message = None
             self._told.clear()
         self.log.info(self._end, after_seconds=round(self.clock() - self._since, 1))
 

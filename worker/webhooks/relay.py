@@ -35,14 +35,14 @@ class OutboxRelay:
     post: Post
     _chores_in: float = 0.0
 
-    def look(self) -> bool:
+    def run_once(self) -> bool:
         """`run_once`; and, now and then, what is too old is dropped."""
-        more = self.run_once()
+        more = self.relay_once()
         if not more:
             self._chores()
         return more
 
-    def run_once(self) -> bool:
+    def relay_once(self) -> bool:
         """Address what is new, send what is due. Whether there may be more to do at once."""
         with self.database.read() as connection:
             now = self.database.now(connection)

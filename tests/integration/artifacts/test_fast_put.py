@@ -121,7 +121,7 @@ def putting(store: S3Store, key: str, content: bytes, folder: Path) -> None:
     """As an attempt does."""
     (folder / "source").write_bytes(content)
     sha256 = sha256_hex(content)
-    run_here(store.putting(key, folder / "source", content_type="audio/wav", sha256=sha256, metadata={}))
+    run_here(store.put_async(key, folder / "source", content_type="audio/wav", sha256=sha256, metadata={}))
 
 
 def extra_of(content: bytes, **metadata: str) -> dict[str, Any]:

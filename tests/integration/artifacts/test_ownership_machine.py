@@ -269,7 +269,7 @@ class OwnershipMachine(RuleBasedStateMachine):
             owned = claims.is_owned(connection, claim)
         if asks and not owned:
             return
-        place = self.places.of(claim)
+        place = self.places.for_claim(claim)
         audio = CopySource(claim, place, self.database, self.places, Spool(self.root / "spool", 1)).copied()
         if audio is None:
             take = self.root / "take.wav"
@@ -319,7 +319,7 @@ class OwnershipMachine(RuleBasedStateMachine):
             rows = connection.execute(spoken).all()
         for row in rows:
             assert row.sha256 == sha256_of(row.text)
-            place = self.places.holding(row.uri or "", tenant="default", batch_id=row.batch_id)
+            place = self.places.containing(row.uri or "", tenant="default", batch_id=row.batch_id)
             assert place is not None
             path = path_of(row.uri or "")
             assert path is not None

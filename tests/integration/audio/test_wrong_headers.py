@@ -65,7 +65,7 @@ def test_a_whole_answer_with_a_wrong_header_is_a_take(shop: Workshop, name: str,
         shop.limits = None
         shop = shop.restarted()
     job = shop.job(recover=True, attempt=1, text=TEXT)
-    shop.spool.place(job, 1).write_bytes(ANSWERS[name])
+    shop.spool.path_for(job, 1).write_bytes(ANSWERS[name])
     row = shop.run(job)
     assert (row.status, row.takes_used, shop.bought()) == (JobStatus.SUCCEEDED, 0, 0), row.message
     with wave.open(str(shop.file(job)), "rb") as sound:
@@ -81,7 +81,7 @@ def test_an_answer_of_which_a_part_is_missing_is_refused(shop: Workshop, share: 
         shop.limits = None
         shop = shop.restarted()
     job = shop.job(recover=True, attempt=1, text=TEXT)
-    shop.spool.place(job, 1).write_bytes(wav(FMT, data=SOUND)[: int(SIZE * share)])
+    shop.spool.path_for(job, 1).write_bytes(wav(FMT, data=SOUND)[: int(SIZE * share)])
     assert shop.run(job).status == JobStatus.QUEUED
     (attempt,) = shop.books(job)
     assert attempt.detail.startswith(("flaw cut_off", "flaw too_short", "flaw unfinished"))
@@ -100,7 +100,7 @@ def test_an_answer_of_which_a_part_is_missing_is_refused(shop: Workshop, share: 
 def test_a_container_that_cannot_be_decoded_is_bought_once(shop: Workshop, content: bytes, words: str) -> None:
     """Another take would come in the same one: the job ends, says why, and keeps what was bought."""
     job = shop.job(recover=True, attempt=1, text=TEXT)
-    shop.spool.place(job, 1).write_bytes(content)
+    shop.spool.path_for(job, 1).write_bytes(content)
     row = shop.run(job)
     assert (row.status, row.code, shop.bought()) == (JobStatus.FAILED, "bad_audio", 0)
     assert f"{words}" in row.message

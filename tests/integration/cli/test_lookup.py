@@ -108,7 +108,7 @@ def test_what_is_over_is_held_by_nothing(database: Database) -> None:
         add_gate(connection, a_gate())
         add_job(connection, status=JobStatus.SUCCEEDED)
     found = take_snapshot(database, jobs.all_jobs(), embedded=False)
-    assert found.over
+    assert found.all_finished
     assert (found.held, found.holds) == (0, ())
 
 

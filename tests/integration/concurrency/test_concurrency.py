@@ -82,8 +82,8 @@ class TestSwitchboard:
 
     def test_outlives_what_it_calls(self, switchboard: Reactor) -> None:
         """One that fails takes nobody else's wait along."""
-        switchboard.after(0.0, lambda: 1 // 0)
-        assert switchboard.rest(0.01).result(PATIENCE) is None
+        switchboard.call_later(0.0, lambda: 1 // 0)
+        assert switchboard.sleep(0.01).result(PATIENCE) is None
 
 
 class TestStopping:
@@ -107,19 +107,19 @@ class TestCrew:
 
     def test_does_everything_once(self, crew: ElasticThreadPool) -> None:
         """Whoever asks, and however much."""
-        assert [found.result(PATIENCE) for found in [crew.do(lambda n=n: n) for n in range(500)]] == list(range(500))  # type: ignore[misc]  # the number of this turn
+        assert [found.result(PATIENCE) for found in [crew.submit(lambda n=n: n) for n in range(500)]] == list(range(500))  # type: ignore[misc]  # the number of this turn
 
     def test_tells_whoever_waits_of_an_error(self, crew: ElasticThreadPool) -> None:
         """And goes on with the next piece of work."""
         with pytest.raises(ZeroDivisionError):
-            crew.do(lambda: 1 // 0).result(PATIENCE)
-        assert crew.do(lambda: 7).result(PATIENCE) == 7
+            crew.submit(lambda: 1 // 0).result(PATIENCE)
+        assert crew.submit(lambda: 7).result(PATIENCE) == 7
 
     def test_helpers_come_where_threads_are_held_up(self, switchboard: Reactor) -> None:
         """Two wait for a third piece of work that no thread is free for: one more takes it."""
         with closing(ElasticThreadPool("test", switchboard, usual=2, most=8)) as crew:
             gate = threading.Event()
-            held_up = [crew.do(lambda: gate.wait(PATIENCE)) for _ in range(2)]
+            held_up = [crew.submit(lambda: gate.wait(PATIENCE)) for _ in range(2)]
             crew.add(gate.set)
             assert [found.result(PATIENCE) for found in held_up] == [True, True]
 
@@ -136,7 +136,7 @@ class TestCrew:
             with lock:
                 at_work -= 1
 
-        for found in [crew.do(work) for _ in range(200)]:
+        for found in [crew.submit(work) for _ in range(200)]:
             found.result(PATIENCE)
         assert most <= 2
 

@@ -142,7 +142,7 @@ def test_a_memory_that_grows_too_large_is_read_anew(stage: Stage) -> None:
     twins = SingleFlight(most=3)
     with stage.database.begin() as connection:
         for _ in range(3):
-            twins.apart(connection, [], stage.now())
+            twins.separate(connection, [], stage.now())
         assert followers.in_flight(connection) == {stage.row(flying).fingerprint: flying}
 
 
@@ -155,7 +155,7 @@ def test_a_memory_of_what_really_flies_is_not_read_in_every_tick(stage: Stage) -
         twins.look(connection)
         with watched(connection) as sent:
             twins.look(connection)
-            twins.apart(connection, [], stage.now())
+            twins.separate(connection, [], stage.now())
     assert sent == []
 
 

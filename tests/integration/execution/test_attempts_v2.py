@@ -343,7 +343,7 @@ def test_a_spooled_answer_comes_before_a_poll(shop: Workshop, time: Time) -> Non
 
 def spool_source(shop: Workshop, job: UUID, body: bytes) -> None:
     """The dead attempt's answer, as its worker kept it."""
-    spooled = shop.spool.place(job, 1)
+    spooled = shop.spool.path_for(job, 1)
     spooled.write_bytes(body)
     shop.spool.keep_receipt(spooled, Answer(status=200, cost=PRICE, request_id=shop.row(job).request_id))
 

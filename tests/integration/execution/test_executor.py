@@ -156,7 +156,7 @@ def test_a_copy_that_was_stored_and_not_recorded_stays_a_copy(shop_on_both: Work
     job = shop.job(text="Say it once.")
     claim = shop.claim(job)
     places = shop.executor.places
-    assert CopySource(claim, places.of(claim), shop.database, places, shop.spool).copied()
+    assert CopySource(claim, places.for_claim(claim), shop.database, places, shop.spool).copied()
     shop.die()
     row = shop.neighbour().run(job)
     assert (row.status, row.cached, row.cost) == (SUCCEEDED, True, 0)
@@ -170,7 +170,7 @@ def test_an_answer_in_the_spool_is_delivered(shop: Workshop) -> None:
     job = shop.job()
     source = shop.run(shop.job())
     claim = shop.claim(job)
-    spooled = shop.spool.place(job, claim.attempt)
+    spooled = shop.spool.path_for(job, claim.attempt)
     shutil.copyfile(shop.file(source.id), spooled)
     shop.spool.keep_receipt(spooled, Answer(status=200, cost=Decimal("0.0042"), request_id="req-9"))
     shop.die()
@@ -185,7 +185,7 @@ def test_an_answer_without_its_receipt_is_estimated(shop: Workshop) -> None:
     """The worker died between the two files: the audio is used, its cost the registry's."""
     job = shop.job(recover=True, attempt=1)
     source = shop.run(shop.job())
-    shutil.copyfile(shop.file(source.id), shop.spool.place(job, 1))
+    shutil.copyfile(shop.file(source.id), shop.spool.path_for(job, 1))
     assert shop.restarted().run(job).cost == PRICE
     assert shop.books(job)[-1].cost_estimated
     assert shop.bought() == 1
@@ -194,7 +194,7 @@ def test_an_answer_without_its_receipt_is_estimated(shop: Workshop) -> None:
 def test_a_spooled_answer_that_is_no_audio_is_a_bad_take(shop: Workshop) -> None:
     """It was paid for and is counted; the next attempt buys anew instead of finding it again."""
     job = shop.job(recover=True, attempt=1)
-    shop.spool.place(job, 1).write_bytes(b"RIFF")
+    shop.spool.path_for(job, 1).write_bytes(b"RIFF")
     first = shop.run(job)
     assert (first.status, first.takes_used, first.cost) == (QUEUED, 1, PRICE)
     assert shop.spooled() == []
@@ -522,7 +522,7 @@ def test_a_spool_that_cannot_be_written_buys_nothing(shop: Workshop) -> None:
 def test_a_receipt_that_cannot_be_written_costs_nothing_extra(shop: Workshop) -> None:
     """The audio is there and paid for: it is delivered, and its cost is known, receipt or none."""
     job = shop.job()
-    shop.client.event = lambda: shop.spool.place(job, 1).with_suffix(".receipt").symlink_to("nowhere/receipt")
+    shop.client.event = lambda: shop.spool.path_for(job, 1).with_suffix(".receipt").symlink_to("nowhere/receipt")
     row = shop.run(job)
     assert (row.status, row.cost) == (SUCCEEDED, PRICE)
     assert shop.bought() == 1
@@ -609,7 +609,7 @@ def test_a_surprise_after_the_call_loses_no_audio(shop: Workshop) -> None:
     """The cost is owned up to, the answer stays in the spool, and the next attempt delivers it for nothing more."""
     shop.script(take=Take.HEADERLESS)
     job = shop.job()
-    in_the_way = shop.spool.place(job, 1).with_name(f"{job}.1.wav.part")
+    in_the_way = shop.spool.path_for(job, 1).with_name(f"{job}.1.wav.part")
     shop.client.event = in_the_way.mkdir
     row = shop.run(job)
     assert (row.status, row.code, row.cost, row.recover) == (SCHEDULED, "internal_error", PRICE, True)

@@ -97,7 +97,7 @@ def test_a_spooled_answer_is_encoded_as_well(shop_on_both: Workshop) -> None:
     source = shop.run(shop.job(text=TEXT))
     job = shop.job(text=TEXT, use_cache=False, audio_format="flac")
     claim = shop.claim(job)
-    spooled = shop.spool.place(job, claim.attempt)
+    spooled = shop.spool.path_for(job, claim.attempt)
     shutil.copyfile(shop.file(source.id), spooled)
     shop.spool.keep_receipt(spooled, Answer(status=200, cost=Decimal("0.0042"), request_id="req-9"))
     spooled.with_suffix(".wav").write_bytes(b"what the dead worker had begun to encode")
@@ -142,7 +142,7 @@ def test_what_a_codec_cannot_hold_ends_the_job_at_once(shop: Workshop) -> None:
     job = shop.job(text=TEXT, audio_format="opus", recover=True, attempt=1)
     time = np.arange(7 * 44_100) / 44_100
     wave = 0.2 * np.sin(2 * np.pi * (200 + 40 * np.sin(time)) * time)
-    with shop.spool.place(job, 1).open("wb") as file:
+    with shop.spool.path_for(job, 1).open("wb") as file:
         soundfile.write(file, wave, 44_100, subtype="PCM_16", format="WAV")
     row = shop.run(job)
     assert (row.status, row.code) == (FAILED, "bad_audio")

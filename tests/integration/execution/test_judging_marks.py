@@ -54,7 +54,7 @@ def test_an_answer_that_was_left_is_opened_in_a_process_of_its_own(shop_on_both:
     """Whatever it is, and whyever its worker ended; then it is as good as any."""
     shop = shop_on_both
     job = shop.job(recover=True, attempt=1, text=TEXT)
-    audio = shop.spool.place(job, 1)
+    audio = shop.spool.path_for(job, 1)
     audio.write_bytes(container("wav"))
     left_behind(audio, times)
     assert shop.run(job).status == JobStatus.SUCCEEDED
@@ -66,7 +66,7 @@ def test_an_answer_that_two_workers_died_with_is_not_opened_again(shop_on_both: 
     """It is a bad take, kept for listening; the job is bought anew."""
     shop = shop_on_both
     job = shop.job(recover=True, attempt=1, text=TEXT)
-    audio = shop.spool.place(job, 1)
+    audio = shop.spool.path_for(job, 1)
     audio.write_bytes(container("wav, float"))
     left_behind(audio, 2)
     assert shop.run(job).status == JobStatus.QUEUED

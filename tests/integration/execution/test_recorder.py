@@ -55,7 +55,7 @@ class Desk:
             now = self.database.now(connection)
             claim = claims.claim(connection, job, 0, worker_id=self.worker_id, now=now)
         assert claim is not None
-        answer = self.spool.place(job, claim.attempt)
+        answer = self.spool.path_for(job, claim.attempt)
         answer.write_bytes(b"audio")
         self.spool.keep_receipt(answer, an_answer(audio=answer))
         return claim

@@ -49,7 +49,7 @@ def shop(request: pytest.FixtureRequest, emulator: Emulator, tmp_path: Path) -> 
 def left_behind(shop: Workshop, *, request_id: str | None = "req-9", **columns: object) -> UUID:
     """A job whose worker died after its call; the answer is in the spool."""
     job = shop.job(**columns)
-    spooled = shop.spool.place(job, shop.claim(job).attempt)
+    spooled = shop.spool.path_for(job, shop.claim(job).attempt)
     shutil.copyfile(shop.audio / "source.wav", spooled)
     shop.spool.keep_receipt(spooled, Answer(status=200, cost=COST, request_id=request_id))
     shop.die()
@@ -93,7 +93,7 @@ def test_an_answer_that_is_charged_early_is_delivered_for_nothing_more(shop: Wor
 def test_a_cost_without_a_name_is_estimated(shop: Workshop) -> None:
     """The receipt was lost with the worker."""
     job = left_behind(shop)
-    spooled = shop.spool.place(job, 1)
+    spooled = shop.spool.path_for(job, 1)
     audio = spooled.read_bytes()
     spooled.unlink()
     spooled.write_bytes(audio)
@@ -108,7 +108,7 @@ def test_what_was_found_in_the_store_is_not_charged_again(shop: Workshop, reques
     job = shop.job()
     claim = shop.claim(job)
     receipt = Receipt(COST, request_id)
-    spooled = shop.spool.place(job, claim.attempt)
+    spooled = shop.spool.path_for(job, claim.attempt)
     shutil.copyfile(shop.audio / "source.wav", spooled)
     shop.spool.keep_receipt(spooled, Answer(status=200, cost=COST, request_id=request_id))
     shop.upload(claim, as_it_came(spooled), receipt, Cost(COST, estimated=False))
@@ -125,7 +125,7 @@ def test_what_is_being_worked_at_is_left_alone(shop: Workshop) -> None:
     job = shop.job()
 
     def meanwhile() -> None:
-        shop.spool.place(job, 1).write_bytes(b"half of it")
+        shop.spool.path_for(job, 1).write_bytes(b"half of it")
         shop.sweep(later=REST_SECONDS)
         assert shop.spooled()
 
@@ -155,7 +155,7 @@ def test_a_full_spool_is_looked_through_bit_by_bit(shop: Workshop) -> None:
             jobs.append(add_job(connection, status=FAILED))
             add_attempt(connection, job_id=jobs[-1], verdict=VerdictKind.LOST, cost=Decimal(0), possibly_billed=True)
     for job in jobs:
-        shop.spool.place(job, 1).write_bytes(b"sound")
+        shop.spool.path_for(job, 1).write_bytes(b"sound")
     for charged in (CHARGES_PER_POLL, len(jobs)):
         shop.sweep()
         assert sum(shop.row(job).cost > 0 for job in jobs) == charged
@@ -171,7 +171,7 @@ def test_an_empty_spool_asks_nobody(shop: Workshop) -> None:
 def test_answers_of_jobs_that_the_database_does_not_know_are_kept(shop: Workshop) -> None:
     """It may be a restored or the wrong one: unknown is not over, and the log says so once."""
     job = uuid7()
-    spooled = shop.spool.place(job, 1)
+    spooled = shop.spool.path_for(job, 1)
     shutil.copyfile(shop.audio / "source.wav", spooled)
     shop.spool.keep_receipt(spooled, Answer(status=200, cost=COST))
     sweeper = SpoolSweeper(
@@ -189,7 +189,7 @@ def test_answers_of_jobs_that_the_database_does_not_know_are_kept(shop: Workshop
 def test_a_queued_job_whose_answer_is_here_is_not_bought_again(shop: Workshop) -> None:
     """The database was restored from the time before the call: the job knows of no attempt, and the spool has it."""
     job = shop.job(status=QUEUED)
-    spooled = shop.spool.place(job, 3)
+    spooled = shop.spool.path_for(job, 3)
     shutil.copyfile(shop.audio / "source.wav", spooled)
     shop.spool.keep_receipt(spooled, Answer(status=200, cost=COST, request_id="req-3"))
     bought = shop.bought()

@@ -132,7 +132,7 @@ def test_no_job_has_its_audio_where_refused_takes_go(shop: Workshop, name: str) 
     places, batch = {}, shop.batch()
     for custom_id in ("a", "a.1", "a.1.1", "refused", "refused/a.1", "refused%2Fa.1", "a.refused-1"):
         claim = shop.claim(shop.job(batch_id=batch, custom_id=custom_id))
-        places[custom_id] = shop.executor.places.of(claim)
+        places[custom_id] = shop.executor.places.for_claim(claim)
     refused = {places[name].refused_key(attempt, "wav") for attempt in range(1, 15)}
     assert len(refused) == 14
     assert not refused & {place.key for place in places.values()}
@@ -146,7 +146,7 @@ def test_damaged_audio_is_kept_as_it_came(shop: Workshop, tmp_path: Path) -> Non
     assert isinstance(found, Refused)
     assert (found.path, found.container.extension, found.measured) == (path, "m4a", "flaw unsupported")
     job = shop.job(recover=True, attempt=1, custom_id="a")
-    shop.spool.place(job, 1).write_bytes(path.read_bytes())
+    shop.spool.path_for(job, 1).write_bytes(path.read_bytes())
     shop.run(job)
     (attempt,) = shop.books(job)
     assert attempt.take_uri == (shop.audio / f"default/jobs/refused/{job}.2.m4a").as_uri()
@@ -160,9 +160,9 @@ def test_two_answers_in_a_form_that_cannot_be_read_end_the_job(shop_on_both: Wor
     shop = shop_on_both
     noise = random.Random(1).randbytes(4_000)
     job = shop.job(recover=True, attempt=1, custom_id="a")
-    shop.spool.place(job, 1).write_bytes(noise)
+    shop.spool.path_for(job, 1).write_bytes(noise)
     assert shop.run(job).status == QUEUED
-    shop.spool.place(job, 2).write_bytes(noise)
+    shop.spool.path_for(job, 2).write_bytes(noise)
     row = shop.run(job)
     assert (row.status, row.takes_used, row.code) == (FAILED, 2, "bad_audio")
     assert "the take before it was the same, so no more are bought" in row.message
@@ -173,9 +173,9 @@ def test_answers_that_differ_in_what_is_wrong_are_takes_like_others(shop_on_both
     """One may have been damaged on its way."""
     shop = shop_on_both
     job = shop.job(recover=True, attempt=1, custom_id="a", text=TEXT)
-    shop.spool.place(job, 1).write_bytes(wav(bytes(96_000)))
+    shop.spool.path_for(job, 1).write_bytes(wav(bytes(96_000)))
     assert shop.run(job).status == QUEUED
-    shop.spool.place(job, 2).write_bytes(random.Random(1).randbytes(4_000))
+    shop.spool.path_for(job, 2).write_bytes(random.Random(1).randbytes(4_000))
     assert shop.run(job).status == QUEUED
 
 
@@ -213,7 +213,7 @@ def test_how_it_sounds_survives_recovery_and_copying(shop_on_both: Workshop) -> 
 def test_a_spooled_answer_is_judged_as_well(shop: Workshop) -> None:
     """What an earlier attempt left may be as bad as any."""
     job = shop.job(recover=True, attempt=1, text=TEXT)
-    shop.spool.place(job, 1).write_bytes(wav(bytes(240_000)))
+    shop.spool.path_for(job, 1).write_bytes(wav(bytes(240_000)))
     row = shop.run(job)
     assert (row.status, row.code, row.takes_used) == (QUEUED, "bad_audio", 1)
     assert shop.run(job).status == SUCCEEDED
@@ -225,7 +225,7 @@ DIRECTED: Final = f"Ruhig gesprochen, von einem alten Fischer am Abend, der viel
 
 def answered(shop: Workshop, job: UUID, said: str) -> JobStatus:
     """What becomes of the job when its next answer says this much of its text."""
-    shop.spool.place(job, shop.row(job).attempt).write_bytes(wav(speak(Utterance(said, "Kore"))))
+    shop.spool.path_for(job, shop.row(job).attempt).write_bytes(wav(speak(Utterance(said, "Kore"))))
     return JobStatus(shop.run(job).status)
 
 

@@ -163,7 +163,7 @@ def test_connections_are_made_elsewhere(
         made.append(work)
         return inline(work)
 
-    switchboard.elsewhere = elsewhere
+    switchboard.offload = elsewhere
     with open_lines(server, switchboard) as lines:
         assert [run_here(call(lines)) for _ in range(3)] == [b"audio"] * 3
     assert len(made) == server.connections == 1

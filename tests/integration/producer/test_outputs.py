@@ -100,11 +100,11 @@ def test_an_object_is_found_where_its_row_says_and_nowhere_else(shop: Workshop) 
     """An address opens nothing that isn't this job's: not another tenant's place, nor any file of the machine."""
     give(shop, "ann", (shop.folder / "theirs").as_uri())
     places, row = shop.executor.places, shop.run(shop.job(tenant="ann"))
-    found = places.holding(row.uri, tenant="ann", batch_id=None)
+    found = places.containing(row.uri, tenant="ann", batch_id=None)
     assert found is not None
     assert found.store.head(found.key) is not None
-    assert places.holding(row.uri, tenant="bob", batch_id=None) is None
-    assert places.holding("file:///etc/passwd", tenant="ann", batch_id=None) is None
+    assert places.containing(row.uri, tenant="bob", batch_id=None) is None
+    assert places.containing("file:///etc/passwd", tenant="ann", batch_id=None) is None
 
 
 def test_a_copy_is_made_from_one_place_to_another(shop: Workshop) -> None:
@@ -131,7 +131,7 @@ def test_a_copy_is_made_from_bucket_to_bucket(on_s3: Workshop, s3: Bucket) -> No
     assert (copy.cached, copy.sha256, copy.content_type) == (True, first.sha256, "audio/mpeg")
     assert copy.uri == f"{other.url}/theirs/ann/jobs/{copy.id}.mp3"
     for row in (first, copy):
-        held = later.executor.places.holding(row.uri, tenant="ann", batch_id=None)
+        held = later.executor.places.containing(row.uri, tenant="ann", batch_id=None)
         assert held is not None
         held.store.delete(held.key)
     again = later.run(later.job(tenant="ann", text="Once.", fingerprint=first.fingerprint, audio_format="mp3"))
@@ -169,7 +169,7 @@ def test_an_address_is_public_where_the_settings_say_so(shop: Workshop) -> None:
     places = shop.executor.places
     places.public_url = "https://cdn.example/speech/"
     row, hers = shop.run(shop.job(tenant="bob smith")), shop.run(shop.job(tenant="ann"))
-    held, other = (places.holding(one.uri, tenant=one.tenant, batch_id=None) for one in (row, hers))
+    held, other = (places.containing(one.uri, tenant=one.tenant, batch_id=None) for one in (row, hers))
     assert held is not None
     assert other is not None
     assert places.address(held) == f"https://cdn.example/speech/bob%20smith/jobs/{row.id}.wav"

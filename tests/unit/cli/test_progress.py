@@ -97,9 +97,9 @@ def test_a_lost_database_is_told_once(capsys: pytest.CaptureFixture[str]) -> Non
     """Until it is back: then the next loss is news again."""
     with PlainProgress(Terminal(), Hands()) as view:
         for _ in range(3):
-            view.trouble("the database is away")
+            view.warn("the database is away")
         view.show(snapshot(queued=1))
-        view.trouble("the database is away")
+        view.warn("the database is away")
     assert capsys.readouterr().err.splitlines() == ["the database is away"] * 2
 
 
@@ -108,6 +108,6 @@ def test_quiet_shows_nothing(capsys: pytest.CaptureFixture[str]) -> None:
     with progress(Terminal(quiet=True), "texts.csv", Hands()) as view:
         view.show(replace(snapshot(queued=40), holds=(HOLD,)))
         view.say("something")
-        view.trouble("the database is away")
+        view.warn("the database is away")
     shown = capsys.readouterr()
     assert (shown.out, shown.err) == ("", "")

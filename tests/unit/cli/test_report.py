@@ -82,7 +82,7 @@ def test_times_are_utc_whatever_zone_they_came_in() -> None:
 )
 def test_only_a_run_of_which_all_is_there_ends_with_zero(by_status: dict[str, int], code: Exit) -> None:
     """Whatever else became of a job, its audio isn't there."""
-    assert snapshot(**by_status).over
+    assert snapshot(**by_status).all_finished
     assert snapshot(**by_status).exit_code is code
 
 

@@ -37,7 +37,7 @@ def test_quiet_keeps_back_all_but_troubles(capsys: pytest.CaptureFixture[str]) -
     terminal = Terminal(quiet=True)
     terminal.result("result")
     terminal.note("note")
-    terminal.trouble("trouble")
+    terminal.warn("trouble")
     shown = capsys.readouterr()
     assert (shown.out, shown.err) == ("", "trouble\n")
 
@@ -47,7 +47,7 @@ def test_the_key_passes_no_stream(capsys: pytest.CaptureFixture[str]) -> None:
     terminal = Terminal(as_json=True)
     terminal.guard(settings.load(SEGMIND_API_KEY=KEY))
     terminal.data({"message": f"bad key {KEY}"})
-    terminal.trouble(f"bad key {KEY} or SG_0123456789abcdef")
+    terminal.warn(f"bad key {KEY} or SG_0123456789abcdef")
     shown = capsys.readouterr()
     assert KEY not in shown.out + shown.err
     assert "SG_" not in shown.out + shown.err

@@ -17,7 +17,7 @@ OTHER = UUID(int=8)
 def test_a_receipt_is_found_with_its_answer(tmp_path: Path) -> None:
     """What a call cost is known again to the last digit by whoever finds its answer."""
     spool = Spool(tmp_path, 1)
-    audio = spool.place(JOB, 2)
+    audio = spool.path_for(JOB, 2)
     audio.write_bytes(b"sound")
     spool.keep_receipt(audio, Answer(cost=Decimal("0.00670000001"), request_id="r-1"))
     found = Spool(tmp_path, 1).find(JOB)
@@ -28,7 +28,7 @@ def test_a_receipt_is_found_with_its_answer(tmp_path: Path) -> None:
 def test_a_file_used_again_brings_nothing_of_its_past(tmp_path: Path) -> None:
     """An emptied file becomes the next answer's: neither the audio nor the receipt of the one before is left in it."""
     spool = Spool(tmp_path, 1)
-    first, second = spool.place(JOB, 1), spool.place(OTHER, 1)
+    first, second = spool.path_for(JOB, 1), spool.path_for(OTHER, 1)
     first.write_bytes(b"the first")
     spool.keep_receipt(first, Answer(cost=Decimal(9), request_id="r-1"))
     spool.discard_answer(first)
@@ -46,10 +46,10 @@ def test_a_record_that_comes_late_leaves_the_next_attempts_answer_alone(tmp_path
     """It clears what it and the attempts before it left, not what is being written now."""
     spool = Spool(tmp_path, 1)
     for attempt in (1, 2):
-        audio = spool.place(JOB, attempt)
+        audio = spool.path_for(JOB, attempt)
         audio.write_bytes(b"sound")
         spool.keep_receipt(audio, Answer(cost=Decimal(1)))
-    part = Path(f"{spool.place(JOB, 10)}.part")
+    part = Path(f"{spool.path_for(JOB, 10)}.part")
     part.write_bytes(b"half")
     spool.discard(JOB, up_to=2)
     assert spool.find(JOB) is None
@@ -72,7 +72,7 @@ def test_the_parts_of_a_living_neighbour_are_left_alone(tmp_path: Path) -> None:
 def test_spare_files_go_when_the_worker_does(tmp_path: Path) -> None:
     """A worker that stops leaves an empty spool."""
     spool = Spool(tmp_path, 1)
-    audio = spool.place(JOB, 1)
+    audio = spool.path_for(JOB, 1)
     audio.write_bytes(b"sound")
     spool.discard_answer(audio)
     assert len(list(tmp_path.iterdir())) == 1

@@ -79,7 +79,7 @@ def test_a_file_leaves_whole(tmp_path: Path, size: int) -> None:
         arrived: list[bytes] = []
         reader = threading.Thread(target=lambda: arrived.append(far.makefile("rb").read()))
         reader.start()
-        body.leave(near, b"PUT / HTTP/1.1\r\n\r\n")
+        body.send(near, b"PUT / HTTP/1.1\r\n\r\n")
         near.shutdown(socket.SHUT_WR)
         reader.join()
     assert (len(body), arrived) == (size, [b"PUT / HTTP/1.1\r\n\r\n" + content])
@@ -93,7 +93,7 @@ def test_a_file_that_has_become_shorter_is_an_error(tmp_path: Path) -> None:
     path.write_bytes(b"so")
     near, far = socket.socketpair()
     with near, far, pytest.raises(OSError, match="shorter"):
-        body.leave(near, b"PUT / HTTP/1.1\r\n\r\n")
+        body.send(near, b"PUT / HTTP/1.1\r\n\r\n")
 
 
 def test_a_file_that_is_not_there_is_an_error(tmp_path: Path) -> None:

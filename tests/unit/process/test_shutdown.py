@@ -40,7 +40,7 @@ class Parts:
         """As a worker does."""
         self.asked.append("finish")
 
-    def drop(self) -> None:
+    def abort(self) -> None:
         """As a worker does, or never."""
         self.asked.append("drop")
         if self.drops is not None:

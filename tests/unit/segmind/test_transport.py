@@ -47,7 +47,7 @@ def leaving() -> Outgoing:
     near, far = socket.socketpair()
     near.settimeout(0.01)
     with near, far, pytest.raises(TimeoutError):
-        body.leave(near, b"POST / HTTP/1.1\r\n\r\n")
+        body.send(near, b"POST / HTTP/1.1\r\n\r\n")
     return body
 
 
@@ -56,7 +56,7 @@ def sent() -> Outgoing:
     body = Outgoing(b"{}")
     near, far = socket.socketpair()
     with near, far:
-        body.leave(near, b"POST / HTTP/1.1\r\n\r\n")
+        body.send(near, b"POST / HTTP/1.1\r\n\r\n")
         assert far.makefile("rb").read(21) == b"POST / HTTP/1.1\r\n\r\n{}"
     return body
 

@@ -32,7 +32,7 @@ def test_the_same_words_are_told_once_a_half_minute() -> None:
     watched = Watched()
     trouble = watched.trouble()
     for _ in range(100):
-        trouble.met("it drips", place="roof")
+        trouble.failing("it drips", place="roof")
         watched.seconds += 1
 
     assert [(line["error"], line["for_seconds"]) for line in watched.lines] == [
@@ -46,24 +46,24 @@ def test_other_words_are_told_at_once_and_each_of_two_that_alternate_once() -> N
     watched = Watched()
     trouble = watched.trouble()
     for words in ("it drips", "it pours", "it drips", "it pours"):
-        trouble.met(words)
+        trouble.failing(words)
         watched.seconds += 1
 
     assert [line["error"] for line in watched.lines] == ["it drips", "it pours"]
-    assert trouble.words == "it pours"
+    assert trouble.message == "it pours"
 
 
 def test_its_end_is_told_once_with_how_long_it_lasted() -> None:
     """Without a trouble there is no end of one; after an end, the same words are news again."""
     watched = Watched()
     trouble = watched.trouble()
-    trouble.over()
-    trouble.met("it drips")
+    trouble.recovered()
+    trouble.failing("it drips")
     watched.seconds += 12.3
-    trouble.over()
-    trouble.over()
-    trouble.met("it drips")
+    trouble.recovered()
+    trouble.recovered()
+    trouble.failing("it drips")
 
     assert [line["event"] for line in watched.lines] == ["leak", "leak_over", "leak"]
     assert (watched.lines[1]["level"], watched.lines[1]["after_seconds"]) == ("info", 12.3)
-    assert trouble.words == "it drips"
+    assert trouble.message == "it drips"

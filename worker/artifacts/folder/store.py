@@ -90,11 +90,11 @@ class FolderStore:
             with self._writers:
                 return self._reveal(audio, key, sha256, sidecar)
 
-    async def putting(
+    async def put_async(
         self, key: str, source: Path, *, content_type: str, sha256: str, metadata: Mapping[str, str]
     ) -> StoredObject:
         put = partial(self.put, key, source, content_type=content_type, sha256=sha256, metadata=metadata)
-        return await wait_for(self._switchboard.elsewhere(put))
+        return await wait_for(self._switchboard.offload(put))
 
     def receive(self, key: str, other: ArtifactStore, source: Wanted, *, metadata: Mapping[str, str]) -> bool:
         """Copy an object of any store to here, as `put` does. False where it isn't there with this content.

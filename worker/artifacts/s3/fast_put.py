@@ -84,14 +84,14 @@ class FastPut:
         Raises:
             OSError: the source can't be read.
         """
-        await wait_for(self._permits.take())
+        await wait_for(self._permits.acquire())
         try:
             body = OutgoingFile(source)
             if len(body) > most_bytes:
                 return None
             status = await self._status(self._path + quote(key, safe=SAFE), body, sha256, _headers(extra))
         finally:
-            self._permits.give()
+            self._permits.release()
         if status == 200:
             self._refusals = 0
         elif 300 <= status < 500 and status not in _PASSING:

@@ -134,7 +134,7 @@ class S3Store:
                 self._put_in_parts(key, source, sha256, extra)
         return StoredObject(key, self.uri(key), size, sha256, content_type, dict(metadata))
 
-    async def putting(
+    async def put_async(
         self, key: str, source: Path, *, content_type: str, sha256: str, metadata: Mapping[str, str]
     ) -> StoredObject:
         lane = self._lane
@@ -144,7 +144,7 @@ class S3Store:
             if size is not None:
                 return StoredObject(key, self.uri(key), size, sha256, content_type, dict(metadata))
         put = partial(self.put, key, source, content_type=content_type, sha256=sha256, metadata=metadata)
-        stored = await wait_for(self._switchboard.elsewhere(put))
+        stored = await wait_for(self._switchboard.offload(put))
         if lane is not None and lane.is_useless and self._lane is not None:
             self._lane = None
             lane.close()

@@ -98,7 +98,7 @@ class Fetcher:
 
     def _fetch(self, job: JobRecord, shared: str) -> tuple[str, int, bool]:
         """The file's name, its bytes, and whether it was there before. Raises _MissedError."""
-        place = self.places.holding(job.uri or "", tenant=job.tenant, batch_id=job.batch_id)
+        place = self.places.containing(job.uri or "", tenant=job.tenant, batch_id=job.batch_id)
         if place is None:
             raise _MissedError(f"{job.uri} lies in no store of these settings")
         name, size = place.key.removeprefix(shared), job.audio_bytes or 0
@@ -259,6 +259,6 @@ def _tell(terminal: Terminal, found: Fetched, place: Path) -> None:
     if found.removed:
         terminal.note(f"{number(found.removed, 'file')} removed when their time was over")
     for trouble in found.troubles[:SHOWN_TROUBLES]:
-        terminal.trouble(f"  {trouble}", style="red")
+        terminal.warn(f"  {trouble}", style="red")
     if (more := len(found.troubles) - SHOWN_TROUBLES) > 0:
-        terminal.trouble(f"  and {more:,} more; the same command tries them again")
+        terminal.warn(f"  and {more:,} more; the same command tries them again")

@@ -117,7 +117,7 @@ class Clearing:
         removed, owner = 0, Owner(job=str(job.id))
         try:
             for uri in filter(None, (job.uri, *job.takes)):
-                place = None if uri in others else self.places.holding(uri, tenant=job.tenant, batch_id=batch_id)
+                place = None if uri in others else self.places.containing(uri, tenant=job.tenant, batch_id=batch_id)
                 sha256 = job.sha256 if uri == job.uri else None
                 if place is not None:
                     removed += ownership.remove(place.store, place.key, owner, sha256=sha256, forget=forget)
@@ -132,7 +132,7 @@ class Clearing:
             return True
         try:
             for name in CONTENT_TYPES:
-                place = self.places.holding(f"{batch.results_uri}/{name}", tenant=batch.tenant, batch_id=batch.id)
+                place = self.places.containing(f"{batch.results_uri}/{name}", tenant=batch.tenant, batch_id=batch.id)
                 if place is not None:
                     owner = Owner(batch=str(batch.id))
                     self.cleared.objects += ownership.remove(place.store, place.key, owner, sha256=None)
@@ -183,7 +183,7 @@ def prune(older_than: str, *, yes: bool, as_json: bool) -> Exit:
         else "Nothing is that old."
     )
     for trouble in cleared.troubles[:SHOWN_TROUBLES]:
-        terminal.trouble(f"  not removed: {trouble}", style="red")
+        terminal.warn(f"  not removed: {trouble}", style="red")
     return Exit.SOME_FAILED if cleared.troubles else Exit.DONE
 
 

@@ -78,7 +78,7 @@ def show(wanted: str, *, as_json: bool) -> None:
         with database.read() as connection:
             batch = cli_database.batch(connection, wanted)
         snapshot = take_snapshot(database, jobs.of_batch(batch.id), embedded=settings.embedded)
-        outlook = None if snapshot.over else _outlook(database, batch, settings)
+        outlook = None if snapshot.all_finished else _outlook(database, batch, settings)
         with database.read() as connection:
             failures = jobs.jobs(connection, jobs.of_batch(batch.id), states=UNASKED, most=SHOWN_FAILURES)
     terminal.data(_data(batch, snapshot, outlook))
@@ -98,7 +98,7 @@ def _is_held(snapshot: Snapshot) -> bool:
 
 
 def _data(batch: BatchRecord, snapshot: Snapshot, outlook: Outlook | None) -> dict[str, Any]:
-    found = as_data(batch, snapshot.counts, over=snapshot.over)
+    found = as_data(batch, snapshot.counts, over=snapshot.all_finished)
     found |= {name: report(snapshot, batch=batch.id, seconds=0)[name] for name in ("held", "hold")}
     known = outlook is not None and not _is_held(snapshot)
     return found | {
@@ -111,7 +111,7 @@ def _data(batch: BatchRecord, snapshot: Snapshot, outlook: Outlook | None) -> di
 def _tell(
     terminal: Terminal, batch: BatchRecord, snapshot: Snapshot, outlook: Outlook | None, failures: list[JobRecord]
 ) -> None:
-    state = state_of(batch, over=snapshot.over)
+    state = state_of(batch, over=snapshot.all_finished)
     terminal.result(Text.assemble((batch.name, "bold"), f"  {number(snapshot.total, 'text')}, {state}"))
     for name, value in _facts(batch, snapshot, outlook):
         terminal.result(Text.assemble(("  " + name.ljust(11), "dim"), value))

@@ -103,12 +103,12 @@ def print_error(error: Exception) -> None:
     debug = _debug(terminal)
     found = explain(error)
     if debug:
-        terminal.trouble("".join(traceback.format_exception(error)).rstrip(), style="dim")
-    terminal.trouble(Text.assemble(("ttsq: ", "bold red"), found.message))
+        terminal.warn("".join(traceback.format_exception(error)).rstrip(), style="dim")
+    terminal.warn(Text.assemble(("ttsq: ", "bold red"), found.message))
     for line in found.lines:
-        terminal.trouble(f"  {line}")
+        terminal.warn(f"  {line}")
     if found.remedy:
-        terminal.trouble(f"  {found.remedy}", style="dim" if found.lines else "")
+        terminal.warn(f"  {found.remedy}", style="dim" if found.lines else "")
 
 
 def _debug(terminal: Terminal) -> bool:

@@ -75,7 +75,7 @@ class Progress(Protocol):
     def show(self, snapshot: Snapshot) -> None:
         """The newest figures."""
 
-    def trouble(self, words: str) -> None:
+    def warn(self, words: str) -> None:
         """Why there are no newer figures just now."""
 
     def say(self, words: str) -> None:
@@ -122,7 +122,7 @@ class LiveProgress:
         self._meter.note(snapshot.finished, self._clock())
         self._snapshot, self._trouble = snapshot, None
 
-    def trouble(self, words: str) -> None:
+    def warn(self, words: str) -> None:
         """Keeps the last figures and says why they are old."""
         self._trouble = words
 
@@ -186,10 +186,10 @@ class PlainProgress:
             self._next_at = now + LINE_SECONDS
             self._terminal.note(f"{snapshot.finished:,}/{snapshot.total:,}: {figures(snapshot, self._meter)}")
 
-    def trouble(self, words: str) -> None:
+    def warn(self, words: str) -> None:
         """A line, once."""
         if words != self._last_trouble:
-            self._terminal.trouble(words)
+            self._terminal.warn(words)
         self._last_trouble = words
 
     def say(self, words: str) -> None:
@@ -223,7 +223,7 @@ class NoProgress:
     def show(self, snapshot: Snapshot) -> None:
         """Nothing."""
 
-    def trouble(self, words: str) -> None:
+    def warn(self, words: str) -> None:
         """Nothing: it may pass, and a command that fails says so itself."""
 
     def say(self, words: str) -> None:
@@ -233,7 +233,7 @@ class NoProgress:
 def figures(snapshot: Snapshot, meter: Meter) -> str:
     """The figures on one line."""
     rate = meter.per_minute()
-    left = None if snapshot.over else meter.seconds_left(snapshot.total - snapshot.finished)
+    left = None if snapshot.all_finished else meter.seconds_left(snapshot.total - snapshot.finished)
     parts = [
         f"{snapshot.succeeded:,} done",
         f"{snapshot.failed:,} failed",

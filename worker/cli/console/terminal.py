@@ -67,7 +67,7 @@ class Terminal:
         if not self.quiet:
             _print(self.errors, content, style)
 
-    def trouble(self, content: RenderableType, style: str = "") -> None:
+    def warn(self, content: RenderableType, style: str = "") -> None:
         """Something that must not go unseen, quiet or not."""
         _print(self.errors, content, style)
 

@@ -82,7 +82,7 @@ def _address(settings: Settings, database: Database, job: JobRecord) -> str | No
         return None
     places = open_places(settings, database, connections=1)
     with suppress(ArtifactsError):
-        found = places.holding(job.uri, tenant=job.tenant, batch_id=job.batch_id)
+        found = places.containing(job.uri, tenant=job.tenant, batch_id=job.batch_id)
         return None if found is None else places.address(found)
     return None
 

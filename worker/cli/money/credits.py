@@ -95,7 +95,7 @@ def show(*, as_json: bool) -> Exit:
         for line in _lines(found, bases):
             terminal.result(line)
     if found.credits is None:
-        terminal.trouble(Text.assemble(("ttsq: ", "bold red"), f"the API doesn't tell the balance: {found.trouble}"))
+        terminal.warn(Text.assemble(("ttsq: ", "bold red"), f"the API doesn't tell the balance: {found.trouble}"))
     return Exit.UNUSABLE if found.credits is None else Exit.DONE
 
 

@@ -37,9 +37,9 @@ def agreed(found: InVain, *, order: Order, settings: Settings, terminal: Termina
         terminal.note(f"{words} Buying them again (--yes).")
         return True
     if order.source is None or not console.can_ask():
-        terminal.trouble(f"{words} Not bought again; --yes does so.", style="yellow")
+        terminal.warn(f"{words} Not bought again; --yes does so.", style="yellow")
         return False
-    terminal.trouble(words)
+    terminal.warn(words)
     return console.agreed(terminal, QUESTION, enter=False)
 
 

@@ -75,10 +75,10 @@ class Run:
         patience = Patience(time.monotonic)
         with progress(self.terminal, self.order.title, time.monotonic) as view, self._copies() as copies:
             last = watch(self._look, view, self.interrupts, enough=patience.is_over)
-            complete = last.over or not self.interrupts.count
+            complete = last.all_finished or not self.interrupts.count
             short = self._shortage(last) if complete and last.waits_for_money else None
-            refusal = refused.look(self.database, self.handed.batch.id, last) if complete and not last.over else None
-            unwritten = self.workers.finish(self.handed.batch.id) if last.over else None
+            refusal = refused.look(self.database, self.handed.batch.id, last) if complete and not last.all_finished else None
+            unwritten = self.workers.finish(self.handed.batch.id) if last.all_finished else None
             orderly = self._dismiss(view, last, complete=complete)
             last = poll_again(self._look, NoProgress(self.terminal)) or last
             troubles = copies.finish() if copies and complete and orderly else []
@@ -88,7 +88,7 @@ class Run:
         else:
             self._say_farewell(last, orderly=orderly)
         if unwritten is not None:
-            self.terminal.trouble(f"  the result files are yet to be written: {unwritten}", style="yellow")
+            self.terminal.warn(f"  the result files are yet to be written: {unwritten}", style="yellow")
         self._data(last)
         if not orderly:
             leave_now(Exit.INTERRUPTED)
@@ -100,7 +100,7 @@ class Run:
 
     def _lost(self) -> Lost:
         """Whether every file holds what its row says. What was looked at right before is not read again."""
-        if self.handed.before.over:
+        if self.handed.before.all_finished:
             return self.handed.lost
         batch = self.handed.batch
         places = open_places(self.settings, self.database, connections=CONNECTIONS)

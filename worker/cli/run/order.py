@@ -169,6 +169,6 @@ def read(order: Order, settings: Settings, terminal: Terminal) -> Judged:
 
 def _tell_skipped(judged: Judged, terminal: Terminal) -> None:
     for fault in judged.faults[:SHOWN_FAULTS]:
-        terminal.trouble(f"  skipped: {fault}", style="yellow")
+        terminal.warn(f"  skipped: {fault}", style="yellow")
     if more := judged.total_faults - len(judged.faults[:SHOWN_FAULTS]):
-        terminal.trouble(f"  and {more:,} more", style="yellow")
+        terminal.warn(f"  and {more:,} more", style="yellow")

@@ -56,7 +56,7 @@ def agreed(
     if not asks:
         terminal.note(words)
         return True
-    terminal.trouble(words)  # a question can't be answered without it, quiet or not
+    terminal.warn(words)  # a question can't be answered without it, quiet or not
     return console.agreed(terminal, QUESTION)
 
 
@@ -144,9 +144,9 @@ def _held(database: Database, wanted: Input, order: Order, settings: Settings, t
     refusal = refused.look(database, wanted.batch, snapshot) if snapshot.stands_still else None
     if refusal is None:
         return None
-    terminal.trouble(f"{order.title}: {number(refusal.held, 'text')} held by refused takes", style="yellow")
+    terminal.warn(f"{order.title}: {number(refusal.held, 'text')} held by refused takes", style="yellow")
     for line in refused.lines(refusal, order):
-        terminal.trouble(f"  {line}")
+        terminal.warn(f"  {line}")
     terminal.data(report(snapshot, batch=wanted.batch, seconds=0))
     return Exit.HELD
 

@@ -182,7 +182,7 @@ def submit(
 
 def _tell(terminal: Terminal, order: Order, place: Destination, submission: Submission, before: Snapshot) -> None:
     terminal.note(f"{order.title}: {number(before.total, 'text')} → {place.shown}")
-    if not submission.resumed or before.over:
+    if not submission.resumed or before.all_finished:
         return
     again = f", {submission.retried:,} of them once more" if submission.retried else ""
     left = before.total - before.finished

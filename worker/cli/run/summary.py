@@ -145,9 +145,9 @@ def summarize(terminal: Terminal, ending: Ending) -> None:
     for name, value in _facts(ending):
         terminal.result(Text.assemble(("  " + name.ljust(8), "dim"), value))
     for trouble in ending.troubles:
-        terminal.trouble(f"  {trouble}", style="yellow")
+        terminal.warn(f"  {trouble}", style="yellow")
     for way in ending.ways:
-        terminal.trouble(f"  {way}")
+        terminal.warn(f"  {way}")
     if ending.shortage is not None:
         _shortage(terminal, ending.shortage)
     elif unsuccessful and not ending.ways:
@@ -157,9 +157,9 @@ def summarize(terminal: Terminal, ending: Ending) -> None:
 
 def _shortage(terminal: Terminal, shortage: Shortage) -> None:
     rest = f"the rest needs about {money(shortage.rest)} more" if shortage.rest else "the rest is copied"
-    terminal.trouble(f"  {shortage.spent} spent: {rest}. Nothing failed; to go on:")
+    terminal.warn(f"  {shortage.spent} spent: {rest}. Nothing failed; to go on:")
     for way in shortage.ways:
-        terminal.trouble(f"  {way}")
+        terminal.warn(f"  {way}")
 
 
 def _headline(ending: Ending) -> Text:
@@ -193,9 +193,9 @@ def _all(total: int) -> str:
 
 def _failures(terminal: Terminal, ending: Ending) -> None:
     for job in ending.failures[:SHOWN_FAILURES]:
-        terminal.trouble(Text.assemble("  ", (describe_failure(job), "red")))
+        terminal.warn(Text.assemble("  ", (describe_failure(job), "red")))
     if (more := ending.snapshot.failed - len(ending.failures[:SHOWN_FAILURES])) > 0:
-        terminal.trouble(f"  and {more:,} more: {_list_command(ending)}")
+        terminal.warn(f"  and {more:,} more: {_list_command(ending)}")
 
 
 def describe_failure(job: JobRecord) -> str:

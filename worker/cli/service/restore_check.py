@@ -47,7 +47,7 @@ def check_restored(terminal: Terminal, *, dry_run: bool) -> Exit:
         if running and not dry_run:
             raise WorkersRunningError(len(running))
         if running:
-            terminal.trouble(f"{number(len(running), 'worker')} running: the figures change meanwhile.")
+            terminal.warn(f"{number(len(running), 'worker')} running: the figures change meanwhile.")
         places = open_places(settings, database, connections=CONNECTIONS)
         try:
             found, moved = _checked(Restoration(database, places), dry_run=dry_run)

@@ -191,13 +191,13 @@ class Workshop:
         return Executor(
             database=self.database,
             client=self.client,
-            places=Destinations(
+            destinations=Destinations(
                 self.database,
                 self.artifacts or self.audio.as_uri(),
                 connections=4,
                 template=self.template,
                 options=self.options,
-                switchboard=self.waits.switchboard,
+                reactor=self.waits.reactor,
             ),
             spool=self.spool,
             heartbeat=heartbeat,
@@ -208,7 +208,7 @@ class Workshop:
             finished=lambda: None,
             rng=random.Random(1),
             stopping=self.waits,
-            crews=Pools.start(self.waits.switchboard, slots=4),
+            pools=Pools.start(self.waits.reactor, slots=4),
             origin=ContentOrigin(self.origin),
         )
 
@@ -268,8 +268,8 @@ class Workshop:
 
     def upload(self, claim: Claim, made: EncodedTake, receipt: Receipt, cost: Cost) -> StoredAudio:
         """The upload of a claimed job's take, and nothing more."""
-        place = self.executor.places.for_claim(claim)
-        return run_here(uploads.upload(claim, place, made, receipt, cost))
+        destination = self.executor.destinations.for_claim(claim)
+        return run_here(uploads.upload(claim, destination, made, receipt, cost))
 
     def die(self) -> None:
         """The worker fell silent, and its jobs were taken from it."""

@@ -65,10 +65,10 @@ def _build(**_: object) -> None:
         log.warning("runs_as_root", remedy="give the worker a user of its own; it needs no rights but on its spool")
     release_large_blocks()
     broker = BrokerStatus()
-    messenger = Publisher(_worker_app(), runtime.QUEUE, broker)
+    publisher = Publisher(_worker_app(), runtime.QUEUE, broker)
     try:
         database = open_database(configuration)
-        current.set_runtime(runtime.build(configuration, database, messenger, broker=broker))
+        current.set_runtime(runtime.build(configuration, database, publisher, broker=broker))
     except StartError as error:
         sys.exit(f"ttsq: {error.message}; {error.remedy}")
     except SQLAlchemyError as error:

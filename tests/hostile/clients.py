@@ -145,7 +145,7 @@ class Download(Subject):
             connect_seconds=5,
             read_seconds=seconds,
             max_bytes=1_000_000,
-            switchboard=BOARD,
+            reactor=BOARD,
         )
 
     @staticmethod
@@ -198,7 +198,7 @@ class S3FastPut(Subject):
         self._source = folder / "source"
         self._source.write_bytes(b"sound")
         self._sha256 = hashlib.sha256(b"sound").hexdigest()
-        lines = HttpClient(parts.host, parts.port, connections=4, switchboard=BOARD)
+        lines = HttpClient(parts.host, parts.port, connections=4, reactor=BOARD)
         signer = Signer(Credentials("known", "known"), "eu-central-1", parts.netloc or "")
         self._lane = FastPut("/bucket/", signer, lines, most=4, answer_seconds=seconds)
 

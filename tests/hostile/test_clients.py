@@ -129,9 +129,9 @@ def test_every_script_is_met(kind: type[Subject], server: HostileServer, folder:
 @pytest.mark.parametrize("kind", SUBJECTS, ids=lambda kind: kind.__name__)
 def test_no_redirect_is_followed(kind: type[Subject], status: int, server: HostileServer, folder: Path) -> None:
     """Keys, texts and signatures go where they were meant to go, and nowhere else."""
-    with HostileServer() as elsewhere, closing(kind(server.url, folder, PATIENT_SECONDS)) as subject:
-        headers = (("Location", f"{elsewhere.url}/other"), ("X-Request-Id", "1"))
+    with HostileServer() as offload, closing(kind(server.url, folder, PATIENT_SECONDS)) as subject:
+        headers = (("Location", f"{offload.url}/other"), ("X-Request-Id", "1"))
         redirect = Honest(status, headers, b"{}")
         server.compose = lambda *_: (Script(redirect.whole()), False)
         assert not subject.exchange(1 if kind is not S3FastPut else 2)
-        assert elsewhere.connections == 0
+        assert offload.connections == 0

@@ -11,7 +11,7 @@ from worker.concurrency.reactor import Reactor
 
 
 def open_store(
-    url: str, *, connections: int = 50, options: StoreOptions = NO_OPTIONS, switchboard: Reactor | None = None
+    url: str, *, connections: int = 50, options: StoreOptions = NO_OPTIONS, reactor: Reactor | None = None
 ) -> ArtifactStore:
     """Open the store at `file:///absolute/folder` or `s3://bucket/prefix`. Nothing is asked of the network yet.
 
@@ -27,12 +27,12 @@ def open_store(
         ArtifactsError: `bad_address`; or `unreachable` or `bad_credentials` where boto3's configuration is unusable.
     """
     if folder := path_of(url):
-        return FolderStore(folder, switchboard)
+        return FolderStore(folder, reactor)
     if place := bucket_and_prefix(url):
         # boto3 takes a quarter of a second to import, which a folder need not pay.
         from worker.artifacts.s3.store import open_bucket  # noqa: PLC0415  (the reason is the line above)
 
-        return open_bucket(*place, connections=connections, options=options, switchboard=switchboard)
+        return open_bucket(*place, connections=connections, options=options, reactor=reactor)
     raise ArtifactsError(
         ArtifactsFault.BAD_ADDRESS,
         f"{url!r} is no place for audio; give file:///absolute/folder or s3://bucket/prefix",

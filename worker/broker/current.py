@@ -64,7 +64,7 @@ def begin_attempt(message: AttemptMessage, ended: Callable[[], object]) -> None:
 def after_burst(work: Callable[[], object]) -> None:
     """Call `work` after the attempts have done what is ready to be done now."""
     if _current:
-        runtime().executor.crews.attempts.add(work)
+        runtime().executor.pools.attempts.add(work)
     else:
         work()
 

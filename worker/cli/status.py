@@ -95,12 +95,10 @@ def _show_batch(database: Database, batch: BatchRecord, snapshot: Snapshot, seco
 def _facts(batch: BatchRecord, snapshot: Snapshot, seconds: float) -> list[tuple[str, str]]:
     counts = snapshot.counts
     cached = f" ({counts.cached:,} copied from audio bought before)" if counts.cached else ""
+    elapsed = "took" if snapshot.all_finished else "for"
     facts = [
         ("id", str(batch.id)),
-        (
-            "handed in",
-            f"{moment(batch.created_at, snapshot.at)}, {'took' if snapshot.all_finished else 'for'} {duration(seconds)}",
-        ),
+        ("submitted", f"{moment(batch.created_at, snapshot.at)}, {elapsed} {duration(seconds)}"),
         ("done", f"{snapshot.succeeded:,}{cached}"),
         ("failed", f"{snapshot.failed:,}"),
         ("cancelled", f"{snapshot.cancelled:,}" if snapshot.cancelled else ""),

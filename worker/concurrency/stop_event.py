@@ -12,10 +12,10 @@ from worker.concurrency.reactor import Reactor
 class StopEvent(threading.Event):
     """Set once, when a worker begins to stop."""
 
-    def __init__(self, switchboard: Reactor) -> None:
+    def __init__(self, reactor: Reactor) -> None:
         """Not set yet."""
         super().__init__()
-        self.reactor = switchboard
+        self.reactor = reactor
         self._lock = threading.Lock()
         self._pauses: set[Future[bool]] = set()
 

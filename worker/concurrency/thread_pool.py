@@ -37,7 +37,7 @@ class ElasticThreadPool:
     def __init__(
         self,
         name: str,
-        switchboard: Reactor,
+        reactor: Reactor,
         *,
         usual: int = USUAL,
         most: int = USUAL,
@@ -45,7 +45,7 @@ class ElasticThreadPool:
     ) -> None:
         """No thread yet. `most` bounds those that come beyond the usual, at looks that are `look_seconds` apart."""
         self._name = name
-        self._switchboard = switchboard
+        self._reactor = reactor
         self._usual = usual
         self._most = max(usual, most)
         self._look_seconds = look_seconds
@@ -106,7 +106,7 @@ class ElasticThreadPool:
         reached = threading.Event()
         self._work.put(reached.set)
         began, cpu = time.monotonic(), self._cpu
-        self._switchboard.call_later(self._look_seconds, lambda: self._look(reached, began, cpu))
+        self._reactor.call_later(self._look_seconds, lambda: self._look(reached, began, cpu))
 
     def _look(self, reached: threading.Event, began: float, cpu: float) -> None:
         busy = (self._cpu - cpu) / max(time.monotonic() - began, 1e-3) > SATURATED

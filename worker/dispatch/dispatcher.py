@@ -127,20 +127,20 @@ class Dispatcher:
 
     def _loop(self) -> None:
         gather = EMBEDDED_GATHER_SECONDS if self.database.is_sqlite else GATHER_SECONDS
-        rhythm, stint = Rhythm(), LeadershipStats()
+        rhythm, stats = Rhythm(), LeadershipStats()
         while not self._stopping.is_set():
             self._alarm.forget()
-            with stint.tick():
+            with stats.tick():
                 tick = self._tick()
             if tick.leads != self._leads:
                 self._leads = tick.leads
-                log.info("leadership", leads=tick.leads, **({} if tick.leads else stint.summary()))
+                log.info("leadership", leads=tick.leads, **({} if tick.leads else stats.summary()))
             if not tick.leads:
-                stint = LeadershipStats()
+                stats = LeadershipStats()
             rhythm = after_tick(rhythm, time.monotonic(), gather)
             self._alarm.wait(self.longest_wait(tick), change=gather, arrival=soonest(rhythm, gather))
         if self._leads:
-            log.info("led", **stint.summary())
+            log.info("led", **stats.summary())
 
     def _tick(self) -> Tick:
         tick = Tick()

@@ -63,7 +63,7 @@ class Attempt:
     _progress: Progress = field(init=False)
 
     def __post_init__(self) -> None:
-        handle = JobHandle(self.claim, self.tools.asked.keep, self.tools.insistence)
+        handle = JobHandle(self.claim, self.tools.asked.keep, self.tools.database_retry)
         self._progress = Progress(self.claim.speech.model, handle)
 
     async def settlement(self) -> Settlement:
@@ -75,8 +75,10 @@ class Attempt:
     async def _settlement(self) -> Settlement:
         try:
             await self._relabelled()
-            place = self.tools.places.for_claim(self.claim)
-            return await self._recovered(place) or await self._copied(place) or await self._called(place)
+            destination = self.tools.destinations.for_claim(self.claim)
+            return (
+                await self._recovered(destination) or await self._copied(destination) or await self._called(destination)
+            )
         except InterruptedStoringError:
             message = "The worker stopped while the audio could not be stored."
             return settlements.released(code="store_trouble", message=message, bill=self._progress.bill())
@@ -93,7 +95,7 @@ class Attempt:
             with database.begin() as connection:
                 return fingerprints.relabel(connection, self.claim, content)
 
-        twin = await wait_for(self.tools.crews.io.submit(relabelled))
+        twin = await wait_for(self.tools.pools.io.submit(relabelled))
         self.claim = replace(self.claim, fingerprint=content, twin=twin)
 
     def given_up(self) -> Settlement:
@@ -101,15 +103,15 @@ class Attempt:
         message = "The worker left in the middle of the attempt."
         return settlements.released(code="worker_left", message=message, bill=self._progress.bill())
 
-    async def _recovered(self, place: Destination) -> Settlement | None:
+    async def _recovered(self, destination: Destination) -> Settlement | None:
         """What an earlier attempt stored, or left in the spool of this machine."""
         if not self.claim.recover:
             return None
 
         async def stored_before() -> Recovered | None:
-            return await wait_for(self.tools.crews.io.submit(lambda: recovery.stored_before(self.claim, place)))
+            return await wait_for(self.tools.pools.io.submit(lambda: recovery.stored_before(self.claim, destination)))
 
-        stored = await self.tools.persistence.run(stored_before)
+        stored = await self.tools.store_retry.run(stored_before)
         if stored is not None:
             verdict = VerdictKind.CACHED if stored.is_copy else VerdictKind.SUCCESS
             return settlements.succeeded(
@@ -119,19 +121,19 @@ class Attempt:
         if spooled is None:
             return None
         log.info("recovered", source="spool")
-        return replace(await self._delivered(place, spooled), source=spooled.attempt)
+        return replace(await self._delivered(destination, spooled), source=spooled.attempt)
 
-    async def _copied(self, place: Destination) -> Settlement | None:
+    async def _copied(self, destination: Destination) -> Settlement | None:
         """What was bought for the same content; what was submitted for this very job comes first."""
         claim = self.claim
         if claim.request_id is not None or (claim.twin is None and claim.copies is None):
             return None
-        source = CopySource(claim, place, self.tools.database, self.tools.places, self.tools.spool)
+        source = CopySource(claim, destination, self.tools.database, self.tools.destinations, self.tools.spool)
 
         async def copied() -> StoredAudio | None:
-            return await wait_for(self.tools.crews.io.submit(source.copied))
+            return await wait_for(self.tools.pools.io.submit(source.copied))
 
-        copy = await self.tools.persistence.run(copied)
+        copy = await self.tools.store_retry.run(copied)
         if copy is None:
             return settlements.copy_gone(claim) if claim.copies is not None else await self._unaffordable()
         return settlements.succeeded(claim, copy, settlements.NO_RECEIPT, verdict=VerdictKind.CACHED)
@@ -144,13 +146,13 @@ class Attempt:
             with database.read() as connection:
                 return budgets.covers(connection, self.claim.job_id, now=now)
 
-        if await wait_for(self.tools.crews.io.submit(covered)):
+        if await wait_for(self.tools.pools.io.submit(covered)):
             return None
         message = "The audio that it was to copy is gone, and its budget doesn't cover a call; raise the budget."
         later = now + timedelta(seconds=UNAFFORDABLE_WAIT_SECONDS)
         return settlements.released(code="budget", message=message, not_before=later)
 
-    async def _called(self, place: Destination) -> Settlement:
+    async def _called(self, destination: Destination) -> Settlement:
         """The paid call; or, by a handle, the end of the one that an earlier attempt made."""
         spool = self.tools.spool
         if self.claim.request_id is None and (hindrance := await self._hindrance()) is not None:
@@ -171,12 +173,12 @@ class Attempt:
         except (SpoolError, OSError) as error:
             return self._spool_trouble(error)
         self._progress.bought = spooled.receipt
-        return await self._delivered(place, spooled)
+        return await self._delivered(destination, spooled)
 
     async def _hindrance(self) -> Settlement | None:
         """Why nothing may be paid for here any more: what came between the claim and now may have taken long."""
         heartbeat = self.tools.heartbeat
-        if self.tools.insistence.stopping.is_set():
+        if self.tools.database_retry.stopping.is_set():
             message = "The worker was asked to leave before it had begun the call."
             return settlements.released(code="worker_left", message=message)
         is_old = heartbeat.now() - self.claim.started_at > timedelta(seconds=FRESH_SECONDS)
@@ -185,34 +187,34 @@ class Attempt:
         message = "The worker had lost touch with the database before it had begun the call; others may have the job."
         return settlements.released(code="cut_off", message=message)
 
-    async def _delivered(self, place: Destination, spooled: Spooled) -> Settlement:
+    async def _delivered(self, destination: Destination, spooled: Spooled) -> Settlement:
         """Accept what is in the spool, and store it."""
         with self._progress.step("accept"):
             found = await self._agreed(await self._judged(spooled))
         if isinstance(found, Refused):
-            return await self._refused(place, spooled, found)
+            return await self._refused(destination, spooled, found)
         if encoding.is_unchanged(self.claim):
-            return await self._stored(place, spooled, encoding.unchanged(found))
+            return await self._stored(destination, spooled, encoding.unchanged(found))
         # By a crew of its own: encoding takes ten times as long as listening, which must not wait for it.
         with self._progress.step("encode"):
-            crews = self.tools.crews
+            pools = self.tools.pools
             made = await wait_for(
-                crews.encoding.submit(lambda: encoding.encode_take(self.claim, spooled.path, found, crews.codecs))
+                pools.encoding.submit(lambda: encoding.encode_take(self.claim, spooled.path, found, pools.codecs))
             )
         if isinstance(made, Refused):
-            return await self._refused(place, spooled, made)
-        return await self._stored(place, spooled, made)
+            return await self._refused(destination, spooled, made)
+        return await self._stored(destination, spooled, made)
 
     async def _judged(self, spooled: Spooled) -> Accepted | Refused:
         """A look takes no time; to listen to ten minutes of speech takes half a second of a core."""
         if spooled.deaths >= MAX_DEATHS:
             return unjudged(spooled.path)
-        path, text, limits, codecs = spooled.path, self.claim.speech.text, self.tools.limits, self.tools.crews.codecs
+        path, text, limits, codecs = spooled.path, self.claim.speech.text, self.tools.limits, self.tools.pools.codecs
         is_suspect = spooled.deaths > 0
         if limits is None and not is_suspect and is_plain(path):
             return judged(path, text, None, codecs)
         return await wait_for(
-            self.tools.crews.analysis.submit(lambda: judged(path, text, limits, codecs, is_suspect=is_suspect))
+            self.tools.pools.analysis.submit(lambda: judged(path, text, limits, codecs, is_suspect=is_suspect))
         )
 
     async def _agreed(self, found: Accepted | Refused) -> Accepted | Refused:
@@ -220,13 +222,13 @@ class Attempt:
         if isinstance(found, Accepted) or found.if_alike is None or not self.claim.takes_used:
             return found
         database, job_id, take = self.tools.database, self.claim.job_id, found.if_alike.take
-        refused = await wait_for(self.tools.crews.database.submit(lambda: earlier_takes.details(database, job_id)))
+        refused = await wait_for(self.tools.pools.database.submit(lambda: earlier_takes.details(database, job_id)))
         if not earlier_takes.agrees(take.frames / take.sample_rate, refused):
             return found
         log.info("takes_agree", seconds=round(take.frames / take.sample_rate, 2))
         return found.if_alike
 
-    async def _refused(self, place: Destination, spooled: Spooled, refused: Refused) -> Settlement:
+    async def _refused(self, destination: Destination, spooled: Spooled, refused: Refused) -> Settlement:
         receipt = spooled.receipt
         # An answer that lost its receipt came by the handle, where there is one.
         request_id = receipt.request_id or self.claim.request_id
@@ -245,7 +247,7 @@ class Attempt:
         if refused.final or repeats:
             settlement = replace(settlement, status=JobStatus.FAILED, not_before=None)
         kept = await wait_for(
-            self.tools.crews.io.submit(lambda: refused_takes.kept(self.claim, place, refused, receipt))
+            self.tools.pools.io.submit(lambda: refused_takes.kept(self.claim, destination, refused, receipt))
         )
         return replace(settlement, take_uri=kept)
 
@@ -258,34 +260,34 @@ class Attempt:
             with self.tools.database.read() as connection:
                 return refusals.latest_detail(connection, self.claim.job_id)
 
-        return (await wait_for(self.tools.crews.io.submit(latest)) or "").startswith(measured)
+        return (await wait_for(self.tools.pools.io.submit(latest)) or "").startswith(measured)
 
-    async def _stored(self, place: Destination, spooled: Spooled, made: EncodedTake) -> Settlement:
+    async def _stored(self, destination: Destination, spooled: Spooled, made: EncodedTake) -> Settlement:
         cost = settlements.cost_of(self.claim.speech.model, spooled.receipt.cost, billed=True)
 
         async def uploaded() -> StoredAudio | None:
             # Before every try: a store may be in trouble for so long that the job is somebody else's by then.
-            if not await self._may_store(place):
+            if not await self._may_store(destination):
                 return None
-            return await upload.upload(self.claim, place, made, spooled.receipt, cost)
+            return await upload.upload(self.claim, destination, made, spooled.receipt, cost)
 
         with self._progress.step(UPLOAD):
-            audio = await self.tools.persistence.run(uploaded)
+            audio = await self.tools.store_retry.run(uploaded)
         if audio is None:
             return settlements.overtaken(self.claim, spooled.receipt)
         return settlements.succeeded(self.claim, audio, spooled.receipt, verdict=VerdictKind.SUCCESS)
 
-    async def _may_store(self, place: Destination) -> bool:
+    async def _may_store(self, destination: Destination) -> bool:
         """Whether the job is still this claim's, asked until the database tells: else another one's take may be there.
 
         A worker that leaves can't wait for that. Its take is stored where there is none, for the next attempt to find.
         """
         try:
-            return await self.tools.insistence.run(
+            return await self.tools.database_retry.run(
                 lambda: self.tools.asked.owns(self.claim), event="ownership_unknown"
             )
         except SQLAlchemyError:
-            return place.store.head(place.key) is None
+            return destination.store.head(destination.key) is None
 
     def _unsuccessful(self, verdict: Verdict, answer: Answer) -> Settlement:
         return settlements.unsuccessful(

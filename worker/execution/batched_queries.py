@@ -18,15 +18,15 @@ class BatchedQueries:
     Answers come as futures, and may be a SQLAlchemyError.
     """
 
-    def __init__(self, database: Database, heartbeat: Heartbeat, elsewhere: Offload) -> None:
+    def __init__(self, database: Database, heartbeat: Heartbeat, offload: Offload) -> None:
         gathers = not database.is_sqlite
         self._database = database
         self._heartbeat = heartbeat
-        self.claim: Batcher[tuple[UUID, int], Claim | None] = Batcher(self._claim, gathers=gathers, elsewhere=elsewhere)
+        self.claim: Batcher[tuple[UUID, int], Claim | None] = Batcher(self._claim, gathers=gathers, offload=offload)
         """The job of a message; None where someone else has it."""
-        self.owns: Batcher[Claim, bool] = Batcher(self._owns, gathers=gathers, elsewhere=elsewhere)
+        self.owns: Batcher[Claim, bool] = Batcher(self._owns, gathers=gathers, offload=offload)
         """Whether a job is still the claim's."""
-        self.keep: Batcher[tuple[Claim, str], None] = Batcher(self._keep, gathers=gathers, elsewhere=elsewhere)
+        self.keep: Batcher[tuple[Claim, str], None] = Batcher(self._keep, gathers=gathers, offload=offload)
         """Commit the handle of what was submitted."""
 
     def _claim(self, turns: Sequence[tuple[UUID, int]]) -> list[Claim | None]:

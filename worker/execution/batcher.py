@@ -37,16 +37,16 @@ class Batcher(Generic[Item, Result]):
         work: Callable[[Sequence[Item]], Sequence[Result]],
         *,
         gathers: bool = False,
-        elsewhere: Offload | None = None,
+        offload: Offload | None = None,
     ) -> None:
         """`work` gives one result an item, in order. What it raises, everyone in the group is told, unless a value of
         one item is to blame: then that one is told alone (`worker.store.writing.groups`).
 
         To let groups gather pays where a statement is a round trip to another process, and only costs time where the
-        database is a file. Groups are served by the thread that asks first, or `elsewhere`.
+        database is a file. Groups are served by the thread that asks first, or `offload`.
         """
         self._gathers = gathers
-        self._elsewhere = elsewhere
+        self._offload = offload
         self._work = work
         self._waiting: list[tuple[Item, Future[Result]]] = []
         self._lock = threading.Lock()
@@ -60,10 +60,10 @@ class Batcher(Generic[Item, Result]):
         with self._lock:
             self._waiting.append((item, future))
             leads, self._served = not self._served, True
-        if leads and self._elsewhere is None:
+        if leads and self._offload is None:
             self._serve()
-        elif leads and self._elsewhere is not None:
-            self._elsewhere(self._serve)
+        elif leads and self._offload is not None:
+            self._offload(self._serve)
         return future
 
     def _serve(self) -> None:

@@ -25,15 +25,15 @@ class AttemptContext:
 
     database: Database
     client: Client
-    places: Destinations
+    destinations: Destinations
     spool: Spool
     heartbeat: Heartbeat
     bounds: AttemptLimits
     limits: GateLimits | None
     """Where a good take ends; None where only container and frames are looked at."""
     asked: BatchedQueries
-    insistence: DatabaseRetry
-    persistence: StoreRetry
+    database_retry: DatabaseRetry
+    store_retry: StoreRetry
     rng: random.Random
-    crews: Pools
+    pools: Pools
     origin: ContentOrigin

@@ -34,9 +34,9 @@ class CopySource:
     """Where the audio of one claim's content can be copied from."""
 
     claim: Claim
-    place: Destination
+    destination: Destination
     database: Database
-    places: Destinations
+    destinations: Destinations
     spool: Spool
 
     def copied(self) -> StoredAudio | None:
@@ -63,7 +63,7 @@ class CopySource:
 
     def _stored(self, bought: Bought) -> StoredObject | None:
         """Under the job's own key, or beside it where that is taken."""
-        *names, last = self.place.names(self.claim.job_id)
+        *names, last = self.destination.names(self.claim.job_id)
         for name in names:
             try:
                 return self._copy(bought, name) or self._transfer(bought, name)
@@ -72,18 +72,18 @@ class CopySource:
         return self._copy(bought, last) or self._transfer(bought, last)
 
     def _copy(self, bought: Bought, key: str) -> StoredObject | None:
-        return self.place.store.copy(bought.uri, key, sha256=bought.sha256, metadata=self._metadata(bought))
+        return self.destination.store.copy(bought.uri, key, sha256=bought.sha256, metadata=self._metadata(bought))
 
     def _transfer(self, bought: Bought, key: str) -> StoredObject | None:
         """By way of this machine, where the source lies in a store of another kind, as other tenants' may."""
-        source = self.places.containing(bought.uri, tenant=bought.tenant, batch_id=bought.batch_id)
-        if source is None or _scheme(source.store.url) == _scheme(self.place.store.url):
+        source = self.destinations.containing(bought.uri, tenant=bought.tenant, batch_id=bought.batch_id)
+        if source is None or _scheme(source.store.url) == _scheme(self.destination.store.url):
             return None
         path = self.spool.copy_place(self.claim.job_id, self.claim.attempt)
         try:
             if source.store.fetch(source.key, path, sha256=bought.sha256) is None:
                 return None
-            return self.place.store.put(
+            return self.destination.store.put(
                 key,
                 path,
                 content_type=bought.content_type,

@@ -67,7 +67,7 @@ class Destinations:
     public_url: str | None = None
     """The address under which everybody can read what is in the default store."""
     presign_seconds: int = PRESIGN_SECONDS
-    switchboard: Reactor | None = None
+    reactor: Reactor | None = None
     clock: Callable[[], float] = time.monotonic
     _stores: dict[str, ArtifactStore] = field(default_factory=dict)
     _batches: dict[UUID, outputs.Output] = field(default_factory=dict)
@@ -101,11 +101,11 @@ class Destinations:
                 return Destination(self.store(url), key)
         return None
 
-    def address(self, place: Destination, *, name: str | None = None) -> str | None:
+    def address(self, destination: Destination, *, name: str | None = None) -> str | None:
         """Where an object can be had without this program, saved under that name; None where it can't be."""
-        if self.public_url is not None and place.store.url == self.store(self.default_url).url:
-            return public_address(self.public_url, place.key)
-        return place.store.link(place.key, seconds=self.presign_seconds, name=name)
+        if self.public_url is not None and destination.store.url == self.store(self.default_url).url:
+            return public_address(self.public_url, destination.key)
+        return destination.store.link(destination.key, seconds=self.presign_seconds, name=name)
 
     def store_of(self, *, tenant: str, batch_id: UUID) -> ArtifactStore:
         """The store that a batch's audio goes to."""
@@ -116,7 +116,7 @@ class Destinations:
         with self._lock:
             if url not in self._stores:
                 self._stores[url] = open_store(
-                    url, connections=self.connections, options=self.options, switchboard=self.switchboard
+                    url, connections=self.connections, options=self.options, reactor=self.reactor
                 )
             return self._stores[url]
 

@@ -48,7 +48,7 @@ class Executor:
 
     database: Database
     client: Client
-    places: Destinations
+    destinations: Destinations
     spool: Spool
     heartbeat: Heartbeat
     bounds: AttemptLimits
@@ -60,7 +60,7 @@ class Executor:
     finished: Callable[[], None]
     """Called after each attempt: a slot is free."""
     stopping: StopEvent
-    crews: Pools
+    pools: Pools
     origin: ContentOrigin
     """The API that audio is bought from."""
     rng: random.Random = field(default_factory=random.Random)
@@ -75,23 +75,23 @@ class Executor:
     _idle: threading.Condition = field(default_factory=threading.Condition)
 
     def __post_init__(self) -> None:
-        self._asked = BatchedQueries(self.database, self.heartbeat, self.crews.database.add)
+        self._asked = BatchedQueries(self.database, self.heartbeat, self.pools.database.add)
         self._recorder = Recorder(
-            self.database, self.heartbeat, self.places, self.spool, self.stopping, self.crews.database.add
+            self.database, self.heartbeat, self.destinations, self.spool, self.stopping, self.pools.database.add
         )
         self._tools = AttemptContext(
             database=self.database,
             client=self.client,
-            places=self.places,
+            destinations=self.destinations,
             spool=self.spool,
             heartbeat=self.heartbeat,
             bounds=self.bounds,
             limits=self.limits,
             asked=self._asked,
-            insistence=DatabaseRetry(self.heartbeat, self.stopping),
-            persistence=StoreRetry(self.database, self.stopping, self.probe_seconds),
+            database_retry=DatabaseRetry(self.heartbeat, self.stopping),
+            store_retry=StoreRetry(self.database, self.stopping, self.probe_seconds),
             rng=self.rng,
-            crews=self.crews,
+            pools=self.pools,
             origin=self.origin,
         )
 
@@ -110,7 +110,7 @@ class Executor:
             finally:
                 ended()
 
-        CoroutineRunner(self.crews.attempts).start(
+        CoroutineRunner(self.pools.attempts).start(
             self._declined(job_id) if is_over else self._whole(job_id, attempt), over
         )
 

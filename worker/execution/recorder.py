@@ -48,17 +48,17 @@ class Recorder:
 
     database: Database
     heartbeat: Heartbeat
-    places: Destinations
+    destinations: Destinations
     spool: Spool
     stopping: StopEvent
-    elsewhere: Offload | None = None
+    offload: Offload | None = None
     _insistence: DatabaseRetry = field(init=False)
     _together: Batcher[tuple[Claim, Settlement], bool] = field(init=False)
 
     def __post_init__(self) -> None:
         gathers = not self.database.is_sqlite
         self._insistence = DatabaseRetry(self.heartbeat, self.stopping)
-        self._together = Batcher(self._write, gathers=gathers, elsewhere=self.elsewhere)
+        self._together = Batcher(self._write, gathers=gathers, offload=self.offload)
 
     async def record(self, claim: Claim, settlement: Settlement) -> None:
         """Write the outcome and forget the answer, or keep it for whoever has the job now."""
@@ -149,20 +149,20 @@ class Recorder:
             with self.database.glance() as connection:
                 status = claims.status_of(connection, claim.job_id)
                 needed = results.needed(connection, [claim.job_id])
-            place = self.places.for_claim(claim)
+            destination = self.destinations.for_claim(claim)
             if status is JobStatus.CANCELLED:
-                key, sha256 = place.store.key_of(settlement.audio.uri) or place.key, settlement.audio.sha256
-                ownership.remove(place.store, key, Owner(job=str(claim.job_id)), sha256=sha256, forget=not needed)
+                key, sha256 = destination.store.key_of(settlement.audio.uri) or destination.key, settlement.audio.sha256
+                ownership.remove(destination.store, key, Owner(job=str(claim.job_id)), sha256=sha256, forget=not needed)
                 self.spool.discard(claim.job_id, up_to=claim.attempt)
             elif status is JobStatus.SUCCEEDED:
-                self._own_up(claim, place, settlement.audio)
+                self._own_up(claim, destination, settlement.audio)
         except (SQLAlchemyError, ArtifactsError) as error:
             log.warning("orphan_left", uri=settlement.audio.uri, error=str(error).splitlines()[0])
 
-    def _own_up(self, claim: Claim, place: Destination, audio: StoredAudio) -> None:
+    def _own_up(self, claim: Claim, destination: Destination, audio: StoredAudio) -> None:
         """The job was taken away between the question whose it is and the upload, as from a worker that was stopped in
         its tracks: where this take replaced the winner's, the row must not name the one that is gone."""
-        found = place.store.head(place.store.key_of(audio.uri) or place.key)
+        found = destination.store.head(destination.store.key_of(audio.uri) or destination.key)
         if not ownership.belongs(found, Owner(job=str(claim.job_id)), audio.sha256):
             return
         if found is None or found.sha256 != audio.sha256:

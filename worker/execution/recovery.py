@@ -40,18 +40,18 @@ class Recovered:
     """The fingerprint of what it is, by the API that it was bought from."""
 
 
-def stored_before(claim: Claim, place: Destination) -> Recovered | None:
+def stored_before(claim: Claim, destination: Destination) -> Recovered | None:
     """An object that an attempt of this very job stored and died before recording."""
-    found = stored_for(claim, place)
+    found = stored_for(claim, destination)
     if found is None or found.content != claim.fingerprint:
         return None
     log.info("recovered", source="store", uri=found.audio.uri)
     return found
 
 
-def stored_for(claim: Claim, place: Destination) -> Recovered | None:
+def stored_for(claim: Claim, destination: Destination) -> Recovered | None:
     """An object that any attempt of this job stored, from whichever API it was bought."""
-    found = _own_object(claim, place)
+    found = _own_object(claim, destination)
     if found is None or found.sha256 is None:
         return None
     return Recovered(
@@ -68,10 +68,10 @@ def stored_for(claim: Claim, place: Destination) -> Recovered | None:
     )
 
 
-def _own_object(claim: Claim, place: Destination) -> StoredObject | None:
+def _own_object(claim: Claim, destination: Destination) -> StoredObject | None:
     """The job's own, under the first of its names that nothing else has."""
-    for name in place.names(claim.job_id):
-        found = place.store.occupant(name)
+    for name in destination.names(claim.job_id):
+        found = destination.store.occupant(name)
         if found is None or found.metadata.get(JOB) == str(claim.job_id):
             return found
     return None

@@ -19,15 +19,15 @@ from worker.store.transitions.claims import Claim
 log = structlog.get_logger("ttsq.execution")
 
 
-def kept(claim: Claim, place: Destination, refused: Refused, receipt: Receipt) -> str | None:
+def kept(claim: Claim, destination: Destination, refused: Refused, receipt: Receipt) -> str | None:
     """The address of the take that was refused; None where there is nothing to hear, or it could not be kept."""
     if refused.path is None:
         return None
     try:
         with refused.path.open("rb") as file:
             sha256 = hashlib.file_digest(file, "sha256").hexdigest()
-        stored = place.store.put(
-            _free_key(claim, place, refused),
+        stored = destination.store.put(
+            _free_key(claim, destination, refused),
             refused.path,
             content_type=refused.container.content_type,
             sha256=sha256,
@@ -39,8 +39,8 @@ def kept(claim: Claim, place: Destination, refused: Refused, receipt: Receipt) -
     return stored.uri
 
 
-def _free_key(claim: Claim, place: Destination, refused: Refused) -> str:
+def _free_key(claim: Claim, destination: Destination, refused: Refused) -> str:
     """An earlier batch's refused take of that name is nobody's to replace: the job's id then tells the two apart."""
-    key = place.refused_key(claim.attempt, refused.container.extension)
-    found, owner = place.store.occupant(key), Owner(job=str(claim.job_id))
+    key = destination.refused_key(claim.attempt, refused.container.extension)
+    found, owner = destination.store.occupant(key), Owner(job=str(claim.job_id))
     return key if found is None or ownership.belongs(found, owner, None) else beside(key, str(claim.job_id))

@@ -19,7 +19,7 @@ class JobHandle:
 
     claim: Claim
     write: Callable[[tuple[Claim, str]], Future[None]]
-    insistence: DatabaseRetry
+    database_retry: DatabaseRetry
     request_id: str | None = field(init=False)
     """What the row names, as far as this attempt knows."""
     unkept: str | None = None
@@ -35,7 +35,7 @@ class JobHandle:
             SQLAlchemyError: the worker is stopping, and the database still away; or it will never take the handle.
         """
         self.unkept = request_id
-        await self.insistence.run(
+        await self.database_retry.run(
             lambda: self.write((self.claim, request_id)), event="handle_not_kept", is_passing=is_passing
         )
         self.request_id, self.unkept = request_id, None

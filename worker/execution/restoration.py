@@ -57,7 +57,7 @@ class Restoration:
     """Goes through the unfinished jobs once. Safe to repeat; no worker may run meanwhile."""
 
     database: Database
-    places: Destinations
+    destinations: Destinations
 
     def look(self) -> Iterator[Found]:
         """Ask only, and change nothing; a piece at a time. Raises ArtifactsError and SQLAlchemyError."""
@@ -89,9 +89,9 @@ class Restoration:
             after = jobs[-1].job_id
 
     def _asked(self, jobs: Sequence[Claim]) -> list[tuple[Claim, Recovered | None]]:
-        places = [self.places.for_claim(job) for job in jobs]
+        destinations = [self.destinations.for_claim(job) for job in jobs]
         with ThreadPoolExecutor(THREADS, thread_name_prefix="ttsq-restore") as pool:
-            return list(zip(jobs, pool.map(recovery.stored_for, jobs, places), strict=True))
+            return list(zip(jobs, pool.map(recovery.stored_for, jobs, destinations), strict=True))
 
     def _write(self, asked: Sequence[tuple[Claim, Recovered | None]], me: UUID) -> None:
         with self.database.begin() as connection:

@@ -109,10 +109,10 @@ class Spool:
         """Where audio rests while it passes from one store to another; removed later if a process dies."""
         return self.folder / f"{job_id}.{attempt}.copy{PART}"
 
-    def lay_out(self, place: Path) -> None:
+    def lay_out(self, destination: Path) -> None:
         """Have a used file ready where the next answer will be written, if there is one."""
         with suppress(IndexError, OSError):
-            os.rename(self._spares.pop(), f"{place}{PART}")  # noqa: PTH104 - on every job's way
+            os.rename(self._spares.pop(), f"{destination}{PART}")  # noqa: PTH104 - on every job's way
 
     def keep_receipt(self, audio: Path, answer: Answer) -> Receipt:
         """Note beside an answer what its call cost. Where it can't be written, whoever finds the answer estimates."""

@@ -36,17 +36,17 @@ class Pools:
     """In which foreign audio is decoded and every take encoded."""
 
     @classmethod
-    def start(cls, switchboard: Reactor, *, slots: int) -> Self:
+    def start(cls, reactor: Reactor, *, slots: int) -> Self:
         """For so many attempts at a time."""
         cores, most = os.cpu_count() or 1, max(slots, MAX_HELPERS)
-        porters = ElasticThreadPool("porter", switchboard, most=most)
-        switchboard.offload = porters.submit
+        porters = ElasticThreadPool("porter", reactor, most=most)
+        reactor.offload = porters.submit
         return cls(
-            attempts=ElasticThreadPool("attempts", switchboard, usual=1, most=most, look_seconds=STALL_SECONDS),
-            database=ElasticThreadPool("clerk", switchboard, usual=CLERKS, most=0),
+            attempts=ElasticThreadPool("attempts", reactor, usual=1, most=most, look_seconds=STALL_SECONDS),
+            database=ElasticThreadPool("clerk", reactor, usual=CLERKS, most=0),
             io=porters,
-            analysis=ElasticThreadPool("judge", switchboard, usual=cores, most=0),
-            encoding=ElasticThreadPool("encoder", switchboard, usual=cores, most=0),
+            analysis=ElasticThreadPool("judge", reactor, usual=cores, most=0),
+            encoding=ElasticThreadPool("encoder", reactor, usual=cores, most=0),
             codecs=CodecPool(cores),
         )
 

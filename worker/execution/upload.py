@@ -111,7 +111,9 @@ class StoreRetry:
             log.warning("database_trouble", error=str(trouble).splitlines()[0])
 
 
-async def upload(claim: Claim, place: Destination, made: EncodedTake, receipt: Receipt, cost: Cost) -> StoredAudio:
+async def upload(
+    claim: Claim, destination: Destination, made: EncodedTake, receipt: Receipt, cost: Cost
+) -> StoredAudio:
     """Store what was made of a take under its job's key, with all that a recovery would need to record it."""
     # The API's own bytes were hashed as they came in; what was made of them was not.
     sha256 = receipt.sha256 if receipt.sha256 and made.path.suffix == AUDIO else _sha256_of(made)
@@ -123,24 +125,26 @@ async def upload(claim: Claim, place: Destination, made: EncodedTake, receipt: R
         "ttsq-duration-ms": str(made.duration_ms),
         **made.sound.metadata(),
     }
-    stored = await _put(place, claim, made, sha256, metadata)
+    stored = await _put(destination, claim, made, sha256, metadata)
     return described(stored, sha256=sha256, duration_ms=made.duration_ms, sound=made.sound)
 
 
 async def _put(
-    place: Destination, claim: Claim, made: EncodedTake, sha256: str, metadata: dict[str, str]
+    destination: Destination, claim: Claim, made: EncodedTake, sha256: str, metadata: dict[str, str]
 ) -> StoredObject:
     """Under the job's own key, or beside it where that is taken: it is paid for, and replaces nobody's file."""
-    *names, last = place.names(claim.job_id)
+    *names, last = destination.names(claim.job_id)
     content_type = claim.audio_format.content_type
     for name in names:
         try:
-            return await place.store.put_async(
+            return await destination.store.put_async(
                 name, made.path, content_type=content_type, sha256=sha256, metadata=metadata
             )
         except NameTakenError as error:
             log.warning("name_taken", uri=error.uri)
-    return await place.store.put_async(last, made.path, content_type=content_type, sha256=sha256, metadata=metadata)
+    return await destination.store.put_async(
+        last, made.path, content_type=content_type, sha256=sha256, metadata=metadata
+    )
 
 
 def named(claim: Claim) -> dict[str, str]:

@@ -59,12 +59,12 @@ class HttpClient:
         port: int | None,
         *,
         connections: int,
-        switchboard: Reactor,
+        reactor: Reactor,
         tls: ssl.SSLContext | None = None,
     ) -> None:
         """So many idle `connections` are kept, and any number used. With `tls` it is https."""
         self._connections = Connections(host, port, most_idle=connections, tls=tls, socket_options=socket_options())
-        self._switchboard = switchboard
+        self._reactor = reactor
 
     async def exchange(
         self,
@@ -87,7 +87,7 @@ class HttpClient:
         try:
             with _named():
                 if line.is_closed:
-                    await wait_for(self._switchboard.offload(line.connect))
+                    await wait_for(self._reactor.offload(line.connect))
                 whole = _send(line, method, target, headers, body=body, seconds=send_seconds or connect_seconds)
                 answer = await self._answered(line.sock, method, read_seconds)
                 if not whole and answer.status < FIRST_REFUSAL:
@@ -106,7 +106,7 @@ class HttpClient:
         source, heads = Source(sock, seconds), Heads()
         while True:
             if not has_pending(sock):
-                await wait_for(self._switchboard.readable(sock.fileno(), source.seconds_left))
+                await wait_for(self._reactor.readable(sock.fileno(), source.seconds_left))
             piece = source.receive_present(HEAD_RECEIVE_BYTES)
             answer = None if piece is None else answer_begun(heads, source, method, piece)
             if answer is not None:

@@ -123,8 +123,8 @@ def _is_ignored(name: str, options: SheetOptions) -> bool:
 
 def _place_of(wanted: str, columns: Sequence[str], free: set[int]) -> int | None:
     spelled = [index for index in sorted(free) if columns[index] == wanted.strip()]
-    alike = [index for index in sorted(free) if folded(columns[index]) == folded(wanted)]
-    return next(iter([*spelled, *alike]), None)
+    column_block = [index for index in sorted(free) if folded(columns[index]) == folded(wanted)]
+    return next(iter([*spelled, *column_block]), None)
 
 
 def _find(found: Resolved, columns: Sequence[str], free: set[int], target: str, options: SheetOptions) -> None:

@@ -20,7 +20,7 @@ class RowBlock:
     lines: Sequence[int]
     names: Sequence[str | None]
     texts: Sequence[str]
-    alike: Sequence[JobRequest]
+    column_block: Sequence[JobRequest]
     """For each row a request that is like its own in all but text and name: one object for all that are alike."""
     extras: Sequence[str | None] | None = None
     """What each row holds beside its fields, as JSON; None where no row holds anything."""
@@ -30,14 +30,16 @@ class RowBlock:
 
     def each(self, make: Callable[[JobRequest], Made]) -> list[Made]:
         """For each row what `make` makes of the request that it is like; asked once for all that are alike."""
-        keys = list(map(id, self.alike))
-        found = {key: make(like) for key, like in dict(zip(keys, self.alike, strict=True)).items()}
+        keys = list(map(id, self.column_block))
+        found = {key: make(like) for key, like in dict(zip(keys, self.column_block, strict=True)).items()}
         return [found[key] for key in keys]
 
     def rows(self) -> Iterator[Row]:
         """The same, a row at a time."""
         extras = self.extras or [None] * len(self)
-        for line, name, text, like, extra in zip(self.lines, self.names, self.texts, self.alike, extras, strict=True):
+        for line, name, text, like, extra in zip(
+            self.lines, self.names, self.texts, self.column_block, extras, strict=True
+        ):
             yield Row(line, made({**like.__dict__, "text": text, "custom_id": name}, like.model_fields_set), extra)
 
 

@@ -38,7 +38,7 @@ class Purger:
     """Takes away what is due."""
 
     database: Database
-    places: Destinations
+    destinations: Destinations
 
     def run_once(self) -> bool:
         """Date what has ended and take away what is due, a few of each. Whether there may be more. SQLAlchemyError."""
@@ -85,11 +85,11 @@ class Purger:
 
     def _removed(self, job: Due, uri: str, sha256: str | None, *, forget: bool) -> bool:
         try:
-            place = self.places.containing(uri, tenant=job.tenant, batch_id=job.batch_id)
-            if place is None:
+            destination = self.destinations.containing(uri, tenant=job.tenant, batch_id=job.batch_id)
+            if destination is None:
                 log.warning("object_out_of_reach", job=str(job.id), uri=uri)
                 return False
-            ownership.remove(place.store, place.key, Owner(job=str(job.id)), sha256=sha256, forget=forget)
+            ownership.remove(destination.store, destination.key, Owner(job=str(job.id)), sha256=sha256, forget=forget)
         except ArtifactsError as error:
             log.warning("object_not_removed", job=str(job.id), uri=uri, error=error.message)
             return False

@@ -68,7 +68,7 @@ def default_artifacts_url(settings: Settings) -> str:
 
 
 def open_places(
-    settings: Settings, database: Database, *, connections: int, switchboard: Reactor | None = None
+    settings: Settings, database: Database, *, connections: int, reactor: Reactor | None = None
 ) -> Destinations:
     """Where audio goes by these settings. `connections` is how many uploads may share an S3 client."""
     options = StoreOptions(
@@ -82,7 +82,7 @@ def open_places(
         options=options,
         public_url=settings.public_url,
         presign_seconds=settings.presign_seconds,
-        switchboard=switchboard,
+        reactor=reactor,
     )
 
 
@@ -120,7 +120,7 @@ def open_client(settings: Settings, stopping: StopEvent | None = None) -> Client
         raise StartError("SEGMIND_BASE_URL is unusable", str(error)) from None
 
 
-def _blocking_client(settings: Settings, api_key: SecretStr, switchboard: Reactor) -> ClientV1:
+def _blocking_client(settings: Settings, api_key: SecretStr, reactor: Reactor) -> ClientV1:
     return ClientV1(
         base_url=settings.segmind_base_url,
         api_key=api_key,
@@ -129,7 +129,7 @@ def _blocking_client(settings: Settings, api_key: SecretStr, switchboard: Reacto
         read_timeout=settings.read_timeout,
         max_audio_bytes=settings.max_audio_mb * 2**20,
         clock=lambda: datetime.now(UTC),
-        switchboard=switchboard,
+        reactor=reactor,
     )
 
 
@@ -142,7 +142,7 @@ def _polling_client(settings: Settings, api_key: SecretStr, stopping: StopEvent)
         read_timeout=settings.read_timeout,
         max_audio_bytes=settings.max_audio_mb * 2**20,
         clock=lambda: datetime.now(UTC),
-        switchboard=stopping.reactor,
+        reactor=stopping.reactor,
         pause=stopping.pause,
         run_timeout=settings.run_timeout,
         poll_first_seconds=POLL_FIRST_SECONDS,
@@ -189,9 +189,9 @@ def open_spool(settings: Settings) -> Spool:
     return spool
 
 
-def check_store(places: Destinations) -> None:
+def check_store(destinations: Destinations) -> None:
     try:
-        places.store(places.default_url).check()
+        destinations.store(destinations.default_url).check()
     except ArtifactsError as error:
         raise StartError(f"audio can't be stored: {error.message}", "see `ttsq doctor`") from None
 

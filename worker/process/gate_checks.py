@@ -19,14 +19,14 @@ class GateChecks:
     """Looks whether a closed gate's trouble is over, without a paid call."""
 
     client: Client
-    places: Destinations
+    destinations: Destinations
 
     def __call__(self, gate: Gate) -> ProbeResult:
         return self._storage() if gate.scope is GateScope.STORAGE else self._account(gate)
 
     def _storage(self) -> ProbeResult:
         try:
-            for store in self.places.opened():
+            for store in self.destinations.opened():
                 store.check()
         except ArtifactsError as error:
             return ProbeResult(error.message)

@@ -99,7 +99,7 @@ class Runtime:
     worker_id: UUID
     queue: str
     client: Client
-    places: Destinations
+    destinations: Destinations
     spool: Spool
     heartbeat: Heartbeat
     executor: Executor
@@ -153,7 +153,7 @@ class Runtime:
     def dismiss(self) -> None:
         """Let the threads go, in a process that lives on; nothing may be under way any more."""
         if self.executor.wait_until_idle(0):
-            self.executor.crews.close()
+            self.executor.pools.close()
 
     def abort(self) -> None:
         """Start nothing more, hand back everything as it stands, and sign off: the process is about to end."""
@@ -207,12 +207,12 @@ def build(
     start_tracing(settings)
     require_descriptors(settings.concurrency)
     require_schema(database)
-    switchboard = Reactor()
-    stopping = StopEvent(switchboard)
+    reactor = Reactor()
+    stopping = StopEvent(reactor)
     client = open_client(settings, stopping)
     spool = open_spool(settings)
-    places = open_places(settings, database, connections=min(settings.concurrency, 100), switchboard=switchboard)
-    check_store(places)
+    destinations = open_places(settings, database, connections=min(settings.concurrency, 100), reactor=reactor)
+    check_store(destinations)
     reach = (
         WorkerScope(queue=private_queue(worker_id), only_worker=worker_id)
         if settings.embedded
@@ -235,12 +235,12 @@ def build(
         reach=reach,
         limits=_limits(settings),
         publish=messages.jobs,
-        prober=Prober(GateChecks(client, places)),
+        prober=Prober(GateChecks(client, destinations)),
     )
     executor = Executor(
         database=database,
         client=client,
-        places=places,
+        destinations=destinations,
         spool=spool,
         heartbeat=heartbeat,
         bounds=AttemptLimits(settings.max_attempts, settings.max_takes),
@@ -250,7 +250,7 @@ def build(
         finished=dispatcher.wake,
         rng=random.Random(),  # noqa: S311 - jitter, not a secret
         stopping=stopping,
-        crews=Pools.start(switchboard, slots=settings.concurrency),
+        pools=Pools.start(reactor, slots=settings.concurrency),
         origin=ContentOrigin(origin or settings.segmind_base_url, shared=settings.shares_content),
     )
     sweeper = SpoolSweeper(database, spool, executor.in_hand)
@@ -265,21 +265,21 @@ def build(
     broker.changed = heartbeat.nudge
     dispatcher.hindered = lambda: not broker.can_send()
 
-    batch_finisher = Finisher(database, places)
+    batch_finisher = Finisher(database, destinations)
     return Runtime(
         settings=settings,
         database=database,
         worker_id=worker_id,
         queue=reach.queue,
         client=client,
-        places=places,
+        destinations=destinations,
         spool=spool,
         heartbeat=heartbeat,
         executor=executor,
         sweeper=sweeper,
         dispatcher=dispatcher,
         broker=broker,
-        duties=_duties(database, places, messages, leads=lambda: dispatcher.leads),
+        duties=_duties(database, destinations, messages, leads=lambda: dispatcher.leads),
         finisher=batch_finisher,
         deliveries=_delivery_pool(database, settings),
         batches=BackgroundPool("results", batch_finisher.finish, threads=1, close_seconds=finisher.CLOSE_SECONDS),
@@ -312,14 +312,14 @@ def _limits(settings: Settings) -> DispatchLimits:
 
 
 def _duties(
-    database: Database, places: Destinations, messages: Messages, *, leads: Callable[[], bool]
+    database: Database, destinations: Destinations, messages: Messages, *, leads: Callable[[], bool]
 ) -> Sequence[LeaderTask]:
     batches = FinishedBatchWatcher(database, messages.batches)
     return (
         LeaderTask("postman", relay.POLL_SECONDS, OutboxRelay(database, messages.deliveries).run_once, leads),
         LeaderTask("lookout", watcher.POLL_SECONDS, batches.look, leads, batches.on_follower),
         LeaderTask("timekeeper", scheduler.POLL_SECONDS, Scheduler(database, messages.runs).look, leads),
-        LeaderTask("purger", purger.POLL_SECONDS, Purger(database, places).run_once, leads),
+        LeaderTask("purger", purger.POLL_SECONDS, Purger(database, destinations).run_once, leads),
     )
 
 

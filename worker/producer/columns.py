@@ -70,4 +70,4 @@ def _fingerprints(piece: RowBlock, moulds: list[RowTemplate]) -> list[str]:
     ]
     if not any(piece.each(attrgetter("variant"))):
         return prints
-    return [like.of_variant(plain) for like, plain in zip(piece.alike, prints, strict=True)]
+    return [like.of_variant(plain) for like, plain in zip(piece.column_block, prints, strict=True)]

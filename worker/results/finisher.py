@@ -39,7 +39,7 @@ class Finisher:
     """Writes the files of batches that are over, any number at a time, each on its caller's thread."""
 
     database: Database
-    places: Destinations
+    destinations: Destinations
     wait: Callable[[float], object] = time.sleep
 
     def run(self, batch_id: UUID) -> bool:
@@ -54,22 +54,22 @@ class Finisher:
             over = results.standing(connection, batch_id) is not None
         if batch is None or not over or batch.finished_at is not None:
             return False
-        place = ResultsDestination.of(batch, self.places.store_of(tenant=batch.tenant, batch_id=batch.id))
+        destination = ResultsDestination.of(batch, self.destinations.store_of(tenant=batch.tenant, batch_id=batch.id))
         with temporary_folder() as folder:
             try:
-                written = self._put(batch_id, folder, place)
+                written = self._put(batch_id, folder, destination)
             except NameTakenError:  # another batch or the user was quicker
-                place = place.apart(batch_id)
-                written = self._put(batch_id, folder, place)
-        won = self._conclude(batch_id, written, place.uri) is Conclusion.WON
+                destination = destination.apart(batch_id)
+                written = self._put(batch_id, folder, destination)
+        won = self._conclude(batch_id, written, destination.uri) is Conclusion.WON
         if won:
             log.info("batch_finished", batch=str(batch_id), succeeded=written.succeeded, errors=written.errors)
         return won
 
-    def _put(self, batch_id: UUID, folder: Path, place: ResultsDestination) -> Written:
-        written = self.write(batch_id, folder, place)
+    def _put(self, batch_id: UUID, folder: Path, destination: ResultsDestination) -> Written:
+        written = self.write(batch_id, folder, destination)
         for name in CONTENT_TYPES:
-            place.put(folder / name, batch_id)
+            destination.put(folder / name, batch_id)
         return written
 
     def finish(self, batch_id: UUID) -> str | None:
@@ -85,11 +85,11 @@ class Finisher:
         log.warning("results_not_written", batch=str(batch_id), error=message)
         return message
 
-    def write(self, batch_id: UUID, folder: Path, place: ResultsDestination) -> Written:
+    def write(self, batch_id: UUID, folder: Path, destination: ResultsDestination) -> Written:
         """The files as the batch stands now, over or not, into a folder of this machine."""
         with self.database.read() as connection:
             names = results.extra_names(connection, batch_id)
-            return files.write(results.in_order(connection, batch_id), folder, place.namer(), names)
+            return files.write(results.in_order(connection, batch_id), folder, destination.namer(), names)
 
     def _conclude(self, batch_id: UUID, written: Written, results_uri: str) -> Conclusion:
         for _ in range(TRIES):

@@ -29,7 +29,7 @@ class Api:
         connections: int,
         connect_timeout: float,
         read_timeout: float,
-        switchboard: Reactor,
+        reactor: Reactor,
     ) -> None:
         """Timeouts in seconds.
 
@@ -40,8 +40,8 @@ class Api:
         self.url = address(base_url)
         self.key = SecretStr(_header_value(api_key))
         self.connect_seconds, self.read_seconds = connect_timeout, read_timeout
-        self.switchboard = switchboard
-        self._lines = _lines(self.url, connections, switchboard)
+        self.reactor = reactor
+        self._lines = _lines(self.url, connections, reactor)
         self._headers = {
             "x-api-key": self.key.get_secret_value(),
             "User-Agent": USER_AGENT,
@@ -90,11 +90,11 @@ class Api:
         self._lines.close()
 
 
-def _lines(url: Url, connections: int, switchboard: Reactor) -> HttpClient:
+def _lines(url: Url, connections: int, reactor: Reactor) -> HttpClient:
     if url.scheme not in _PORTS or not url.host:
         raise UnusableAddressError(url.url)
     tls = tls_trusting() if url.scheme == "https" else None
-    return HttpClient(url.host, url.port, connections=connections, switchboard=switchboard, tls=tls)
+    return HttpClient(url.host, url.port, connections=connections, reactor=reactor, tls=tls)
 
 
 def _header_value(api_key: SecretStr) -> str:

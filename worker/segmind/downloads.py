@@ -47,11 +47,11 @@ class Downloads:
         connect_seconds: float,
         read_seconds: float,
         max_bytes: int,
-        switchboard: Reactor,
+        reactor: Reactor,
     ) -> None:
         """`read_seconds` is the deadline of a file's head, and again of the file."""
         self._api = api
-        self._hosts = FileHosts(connections=connections, switchboard=switchboard)
+        self._hosts = FileHosts(connections=connections, reactor=reactor)
         self._connect_seconds, self._read_seconds = connect_seconds, read_seconds
         self._max_bytes = max_bytes
 

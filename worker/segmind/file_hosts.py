@@ -23,10 +23,10 @@ _Origin = tuple[str, str, int | None]
 class FileHosts:
     """Safe to share between threads."""
 
-    def __init__(self, *, connections: int, switchboard: Reactor) -> None:
+    def __init__(self, *, connections: int, reactor: Reactor) -> None:
         """At most that many idle `connections` to each host."""
         self._connections = connections
-        self._switchboard = switchboard
+        self._reactor = reactor
         self._lock = threading.Lock()
         self._hosts: OrderedDict[_Origin, HttpClient] = OrderedDict()
         self._tls: ssl.SSLContext | None = None
@@ -60,4 +60,4 @@ class FileHosts:
         if scheme == "https" and self._tls is None:
             self._tls = tls_trusting()
         tls = self._tls if scheme == "https" else None
-        return HttpClient(host, port, connections=self._connections, switchboard=self._switchboard, tls=tls)
+        return HttpClient(host, port, connections=self._connections, reactor=self._reactor, tls=tls)

@@ -182,7 +182,7 @@ def open_reader(api: Api, *, connections: int, max_audio_bytes: int, clock: Call
         connect_seconds=api.connect_seconds,
         read_seconds=api.read_seconds,
         max_bytes=max_audio_bytes,
-        switchboard=api.switchboard,
+        reactor=api.reactor,
     )
     return Reader(api.key, max_audio_bytes, downloads, clock)
 

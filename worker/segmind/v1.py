@@ -35,7 +35,7 @@ class ClientV1:
         read_timeout: float,
         max_audio_bytes: int,
         clock: Callable[[], datetime],
-        switchboard: Reactor | None = None,
+        reactor: Reactor | None = None,
     ) -> None:
         """Timeouts in seconds; the read timeout holds for the wait for an answer, and again for its whole body.
 
@@ -49,7 +49,7 @@ class ClientV1:
             connections=connections,
             connect_timeout=connect_timeout,
             read_timeout=read_timeout,
-            switchboard=switchboard or Reactor(),
+            reactor=reactor or Reactor(),
         )
         self._reader = open_reader(self._api, connections=connections, max_audio_bytes=max_audio_bytes, clock=clock)
 

@@ -54,7 +54,7 @@ class ClientV2:
         poll_last_seconds: float = 5.0,
         monotonic: Callable[[], float] = time.monotonic,
         rng: random.Random | None = None,
-        switchboard: Reactor | None = None,
+        reactor: Reactor | None = None,
     ) -> None:
         """Timeouts in seconds; `run_timeout` is how long one call polls before it leaves the run to a later one.
 
@@ -70,7 +70,7 @@ class ClientV2:
             connections=connections,
             connect_timeout=connect_timeout,
             read_timeout=read_timeout,
-            switchboard=switchboard or Reactor(),
+            reactor=reactor or Reactor(),
         )
         self._reader = open_reader(self._api, connections=connections, max_audio_bytes=max_audio_bytes, clock=clock)
         self._first_wait = poll_first_seconds

@@ -10,21 +10,28 @@ from typing import Any
 
 
 def commands(command: Any, words: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:  # noqa: ANN401 - click's, which the tests may not have
-    """The words of each command and of each group of commands."""
+    """The words of each command and of each group of commands below `command`."""
     yield words
     for name, inner in getattr(command, "commands", {}).items():
         yield from commands(inner, (*words, name))
 
 
+def every_command() -> Iterator[tuple[str, ...]]:
+    """The words of `ttsq` alone, and of each command and group below it."""
+    from worker.cli.lazy import load
+    from worker.cli.main import COMMANDS
+
+    yield ()
+    for entry in COMMANDS:
+        yield from commands(load(entry), (entry.name,))
+
+
 def main() -> int:
     """The number of commands goes to standard error."""
-    import typer
-
-    from worker.cli.main import app
     from worker.cli.main import main as ttsq
 
     faults = asked = 0
-    for words in commands(typer.main.get_command(app)):
+    for words in every_command():
         shown, code = io.StringIO(), None
         with contextlib.redirect_stdout(shown):
             try:

@@ -35,7 +35,7 @@ def lane(s3: Bucket, monkeypatch: pytest.MonkeyPatch) -> Iterator[FastPut]:
     configure(monkeypatch, s3.server)
     session = new_session(s3.name)
     client = new_client(s3.name, connections=2, session=session)
-    opened = open_fast_put(session, client, s3.name, connections=2, switchboard=Reactor())
+    opened = open_fast_put(session, client, s3.name, connections=2, reactor=Reactor())
     assert opened is not None
     with closing(client), closing(opened):
         yield opened
@@ -92,7 +92,7 @@ def test_trusts_what_boto3_trusts(
             monkeypatch.setenv("AWS_CA_BUNDLE", str(tmp_path / "trusted"))
     session = new_session("bucket")
     client = new_client("bucket", connections=1, session=session)
-    lane = open_fast_put(session, client, "bucket", connections=1, switchboard=Reactor())
+    lane = open_fast_put(session, client, "bucket", connections=1, reactor=Reactor())
     assert lane is not None
     with closing(client), closing(lane):
         done = [put(lane, key, b"sound", tmp_path) for key in ("a", "b")]
@@ -117,7 +117,7 @@ def put(
     return found is not None
 
 
-def putting(store: S3Store, key: str, content: bytes, folder: Path) -> None:
+def put_async(store: S3Store, key: str, content: bytes, folder: Path) -> None:
     """As an attempt does."""
     (folder / "source").write_bytes(content)
     sha256 = sha256_hex(content)
@@ -154,7 +154,7 @@ class TestLane:
         with closing(open_bucket(s3.name, PREFIX, connections=2)) as store:
             asked: list[str] = []
             store._client.meta.events.register("before-send.s3", lambda request, **_: asked.append(request.method))
-            putting(store, "a.wav", b"sound", tmp_path)
+            put_async(store, "a.wav", b"sound", tmp_path)
             assert asked == []
             assert read_back(store, "a.wav", tmp_path) == b"sound"
 
@@ -168,7 +168,7 @@ class TestLane:
             store._lane._path = store._lane._path.replace(s3.name, "no-such-bucket")
             for number in range(3):
                 assert store._lane is not None
-                putting(store, f"{number}.wav", b"sound", tmp_path)
+                put_async(store, f"{number}.wav", b"sound", tmp_path)
                 assert read_back(store, f"{number}.wav", tmp_path) == b"sound"
             assert store._lane is None
 
@@ -185,7 +185,7 @@ class TestLane:
         monkeypatch.setenv(name, value)
         session = new_session(s3.name)
         with closing(new_client(s3.name, connections=2, session=session)) as client:
-            assert open_fast_put(session, client, s3.name, connections=2, switchboard=Reactor()) is None
+            assert open_fast_put(session, client, s3.name, connections=2, reactor=Reactor()) is None
 
 
 class TestStrictLane:
@@ -221,7 +221,7 @@ def test_leads_to_the_buckets_own_region(
         monkeypatch.setenv(name, value)
     session = new_session(bucket)
     with closing(new_client(bucket, connections=1, session=session)) as client:
-        lane = open_fast_put(session, client, bucket, connections=1, switchboard=Reactor())
+        lane = open_fast_put(session, client, bucket, connections=1, reactor=Reactor())
     assert lane is not None
     assert (lane._signer._host, lane._lines._connections._host, lane._path) == (host, host, path)
 

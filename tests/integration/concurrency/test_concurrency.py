@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from contextlib import closing
 from contextvars import ContextVar
+from functools import partial
 
 import pytest
 
@@ -22,15 +23,15 @@ whose: ContextVar[int] = ContextVar("whose")
 
 
 @pytest.fixture
-def switchboard() -> Reactor:
+def reactor() -> Reactor:
     """One for each test."""
     return Reactor()
 
 
 @pytest.fixture
-def crew(switchboard: Reactor) -> Iterator[ElasticThreadPool]:
+def crew(reactor: Reactor) -> Iterator[ElasticThreadPool]:
     """Two threads, and no more."""
-    with closing(ElasticThreadPool("test", switchboard, usual=2, most=2)) as made:
+    with closing(ElasticThreadPool("test", reactor, usual=2, most=2)) as made:
         yield made
 
 
@@ -44,32 +45,32 @@ def finished(work: Callable[[], object]) -> Future[object]:
 class TestSwitchboard:
     """Sockets and the clock."""
 
-    def test_tells_what_can_be_read(self, switchboard: Reactor) -> None:
+    def test_tells_what_can_be_read(self, reactor: Reactor) -> None:
         """Whatever comes, an end included; and nothing sooner."""
         near, far = socket.socketpair()
         with near, far:
-            came = switchboard.readable(near.fileno(), PATIENCE)
+            came = reactor.readable(near.fileno(), PATIENCE)
             assert not came.done()
             far.send(b"x")
             assert came.result(PATIENCE) is True
         near, far = socket.socketpair()
         with near:
-            ended = switchboard.readable(near.fileno(), PATIENCE)
+            ended = reactor.readable(near.fileno(), PATIENCE)
             far.close()
             assert ended.result(PATIENCE) is True
 
-    def test_tells_that_nothing_came(self, switchboard: Reactor) -> None:
+    def test_tells_that_nothing_came(self, reactor: Reactor) -> None:
         """The time is over, and the descriptor is free for somebody else to watch."""
         near, far = socket.socketpair()
         with near, far:
-            assert switchboard.readable(near.fileno(), 0.01).result(PATIENCE) is False
+            assert reactor.readable(near.fileno(), 0.01).result(PATIENCE) is False
             far.send(b"x")
-            assert switchboard.readable(near.fileno(), PATIENCE).result(PATIENCE) is True
+            assert reactor.readable(near.fileno(), PATIENCE).result(PATIENCE) is True
 
-    def test_watches_thousands(self, switchboard: Reactor) -> None:
+    def test_watches_thousands(self, reactor: Reactor) -> None:
         """Each hears of its own."""
         pairs = [socket.socketpair() for _ in range(400)]
-        futures = [switchboard.readable(near.fileno(), PATIENCE) for near, _ in pairs]
+        futures = [reactor.readable(near.fileno(), PATIENCE) for near, _ in pairs]
         for _, far in pairs[::2]:
             far.send(b"x")
         assert all(future.result(PATIENCE) for future in futures[::2])
@@ -80,26 +81,26 @@ class TestSwitchboard:
         for near, _ in pairs:
             near.close()
 
-    def test_outlives_what_it_calls(self, switchboard: Reactor) -> None:
+    def test_outlives_what_it_calls(self, reactor: Reactor) -> None:
         """One that fails takes nobody else's wait along."""
-        switchboard.call_later(0.0, lambda: 1 // 0)
-        assert switchboard.sleep(0.01).result(PATIENCE) is None
+        reactor.call_later(0.0, lambda: 1 // 0)
+        assert reactor.sleep(0.01).result(PATIENCE) is None
 
 
 class TestStopping:
     """The stop of a worker."""
 
-    def test_cuts_every_pause_short(self, switchboard: Reactor) -> None:
+    def test_cuts_every_pause_short(self, reactor: Reactor) -> None:
         """Those under way, and those that come later."""
-        stopping = StopEvent(switchboard)
+        stopping = StopEvent(reactor)
         pauses = [stopping.pause(3_600) for _ in range(3)]
         assert not any(pause.done() for pause in pauses)
         stopping.set()
         assert [pause.result(PATIENCE) for pause in (*pauses, stopping.pause(3_600))] == [True] * 4
 
-    def test_a_pause_ends_by_itself(self, switchboard: Reactor) -> None:
+    def test_a_pause_ends_by_itself(self, reactor: Reactor) -> None:
         """Then the worker goes on."""
-        assert StopEvent(switchboard).pause(0.001).result(PATIENCE) is False
+        assert StopEvent(reactor).pause(0.001).result(PATIENCE) is False
 
 
 class TestCrew:
@@ -107,7 +108,8 @@ class TestCrew:
 
     def test_does_everything_once(self, crew: ElasticThreadPool) -> None:
         """Whoever asks, and however much."""
-        assert [found.result(PATIENCE) for found in [crew.submit(lambda n=n: n) for n in range(500)]] == list(range(500))  # type: ignore[misc]  # the number of this turn
+        futures = [crew.submit(partial(int, number)) for number in range(500)]
+        assert [future.result(PATIENCE) for future in futures] == list(range(500))
 
     def test_tells_whoever_waits_of_an_error(self, crew: ElasticThreadPool) -> None:
         """And goes on with the next piece of work."""
@@ -115,9 +117,9 @@ class TestCrew:
             crew.submit(lambda: 1 // 0).result(PATIENCE)
         assert crew.submit(lambda: 7).result(PATIENCE) == 7
 
-    def test_helpers_come_where_threads_are_held_up(self, switchboard: Reactor) -> None:
+    def test_helpers_come_where_threads_are_held_up(self, reactor: Reactor) -> None:
         """Two wait for a third piece of work that no thread is free for: one more takes it."""
-        with closing(ElasticThreadPool("test", switchboard, usual=2, most=8)) as crew:
+        with closing(ElasticThreadPool("test", reactor, usual=2, most=8)) as crew:
             gate = threading.Event()
             held_up = [crew.submit(lambda: gate.wait(PATIENCE)) for _ in range(2)]
             crew.add(gate.set)

@@ -60,13 +60,13 @@ def test_what_was_sent_and_not_claimed_is_called_back(stage: Stage) -> None:
     """What runs goes on; a message that comes late claims nothing."""
     batch = stage.batch()
     running, sent = jobs_of(stage, batch, 2)
-    elsewhere = stage.job()
+    offload = stage.job()
     stage.dispatcher().run_once()
     worker = stage.worker(slots=0)
     with stage.database.begin() as connection:
         claims.claim(connection, running, 0, worker_id=worker, now=stage.database.now(connection))
     assert pause(stage, batch)
-    assert stage.status(running, sent, elsewhere) == [JobStatus.RUNNING, JobStatus.QUEUED, JobStatus.DISPATCHED]
+    assert stage.status(running, sent, offload) == [JobStatus.RUNNING, JobStatus.QUEUED, JobStatus.DISPATCHED]
     with stage.database.begin() as connection:
         late = claims.claim(connection, sent, 0, worker_id=worker, now=stage.database.now(connection))
     assert late is None

@@ -93,7 +93,7 @@ def test_no_container_ends_or_fills_a_worker(shop: Workshop, canned: Canned) -> 
         assert attempt.verdict in {VerdictKind.SUCCESS, VerdictKind.BAD_TAKE}, (number, kind, attempt.detail)
         outcomes[f"{attempt.verdict}: {(attempt.detail or '').partition(';')[0]}"] += 1
         assert (row.status == JobStatus.SUCCEEDED) == (attempt.verdict == VerdictKind.SUCCESS)
-        largest = max(largest, *map(peak_bytes, shop.executor.crews.codecs.pids()), 0)
+        largest = max(largest, *map(peak_bytes, shop.executor.pools.codecs.pids()), 0)
     for outcome, count in outcomes.most_common():
         print(f"{count:>6} {outcome}")
     print(

@@ -155,8 +155,8 @@ def test_a_copy_that_was_stored_and_not_recorded_stays_a_copy(shop_on_both: Work
     shop.run(shop.job(text="Say it once."))
     job = shop.job(text="Say it once.")
     claim = shop.claim(job)
-    places = shop.executor.places
-    assert CopySource(claim, places.for_claim(claim), shop.database, places, shop.spool).copied()
+    destinations = shop.executor.destinations
+    assert CopySource(claim, destinations.for_claim(claim), shop.database, destinations, shop.spool).copied()
     shop.die()
     row = shop.neighbour().run(job)
     assert (row.status, row.cached, row.cost) == (SUCCEEDED, True, 0)

@@ -58,7 +58,7 @@ def test_an_answer_that_was_left_is_opened_in_a_process_of_its_own(shop_on_both:
     audio.write_bytes(container("wav"))
     left_behind(audio, times)
     assert shop.run(job).status == JobStatus.SUCCEEDED
-    assert len(shop.executor.crews.codecs.pids()) == 1
+    assert len(shop.executor.pools.codecs.pids()) == 1
     assert shop.spooled() == []
 
 
@@ -73,5 +73,5 @@ def test_an_answer_that_two_workers_died_with_is_not_opened_again(shop_on_both: 
     (attempt,) = shop.books(job)
     assert (attempt.verdict, attempt.code) == (VerdictKind.BAD_TAKE, "bad_audio")
     assert attempt.take_uri == (shop.audio / f"default/jobs/refused/{job}.2.wav").as_uri()
-    assert shop.executor.crews.codecs.pids() == []
+    assert shop.executor.pools.codecs.pids() == []
     assert shop.run(job).status == JobStatus.SUCCEEDED

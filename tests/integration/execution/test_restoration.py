@@ -48,7 +48,7 @@ def restored(shop: Workshop, *jobs: UUID, **columns: object) -> None:
 
 def restoration(shop: Workshop) -> Restoration:
     """The check on this shop's database and store."""
-    return Restoration(shop.database, shop.executor.places)
+    return Restoration(shop.database, shop.executor.destinations)
 
 
 def run(shop: Workshop) -> Found:

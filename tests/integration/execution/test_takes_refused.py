@@ -129,20 +129,20 @@ def test_refused_takes_of_a_run_lie_in_a_folder_of_their_own(shop: Workshop) -> 
 @pytest.mark.parametrize("name", ["a", "a.1", "refused", "a.refused-1", "refused%2Fa.1"])
 def test_no_job_has_its_audio_where_refused_takes_go(shop: Workshop, name: str) -> None:
     """Whatever names producers choose."""
-    places, batch = {}, shop.batch()
+    destinations, batch = {}, shop.batch()
     for custom_id in ("a", "a.1", "a.1.1", "refused", "refused/a.1", "refused%2Fa.1", "a.refused-1"):
         claim = shop.claim(shop.job(batch_id=batch, custom_id=custom_id))
-        places[custom_id] = shop.executor.places.for_claim(claim)
-    refused = {places[name].refused_key(attempt, "wav") for attempt in range(1, 15)}
+        destinations[custom_id] = shop.executor.destinations.for_claim(claim)
+    refused = {destinations[name].refused_key(attempt, "wav") for attempt in range(1, 15)}
     assert len(refused) == 14
-    assert not refused & {place.key for place in places.values()}
+    assert not refused & {destination.key for destination in destinations.values()}
 
 
 def test_damaged_audio_is_kept_as_it_came(shop: Workshop, tmp_path: Path) -> None:
     """A file that is no whole one may be heard by other programs: it keeps its own form and type."""
     path = tmp_path / "take.audio"
     path.write_bytes(b"\0\0\0\x20ftypM4A " + bytes(2_000))
-    found = judged(path, TEXT, GateLimits(), shop.executor.crews.codecs)
+    found = judged(path, TEXT, GateLimits(), shop.executor.pools.codecs)
     assert isinstance(found, Refused)
     assert (found.path, found.container.extension, found.measured) == (path, "m4a", "flaw unsupported")
     job = shop.job(recover=True, attempt=1, custom_id="a")
@@ -274,4 +274,4 @@ def test_the_emulators_own_takes_are_good(shop: Workshop, tmp_path: Path) -> Non
     for number, words in enumerate(texts()):
         path = tmp_path / f"{number}.audio"
         run_here(shop.client.client.synthesize(shop.claim(shop.job(text=words)).speech, path))
-        assert isinstance(judged(path, words, GateLimits(), shop.executor.crews.codecs), Accepted), words
+        assert isinstance(judged(path, words, GateLimits(), shop.executor.pools.codecs), Accepted), words

@@ -94,19 +94,17 @@ def server(certificate: Path, request: pytest.FixtureRequest) -> Iterator[Server
 
 
 @pytest.fixture
-def switchboard() -> Reactor:
+def reactor() -> Reactor:
     """One for each test."""
     return Reactor()
 
 
 @contextlib.contextmanager
-def open_lines(server: Server, switchboard: Reactor) -> Iterator[HttpClient]:
+def open_lines(server: Server, reactor: Reactor) -> Iterator[HttpClient]:
     """To the server."""
     host, port = server.listener.getsockname()[:2]
     tls = None if server.tls is None else tls_trusting()
-    with contextlib.closing(
-        HttpClient(host, port, connections=WAVES * CALLS, switchboard=switchboard, tls=tls)
-    ) as made:
+    with contextlib.closing(HttpClient(host, port, connections=WAVES * CALLS, reactor=reactor, tls=tls)) as made:
         yield made
 
 
@@ -124,7 +122,7 @@ def acquire(semaphore: threading.Semaphore, times: int) -> None:
 
 @pytest.mark.parametrize("server", SCHEMES, indirect=True)
 def test_calls_that_wait_share_one_thread(
-    server: Server, switchboard: Reactor, certificate: Path, monkeypatch: pytest.MonkeyPatch
+    server: Server, reactor: Reactor, certificate: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Wave after wave is asked before anything is answered; and then their connections serve the next ones."""
     monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
@@ -135,8 +133,8 @@ def test_calls_that_wait_share_one_thread(
         bodies.append(await call(lines))
 
     with (
-        open_lines(server, switchboard) as lines,
-        contextlib.closing(ElasticThreadPool("test", switchboard, usual=1, most=1)) as crew,
+        open_lines(server, reactor) as lines,
+        contextlib.closing(ElasticThreadPool("test", reactor, usual=1, most=1)) as crew,
     ):
         for wave in range(WAVES + 1):
             if wave == WAVES:
@@ -152,30 +150,30 @@ def test_calls_that_wait_share_one_thread(
 
 @pytest.mark.parametrize("server", SCHEMES, indirect=True)
 def test_connections_are_made_elsewhere(
-    server: Server, switchboard: Reactor, certificate: Path, monkeypatch: pytest.MonkeyPatch
+    server: Server, reactor: Reactor, certificate: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A name server or a handshake that takes its time holds up nobody's thread but its own."""
     monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
     server.answer.set()
     made: list[object] = []
 
-    def elsewhere(work: Callable[[], T]) -> Future[T]:
+    def offload(work: Callable[[], T]) -> Future[T]:
         made.append(work)
         return inline(work)
 
-    switchboard.offload = elsewhere
-    with open_lines(server, switchboard) as lines:
+    reactor.offload = offload
+    with open_lines(server, reactor) as lines:
         assert [run_here(call(lines)) for _ in range(3)] == [b"audio"] * 3
     assert len(made) == server.connections == 1
 
 
 @pytest.mark.parametrize("server", SCHEMES, indirect=True)
 def test_an_answer_that_does_not_come_is_late(
-    server: Server, switchboard: Reactor, certificate: Path, monkeypatch: pytest.MonkeyPatch
+    server: Server, reactor: Reactor, certificate: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The wait ends, and the connection is used by nobody after."""
     monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
-    with open_lines(server, switchboard) as lines:
+    with open_lines(server, reactor) as lines:
         with pytest.raises(LateError):
             run_here(call(lines, read_seconds=0.05))
         server.answer.set()
@@ -185,13 +183,13 @@ def test_an_answer_that_does_not_come_is_late(
 
 @pytest.mark.parametrize("server", SCHEMES, indirect=True)
 def test_a_connection_whose_answer_broke_off_is_not_used_again(
-    server: Server, switchboard: Reactor, certificate: Path, monkeypatch: pytest.MonkeyPatch
+    server: Server, reactor: Reactor, certificate: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What is still to come of one answer must never be read as the next one."""
     monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
     server.answer.set()
     server.words = ANSWER[:-3]
-    with open_lines(server, switchboard) as lines:
+    with open_lines(server, reactor) as lines:
         with pytest.raises(LateError):
             run_here(call(lines, read_seconds=LATE_SECONDS))
         server.words = ANSWER
@@ -211,20 +209,20 @@ def test_a_connection_whose_answer_broke_off_is_not_used_again(
     ids=["doubled", "announced", "an empty line", "doubled after a long one"],
 )
 def test_nothing_that_comes_beside_an_answer_is_read_as_another(
-    server: Server, switchboard: Reactor, certificate: Path, monkeypatch: pytest.MonkeyPatch, words: bytes
+    server: Server, reactor: Reactor, certificate: Path, monkeypatch: pytest.MonkeyPatch, words: bytes
 ) -> None:
     """Over TLS it may be decrypted already, where no poll of the socket shows it."""
     monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
     server.answer.set()
     server.words = words
-    with open_lines(server, switchboard) as lines:
+    with open_lines(server, reactor) as lines:
         assert [set(run_here(call(lines)).split(b"audio")) for _ in range(3)] == [{b""}] * 3
     assert server.connections == 3
 
 
 @pytest.mark.parametrize("server", ["https"], indirect=True)
-def test_a_server_that_nobody_vouches_for_is_told_nothing(server: Server, switchboard: Reactor) -> None:
+def test_a_server_that_nobody_vouches_for_is_told_nothing(server: Server, reactor: Reactor) -> None:
     """Its certificate isn't known, so no request leaves."""
-    with open_lines(server, switchboard) as lines, pytest.raises(SSLError, match="certificate"):
+    with open_lines(server, reactor) as lines, pytest.raises(SSLError, match="certificate"):
         run_here(call(lines))
     assert not server.asked.acquire(blocking=False)

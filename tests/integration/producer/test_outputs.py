@@ -99,12 +99,12 @@ def test_a_tenant_has_its_audio_where_it_wants_it(shop_on_both: Workshop) -> Non
 def test_an_object_is_found_where_its_row_says_and_nowhere_else(shop: Workshop) -> None:
     """An address opens nothing that isn't this job's: not another tenant's place, nor any file of the machine."""
     give(shop, "ann", (shop.folder / "theirs").as_uri())
-    places, row = shop.executor.places, shop.run(shop.job(tenant="ann"))
-    found = places.containing(row.uri, tenant="ann", batch_id=None)
+    destinations, row = shop.executor.destinations, shop.run(shop.job(tenant="ann"))
+    found = destinations.containing(row.uri, tenant="ann", batch_id=None)
     assert found is not None
     assert found.store.head(found.key) is not None
-    assert places.containing(row.uri, tenant="bob", batch_id=None) is None
-    assert places.containing("file:///etc/passwd", tenant="ann", batch_id=None) is None
+    assert destinations.containing(row.uri, tenant="bob", batch_id=None) is None
+    assert destinations.containing("file:///etc/passwd", tenant="ann", batch_id=None) is None
 
 
 def test_a_copy_is_made_from_one_place_to_another(shop: Workshop) -> None:
@@ -131,7 +131,7 @@ def test_a_copy_is_made_from_bucket_to_bucket(on_s3: Workshop, s3: Bucket) -> No
     assert (copy.cached, copy.sha256, copy.content_type) == (True, first.sha256, "audio/mpeg")
     assert copy.uri == f"{other.url}/theirs/ann/jobs/{copy.id}.mp3"
     for row in (first, copy):
-        held = later.executor.places.containing(row.uri, tenant="ann", batch_id=None)
+        held = later.executor.destinations.containing(row.uri, tenant="ann", batch_id=None)
         assert held is not None
         held.store.delete(held.key)
     again = later.run(later.job(tenant="ann", text="Once.", fingerprint=first.fingerprint, audio_format="mp3"))
@@ -166,11 +166,11 @@ def test_a_bucket_does_with_objects_what_the_settings_ask(
 def test_an_address_is_public_where_the_settings_say_so(shop: Workshop) -> None:
     """Only for the place that is served under it."""
     give(shop, "ann", (shop.folder / "theirs").as_uri())
-    places = shop.executor.places
-    places.public_url = "https://cdn.example/speech/"
+    destinations = shop.executor.destinations
+    destinations.public_url = "https://cdn.example/speech/"
     row, hers = shop.run(shop.job(tenant="bob smith")), shop.run(shop.job(tenant="ann"))
-    held, other = (places.containing(one.uri, tenant=one.tenant, batch_id=None) for one in (row, hers))
+    held, other = (destinations.containing(one.uri, tenant=one.tenant, batch_id=None) for one in (row, hers))
     assert held is not None
     assert other is not None
-    assert places.address(held) == f"https://cdn.example/speech/bob%20smith/jobs/{row.id}.wav"
-    assert places.address(other) is None
+    assert destinations.address(held) == f"https://cdn.example/speech/bob%20smith/jobs/{row.id}.wav"
+    assert destinations.address(other) is None

@@ -57,8 +57,8 @@ def test_a_job_exists_once_the_callers_transaction_commits(database: Database) -
     with database.begin() as connection:
         connection.execute(text("INSERT INTO orders VALUES (1)"))
         job = producer.enqueue(connection, a_request(), origin=ORIGIN)
-        with database.read() as elsewhere:
-            assert everything(elsewhere) == 0
+        with database.read() as offload:
+            assert everything(offload) == 0
     with database.read() as connection:
         assert stored(connection, job).status == JobStatus.QUEUED
         assert connection.execute(text("SELECT count(*) FROM orders")).scalar_one() == 1

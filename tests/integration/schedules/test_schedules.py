@@ -44,7 +44,7 @@ class Office:
     sent: list[RunKey] = field(default_factory=list)
 
     @property
-    def timekeeper(self) -> Scheduler:
+    def scheduler(self) -> Scheduler:
         """One more."""
         return Scheduler(self.database, self.sent.extend)
 
@@ -84,7 +84,7 @@ class Office:
     def look(self, *, after: timedelta = timedelta(0)) -> list[RunKey]:
         """What a timekeeper sends for, now or a while later."""
         self.sent.clear()
-        self.timekeeper.run_once(self.now() + after)
+        self.scheduler.run_once(self.now() + after)
         return list(self.sent)
 
     def runs(self) -> list[RunRecord]:
@@ -140,7 +140,7 @@ def test_two_leaders_that_look_at_once_write_a_due_time_once(office: Office) -> 
 
     def look() -> None:
         barrier.wait()
-        office.timekeeper.run_once(now)
+        office.scheduler.run_once(now)
 
     threads = [threading.Thread(target=look) for _ in range(4)]
     for thread in threads:

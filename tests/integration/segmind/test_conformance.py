@@ -330,12 +330,12 @@ def test_an_error_under_a_200(version: str, spool: Path) -> None:
 @pytest.mark.parametrize("status", ["301 Moved Permanently", "302 Found", "307 Temporary Redirect"])
 def test_redirects_are_not_followed(version: str, spool: Path, status: str) -> None:
     """The key goes nowhere but to the address it was given for; where it was sent on to is reported."""
-    with BareServer([]) as elsewhere:
-        location = f"Location: {elsewhere.base_url}/x"
+    with BareServer([]) as offload:
+        location = f"Location: {offload.base_url}/x"
         with bare(version, reply(status, b"", location)) as (client, server):
             answer = run_here(client.synthesize(SPEECH, spool))
-        assert (elsewhere.connections, len(server.requests)) == (0, 1)
-        assert elsewhere.base_url in answer.message
+        assert (offload.connections, len(server.requests)) == (0, 1)
+        assert offload.base_url in answer.message
     assert (verdict(answer).code, verdict(answer).scope) == ("redirected", GateScope.ACCOUNT)
 
 

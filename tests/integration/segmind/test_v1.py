@@ -413,13 +413,13 @@ def test_framings_of_a_whole_body(spool: Path, raw: bytes) -> None:
 @pytest.mark.parametrize("status", ["301 Moved Permanently", "302 Found", "307 Temporary Redirect"])
 def test_redirects_are_not_followed(spool: Path, status: str) -> None:
     """The key goes nowhere but to the address it was given for; where it was sent on to is reported."""
-    with BareServer([]) as elsewhere:
-        location = f"Location: {elsewhere.base_url}/v1/x"
+    with BareServer([]) as offload:
+        location = f"Location: {offload.base_url}/v1/x"
         with bare(reply(status, b"", location)) as (client, server):
             answer = run_here(client.synthesize(SPEECH, spool))
-        assert elsewhere.connections == 0
+        assert offload.connections == 0
         assert len(server.requests) == 1
-        assert elsewhere.base_url in answer.message
+        assert offload.base_url in answer.message
     assert (verdict(answer).code, verdict(answer).scope) == ("redirected", GateScope.ACCOUNT)
 
 

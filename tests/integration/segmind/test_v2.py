@@ -380,11 +380,11 @@ class TestPolling:
 
     def test_redirected_polls_are_not_followed(self, spool: Path) -> None:
         """The key goes nowhere else on a poll either."""
-        with BareServer([]) as elsewhere:
-            moved = reply("302 Found", b"", f"Location: {elsewhere.base_url}/x")
+        with BareServer([]) as offload:
+            moved = reply("302 Found", b"", f"Location: {offload.base_url}/x")
             with bare(QUEUED, moved) as (client, _):
                 answer = run_here(client.synthesize(SPEECH, spool, Notes()))
-            assert elsewhere.connections == 0
+            assert offload.connections == 0
         assert (verdict(answer).code, answer.request_id) == ("redirected", "r-1")
 
     def test_polls_may_count_against_the_limit(self, spool: Path, time: Time) -> None:

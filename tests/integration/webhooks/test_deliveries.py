@@ -49,7 +49,7 @@ class Office:
     def __init__(self, database: Database, *, whole_seconds: float = 5.0, allowed: Allowed = LOOPBACK) -> None:
         self.database = database
         self.posted: list[Due] = []
-        self.postman = OutboxRelay(database, self._post)
+        self.relay = OutboxRelay(database, self._post)
         sender = Sender(allowed, connect_seconds=2.0, whole_seconds=whole_seconds)
         self.deliverer = Deliverer(database, sender, random.Random(7))
 
@@ -61,7 +61,7 @@ class Office:
         """Address and deliver until nothing is due any more; how many requests were made."""
         made = 0
         while True:
-            while self.postman.run_once():
+            while self.relay.run_once():
                 pass
             due, self.posted = self.posted, []
             if not due:
@@ -337,11 +337,11 @@ class TestDelivery:
             an_endpoint(database, receiver.url, ordered=True)
             happen(database, *ids(2))
             office = Office(database)
-            office.postman.run_once()
+            office.relay.run_once()
             office.posted.clear()  # the broker died
             office.let_pass(timedelta(seconds=LEASE_SECONDS + 1))
-            office.postman.run_once()
-            office.postman.run_once()
+            office.relay.run_once()
+            office.relay.run_once()
             (due,) = office.posted
             with database.begin() as connection:  # the worker died with it in hand
                 lease = database.now(connection) + timedelta(seconds=LEASE_SECONDS)
@@ -359,7 +359,7 @@ class TestDelivery:
             an_endpoint(database, receiver.url)
             happen(database, *ids(1))
             office = Office(database)
-            office.postman.run_once()
+            office.relay.run_once()
             (due,) = office.posted
             for _ in range(3):
                 office.deliverer.run(due)
@@ -372,7 +372,7 @@ class TestDelivery:
         happen(database, *ids(40))
         happen(database, *ids(1), kind=Happening.JOB_CANCELLED)
         office = Office(database)
-        while office.postman.run_once():
+        while office.relay.run_once():
             pass
         assert len(office.posted) == MAX_EACH + 1
         with database.read() as connection:

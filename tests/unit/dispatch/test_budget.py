@@ -73,9 +73,9 @@ def test_the_tighter_of_two_limits_holds() -> None:
 
 def test_other_batches_count_against_the_month_and_not_against_the_batch() -> None:
     """What the tenant has in flight elsewhere is its month's affair."""
-    elsewhere = flying(2, OTHER_BATCH) + flying(1, None)
-    assert starts(allowance(KNOWN, [of_batch("0.0335")], elsewhere)) == 5
-    assert starts(allowance(KNOWN, [of_month("0.0335")], elsewhere)) == 2
+    offload = flying(2, OTHER_BATCH) + flying(1, None)
+    assert starts(allowance(KNOWN, [of_batch("0.0335")], offload)) == 5
+    assert starts(allowance(KNOWN, [of_month("0.0335")], offload)) == 2
 
 
 def test_a_lane_without_a_limit_starts_at_will() -> None:

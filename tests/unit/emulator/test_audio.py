@@ -47,8 +47,12 @@ def pitch_hz(pcm: bytes) -> float:
     sound = samples(pcm)
     correlation = np.fft.irfft(np.abs(np.fft.rfft(sound, 2 * len(sound))) ** 2)
     shortest, longest = 24_000 // 320, 24_000 // 60
-    alike = correlation[shortest:longest]
-    peaks = (alike[1:-1] >= alike[:-2]) & (alike[1:-1] >= alike[2:]) & (alike[1:-1] > 0.85 * alike.max())
+    column_block = correlation[shortest:longest]
+    peaks = (
+        (column_block[1:-1] >= column_block[:-2])
+        & (column_block[1:-1] >= column_block[2:])
+        & (column_block[1:-1] > 0.85 * column_block.max())
+    )
     return 24_000 / (shortest + 1 + int(np.flatnonzero(peaks)[0]))
 
 

@@ -93,7 +93,7 @@ def test_a_thread_that_asks_need_not_serve() -> None:
             later.extend((grouped(1), grouped(2)))
         return list(items)
 
-    grouped = Batcher(work, elsewhere=handed_over.append)
+    grouped = Batcher(work, offload=handed_over.append)
     first = grouped(0)
     assert (groups, first.done()) == ([], False)
     handed_over.pop()()

@@ -184,7 +184,7 @@ def test_the_apis_own_addresses(link: object, target: str | None) -> None:
         connections=1,
         connect_timeout=1,
         read_timeout=1,
-        switchboard=Reactor(),
+        reactor=Reactor(),
     )
     assert api.own_target(link) == target
 

@@ -46,9 +46,9 @@ UNKNOWN_TYPE: Final = "application/octet-stream"
 class FolderStore:
     """An `ArtifactStore` below one folder, which is created when the store is first used and never again."""
 
-    def __init__(self, root: Path, switchboard: Reactor | None = None, *, remembers: bool = True) -> None:
+    def __init__(self, root: Path, reactor: Reactor | None = None, *, remembers: bool = True) -> None:
         """`root` is absolute. Where a folder holds copies only, it need not remember replaced contents."""
-        self._switchboard = switchboard or Reactor()
+        self._reactor = reactor or Reactor()
         self._root = root.resolve()  # one place, by whatever path it is reached
         self.url = self._root.as_uri()
         self._remembers = remembers
@@ -94,7 +94,7 @@ class FolderStore:
         self, key: str, source: Path, *, content_type: str, sha256: str, metadata: Mapping[str, str]
     ) -> StoredObject:
         put = partial(self.put, key, source, content_type=content_type, sha256=sha256, metadata=metadata)
-        return await wait_for(self._switchboard.offload(put))
+        return await wait_for(self._reactor.offload(put))
 
     def receive(self, key: str, other: ArtifactStore, source: Wanted, *, metadata: Mapping[str, str]) -> bool:
         """Copy an object of any store to here, as `put` does. False where it isn't there with this content.

@@ -122,19 +122,19 @@ class FastPut:
 
 
 def open_fast_put(
-    session: Session, client: S3Client, bucket: str, *, connections: int, switchboard: Reactor
+    session: Session, client: S3Client, bucket: str, *, connections: int, reactor: Reactor
 ) -> FastPut | None:
     """The lane to a bucket; None where requests go by a proxy, are signed otherwise, or aren't signed at all.
 
     What is wrong with the bucket or the credentials is left to boto3's first request, which explains it.
     """
     try:
-        return _opened(session, client, bucket, connections, switchboard)
+        return _opened(session, client, bucket, connections, reactor)
     except (BotoCoreError, ClientError):
         return None
 
 
-def _opened(session: Session, client: S3Client, bucket: str, connections: int, switchboard: Reactor) -> FastPut | None:
+def _opened(session: Session, client: S3Client, bucket: str, connections: int, reactor: Reactor) -> FastPut | None:
     credentials = session.get_credentials()
     meta, config = client.meta, _config(client)
     if credentials is None or config.signature_version != "s3v4" or bucket.endswith(_SIGNED_OTHERWISE):
@@ -148,7 +148,7 @@ def _opened(session: Session, client: S3Client, bucket: str, connections: int, s
         return None
     signer = Signer(credentials, meta.region_name, url.netloc or url.host)
     tls = _tls(session) if url.scheme == "https" else None
-    lines = HttpClient(url.host, url.port, connections=connections, switchboard=switchboard, tls=tls)
+    lines = HttpClient(url.host, url.port, connections=connections, reactor=reactor, tls=tls)
     return FastPut(url.path or "/", signer, lines, most=connections)
 
 

@@ -35,8 +35,8 @@ def listed(client: S3Client, bucket: str, prefix: str, keys: Sequence[str]) -> L
     """
     wanted, found = set(keys), Listing()
     first, last = prefix + min(wanted), prefix + max(wanted)
-    alike = takewhile(lambda pair: pair[0] == pair[1], zip(first, last, strict=False))
-    common = "".join(character for character, _ in alike)
+    column_block = takewhile(lambda pair: pair[0] == pair[1], zip(first, last, strict=False))
+    common = "".join(character for character, _ in column_block)
     before, token, in_order = first[:-1], "", True
     for _ in range(SPARE_PAGES + FOREIGN_SHARE * len(wanted) // PAGE_KEYS):
         where = {"ContinuationToken": token} if token else {"StartAfter": before}

@@ -69,7 +69,7 @@ def open_bucket(
     *,
     connections: int,
     options: StoreOptions = NO_OPTIONS,
-    switchboard: Reactor | None = None,
+    reactor: Reactor | None = None,
 ) -> S3Store:
     """The store below `prefix`, with a pool of so many connections.
 
@@ -78,9 +78,9 @@ def open_bucket(
     """
     session = new_session(bucket)
     client = new_client(bucket, connections=connections, session=session)
-    board = switchboard or Reactor()
-    lane = open_fast_put(session, client, bucket, connections=connections, switchboard=board)
-    return S3Store(client, bucket, prefix, options=options, lane=lane, switchboard=board)
+    board = reactor or Reactor()
+    lane = open_fast_put(session, client, bucket, connections=connections, reactor=board)
+    return S3Store(client, bucket, prefix, options=options, lane=lane, reactor=board)
 
 
 class S3Store:
@@ -95,10 +95,10 @@ class S3Store:
         multipart_bytes: int = MULTIPART_BYTES,
         options: StoreOptions = NO_OPTIONS,
         lane: FastPut | None = None,
-        switchboard: Reactor | None = None,
+        reactor: Reactor | None = None,
     ) -> None:
         """`lane` is the short way to the bucket, where it has one."""
-        self._switchboard = switchboard or Reactor()
+        self._reactor = reactor or Reactor()
         self.url = f"{S3_SCHEME}{bucket}/{prefix}".rstrip("/")
         self._client = client
         self._bucket = bucket
@@ -144,7 +144,7 @@ class S3Store:
             if size is not None:
                 return StoredObject(key, self.uri(key), size, sha256, content_type, dict(metadata))
         put = partial(self.put, key, source, content_type=content_type, sha256=sha256, metadata=metadata)
-        stored = await wait_for(self._switchboard.offload(put))
+        stored = await wait_for(self._reactor.offload(put))
         if lane is not None and lane.is_useless and self._lane is not None:
             self._lane = None
             lane.close()

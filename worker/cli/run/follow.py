@@ -77,7 +77,9 @@ class Run:
             last = watch(self._look, view, self.interrupts, enough=patience.is_over)
             complete = last.all_finished or not self.interrupts.count
             short = self._shortage(last) if complete and last.waits_for_money else None
-            refusal = refused.look(self.database, self.handed.batch.id, last) if complete and not last.all_finished else None
+            refusal = (
+                refused.look(self.database, self.handed.batch.id, last) if complete and not last.all_finished else None
+            )
             unwritten = self.workers.finish(self.handed.batch.id) if last.all_finished else None
             orderly = self._dismiss(view, last, complete=complete)
             last = poll_again(self._look, NoProgress(self.terminal)) or last
@@ -104,7 +106,7 @@ class Run:
             return self.handed.lost
         batch = self.handed.batch
         places = open_places(self.settings, self.database, connections=CONNECTIONS)
-        return Audit(self.database, places, batch.id, batch.tenant, elsewhere=not self.settings.embedded).run()
+        return Audit(self.database, places, batch.id, batch.tenant, offload=not self.settings.embedded).run()
 
     def _look(self) -> Snapshot:
         return take_snapshot(self.database, self.handed.which, embedded=self.settings.embedded)

@@ -117,7 +117,7 @@ def _lost(database: Database, wanted: Input, order: Order, settings: Settings) -
         return Lost()
     places = open_places(settings, database, connections=HEADS_AT_PER_TIME)
     return Audit(
-        database, places, wanted.batch, DEFAULT_TENANT, overwrite=order.overwrite, elsewhere=not settings.embedded
+        database, places, wanted.batch, DEFAULT_TENANT, overwrite=order.overwrite, offload=not settings.embedded
     ).run()
 
 

@@ -64,7 +64,7 @@ class Audit:
     tenant: str
     overwrite: bool = False
     """Whether what was changed by another hand is replaced by the recorded audio."""
-    elsewhere: bool = False
+    offload: bool = False
     """Whether workers on other machines may have the folder."""
 
     def run(self) -> Lost:
@@ -74,7 +74,7 @@ class Audit:
         for page in self._pages():
             jobs += len(page)
             self._look(store, page, lost)
-        if self.elsewhere and len(lost.gone) == jobs and isinstance(store, FolderStore) and not store.was_written:
+        if self.offload and len(lost.gone) == jobs and isinstance(store, FolderStore) and not store.was_written:
             lost.gone.clear()
         return lost
 

@@ -18,7 +18,7 @@ UV := $(shell command -v uv 2>/dev/null || echo .tools/bin/uv)
 RUN_UV := $(if $(filter .tools/bin/uv,$(UV)),PYTHONPATH=.tools) $(UV)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo stack stack-stop hostile fuzz audio-fuzz test unit coverage release chaos proof check format bench lock clean
+.PHONY: help setup demo stack stack-stop hostile fuzz audio-fuzz test unit coverage release chaos proof check wording format bench lock clean
 
 help: ## list the commands
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -85,8 +85,10 @@ check: $(STAMP) ## lint, types, import rules, dependencies, security
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports --no-cache
 	@$(BIN)/deptry --no-ansi .
-	@$(BIN)/python -m tests.wording
 	@$(BIN)/bandit --quiet --recursive --severity-level medium --skip B608 api_models worker migrations
+
+wording: $(STAMP) ## list phrases that are not plain technical English
+	@$(BIN)/python -m tests.wording
 
 format: $(STAMP) ## format the code and mend what can be mended by itself
 	@$(BIN)/ruff format --quiet .

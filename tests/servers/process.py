@@ -24,7 +24,7 @@ STOP_SECONDS: Final = 15.0
 POLL_SECONDS: Final = 0.01
 LOG_TAIL_CHARACTERS: Final = 8_000
 PORT_TAKEN: Final = "ddress already in use"
-LEASH: Final = Path(__file__).with_name("leash.py")
+LEASH: Final = Path(__file__).with_name("process_guard.py")
 
 
 @dataclass(frozen=True, slots=True)

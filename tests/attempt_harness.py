@@ -244,7 +244,7 @@ class Workshop:
         return self.row(job)
 
     def send(self, job: UUID) -> None:
-        """Its backoff is over, and its message is out."""
+        """Run the job's next attempt: its backoff has elapsed and its message is published."""
         with self.database.begin() as connection:
             dispatches.promote(connection, now=datetime.now(UTC) + timedelta(days=1))
             dispatches.dispatch(connection, [job], worker_id=None, now=self.database.now(connection))
@@ -312,7 +312,7 @@ class Workshop:
         self.emulator.admin.rules([rule])
 
     def sweep(self, *, later: float = 0) -> None:
-        """Look through the spool, so many seconds from now."""
+        """Sweep the spool as if `later` seconds had passed."""
         SpoolSweeper(self.database, self.spool, self.executor.in_hand, clock=lambda: time.time() + later).run_once()
 
     def bought(self) -> int:

@@ -65,7 +65,7 @@ def container(kind: str, *, amplitude: float = 0.3) -> bytes:
 
 
 def damaged(count: int, seed: int) -> Iterator[Damaged]:
-    """So many answers, the kinds in turn; equal seeds have equal answers."""
+    """`count` answers, the kinds in turn; deterministic per seed."""
     rng = random.Random(seed)
     for number in range(count):
         kind = list(KINDS)[number % len(KINDS)]

@@ -1,6 +1,6 @@
 """Databases for tests: migrated once a test process, and copied for each test.
 
-The fixtures are taken over by `tests/integration/conftest.py`. Whoever asks for `database` runs on both databases.
+`tests/integration/conftest.py` re-exports the fixtures. A test that requests `database` runs on both databases.
 """
 
 from __future__ import annotations

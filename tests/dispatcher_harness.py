@@ -35,7 +35,7 @@ SHARED: Final = WorkerScope(queue="ttsq")
 
 @dataclass(slots=True)
 class Post:
-    """Publishes into a list; of each batch it can send only so many."""
+    """Publishes into a list, and can be limited to a number of messages per batch."""
 
     sent: list[Waiting] = field(default_factory=list)
     most: int = 10_000
@@ -45,7 +45,7 @@ class Post:
         return jobs[self.most :]
 
     def collect(self) -> list[UUID]:
-        """What was sent since the last look, in the order in which it was handed in."""
+        """What was published since the last call, in order."""
         jobs, self.sent = sorted(job.job_id for job in self.sent), []
         return jobs
 
@@ -157,7 +157,7 @@ class Stage:
             return account.load_pace(connection)
 
     def slots(self, count: int) -> None:
-        """Every worker has so many slots from now on."""
+        """Set the slots of every worker."""
         with self.database.begin() as connection:
             connection.execute(update(Worker).values(slots=count))
 

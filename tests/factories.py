@@ -42,12 +42,12 @@ Values = dict[str, Any]
 
 
 def a_speech(**fields: Any) -> Speech:  # noqa: ANN401 - any field of it
-    """A text that nobody spoke before."""
+    """A text that was never synthesized before."""
     return Speech.model_validate({"text": f"Good evening, visitor {uuid7()}."} | fields)
 
 
 def a_request(**fields: Any) -> JobRequest:  # noqa: ANN401 - any field of it
-    """A producer's request for a text that nobody spoke before."""
+    """A producer's request for a text that was never synthesized before."""
     return JobRequest.model_validate({"text": f"Good evening, visitor {uuid7()}."} | fields)
 
 

@@ -118,7 +118,7 @@ def running(
     gateway = assemble(configuration, database, open_door=open_door, written=written)
     server = Server(gateway, "127.0.0.1", 0)
     ready = threading.Event()
-    # uvicorn takes signals in the main thread alone; here it runs in another, and is told.
+    # uvicorn takes signals in the main thread alone; in another thread it needs `should_exit`.
     thread = threading.Thread(target=server.work, kwargs={"ready": ready.set}, daemon=True)
     thread.start()
     try:

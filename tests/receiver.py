@@ -1,4 +1,4 @@
-"""A receiver of webhooks on loopback that does what it is told: takes, refuses, hangs, resets, redirects."""
+"""A webhook receiver on loopback that behaves as scripted: accepts, refuses, hangs, resets, redirects."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def reset(handler: _Handler) -> None:
 
 
 def hang(handler: _Handler) -> None:
-    """Say nothing until the test is over."""
+    """Send nothing until the test ends."""
     handler.server.over.wait()  # type: ignore[attr-defined]
     handler.close_connection = True
 
@@ -103,7 +103,7 @@ class Receiver:
         return f"http://127.0.0.1:{self._server.server_address[1]}/hook"
 
     def await_messages(self, count: int, seconds: float = 60.0) -> None:
-        """Return once so many have come."""
+        """Return once `count` messages have arrived."""
         with self._came:
             assert self._came.wait_for(lambda: len(self.messages) >= count, seconds)
 

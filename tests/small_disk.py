@@ -20,10 +20,10 @@ TRIAL_SECONDS: Final = 10.0
 
 
 class SmallDisk:
-    """A folder that is a disk of its own for whoever is started through `command`, and an empty folder for others."""
+    """A folder that is a small disk for processes started through `command`, and an empty folder for others."""
 
     def __init__(self, folder: Path, *, size_bytes: int, left_bytes: int) -> None:
-        """`left_bytes` are free from the start; all else is taken by one file that somebody forgot."""
+        """`left_bytes` are free from the start; one file takes the rest."""
         folder.mkdir(parents=True)
         self.folder: Final = folder
         self._size_bytes = size_bytes
@@ -41,7 +41,7 @@ class SmallDisk:
         return Path(f"/proc/{pid}/root{self.folder}")
 
     def free(self, pid: int) -> None:
-        """Make room, as somebody who looks for large files would."""
+        """Delete the file that takes the space, as the process `pid` sees it."""
         (self.seen_by(pid) / FILLER).unlink()
 
 

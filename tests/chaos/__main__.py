@@ -14,7 +14,7 @@ from tests.chaos import cycles, mix, outages, partitions
 PARTS: Final = {
     "mix": "everything at random, by a seeded plan",
     "cycles": "a hundred SIGKILLs over workers and dispatcher, Redis flushed in every tenth",
-    "outages": "each service in trouble alone, with default settings; takes about six minutes",
+    "outages": "an outage of each service alone, with default settings; takes about six minutes",
     "partitions": "one worker at a time loses one service after another; takes about six minutes",
 }
 MINUTES: Final = {"mix": 2.0, "cycles": 6.5}

@@ -79,4 +79,4 @@ def _workers(history: History) -> Iterator[Violation]:
             words = f"{gone.host} at {gone.at:%H:%M:%S} with status {gone.status}:\n{gone.last_words}"
             yield Violation(Breach.LEFT_BY_ITSELF, words)
     for words in history.trouble:
-        yield Violation(Breach.TROUBLE, words)
+        yield Violation(Breach.RUN_FAILED, words)

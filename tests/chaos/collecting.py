@@ -27,7 +27,7 @@ SURPRISES: Final = (
     "Unrecoverable error",
     "Exception in thread",
 )
-"""What a log line has that tells of an error nobody foresaw: our own events, Celery's words, Python's."""
+"""Patterns of log lines that report an unexpected error: from our events, Celery or Python."""
 MAX_MESSAGE_CHARACTERS: Final = 2_000
 
 

@@ -45,7 +45,7 @@ class Disturber:
     _turns: dict[Service, threading.Lock] = field(
         default_factory=lambda: {service: threading.Lock() for service in Service}
     )
-    """Whoever does something to a service has its lock; that of a worker is its host's."""
+    """A disturbance holds the lock of its service; a worker's lock belongs to its host."""
 
     def carry_out(self, step: Step) -> None:
         """Do it, wait, make it good. A step whose object another one is at is skipped."""

@@ -1,4 +1,4 @@
-"""Bringing a run to its end: all made good, everything handed in worked off, every worker left in good order."""
+"""Brings a run to its end: repair every service, finish all submitted jobs, stop every worker in good order."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ DAY_SECONDS: Final = 86_400
 def bring_to_end(stage: Stage) -> float:
     """Return once nothing moves any more; how many seconds the queue took to run empty.
 
-    Whatever doesn't come about in its time is noted as trouble, and the rest goes on.
+    A condition that isn't reached in time is recorded in `trouble`; the next step runs all the same.
     """
     stage.load.stop()
     began = time.monotonic()

@@ -59,7 +59,7 @@ class AttemptEnd:
 
 @dataclass(frozen=True, slots=True)
 class History:
-    """What is left to be judged once a run is over."""
+    """The evidence of a finished run, to be judged."""
 
     jobs: Sequence[JobEnd]
     attempts: Sequence[AttemptEnd]
@@ -77,7 +77,7 @@ class History:
     gates: Sequence[str] = ()
     """Gates that are still closed."""
     surprises: Sequence[str] = ()
-    """Lines in which a worker's log says that it met what nobody foresaw."""
+    """Lines in which a worker logged an unexpected error."""
     trouble: Sequence[str] = ()
     """What of the disturbing itself, or of the end, did not go as it should."""
 

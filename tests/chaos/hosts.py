@@ -41,12 +41,12 @@ class Host:
     cables: Mapping[Service, Cable] = field(default_factory=dict)
     worker: WorkerProcess | None = None
     turn: threading.Lock = field(default_factory=threading.Lock)
-    """Whoever does something to its worker has it."""
+    """Held by every disturbance of this host's worker."""
     wanted: bool = False
     """Whether its worker ought to be running, so that one that left by itself is started again."""
 
     def start(self) -> None:
-        """Start a worker; `await_up` tells when it has signed on."""
+        """Start a worker; `await_up` waits until it has signed on."""
         ways = {service: link.address for service, link in self.links.items()}
         hosts = ",".join(sorted({host for host, _ in ways.values()}))
         self.worker = self.cluster.launch_worker(
@@ -92,7 +92,7 @@ class Host:
             os.utime(path, (written - seconds, written - seconds))
 
     def part_from(self, service: Service) -> None:
-        """A partition: nothing passes any more between its worker and a service, and nothing tells them so."""
+        """Partition: drop all traffic between its worker and a service without closing a connection."""
         if service in self.cables:
             self.cables[service].unplug()
         else:
@@ -134,7 +134,7 @@ class Host:
         return self.is_up()
 
     def in_hand(self) -> Kill:
-        """What its worker has in hand now: asked right before a kill, because nobody can tell afterwards."""
+        """Jobs its worker holds now. Read it before a kill; afterwards the information is lost."""
         seen = self.cluster.seen
         try:
             worker_id = self.worker_id()

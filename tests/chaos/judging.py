@@ -48,7 +48,7 @@ def with_more(judgement: Judgement, stage: Stage, more: Sequence[Violation]) -> 
 
 
 def lost_at_kills(history: History) -> int:
-    """Attempts that ended with their worker: so many calls were in flight at a kill, and may have been billed.
+    """Attempts that ended with their worker: calls in flight at a kill, which may have been billed.
 
     A late one among them is one whose answer was found in the dead worker's spool.
     """

@@ -1,4 +1,4 @@
-"""Producers under whom the queue never runs empty: a thread that hands in a batch whenever too little is waiting."""
+"""Producers that keep the queue full: a thread submits a batch whenever too few jobs are queued."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ from worker.store.queries import jobs
 BATCH: Final = 20
 OTHER_MODEL: Final = "gemini-2.5-flash-tts"
 OTHER_EVERY: Final = 7
-"""Every so many lines are for the other model, at another price."""
+"""One line in `OTHER_EVERY` is for the other model, which has another price."""
 TWIN_EVERY: Final = 10
-"""Every so many lines repeat the one before: the same content, to be copied where it has been bought."""
+"""One line in `TWIN_EVERY` repeats the line before: the same content, copied once it has been bought."""
 POLL_SECONDS: Final = 0.3
 
 
 @dataclass(slots=True)
 class Load:
-    """Start it and stop it; it goes on through whatever befalls the database."""
+    """Submits batches between `start` and `stop`; survives database outages."""
 
     cluster: Cluster
     chronicle: Chronicle
@@ -38,12 +38,10 @@ class Load:
     _thread: threading.Thread | None = None
 
     def start(self) -> None:
-        """Begin to hand in."""
         self._thread = threading.Thread(target=self._run, name="load", daemon=True)
         self._thread.start()
 
     def stop(self) -> None:
-        """Hand in no more."""
         self._ended.set()
         if self._thread is not None:
             self._thread.join()
@@ -54,7 +52,7 @@ class Load:
                 while not self._ended.is_set() and self._left() < self.backlog:
                     self._hand_in()
             except SQLAlchemyError:
-                continue  # what was not confirmed is nobody's, or is found among the rows
+                continue  # an unconfirmed batch was rolled back, or is found among the rows
 
     def _left(self) -> int:
         with self.cluster.database.read() as connection:
@@ -70,7 +68,7 @@ class Load:
 
 
 def row(number: int) -> Row:
-    """Line `number` of all that is ever handed in."""
+    """Line `number` of the whole run."""
     said = number - 1 if number % TWIN_EVERY == 0 else number
     model = OTHER_MODEL if said % OTHER_EVERY == 0 else DEFAULT_MODEL
     return Row(number, JobRequest(text=f"Carriage {said} is for sleeping.", model=model, custom_id=f"{number:06}"))

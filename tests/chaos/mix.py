@@ -18,7 +18,7 @@ SETTINGS: Final = {
     "TTSQ_CONNECT_TIMEOUT": "3",
     # A job that is hit ten times in two minutes is none that kills its worker.
     "TTSQ_MAX_ATTEMPTS": "50",
-    # Storage trouble is over within seconds here.
+    # Here an outage of the store lasts seconds.
     "TTSQ_PROBE_SECONDS": "2",
 }
 WARM_UP_SECONDS: Final = 2.0
@@ -54,5 +54,5 @@ def _play(stage: Stage, plan: Sequence[Step]) -> None:
 def _carry_out(disturber: Disturber, step: Step) -> None:
     try:
         disturber.carry_out(step)
-    except Exception as error:  # noqa: BLE001 - whatever it is, the run goes on to its judgement, and tells
+    except Exception as error:  # noqa: BLE001 - any error is reported with the judgement of the run
         disturber.stage.chronicle.trouble.append(f"{step.kind}: {type(error).__name__}: {error}")

@@ -1,4 +1,4 @@
-"""One service after another in trouble, each alone and under load, with default settings: how soon work flows again."""
+"""Outages of one service at a time under load, with default settings: measures how soon calls resume."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ CALM_SECONDS: Final = 8.0
 
 @dataclass(frozen=True, slots=True)
 class Outage:
-    """One trouble: how it begins, how long it lasts, how it ends."""
+    """One outage: how it begins, how long it lasts, how it ends."""
 
     name: str
     seconds: float
     begin: Callable[[Stage], None]
-    end: Callable[[Stage], None] = lambda stage: None  # noqa: ARG005 - it is over by itself
+    end: Callable[[Stage], None] = lambda stage: None  # noqa: ARG005 - some outages end by themselves
 
 
 def run(*, seed: int, api: str) -> bool:
@@ -116,7 +116,7 @@ OUTAGES: Final = (
     Outage("Redis flushed", 0, _flush),
     Outage("Redis killed and restarted", 0, _restart_broker),
     Outage("Redis half-open (answers nothing)", 30, _pause_broker, _resume_broker),
-    Outage("Redis half-open (old connections silent for ever)", 0, _links("strand", Service.BROKER)),
+    Outage("Redis half-open (old connections silent forever)", 0, _links("strand", Service.BROKER)),
     Outage("PostgreSQL restarted", 0, _restart_database),
     Outage("PostgreSQL crashed", 0, _crash_database),
     Outage(

@@ -38,7 +38,7 @@ class Kind(StrEnum):
     CUT_OFF = "cut a worker off"
     """One worker loses one service, with its connections reset."""
     SILENCE = "silence a worker"
-    """One worker loses one service, and nothing tells it so."""
+    """One worker loses one service without a closed connection."""
     API_ERRORS = "API says 500"
     API_LIMITS = "API says 429"
     API_RESETS = "API resets"
@@ -122,7 +122,7 @@ USUAL_LENGTH: Final = (3.0, 8.0)
 
 
 def make_plan(seed: int, seconds: float, hosts: int) -> list[Step]:
-    """Steps over so many seconds, on so many workers. Every kind comes before any comes again beyond its weight."""
+    """Steps over `seconds`, on `hosts` workers. Every kind comes once before any exceeds its weight."""
     rng = random.Random(seed)
     steps: list[Step] = []
     bag: list[Kind] = []

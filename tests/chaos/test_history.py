@@ -71,7 +71,7 @@ def an_attempt(job_id: UUID = JOB, number: int = 1, **fields: Any) -> AttemptEnd
 
 
 def a_lost_attempt(job_id: UUID = JOB, number: int = 1) -> AttemptEnd:
-    """One that its worker's death ended: nobody knows what came of its call."""
+    """An attempt that ended with its worker; the outcome of its call is unknown."""
     unknown = {"request_id": None, "cost": Decimal(0), "possibly_billed": True}
     return an_attempt(job_id, number, verdict=VerdictKind.LOST, **unknown)
 
@@ -150,7 +150,7 @@ PLANTED: Final[dict[str, tuple[Breach, Planted]]] = {
         Breach.OBJECT_CHANGED,
         lambda good: replace(good, objects={**good.objects, "s3://bucket/12.wav": "sha 11"}),
     ),
-    "an object belongs to nobody": (
+    "an object belongs to no job": (
         Breach.ORPHAN,
         lambda good: replace(good, objects={**good.objects, "s3://bucket/13.wav": "sha 13"}),
     ),
@@ -174,7 +174,7 @@ PLANTED: Final[dict[str, tuple[Breach, Planted]]] = {
         Breach.WRONG_COST,
         lambda good: replace(good, bill=[a_line(cost=PRICE + Decimal("0.000000000001")), *good.bill[1:]]),
     ),
-    "a billed call that nobody noticed": (
+    "a billed call without a record": (
         Breach.BILLED_UNNOTICED,
         lambda good: replace(good, bill=[*good.bill, a_line(JOB, 2)]),
     ),
@@ -198,7 +198,7 @@ PLANTED: Final[dict[str, tuple[Breach, Planted]]] = {
         Breach.LEFT_BY_ITSELF,
         lambda good: replace(good, exits=[Exit("host1", NOW, 1, signed_on=True, last_words="Traceback")]),
     ),
-    "the run itself went wrong": (Breach.TROUBLE, lambda good: replace(good, trouble=["the broker is empty"])),
+    "the run itself went wrong": (Breach.RUN_FAILED, lambda good: replace(good, trouble=["the broker is empty"])),
 }
 
 

@@ -136,6 +136,6 @@ def test_a_server_that_hangs_up_is_heard_of(caller: socket.socket, link: Link) -
 
 
 def test_a_server_that_is_away_breaks_the_connection(link: Link, server: Echo) -> None:
-    """There is nobody behind the link."""
+    """A connection through the link is reset when no server listens behind it."""
     server.server_close()
     assert not gets_through(link)

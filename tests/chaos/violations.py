@@ -47,7 +47,7 @@ class Breach(StrEnum):
     """A worker met an error that it doesn't know."""
     LEFT_BY_ITSELF = "left by itself"
     """A worker that had signed on ended without having been told to."""
-    TROUBLE = "trouble"
+    RUN_FAILED = "run failed"
     """The run itself did not go as it should."""
 
 

@@ -19,7 +19,6 @@ GIVE_UP_SECONDS: Final = 150.0
 
 
 def pass_time(stage: Stage, seconds: float) -> None:
-    """Return after so many seconds."""
     pass_until(stage, time.monotonic() + seconds)
 
 
@@ -31,7 +30,7 @@ def pass_until(stage: Stage, moment: float) -> None:
 
 
 def keep_up(stage: Stage) -> None:
-    """Start workers again that left by themselves, unless somebody is at them."""
+    """Restart workers that ended by themselves, unless a disturbance holds their host."""
     for host in stage.hosts:
         if host.turn.acquire(blocking=False):
             try:

@@ -116,7 +116,7 @@ class Cluster:
         return worker.wait()
 
     def submit(self, work: Sequence[str | Row], *, name: str = "work", max_cost: Decimal | None = None) -> UUID:
-        """Hand in a batch, as rows or as mere texts, and perhaps with a budget in US dollars. Returns its id."""
+        """Submit a batch of rows or plain texts, with `max_cost` in US dollars as its budget. Returns its id."""
         rows = [_row(number, item) if isinstance(item, str) else item for number, item in enumerate(work, 1)]
         with self.database.begin() as connection:
             submission = producer.submit_batch(

@@ -1,4 +1,4 @@
-"""A batch spoken by workers that are all killed (SIGKILL) at random moments, and what the books say once it is over."""
+"""A batch on workers that are all killed (SIGKILL) at random moments, and the ledger after it has finished."""
 
 from __future__ import annotations
 

@@ -20,7 +20,7 @@ from tests.servers.ports import LOOPBACK
 PIECE_BYTES: Final = 64 * 1024
 BACKLOG: Final = 512
 ANSWER_SECONDS: Final = 10.0
-"""Bound for the relays' thread to do what it is told."""
+"""Limit for the relay thread to carry out a command."""
 RESET_ON_CLOSE: Final = struct.pack("ii", 1, 0)
 """SO_LINGER of zero seconds."""
 
@@ -100,7 +100,7 @@ class Link:
         self._on_wire(self._cut)
 
     def strand(self) -> None:
-        """Leave every present connection as it is, for ever: nothing passes on it. New ones are well."""
+        """Silence every open connection permanently without closing it. New connections work."""
         self._on_wire(self._strand)
 
     def slow(self, seconds: float) -> None:

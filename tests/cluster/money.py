@@ -65,7 +65,7 @@ class Halt:
 
 
 def run_dry(cluster: Cluster, work: Sequence[str], *, checks: int = 2) -> Halt:
-    """Speak texts until the account is empty; after so many free checks of it, top it up, and wait for the end."""
+    """Run texts until the account is empty; after `checks` free checks top it up, and wait for the batch to finish."""
     batch = cluster.submit(work)
     hold = wait_for(lambda: _hold(cluster, "account"), seconds=HOLD_SECONDS, what="the account's hold")
     held = _held(cluster, batch)

@@ -2,7 +2,7 @@
 
 All cables end in a further namespace, in which the links listen; nothing of the machine's own network is touched. An
 unplugged cable loses packets in silence, as a partition does. Needs root on Linux and the programs of iproute2 and
-util-linux: `available` tells.
+util-linux: see `available`.
 """
 
 from __future__ import annotations
@@ -105,7 +105,7 @@ class Cable:
     """One cable from a host's namespace to the one where the links listen."""
 
     def __init__(self, switch: Namespace, host: Namespace, number: int) -> None:
-        """Lay it. `number` tells it from all others."""
+        """Lay the cable. `number` distinguishes it from all others."""
         self._switch: Final = switch
         self._end: Final = f"cable{number}"
         net = f"{NETWORK}.{number // 64}.{number % 64 * 4}"

@@ -56,7 +56,7 @@ class WorkerProcess:
     """One `celery -A worker.app worker`, with a folder of its own for spool and log."""
 
     def __init__(self, name: str, environment: Mapping[str, str], home: Path, *, through: Sequence[str] = ()) -> None:
-        """Start it; `await_ready` tells when it is up. `through` is a command that runs it in another place."""
+        """Start the process; `await_ready` waits until it is up. `through`: a command that runs it in another place."""
         self.name: Final = name
         self.folder: Final = Path(tempfile.mkdtemp(prefix=f"{name}-", dir=home))
         self.spool: Final = Path(environment.get("TTSQ_SPOOL_DIR", self.folder / "spool"))

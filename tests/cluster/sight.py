@@ -61,7 +61,7 @@ class Sight:
             return job_queries.counts(connection, job_queries.of_batch(batch))
 
     def jobs(self, batch: UUID, *states: JobStatus) -> list[JobRecord]:
-        """The jobs of a batch, in the order they were handed in."""
+        """The jobs of a batch, in submission order."""
         with self.database.read() as connection:
             return job_queries.jobs(connection, job_queries.of_batch(batch), states=states)
 

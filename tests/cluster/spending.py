@@ -38,7 +38,7 @@ from worker.store.transitions import actions
 PRICE: Final = MODELS[DEFAULT_MODEL].price
 TENANT: Final = "acme"
 AT_ONCE: Final = 64
-"""Requests that are made at the same time, on a key that nobody used before."""
+"""Simultaneous requests on a key that was never used before."""
 SHEET_ROWS: Final = 150
 HELD_SECONDS: Final = 180.0
 LEFT_SECONDS: Final = 20.0

@@ -30,7 +30,7 @@ from worker.store.tables.jobs import Attempt
 GOOD: Final = "good"
 PROSE: Final = (
     "The ferry leaves at noon, and the bakery behind the harbour opens at six.",
-    "Nobody had told the lighthouse keeper that the gulls would stay for the winter.",
+    "No one had told the lighthouse keeper that the gulls would stay for the winter.",
     "Margaret counted forty umbrellas, and then she went home because it rained.",
     "Our little valley is green again; the mountain road stays closed until spring.",
     "Please mind the gap between the platform and the train.",
@@ -70,7 +70,7 @@ SPOILINGS: Final = (
 
 
 def texts(count: int, seed: int = 1) -> list[str]:
-    """So many texts of one to five sentences, each unlike any other, of which the shares above name a name."""
+    """`count` distinct texts of one to five sentences, of which the shares above name a name."""
     rng = random.Random(seed)
     names = [spoiling.name for spoiling in SPOILINGS for _ in range(round(spoiling.share * count))]
     names += ["Lisbon"] * (count - len(names))
@@ -121,7 +121,7 @@ class Sorted:
 
 
 def sort(cluster: Cluster, batch: UUID) -> Sorted:
-    """What became of every take of a batch that is over."""
+    """Sort the takes of a finished batch by what became of them."""
     found, objects = Sorted(), _objects(cluster)
     jobs = {job.id: job for job in cluster.seen.jobs(batch)}
     with cluster.database.read() as connection:

@@ -41,7 +41,7 @@ class Project:
         return [*map(str, own.get("entrypoint", ())), *map(str, own.get("command", ()))]
 
     def check(self, service: str) -> list[str]:
-        """The command that tells whether they are healthy."""
+        """The health check's command of a service."""
         kind, *words = self.services[service]["healthcheck"]["test"]
         assert kind == "CMD", kind
         return [str(word) for word in words]

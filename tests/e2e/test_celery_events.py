@@ -35,7 +35,7 @@ class Monitor:
         return [event for event in self.events if event["type"] == kind]
 
     def catch_up(self, name: str) -> None:
-        """Return when everything has come that was told before: an event of our own is told, until it comes."""
+        """Return when every earlier event has arrived: send an event of our own until it arrives."""
         with self.app.connection_for_write() as connection, self.app.events.Dispatcher(connection) as teller:
 
             def heard() -> bool:

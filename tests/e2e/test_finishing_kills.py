@@ -59,7 +59,7 @@ def test_a_batch_is_finished_once_whoever_dies_over_it(start_cluster: StartClust
 
 
 def _wait_for_a_writer(folder: Path, seen: set[Path]) -> set[Path]:
-    """Return when somebody writes who didn't before: what dead writers left behind is still there."""
+    """Return when a new writer has started; files left by killed writers are in `seen`."""
 
     def look() -> set[Path] | None:
         found = set(folder.glob("ttsq-results-*/manifest.csv"))

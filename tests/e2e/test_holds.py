@@ -1,4 +1,4 @@
-"""Trouble with the account or a model in the middle of a run: the queue holds, says why and since when, and goes on."""
+"""An error of the account or a model in mid-run: the queue holds, shows why and since when, and resumes."""
 
 from __future__ import annotations
 
@@ -31,14 +31,14 @@ SHAPE = Shape(
     settings={"TTSQ_PROBE_SECONDS": "0.5"},
 )
 SENT_OUT: Final = 2 * SHAPE.workers * SHAPE.slots
-"""Calls that may begin before anybody knows of the trouble: every slot's, and as many that were sent ahead of slots."""
+"""Calls that may begin before the gate closes: one per slot, and as many that were published ahead."""
 PROBES: Final = 2
 """That are waited for, each of which fails."""
 
 
 @dataclass(frozen=True, slots=True)
 class Trouble:
-    """One kind of trouble: how it begins, how it is mended, and how the queue speaks of it."""
+    """One kind of error: how it begins, how it is repaired, and how the queue describes it."""
 
     begin: Callable[[Admin], None]
     mend: Callable[[Admin], None]
@@ -95,7 +95,7 @@ def test_a_trouble_of_the_account_holds_the_queue_and_fails_no_job(start_cluster
     assert trouble.words in hold.message
     assert hold.since is not None
     assert began_at < hold.since < mended_at
-    assert held.of(JobStatus.QUEUED, JobStatus.DISPATCHED) > 20, "the run was over before the trouble began"
+    assert held.of(JobStatus.QUEUED, JobStatus.DISPATCHED) > 20, "the run finished before the error began"
     assert cluster.emulator.state.statuses[status] <= SENT_OUT + 3, "the queue ran on against a closed gate"
     assert counts.by_status == {JobStatus.SUCCEEDED: len(LINES)}
     assert {job.attempts_used for job in cluster.seen.jobs(batch)} == {1}

@@ -1,4 +1,4 @@
-"""The image, built without Docker by the Dockerfile's own steps: its worker starts, and its health check tells."""
+"""The image, built without Docker by the Dockerfile's own steps: its worker starts, and its health check passes."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from tests.distribution.running import KEY, WORKS, started
 
 STALE_SECONDS: Final = 61
 HEALTHY, UNHEALTHY = 0, 1
-"""The only statuses that Docker gives a meaning to."""
+"""The only exit statuses that Docker defines."""
 
 pytestmark = pytest.mark.timeout(400)
 

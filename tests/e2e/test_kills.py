@@ -22,7 +22,7 @@ def test_the_ledger_survives_kills(start_cluster: StartCluster, api: str) -> Non
     killing = Killing(api, jobs=len(TEXTS), kills=2, lost_replies=0.05)
     toll = killed_run(start_cluster(killing.shape()), killing, TEXTS)
     assert (toll.moments, toll.succeeded, toll.faults) == (2, len(TEXTS), [])
-    assert toll.lost > 0, "nobody had anything in hand, so this shows nothing"
+    assert toll.lost > 0, "no worker held a job, so this proves nothing"
     assert toll.books is not None
     unheard = len(toll.books.unheard)
     if api == "v2":
@@ -33,7 +33,7 @@ def test_the_ledger_survives_kills(start_cluster: StartCluster, api: str) -> Non
 
 
 def test_a_worker_that_is_asked_to_leave_hands_its_polls_over(start_cluster: StartCluster) -> None:
-    """SIGTERM between two polls: the worker doesn't wait for the runs, and whoever goes on with them buys nothing."""
+    """SIGTERM between two polls: the worker leaves its runs, and the next worker polls them without a new purchase."""
     shape = Killing("v2", lost_replies=0, latency_seconds=8).shape()
     cluster = start_cluster(shape)
     batch = cluster.submit(TEXTS[: 2 * shape.slots])

@@ -50,10 +50,10 @@ def test_every_call_in_flight_is_recorded(start_cluster: StartCluster) -> None:
     assert cluster.seen.billed_twice() == set()
 
 
-@pytest.mark.parametrize("way", ["the grace is over", "a second signal"])
+@pytest.mark.parametrize("way", ["the grace period ends", "a second signal"])
 def test_calls_that_are_cut_use_up_no_attempt(start_cluster: StartCluster, way: str) -> None:
     """Cut calls are handed back with a note that they may have been billed; another worker makes them anew, at once."""
-    grace = "1" if way == "the grace is over" else "300"
+    grace = "1" if way == "the grace period ends" else "300"
     settings = {"TTSQ_GRACE_SECONDS": grace, "TTSQ_MAX_ATTEMPTS": "1"}
     shape = Shape(workers=1, slots=5, latency_seconds=ENDLESS_SECONDS, emulator=SMALL, settings=settings)
     cluster = start_cluster(shape)
@@ -67,7 +67,7 @@ def test_calls_that_are_cut_use_up_no_attempt(start_cluster: StartCluster, way: 
         leaver.send(signal.SIGTERM)
     status = leaver.wait()
 
-    assert status == (0 if way == "the grace is over" else 1), leaver.log
+    assert status == (0 if way == "the grace period ends" else 1), leaver.log
     cut = cluster.seen.attempts(batch)
     assert [(ended.verdict, ended.code, ended.possibly_billed) for ended in cut] == [
         (VerdictKind.RELEASED, "worker_left", True)
@@ -79,7 +79,7 @@ def test_calls_that_are_cut_use_up_no_attempt(start_cluster: StartCluster, way: 
     counts = cluster.wait_until_done(batch)
     assert counts.by_status == {JobStatus.SUCCEEDED: 8}
     assert {job.attempts_used for job in cluster.seen.jobs(batch)} == {1}
-    assert "messages_lost" not in cluster.workers[-1].log, "somebody had to wait for a message that nobody had"
+    assert "messages_lost" not in cluster.workers[-1].log, "a job waited for a message that no worker held"
 
 
 def test_two_signals_end_a_worker_whose_database_is_away(start_cluster: StartCluster) -> None:

@@ -22,7 +22,7 @@ SECONDS = 120.0
 
 
 def delete_by_hand(cluster: Cluster, _: str) -> None:
-    """Somebody empties the bucket; the rows know nothing of it."""
+    """Empty the bucket behind the database's back."""
     bucket = cluster.place.bucket
     assert bucket is not None
     with closing(bucket.client()) as client:

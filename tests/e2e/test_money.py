@@ -1,4 +1,4 @@
-"""The money ends in the middle of a run: nothing fails, nothing is tried in vain, and it goes on by itself."""
+"""The account runs out of credits in mid-run: no job fails, no call is wasted, and the run resumes by itself."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def test_no_budget_is_overdrawn_by_whatever_way_in_and_whoever_is_killed(
 ) -> None:
     """By whatever way jobs come in: retried after a cancellation, and 64 requests at once on a fresh key.
 
-    At the API no more is billed than the budget: a call of which nobody knows what came of it counts at list price.
+    The API bills no more than the budget; a call with an unknown outcome counts at list price.
     """
     shape = Shape(
         slots=8,

@@ -1,4 +1,4 @@
-"""Services that are there and no use: full, silent, read-only, locked, failing. The queue goes on by itself after."""
+"""Services that run but don't serve: full, silent, read-only, locked, failing. The queue resumes by itself."""
 
 from __future__ import annotations
 
@@ -86,7 +86,7 @@ def test_a_silent_broker_is_told_and_waited_out(start_cluster: StartCluster) -> 
 
 
 def test_a_leader_without_a_broker_leaves_the_lead_to_one_that_has_it(start_cluster: StartCluster, wire: Wire) -> None:
-    """Only its own connections break: another one leads, and the work goes on while it is cut off."""
+    """Only its own connections break: another worker takes the lead, and work continues meanwhile."""
     cluster, links = _cut_off_one_by_one(start_cluster, wire, "TTSQ_BROKER_URL")
     lines = [f"Carriage {number} has no heating." for number in range(1, 201)]
     batch = cluster.submit(lines)
@@ -119,7 +119,7 @@ def test_a_read_only_database_is_told_and_waited_out(start_cluster: StartCluster
         wait_for(lambda: cluster.emulator.state.in_flight == 0, seconds=20, what="calls in flight answered")
         calls = cluster.emulator.state.calls
         diagnosis = cluster.ttsq("doctor")
-        assert cluster.emulator.state.calls == calls, "a call was begun that nobody could record"
+        assert cluster.emulator.state.calls == calls, "a call was begun that could not be recorded"
     _wait_until_it_goes_on(cluster, batch, "PostgreSQL writable")
     cluster.wait_until_done(batch)
 
@@ -140,7 +140,7 @@ def test_rows_that_somebody_else_locks_are_waited_for(start_cluster: StartCluste
         wait_for(
             lambda: any("another transaction holds a row" in worker.log for worker in cluster.workers),
             seconds=TOLD_WITHIN,
-            what="the lock is told of",
+            what="the lock is reported",
         )
     _wait_until_it_goes_on(cluster, batch, "the lock gone")
     cluster.wait_until_done(batch)
@@ -174,7 +174,7 @@ def test_a_leader_that_the_database_does_not_answer_is_replaced(start_cluster: S
     links[leader.pid].freeze()
     wait_for(lambda: cluster.leader() not in {None, leader}, seconds=TOLD_WITHIN, what="another one leads")
     taken_over_after = datetime.now(UTC) - frozen_at
-    _wait_for_words(leader, "heartbeat_failed")  # that nobody answers, or that a new connection isn't answered either
+    _wait_for_words(leader, "heartbeat_failed")  # no answer, on the old connection or on a new one
     links[leader.pid].restore()
     cluster.wait_until_done(batch)
 
@@ -190,7 +190,7 @@ def test_a_leader_that_the_database_does_not_answer_is_replaced(start_cluster: S
 
 @pytest.mark.parametrize("way", ["errors", "refused connections"])
 def test_a_store_in_trouble_is_told_and_waited_out(start_cluster: StartCluster, wire: Wire, way: str) -> None:
-    """500s, or nobody there: no more is bought than lies in the spool, and once it is well all is stored."""
+    """500s or no server: no more is bought than fits in the spool, and all of it is stored after the outage."""
     cluster = start_cluster(Shape(workers=0, slots=5, latency_seconds=0.4, settings=SHAPE.settings))
     s3 = cluster.services.s3
     assert s3 is not None

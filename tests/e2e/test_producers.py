@@ -58,7 +58,7 @@ def test_what_was_committed_is_spoken_though_the_broker_dies(start_cluster: Star
 
 
 def test_a_message_makes_one_job_however_often_it_is_sent(start_cluster: StartCluster) -> None:
-    """A Celery shop that knows the broker alone: one job a key, and what can't be is told in an event."""
+    """A Celery application that only reaches the broker: one job per key; a bad request is reported in an event."""
     cluster = start_cluster(SHAPE)
     shop = Celery("shop", broker=cluster.environment()["TTSQ_BROKER_URL"], set_as_current=False)
     task_id = str(uuid4())
@@ -68,7 +68,7 @@ def test_a_message_makes_one_job_however_often_it_is_sent(start_cluster: StartCl
             shop.send_task("ttsq.submit", args=[request], queue="ttsq", task_id=task_id)
         for _ in range(2):
             shop.send_task("ttsq.submit", args=[{"text": "Keyed."}], kwargs={"idempotency_key": "k"}, queue="ttsq")
-        bad = shop.send_task("ttsq.submit", args=[{"text": "…", "voice_1": "Nobody"}], queue="ttsq").id
+        bad = shop.send_task("ttsq.submit", args=[{"text": "…", "voice_1": "Unknown"}], queue="ttsq").id
         other = {"text": "Another text."}
         reused = shop.send_task("ttsq.submit", args=[other], kwargs={"idempotency_key": "k"}, queue="ttsq").id
         wait_for(lambda: len(refusals(cluster)) == 2, seconds=SECONDS, what="both refusals")
@@ -79,7 +79,7 @@ def test_a_message_makes_one_job_however_often_it_is_sent(start_cluster: StartCl
     assert {job.custom_id for job in done} == {"order-17", None}
     told = {event.subject: " ".join(event.data["faults"]) for event in refusals(cluster)}
     assert told.keys() == {bad, reused}
-    assert "Nobody" in told[bad]
+    assert "Unknown" in told[bad]
     assert "no letter" in told[bad]
     assert "'k'" in told[reused]
 

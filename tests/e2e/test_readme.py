@@ -71,7 +71,7 @@ def test_the_production_shape_is_run_from_a_terminal(start_cluster: StartCluster
 
 
 def _at_a_terminal(home: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    """A command given by somebody who has nothing set up."""
+    """Run a command without any prior setup."""
     environment = {"PATH": os.environ["PATH"], "HOME": str(home), "LANG": "C.UTF-8"}
     return subprocess.run(
         [str(TTSQ), *arguments], env=environment, cwd=home, capture_output=True, text=True, timeout=SECONDS, check=False

@@ -97,7 +97,7 @@ def _assert_all_spoken_and_paid_once(cluster: Cluster, batch: UUID) -> None:
 
 
 def _tell(cluster: Cluster, batch: UUID, what: str, back_at: datetime) -> None:
-    """How long it took until calls began again, for whoever reads the output."""
+    """Print how long it took until calls resumed."""
     starts = [ended.started_at for ended in cluster.seen.attempts(batch) if ended.started_at > back_at]
     ends = [ended.finished_at for ended in cluster.seen.attempts(batch) if ended.finished_at > back_at]
     first_start = (min(starts) - back_at).total_seconds() if starts else None

@@ -42,7 +42,7 @@ def test_a_killed_worker_loses_nothing(start_cluster: StartCluster) -> None:
 
 
 def test_another_dispatcher_takes_over(start_cluster: StartCluster) -> None:
-    """kill -9 of the worker that leads: the other one leads soon, and the run goes on while the dead one is missed."""
+    """kill -9 of the leader: another worker leads soon, and the run continues before the dead one is rescued."""
     cluster = start_cluster(SHAPE)
     batch = cluster.submit(LINES)
     cluster.wait_until_succeeded(batch, 10)

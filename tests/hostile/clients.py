@@ -36,7 +36,7 @@ BOARD: Final = Reactor()
 
 
 def audio_of(mark: int) -> bytes:
-    """What nobody takes for text, with its mark at both ends."""
+    """Bytes that can't be text, with the mark at both ends."""
     return b"RIFF\0\0\1%09d" % mark + bytes(range(256)) + b"%09d" % mark
 
 

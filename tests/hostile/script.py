@@ -27,7 +27,7 @@ class Ending(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Honest:
-    """The answer that a decent server gives, with the mark of its request in its head and body."""
+    """A correct response, with the mark of its request in its head and body."""
 
     status: int
     headers: tuple[tuple[str, str], ...]
@@ -67,5 +67,5 @@ class Script:
         return replace(self, serves_on=False)
 
     def unclear(self) -> Self:
-        """An answer that nobody must believe, on a connection that is good for nothing more."""
+        """A response that must not be trusted, on a connection that must not be reused."""
         return replace(self, is_clear=False, serves_on=False)

@@ -56,7 +56,7 @@ CLEAR: Final[dict[str, Build]] = {
     "gzip that is none": lambda own, _, __: Script(coded(own, "gzip", own.body)),
     "identity": lambda own, _, __: Script(coded(own, "identity", own.body)),
 }
-"""What every client understands, and goes on after."""
+"""Responses that every client understands, and after which the connection stays usable."""
 
 DIRTY: Final[dict[str, Build]] = {
     "interim": lambda own, _, n: Script(interim(n) + own.whole()).dirty(),

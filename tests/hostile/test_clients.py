@@ -27,7 +27,7 @@ EXCHANGES: Final = int(os.environ.get("EXCHANGES", "300"))
 A_HISTORY: Final = 6
 """Exchanges of one client, one after another; the last one is honest, and must be served."""
 STALLED_OF: Final = 40
-"""One history in so many waits for a deadline."""
+"""One history in `STALLED_OF` waits for a deadline."""
 PATIENT_SECONDS: Final = 60.0
 SHORT_SECONDS: Final = 0.2
 PLAIN: Final[Step] = ("plain", 0, False)

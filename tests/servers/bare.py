@@ -1,4 +1,4 @@
-"""A server that answers byte for byte as it is told, for what no decent server does. Loopback only; keeps requests."""
+"""A server that sends scripted bytes, including what no correct server sends. Loopback only; keeps requests."""
 
 from __future__ import annotations
 

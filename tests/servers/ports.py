@@ -20,7 +20,7 @@ _random: Final = random.SystemRandom()
 
 
 def free_port() -> int:
-    """A port nobody listens on at this moment."""
+    """A port on which no process listens at this moment."""
     while True:
         port = _random.choice(PORTS)
         with socket.socket() as probe:

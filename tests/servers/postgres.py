@@ -58,12 +58,12 @@ class Postgres(Server):
         return f"postgresql+psycopg://{USER}:{self._password}@{LOOPBACK}:{self.port}/{database}"
 
     def create_database(self, name: str, *, template: str = "template0") -> str:
-        """Make a database as a copy of `template`, to which nobody may be connected; its address."""
+        """Create a database as a copy of `template`, which must have no connections; returns its address."""
         self._execute("CREATE DATABASE {} TEMPLATE {}", name, template)
         return self.url(name)
 
     def drop_database(self, name: str) -> None:
-        """Remove a database if it exists, and whoever is connected to it."""
+        """Remove a database if it exists, and close its connections."""
         self._execute("DROP DATABASE IF EXISTS {} WITH (FORCE)", name)
 
     def greet(self) -> None:

@@ -35,7 +35,7 @@ class RefusingServer:
 
 class _Patient(ThreadingHTTPServer):
     def handle_error(self, request: object, client_address: object) -> None:
-        """A client that hangs up is nobody's error."""
+        """Ignore clients that hang up."""
 
 
 class _Refusal(BaseHTTPRequestHandler):

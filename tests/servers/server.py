@@ -26,7 +26,7 @@ class Server(ABC):
 
     name: ClassVar[str]
     ready_line: ClassVar[str]
-    """What the server's log says once it listens; this also tells it from a stranger on the same port."""
+    """The log line that says the server listens; it also distinguishes it from a foreign server on the port."""
 
     def __init__(self, *, choose_port: Callable[[], int] = free_port) -> None:
         self._choose_port = choose_port

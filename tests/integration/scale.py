@@ -88,7 +88,7 @@ _POSTGRESQL_INDEXES: Final = (
 
 
 def fill(database: Database, rows: int) -> None:
-    """So many jobs, and a few of each kind that hot statements look for. PostgreSQL gets its statistics."""
+    """Insert `rows` jobs, and a few of each kind that hot statements look for. PostgreSQL gets its statistics."""
     if database.is_sqlite:
         _fill_sqlite(database, rows)
     else:

@@ -28,7 +28,7 @@ class Time:
     waits: list[float] = field(default_factory=list)
     elapsed: float = 0.0
     stops_after: int | None = None
-    """So many waits are slept through; the next one is broken off by the worker's stop."""
+    """Number of waits before the worker's stop ends one."""
     on_wait: Callable[[], object] | None = None
 
     def pause(self, seconds: float) -> Future[bool]:

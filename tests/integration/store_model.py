@@ -161,7 +161,7 @@ class Model:
     # The workers'.
 
     def claim(self, turns: Sequence[tuple[UUID, int]], worker_id: UUID, now: datetime) -> list[ModelJob | None]:
-        """Each message's job, where it is that message's turn and nobody was first."""
+        """The job of each message whose turn it is and that no other claim has taken, else None."""
         return [self._claim_one(job_id, number, worker_id, now) for job_id, number in turns]
 
     def _claim_one(self, job_id: UUID, number: int, worker_id: UUID, now: datetime) -> ModelJob | None:
@@ -189,13 +189,13 @@ class Model:
         return job.status is JobStatus.RUNNING and job.attempt == claim.attempt
 
     def keep_handle(self, claim: Claim, handle: str) -> None:
-        """What was submitted is written down by whoever has the job, or where nothing else stands."""
+        """Record a handle if the claim holds the job, or if an unsuccessful job has none."""
         job = self.jobs[claim.job_id]
         if self.is_owned(claim) or (job.request_id is None and job.status is not JobStatus.SUCCEEDED):
             self._change([job], request_id=handle)
 
     def settle(self, claim: Claim, settlement: Settlement, now: datetime) -> bool:
-        """The attempt is over. Whether the job was this claim's, now or when the same was said before."""
+        """End the attempt. True if the job was this claim's, now or at an earlier identical call."""
         written = self.ledger.get((claim.job_id, claim.attempt))
         if written is not None and written.verdict not in {VerdictKind.LOST, VerdictKind.LATE}:
             return True
@@ -242,7 +242,7 @@ class Model:
         self.ledger[entry.job_id, entry.number] = entry
 
     def disown(self, jobs: Sequence[UUID], worker_id: UUID) -> int:
-        """A worker gives back what it never knew it had."""
+        """Release jobs that a worker doesn't know it holds."""
         theirs = [job for job in self._of(jobs, JobStatus.RUNNING) if job.worker_id == worker_id]
         for job in theirs:
             self._change(

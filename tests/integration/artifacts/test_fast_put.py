@@ -197,7 +197,7 @@ class TestStrictLane:
         return swift.create_bucket(f"test-{uuid.uuid4().hex}")
 
     def test_another_content_is_refused(self, lane: FastPut, s3: Bucket, tmp_path: Path) -> None:
-        """The signature is over the content that was accepted: nothing else is stored in its place."""
+        """The signature covers the content's checksum, so the store refuses any other content."""
         assert not put(lane, "a.wav", b"noise", tmp_path, accepted=b"sound")
         with closing(s3.client()) as client:
             assert client.list_objects_v2(Bucket=s3.name)["KeyCount"] == 0
@@ -227,7 +227,7 @@ def test_leads_to_the_buckets_own_region(
 
 
 def test_a_name_that_is_no_bucket_is_told_by_the_check(s3: Bucket, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Opening asks nothing, and raises nothing that nobody expects of it."""
+    """Opening sends no request; only `check` reports the error."""
     configure(monkeypatch, s3.server)
     with closing(open_bucket("no bucket!", PREFIX, connections=1)) as store, pytest.raises(ArtifactsError):
         store.check()

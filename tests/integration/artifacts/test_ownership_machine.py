@@ -335,7 +335,7 @@ class OwnershipMachine(RuleBasedStateMachine):
             if path in self.users or found is None or found.sha256 == row.sha256:
                 continue
             owner = Owner.of(found.metadata).job
-            assert owner is not None, f"{path} holds what nobody stored"
+            assert owner is not None, f"{path} holds content that was never stored"
             assert owner > str(row.id), f"{path} of {row.id} holds the audio of the earlier job {owner}"
 
     def a_batch(self, share: int) -> UUID | None:

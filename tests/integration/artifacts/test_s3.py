@@ -64,7 +64,7 @@ class TestS3(StoreConformance):
             yield opened
 
     def test_a_link_opens_the_object_for_anybody(self, store: ArtifactStore, tmp_path: Path) -> None:
-        """It needs no credentials, and the browser is told the name to save it under."""
+        """It needs no credentials, and sets the file name for the download."""
         store_bytes(store, "t/größe 1.wav", b"sound", tmp_path)
         link = store.link("t/größe 1.wav", seconds=60, name="größe 1.wav")
         assert link is not None
@@ -82,7 +82,7 @@ class TestStrictS3(ChecksumConformance):
         return swift.create_bucket(f"test-{uuid.uuid4().hex}")
 
     def test_a_wrong_secret_is_found_by_the_check(self, s3: Bucket, monkeypatch: pytest.MonkeyPatch) -> None:
-        """It is told apart from missing rights, and the message has the remedy but never the secret."""
+        """It is distinguished from missing rights, and the message names the remedy but never the secret."""
         wrong = "wr0ng-s3cret-of-s0me-length"
         configure(monkeypatch, s3.server, AWS_SECRET_ACCESS_KEY=wrong)
         with closing(open_store(s3.url)) as store, pytest.raises(ArtifactsError, match=s3.name) as caught:
@@ -147,7 +147,7 @@ def test_a_bucket_made_in_mid_run_is_used_at_once(s3: Bucket, tmp_path: Path, mo
 
 
 def test_nobody_at_the_endpoint(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """No answer is a passing trouble; the message names the endpoint without the password that stands in it."""
+    """A refused connection is a transient error; its message names the endpoint without the password in it."""
     port = free_port()
     monkeypatch.setenv("AWS_ENDPOINT_URL_S3", f"http://someone:hidden-word@127.0.0.1:{port}")
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "tests")

@@ -23,7 +23,7 @@ FIELD_SHARES: Final = (0.13, 0.46)
 CAST: Final = list(VOICES)[::7]
 """Few voices: the emulator remembers their syllables, which is most of this test's work."""
 ENGLISH: Final = """
-    the a lighthouse keeper writes one line and gulls have opinions about weather which nobody asked for but harbour
+    the a lighthouse keeper writes one line and gulls have opinions about weather which none asked for but harbour
     boats rocked quietly while Margaret counted forty-two umbrellas behind station's extraordinary clock tower then
     I went home because it rained for days over our little unbelievably green valley
 """

@@ -81,7 +81,7 @@ def test_a_lonely_message_is_taken_alone(redis_url: str) -> None:
 
 
 def test_every_answer_is_told(redis_url: str) -> None:
-    """The word that nothing waits, and a message: whoever listens knows that the broker is there."""
+    """The listener is called for an empty reply and for a message: both prove that the broker answers."""
     told: list[str] = []
     with connected(redis_url, heard=lambda: told.append("heard")) as connection:
         consumer = Consumer(connection, queues=[QUEUE], on_message=lambda _message: told.append("taken"))

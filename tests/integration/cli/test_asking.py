@@ -70,7 +70,7 @@ class AtATerminal:
     def _read(self) -> bool:
         try:
             new = os.read(self._ours, 4_096)
-        except OSError:  # how Linux tells that nobody holds the other end any more
+        except OSError:  # on Linux: the other end is closed
             return False
         self.shown += new.decode()
         return bool(new)

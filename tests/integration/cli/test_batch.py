@@ -72,7 +72,7 @@ def row(database: Database, job: UUID) -> Any:  # noqa: ANN401 - a row
 
 
 class TestOperating:
-    """Batches are changed by whoever runs the queue."""
+    """Commands that change batches."""
 
     def test_a_batch_is_paused_and_resumed(self, queue: Database, ttsq: Ttsq) -> None:
         """Twice changes nothing more; the list and the batch itself say how it stands."""
@@ -103,7 +103,7 @@ class TestOperating:
         assert [row(queue, job).status for job in (waiting, failed)] == ["cancelled", "queued"]
 
     def test_a_batch_moves_in_the_queue(self, queue: Database, ttsq: Ttsq) -> None:
-        """What isn't over has the new priority; what is before it and between is told."""
+        """Unfinished jobs have the new priority; the output shows the old position and the new one."""
         first, second = a_batch(queue, name="first"), a_batch(queue, name="second")
         for number in range(5):
             a_job(queue, first, f"{number}")
@@ -224,7 +224,7 @@ class TestPruning:
     def test_it_takes_objects_and_rows_and_leaves_the_ledger(
         self, queue: Database, audio: FolderStore, ttsq: Ttsq, tmp_path: Path
     ) -> None:
-        """Only what is old enough; the result files go too. Nobody agreed: nothing is removed."""
+        """Only old batches are removed, with their result files. Without confirmation nothing is removed."""
         with queue.begin() as connection:
             long_ago = queue.now(connection) - timedelta(days=40)
         old, young, going_on = (a_batch(queue, name=name) for name in ("old", "young", "going on"))

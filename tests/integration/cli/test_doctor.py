@@ -74,7 +74,7 @@ def emulator(monkeypatch: pytest.MonkeyPatch) -> Iterator[Emulator]:
 
 @pytest.mark.usefixtures("emulator")
 def test_the_embedded_default_is_sound_before_its_first_run(doctor: Doctor) -> None:
-    """With nothing but a key: no server is missed, and the balance is told."""
+    """With nothing but a key: no server is reported missing, and the balance is shown."""
     found = doctor()
     assert found.code == 0
     assert {name: level for name, (level, _, _) in found.checks.items()} == dict.fromkeys(
@@ -127,7 +127,7 @@ def test_an_empty_account_is_a_warning(doctor: Doctor, emulator: Emulator) -> No
 def test_everything_broken_is_still_told_line_by_line(
     doctor: Doctor, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    """One part's trouble keeps none of the others from being looked at."""
+    """An error in one part doesn't keep the others from being checked."""
     (tmp_path / "file").touch()
     monkeypatch.setenv("SEGMIND_BASE_URL", "http://127.0.0.1:9")
     monkeypatch.setenv("SEGMIND_API_KEY", KEY)
@@ -152,7 +152,7 @@ def test_everything_broken_is_still_told_line_by_line(
 
 
 def test_bad_settings_are_named_and_nothing_else_is_tried(doctor: Doctor, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nobody knows what to look at before they are mended."""
+    """No other check runs until the settings are valid."""
     monkeypatch.setenv("SEGMIND_RMP", "60")
     found = doctor()
     assert found.code == 2

@@ -1,4 +1,4 @@
-"""A sheet handed in again after an edit, on the embedded default: what is bought, what is copied, what lies there."""
+"""A sheet submitted again after an edit, in single-process mode: what is bought, copied and stored."""
 
 from __future__ import annotations
 

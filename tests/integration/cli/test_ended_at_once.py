@@ -27,7 +27,7 @@ END_SECONDS: Final = 60.0
 
 
 def test_calls_that_are_cut_use_up_no_attempt(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """The rows say that they may have been billed, and that nobody works at them any more."""
+    """The rows say that the calls may have been billed, and that no worker runs them any more."""
     Path("texts.txt").write_text("The last train has gone.\nThe night bus comes at two.\n", encoding="utf-8")
     with Emulator(EmulatorConfig(latency_seconds=ENDLESS_SECONDS)) as emulator:
         monkeypatch.setenv("SEGMIND_BASE_URL", emulator.base_url)

@@ -96,7 +96,7 @@ def test_a_queue_is_held_by_hand(ttsq: Ttsq, queue: Database) -> None:
 
 
 def test_a_hand_outweighs_what_closed_it_before(ttsq: Ttsq, queue: Database) -> None:
-    """A gate that its trouble closed stays closed when the trouble is over; trouble met later takes nothing back."""
+    """A gate closed by an error, then by hand, keeps the manual reason; later errors don't replace it."""
     with queue.begin() as connection:
         add_gate(connection, a_gate(message=WORDS, probes=7))
     shown = ttsq("gates", "close", "account")
@@ -139,7 +139,7 @@ def test_opening_and_closing_by_hand_are_events(ttsq: Ttsq, queue: Database) -> 
 def test_a_gate_that_is_not_there_changes_nothing(
     ttsq: Ttsq, on_sqlite: Database, monkeypatch: pytest.MonkeyPatch, arguments: Sequence[str], words: str
 ) -> None:
-    """The name that was probably meant is told, and all there are."""
+    """The message suggests the closest name, and lists all of them."""
     monkeypatch.setenv("TTSQ_DATABASE_URL", on_sqlite.url.render_as_string())
     shown = ttsq("gates", *arguments)
     assert shown.code == 2

@@ -1,4 +1,4 @@
-"""A run whose budget doesn't cover all of it: it ends by itself, says how it goes on, and does. Embedded default."""
+"""A run whose budget covers only part of it, in single-process mode: it ends, names the remedy, and resumes."""
 
 from __future__ import annotations
 

@@ -349,7 +349,7 @@ def test_a_month_that_is_used_up_says_until_when(ttsq: Ttsq, queue: Database) ->
         (("batch", "leters.csv", "5"), 'did you mean "letters.csv"?'),
         (("clear",), "which budget should be lifted?"),
         (("clear", "north", "--batch", "letters.csv"), "which budget should be lifted?"),
-        (("clear", "nobody"), "tenant nobody has no monthly budget"),
+        (("clear", "south"), "tenant south has no monthly budget"),
     ],
 )
 def test_a_budget_asked_for_wrongly_changes_nothing(

@@ -112,7 +112,7 @@ def test_status_watch_ends_when_all_is_over(ttsq: Ttsq, queue: Database) -> None
 
 
 def test_jobs_list_has_one_object_a_job(ttsq: Ttsq, batch: Sequence[Any]) -> None:
-    """With the promised keys, in the order the jobs were handed in."""
+    """Each object has the documented keys; the order is that of submission."""
     lines = [json.loads(line) for line in ttsq("jobs", "list", "--batch", str(batch[0]), "--json").out.splitlines()]
     assert [line["id"] for line in lines] == [str(job) for job in batch[1:]]
     keys = "id custom_id batch model status attempt code message cost uri duration_ms created_at started_at finished_at"
@@ -190,7 +190,7 @@ def test_jobs_show_tells_how_the_audio_sounds(ttsq: Ttsq, queue: Database) -> No
 
 
 def test_jobs_retry_queues_ended_jobs_again(ttsq: Ttsq, queue: Database, batch: Sequence[Any]) -> None:
-    """Under their own ids; what succeeded or goes on is left alone."""
+    """They keep their ids; jobs that succeeded or are unfinished stay as they are."""
     shown = ttsq("jobs", "retry", "--batch", "texts")
     assert shown.out.startswith("1 job queued again")
     with queue.read() as connection:

@@ -87,7 +87,7 @@ def a_spoken_job(database: Database, folder: Path, **columns: object) -> UUID:
 def test_jobs_are_deleted_with_their_audio(
     ttsq: Ttsq, queue: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """By id or batch: what is over goes, what isn't is named, and the rows stay."""
+    """By id or batch: outputs of finished jobs go, unfinished jobs are named, and the rows stay."""
     audio = tmp_path / "audio"
     monkeypatch.setenv("TTSQ_ARTIFACTS_URL", audio.as_uri())
     with queue.begin() as connection:

@@ -103,7 +103,7 @@ def worker(services: Bucket, emulator: Emulator) -> Iterator[Command]:
 
 
 def test_without_tables_the_run_says_what_makes_them(services: Bucket, emulator: Emulator) -> None:
-    """A shared database is nobody's own to upgrade on the side. Nothing is stored."""
+    """A run never migrates a shared database implicitly. Nothing is stored."""
     assert services.name
     with closing(Command("run", "texts.txt")) as command:
         assert command.end() == (2, "")
@@ -165,7 +165,7 @@ def test_ctrl_c_stops_watching_and_not_the_work(emulator: Emulator) -> None:
 
 @pytest.mark.usefixtures("worker")
 def test_a_run_held_by_its_budget_stops_watching_and_the_workers_go_on_once_it_is_raised(emulator: Emulator) -> None:
-    """Nobody need give the run again: `ttsq budget batch` is enough."""
+    """The run needn't be started again: `ttsq budget batch` is enough."""
     code, found = ttsq("run", "texts.txt", "--max-cost", "0.02", "--json")
     assert (code, found["succeeded"], found["held"], found["hold"]["code"]) == (3, 2, 4, "budget_used_up")
     assert ttsq("budget", "batch", found["batch"], "1")[0] == 0

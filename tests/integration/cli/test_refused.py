@@ -58,7 +58,7 @@ def emulator(ttsq: Ttsq, monkeypatch: pytest.MonkeyPatch) -> Iterator[Emulator]:
 
 
 def sheet(lines: int) -> Path:
-    """So many different texts."""
+    """`lines` distinct texts."""
     path = Path("texts.txt")
     path.write_text("".join(f"The ferry number {line} leaves at noon.\n" for line in range(lines)), encoding="utf-8")
     return path

@@ -85,12 +85,12 @@ def write_texts(name: str, texts: Sequence[str], *, prefix: str = "job") -> Path
 
 
 def lines(count: int) -> list[str]:
-    """So many different texts."""
+    """`count` distinct texts."""
     return [f"This is text number {index}, spoken for a test." for index in range(count)]
 
 
 def seconds_of(path: Path) -> float:
-    """The length of a WAV file; whoever can read that can play it."""
+    """The duration of a WAV file; reading it proves that it is playable."""
     with wave.open(str(path)) as sound:
         return float(sound.getnframes() / sound.getframerate())
 
@@ -239,7 +239,7 @@ def test_a_second_ctrl_c_ends_at_once(emulator: Emulator) -> None:
 
 
 def test_a_closed_account_holds_the_run_until_it_is_mended(emulator: Emulator) -> None:
-    """No job fails; `ttsq status` says why and since when; the run goes on by itself."""
+    """No job fails; `ttsq status` shows the reason and the time; the run resumes by itself."""
     emulator.admin.account(key_valid=False)
     write_texts("texts.csv", lines(3))
 
@@ -422,9 +422,9 @@ def test_the_key_is_nowhere_to_be_found(emulator: Emulator, monkeypatch: pytest.
 
 @pytest.mark.usefixtures("emulator")
 def test_faulty_rows_are_skipped_where_that_was_asked_for(tmp_path: Path) -> None:
-    """Each is told with its line, the rest is spoken, and the exit code says that not all was."""
+    """Each skipped row is reported with its line, the others succeed, and the exit code reports the incomplete run."""
     path = Path("some.csv")
-    path.write_text("custom_id,text,voice_1\na,Hello.,Kore\nb,,Kore\nc,Hi.,Nobody\nd,Bye.,\n", encoding="utf-8")
+    path.write_text("custom_id,text,voice_1\na,Hello.,Kore\nb,,Kore\nc,Hi.,Unknown\nd,Bye.,\n", encoding="utf-8")
     refused = ttsq("run", str(path), "--out", str(tmp_path / "out"), "--json")
     spoken = ttsq("run", str(path), "--out", str(tmp_path / "out"), "--json", "--on-invalid", "skip")
     assert refused.code == 2
@@ -437,7 +437,7 @@ def test_faulty_rows_are_skipped_where_that_was_asked_for(tmp_path: Path) -> Non
 
 
 def test_an_input_that_may_mean_something_else_is_not_skipped_through(emulator: Emulator) -> None:
-    """A column that nobody knows, or an option that is wrong, concerns every row."""
+    """An unknown column or a bad option concerns every row."""
     path = Path("some.csv")
     path.write_text("text,temprature\nHello.,0.4\n", encoding="utf-8")
     assert ttsq("run", str(path), "--on-invalid", "skip").code == 2

@@ -16,7 +16,7 @@ ADDRESS = "postgresql://reader:correct-horse@db/cms"
 
 @pytest.fixture
 def sheet(tmp_path: Path) -> Path:
-    """A file to be handed in."""
+    """A file to submit."""
     path = tmp_path / "night.csv"
     path.write_text("text\nGood night.\n")
     return path
@@ -69,7 +69,7 @@ def test_what_can_not_be_is_told_at_once(ttsq: Ttsq, arguments: tuple[str, ...],
 
 @pytest.mark.usefixtures("sheet")
 def test_a_schedule_is_run_held_and_taken_away(ttsq: Ttsq, queue: Database) -> None:
-    """Each says what it did; a name that there is none of is told."""
+    """Each command reports what it did; an unknown name is an error."""
     ttsq("schedule", "add", "nightly", "night.csv", "--cron", "30 2 * * *")
     assert "has a schedule called nightly" in ttsq("schedule", "add", "nightly", "night.csv", "--cron", "0 0 * * *").err
     assert "has not run yet" in ttsq("schedule", "runs", "nightly").out

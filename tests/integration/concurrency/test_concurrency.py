@@ -60,7 +60,7 @@ class TestSwitchboard:
             assert ended.result(PATIENCE) is True
 
     def test_tells_that_nothing_came(self, reactor: Reactor) -> None:
-        """The time is over, and the descriptor is free for somebody else to watch."""
+        """After the timeout another caller may watch the descriptor."""
         near, far = socket.socketpair()
         with near, far:
             assert reactor.readable(near.fileno(), 0.01).result(PATIENCE) is False
@@ -82,7 +82,7 @@ class TestSwitchboard:
             near.close()
 
     def test_outlives_what_it_calls(self, reactor: Reactor) -> None:
-        """One that fails takes nobody else's wait along."""
+        """A callback that raises leaves all other waits intact."""
         reactor.call_later(0.0, lambda: 1 // 0)
         assert reactor.sleep(0.01).result(PATIENCE) is None
 
@@ -99,7 +99,6 @@ class TestStopping:
         assert [pause.result(PATIENCE) for pause in (*pauses, stopping.pause(3_600))] == [True] * 4
 
     def test_a_pause_ends_by_itself(self, reactor: Reactor) -> None:
-        """Then the worker goes on."""
         assert StopEvent(reactor).pause(0.001).result(PATIENCE) is False
 
 
@@ -107,12 +106,12 @@ class TestCrew:
     """Threads."""
 
     def test_does_everything_once(self, crew: ElasticThreadPool) -> None:
-        """Whoever asks, and however much."""
+        """Each submitted piece of work runs exactly once."""
         futures = [crew.submit(partial(int, number)) for number in range(500)]
         assert [future.result(PATIENCE) for future in futures] == list(range(500))
 
     def test_tells_whoever_waits_of_an_error(self, crew: ElasticThreadPool) -> None:
-        """And goes on with the next piece of work."""
+        """The caller gets the error; the thread takes the next piece of work."""
         with pytest.raises(ZeroDivisionError):
             crew.submit(lambda: 1 // 0).result(PATIENCE)
         assert crew.submit(lambda: 7).result(PATIENCE) == 7
@@ -147,7 +146,7 @@ class TestCourses:
     """Coroutines on a crew."""
 
     def test_a_thousand_wait_on_two_threads(self, crew: ElasticThreadPool) -> None:
-        """All are under way at once, each keeps its own context, and each end is told."""
+        """All are under way at once, each keeps its own context, and each reports its end."""
         gates: list[Future[None]] = [Future() for _ in range(1_000)]
         seen, ends, begun = [], threading.Semaphore(0), threading.Semaphore(0)
 
@@ -168,7 +167,7 @@ class TestCourses:
         assert seen == [True] * 1_000
 
     def test_the_end_is_told_of_what_breaks_off(self, crew: ElasticThreadPool) -> None:
-        """Whoever waits for it must not wait for ever."""
+        """A caller that waits for it doesn't wait forever."""
         ended = threading.Event()
 
         async def steps() -> None:

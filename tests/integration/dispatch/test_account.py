@@ -1,4 +1,4 @@
-"""The dispatcher and the account's money: budgets, breakers, the balance, and what is told of them."""
+"""The dispatcher and the account's money: budgets, gates, the balance, and how each is reported."""
 
 from __future__ import annotations
 
@@ -40,9 +40,9 @@ def stage(database: Database) -> Stage:
 
 
 def known(stage: Stage) -> None:
-    """Somebody has called the model before, and it cost its price."""
+    """Record an earlier call of the model at its price."""
     job, long_ago = stage.job(status=JobStatus.SUCCEEDED, text="x" * 500), stage.now() - 3_600 * SECOND
-    stage.ended(VerdictKind.SUCCESS, job_id=job, tenant="somebody", started_at=long_ago)
+    stage.ended(VerdictKind.SUCCESS, job_id=job, tenant="other", started_at=long_ago)
 
 
 def end(stage: Stage, jobs: list[UUID], batch: UUID | None, **columns: Any) -> None:  # noqa: ANN401 - any column
@@ -150,7 +150,7 @@ def test_a_dearer_call_is_heeded_at_once(stage: Stage) -> None:
 
 
 def test_a_months_budget_holds_all_of_a_tenants_work(stage: Stage) -> None:
-    """Its batches and its single jobs together, and nobody else's."""
+    """Its batches and single jobs together, and no other tenant's."""
     known(stage)
     with stage.database.begin() as connection:
         budgets.limit_month(connection, "ann", 3 * PRICE)
@@ -179,7 +179,7 @@ def test_a_last_months_spending_holds_nobody(stage: Stage) -> None:
 
 
 def test_a_new_model_is_tried_with_few_calls_first(stage: Stage) -> None:
-    """Where a budget is set; without one nobody is held."""
+    """Only where a budget is set; without one no job is held."""
     batch = stage.batch(max_cost=Decimal(100))
     jobs = stage.jobs(20, batch_id=batch)
     free = stage.jobs(20)

@@ -32,7 +32,7 @@ def stage(on_postgresql: Database) -> Stage:
 
 @contextmanager
 def between(database: Database, statements: tuple[str, str], happen: Callable[[], None]) -> Iterator[list[str]]:
-    """Let something happen once, between these two statements, whichever comes first. Gives them in their order."""
+    """Call `happen` once, between these two statements, in either order. Yields the statements in their order."""
     seen: list[str] = []
 
     def look(_c: object, _cursor: object, statement: str, *_: Any) -> None:  # noqa: ANN401 - the driver's
@@ -56,7 +56,7 @@ def running(stage: Stage, **columns: Any) -> Any:  # noqa: ANN401 - any column; 
 
 
 def test_a_slot_that_a_refusal_frees_in_mid_tick_is_not_filled(stage: Stage) -> None:
-    """Whoever sees the slot free has seen why: the gate is closed before anybody starts."""
+    """When the slot is seen free, the gate is already closed, so no job starts."""
     claim = running(stage)
     waiting = stage.job()
     refusal = a_settlement(

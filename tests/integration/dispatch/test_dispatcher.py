@@ -86,7 +86,7 @@ def test_no_more_starts_than_there_are_free_slots(stage: Stage) -> None:
 
 
 def test_messages_carry_the_turn(stage: Stage) -> None:
-    """The number of claims that a job has seen, so that a message of an earlier turn is told apart."""
+    """A message carries the job's number of claims, so that a worker detects messages of earlier turns."""
     stage.worker()
     job = stage.job(attempt=4)
     stage.dispatcher().run_once()
@@ -94,7 +94,7 @@ def test_messages_carry_the_turn(stage: Stage) -> None:
 
 
 def test_without_workers_nothing_starts(stage: Stage) -> None:
-    """Jobs stay queued; nothing is published that nobody would claim."""
+    """Jobs stay queued, and nothing is published."""
     job = stage.job()
     stage.dispatcher().run_once()
     assert stage.post.collect() == []
@@ -112,7 +112,7 @@ def test_without_workers_nothing_starts(stage: Stage) -> None:
     ids=lambda unfit: next(iter(unfit)),
 )
 def test_slots_of_workers_that_take_nothing_do_not_count(stage: Stage, unfit: dict[str, object]) -> None:
-    """A worker that stops, is in trouble, reads another queue or is gone has no free slots."""
+    """A worker that is stopping, reports an error, reads another queue or is gone has no free slots."""
     stage.worker(slots=50, **unfit)
     stage.worker(slots=1)
     jobs = stage.jobs(5)
@@ -213,7 +213,7 @@ def test_a_dead_worker_may_have_taken_messages_with_it(stage: Stage) -> None:
 
 
 def test_after_an_outage_every_worker_gets_the_time_for_a_beat(stage: Stage) -> None:
-    """When nobody could look at the database for a while, old heartbeats prove nothing yet."""
+    """Heartbeats that are old because of an outage of the database don't make a worker dead."""
     leader = stage.dispatcher()
     leader.run_once()
     silent = stage.now() - (HEARTBEAT_LAPSE_SECONDS + 1) * SECOND
@@ -227,7 +227,7 @@ def test_after_an_outage_every_worker_gets_the_time_for_a_beat(stage: Stage) -> 
 
 
 def test_a_search_begins_slowly_and_is_remembered(stage: Stage) -> None:
-    """With the limit to be found out, few start at first; the next leader goes on with what a refusal has taught."""
+    """While the limit is unknown few start at first; the next leader resumes from what a refusal has taught."""
     stage.worker(slots=100)
     stage.jobs(50)
     leader = stage.dispatcher(rpm=None)
@@ -284,7 +284,7 @@ def test_a_models_gate_holds_its_jobs_alone(stage: Stage) -> None:
 
 
 def test_an_attempts_trouble_closes_its_gate_once(stage: Stage) -> None:
-    """A thousand answers of one trouble close one gate, and leave its time and its next probe alone."""
+    """A thousand answers with one error close one gate, and leave its time and its next probe alone."""
     stage.worker()
     stage.jobs(3)
     leader = stage.dispatcher()
@@ -407,7 +407,7 @@ def test_a_models_probe_gets_a_place_before_the_crowd(stage: Stage) -> None:
 
 
 def test_a_probe_without_a_job_or_a_place_is_not_used_up(stage: Stage) -> None:
-    """Nobody to send, or no slot free: the probe stays due."""
+    """Without a job to send or a free slot the probe stays due."""
     worker = stage.worker(slots=1)
     stage.close(model=OTHER_MODEL, code="forbidden", next_probe_at=stage.now())
     leader = stage.dispatcher()
@@ -433,7 +433,7 @@ def test_no_job_is_sent_through_another_closed_gate(stage: Stage) -> None:
 
 
 def test_a_pause_holds_everything_until_the_apis_stamp(stage: Stage) -> None:
-    """A 429 pauses all dispatch; a new leader keeps to the pause; after it work goes on."""
+    """A 429 pauses all dispatch; a new leader keeps the pause; dispatch resumes after it."""
     stage.worker()
     job = stage.job()
     reset = stage.now() + 60 * SECOND
@@ -475,7 +475,7 @@ def test_the_ceiling_spaces_starts_evenly(stage: Stage) -> None:
 
 
 def test_a_dispatcher_that_stops_admits_nothing_more(stage: Stage) -> None:
-    """It still leads its last tick, and starts nobody in it."""
+    """It completes its last tick, and starts no job in it."""
     stage.worker()
     job = stage.job()
     leader = stage.dispatcher()

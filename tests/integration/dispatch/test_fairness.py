@@ -1,4 +1,4 @@
-"""Who goes when, on both databases: bulk leaves slots for interactive jobs, and nobody waits for ever."""
+"""The order of jobs on both databases: bulk leaves slots for interactive jobs, and no job starves."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def end_all(stage: Stage) -> None:
 
 
 def test_bulk_alone_uses_every_slot(stage: Stage) -> None:
-    """Nothing is kept for interactive jobs that nobody hands in."""
+    """Without interactive jobs no slot is reserved for them."""
     stage.worker(slots=10)
     jobs = stage.jobs(12)
     stage.dispatcher(reserved_share=0.2).run_once()
@@ -64,7 +64,7 @@ def test_interactive_jobs_may_use_every_slot(stage: Stage) -> None:
 
 
 def test_bulk_that_waited_long_gets_a_turn_among_the_urgent(stage: Stage) -> None:
-    """One place a tick and endless urgent jobs: with the smallest of steps the other is not behind them for ever."""
+    """One slot per tick and endless urgent jobs: even with the smallest step a waiting bulk job starts eventually."""
     stage.worker(slots=1)
     bulk = stage.job()
     stage.jobs(20, priority=2)

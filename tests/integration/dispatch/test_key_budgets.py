@@ -92,7 +92,7 @@ def test_others_of_the_tenant_do_not_wait_behind_a_used_up_key(stage: Stage) -> 
 
 
 def test_a_cancelled_job_that_is_tried_again_meets_the_same_budget(stage: Stage) -> None:
-    """Its key is still its own, whoever retries it, and though the key was revoked meanwhile."""
+    """It stays the key's job, even if another key retries it and the key was revoked meanwhile."""
     key = a_key(stage, PRICE)
     made = jobs(stage, 4, key, status=JobStatus.SCHEDULED, not_before=NOW)
     with stage.database.begin() as connection:
@@ -132,7 +132,7 @@ def test_the_counter_begins_with_what_the_ledger_holds(stage: Stage) -> None:
 
 
 def test_a_used_up_key_is_among_the_holds_with_its_remedy(stage: Stage) -> None:
-    """And what it holds goes on once the budget is raised, or lifted."""
+    """Its jobs resume once the budget is raised or lifted."""
     key = a_key(stage, Decimal("0.001"))
     made = jobs(stage, 6, key)
     assert started(stage) == []

@@ -1,4 +1,4 @@
-"""Paused batches: nothing of theirs starts, what was sent out is called back, and they cost nobody else a place."""
+"""Paused batches: none of their jobs start, published ones are called back, and other batches lose no slot."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def resume(stage: Stage, batch: UUID) -> bool:
 
 
 def jobs_of(stage: Stage, batch: UUID, count: int) -> list[UUID]:
-    """So many queued jobs of a batch."""
+    """`count` queued jobs of a batch."""
     return stage.jobs(count, batch_id=batch, lane=batch)
 
 
@@ -57,7 +57,7 @@ def test_nothing_of_a_paused_batch_starts_until_it_is_resumed(stage: Stage) -> N
 
 
 def test_what_was_sent_and_not_claimed_is_called_back(stage: Stage) -> None:
-    """What runs goes on; a message that comes late claims nothing."""
+    """Running jobs continue; a message that arrives late claims nothing."""
     batch = stage.batch()
     running, sent = jobs_of(stage, batch, 2)
     offload = stage.job()
@@ -105,7 +105,7 @@ def test_paused_batches_take_no_place_in_the_look_over_lanes(stage: Stage) -> No
 
 
 def test_no_probe_is_made_with_a_job_of_a_paused_batch(stage: Stage) -> None:
-    """A gate that is due for one waits for somebody else's job."""
+    """A gate with a due probe waits for a job of another batch."""
     batch = stage.batch()
     jobs_of(stage, batch, 1)
     stage.close(model=MODEL, code="forbidden", next_probe_at=stage.now() - SECOND)

@@ -1,4 +1,4 @@
-"""Who counts as dead, and that nobody's job is left behind."""
+"""Which workers count as dead, and that every job of a dead worker is rescued."""
 
 from __future__ import annotations
 

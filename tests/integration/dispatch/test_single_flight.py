@@ -42,7 +42,7 @@ def end(stage: Stage, *jobs: object, status: JobStatus = JobStatus.SUCCEEDED) ->
 
 
 def test_one_goes_and_the_others_follow_it(stage: Stage) -> None:
-    """They are scheduled, name the one that they follow, and are sent to nobody."""
+    """They are scheduled, name the job that they follow, and are not published."""
     first, *others = stage.jobs(5, **SAME)
     leader = stage.dispatcher()
     leader.run_once()
@@ -100,7 +100,7 @@ def test_a_follower_holds_up_nobody_behind_it(stage: Stage) -> None:
 
 
 def test_who_wants_a_take_of_its_own_follows_nobody(stage: Stage) -> None:
-    """And nobody follows it."""
+    """No other job follows it either."""
     own = stage.jobs(2, **SAME, use_cache=False)
     shared = stage.jobs(2, **SAME)
     stage.dispatcher().run_once()
@@ -122,7 +122,7 @@ def test_a_new_leader_knows_what_is_in_flight(stage: Stage) -> None:
 
 
 def test_nobody_follows_for_ever(stage: Stage) -> None:
-    """The one in front was called off, which no attempt tells: the follower takes its own turn in time."""
+    """The leading job was cancelled, which no attempt reports: the follower starts by itself in time."""
     first, second = stage.jobs(2, **SAME)
     leader = stage.dispatcher()
     leader.run_once()
@@ -179,7 +179,7 @@ def test_verdicts_of_any_kind_release(stage: Stage) -> None:
 
 @pytest.mark.parametrize("anew", [False, True], ids=["same leader", "another leader"])
 def test_who_waits_for_a_submitted_call_does_not_buy_it_again(stage: Stage, *, anew: bool) -> None:
-    """Its worker died; the one that submitted it goes on with its handle, whoever stands before it in the queue."""
+    """Its worker died; the job with the handle resumes it, whatever the order in the queue."""
     leader = stage.dispatcher()
     first = stage.job(**SAME)
     leader.run_once()
@@ -213,7 +213,7 @@ def test_a_submitted_call_that_was_handed_back_is_gone_on_with(stage: Stage) -> 
 
 
 def test_nobody_waits_for_a_submitted_call_of_a_paused_batch(stage: Stage) -> None:
-    """It goes on when its batch does; until then others buy for themselves."""
+    """It resumes with its batch; until then others buy for themselves."""
     batch = stage.batch(paused_at=stage.now())
     stage.job(**SAME, batch_id=batch, lane=batch, request_id="handle", attempt=1)
     other = stage.job(**SAME)

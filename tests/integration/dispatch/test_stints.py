@@ -1,4 +1,4 @@
-"""What a leader tells of its time in the lead."""
+"""The statistics that a leader logs about its time in the lead."""
 
 from __future__ import annotations
 

@@ -37,7 +37,7 @@ def stage(database: Database) -> Stage:
 
 
 def jobs_of(stage: Stage, batch: UUID | None, count: int, **columns: object) -> list[UUID]:
-    """So many queued jobs of a batch, none like another."""
+    """`count` queued jobs of a batch, all with distinct content."""
     lane = {} if batch is None else {"batch_id": batch, "lane": batch}
     return stage.jobs(count, use_cache=False, **lane, **columns)
 
@@ -165,7 +165,7 @@ def test_a_batch_with_many_bad_takes_is_not_held(stage: Stage) -> None:
 
 
 def test_a_resumed_batch_tries_a_few_takes(stage: Stage) -> None:
-    """All refused: it is held again. One accepted: it goes on to its end."""
+    """If all are refused, the batch is held again; if one is accepted, the batch runs to its end."""
     stage.slots(50)
     batch = stage.batch()
     jobs_of(stage, batch, 100)

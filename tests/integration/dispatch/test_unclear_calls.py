@@ -142,7 +142,7 @@ def test_a_call_that_goes_on_after_its_job_was_cancelled_counts(stage: Stage) ->
 
 
 def test_a_call_whose_worker_died_after_the_cancelling_stays_counted(stage: Stage) -> None:
-    """Nobody will ever say what it cost; tried again, the job adds a call of its own."""
+    """Its cost stays unknown; when retried, the job adds another call."""
     columns = limited(stage, 2 * PRICE)
     worker = stage.worker()
     keep_open = stage.job(**columns, status=JobStatus.SCHEDULED, not_before=stage.now() + 9_000 * SECOND)

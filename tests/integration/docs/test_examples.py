@@ -71,7 +71,7 @@ def test_the_bulk_script_speaks_its_lines(emulator: Emulator, tmp_path: Path) ->
 
 @pytest.mark.timeout(180)
 def test_the_nightly_run_is_made_once(emulator: Emulator, tmp_path: Path) -> None:
-    """Started twice for one day, it hands in once, and tells the same twice."""
+    """Started twice for one day, it submits once, and prints the same both times."""
     engine = create_engine(f"sqlite:///{tmp_path}/.ttsq/ttsq.db")
     with engine.begin() as connection:
         connection.execute(text("CREATE TABLE specials (number INTEGER, day TEXT, words TEXT)"))

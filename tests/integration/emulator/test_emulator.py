@@ -103,7 +103,7 @@ def test_the_body_must_be_announced_as_json_and_be_right(caller: Caller) -> None
     """406 without the content type, 400 for a bad field and for bytes that are no JSON."""
     key = {"x-api-key": DEFAULT_KEY}
     assert caller.speak(headers=key).json() == {"error": "Invalid content type"}
-    assert caller.speak(voice_1="Nobody").status == 400
+    assert caller.speak(voice_1="Unknown").status == 400
     url = f"{caller.base_url}/v1/{SLUG}"
     for body in (b"", b"\xff", b"[]", b'"text"'):
         assert caller.http.request("POST", url, body=body, headers=caller.headers).status == 400
@@ -173,7 +173,7 @@ def test_an_empty_error(emulator: Emulator, caller: Caller) -> None:
 
 @pytest.mark.parametrize(("ending", "billed"), [(Ending.RESET, 0), (Ending.LOST, 1)])
 def test_a_reset_connection(emulator: Emulator, caller: Caller, ending: Ending, billed: int) -> None:
-    """The caller sees a reset either way; only the bill tells the difference."""
+    """The caller sees a reset in both cases; only the bill differs."""
     script(emulator, ending=ending)
     with pytest.raises(ProtocolError, match="reset"):
         caller.speak()
@@ -234,7 +234,7 @@ def test_many_callers_wait_side_by_side(emulator: Emulator, caller: Caller) -> N
 def test_a_caller_that_goes_away_is_billed_all_the_same(emulator: Emulator, caller: Caller) -> None:
     """The vendor's models don't notice it: the call runs on and is paid for."""
     address = ("127.0.0.1", int(emulator.base_url.rpartition(":")[2]))
-    body = b'{"text": "Nobody listens."}'
+    body = b'{"text": "No one listens."}'
     head = f"POST /v1/{SLUG} HTTP/1.1\r\nhost: emulator\r\nx-api-key: {DEFAULT_KEY}\r\n"
     kind = f"content-type: application/json\r\ncontent-length: {len(body)}\r\n\r\n"
     emulator.admin.latency(Latency(seconds=0.2))
@@ -244,7 +244,7 @@ def test_a_caller_that_goes_away_is_billed_all_the_same(emulator: Emulator, call
             pass
     while emulator.state(detail=False).in_flight:
         pass
-    assert emulator.state().billed_texts == {text_hash("Nobody listens."): 1}
+    assert emulator.state().billed_texts == {text_hash("No one listens."): 1}
     assert caller.speak().status == 200
 
 
@@ -299,7 +299,7 @@ def test_a_taken_port_is_named() -> None:
 
 
 def test_serving_in_the_foreground_of_another_process() -> None:
-    """It tells its address once it takes calls, and ends at SIGTERM."""
+    """It prints its address once it accepts calls, and ends at SIGTERM."""
     context = multiprocessing.get_context("spawn")
     addresses: multiprocessing.Queue[str] = context.Queue()
     process = context.Process(target=serve, args=(EmulatorConfig(credits=Decimal("1.00")), addresses.put), daemon=True)

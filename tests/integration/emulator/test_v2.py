@@ -98,7 +98,7 @@ def test_a_submission_is_answered_at_once(emulator: Emulator, caller: Caller) ->
 
 
 def test_a_run_ends_by_itself(emulator: Emulator, caller: Caller) -> None:
-    """In real time, with nobody polling, it is billed."""
+    """It is billed in real time, without a single poll."""
     emulator.admin.latency(Latency(seconds=0.2))
     caller.submit()
     while emulator.state(detail=False).in_flight:
@@ -117,7 +117,7 @@ def test_keys_paths_and_verbs(caller: Caller) -> None:
 
 @pytest.mark.parametrize(("ending", "billed"), [(Ending.RESET, 0), (Ending.LOST, 1)])
 def test_a_lost_reply_to_a_submission(emulator: Emulator, caller: Caller, ending: Ending, billed: int) -> None:
-    """The caller sees a reset either way; only the bill tells the difference."""
+    """The caller sees a reset in both cases; only the bill differs."""
     emulator.admin.rules([Rule(effect=Effect(ending=ending))])
     with pytest.raises(ProtocolError, match="reset"):
         caller.submit()

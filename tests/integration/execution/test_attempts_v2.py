@@ -1,4 +1,4 @@
-"""Attempts that submit and poll: what is submitted is written down before anything else, polled by whoever has the job
+"""Attempts that submit and poll: a handle is recorded before anything else, polled by whichever worker holds the job
 from then on, paid for once, and submitted again only when nothing more can come of it.
 """
 
@@ -40,7 +40,7 @@ SUCCEEDED, FAILED, QUEUED, SCHEDULED = (
 )
 RUN_TIMEOUT: Final = 60.0
 UNDER_WAY: Final = Rule(match=Match(step=Step.POLL), effect=Effect(word="PROCESSING"))
-"""Polls are told that the run goes on."""
+"""Polls report that the run is still processing."""
 
 
 @pytest.fixture
@@ -71,12 +71,12 @@ def shop_on_both(request: pytest.FixtureRequest, emulator: Emulator, tmp_path: P
 
 
 def runs_go_on(shop: Workshop) -> None:
-    """Runs take so long that nobody sees their end."""
+    """Make runs outlast the test."""
     shop.emulator.admin.rules([UNDER_WAY])
 
 
 def runs_end(shop: Workshop) -> None:
-    """All that was submitted is over."""
+    """Finish all submitted runs."""
     shop.emulator.admin.rules([])
 
 
@@ -152,7 +152,7 @@ def test_a_submissions_own_lost_reply_is_flagged(shop: Workshop) -> None:
 
 
 def test_a_worker_that_comes_late_leaves_its_handle_to_the_next(shop_on_both: Workshop) -> None:
-    """Its job was rescued while it submitted: the handle is kept, nobody submits again, and the run is charged once."""
+    """Its job was rescued while it submitted: the handle is kept, not submitted again, and the run is charged once."""
     shop = shop_on_both
     job = shop.job()
     shop.client.before_keeping = shop.die
@@ -304,7 +304,7 @@ def test_the_accounts_trouble_keeps_the_handle(shop: Workshop, time: Time) -> No
 
 
 def test_a_bad_take_is_submitted_anew(shop: Workshop) -> None:
-    """The run is over and paid for; only another one can be better."""
+    """The run is finished and charged; only a new run can be better."""
     shop.script(take=Take.HEADER_ONLY, times=1)
     job = shop.job()
     first = shop.run(job)
@@ -314,7 +314,7 @@ def test_a_bad_take_is_submitted_anew(shop: Workshop) -> None:
 
 
 def test_a_stored_object_comes_before_everything(shop: Workshop, time: Time) -> None:
-    """Stored, spooled, and polled for: the object is recorded as it is, and nobody is asked."""
+    """Stored, spooled, and polled for: the object is recorded as it is, without a request to the API."""
     source = shop.run(shop.job())
     job = a_killed_job(shop, time)
     spool_source(shop, job, b"RIFF and nothing more")

@@ -26,7 +26,7 @@ def forget(shop: Workshop, *files: Path) -> None:
 
 
 def bought(shop: Workshop, count: int) -> list[UUID]:
-    """So many jobs with one content, each with an object of its own."""
+    """`count` jobs with one content, each with its own object."""
     return [shop.run(shop.job(**SAME)).id for _ in range(count)]
 
 

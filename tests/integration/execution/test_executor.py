@@ -310,7 +310,7 @@ def unknown_model(emulator: Emulator) -> None:
 
 
 @pytest.mark.parametrize(
-    ("trouble", "scope", "code"),
+    ("fail", "scope", "code"),
     [
         (key_revoked, GateScope.ACCOUNT, "bad_key"),
         (out_of_credit, GateScope.ACCOUNT, "insufficient_credits"),
@@ -319,10 +319,10 @@ def unknown_model(emulator: Emulator) -> None:
     ],
 )
 def test_the_accounts_trouble_hands_the_job_back(
-    shop: Workshop, trouble: Callable[[Emulator], None], scope: GateScope, code: str
+    shop: Workshop, fail: Callable[[Emulator], None], scope: GateScope, code: str
 ) -> None:
-    """No attempt is used up, however often; the ledger tells the dispatcher which gate to close."""
-    trouble(shop.emulator)
+    """No attempt is used up, however often it happens; the ledger shows the dispatcher which gate to close."""
+    fail(shop.emulator)
     job = shop.job()
     for _ in range(BOUNDS.max_attempts + 2):
         row = shop.run(job)
@@ -358,7 +358,7 @@ def test_a_server_error_is_tried_again_later_and_not_for_ever(shop: Workshop) ->
 
 
 def test_a_call_without_an_answer_may_have_been_billed(shop: Workshop) -> None:
-    """A read that times out is flagged: nobody knows whether it was paid for."""
+    """A read that times out is flagged, because its billing is unknown."""
     shop.script(delay_seconds=IMPATIENT_SECONDS * 5, times=1)
     job = shop.job()
     with closing(client_of(shop.emulator, read_seconds=IMPATIENT_SECONDS)) as impatient:
@@ -379,7 +379,7 @@ def test_a_call_that_is_cut_off_is_flagged_and_tried_again(shop: Workshop, endin
 
 
 def test_one_models_trouble_is_recorded_under_its_name(shop: Workshop) -> None:
-    """The other model goes on."""
+    """The other model's jobs run."""
     unknown_model(shop.emulator)
     assert shop.run(shop.job()).status == QUEUED
     other = shop.neighbour()
@@ -493,7 +493,7 @@ def test_idleness_can_be_waited_for(shop: Workshop) -> None:
     assert shop.executor.wait_until_idle(0)
 
 
-# Trouble of this machine, of the store, of the database.
+# Errors of this machine, of the store, of the database.
 
 
 def test_a_full_spool_buys_nothing(shop: Workshop) -> None:
@@ -593,7 +593,7 @@ def test_a_worker_that_stops_while_the_store_is_in_trouble_keeps_the_take(shop: 
 
 
 def test_a_take_that_is_left_behind_is_paid_for_at_once(shop: Workshop) -> None:
-    """Its worker stopped while the store was in trouble, and another machine bought anew: both costs are recorded."""
+    """Its worker stopped during an outage of the store, and another machine bought anew: both costs are recorded."""
     shop.run(shop.job())
     shop.client.event = lambda: shop.audio.rename(shop.folder / "away")
     shop.waits.steps = [shop.waits.set]
@@ -620,7 +620,7 @@ def test_a_surprise_after_the_call_loses_no_audio(shop: Workshop) -> None:
 
 
 def test_a_surprise_in_the_midst_of_the_call_is_in_doubt(shop: Workshop) -> None:
-    """Nobody knows how far it came."""
+    """How far the call got is unknown."""
     job = shop.job()
     shop.client.event = lambda: next(iter(()))
     assert shop.run(job).code == "internal_error"
@@ -628,7 +628,7 @@ def test_a_surprise_in_the_midst_of_the_call_is_in_doubt(shop: Workshop) -> None
 
 
 def test_a_surprise_does_not_leave_a_job_running_for_ever(shop: Workshop) -> None:
-    """An error that nobody foresaw uses up an attempt and is told; the worker lives on, and so does the job."""
+    """An unexpected error uses up an attempt and is logged; the worker survives, and the job is queued again."""
     batch = shop.batch(output_url="ftp://nowhere/audio")
     job = shop.job(batch_id=batch, custom_id="a")
     row = shop.run(job)
@@ -640,7 +640,7 @@ def test_a_surprise_does_not_leave_a_job_running_for_ever(shop: Workshop) -> Non
 
 
 def test_a_database_that_fails_within_an_attempt_costs_the_job_nothing(shop: Workshop) -> None:
-    """Handed back for a while, no attempt used; with the database well again the job goes on."""
+    """Released for a while, no attempt used; the job resumes once the database works again."""
     batch = shop.batch()
     job = shop.job(batch_id=batch, custom_id="a")
     with shop.database.begin() as connection:

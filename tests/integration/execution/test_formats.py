@@ -76,7 +76,7 @@ def test_a_take_is_judged_before_it_is_encoded(shop: Workshop) -> None:
 
 @pytest.mark.parametrize("form", [AudioFormat.WAV, AudioFormat.MP3])
 def test_a_loudness_is_reached_over_the_whole_file(shop: Workshop, form: AudioFormat) -> None:
-    """Within half a unit, and the row tells what the file has."""
+    """Within half a unit; the row records the measured loudness."""
     row = shop.run(shop.job(text=TEXT, target_lufs=-30.0, audio_format=None if form is AudioFormat.WAV else str(form)))
     found = measure(accept(shop.file(row.id, ext=str(form))))
     assert math.isclose(found.loudness_lufs, -30, abs_tol=0.5)

@@ -36,7 +36,7 @@ needs_disks = pytest.mark.skipif(not small_disk.available(), reason="no right to
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """A run that is over."""
+    """A finished run."""
 
     code: int
     data: dict[str, Any]
@@ -203,7 +203,7 @@ def test_everything_on_one_full_disk_is_waited_out(
         filler.unlink()
         ended = end(process)
 
-    assert bought <= SLOTS, "a call was begun that nobody could write down"
+    assert bought <= SLOTS, "a call was begun that could not be recorded"
     assert_spoken(ended, emulator, rescued / "out")
 
 

@@ -1,4 +1,4 @@
-"""A worker that must not go on with what it has in hand: it leaves, or nobody knows it to be alive any more."""
+"""A worker that must abandon its jobs, because it is stopping or because its heartbeat was lost."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def shop(request: pytest.FixtureRequest, emulator: Emulator, tmp_path: Path) -> 
 
 
 def test_a_call_in_flight_is_given_up_and_its_answer_found_later(shop: Workshop) -> None:
-    """No attempt is used up, the row says that it may have been billed; what came all the same is bought by nobody."""
+    """No attempt is used up, the row says that it may have been billed; a late answer saves a new purchase."""
     left: list[int] = []
     job = shop.job()
     shop.client.event = lambda: left.append(shop.executor.give_up())
@@ -69,7 +69,7 @@ def test_what_was_not_called_yet_is_given_up_unbilled(shop: Workshop) -> None:
 
 
 def test_a_message_that_is_being_claimed_counts_as_left(shop: Workshop) -> None:
-    """Nobody knows yet what becomes of it: the worker's row must stay, so that it is missed."""
+    """Its outcome is unknown: the worker's row must stay, so that the worker is found dead."""
     job = shop.job()
     shop.executor._take_up(job)
     assert shop.executor.give_up() == 1

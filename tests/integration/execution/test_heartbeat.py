@@ -23,7 +23,7 @@ SECONDS: Final = 20.0
 
 @dataclass(slots=True)
 class Sick:
-    """A worker whose trouble the test sets."""
+    """A worker whose error the test sets."""
 
     trouble: str | None = None
     heart: Heartbeat = field(init=False)
@@ -34,7 +34,7 @@ class Sick:
 
 @pytest.fixture
 def sick(on_sqlite: Database, tmp_path: Path) -> Iterator[Sick]:
-    """Its heart beats until the test is over."""
+    """Its heart beats until the test ends."""
     worker = Sick()
     worker.heart = Heartbeat(on_sqlite, uuid7(), "studio", 1, "ttsq", 4, trouble=worker, alive_file=tmp_path / "alive")
     worker.heart.start()
@@ -43,14 +43,14 @@ def sick(on_sqlite: Database, tmp_path: Path) -> Iterator[Sick]:
 
 
 def test_news_is_told_at_once(sick: Sick, on_sqlite: Database) -> None:
-    """Those who hand out jobs hear of a trouble, and of its end, without waiting for the next beat."""
+    """The dispatcher learns of an error, and of its end, before the next regular beat."""
     for trouble in ("the broker is full", None):
         sick.trouble = trouble
         sick.heart.nudge()
         wait_for(
             lambda told=trouble: _row(on_sqlite, sick.heart.worker_id).trouble == told,  # type: ignore[misc]  # bound at once
             seconds=SECONDS,
-            what=f"told: {trouble}",
+            what=f"recorded: {trouble}",
         )
 
 

@@ -23,7 +23,7 @@ class DiedError(Exception):
 
 
 def left_behind(audio: Path, times: int) -> None:
-    """What so many workers leave that died with the answer in hand."""
+    """Leave what `times` workers leave that died with the answer in hand."""
     judging_mark._write(audio, str(times).encode())
 
 

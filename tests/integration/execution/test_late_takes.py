@@ -77,7 +77,7 @@ def test_a_worker_cut_off_from_the_database_leaves_the_winners_object_alone(
 def test_a_worker_that_leaves_cut_off_stores_its_take_where_there_is_none(
     apart: Workshop, way: Link, on_postgresql: Database
 ) -> None:
-    """Nobody has stored one: whoever takes the job over finds it, and buys nothing."""
+    """Without a stored object the next worker finds the late take, and buys nothing."""
     other = Workshop(on_postgresql, apart.emulator, apart.folder, During(apart.client.client), machine="there")
     job = apart.job(custom_id="a")
 

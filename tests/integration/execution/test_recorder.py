@@ -31,7 +31,7 @@ from worker.store.transitions.claims import Claim
 
 
 class NoWait(StopEvent):
-    """The stop signal of a worker that goes on, and whose waits take no time."""
+    """The stop event of a worker that keeps running, and whose waits take no time."""
 
     def pause(self, seconds: float) -> Future[bool]:
         """At once."""
@@ -128,7 +128,7 @@ def test_a_group_whose_answer_was_lost_counts_as_made(desk: Desk) -> None:
 
 @pytest.mark.parametrize("taken", ["rescued", "cancelled"])
 def test_a_late_record_whose_answer_was_lost_stays_late(desk: Desk, taken: str) -> None:
-    """It wasn't this claim's job any more, however often that is asked; the answer is kept for whoever has it now."""
+    """However often it is repeated, the job isn't this claim's any more; the answer is kept for the current one."""
     claim = desk.claim()
     with desk.database.begin() as connection:
         now = desk.database.now(connection)

@@ -13,7 +13,7 @@ from worker.store.transitions import rescues
 
 @pytest.mark.parametrize("status", [status for status in JobStatus if status is not JobStatus.RUNNING])
 def test_a_worker_that_runs_nothing_is_signed_off(database: Database, status: JobStatus) -> None:
-    """Jobs in any state but running keep nobody from leaving."""
+    """Jobs in states other than running don't keep a worker from leaving."""
     with database.begin() as connection:
         worker = add_worker(connection)
         add_job(connection, status=status, worker_id=worker)

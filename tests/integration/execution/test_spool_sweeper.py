@@ -148,7 +148,7 @@ def test_a_duplicate_message_does_not_hide_what_is_in_hand(shop: Workshop) -> No
 
 
 def test_a_full_spool_is_looked_through_bit_by_bit(shop: Workshop) -> None:
-    """A bounded number at a time, for it is a heartbeat's thread that looks; the next look goes on with the rest."""
+    """Each sweep reads a bounded number, since it runs on the heartbeat's thread; the next sweep reads the rest."""
     jobs = []
     with shop.database.begin() as connection:
         for _ in range(CHARGES_PER_POLL + 2):

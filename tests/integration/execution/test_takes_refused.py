@@ -102,7 +102,7 @@ def test_nothing_is_kept_where_there_is_nothing_to_hear(shop: Workshop, take: Ta
 
 
 def test_a_take_that_cannot_be_kept_holds_up_nothing(shop: Workshop) -> None:
-    """The folder for refused takes can't be made: it is told, and the job goes on."""
+    """The folder for refused takes can't be made: the error is logged, and the job proceeds."""
     (shop.audio / "default/jobs").mkdir(parents=True)
     (shop.audio / "default/jobs/refused").write_text("in the way")
     shop.script(take=Take.TRUNCATED, times=1)
@@ -116,7 +116,7 @@ def test_a_take_that_cannot_be_kept_holds_up_nothing(shop: Workshop) -> None:
 
 
 def test_refused_takes_of_a_run_lie_in_a_folder_of_their_own(shop: Workshop) -> None:
-    """Whoever opens every file of a run's folder hears good takes only."""
+    """A run's own folder holds good takes only."""
     out = shop.folder / "out"
     shop.script(take=Take.SILENT, times=1)
     job = shop.job(batch_id=shop.batch(output_url=out.as_uri()), custom_id="0007", text=TEXT)
@@ -195,7 +195,7 @@ def test_a_success_records_how_it_sounds(shop_on_both: Workshop) -> None:
 
 
 def test_how_it_sounds_survives_recovery_and_copying(shop_on_both: Workshop) -> None:
-    """Nobody measures again: the object tells the worker that finds it, the row the job that copies it."""
+    """Nothing is measured again: recovery reads the object's metadata, a copy reads the row."""
     shop = shop_on_both
     source = shop.run(shop.job(text=TEXT, custom_id="source"))
     figures = (source.peak_dbfs, source.loudness_lufs, source.silence_share)
@@ -255,7 +255,7 @@ def test_without_checks_only_the_container_is_looked_at(shop: Workshop) -> None:
 
 
 def test_limits_are_the_operators(shop: Workshop) -> None:
-    """Somebody who expects slower speech refuses what others take."""
+    """An operator who expects slower speech can refuse what the defaults accept."""
     shop.limits = GateLimits(characters_per_second=5)
     row = shop.neighbour().run(shop.job(text=TEXT))
     assert (row.status, row.code) == (QUEUED, "bad_audio")

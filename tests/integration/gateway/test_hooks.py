@@ -85,7 +85,7 @@ def test_a_webhook_of_somebody_else_makes_nothing(gateway: Running, database: Da
 
 
 def test_one_job_an_element_or_none(gateway: Running, database: Database) -> None:
-    """All of a payload, or nothing of it: a fault names the element's trouble, and the sender may try again."""
+    """All of a payload, or nothing of it: the problem names the faulty element, and the sender may try again."""
     a_hook(database, "shop", Scheme.GITHUB, {"when": "published", "each": "products[?new]", "text": "name"})
     products = [{"name": "A pen", "new": True}, {"name": "A cup", "new": False}, {"name": "A hat", "new": True}]
     assert send(gateway, "shop", {"published": False, "products": products}, name="a").json["jobs"] == []

@@ -1,4 +1,4 @@
-"""Whoever means harm over HTTP gets a problem, and nothing else: no row, no file, no crash, no hang.
+"""A hostile HTTP client gets a problem, and nothing else: no row, no file, no crash, no hang.
 
 The addresses that webhooks may go to, and the signatures of inbound ones, have suites of their own in `tests/unit`.
 """
@@ -40,7 +40,7 @@ def gateway(migrated_file: Path, tmp_path_factory: pytest.TempPathFactory) -> It
 
 @pytest.fixture(scope="module")
 def client(gateway: Running) -> Client:
-    """Somebody with every permission, who uses none of them well."""
+    """A client with every permission."""
     return gateway.client()
 
 
@@ -369,7 +369,7 @@ LINES: Final = [
 
 @pytest.mark.parametrize("trick", TRICKS)
 def test_no_header_is_understood_in_two_ways(gateway: Running, client: Client, trick: str) -> None:
-    """A request that somebody in front of us might have read otherwise is refused, and its connection closed."""
+    """A request that a proxy might have read differently is refused, and its connection closed."""
     answer = raw(gateway, headed(client, *TRICKS[trick], body=BODY))
     assert answer.startswith(b"HTTP/1.1 4"), answer
     assert answer.count(b"HTTP/1.1") == 1, "what was left of it was not read as another request"

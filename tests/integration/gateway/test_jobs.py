@@ -25,7 +25,7 @@ def gateway(database: Database) -> Iterator[Running]:
 
 @pytest.fixture
 def client(gateway: Running) -> Client:
-    """Somebody of the tenant `acme` who may do everything."""
+    """A client of the tenant `acme` with every permission."""
     return gateway.client()
 
 
@@ -55,7 +55,7 @@ def test_every_fault_of_a_body_is_said_at_once(client: Client) -> None:
 
 
 def test_the_same_idempotency_key_makes_one_job(client: Client) -> None:
-    """The same request again is told of the first job; another request under the key is refused."""
+    """The same request again returns the first job; another request under the key is refused."""
     first = client.post("/v1/jobs", {"text": "Once."}, Idempotency_Key="k-1")
     again = client.post("/v1/jobs", {"text": "Once."}, Idempotency_Key="k-1")
     other = client.post("/v1/jobs", {"text": "Twice."}, Idempotency_Key="k-1")
@@ -147,7 +147,7 @@ def test_a_key_does_only_what_it_was_made_for(gateway: Running, scope: Scope, me
 
 
 def test_a_rate_is_kept(gateway: Running) -> None:
-    """What is over it is answered 429, and when to come again."""
+    """Requests above the rate get 429 and a Retry-After."""
     slow = gateway.client("acme", rate=12)
     assert slow.get("/v1/models").status == 200
     refused = slow.get("/v1/models")

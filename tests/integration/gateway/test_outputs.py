@@ -19,14 +19,14 @@ from worker.store.database import Database
 
 @pytest.fixture
 def gateway(database: Database, tmp_path: Path) -> Iterator[Running]:
-    """A gateway whose audio lies in a folder, and that keeps nothing for ever; once on each kind of database."""
+    """A gateway whose audio lies in a folder, and that expires everything; on each kind of database."""
     with running(database, TTSQ_ARTIFACTS_URL=(tmp_path / "audio").as_uri(), TTSQ_EXPIRES_AFTER="30d") as started:
         yield started
 
 
 @pytest.fixture
 def client(gateway: Running) -> Client:
-    """Somebody of the tenant `acme` who may do everything."""
+    """A client of the tenant `acme` with every permission."""
     return gateway.client()
 
 

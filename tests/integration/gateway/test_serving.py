@@ -1,4 +1,4 @@
-"""`ttsq serve`: one command for one machine, from a request to the audio and the webhook that tells of it."""
+"""`ttsq serve`: one command for one machine, from a request to the audio and its webhook."""
 
 from __future__ import annotations
 

@@ -41,7 +41,7 @@ def gateway(database: Database, tmp_path: Path) -> Iterator[Running]:
 
 @pytest.fixture
 def client(gateway: Running) -> Client:
-    """Somebody of the tenant `acme` who may do everything."""
+    """A client of the tenant `acme` with every permission."""
     return gateway.client()
 
 
@@ -107,7 +107,7 @@ def test_a_wait_that_is_over_says_how_things_stand(client: Client) -> None:
 
 
 def test_many_may_wait_at_once(gateway: Running, database: Database) -> None:
-    """Each hears of its own job, whoever else waits."""
+    """Each stream gets the events of its own job, however many wait."""
     client = gateway.client()
     jobs = [client.post("/v1/jobs", {"text": f"Number {number}."}).json["id"] for number in range(20)]
     found: dict[str, str] = {}

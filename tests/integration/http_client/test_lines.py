@@ -36,7 +36,7 @@ SCHEMES: Final = ("http", "https")
 
 @dataclass
 class Server:
-    """Takes requests at once, and answers them once it is told to."""
+    """Accepts requests at once, and answers them when the test says so."""
 
     listener: socket.socket
     tls: ssl.SSLContext | None
@@ -115,7 +115,6 @@ async def call(lines: HttpClient, *, read_seconds: float = PATIENCE) -> bytes:
 
 
 def acquire(semaphore: threading.Semaphore, times: int) -> None:
-    """So many times."""
     for _ in range(times):
         assert semaphore.acquire(timeout=PATIENCE)
 
@@ -152,7 +151,7 @@ def test_calls_that_wait_share_one_thread(
 def test_connections_are_made_elsewhere(
     server: Server, reactor: Reactor, certificate: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A name server or a handshake that takes its time holds up nobody's thread but its own."""
+    """A slow name server or handshake holds up only its own thread."""
     monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
     server.answer.set()
     made: list[object] = []
@@ -171,7 +170,7 @@ def test_connections_are_made_elsewhere(
 def test_an_answer_that_does_not_come_is_late(
     server: Server, reactor: Reactor, certificate: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The wait ends, and the connection is used by nobody after."""
+    """The wait ends, and the connection is never reused."""
     monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
     with open_lines(server, reactor) as lines:
         with pytest.raises(LateError):

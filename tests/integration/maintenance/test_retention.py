@@ -1,4 +1,4 @@
-"""What is kept no longer: text and audio go when their time is over or on request, the row and the ledger stay."""
+"""Retention: text and audio are deleted when they expire or on request; the row and the ledger stay."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def test_text_and_audio_go_when_their_time_is_over(shop_on_both: Workshop) -> No
 
 
 def test_what_says_nothing_of_it_is_kept(shop: Workshop) -> None:
-    """For ever."""
+    """Kept indefinitely."""
     job = shop.run(shop.job(text=TEXT)).id
     let_pass(shop, job, days=4_000)
     look(shop)
@@ -154,7 +154,7 @@ def test_an_object_out_of_reach_is_put_off(shop_on_both: Workshop) -> None:
     shop = shop_on_both
     stuck, free = (shop.run(shop.job(text=TEXT, expires_after=1, use_cache=False)) for _ in range(2))
     with shop.database.begin() as connection:
-        connection.execute(update(Job).where(Job.id == stuck.id).values(uri="s3://nobody/knows.wav"))
+        connection.execute(update(Job).where(Job.id == stuck.id).values(uri="s3://unknown/key.wav"))
     let_pass(shop, stuck.id, hours=2)
     let_pass(shop, free.id, hours=1)
     look(shop)

@@ -55,7 +55,7 @@ def spooled(found: Sequence[Row]) -> Spool:
 
 
 def submitted(database: Database, found: Sequence[Row] | Spool, **options: Any) -> list[dict[str, Any]]:  # noqa: ANN401 - as for a batch
-    """What is in the table when they have been handed in, in the order of the ids and without what is ever new."""
+    """The rows after submission, in the order of the ids and without the columns that always differ."""
     with database.begin() as connection:
         connection.execute(delete(Job))
         connection.execute(delete(Batch))

@@ -27,7 +27,6 @@ OUT = "file:///tmp/out"
 
 
 def submit(connection: Connection, rows: list[Row], **options: Any) -> Submission:  # noqa: ANN401 - any option
-    """Hand in a batch."""
     return producer.submit_batch(
         connection, rows, **({"name": "welcome.csv", "origin": ORIGIN, "output_url": OUT} | options)
     )
@@ -228,7 +227,7 @@ def at_once(database: Database, rivals: int, **options: Any) -> list[Submission]
 
 
 def test_one_command_given_twice_at_once_makes_one_batch(database: Database) -> None:
-    """Whoever comes second waits for the first, and takes up what that one made."""
+    """The second caller waits for the first, and resumes its batch."""
     submissions = at_once(database, 6)
     assert len({submission.batch.id for submission in submissions}) == 1
     assert sorted(submission.resumed for submission in submissions) == [False] + [True] * 5
@@ -247,7 +246,7 @@ def test_fresh_batches_made_at_once_are_all_made(database: Database) -> None:
 
 
 def test_tenants_share_no_content(database: Database) -> None:
-    """The same request of two tenants is bought by each: nobody learns what another has had spoken."""
+    """The same request of two tenants is bought by each, so that no tenant learns what another submitted."""
     one, other = a_request(text="The same."), a_request(text="The same.")
     with database.begin() as connection:
         jobs = [

@@ -1,4 +1,4 @@
-"""Waiting for what was handed in: until it is over, or until patience is."""
+"""Waiting for submitted jobs: until they have finished, or until the timeout."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Batches that end: their result files, their one event, and whoever looks for them. On both databases."""
+"""Batches that finish: their result files, their one event, and the search for them. On both databases."""
 
 from __future__ import annotations
 
@@ -143,7 +143,7 @@ def test_a_retry_reopens_the_batch_and_its_next_end_is_told_again(database: Data
 
 
 def test_files_that_are_out_of_date_finish_nothing(database: Database, tmp_path: Path) -> None:
-    """A job was tried again, and ended, between the writing and the conclusion: somebody writes them anew."""
+    """A job was retried, and ended, between the writing and the conclusion: the files are written anew."""
     batch = a_mixed_batch(database, tmp_path)
     with database.begin() as connection:
         then = results.standing(connection, batch)
@@ -181,7 +181,7 @@ def test_nobody_who_listens_means_no_event(database: Database, tmp_path: Path) -
 
 
 def test_a_run_in_a_folder_leaves_files_of_others_alone(database: Database, tmp_path: Path) -> None:
-    """Its own replace those of the run before; beside somebody's `manifest.csv` they get a folder of their own."""
+    """Its own files replace those of the run before; beside a foreign `manifest.csv` they get their own folder."""
     first = a_mixed_batch(database, tmp_path, output_url=tmp_path.as_uri())
     second = a_mixed_batch(database, tmp_path, output_url=tmp_path.as_uri())
     own = finisher(database, tmp_path)
@@ -200,7 +200,7 @@ def test_a_run_in_a_folder_leaves_files_of_others_alone(database: Database, tmp_
 
 
 def test_a_store_in_trouble_leaves_the_batch_unfinished(database: Database, tmp_path: Path) -> None:
-    """It is told, and the batch is looked for again."""
+    """The error is logged, and the batch is tried again."""
     (tmp_path / "blocked").write_text("no folder")
     batch = a_mixed_batch(database, tmp_path)
     assert "blocked" in (finisher(database, tmp_path / "blocked").finish(batch) or "")
@@ -225,7 +225,7 @@ class TestLookout:
         assert not re.search(r"Seq Scan on batches|SCAN batches(?! USING)", found)
 
     def test_it_sends_once_and_again_when_nobody_was_heard_of(self, database: Database, tmp_path: Path) -> None:
-        """After growing waits. What is finished is forgotten, and sent for at once when it is over the next time."""
+        """After growing waits. A finished batch is forgotten, and sent at once when it finishes the next time."""
         batch = a_mixed_batch(database, tmp_path)
         sent, clock = list[UUID](), [0.0]
         own = FinishedBatchWatcher(database, sent.extend, clock=lambda: clock[0])

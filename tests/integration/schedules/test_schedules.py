@@ -1,4 +1,4 @@
-"""Schedules on both databases: each due time is written once, carried out once, and nothing bad is handed in."""
+"""Schedules on both databases: each due time is recorded once and run once, and a faulty sheet submits nothing."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ class Office:
             return self.database.now(connection).replace(microsecond=0)
 
     def sheet(self, text: str = "text\nGood night.\nSleep well.\n", name: str = "nightly.csv") -> str:
-        """A file to be handed in."""
+        """A file to submit."""
         path = self.folder / name
         path.write_text(text)
         return str(path)
@@ -93,7 +93,7 @@ class Office:
             return schedules.runs(connection, "default", "nightly", most=100)
 
     def batches(self) -> dict[UUID, list[str]]:
-        """What was handed in: the texts of each batch."""
+        """The submitted texts of each batch."""
         with self.database.read() as connection:
             rows = connection.execute(select(Batch.id, Job.text).join(Job, Job.batch_id == Batch.id).order_by(Job.id))
             found: dict[UUID, list[str]] = {}
@@ -133,7 +133,7 @@ def test_a_due_time_is_written_down_with_the_next_one(office: Office) -> None:
 
 
 def test_two_leaders_that_look_at_once_write_a_due_time_once(office: Office) -> None:
-    """One that comes late finds it written, and sends nobody."""
+    """The late leader finds the due time recorded, and starts no run."""
     office.add()
     barrier = threading.Barrier(4)
     now = office.now()
@@ -181,7 +181,7 @@ def test_a_lost_message_is_sent_again(office: Office) -> None:
 
 
 def test_a_worker_that_dies_with_a_run_is_followed_by_another(office: Office) -> None:
-    """Once its claim has lapsed; nothing of it was handed in before."""
+    """Once its claim has lapsed; nothing of the run was submitted before."""
     office.add()
     [key] = office.look()
     claim(office, key)
@@ -234,7 +234,7 @@ def claim(office: Office, key: RunKey) -> RunRecord:
 
 
 def test_bad_lines_fail_a_run_as_a_whole(office: Office) -> None:
-    """With the first faults in its words and an event; nothing is handed in."""
+    """Its message lists the first faults, an event is written, and nothing is submitted."""
     office.add(source=office.sheet("text,voice_1\nGood night.,Kore\nSleep well.,kora\n"))
     assert office.carry() == [RunState.FAILED]
     [run] = office.runs()
@@ -253,7 +253,7 @@ def test_a_file_that_is_not_there_fails_its_run(office: Office) -> None:
 
 
 def test_a_time_that_nobody_was_there_for(office: Office) -> None:
-    """Made up for while it is young; else written down as missed, with an event, and the clock goes on."""
+    """Made up for while it is recent; otherwise recorded as missed, with an event, and the schedule advances."""
     now = office.now()
     office.add(next_due_at=now - 3_000 * SECOND)
     assert office.carry() == [RunState.DONE]
@@ -389,7 +389,7 @@ def options(**fields: Any) -> str:  # noqa: ANN401 - any field
 def test_an_object_in_a_bucket_is_handed_in(
     on_sqlite: Database, tmp_path: Path, s3: Bucket, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Whoever has put it there; one that is missing fails its run."""
+    """Whichever process wrote it there; a missing file fails its run."""
     for name, value in s3.environment().items():
         monkeypatch.setenv(name, value)
     client = s3.client()

@@ -72,7 +72,7 @@ def spool(tmp_path: Path) -> Path:
 
 @contextlib.contextmanager
 def bare(version: str, *replies: bytes | Reply, path: str = "") -> Iterator[tuple[Client, BareServer]]:
-    """The client, speaking to a server that gives these replies."""
+    """The client, connected to a server that sends these replies."""
     with BareServer(replies) as server, contextlib.closing(make_client(version, server.base_url + path)) as made:
         yield made, server
 
@@ -106,7 +106,7 @@ def test_both_bring_the_same_bytes(emulator: Emulator, tmp_path: Path) -> None:
 
 
 def test_a_handle_can_be_left_out(client: Client, spool: Path) -> None:
-    """Where nobody keeps handles, a call is a call."""
+    """Without a handle sink, a call works all the same."""
     assert run_here(client.synthesize(SPEECH, spool, NO_HANDLE)).audio == spool
 
 
@@ -201,7 +201,6 @@ def test_account_troubles(client: Client, emulator: Emulator, spool: Path) -> No
     ],
 )
 def test_model_troubles(client: Client, emulator: Emulator, spool: Path, state: ModelState, code: str) -> None:
-    """A model's trouble closes that model's gate."""
     emulator.admin.model(SPEECH.model, state)
     found = verdict(run_here(client.synthesize(SPEECH, spool)))
     assert (found.code, found.scope) == (code, GateScope.MODEL)
@@ -274,7 +273,7 @@ def test_silence_after_sending_times_out(version: str, spool: Path) -> None:
 
 
 def test_refused_connection_was_not_sent(version: str, spool: Path) -> None:
-    """Nobody listens: nothing left this machine, and the reason is in plain words."""
+    """The request never left this machine, and the message says why."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
     with contextlib.closing(make_client(version, f"http://127.0.0.1:{port}")) as client:
@@ -321,7 +320,7 @@ def test_text_without_sense(version: str, spool: Path, body: bytes) -> None:
 
 
 def test_an_error_under_a_200(version: str, spool: Path) -> None:
-    """Words of the account's trouble count whatever the status is."""
+    """The text of an account error counts, whatever the status."""
     with bare(version, reply("200 OK", b'{"error": "Insufficient credits"}')) as (client, _):
         answer = run_here(client.synthesize(SPEECH, spool))
     assert (answer.failure, verdict(answer).code) == (Failure.RUN_FAILED, "insufficient_credits")

@@ -201,7 +201,6 @@ def test_account_troubles(client: Client, emulator: Emulator, spool: Path) -> No
     ],
 )
 def test_model_troubles(client: Client, emulator: Emulator, spool: Path, state: ModelState, code: str) -> None:
-    """A model's trouble closes that model's gate."""
     emulator.admin.model(SPEECH.model, state)
     found = verdict(run_here(client.synthesize(SPEECH, spool)))
     assert (found.code, found.scope) == (code, GateScope.MODEL)
@@ -320,7 +319,7 @@ def test_silence_after_sending_times_out(spool: Path) -> None:
 
 
 def test_a_body_that_drips_for_ever_times_out(emulator: Emulator, spool: Path) -> None:
-    """The whole body has the read timeout once more: single bytes in time don't keep a slot for ever."""
+    """The body has its own read timeout: single bytes in time don't keep a slot forever."""
     faulty(emulator, ending=Ending.SLOW, body_seconds=4)
     with contextlib.closing(make_client(emulator.base_url, read_timeout=0.5)) as hurried:
         answer = run_here(hurried.synthesize(SPEECH, spool))
@@ -336,7 +335,7 @@ def test_slow_but_whole_body_is_fine(client: Client, emulator: Emulator, spool: 
 
 
 def test_refused_connection_was_not_sent(spool: Path) -> None:
-    """Nobody listens: nothing left this machine, and the reason is in plain words."""
+    """The request never left this machine, and the message says why."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
     with contextlib.closing(make_client(f"http://127.0.0.1:{port}")) as client:
@@ -374,7 +373,7 @@ def test_failed_handshake_was_not_sent(spool: Path) -> None:
     ],
 )
 def test_broken_http(spool: Path, raw: bytes, failure: Failure) -> None:
-    """What isn't HTTP, or not to its end, is told apart, leaves no file and never raises."""
+    """Invalid or truncated HTTP is a failure that says which, leaves no file and never raises."""
     with bare(raw) as (client, _):
         answer = run_here(client.synthesize(SPEECH, spool))
     assert (answer.failure, answer.audio, answer.sent) == (failure, None, True)

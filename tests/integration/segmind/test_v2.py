@@ -78,7 +78,7 @@ def spool(tmp_path: Path) -> Path:
 def bare(
     *replies: bytes | Reply, time: Time | None = None, run_timeout: float = 600, max_audio_bytes: int = 8_000_000
 ) -> Iterator[tuple[ClientV2, BareServer]]:
-    """A client of a server that gives these replies."""
+    """A client of a server that sends these replies."""
     with BareServer(replies) as server:
         made = make_v2(server.base_url, time=time, run_timeout=run_timeout, max_audio_bytes=max_audio_bytes)
         with contextlib.closing(made):
@@ -150,7 +150,7 @@ class TestHandle:
         assert (state.submits, state.billed_texts) == (1, {text_hash(SPEECH.text): 1})
 
     def test_a_stopping_worker_leaves_the_run_to_another(self, emulator: Emulator, spool: Path) -> None:
-        """Polling is broken off at once, no attempt is used up, and whoever comes next gets what was bought."""
+        """Polling stops at once, no attempt is used up, and the next worker gets the paid take."""
         polls(emulator, Effect(word="PROCESSING"), nth=(1, 2, 3))
         notes = Notes()
         with contextlib.closing(make_v2(emulator.base_url, time=Time(stops_after=2))) as stopping:
@@ -210,7 +210,7 @@ class TestHandle:
 
 
 class TestPolling:
-    """When is polled, where, and what a poll's trouble leads to."""
+    """When and where the client polls, and what a poll's error leads to."""
 
     def test_polls_come_quickly_at_first_and_then_steadily(self, spool: Path, time: Time) -> None:
         """2 s, growing to 5 s; states that aren't known are polled on like those that are."""
@@ -341,7 +341,7 @@ class TestPolling:
         assert time.waits == [2.0, 40.0]
 
     def test_a_limit_that_outlasts_the_run_is_not_slept_through(self, spool: Path, time: Time) -> None:
-        """A reset beyond the run's time gives the slot back at once."""
+        """A reset beyond the run's time frees the slot at once."""
         limited = reply("429 Too Many Requests", b"{}", "retry-after: 3000")
         with bare(QUEUED, limited, time=time, run_timeout=60) as (client, _):
             assert run_here(client.synthesize(SPEECH, spool)).failure is Failure.UNFINISHED
@@ -372,7 +372,7 @@ class TestPolling:
         assert emulator.state().billed_texts == {text_hash(SPEECH.text): 1}
 
     def test_a_refused_key_is_no_failed_run(self, spool: Path) -> None:
-        """An error that calls itself FAILED too is still the account's trouble."""
+        """A document with status FAILED is still an account error if its text says so."""
         body = page("401 Unauthorized", status="FAILED", error="Invalid API key")
         with bare(QUEUED, body) as (client, _):
             answer = run_here(client.synthesize(SPEECH, spool, Notes()))
@@ -559,7 +559,7 @@ class TestMoney:
         assert run_here(client.synthesize(SPEECH, spool, notes)).cost == PRICE
 
     def test_a_take_without_a_handle_names_its_cost_at_once(self, spool: Path) -> None:
-        """Nobody can come back for it."""
+        """It can't be polled for later."""
         nowhere = page(status="COMPLETED", output="https://localhost/take.wav", metrics={"cost": 0.0067})
         with bare(nowhere) as (client, _):
             answer = run_here(client.synthesize(SPEECH, spool))
@@ -741,7 +741,7 @@ def attempts(client: ClientV2, speech: Speech, folder: Path, notes: Notes) -> It
 
 
 def test_nothing_is_bought_twice(client: ClientV2, emulator: Emulator, tmp_path: Path) -> None:
-    """With every kind of trouble at once, a text is billed once, or once more for each lost and flagged submission."""
+    """With every kind of error at once, a text is billed once, or once more for each lost and flagged submission."""
     troubled = [
         Rule(match=Match(step=Step.POLL, probability=0.15), effect=Effect(status=500)),
         Rule(match=Match(step=Step.POLL, probability=0.15), effect=Effect(ending=Ending.RESET)),

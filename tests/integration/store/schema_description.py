@@ -12,7 +12,7 @@ TABLES = sorted(Base.metadata.tables)
 
 
 def storage_settings(connection: Connection, table: str) -> list[str]:
-    """What PostgreSQL is told of a table's storage; SQLite is told nothing."""
+    """PostgreSQL's storage settings of a table; empty on SQLite."""
     if connection.dialect.name != "postgresql":
         return []
     query = text("SELECT unnest(reloptions) FROM pg_class WHERE relname = :table ORDER BY 1")

@@ -204,7 +204,7 @@ def test_a_standing_tells_spent_reserved_and_wanted(database: Database) -> None:
 
 
 def test_budgets_that_no_longer_matter_are_left_out(database: Database) -> None:
-    """A batch that is over needs no budget, and one without jobs neither."""
+    """A finished batch needs no budget, and one without jobs neither."""
     with database.begin() as connection:
         over, empty = (add_batch(connection, max_cost=Decimal(1)) for _ in range(2))
         add_job(connection, batch_id=over, status=JobStatus.SUCCEEDED)
@@ -279,7 +279,7 @@ def test_a_month_ends_where_the_next_one_begins(month: str, ends: datetime) -> N
 
 
 def test_events_are_read_in_order_and_by_type(database: Database) -> None:
-    """After the last one that was read, so many at a time."""
+    """After a given event, with a limit."""
     with database.begin() as connection:
         for number in range(5):
             events.record(connection, f"kind.{number % 2}", f"subject {number}", {"number": number}, now=NOW)
@@ -325,7 +325,7 @@ def test_a_reader_of_events_passes_none_by(database: Database) -> None:
 
 
 def test_a_gates_closing_and_opening_are_events_once_each(database: Database) -> None:
-    """Whoever closes and opens it, by whatever way; what is rolled back is no event."""
+    """However a gate closes and opens; a rolled back change writes no event."""
     with database.begin() as connection:
         for _ in range(3):
             account.close_gate(

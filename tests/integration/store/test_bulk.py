@@ -74,7 +74,7 @@ def test_every_row_arrives_at_the_seams(database: Database, count: int) -> None:
 
 
 def test_a_row_that_breaks_a_constraint_undoes_all_and_shows_no_text(database: Database) -> None:
-    """The error is SQLAlchemy's, the transaction leaves nothing, and nobody's text is in the message."""
+    """The error is SQLAlchemy's, the transaction leaves nothing, and the message contains no text."""
     with pytest.raises(IntegrityError) as caught, database.begin() as connection:
         bulk.insert_many(connection, JOBS, rows(MANY, status="nonsense"))
     assert "ünïcödé" not in str(caught.value).split("CONTEXT")[0]

@@ -1,4 +1,4 @@
-"""Handles and costs in the store: one handle a job, whoever submitted it, and one cost a call, whoever delivered it."""
+"""Handles and costs in the store: one handle per job and one cost per call, whichever attempt delivers it."""
 
 from __future__ import annotations
 
@@ -109,7 +109,7 @@ def test_a_claim_names_what_was_submitted_before(database: Database) -> None:
 
 @pytest.mark.parametrize("late_first", [True, False])
 def test_one_run_that_two_attempts_delivered_costs_once(database: Database, late_first: bool) -> None:
-    """Whoever is first has the cost; the job's own sum is the ledger's."""
+    """The first attempt has the cost; the job's own sum is the ledger's."""
     with database.begin() as connection:
         late, owner = taken_over(connection, request_id="r-1")
         ended = [(late, a_run(audio=None, status=Q)), (owner, a_run())]
@@ -174,7 +174,7 @@ def test_a_doubt_that_was_not_lifted_stays(database: Database) -> None:
 def test_a_lost_attempt_is_in_doubt_unless_the_next_one_asks_after_it(
     database: Database, handle: str | None, used: int, doubt: bool
 ) -> None:
-    """A handle leads on, as long as there is somebody to follow it."""
+    """A handle settles the doubt, unless the job has failed and is not attempted again."""
     with database.begin() as connection:
         job = add_job(connection, status=R, worker_id=DEAD, attempt=5, attempts_used=used, request_id=handle)
         rescues.rescue(connection, [DEAD], max_attempts=5, now=NOW)

@@ -1,4 +1,4 @@
-"""Tallies: what they say is what the rows say, after every change and whoever makes it, on either database."""
+"""Tallies always equal the rows, after every change and by any writer, on either database."""
 
 from __future__ import annotations
 

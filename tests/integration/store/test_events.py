@@ -10,7 +10,7 @@ from worker.store.outbox import events
 
 
 def test_old_events_go_in_pieces_and_numbers_never_come_again(database: Database) -> None:
-    """The oldest first; the newest one stays however old, so that whoever reads on from it sees what comes next."""
+    """The oldest first; the newest stays however old, so that a reader that resumes from it misses nothing."""
     with database.begin() as connection:
         ids = [
             events.record(connection, events.HELD, "account", {"n": n}, now=NOW + timedelta(days=n)) for n in range(5)

@@ -14,7 +14,7 @@ APART = timedelta(seconds=20)
 
 
 def test_last_attempts_are_made_one_by_one(database: Database) -> None:
-    """The first goes on at once and the others after it, each with its reason; those with more attempts don't wait."""
+    """The first starts at once and the others after it, each with its reason; those with more attempts don't wait."""
     with database.begin() as connection:
         dead = add_worker(connection)
         running = {"status": JobStatus.RUNNING, "worker_id": dead}

@@ -200,14 +200,12 @@ class StoreMachine(RuleBasedStateMachine):
 
     @rule(data=st.data())
     def cancel(self, data: st.DataObject) -> None:
-        """Somebody calls jobs off."""
         jobs = self._some_jobs(data)
         cancelled = actions.cancel(self.connection, actions.these(jobs), now=self.now)
         self.same(cancelled, self.model.cancel(jobs, self.now))
 
     @rule(data=st.data(), states=st.lists(some(JobStatus), max_size=3) | st.just(list(ENDED)))
     def retry(self, data: st.DataObject, states: list[JobStatus]) -> None:
-        """Somebody has jobs tried again."""
         jobs = self._some_jobs(data)
         retried = actions.retry(self.connection, actions.these(jobs), states=states)
         self.same(retried, self.model.retry(jobs, states))
@@ -308,7 +306,7 @@ class StoreMachine(RuleBasedStateMachine):
 
     @rule()
     def bury(self) -> None:
-        """The leader gives up whoever it has not heard of, as `worker.dispatch` does, and takes their jobs."""
+        """The leader retires workers without a heartbeat, as `worker.dispatch` does, and rescues their jobs."""
         limit = self.now - LAPSE
         silent = [member.id for member in workers.present(self.connection) if member.heartbeat_at < limit]
         abandoned = rescues.abandoned(self.connection, started_before=limit)
@@ -544,7 +542,7 @@ def _as_meant(job: ModelJob | None) -> tuple[UUID, tuple[object, ...]] | None:
 
 
 def run(database: Database, *, examples: int) -> None:
-    """So many examples; always the same, unless a long run is asked for."""
+    """Run `examples` examples; deterministic, unless a long run is requested."""
     run_state_machine_as_test(
         lambda: StoreMachine(database),  # type: ignore[arg-type]  # it only calls what it is given
         settings=settings(

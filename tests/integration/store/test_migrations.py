@@ -1,4 +1,4 @@
-"""Each step between two revisions: rows survive it both ways, and the code of the revision before goes on meanwhile."""
+"""Each step between two revisions: rows survive it in both directions, while the previous revision's code runs."""
 
 from __future__ import annotations
 
@@ -86,7 +86,7 @@ def test_a_batch_begins_with_what_it_had_spent(empty_database: Database) -> None
 
 
 def test_a_batch_that_was_over_stays_over(empty_database: Database) -> None:
-    """Nobody writes result files for what ended before there were any; a batch with work left gets them."""
+    """Batches that finished before result files existed get none; a batch with unfinished jobs gets them."""
     schema.upgrade(empty_database, "0005")
     with empty_database.begin() as connection:
         fill(connection, shape(connection))
@@ -139,7 +139,7 @@ class OldWorkers:
     over: threading.Event
 
     def write(self) -> int:
-        """Add jobs with their attempts, until it is over; how many."""
+        """Add jobs with their attempts until stopped; returns how many."""
         written = 0
         while not self.over.is_set():
             job, attempt = job_row(batch_id=BATCHES[1]), attempt_row(batch_id=BATCHES[1])
@@ -215,7 +215,7 @@ def test_a_table_in_use_is_waited_for_without_keeping_others_waiting(empty_on_po
 
 
 def waits_for_lock(database: Database) -> Iterator[int]:
-    """Each step returns once somebody stands in line for a table's lock; the process."""
+    """Yields the process that waits for a table's lock, once per call."""
     query = text("SELECT pid FROM pg_locks WHERE NOT granted AND locktype = 'relation'")
     while True:
         with database.glance() as connection:

@@ -1,4 +1,4 @@
-"""Jobs that come in while the dispatcher has no look to take: it is told of them, and of nothing else."""
+"""The dispatcher is notified of new jobs between two ticks, and of nothing else."""
 
 from __future__ import annotations
 
@@ -103,7 +103,7 @@ def test_a_job_starts_with_no_look_due(database: Database) -> None:
 
 
 def test_a_commit_is_heard(database: Database) -> None:
-    """Whoever waits for arrivals hears of a commit by anybody."""
+    """A listener is notified of a commit by any connection."""
     with notifications.watch(database) as wait:
         hand_in(database)
         assert wait(PATIENCE)
@@ -141,7 +141,7 @@ def test_other_changes_are_no_arrivals(on_sqlite: Database) -> None:
 
 
 def test_jobs_that_are_tried_again_are_told(on_postgresql: Database) -> None:
-    """They wait like new ones. A selection without any tells nobody."""
+    """Retried jobs notify like new ones. A retry that selects none sends no notice."""
     stage = Stage(on_postgresql)
     job = stage.job(status=JobStatus.CANCELLED, finished_at=stage.now())
 
@@ -154,7 +154,7 @@ def test_jobs_that_are_tried_again_are_told(on_postgresql: Database) -> None:
 
 
 def test_producers_don_t_queue_up_to_give_notice(on_postgresql: Database) -> None:
-    """While somebody's notice waits for its commit, others commit without one: PostgreSQL would make them wait."""
+    """While one notice waits for its commit, others commit without one: PostgreSQL would serialize them."""
     with on_postgresql.engine.connect() as slow:
         producer.enqueue(slow, a_request(), origin=ORIGIN)
         assert notices(on_postgresql, lambda: hand_in(on_postgresql)) == ["the end"]
@@ -175,7 +175,7 @@ def test_a_transaction_of_two_phases_comes_without_a_notice(on_postgresql: Datab
 
 
 def test_a_restart_of_the_database_is_outlived(on_postgresql: Database, postgres: Postgres) -> None:
-    """The connection breaks off and comes back, and what is handed in then is heard."""
+    """The listener reconnects, and is notified of later submissions."""
     heard = threading.Event()
     with listening(on_postgresql, heard.set):
         assert heard.wait(PATIENCE)  # it listens
@@ -206,17 +206,17 @@ def test_only_who_leads_listens(on_postgresql: Database) -> None:
 
 
 def test_a_database_that_refuses_is_asked_again() -> None:
-    """Who can't listen says so once, and ends in good order when it is told to."""
-    nobody = Database(f"postgresql+psycopg://nobody:nothing@127.0.0.1:{free_port()}/none")
+    """A listener that can't connect logs it once, and ends in good order when stopped."""
+    unreachable = Database(f"postgresql+psycopg://user:nothing@127.0.0.1:{free_port()}/none")
     told = threading.Event()
 
     def leads() -> bool:
         told.set()
         return True
 
-    with capture_logs() as logs, listening(nobody, lambda: None, leads):
+    with capture_logs() as logs, listening(unreachable, lambda: None, leads):
         assert told.wait(PATIENCE)
         wait_for(lambda: logs, seconds=PATIENCE, what="a word in the log")
-    nobody.close()
+    unreachable.close()
     assert [cast("str", entry["event"]) for entry in logs] == ["arrivals_unheard"]
     assert "nothing" not in str(logs[0]["error"])

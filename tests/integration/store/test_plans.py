@@ -126,6 +126,6 @@ def test_hot_statements_read_no_table_from_end_to_end(busy: Database) -> None:
 
 
 def test_the_look_at_plans_sees_a_scan(busy: Database) -> None:
-    """A query that no index serves is told from the others."""
+    """A query without an index is reported as a scan."""
     plan = plans(busy, lambda connection: connection.execute(text("SELECT id FROM jobs WHERE message = 'x'")))
     assert len(faults(plan, {"ix_jobs_due"})) == 2

@@ -227,7 +227,7 @@ def faults(hot_ones: dict[str, int], database: Database, most: int, a_change: in
 
 
 def wear(database: Database, jobs: int) -> None:
-    """Jobs are sent, claimed, settled and read, as they always are; nobody clears up behind them."""
+    """Jobs are sent, claimed, settled and read as usual, without a vacuum."""
     done = 0
     while done < jobs:
         with database.begin() as connection:

@@ -117,7 +117,7 @@ class Fair:
         return won is not None
 
     def ask(self, rng: random.Random) -> None:
-        """Somebody calls a batch off, or has it tried again."""
+        """Cancel or retry a batch."""
         which = jobs.of_batch(rng.choice(self.batches))
         with self.database.begin() as connection:
             if rng.random() < 0.3:

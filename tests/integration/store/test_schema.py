@@ -143,7 +143,7 @@ def in_processes() -> Executor:
 
 @pytest.mark.parametrize("rivals", [in_threads, in_processes])
 def test_many_may_migrate_at_once(empty_database: Database, rivals: Callable[[], Executor]) -> None:
-    """Whoever starts first migrates, the others wait and find nothing to do."""
+    """The first one migrates, the others wait and find nothing to do."""
     url = empty_database.url.render_as_string(hide_password=False)
     with rivals() as executor:
         assert list(executor.map(migrate, [url] * RIVALS)) == [schema.HEAD] * RIVALS

@@ -70,7 +70,7 @@ def test_an_instant_is_the_same_moment_in_utc(database: Database) -> None:
 
 
 def test_a_naive_time_is_refused(database: Database) -> None:
-    """Nobody can say which moment it means, neither in a row nor in a condition."""
+    """The moment it means is ambiguous, both in a row and in a condition."""
     naive = NOW.replace(tzinfo=None)
     with database.begin() as connection:
         with pytest.raises(StatementError, match="naive"):
@@ -80,7 +80,7 @@ def test_a_naive_time_is_refused(database: Database) -> None:
 
 
 def test_the_databases_clock_has_a_zone(database: Database) -> None:
-    """And goes on within a transaction, as leases need it to."""
+    """It also advances within a transaction, as leases require."""
     with database.begin() as connection:
         first, second = database.now(connection), database.now(connection)
     assert first.tzinfo is UTC
@@ -180,7 +180,7 @@ def close(database: Database, *, code: str = "bad_key", now: datetime = NOW) -> 
 
 
 def test_a_gate_is_closed_once_and_opened_once(database: Database) -> None:
-    """Only the one who did it is told so, so that each is reported once; closed anew, its time begins anew."""
+    """Only the caller that changed it gets True, so that each change is reported once; a new closing has a new time."""
     assert close(database)
     assert not close(database, code="insufficient_credits", now=NOW + SECOND)
     with database.begin() as connection:
@@ -224,7 +224,7 @@ def test_a_probe_is_put_off_and_never_brought_forward(database: Database) -> Non
 
 
 def test_the_pace_outlives_its_leader(database: Database) -> None:
-    """A new one goes on where the old one stopped; before the first, nothing holds."""
+    """A new leader resumes where the old one stopped; before the first, nothing is paused."""
     pace = PaceState(rpm=90.5, next_start_at=NOW, paused_until=NOW + SECOND, strikes=3, message="Slow down")
     with database.begin() as connection:
         assert account.load_pace(connection) == PaceState()

@@ -217,7 +217,7 @@ BAD_CHANGES: Final[dict[str, tuple[JobStatus, dict[str, object]]]] = {
 def test_the_database_refuses_rows_that_no_statement_makes(
     database: Database, change: tuple[JobStatus, dict[str, object]]
 ) -> None:
-    """The constraints hold against whoever writes past the statements."""
+    """The constraints also hold for writers that bypass the statements."""
     status, values = change
     sound = {"uri": "file:///a", "sha256": SHA256, "worker_id": HOLDER}
     with database.begin() as connection:
@@ -281,7 +281,7 @@ def claimed(connection: Connection, job: UUID, worker: UUID | None = None) -> Cl
 
 
 def test_a_claim_hands_out_all_that_an_attempt_needs(database: Database) -> None:
-    """The text as it was handed in, the counts with this claim in them, and the worker's own name."""
+    """The submitted text, the counts including this claim, and the worker's name."""
     fields = {"text": "Hello there.", "voice_1": "Puck", "voice_2": "Kore", "temperature": 0.7}
     with database.begin() as connection:
         job = add_job(connection, status=D, attempt=6, attempts_used=2, takes_used=1, recover=True, line=9, **fields)
@@ -322,7 +322,7 @@ def test_a_success_is_recorded_whole(database: Database) -> None:
 
 
 def test_the_accounts_trouble_uses_up_no_attempt(database: Database) -> None:
-    """A claim counts at once, so that a text that kills its worker is bounded; a gate gives the count back."""
+    """A claim counts at once, so that a text that kills its worker is bounded; a gate restores the count."""
     with database.begin() as connection:
         job = add_job(connection)
         for _ in range(3):
@@ -446,7 +446,7 @@ def test_a_rescue_takes_the_jobs_of_the_dead_alone(database: Database) -> None:
 
 
 def test_a_text_that_kills_its_workers_ends(database: Database) -> None:
-    """With its last permitted attempt lost, a job fails instead of going round for ever."""
+    """With its last permitted attempt lost, a job fails instead of being rescued again."""
     with database.begin() as connection:
         job = add_job(connection)
         for _ in range(3):
@@ -544,7 +544,7 @@ def test_the_twin_of_a_text_is_the_job_that_bought_it(database: Database, use_ca
 
 
 def test_texts_that_differ_are_nobodys_twins(database: Database) -> None:
-    """A text that nobody bought has no twin, whatever else was bought; nor has one whose likes only failed."""
+    """A text that was never bought has no twin, nor one whose twins only failed."""
     with database.begin() as connection:
         add_job(connection, status=SUCCEEDED, text="Something else.")
         for status in (FAILED, CANCELLED, Q, D, R):

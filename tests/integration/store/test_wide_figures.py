@@ -1,4 +1,4 @@
-"""Figures from outside that no column holds: the call is recorded once, with what is known of it, and nobody else's
+"""Numbers from outside that fit no column: the call is recorded once with the known rest, and no other call's
 record suffers."""
 
 from __future__ import annotations
@@ -163,7 +163,7 @@ def test_one_settlement_that_can_not_be_stored_fails_alone(desk: Desk) -> None:
 
 
 def test_a_settlement_on_its_own_ends_as_well(desk: Desk) -> None:
-    """It isn't tried for ever, nor made anew by another call."""
+    """It isn't retried forever, nor repeated by another call."""
     claim = desk.claim()
     run_here(desk.recorder.record(claim, replace(a_settlement(), audio=SOUND, cost=Decimal("NaN"))))
     with desk.database.read() as connection:
@@ -191,7 +191,7 @@ def test_a_group_is_split_until_what_can_not_be_stored_stands_alone(database: Da
 
 
 def test_an_outage_is_everybodys_and_splits_nothing() -> None:
-    """What may pass is told to all at once."""
+    """The group is tried once, and every caller gets the error."""
     calls: list[int] = []
 
     def fail(some: Any) -> list[Any]:  # noqa: ANN401 - anything

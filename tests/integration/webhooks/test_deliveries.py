@@ -133,7 +133,7 @@ def subjects(receiver: Receiver) -> list[str]:
 
 
 class TestEvents:
-    """What ends is written down in the transaction that ends it, where somebody wants to hear of it."""
+    """An event is written in the transaction that finishes a job, if an endpoint subscribes to it."""
 
     def test_a_job_that_nobody_hears_of_writes_nothing(self, database: Database) -> None:
         """Neither its producer nor its tenant asked."""
@@ -156,7 +156,7 @@ class TestEvents:
         assert types(database) == ["job.failed"]
 
     def test_an_endpoint_makes_its_tenants_jobs_heard(self, database: Database) -> None:
-        """Those that were handed in before it as well, and nobody else's."""
+        """Also of jobs submitted before it, and of no other tenant's."""
         an_endpoint(database, "https://example.org/")
         assert self._claimed(database, notify=None).heard
         assert not self._claimed(database, notify=None, tenant="globex").heard
@@ -243,7 +243,7 @@ class TestDelivery:
         assert message.headers["content-type"] == "application/json"
 
     def test_while_a_secret_changes_both_are_good(self, database: Database) -> None:
-        """Until the old one's time is over."""
+        """Until the old one expires."""
         with Receiver() as receiver:
             endpoint = an_endpoint(database, receiver.url)
             office, fresh = Office(database), signatures.new_secret()
@@ -292,13 +292,13 @@ class TestDelivery:
         Webhook(endpoint.secret).verify(message.body, message.headers)
 
     @pytest.mark.parametrize(
-        "trouble", [status(500), status(302, Location="http://127.0.0.1:9/"), status(404), reset, hang, drip]
+        "failure", [status(500), status(302, Location="http://127.0.0.1:9/"), status(404), reset, hang, drip]
     )
     def test_a_receiver_in_trouble_gets_everything_later(
-        self, database: Database, trouble: Callable[..., None]
+        self, database: Database, failure: Callable[..., None]
     ) -> None:
-        """Whatever kind of trouble: each event arrives, under the id that it had from the start."""
-        with Receiver(answers=[trouble, trouble]) as receiver:
+        """Whatever the receiver's error, each event arrives under its original id."""
+        with Receiver(answers=[failure, failure]) as receiver:
             an_endpoint(database, receiver.url)
             happen(database, *ids(2))
             office = Office(database, whole_seconds=0.4)
@@ -366,7 +366,7 @@ class TestDelivery:
         assert len(receiver.messages) == 1
 
     def test_a_receiver_that_hangs_holds_up_nobody_else(self, database: Database) -> None:
-        """Only so many are under way to one endpoint."""
+        """Concurrent deliveries to one endpoint are limited."""
         an_endpoint(database, "http://127.0.0.1:9/slow")
         quick = an_endpoint(database, "http://127.0.0.1:9/quick", events="job.cancelled")
         happen(database, *ids(40))
@@ -459,7 +459,7 @@ class TestDelivery:
         assert "webhook-signature" not in tries[0].request
 
     def test_nothing_is_sent_inward(self, database: Database) -> None:
-        """A receiver on this machine that nobody permitted is never connected to, however it was handed in."""
+        """A loopback receiver that isn't permitted is never connected to, whichever way it was added."""
         with Receiver() as receiver:
             an_endpoint(database, receiver.url)
             happen(database, *ids(1))

@@ -27,7 +27,7 @@ DAY_SECONDS: Final = 86_400
 def bring_to_end(stage: Stage) -> float:
     """Return once nothing moves any more; how many seconds the queue took to run empty.
 
-    A condition that isn't reached in time is recorded in `trouble`; the next step runs all the same.
+    A condition that isn't reached in time is recorded as a failure of the run; the next step runs all the same.
     """
     stage.load.stop()
     began = time.monotonic()

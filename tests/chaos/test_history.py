@@ -108,7 +108,7 @@ def test_a_history_without_a_breach_has_none() -> None:
     assert compared.again == 1
 
 
-def test_a_call_that_an_earlier_attempt_told_of_is_not_bought_again() -> None:
+def test_a_call_reported_by_an_earlier_attempt_is_not_bought_again() -> None:
     """Of one request (v2) the first to tell has the cost, and the one that delivered has none."""
     told = an_attempt(verdict=VerdictKind.LATE, request_id="call 11.1")
     delivered = an_attempt(JOB, 2, request_id="call 11.1", cost=Decimal(0))

@@ -117,7 +117,7 @@ def test_a_cut_link_breaks_every_connection(caller: socket.socket, link: Link, s
     assert server.heard == [WORD] * 2
 
 
-def test_a_stranded_connection_stays_silent_for_ever(caller: socket.socket, link: Link, server: Echo) -> None:
+def test_a_stranded_connection_stays_silent(caller: socket.socket, link: Link, server: Echo) -> None:
     """Restoring the link doesn't help it; new connections are well."""
     link.strand()
     caller.sendall(WORD)
@@ -126,7 +126,7 @@ def test_a_stranded_connection_stays_silent_for_ever(caller: socket.socket, link
     assert server.heard == [WORD] * 2
 
 
-def test_a_server_that_hangs_up_is_heard_of(caller: socket.socket, link: Link) -> None:
+def test_a_server_that_hangs_up_closes_the_connection(caller: socket.socket, link: Link) -> None:
     """The end of a connection passes too, and leaves the others alone."""
     with connected(link) as leaver:
         leaver.shutdown(socket.SHUT_WR)

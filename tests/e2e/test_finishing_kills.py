@@ -25,7 +25,7 @@ JOBS: Final = 6_000
 KILLS: Final = 3
 
 
-def test_a_batch_is_finished_once_whoever_dies_over_it(start_cluster: StartCluster, tmp_path: Path) -> None:
+def test_a_batch_is_finished_once_despite_kills(start_cluster: StartCluster, tmp_path: Path) -> None:
     """Both workers are killed (SIGKILL) in the middle of the files, thrice: one set of files, one event, all true."""
     cluster = start_cluster(Shape(latency_seconds=0.1, settings={"TMPDIR": str(tmp_path)}))
     batch = cluster.submit([f"Sentence number {number}." for number in range(JOBS)])

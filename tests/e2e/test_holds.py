@@ -73,7 +73,7 @@ TROUBLES = {
 
 
 @pytest.mark.parametrize("status", TROUBLES)
-def test_a_trouble_of_the_account_holds_the_queue_and_fails_no_job(start_cluster: StartCluster, status: str) -> None:
+def test_an_account_error_holds_the_queue_and_fails_no_job(start_cluster: StartCluster, status: str) -> None:
     """The hold names gate, reason and since when; no attempt is used up; once mended, the run ends by itself."""
     trouble, cluster = TROUBLES[status], start_cluster(SHAPE)
     admin = cluster.emulator.admin

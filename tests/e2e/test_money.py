@@ -60,9 +60,7 @@ def test_a_budget_holds_the_rest_until_it_is_raised(start_cluster: StartCluster)
 
 
 @pytest.mark.parametrize("kind", list(Kind))
-def test_no_budget_is_overdrawn_by_whatever_way_in_and_whoever_is_killed(
-    start_cluster: StartCluster, kind: Kind
-) -> None:
+def test_no_budget_is_overdrawn_by_any_way_in_or_any_kill(start_cluster: StartCluster, kind: Kind) -> None:
     """By whatever way jobs come in: retried after a cancellation, and 64 requests at once on a fresh key.
 
     The API bills no more than the budget; a call with an unknown outcome counts at list price.

@@ -45,7 +45,7 @@ def wire() -> Iterator[Wire]:
         yield made
 
 
-def test_a_full_broker_is_told_and_waited_out(start_cluster: StartCluster) -> None:
+def test_work_resumes_after_a_full_broker(start_cluster: StartCluster) -> None:
     """In mid-run and for a worker that starts meanwhile: nothing is sent or lost, and everybody says what is wrong."""
     cluster = start_cluster(SHAPE)
     batch = cluster.submit(LINES)
@@ -57,7 +57,7 @@ def test_a_full_broker_is_told_and_waited_out(start_cluster: StartCluster) -> No
             _wait_for_words(worker, "the broker is full")
         diagnosis = cluster.ttsq("doctor").stdout
         status = cluster.ttsq("status").stdout
-    _wait_until_it_goes_on(cluster, batch, "Redis no longer full")
+    _wait_until_resumed(cluster, batch, "Redis no longer full")
     cluster.wait_until_done(batch)
 
     assert "the broker is full" in diagnosis
@@ -67,7 +67,7 @@ def test_a_full_broker_is_told_and_waited_out(start_cluster: StartCluster) -> No
     _assert_nothing_was_lost(cluster, batch)
 
 
-def test_a_silent_broker_is_told_and_waited_out(start_cluster: StartCluster) -> None:
+def test_work_resumes_after_a_silent_broker(start_cluster: StartCluster) -> None:
     """Stopped in its tracks: connections stay and nothing is answered."""
     cluster = start_cluster(SHAPE)
     valkey = cluster.services.valkey
@@ -79,7 +79,7 @@ def test_a_silent_broker_is_told_and_waited_out(start_cluster: StartCluster) -> 
         _wait_for_words(cluster.wait_for_leader(), "the broker does not answer")
     finally:
         valkey.resume()
-    _wait_until_it_goes_on(cluster, batch, "Redis awake")
+    _wait_until_resumed(cluster, batch, "Redis awake")
     cluster.wait_until_done(batch)
 
     _assert_nothing_was_lost(cluster, batch)
@@ -105,7 +105,7 @@ def test_a_leader_without_a_broker_leaves_the_lead_to_one_that_has_it(start_clus
     _assert_nothing_was_lost(cluster, batch)
 
 
-def test_a_read_only_database_is_told_and_waited_out(start_cluster: StartCluster) -> None:
+def test_work_resumes_after_a_read_only_database(start_cluster: StartCluster) -> None:
     """A failover: sessions break, then all is read-only for a while. No call is begun, and none is recorded twice."""
     cluster = start_cluster(SHAPE)
     postgres = cluster.services.postgres
@@ -120,7 +120,7 @@ def test_a_read_only_database_is_told_and_waited_out(start_cluster: StartCluster
         calls = cluster.emulator.state.calls
         diagnosis = cluster.ttsq("doctor")
         assert cluster.emulator.state.calls == calls, "a call was begun that could not be recorded"
-    _wait_until_it_goes_on(cluster, batch, "PostgreSQL writable")
+    _wait_until_resumed(cluster, batch, "PostgreSQL writable")
     cluster.wait_until_done(batch)
 
     assert diagnosis.returncode != 0
@@ -129,7 +129,7 @@ def test_a_read_only_database_is_told_and_waited_out(start_cluster: StartCluster
     _assert_nothing_was_lost(cluster, batch)
 
 
-def test_rows_that_somebody_else_locks_are_waited_for(start_cluster: StartCluster) -> None:
+def test_locked_rows_are_waited_for(start_cluster: StartCluster) -> None:
     """As a migration or a dump might: statements give up in time, are told, and given again."""
     cluster = start_cluster(SHAPE)
     batch = cluster.submit(LINES)
@@ -142,7 +142,7 @@ def test_rows_that_somebody_else_locks_are_waited_for(start_cluster: StartCluste
             seconds=TOLD_WITHIN,
             what="the lock is reported",
         )
-    _wait_until_it_goes_on(cluster, batch, "the lock gone")
+    _wait_until_resumed(cluster, batch, "the lock gone")
     cluster.wait_until_done(batch)
 
     _assert_nothing_was_lost(cluster, batch)
@@ -189,7 +189,7 @@ def test_a_leader_that_the_database_does_not_answer_is_replaced(start_cluster: S
 
 
 @pytest.mark.parametrize("way", ["errors", "refused connections"])
-def test_a_store_in_trouble_is_told_and_waited_out(start_cluster: StartCluster, wire: Wire, way: str) -> None:
+def test_work_resumes_after_an_outage_of_the_store(start_cluster: StartCluster, wire: Wire, way: str) -> None:
     """500s or no server: no more is bought than fits in the spool, and all of it is stored after the outage."""
     cluster = start_cluster(Shape(workers=0, slots=5, latency_seconds=0.4, settings=SHAPE.settings))
     s3 = cluster.services.s3
@@ -214,7 +214,7 @@ def test_a_store_in_trouble_is_told_and_waited_out(start_cluster: StartCluster, 
         link.target_port = s3.port
         link.cut()
     link.restore()
-    _wait_until_it_goes_on(cluster, batch, "S3 well again")
+    _wait_until_resumed(cluster, batch, "S3 well again")
     cluster.wait_until_done(batch)
 
     assert hold.code in {"unexpected", "unreachable"}
@@ -287,7 +287,7 @@ def _wait_for_words(worker: WorkerProcess, words: str) -> None:
     wait_for(lambda: words in worker.log, seconds=TOLD_WITHIN, what=f"{worker.name} says: {words}")
 
 
-def _wait_until_it_goes_on(cluster: Cluster, batch: UUID, what: str) -> None:
+def _wait_until_resumed(cluster: Cluster, batch: UUID, what: str) -> None:
     """Return once a call begins, and tell how long that took. Work must be left for it."""
     well_at = datetime.now(UTC)
     waiting = (JobStatus.SCHEDULED, JobStatus.QUEUED, JobStatus.DISPATCHED)

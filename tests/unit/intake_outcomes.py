@@ -1,4 +1,4 @@
-"""What reading a few bytes gives: the rows, or the faults as a user would see them. For the intake's tests."""
+"""The result of reading a few bytes: the rows, or the faults as a user sees them. For the intake's tests."""
 
 from __future__ import annotations
 

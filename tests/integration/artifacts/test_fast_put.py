@@ -226,7 +226,7 @@ def test_leads_to_the_buckets_own_region(
     assert (lane._signer._host, lane._lines._connections._host, lane._path) == (host, host, path)
 
 
-def test_a_name_that_is_no_bucket_is_told_by_the_check(s3: Bucket, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_check_reports_an_invalid_bucket_name(s3: Bucket, monkeypatch: pytest.MonkeyPatch) -> None:
     """Opening sends no request; only `check` reports the error."""
     configure(monkeypatch, s3.server)
     with closing(open_bucket("no bucket!", PREFIX, connections=1)) as store, pytest.raises(ArtifactsError):

@@ -146,7 +146,7 @@ def test_a_bucket_made_in_mid_run_is_used_at_once(s3: Bucket, tmp_path: Path, mo
         assert read_back(store, "a.wav", tmp_path) == b"sound"
 
 
-def test_nobody_at_the_endpoint(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_endpoint_without_a_server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A refused connection is a transient error; its message names the endpoint without the password in it."""
     port = free_port()
     monkeypatch.setenv("AWS_ENDPOINT_URL_S3", f"http://someone:hidden-word@127.0.0.1:{port}")

@@ -80,7 +80,7 @@ def test_a_lonely_message_is_taken_alone(redis_url: str) -> None:
         assert [message.payload for message in taken] == [0]
 
 
-def test_every_answer_is_told(redis_url: str) -> None:
+def test_every_answer_calls_the_listener(redis_url: str) -> None:
     """The listener is called for an empty reply and for a message: both prove that the broker answers."""
     told: list[str] = []
     with connected(redis_url, heard=lambda: told.append("heard")) as connection:

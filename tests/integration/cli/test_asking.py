@@ -170,7 +170,7 @@ def test_a_quiet_run_is_asked_about_all_the_same(emulator: Emulator) -> None:
         (("--max-cost", "0.01"), "the budget leaves $0.0100, which covers about 1: the rest will be held"),
     ],
 )
-def test_without_a_terminal_nobody_is_asked(emulator: Emulator, arguments: Sequence[str], words: str) -> None:
+def test_without_a_terminal_nothing_is_asked(emulator: Emulator, arguments: Sequence[str], words: str) -> None:
     """The figures are on standard error, for the log."""
     done = subprocess.run(
         [sys.executable, "-m", "worker.cli", "run", "texts.txt", *arguments],
@@ -185,7 +185,7 @@ def test_without_a_terminal_nobody_is_asked(emulator: Emulator, arguments: Seque
     assert emulator.state().billed_calls >= 1
 
 
-def test_too_small_a_balance_is_told_before_it_is_met(emulator: Emulator) -> None:
+def test_too_small_a_balance_is_reported_beforehand(emulator: Emulator) -> None:
     """With how far it goes."""
     emulator.admin.account(credits=Decimal("0.0135"))
     with at_a_terminal("run", "texts.txt") as command:

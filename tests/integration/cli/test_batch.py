@@ -87,7 +87,7 @@ class TestOperating:
         assert "isn't paused" in ttsq("batch", "resume", str(batch)).out
         assert "under way" in ttsq("batch", "list").out
 
-    def test_cancelling_tells_what_is_paid(self, queue: Database, ttsq: Ttsq) -> None:
+    def test_cancelling_shows_what_is_paid(self, queue: Database, ttsq: Ttsq) -> None:
         """Of the whole batch; what is spoken stays. Trying it again goes by code."""
         batch = a_batch(queue)
         a_job(queue, batch, "a", status=JobStatus.SUCCEEDED, cost=PRICE)
@@ -145,7 +145,7 @@ class TestFetching:
             "results.jsonl",
         ]
 
-    def test_a_download_goes_on_where_it_was_broken_off(self, queue: Database, audio: FolderStore, ttsq: Ttsq) -> None:
+    def test_an_interrupted_download_resumes(self, queue: Database, audio: FolderStore, ttsq: Ttsq) -> None:
         """Files that are whole are left as they are, others are fetched; what is missing is named."""
         batch = a_batch(queue)
         jobs = {name: spoken(queue, audio, batch, name) for name in "abc"}
@@ -198,7 +198,7 @@ class TestFetching:
         assert [path.name for path in Path.cwd().iterdir() if path.name.startswith(".all")] == []
 
 
-def test_a_diff_tells_what_a_new_sheet_would_buy(queue: Database, ttsq: Ttsq) -> None:
+def test_a_diff_shows_what_a_new_sheet_would_buy(queue: Database, ttsq: Ttsq) -> None:
     """By name and content: the changed and the new are bought, the rest is there; what is gone is named."""
     batch = a_batch(queue)
     for name, text in (("a", "One."), ("b", "Two."), ("c", "Three.")):
@@ -276,7 +276,7 @@ class TestPruning:
         assert ttsq("prune", "--older-than", "30d", "--yes", "--json").data["jobs"] == 2
         assert [path.name for path in sorted(folder.glob("*.wav"))] == ["a.wav"]
 
-    def test_what_is_no_age_is_told(self, queue: Database, ttsq: Ttsq) -> None:
+    def test_an_invalid_age_is_refused(self, queue: Database, ttsq: Ttsq) -> None:
         """And so is one under which repeated requests would make their jobs again."""
         assert queue is not None
         assert "is no length of time" in ttsq("prune", "--older-than", "soon", "--yes").err

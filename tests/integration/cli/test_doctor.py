@@ -124,9 +124,7 @@ def test_an_empty_account_is_a_warning(doctor: Doctor, emulator: Emulator) -> No
     assert "$0.0010" in found.words("key")
 
 
-def test_everything_broken_is_still_told_line_by_line(
-    doctor: Doctor, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
+def test_every_error_has_a_line(doctor: Doctor, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """An error in one part doesn't keep the others from being checked."""
     (tmp_path / "file").touch()
     monkeypatch.setenv("SEGMIND_BASE_URL", "http://127.0.0.1:9")

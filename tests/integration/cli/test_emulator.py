@@ -101,7 +101,7 @@ def test_a_scenario_that_means_nothing_is_refused(ttsq: Ttsq, name: str, content
     assert "docs/emulator.md" in shown.err
 
 
-def test_a_scenario_that_is_not_there_is_missed(ttsq: Ttsq) -> None:
+def test_a_missing_scenario_is_an_error(ttsq: Ttsq) -> None:
     """By its name."""
     shown = ttsq("emulator", "--scenario", "none.toml")
     assert (shown.code, "the scenario none.toml" in shown.err, "No such file" in shown.err) == (2, True, True)

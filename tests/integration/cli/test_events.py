@@ -53,7 +53,7 @@ def next_subject(process: subprocess.Popen[str]) -> str:
 
 
 @pytest.mark.usefixtures("queue")
-def test_where_nothing_happened_that_is_said(ttsq: Ttsq) -> None:
+def test_an_empty_list_says_so(ttsq: Ttsq) -> None:
     """And of a type that never was, too."""
     assert ttsq("events").out == "Nothing happened yet.\n"
     assert ttsq("events", "--type", "account.held").out == "Nothing of type account.held happened.\n"

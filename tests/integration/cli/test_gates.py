@@ -136,7 +136,7 @@ def test_opening_and_closing_by_hand_are_events(ttsq: Ttsq, queue: Database) -> 
         (("open", ""), "no gate is called"),
     ],
 )
-def test_a_gate_that_is_not_there_changes_nothing(
+def test_an_unknown_gate_changes_nothing(
     ttsq: Ttsq, on_sqlite: Database, monkeypatch: pytest.MonkeyPatch, arguments: Sequence[str], words: str
 ) -> None:
     """The message suggests the closest name, and lists all of them."""

@@ -61,7 +61,7 @@ def texts() -> Path:
     return path
 
 
-def test_a_run_ends_when_its_budget_holds_the_rest_and_goes_on_when_it_is_raised(emulator: Emulator) -> None:
+def test_a_run_held_by_its_budget_ends_and_resumes_when_it_is_raised(emulator: Emulator) -> None:
     """At or under the budget; exit code 3; the command that it proposes does the rest, and nothing is bought twice."""
     shown = run("texts.txt", "--out", "my audio", "--max-cost", "0.10", "--json")
     found = shown.data
@@ -104,7 +104,7 @@ def test_a_month_that_is_used_up_ends_the_run_too(ttsq: Ttsq, emulator: Emulator
     assert (run(*run_again[1:]).code, emulator.state().billed_calls) == (0, LINES)
 
 
-def test_what_failed_is_told_beside_what_is_held(emulator: Emulator) -> None:
+def test_failed_jobs_are_reported_beside_held_ones(emulator: Emulator) -> None:
     """The budget's own exit code wins: the run isn't over."""
     refused = Effect(status=400, message="text is rude")
     emulator.admin.rules([Rule(effect=refused, match=Match(text_contains="number 0."))])
@@ -124,7 +124,7 @@ def test_a_rehearsal_shows_how_a_budget_holds(texts: Path) -> None:
 
 
 @pytest.mark.parametrize("amount", ["0", "-1", "much", "1,50", ""])
-def test_a_bad_budget_is_told_at_once(ttsq: Ttsq, emulator: Emulator, tmp_path: Path, amount: str) -> None:
+def test_a_bad_budget_is_refused_at_once(ttsq: Ttsq, emulator: Emulator, tmp_path: Path, amount: str) -> None:
     """Before anything is read, stored or bought."""
     shown = ttsq("run", "texts.txt", f"--max-cost={amount}")
     assert (shown.code, f'--max-cost: "{amount}" is not' in shown.err) == (2, True)

@@ -102,7 +102,7 @@ def test_a_closed_model_holds_its_own_jobs_alone(database: Database) -> None:
     assert (theirs.held, theirs.holds) == (0, ())
 
 
-def test_what_is_over_is_held_by_nothing(database: Database) -> None:
+def test_nothing_holds_a_finished_job(database: Database) -> None:
     """A finished batch isn't waiting for a worker."""
     with database.begin() as connection:
         add_gate(connection, a_gate())

@@ -117,7 +117,7 @@ def test_spend_asked_wrongly_says_what_would_be_right(ttsq: Ttsq, arguments: Seq
 # --- credits
 
 
-def test_credits_tells_the_balance_and_what_it_pays_for(ttsq: Ttsq, queue: Database, emulator: Emulator) -> None:
+def test_credits_shows_the_balance_and_what_it_pays_for(ttsq: Ttsq, queue: Database, emulator: Emulator) -> None:
     """By what calls really cost, once enough of them were seen; and the balance that the workers saw last."""
     with queue.begin() as connection:
         balances.note(connection, Decimal("0.5"), NOW)
@@ -268,7 +268,7 @@ def test_a_quote_of_a_bad_input_names_its_faults(ttsq: Ttsq, arguments: Sequence
 
 
 @pytest.mark.usefixtures("queue")
-def test_without_budgets_there_is_nothing_to_show(ttsq: Ttsq) -> None:
+def test_without_budgets_nothing_is_listed(ttsq: Ttsq) -> None:
     """For machines not even a line."""
     assert ttsq("budget").out.startswith("No budget is set")
     assert ttsq("budget", "--json").out == ""

@@ -89,7 +89,7 @@ def test_status_of_everything_has_no_batch(ttsq: Ttsq, queue: Database, batch: S
     assert batch
 
 
-def test_status_tells_people_what_holds_the_queue_and_since_when(ttsq: Ttsq, queue: Database) -> None:
+def test_status_shows_what_holds_the_queue_and_since_when(ttsq: Ttsq, queue: Database) -> None:
     """The gate, its reason in the API's words, the time, beside the newest batches."""
     with queue.begin() as connection:
         made = add_batch(connection, name="letters.txt")
@@ -102,7 +102,7 @@ def test_status_tells_people_what_holds_the_queue_and_since_when(ttsq: Ttsq, que
         assert "out of credit: top it up" in shown.out
 
 
-def test_status_watch_ends_when_all_is_over(ttsq: Ttsq, queue: Database) -> None:
+def test_status_watch_ends_when_all_jobs_have_finished(ttsq: Ttsq, queue: Database) -> None:
     """At once, where it already is."""
     with queue.begin() as connection:
         made = add_batch(connection)
@@ -161,7 +161,7 @@ def test_jobs_list_for_people_cuts_no_line_of_a_pipe(ttsq: Ttsq, batch: Sequence
     assert lines[2].endswith("invalid_request: It was refused.")
 
 
-def test_jobs_show_tells_everything_about_every_attempt(ttsq: Ttsq, batch: Sequence[Any]) -> None:
+def test_jobs_show_has_every_detail_of_every_attempt(ttsq: Ttsq, batch: Sequence[Any]) -> None:
     """Verdict, cost, what was said, where the take is, and that it may have been billed."""
     failed = str(batch[2])
     text = ttsq("jobs", "show", failed).out
@@ -172,7 +172,7 @@ def test_jobs_show_tells_everything_about_every_attempt(ttsq: Ttsq, batch: Seque
     assert (attempt["verdict"], attempt["possibly_billed"], attempt["cost"]) == ("bad_take", True, "0.0067")
 
 
-def test_jobs_show_tells_how_the_audio_sounds(ttsq: Ttsq, queue: Database) -> None:
+def test_jobs_show_has_the_measurements_of_the_audio(ttsq: Ttsq, queue: Database) -> None:
     """As it was measured; and what is submitted for a job that is under way."""
     with queue.begin() as connection:
         measured = {"duration_ms": 2_340, "peak_dbfs": -3.1, "loudness_lufs": -19.8, "silence_share": 0.124}
@@ -240,7 +240,7 @@ def test_changing_jobs_takes_a_choice(
 
 
 @pytest.mark.parametrize("command", [("status",), ("jobs", "list"), ("jobs", "cancel", "--batch", "x")])
-def test_where_there_is_no_queue_none_is_made(ttsq: Ttsq, tmp_path: Path, command: Sequence[str]) -> None:
+def test_a_missing_queue_is_not_created(ttsq: Ttsq, tmp_path: Path, command: Sequence[str]) -> None:
     """The wrong folder is the likely reason, so it is named, and nothing is left in it."""
     shown = ttsq(*command)
     assert shown.code == 2

@@ -108,7 +108,7 @@ def test_jobs_are_deleted_with_their_audio(
     assert ttsq("jobs", "delete").code == 2
 
 
-def test_a_job_shows_where_its_audio_is_to_be_had(
+def test_a_job_shows_the_address_of_its_audio(
     ttsq: Ttsq, queue: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """At the public address, where there is one."""

@@ -111,7 +111,7 @@ def test_without_tables_the_run_says_what_makes_them(services: Bucket, emulator:
     assert emulator.state().calls == 0
 
 
-def test_the_run_hands_in_and_watches_and_brings_copies(
+def test_the_run_submits_and_watches_and_downloads(
     worker: Command, services: Bucket, emulator: Emulator, tmp_path: Path
 ) -> None:
     """The worker speaks into the bucket; with `--out` the folder gets the same bytes. Stopped, it exits well."""
@@ -164,7 +164,7 @@ def test_ctrl_c_stops_watching_and_not_the_work(emulator: Emulator) -> None:
 
 
 @pytest.mark.usefixtures("worker")
-def test_a_run_held_by_its_budget_stops_watching_and_the_workers_go_on_once_it_is_raised(emulator: Emulator) -> None:
+def test_a_run_held_by_its_budget_stops_watching_and_the_workers_resume_once_it_is_raised(emulator: Emulator) -> None:
     """The run needn't be started again: `ttsq budget batch` is enough."""
     code, found = ttsq("run", "texts.txt", "--max-cost", "0.02", "--json")
     assert (code, found["succeeded"], found["held"], found["hold"]["code"]) == (3, 2, 4, "budget_used_up")

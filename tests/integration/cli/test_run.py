@@ -183,7 +183,7 @@ def test_a_refused_line_fails_alone(emulator: Emulator) -> None:
     assert emulator.state().billed_calls == 4
 
 
-def test_ctrl_c_stops_in_good_order_and_the_same_command_goes_on(
+def test_ctrl_c_stops_gracefully_and_the_same_command_resumes(
     emulator: Emulator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Calls in flight finish and are kept; in the end each text was paid for exactly once."""
@@ -278,7 +278,7 @@ BAD_INPUTS: Final[dict[str, tuple[str, bytes, list[str]]]] = {
 
 
 @pytest.mark.parametrize("case", BAD_INPUTS)
-def test_bad_input_is_told_at_once_and_costs_nothing(
+def test_bad_input_is_refused_at_once_and_costs_nothing(
     emulator: Emulator, tmp_path: Path, capsys: pytest.CaptureFixture[str], case: str
 ) -> None:
     """Every fault with its line and field, exit code 2; nothing was stored, nothing was spent."""
@@ -396,7 +396,7 @@ def test_a_quiet_run_that_went_well_says_nothing(emulator: Emulator) -> None:
     assert emulator.state().billed_calls == 2
 
 
-def test_the_key_is_nowhere_to_be_found(emulator: Emulator, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_the_key_is_never_written(emulator: Emulator, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """Not in any output, log, row or file, also where the API says it back."""
     monkeypatch.setenv("TTSQ_LOG_LEVEL", "debug")
     told = Effect(status=400, message=f"the key {emulator.key} may not say that")
@@ -421,7 +421,7 @@ def test_the_key_is_nowhere_to_be_found(emulator: Emulator, monkeypatch: pytest.
 
 
 @pytest.mark.usefixtures("emulator")
-def test_faulty_rows_are_skipped_where_that_was_asked_for(tmp_path: Path) -> None:
+def test_faulty_rows_are_skipped_on_request(tmp_path: Path) -> None:
     """Each skipped row is reported with its line, the others succeed, and the exit code reports the incomplete run."""
     path = Path("some.csv")
     path.write_text("custom_id,text,voice_1\na,Hello.,Kore\nb,,Kore\nc,Hi.,Unknown\nd,Bye.,\n", encoding="utf-8")
@@ -447,7 +447,7 @@ def test_an_input_that_may_mean_something_else_is_not_skipped_through(emulator: 
 
 
 @pytest.mark.usefixtures("emulator")
-def test_what_holds_for_a_batch_is_overridden_by_its_rows() -> None:
+def test_rows_override_the_options_of_the_batch() -> None:
     """Priority, deadline and tags of the command fill what a row leaves empty."""
     path = Path("some.csv")
     path.write_text('custom_id,text,priority,tags\na,Hello.,,\nb,Bye.,7,"night, late"\n', encoding="utf-8")

@@ -58,7 +58,7 @@ def test_without_workers_it_says_who_must_be_running(ttsq: Ttsq, monkeypatch: py
         (("a", "SELECT 1", "--cron", "* * * * *", "--database-env", ADDRESS), "the name of an environment variable"),
     ],
 )
-def test_what_can_not_be_is_told_at_once(ttsq: Ttsq, arguments: tuple[str, ...], words: str) -> None:
+def test_an_invalid_schedule_is_refused_at_once(ttsq: Ttsq, arguments: tuple[str, ...], words: str) -> None:
     """Nothing is written, and no address is repeated."""
     refused = ttsq("schedule", "add", *arguments)
     assert refused.code == 2

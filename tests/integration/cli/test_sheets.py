@@ -85,7 +85,7 @@ def test_a_schedule_keeps_how_its_source_is_read(ttsq: Ttsq, queue: Database) ->
 
 
 @pytest.mark.usefixtures("queue", "book")
-def test_a_template_names_only_columns_that_there_are(ttsq: Ttsq) -> None:
+def test_a_template_names_only_existing_columns(ttsq: Ttsq) -> None:
     """Those of every sheet that is read."""
     refused = ttsq("run", "lines.xlsx", "--rehearse", "--sheet", "Intro", "--key-template", "{Scene}/{id}.{ext}")
     assert "{Scene}" in refused.err

@@ -45,7 +45,7 @@ def finished(work: Callable[[], object]) -> Future[object]:
 class TestSwitchboard:
     """Sockets and the clock."""
 
-    def test_tells_what_can_be_read(self, reactor: Reactor) -> None:
+    def test_reports_a_readable_descriptor(self, reactor: Reactor) -> None:
         """Whatever comes, an end included; and nothing sooner."""
         near, far = socket.socketpair()
         with near, far:
@@ -59,7 +59,7 @@ class TestSwitchboard:
             far.close()
             assert ended.result(PATIENCE) is True
 
-    def test_tells_that_nothing_came(self, reactor: Reactor) -> None:
+    def test_reports_a_timeout(self, reactor: Reactor) -> None:
         """After the timeout another caller may watch the descriptor."""
         near, far = socket.socketpair()
         with near, far:
@@ -110,13 +110,13 @@ class TestCrew:
         futures = [crew.submit(partial(int, number)) for number in range(500)]
         assert [future.result(PATIENCE) for future in futures] == list(range(500))
 
-    def test_tells_whoever_waits_of_an_error(self, crew: ElasticThreadPool) -> None:
+    def test_raises_the_error_to_the_caller(self, crew: ElasticThreadPool) -> None:
         """The caller gets the error; the thread takes the next piece of work."""
         with pytest.raises(ZeroDivisionError):
             crew.submit(lambda: 1 // 0).result(PATIENCE)
         assert crew.submit(lambda: 7).result(PATIENCE) == 7
 
-    def test_helpers_come_where_threads_are_held_up(self, reactor: Reactor) -> None:
+    def test_threads_are_added_when_others_block(self, reactor: Reactor) -> None:
         """Two wait for a third piece of work that no thread is free for: one more takes it."""
         with closing(ElasticThreadPool("test", reactor, usual=2, most=8)) as crew:
             gate = threading.Event()
@@ -166,7 +166,7 @@ class TestCourses:
             assert ends.acquire(timeout=PATIENCE)
         assert seen == [True] * 1_000
 
-    def test_the_end_is_told_of_what_breaks_off(self, crew: ElasticThreadPool) -> None:
+    def test_an_aborted_coroutine_reports_its_end(self, crew: ElasticThreadPool) -> None:
         """A caller that waits for it doesn't wait forever."""
         ended = threading.Event()
 

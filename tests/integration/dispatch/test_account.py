@@ -80,7 +80,7 @@ def test_a_budget_holds_the_rest_and_fails_nothing(stage: Stage) -> None:
     assert stage.post.collect() == jobs[17:]
 
 
-def test_a_budget_is_never_overdrawn_while_workers_go_on(stage: Stage) -> None:
+def test_a_budget_is_never_overdrawn_while_workers_run(stage: Stage) -> None:
     """Calls end between any two of the dispatcher's statements; what they cost is counted all the same, and once."""
     known(stage)
     limit, workers = 40 * PRICE, 6
@@ -164,7 +164,7 @@ def test_a_months_budget_holds_all_of_a_tenants_work(stage: Stage) -> None:
     assert set(others) < set(sent)
 
 
-def test_a_last_months_spending_holds_nobody(stage: Stage) -> None:
+def test_last_months_spending_holds_no_job(stage: Stage) -> None:
     """The budget is that of each month anew."""
     known(stage)
     last_month = stage.now() - 40 * 24 * 3_600 * SECOND
@@ -340,7 +340,7 @@ def test_a_refusal_is_heeded_before_anybody_starts(stage: Stage) -> None:
     assert stage.status(*jobs) == [JobStatus.QUEUED] * 3
 
 
-def test_a_closing_gate_calls_back_what_nobody_has_claimed(stage: Stage) -> None:
+def test_a_closing_gate_calls_back_unclaimed_jobs(stage: Stage) -> None:
     """Messages still under way are not answered with refusals one by one; calls that began are left alone."""
     worker = stage.worker()
     sent = stage.jobs(2, status=JobStatus.DISPATCHED, dispatched_at=stage.now())
@@ -377,7 +377,7 @@ def test_thousands_of_refusals_are_one_event(stage: Stage) -> None:
     assert [event.type for event in stage.events()] == ["account.held", "account.released"]
 
 
-def test_a_low_balance_is_told_once_until_it_has_recovered(stage: Stage) -> None:
+def test_a_low_balance_is_reported_once_until_it_has_recovered(stage: Stage) -> None:
     """By what answers say is left; a few cents more are no recovery."""
     leader = stage.dispatcher(low_balance=Decimal(1))
 
@@ -397,7 +397,7 @@ def test_a_low_balance_is_told_once_until_it_has_recovered(stage: Stage) -> None
     assert (last.remaining, last.low) == (Decimal("0.8"), True)
 
 
-def test_a_free_check_tells_the_balance(stage: Stage) -> None:
+def test_a_free_check_reads_the_balance(stage: Stage) -> None:
     """Though the gate stays closed and no call is made."""
     stage.look.trouble, stage.look.balance = "too little", Decimal("0.004")
     stage.close(next_probe_at=stage.now())

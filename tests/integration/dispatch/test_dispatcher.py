@@ -24,6 +24,7 @@ from worker.store import account, workers
 from worker.store.account import Gate
 from worker.store.database import Database
 from worker.store.tables.account import GateRow, PaceRow
+from worker.store.tables.workers import Worker
 from worker.store.transitions import actions
 from worker.store.transitions import claims as job_claims
 from worker.store.transitions.dispatches import Waiting
@@ -70,7 +71,7 @@ def test_a_lease_is_renewed_with_every_tick(stage: Stage) -> None:
         assert workers.holder(connection, "dispatcher", now=soon) == leader.me
 
 
-def test_no_more_starts_than_there_are_free_slots(stage: Stage) -> None:
+def test_starts_are_limited_to_free_slots(stage: Stage) -> None:
     """Slots of all workers, less what is dispatched and running; the next ones start when these are over."""
     worker = stage.worker(slots=3)
     stage.worker(slots=2)
@@ -105,7 +106,7 @@ def test_without_workers_nothing_starts(stage: Stage) -> None:
     "unfit",
     [
         {"stopping": True},
-        {"trouble": "the disk is full"},
+        {Worker.trouble.key: "the disk is full"},
         {"queue": "another"},
         {"stopped_at": datetime.fromisoformat("2026-11-21T10:00:00Z")},
     ],
@@ -140,7 +141,7 @@ def test_a_broker_in_memory_reaches_its_own_worker_alone(stage: Stage) -> None:
     assert [stage.row(job).worker_id for job in jobs[:3]] == [me, me, None]
 
 
-def test_over_a_shared_broker_a_message_is_for_whoever_takes_it(stage: Stage) -> None:
+def test_over_a_shared_broker_any_worker_may_claim_a_message(stage: Stage) -> None:
     """No worker is named before the claim."""
     stage.worker()
     job = stage.job()
@@ -162,7 +163,7 @@ def test_unsent_messages_are_taken_back(stage: Stage) -> None:
     assert stage.post.collect() == jobs[2:]
 
 
-def test_a_message_that_nobody_claims_counts_as_lost(stage: Stage) -> None:
+def test_an_unclaimed_message_counts_as_lost(stage: Stage) -> None:
     """After the dispatch timeout, and not before, its job goes out anew."""
     stage.worker(slots=5)
     sent = stage.now() - 20 * SECOND
@@ -186,7 +187,7 @@ def test_due_jobs_are_promoted_and_late_ones_expire(stage: Stage) -> None:
     assert stage.row(late).code == "deadline"
 
 
-def test_jobs_of_a_dead_worker_go_on_elsewhere(stage: Stage) -> None:
+def test_jobs_of_a_dead_worker_resume_on_another(stage: Stage) -> None:
     """Back to queued for recovery and started in the same tick; with attempts used up, failed; the worker is gone."""
     silent = stage.now() - (HEARTBEAT_LAPSE_SECONDS + 1) * SECOND
     dead, alive = stage.worker(heartbeat_at=silent), stage.worker(slots=4)
@@ -243,7 +244,7 @@ def test_a_search_begins_slowly_and_is_remembered(stage: Stage) -> None:
     assert stage.pace() == learnt
 
 
-def test_a_worker_heard_of_lately_is_left_alone(stage: Stage) -> None:
+def test_a_worker_with_a_recent_heartbeat_is_left_alone(stage: Stage) -> None:
     """Its heartbeat may be late without its being dead."""
     worker = stage.worker(heartbeat_at=stage.now() - (HEARTBEAT_LAPSE_SECONDS - 2) * SECOND)
     job = stage.job(status=JobStatus.RUNNING, worker_id=worker)
@@ -283,7 +284,7 @@ def test_a_models_gate_holds_its_jobs_alone(stage: Stage) -> None:
     assert stage.post.collect() == [free]
 
 
-def test_an_attempts_trouble_closes_its_gate_once(stage: Stage) -> None:
+def test_an_attempts_error_closes_its_gate_once(stage: Stage) -> None:
     """A thousand answers with one error close one gate, and leave its time and its next probe alone."""
     stage.worker()
     stage.jobs(3)
@@ -485,7 +486,7 @@ def test_a_dispatcher_that_stops_admits_nothing_more(stage: Stage) -> None:
     assert stage.status(job) == [JobStatus.QUEUED]
 
 
-def test_its_thread_starts_what_is_handed_in(stage: Stage) -> None:
+def test_its_thread_starts_submitted_jobs(stage: Stage) -> None:
     """Started, it leads by itself; woken, it looks at once; stopped, its thread ends."""
     stage.worker()
     arrived = threading.Event()

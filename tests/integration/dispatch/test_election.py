@@ -131,7 +131,7 @@ def test_copies_are_taken_from_the_one_that_bought_last(stage: Stage) -> None:
     assert claim(stage, second).copies == first
 
 
-def test_a_job_that_was_deleted_leads_nobody(stage: Stage) -> None:
+def test_a_deleted_job_leads_no_other(stage: Stage) -> None:
     """Its row went with its batch."""
     leader = stage.dispatcher()
     gone = spoken(stage, leader)
@@ -142,7 +142,7 @@ def test_a_job_that_was_deleted_leads_nobody(stage: Stage) -> None:
     assert stage.post.collect() == jobs[:1]
 
 
-def test_a_copy_under_way_leads_nobody_to_a_purchase(stage: Stage) -> None:
+def test_a_copy_under_way_leads_to_no_purchase(stage: Stage) -> None:
     """A new leader takes it for what it is."""
     leader = stage.dispatcher()
     spoken(stage, leader)

@@ -75,7 +75,7 @@ def test_bulk_that_waited_long_gets_a_turn_among_the_urgent(stage: Stage) -> Non
     assert bulk in stage.post.collect()
 
 
-def test_a_lane_tells_when_its_first_job_was_handed_in(stage: Stage) -> None:
+def test_a_lane_knows_when_its_first_job_was_submitted(stage: Stage) -> None:
     """By the time in the job's id."""
     before = stage.now().timestamp()
     first, *_ = stage.jobs(3)

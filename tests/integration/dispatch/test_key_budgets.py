@@ -163,7 +163,7 @@ def test_the_tightest_of_all_budgets_decides(stage: Stage) -> None:
         assert started(stage) == made[:2], tightest
 
 
-def test_copies_cost_nothing_and_go_on(stage: Stage) -> None:
+def test_copies_cost_nothing_and_are_not_held(stage: Stage) -> None:
     """Under a budget that covers no call."""
     key = a_key(stage, Decimal(0))
     text = "It was bought before."

@@ -38,7 +38,7 @@ def rescue(connection: Connection, later: timedelta) -> None:
 
 
 @pytest.mark.parametrize("forgotten", [False, True])
-def test_a_job_claimed_by_a_worker_that_was_given_up_goes_on(database: Database, forgotten: bool) -> None:
+def test_a_job_claimed_by_a_retired_worker_is_rescued(database: Database, forgotten: bool) -> None:
     """The worker dies before its next beat, and nothing of it can lapse any more: its job is missed all the same."""
     with database.begin() as connection:
         worker, job = claimed_too_late(connection)
@@ -61,7 +61,7 @@ def test_a_worker_that_comes_back_keeps_what_it_claimed(database: Database) -> N
     assert (row.status, row.worker_id) == (JobStatus.RUNNING, worker)
 
 
-def test_workers_that_are_there_lose_nothing(database: Database) -> None:
+def test_live_workers_lose_nothing(database: Database) -> None:
     """Neither those that beat nor, while they run something, those that are stopping."""
     with database.begin() as connection:
         well, stopping = (add_worker(connection, heartbeat_at=NOW, stopping=slow) for slow in (False, True))

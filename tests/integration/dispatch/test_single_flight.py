@@ -52,7 +52,7 @@ def test_one_goes_and_the_others_follow_it(stage: Stage) -> None:
     assert {stage.row(job).follows for job in others} == {first}
 
 
-def test_all_followers_go_at_once_when_the_content_is_there(stage: Stage) -> None:
+def test_all_followers_start_at_once_when_the_content_exists(stage: Stage) -> None:
     """What each of them takes is a copy, and copies need not wait for one another."""
     first, *others = stage.jobs(4, **SAME)
     leader = stage.dispatcher()
@@ -63,7 +63,7 @@ def test_all_followers_go_at_once_when_the_content_is_there(stage: Stage) -> Non
     assert stage.post.collect() == others
 
 
-def test_who_comes_later_for_what_was_bought_follows_nobody(stage: Stage) -> None:
+def test_a_later_request_for_bought_content_follows_no_job(stage: Stage) -> None:
     """The content is there for as many as want it."""
     first = stage.job(**SAME)
     leader = stage.dispatcher()
@@ -87,7 +87,7 @@ def test_the_next_one_buys_when_the_first_failed(stage: Stage) -> None:
     assert stage.row(third).follows == second
 
 
-def test_a_follower_holds_up_nobody_behind_it(stage: Stage) -> None:
+def test_a_follower_holds_up_no_job_behind_it(stage: Stage) -> None:
     """Other texts of the same lane go while it waits."""
     stage.jobs(50, **SAME)
     behind = stage.jobs(20)
@@ -99,7 +99,7 @@ def test_a_follower_holds_up_nobody_behind_it(stage: Stage) -> None:
     assert set(behind) <= {*stage.post.collect()} | {job for job in behind if stage.row(job).status == "dispatched"}
 
 
-def test_who_wants_a_take_of_its_own_follows_nobody(stage: Stage) -> None:
+def test_a_job_that_wants_its_own_take_follows_no_job(stage: Stage) -> None:
     """No other job follows it either."""
     own = stage.jobs(2, **SAME, use_cache=False)
     shared = stage.jobs(2, **SAME)
@@ -121,7 +121,7 @@ def test_a_new_leader_knows_what_is_in_flight(stage: Stage) -> None:
     assert stage.row(second).status == JobStatus.DISPATCHED
 
 
-def test_nobody_follows_for_ever(stage: Stage) -> None:
+def test_following_is_bounded_in_time(stage: Stage) -> None:
     """The leading job was cancelled, which no attempt reports: the follower starts by itself in time."""
     first, second = stage.jobs(2, **SAME)
     leader = stage.dispatcher()
@@ -136,7 +136,7 @@ def test_nobody_follows_for_ever(stage: Stage) -> None:
     assert stage.row(second).follows is None
 
 
-def test_a_memory_that_grows_too_large_is_read_anew(stage: Stage) -> None:
+def test_a_memory_that_grows_too_large_is_reloaded(stage: Stage) -> None:
     """What has ended is forgotten, what is in flight is not."""
     flying = stage.job(**SAME, status=JobStatus.DISPATCHED, dispatched_at=stage.now())
     twins = SingleFlight(most=3)
@@ -212,7 +212,7 @@ def test_a_submitted_call_that_was_handed_back_is_gone_on_with(stage: Stage) -> 
     assert stage.row(ahead).follows == first
 
 
-def test_nobody_waits_for_a_submitted_call_of_a_paused_batch(stage: Stage) -> None:
+def test_no_job_waits_for_a_submitted_call_of_a_paused_batch(stage: Stage) -> None:
     """It resumes with its batch; until then others buy for themselves."""
     batch = stage.batch(paused_at=stage.now())
     stage.job(**SAME, batch_id=batch, lane=batch, request_id="handle", attempt=1)

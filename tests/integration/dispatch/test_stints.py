@@ -12,7 +12,7 @@ from worker.store.database import Database
 PATIENCE = 30.0
 
 
-def test_a_leader_that_stops_tells_what_its_time_took(on_sqlite: Database) -> None:
+def test_a_leader_that_stops_logs_its_statistics(on_sqlite: Database) -> None:
     """How many ticks, how long they were, and what its thread used of the processor."""
     stage = Stage(on_sqlite)
     leader = stage.dispatcher()

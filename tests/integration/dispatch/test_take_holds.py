@@ -124,7 +124,7 @@ def test_what_flies_counts_before_the_first_is_accepted(stage: Stage) -> None:
     assert held(stage) == []
 
 
-def test_other_lanes_go_on(stage: Stage) -> None:
+def test_other_lanes_are_not_held(stage: Stage) -> None:
     """Another batch, the same batch with another model, and jobs without a batch."""
     stage.slots(5)
     bad, good = stage.batch(), stage.batch()
@@ -273,7 +273,7 @@ def test_held_lanes_take_no_place_from_others(stage: Stage) -> None:
     assert [lane.lane for lane in found] == lanes[-1:]
 
 
-def test_nobody_waits_for_a_held_job_that_was_submitted(stage: Stage) -> None:
+def test_no_job_waits_for_a_held_job_that_was_submitted(stage: Stage) -> None:
     """Jobs of other batches that want the same content take their own turns."""
     batch = stage.batch()
     job = stage.job(batch_id=batch, lane=batch, request_id="r-1", attempt=1)

@@ -121,7 +121,7 @@ def test_a_call_that_becomes_clear_is_counted_once(stage: Stage) -> None:
     assert {limit.spent for limit in found(stage)} == {Decimal("0.008")}
 
 
-def test_a_call_that_goes_on_after_its_job_was_cancelled_counts(stage: Stage) -> None:
+def test_a_call_that_outlives_its_cancelled_job_counts(stage: Stage) -> None:
     """From the moment of the cancelling until its worker says what came of it."""
     columns = limited(stage, Decimal(1))
     worker = stage.worker()
@@ -141,7 +141,7 @@ def test_a_call_that_goes_on_after_its_job_was_cancelled_counts(stage: Stage) ->
     assert stage.status(*waiting) == [JobStatus.QUEUED] * 2
 
 
-def test_a_call_whose_worker_died_after_the_cancelling_stays_counted(stage: Stage) -> None:
+def test_a_call_whose_worker_died_after_the_cancellation_stays_counted(stage: Stage) -> None:
     """Its cost stays unknown; when retried, the job adds another call."""
     columns = limited(stage, 2 * PRICE)
     worker = stage.worker()
@@ -173,7 +173,7 @@ def test_cancelling_what_makes_no_call_leaves_nothing_in_doubt(stage: Stage) -> 
     assert unclear(stage) == {Decimal(0)}
 
 
-def test_a_submitted_call_counts_while_nobody_polls_it(stage: Stage) -> None:
+def test_a_submitted_call_counts_while_it_is_not_polled(stage: Stage) -> None:
     """v2: its worker died and its job waits for its turn. The call is made, and is neither lost nor forgotten."""
     columns = limited(stage, 2 * PRICE)
     worker = stage.worker(slots=1)

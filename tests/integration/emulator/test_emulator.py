@@ -142,7 +142,7 @@ def test_out_of_credit_and_back(emulator: Emulator, caller: Caller) -> None:
     assert caller.get("/v1/get-user-credits", {"x-api-key": "wrong"}).status == 401
 
 
-def test_account_and_models_in_trouble(emulator: Emulator, caller: Caller) -> None:
+def test_account_and_model_errors(emulator: Emulator, caller: Caller) -> None:
     """Key, spend limit and each state of a model, switched at run time."""
     emulator.admin.account(key_valid=False)
     assert caller.speak().status == 401

@@ -127,7 +127,7 @@ def test_a_dead_workers_run_is_polled_by_the_next(shop_on_both: Workshop, time: 
     assert (won.verdict, won.cost) == (VerdictKind.SUCCESS, PRICE)
 
 
-def test_a_submission_that_nobody_wrote_down_is_flagged(shop_on_both: Workshop) -> None:
+def test_an_unrecorded_submission_is_flagged(shop_on_both: Workshop) -> None:
     """The worker died with the reply in its hands: the text is bought again, and the ledger says why."""
     shop = shop_on_both
     job = shop.job()
@@ -255,7 +255,7 @@ def test_a_job_that_fails_with_its_worker_leaves_its_run_in_doubt(shop_on_both: 
     assert [attempt.possibly_billed for attempt in shop.books(job)] == [False, False]
 
 
-def test_a_run_that_nobody_asks_after_any_more_is_in_doubt(shop_on_both: Workshop, time: Time) -> None:
+def test_a_run_that_is_never_polled_again_is_in_doubt(shop_on_both: Workshop, time: Time) -> None:
     """Cancelled while it waited: what was submitted may be billed without our knowing."""
     shop = shop_on_both
     job = a_killed_job(shop, time)
@@ -264,7 +264,7 @@ def test_a_run_that_nobody_asks_after_any_more_is_in_doubt(shop_on_both: Worksho
     assert [attempt.possibly_billed for attempt in shop.books(job)] == [True]
 
 
-def test_a_failed_run_is_submitted_anew(shop_on_both: Workshop) -> None:
+def test_a_failed_run_is_resubmitted(shop_on_both: Workshop) -> None:
     """Its handle is of no more use, it cost nothing, and the next attempt buys."""
     shop = shop_on_both
     shop.script(run_fails=True, message="the model gave up", times=1)
@@ -278,7 +278,7 @@ def test_a_failed_run_is_submitted_anew(shop_on_both: Workshop) -> None:
     assert [attempt.possibly_billed for attempt in shop.books(job)] == [False, False]
 
 
-def test_a_run_that_the_api_has_forgotten_is_submitted_anew_and_in_doubt(shop: Workshop, time: Time) -> None:
+def test_a_run_that_the_api_has_forgotten_is_resubmitted_and_in_doubt(shop: Workshop, time: Time) -> None:
     """Its record expired: how it ended can't be told, so the next attempt may well pay a second time."""
     job = a_killed_job(shop, time)
     shop.emulator.admin.rules([Rule(match=Match(step=Step.POLL), effect=Effect(status=404), times=3)])
@@ -290,7 +290,7 @@ def test_a_run_that_the_api_has_forgotten_is_submitted_anew_and_in_doubt(shop: W
     assert submitted(shop) == 2
 
 
-def test_the_accounts_trouble_keeps_the_handle(shop: Workshop, time: Time) -> None:
+def test_an_account_error_keeps_the_handle(shop: Workshop, time: Time) -> None:
     """A key that was revoked before the poll holds the queue; the run is still the job's own."""
     job = a_killed_job(shop, time)
     shop.emulator.admin.account(key_valid=False)
@@ -303,7 +303,7 @@ def test_the_accounts_trouble_keeps_the_handle(shop: Workshop, time: Time) -> No
     assert (submitted(shop), shop.bought()) == (1, 1)
 
 
-def test_a_bad_take_is_submitted_anew(shop: Workshop) -> None:
+def test_a_bad_take_is_resubmitted(shop: Workshop) -> None:
     """The run is finished and charged; only a new run can be better."""
     shop.script(take=Take.HEADER_ONLY, times=1)
     job = shop.job()
@@ -411,7 +411,7 @@ def test_a_handle_that_could_not_be_written_down_is_in_doubt(shop: Workshop) -> 
     assert attempt.request_id == shop.emulator.state().bill[0].request_id
 
 
-def test_a_disk_in_trouble_leaves_the_run_to_the_next(shop: Workshop) -> None:
+def test_a_disk_error_leaves_the_run_to_the_next_attempt(shop: Workshop) -> None:
     """The audio could not be kept here: its run is followed, so nothing is in doubt and nothing paid twice."""
     job = shop.job()
     shop.client.before_keeping = lambda: shutil.rmtree(shop.spool.folder)

@@ -61,7 +61,7 @@ def test_audio_of_the_workers_api_is_never_taken_for_the_producers(
     assert cached(shop, ORIGIN, **fields)
 
 
-def test_an_address_that_nobody_knows_is_not_mistaken_either(shop_on_both: Workshop) -> None:
+def test_an_unknown_address_is_not_mistaken_either(shop_on_both: Workshop) -> None:
     """And yet its jobs are bought once: what can't be explained has a fingerprint of its own."""
     shop = shop_on_both
     first, second = shop.run(submit(shop, OTHER)), shop.run(submit(shop, OTHER))

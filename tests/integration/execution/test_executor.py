@@ -65,7 +65,7 @@ def test_a_success_is_stored_and_recorded(shop_on_both: Workshop) -> None:
     assert shop.spooled() == []
 
 
-def test_a_batch_has_its_audio_where_it_asked_for_it(shop: Workshop) -> None:
+def test_a_batch_has_its_audio_at_its_destination(shop: Workshop) -> None:
     """Flat in its own folder, by the names of its lines."""
     out = shop.folder / "out"
     batch = shop.batch(output_url=out.as_uri())
@@ -238,14 +238,14 @@ def test_the_same_content_is_copied_for_nothing(shop_on_both: Workshop) -> None:
     assert shop.bought() == 1
 
 
-def test_a_fresh_take_is_bought_where_it_was_asked_for(shop: Workshop) -> None:
+def test_a_fresh_take_is_bought_on_request(shop: Workshop) -> None:
     """A job that bypasses the cache pays, whatever was bought before."""
     shop.run(shop.job(text="Say it twice."))
     assert not shop.run(shop.job(text="Say it twice.", use_cache=False)).cached
     assert shop.bought() == 2
 
 
-def test_a_twin_whose_audio_has_gone_is_no_help(shop: Workshop) -> None:
+def test_a_twin_without_its_audio_is_not_copied(shop: Workshop) -> None:
     """Then the call is made after all: the file is gone, and what the folder remembered of it."""
     shop.file(shop.run(shop.job(text="Gone.")).id).unlink()
     for content in (shop.audio / ".ttsq/contents").iterdir():
@@ -318,7 +318,7 @@ def unknown_model(emulator: Emulator) -> None:
         (unknown_model, GateScope.MODEL, "model_not_found"),
     ],
 )
-def test_the_accounts_trouble_hands_the_job_back(
+def test_an_account_error_releases_the_job(
     shop: Workshop, fail: Callable[[Emulator], None], scope: GateScope, code: str
 ) -> None:
     """No attempt is used up, however often it happens; the ledger shows the dispatcher which gate to close."""
@@ -345,7 +345,7 @@ def test_too_many_requests_hand_the_job_back_with_the_stamp(shop: Workshop) -> N
     assert (attempt.verdict, attempt.reset_at) == (VerdictKind.PACE, reset)
 
 
-def test_a_server_error_is_tried_again_later_and_not_for_ever(shop: Workshop) -> None:
+def test_a_server_error_is_retried_a_limited_number_of_times(shop: Workshop) -> None:
     """Scheduled for after its backoff; failed with the last permitted attempt."""
     shop.script(status=500)
     job = shop.job()
@@ -378,7 +378,7 @@ def test_a_call_that_is_cut_off_is_flagged_and_tried_again(shop: Workshop, endin
     assert [attempt.possibly_billed for attempt in shop.books(job)] == [True, False]
 
 
-def test_one_models_trouble_is_recorded_under_its_name(shop: Workshop) -> None:
+def test_a_model_error_is_recorded_under_its_name(shop: Workshop) -> None:
     """The other model's jobs run."""
     unknown_model(shop.emulator)
     assert shop.run(shop.job()).status == QUEUED
@@ -528,7 +528,7 @@ def test_a_receipt_that_cannot_be_written_costs_nothing_extra(shop: Workshop) ->
     assert shop.bought() == 1
 
 
-def test_a_store_in_trouble_is_waited_for(shop_on_both: Workshop) -> None:
+def test_an_outage_of_the_store_is_waited_for(shop_on_both: Workshop) -> None:
     """The storage gate closes, so that nothing more is bought; mended, it opens, and the take in hand is stored."""
     shop = shop_on_both
     shop.run(shop.job())
@@ -576,7 +576,7 @@ def test_a_store_may_be_away_for_as_long_as_it_likes(shop: Workshop) -> None:
     assert (row.status, row.attempts_used, shop.bought()) == (SUCCEEDED, 1, 2)
 
 
-def test_a_worker_that_stops_while_the_store_is_in_trouble_keeps_the_take(shop: Workshop) -> None:
+def test_a_worker_that_stops_during_an_outage_of_the_store_keeps_the_take(shop: Workshop) -> None:
     """Handed back with the audio in the spool, the job is finished by the next start without a second call."""
     shop.run(shop.job())
     shop.client.event = lambda: shop.audio.rename(shop.folder / "away")
@@ -605,7 +605,7 @@ def test_a_take_that_is_left_behind_is_paid_for_at_once(shop: Workshop) -> None:
     assert shop.emulator.state().billed == 3 * PRICE
 
 
-def test_a_surprise_after_the_call_loses_no_audio(shop: Workshop) -> None:
+def test_an_unexpected_error_after_the_call_loses_no_audio(shop: Workshop) -> None:
     """The cost is owned up to, the answer stays in the spool, and the next attempt delivers it for nothing more."""
     shop.script(take=Take.HEADERLESS)
     job = shop.job()
@@ -619,7 +619,7 @@ def test_a_surprise_after_the_call_loses_no_audio(shop: Workshop) -> None:
     assert shop.spooled() == []
 
 
-def test_a_surprise_in_the_midst_of_the_call_is_in_doubt(shop: Workshop) -> None:
+def test_an_unexpected_error_during_the_call_is_in_doubt(shop: Workshop) -> None:
     """How far the call got is unknown."""
     job = shop.job()
     shop.client.event = lambda: next(iter(()))
@@ -627,7 +627,7 @@ def test_a_surprise_in_the_midst_of_the_call_is_in_doubt(shop: Workshop) -> None
     assert shop.books(job)[0].possibly_billed
 
 
-def test_a_surprise_does_not_leave_a_job_running_for_ever(shop: Workshop) -> None:
+def test_an_unexpected_error_ends_the_attempt(shop: Workshop) -> None:
     """An unexpected error uses up an attempt and is logged; the worker survives, and the job is queued again."""
     batch = shop.batch(output_url="ftp://nowhere/audio")
     job = shop.job(batch_id=batch, custom_id="a")
@@ -682,7 +682,7 @@ def test_a_payment_is_recorded_when_the_database_is_back(
         assert shop.waits.waited == [0.2, 0.5]
 
 
-def test_a_claim_whose_answer_was_lost_is_given_back(shop: Workshop) -> None:
+def test_a_claim_whose_answer_was_lost_is_released(shop: Workshop) -> None:
     """The database says that a job runs here, and it doesn't: the second look in a row hands it back, unused."""
     executor = shop.executor
     job = shop.job()

@@ -119,7 +119,7 @@ def assert_spoken(ended: Ended, emulator: Emulator, out: Path) -> None:
 
 
 @needs_disks
-def test_a_spool_without_space_buys_nothing_until_there_is_some(
+def test_a_full_spool_buys_nothing_until_space_is_free(
     emulator: Emulator, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     """The hold names folder, free and needed space and the remedy; with the space back the run ends by itself."""
@@ -207,7 +207,7 @@ def test_everything_on_one_full_disk_is_waited_out(
     assert_spoken(ended, emulator, rescued / "out")
 
 
-def test_a_spool_folder_that_goes_in_the_middle_is_missed_and_told(
+def test_a_spool_folder_that_vanishes_in_mid_run_is_reported(
     emulator: Emulator, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     """A file stands where it was: nothing more is bought until it is mended."""

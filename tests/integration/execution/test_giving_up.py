@@ -98,7 +98,7 @@ def test_a_worker_that_has_lost_touch_begins_no_call(shop: Workshop) -> None:
     assert shop.bought() == 1
 
 
-def test_a_worker_that_is_heard_of_again_asks_before_it_pays_for_an_old_claim(shop: Workshop) -> None:
+def test_a_worker_that_reconnects_checks_an_old_claim_before_it_pays(shop: Workshop) -> None:
     """Its heart beats, but its job went on elsewhere while it was silent: nothing is bought for it here."""
     shop.run(shop.job())
     job = shop.job(recover=True, attempt=1)

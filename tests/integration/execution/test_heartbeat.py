@@ -42,15 +42,15 @@ def sick(on_sqlite: Database, tmp_path: Path) -> Iterator[Sick]:
     worker.heart.stop(sign_off=False)
 
 
-def test_news_is_told_at_once(sick: Sick, on_sqlite: Database) -> None:
+def test_changes_are_recorded_at_once(sick: Sick, on_sqlite: Database) -> None:
     """The dispatcher learns of an error, and of its end, before the next regular beat."""
-    for trouble in ("the broker is full", None):
-        sick.trouble = trouble
+    for error in ("the broker is full", None):
+        sick.trouble = error
         sick.heart.nudge()
         wait_for(
-            lambda told=trouble: _row(on_sqlite, sick.heart.worker_id).trouble == told,  # type: ignore[misc]  # bound at once
+            lambda error=error: _row(on_sqlite, sick.heart.worker_id).trouble == error,  # type: ignore[misc]  # bound at once
             seconds=SECONDS,
-            what=f"recorded: {trouble}",
+            what=f"recorded: {error}",
         )
 
 

@@ -74,7 +74,7 @@ def test_a_worker_cut_off_from_the_database_leaves_the_winners_object_alone(
     assert (won.verdict, won.cost) == (VerdictKind.SUCCESS, PRICE)
 
 
-def test_a_worker_that_leaves_cut_off_stores_its_take_where_there_is_none(
+def test_a_worker_that_leaves_cut_off_stores_a_missing_take(
     apart: Workshop, way: Link, on_postgresql: Database
 ) -> None:
     """Without a stored object the next worker finds the late take, and buys nothing."""
@@ -126,7 +126,7 @@ def test_a_late_take_does_not_replace_the_winners(shop: Workshop) -> None:
     assert (row.audio_bytes, row.cost) == (found.size, 2 * PRICE)
 
 
-def test_a_store_in_trouble_for_long_gets_no_take_of_a_job_that_was_taken_away(shop: Workshop) -> None:
+def test_a_store_after_a_long_outage_gets_no_take_of_a_lost_job(shop: Workshop) -> None:
     """Whose the job is, is asked again before every try."""
     other = shop.neighbour()
     job = shop.job(custom_id="a")

@@ -69,7 +69,7 @@ def test_no_file_or_that_of_another_database_says_nothing(sign: RestoreSign) -> 
     assert not sign.is_behind()
 
 
-def test_a_folder_that_can_not_be_written_stops_nobody(queue: Database, tmp_path: Path) -> None:
+def test_a_read_only_folder_stops_no_worker(queue: Database, tmp_path: Path) -> None:
     """The sign is a help, not a duty."""
     with queue.read() as connection:
         now = queue.now(connection)

@@ -71,7 +71,7 @@ def test_a_job_that_failed_with_its_worker_is_charged_what_it_bought(shop: Works
     assert shop.spooled() == []
 
 
-def test_a_job_that_was_bought_again_elsewhere_is_charged_for_both(shop: Workshop) -> None:
+def test_a_job_bought_twice_is_charged_for_both(shop: Workshop) -> None:
     """Two calls, two costs."""
     job = left_behind(shop)
     assert shop.neighbour().run(job).cost == PRICE
@@ -161,7 +161,7 @@ def test_a_full_spool_is_looked_through_bit_by_bit(shop: Workshop) -> None:
         assert sum(shop.row(job).cost > 0 for job in jobs) == charged
 
 
-def test_an_empty_spool_asks_nobody(shop: Workshop) -> None:
+def test_an_empty_spool_sends_no_query(shop: Workshop) -> None:
     """Not even a database that is gone."""
     assert shop.spooled() == []
     shop.database.close()
@@ -186,7 +186,7 @@ def test_answers_of_jobs_that_the_database_does_not_know_are_kept(shop: Workshop
     assert "TTSQ_DATABASE_URL" in warning["remedy"]
 
 
-def test_a_queued_job_whose_answer_is_here_is_not_bought_again(shop: Workshop) -> None:
+def test_a_queued_job_whose_answer_is_spooled_is_not_bought_again(shop: Workshop) -> None:
     """The database was restored from the time before the call: the job knows of no attempt, and the spool has it."""
     job = shop.job(status=QUEUED)
     spooled = shop.spool.path_for(job, 3)

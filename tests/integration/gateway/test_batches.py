@@ -26,7 +26,7 @@ def gateway(database: Database, tmp_path: Path) -> Iterator[Running]:
         yield started
 
 
-def a_batch_that_is_over(database: Database, folder: Path, *, output_url: str | None = None) -> UUID:
+def a_finished_batch(database: Database, folder: Path, *, output_url: str | None = None) -> UUID:
     """Of one job, which failed; its files are written."""
     with database.begin() as connection:
         batch = add_batch(connection, tenant="acme", output_url=output_url)
@@ -52,7 +52,7 @@ def test_a_batch_is_paused_and_resumed(gateway: Running) -> None:
 def test_result_files_are_had_when_they_are_written(gateway: Running, database: Database, tmp_path: Path) -> None:
     """Not before; and no other name leads anywhere."""
     client = gateway.client("acme")
-    batch = a_batch_that_is_over(database, tmp_path / "audio")
+    batch = a_finished_batch(database, tmp_path / "audio")
     found = client.get(f"/v1/batches/{batch}/files/errors.jsonl")
     assert (found.status, found.headers["content-type"]) == (200, "application/x-ndjson")
     assert [json.loads(line)["custom_id"] for line in found.body.splitlines()] == ["a"]
@@ -69,7 +69,7 @@ def test_files_that_another_run_has_replaced_are_gone(gateway: Running, database
     """Two batches of one folder: the files are the later one's, and are never shown for the other's."""
     client = gateway.client("acme")
     folder = tmp_path / "out"
-    first, second = (a_batch_that_is_over(database, folder, output_url=folder.as_uri()) for _ in range(2))
+    first, second = (a_finished_batch(database, folder, output_url=folder.as_uri()) for _ in range(2))
     assert client.get(f"/v1/batches/{first}/files/manifest.csv").trouble == "gone"
     assert client.get(f"/v1/batches/{second}/files/manifest.csv").status == 200
 

@@ -73,7 +73,7 @@ def test_a_webhook_makes_its_job_once(gateway: Running, database: Database) -> N
     assert (job["tags"], job["custom_id"]) == (["out-about", "walk"], "7")
 
 
-def test_a_webhook_of_somebody_else_makes_nothing(gateway: Running, database: Database) -> None:
+def test_a_foreign_webhook_makes_nothing(gateway: Running, database: Database) -> None:
     """A wrong signature, none, and a hook that there is none of."""
     a_hook(database, "posts", Scheme.GITHUB, {"text": "title"})
     body = b'{"title": "A walk"}'

@@ -107,7 +107,7 @@ def test_a_list_goes_page_by_page_through_all_that_fits(client: Client, database
     assert found("since=2026-11-21T10:03:00Z&until=2026-11-21T10:05:00Z") == 2
 
 
-def test_a_parameter_that_nobody_reads_is_refused(client: Client) -> None:
+def test_an_unknown_parameter_is_refused(client: Client) -> None:
     """A misspelt filter would otherwise show everything."""
     reply = client.get("/v1/jobs?state=failed")
     assert reply.status == 422

@@ -103,7 +103,7 @@ def test_a_job_is_deleted_with_its_audio(gateway: Running, client: Client, datab
         assert stored(connection, job).text == ""
 
 
-def test_only_what_is_over_and_ones_own_is_deleted(gateway: Running, client: Client, tmp_path: Path) -> None:
+def test_only_own_finished_outputs_are_deleted(gateway: Running, client: Client, tmp_path: Path) -> None:
     """A job that waits is to be cancelled first; another tenant's isn't there."""
     waiting = client.post("/v1/jobs", {"text": "Wait."}).json["id"]
     assert client("DELETE", f"/v1/jobs/{waiting}").trouble == "conflict"
@@ -113,7 +113,7 @@ def test_only_what_is_over_and_ones_own_is_deleted(gateway: Running, client: Cli
     assert client.get(f"/v1/jobs/{job}/audio").status == 200
 
 
-def test_audio_is_had_where_the_settings_serve_it(database: Database, tmp_path: Path) -> None:
+def test_audio_is_served_if_the_settings_say_so(database: Database, tmp_path: Path) -> None:
     """The gateway names the public address, and streams nothing."""
     address = (tmp_path / "audio").as_uri()
     with running(database, TTSQ_ARTIFACTS_URL=address, TTSQ_PUBLIC_URL="https://cdn.example/v/") as gateway:

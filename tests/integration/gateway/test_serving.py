@@ -41,7 +41,7 @@ def served(folder: Path, *options: str, **settings: str) -> Iterator[tuple[subpr
 
 
 @pytest.mark.timeout(180)
-def test_one_machine_speaks_and_tells(tmp_path: Path) -> None:
+def test_one_machine_synthesizes_and_sends_the_webhook(tmp_path: Path) -> None:
     """A job comes in, `Prefer: wait` brings the audio itself, the callback is called, and Ctrl-C ends it all."""
     with Receiver() as receiver, Emulator(EmulatorConfig(latency_seconds=0.1)) as emulator:
         settings = {

@@ -98,7 +98,7 @@ def test_a_wait_ends_with_the_job(client: Client, database: Database) -> None:
     assert "retry-after" not in reply.headers
 
 
-def test_a_wait_that_is_over_says_how_things_stand(client: Client) -> None:
+def test_a_wait_that_times_out_returns_the_state(client: Client) -> None:
     """Nothing has happened: 202 as without it, and when to ask again."""
     reply = client.post("/v1/jobs", {"text": "Later."}, Prefer="wait=1")
     assert (reply.status, reply.json["status"]) == (202, "queued")
@@ -141,7 +141,7 @@ def test_events_are_pulled_page_by_page(client: Client, database: Database) -> N
     assert [event["type"] for event in client.get("/v1/events?type=account.held").json["events"]] == ["account.held"]
 
 
-def test_a_stream_goes_on_where_it_broke_off(client: Client, database: Database) -> None:
+def test_a_stream_resumes_where_it_broke_off(client: Client, database: Database) -> None:
     """Events as they happen; after a break, those since `Last-Event-ID`, none missed and none twice."""
     first = client.post("/v1/jobs", {"text": "One."}).json["id"]
     second = client.post("/v1/jobs", {"text": "Two."}).json["id"]
@@ -198,13 +198,13 @@ def test_audio_is_streamed_whole_or_in_part(
 
 
 @pytest.mark.parametrize("wanted", ["bytes=99999999-", "bytes=-0"])
-def test_a_part_that_is_not_there_is_refused(gateway: Running, client: Client, tmp_path: Path, wanted: str) -> None:
+def test_a_missing_range_is_refused(gateway: Running, client: Client, tmp_path: Path, wanted: str) -> None:
     """With the size, so that the client can ask for another."""
     reply = client("GET", f"/v1/jobs/{a_spoken_job(gateway, tmp_path)}/audio", headers={"Range": wanted})
     assert (reply.status, reply.headers["content-range"]) == (416, f"bytes */{len(SOUND)}")
 
 
-def test_audio_that_is_not_there_is_said_so(gateway: Running, client: Client, tmp_path: Path) -> None:
+def test_missing_audio_is_not_found(gateway: Running, client: Client, tmp_path: Path) -> None:
     """Not yet, gone, or a row that names a place outside the store."""
     waiting = client.post("/v1/jobs", {"text": "Wait."}).json["id"]
     assert client.get(f"/v1/jobs/{waiting}/audio").trouble == "conflict"
@@ -288,7 +288,7 @@ def test_the_operators_routes_tell_how_things_stand(gateway: Running, client: Cl
     assert 'ttsq_http_requests_total{method="GET",route="/v1/holds",status="200"} 2.0' in shown
 
 
-def test_the_dashboard_shows_what_there_is(client: Client) -> None:
+def test_the_dashboard_shows_the_queue(client: Client) -> None:
     """Every figure that it draws is one that `/metrics` has, and none of ours is left out of it."""
     dashboard = json.loads((DOCS / "grafana" / "ttsq.json").read_text(encoding="utf-8"))
     drawn = set(re.findall(r"ttsq_\w+", " ".join(t["expr"] for p in dashboard["panels"] for t in p["targets"])))

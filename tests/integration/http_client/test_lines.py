@@ -220,7 +220,7 @@ def test_nothing_that_comes_beside_an_answer_is_read_as_another(
 
 
 @pytest.mark.parametrize("server", ["https"], indirect=True)
-def test_a_server_that_nobody_vouches_for_is_told_nothing(server: Server, reactor: Reactor) -> None:
+def test_an_untrusted_server_receives_nothing(server: Server, reactor: Reactor) -> None:
     """Its certificate isn't known, so no request leaves."""
     with open_lines(server, reactor) as lines, pytest.raises(SSLError, match="certificate"):
         run_here(call(lines))

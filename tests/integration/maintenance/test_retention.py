@@ -45,7 +45,7 @@ def look(shop: Workshop) -> None:
     purger(shop).run_once()
 
 
-def test_text_and_audio_go_when_their_time_is_over(shop_on_both: Workshop) -> None:
+def test_text_and_audio_are_deleted_when_they_expire(shop_on_both: Workshop) -> None:
     """Not before; the row, its figures and the ledger stay, and nothing of the take is left in the folder."""
     shop = shop_on_both
     job = shop.run(shop.job(text=TEXT, expires_after=3_600)).id

@@ -56,7 +56,7 @@ def test_a_template_of_the_settings_names_every_object(shop: Workshop) -> None:
     assert alone.uri == (shop.audio / f"speech/ann/jobs-{alone.id}.wav").as_uri()
 
 
-def test_a_batch_names_its_objects_as_it_was_told(shop_on_both: Workshop) -> None:
+def test_a_batch_names_its_objects_by_its_template(shop_on_both: Workshop) -> None:
     """In its own folder, whatever the settings say; the same rows under another template are another batch."""
     shop, out = shop_on_both, (shop_on_both.folder / "out").as_uri()
 
@@ -82,7 +82,7 @@ def test_a_template_that_could_bring_two_jobs_together_is_refused(shop: Workshop
         assert connection.exec_driver_sql("SELECT count(*) FROM batches").scalar() == 0
 
 
-def test_a_tenant_has_its_audio_where_it_wants_it(shop_on_both: Workshop) -> None:
+def test_a_tenant_has_its_audio_at_its_destination(shop_on_both: Workshop) -> None:
     """From the moment on at which the worker hears of it; a batch that names a place of its own goes there."""
     shop, theirs, own = shop_on_both, shop_on_both.folder / "theirs", shop_on_both.folder / "own"
     give(shop, "ann", theirs.as_uri())
@@ -163,7 +163,7 @@ def test_a_bucket_does_with_objects_what_the_settings_ask(
             assert tags == {"tenant": "ann _ co"} | ({"batch": str(batch)} if row is bought else {})
 
 
-def test_an_address_is_public_where_the_settings_say_so(shop: Workshop) -> None:
+def test_an_address_is_public_if_the_settings_say_so(shop: Workshop) -> None:
     """Only for the place that is served under it."""
     give(shop, "ann", (shop.folder / "theirs").as_uri())
     destinations = shop.executor.destinations

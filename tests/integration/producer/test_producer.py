@@ -160,7 +160,7 @@ def test_what_ended_without_audio_is_tried_again(database: Database) -> None:
     assert [row.recover for row in rows] == [True] * 3 + [False] * 2
 
 
-def test_a_fresh_batch_is_made_anew_and_bought_anew(database: Database) -> None:
+def test_a_fresh_batch_is_created_and_bought_again(database: Database) -> None:
     """It bypasses the cache; from then on it is the one that the same command finds."""
     with database.begin() as connection:
         first = submit(connection, input_rows(3))

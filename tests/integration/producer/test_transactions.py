@@ -166,7 +166,7 @@ def test_the_same_requests_under_one_key_are_one_batch(database: Database) -> No
 
 
 @pytest.mark.servers
-def test_one_batch_handed_in_at_once_by_many_is_one(on_postgresql: Database) -> None:
+def test_concurrent_submissions_of_one_batch_are_one(on_postgresql: Database) -> None:
     """A writer that comes second discards its batch, and its transaction continues."""
     line = Barrier(4)
 

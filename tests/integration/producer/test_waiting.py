@@ -37,7 +37,7 @@ def a_batch(database: Database) -> tuple[UUID, list[UUID]]:
 
 
 @pytest.mark.parametrize("status", sorted(TERMINAL))
-def test_a_job_that_is_over_is_told_at_once(database: Database, status: JobStatus) -> None:
+def test_a_finished_job_is_returned_at_once(database: Database, status: JobStatus) -> None:
     """However it ended."""
     with database.begin() as connection:
         job = add_job(connection, status=status)
@@ -69,7 +69,7 @@ def test_patience_ends_with_words(database: Database) -> None:
         list(producer.watch(batch, timeout_seconds=AT_ONCE, engine=database.engine))
 
 
-def test_what_nobody_committed_is_not_waited_for(database: Database) -> None:
+def test_an_uncommitted_job_is_not_waited_for(database: Database) -> None:
     """A job or batch that isn't there would never be over."""
     nobody = uuid7()
     with pytest.raises(NoSuchJobError, match="no job"):
@@ -78,7 +78,7 @@ def test_what_nobody_committed_is_not_waited_for(database: Database) -> None:
         next(producer.watch(nobody, engine=database.engine))
 
 
-def test_a_batch_is_told_of_with_each_change(database: Database) -> None:
+def test_a_batch_is_reported_with_each_change(database: Database) -> None:
     """First as it is, then after each end, and nothing after the last."""
     batch, jobs = a_batch(database)
     seen: list[Counts] = []
@@ -90,7 +90,7 @@ def test_a_batch_is_told_of_with_each_change(database: Database) -> None:
 
 
 @pytest.mark.servers
-def test_whoever_awaits_holds_up_nobody(on_postgresql: Database) -> None:
+def test_awaiting_blocks_no_other_task(on_postgresql: Database) -> None:
     """The asynchronous kind, over an asynchronous engine."""
     batch, jobs = a_batch(on_postgresql)
     for job in jobs:

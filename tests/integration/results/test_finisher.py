@@ -67,7 +67,7 @@ def hashes(folder: Path) -> dict[str, str]:
     return {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in folder.iterdir() if path.is_file()}
 
 
-def test_a_batch_that_is_over_gets_three_files_beside_its_audio(database: Database, tmp_path: Path) -> None:
+def test_a_finished_batch_gets_three_files_beside_its_audio(database: Database, tmp_path: Path) -> None:
     """Successes, errors, and everything; no text is in them. The row says where they are."""
     batch = a_mixed_batch(database, tmp_path)
     assert finisher(database, tmp_path).run(batch)
@@ -94,7 +94,7 @@ def test_a_batch_that_is_over_gets_three_files_beside_its_audio(database: Databa
     assert told(database) == [str(batch)]
 
 
-def test_a_batch_that_goes_on_is_left_alone(database: Database, tmp_path: Path) -> None:
+def test_an_unfinished_batch_is_left_alone(database: Database, tmp_path: Path) -> None:
     """One job that waits is enough."""
     batch = a_mixed_batch(database, tmp_path)
     with database.begin() as connection:
@@ -127,7 +127,7 @@ def test_many_at_once_finish_it_once(database: Database, tmp_path: Path) -> None
     assert len(list((tmp_path / "acme" / str(batch)).iterdir())) == 3
 
 
-def test_a_retry_reopens_the_batch_and_its_next_end_is_told_again(database: Database, tmp_path: Path) -> None:
+def test_a_retry_reopens_the_batch_and_its_next_end_is_reported_again(database: Database, tmp_path: Path) -> None:
     """The files of then replace those of now: an error that is mended is no longer in them."""
     batch = a_mixed_batch(database, tmp_path)
     own = finisher(database, tmp_path)
@@ -156,7 +156,7 @@ def test_files_that_are_out_of_date_finish_nothing(database: Database, tmp_path:
 
 
 @pytest.mark.servers
-def test_whoever_changes_the_batch_is_waited_for_without_holding_up_events(
+def test_a_concurrent_change_of_the_batch_is_waited_for_without_holding_up_events(
     on_postgresql: Database, tmp_path: Path
 ) -> None:
     """Its row is locked by a retry, which must not be waited for while holding the turn of the events."""
@@ -173,7 +173,7 @@ def test_whoever_changes_the_batch_is_waited_for_without_holding_up_events(
     assert finisher(database, tmp_path).run(batch)
 
 
-def test_nobody_who_listens_means_no_event(database: Database, tmp_path: Path) -> None:
+def test_without_endpoints_no_event_is_written(database: Database, tmp_path: Path) -> None:
     """It is finished all the same."""
     batch = a_mixed_batch(database, tmp_path, notify=None)
     assert finisher(database, tmp_path).run(batch)
@@ -199,7 +199,7 @@ def test_a_run_in_a_folder_leaves_files_of_others_alone(database: Database, tmp_
     assert json.loads(spoken)["audio"]["file"] == f"../acme/{third}/a.wav"
 
 
-def test_a_store_in_trouble_leaves_the_batch_unfinished(database: Database, tmp_path: Path) -> None:
+def test_an_outage_of_the_store_leaves_the_batch_unfinished(database: Database, tmp_path: Path) -> None:
     """The error is logged, and the batch is tried again."""
     (tmp_path / "blocked").write_text("no folder")
     batch = a_mixed_batch(database, tmp_path)
@@ -224,7 +224,7 @@ class TestLookout:
         assert "ix_batches_unfinished" in found
         assert not re.search(r"Seq Scan on batches|SCAN batches(?! USING)", found)
 
-    def test_it_sends_once_and_again_when_nobody_was_heard_of(self, database: Database, tmp_path: Path) -> None:
+    def test_it_sends_once_and_again_without_an_answer(self, database: Database, tmp_path: Path) -> None:
         """After growing waits. A finished batch is forgotten, and sent at once when it finishes the next time."""
         batch = a_mixed_batch(database, tmp_path)
         sent, clock = list[UUID](), [0.0]

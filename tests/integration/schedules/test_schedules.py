@@ -245,14 +245,14 @@ def test_bad_lines_fail_a_run_as_a_whole(office: Office) -> None:
     assert office.batches() == {}
 
 
-def test_a_file_that_is_not_there_fails_its_run(office: Office) -> None:
+def test_a_missing_file_fails_its_run(office: Office) -> None:
     """The next time looks for it anew."""
     office.add(source=str(office.folder / "gone.csv"))
     assert office.carry() == [RunState.FAILED]
     assert office.runs()[0].message == "there is no such file"
 
 
-def test_a_time_that_nobody_was_there_for(office: Office) -> None:
+def test_a_due_time_without_a_worker(office: Office) -> None:
     """Made up for while it is recent; otherwise recorded as missed, with an event, and the schedule advances."""
     now = office.now()
     office.add(next_due_at=now - 3_000 * SECOND)
@@ -300,7 +300,7 @@ def test_what_is_due_goes_with_its_schedule(office: Office) -> None:
     assert len(office.batches()) == 1
 
 
-def test_a_query_of_a_producers_database_is_handed_in(office: Office) -> None:
+def test_a_query_of_a_producers_database_is_submitted(office: Office) -> None:
     """Its columns are fields; what is empty is left to the schedule's defaults."""
     cms(office, ("1", "Good night.", "Kore"), ("2", "Sleep well.", None))
     office.add(source="SELECT id AS custom_id, text, voice_1 FROM news", options=options(voice_1="Puck"))
@@ -386,7 +386,7 @@ def options(**fields: Any) -> str:  # noqa: ANN401 - any field
     return Options(database_env="CMS_DATABASE_URL", **fields).kept()
 
 
-def test_an_object_in_a_bucket_is_handed_in(
+def test_an_object_in_a_bucket_is_submitted(
     on_sqlite: Database, tmp_path: Path, s3: Bucket, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Whichever process wrote it there; a missing file fails its run."""

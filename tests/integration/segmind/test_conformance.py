@@ -175,7 +175,7 @@ def test_every_error_status(client: Client, emulator: Emulator, spool: Path, sta
     assert (emulator.state().calls, emulator.state().billed_calls) == (1, 0)
 
 
-def test_account_troubles(client: Client, emulator: Emulator, spool: Path) -> None:
+def test_account_errors(client: Client, emulator: Emulator, spool: Path) -> None:
     """Key, credit and spend limit close the account's gate; once mended, calls go through."""
 
     def code() -> tuple[str, GateScope | None]:
@@ -200,7 +200,9 @@ def test_account_troubles(client: Client, emulator: Emulator, spool: Path) -> No
         (ModelState.RETIRED, "model_retired"),
     ],
 )
-def test_model_troubles(client: Client, emulator: Emulator, spool: Path, state: ModelState, code: str) -> None:
+def test_a_model_error_closes_its_gate(
+    client: Client, emulator: Emulator, spool: Path, state: ModelState, code: str
+) -> None:
     emulator.admin.model(SPEECH.model, state)
     found = verdict(run_here(client.synthesize(SPEECH, spool)))
     assert (found.code, found.scope) == (code, GateScope.MODEL)
@@ -374,7 +376,7 @@ def test_the_key_stays_with_the_api(version: str, spool: Path) -> None:
     assert b"x-api-key" not in files.requests[0].lower()
 
 
-def test_full_disk_is_this_machines_trouble(client: Client, version: str, spool: Path) -> None:
+def test_a_full_disk_is_an_error_of_this_machine(client: Client, version: str, spool: Path) -> None:
     """A disk that takes no byte is an error of its own, with its cause and the call's cost, or the handle to both."""
     if not Path("/dev/full").exists():
         pytest.skip("only Linux has a device that is always full")

@@ -175,7 +175,7 @@ def test_refusals_in_every_shape(
     assert not list(spool.parent.iterdir())
 
 
-def test_account_troubles(client: Client, emulator: Emulator, spool: Path) -> None:
+def test_account_errors(client: Client, emulator: Emulator, spool: Path) -> None:
     """Key, credit and spend limit close the account's gate; once mended, calls go through."""
 
     def code() -> tuple[str, GateScope | None]:
@@ -200,7 +200,9 @@ def test_account_troubles(client: Client, emulator: Emulator, spool: Path) -> No
         (ModelState.RETIRED, "model_retired"),
     ],
 )
-def test_model_troubles(client: Client, emulator: Emulator, spool: Path, state: ModelState, code: str) -> None:
+def test_a_model_error_closes_its_gate(
+    client: Client, emulator: Emulator, spool: Path, state: ModelState, code: str
+) -> None:
     emulator.admin.model(SPEECH.model, state)
     found = verdict(run_here(client.synthesize(SPEECH, spool)))
     assert (found.code, found.scope) == (code, GateScope.MODEL)
@@ -318,7 +320,7 @@ def test_silence_after_sending_times_out(spool: Path) -> None:
     assert (verdict(answer).code, verdict(answer).possibly_billed) == ("timeout", True)
 
 
-def test_a_body_that_drips_for_ever_times_out(emulator: Emulator, spool: Path) -> None:
+def test_a_dripping_body_times_out(emulator: Emulator, spool: Path) -> None:
     """The body has its own read timeout: single bytes in time don't keep a slot forever."""
     faulty(emulator, ending=Ending.SLOW, body_seconds=4)
     with contextlib.closing(make_client(emulator.base_url, read_timeout=0.5)) as hurried:
@@ -500,7 +502,7 @@ def test_no_answer_holds_the_key(
     assert KEY not in repr(answer) + repr(verdict(answer)) + repr(client) + caplog.text + "".join(capfd.readouterr())
 
 
-def test_full_disk_is_this_machines_trouble(client: Client, spool: Path) -> None:
+def test_a_full_disk_is_an_error_of_this_machine(client: Client, spool: Path) -> None:
     """A disk that takes no byte is an error of its own, with the cause, and carries what the call had cost."""
     if not Path("/dev/full").exists():
         pytest.skip("only Linux has a device that is always full")

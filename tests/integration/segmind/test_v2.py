@@ -271,7 +271,7 @@ class TestPolling:
             "",
         ],
     )
-    def test_addresses_elsewhere_are_not_trusted(self, spool: Path, form: str) -> None:
+    def test_foreign_addresses_are_not_trusted(self, spool: Path, form: str) -> None:
         """Another host, port or scheme, a login, or no address at all: the usual ones are asked, and no one else."""
         with BareServer([PROCESSING]) as other, BareServer([]) as server:
             url = form.format(own=server.port, other=other.port)
@@ -300,7 +300,7 @@ class TestPolling:
             {"ending": "cut", "share": 0.5},
         ],
     )
-    def test_troubled_polls_are_made_again(
+    def test_failed_polls_are_retried(
         self, client: ClientV2, emulator: Emulator, spool: Path, time: Time, effect: dict[str, object]
     ) -> None:
         """Nothing that befalls a poll makes anyone submit again; polls back off, and the audio comes in the end."""
@@ -321,7 +321,7 @@ class TestPolling:
             assert run_here(client.synthesize(SPEECH, spool)).audio == spool
         assert sum(path.startswith("POST") for path in paths(server)) == 1
 
-    def test_trouble_without_end_is_left_to_a_later_attempt(self, client: ClientV2, emulator: Emulator) -> None:
+    def test_errors_without_end_are_left_to_a_later_attempt(self, client: ClientV2, emulator: Emulator) -> None:
         """An API that stays down is given up after the run's time, with its last words, and the handle kept."""
         polls(emulator, Effect(status=503, message="we are down"))
         spool = Path("take").absolute()
@@ -356,7 +356,7 @@ class TestPolling:
             (406, "Spend limit reached", "spend_limit", GateScope.ACCOUNT),
         ],
     )
-    def test_the_accounts_trouble_on_a_poll(
+    def test_an_account_error_on_a_poll(
         self, emulator: Emulator, spool: Path, *, status: int, message: str, code: str, scope: GateScope
     ) -> None:
         """The gate closes by the same table, no attempt is used up, and the handle leads on once it is mended."""
@@ -622,7 +622,7 @@ class TestOutput:
             answer = run_here(client.synthesize(SPEECH, spool))
         assert (answer.audio, answer.cost) == (spool, None)
 
-    def test_a_header_speaks_where_the_metrics_are_silent(self, spool: Path) -> None:
+    def test_a_header_counts_if_the_metrics_have_no_cost(self, spool: Path) -> None:
         """An amount may come as v1 sends it."""
         body = json.dumps({"status": "COMPLETED", "output": URI, "metrics": {}}).encode()
         with bare(QUEUED, reply("200 OK", body, "x-cost: 0.0067", "x-request-id: other")) as (client, _):

@@ -122,7 +122,7 @@ def test_a_late_cost_is_charged_though_its_row_was_read_before(database: Databas
     assert months(database) == {("default", "2026-11"): PRICE}
 
 
-def test_counters_are_the_ledgers_sums_whoever_reads(database: Database) -> None:
+def test_counters_are_the_ledgers_sums_for_every_reader(database: Database) -> None:
     """Several readers at once, as over a change of leader, beside workers that go on writing."""
     with database.begin() as connection:
         batch = add_batch(connection)
@@ -185,7 +185,7 @@ def test_a_budget_is_set_raised_and_lifted(database: Database) -> None:
     assert standing(database) == []
 
 
-def test_a_standing_tells_spent_reserved_and_wanted(database: Database) -> None:
+def test_a_standing_has_spent_reserved_and_wanted(database: Database) -> None:
     """What is recorded counts, read or not; calls in flight by what they may cost; and so does the next that waits."""
     with database.begin() as connection:
         batch = add_batch(connection, max_cost=Decimal("0.05"), name="book.csv")
@@ -233,7 +233,7 @@ def test_a_budget_that_holds_is_among_the_holds(database: Database) -> None:
     assert "ttsq budget set default DOLLARS --monthly" in of_month.message
 
 
-def test_ceilings_are_of_the_latest_calls_that_told_a_cost(database: Database) -> None:
+def test_ceilings_are_of_the_latest_calls_with_a_cost(database: Database) -> None:
     """The dearest, and the longest text in UTF-8; copies and failures tell nothing."""
     with database.begin() as connection:
         for text, cost, verdict in (

@@ -69,7 +69,7 @@ def some_work(connection: Connection) -> list[UUID]:
     return add_jobs(connection, *(job_row(batch_id=batch, priority=number % 2) for number in range(6)))
 
 
-def test_every_step_of_a_job_is_told(database: Database) -> None:
+def test_every_step_of_a_job_is_counted(database: Database) -> None:
     """Handing in, sending, taking, recording with its cost, calling off, trying again, and being forgotten."""
     with database.begin() as connection:
         jobs = some_work(connection)
@@ -94,7 +94,7 @@ def test_every_step_of_a_job_is_told(database: Database) -> None:
         assert job_queries.counts(connection, batch).total == 0
 
 
-def test_rows_in_bulk_are_told(database: Database) -> None:
+def test_rows_in_bulk_are_counted(database: Database) -> None:
     """A batch that comes in by COPY counts as one that doesn't."""
     with database.begin() as connection:
         producer.submit_batch(connection, input_rows(50), name="a.csv", origin="o", output_url=None)
@@ -102,7 +102,7 @@ def test_rows_in_bulk_are_told(database: Database) -> None:
         assert job_queries.counts(connection, EVERYTHING).total == 50
 
 
-def test_selections_are_told_as_the_rows_tell_them(database: Database) -> None:
+def test_counts_of_a_selection_equal_its_rows(database: Database) -> None:
     """By tenant, model, batch and state, one within another, or either; and what they don't know, by the rows."""
     with database.begin() as connection:
         jobs = some_work(connection)
@@ -168,7 +168,7 @@ def test_two_who_change_one_batch_do_not_wait_for_each_other(on_postgresql: Data
         assert job_queries.counts(connection, EVERYTHING).of(JobStatus.DISPATCHED) == 4
 
 
-def test_a_span_is_from_the_first_handed_in_to_the_last_that_ended(database: Database) -> None:
+def test_a_span_is_from_the_first_submission_to_the_last_end(database: Database) -> None:
     """Of a selection, whatever kinds of jobs are in it."""
     later = NOW + timedelta(hours=1)
     with database.begin() as connection:
@@ -180,7 +180,7 @@ def test_a_span_is_from_the_first_handed_in_to_the_last_that_ended(database: Dat
         assert job_queries.span(connection, filters.of_tenant(EVERYTHING, "bob")) == (None, None)
 
 
-def test_a_late_record_is_told(database: Database) -> None:
+def test_a_late_record_is_counted(database: Database) -> None:
     """What a worker paid for that had lost its job is in the job's cost, and in what is counted."""
     with database.begin() as connection:
         job = add_job(connection, attempt=1)

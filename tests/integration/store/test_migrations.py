@@ -97,7 +97,7 @@ def test_a_batch_that_was_over_stays_over(empty_database: Database) -> None:
     assert finished == {BATCHES[0]: None, BATCHES[1]: NOW}
 
 
-def test_what_was_there_before_the_tallies_is_told(empty_database: Database) -> None:
+def test_jobs_from_before_the_tallies_are_counted(empty_database: Database) -> None:
     """Jobs and their costs, and what becomes of them afterwards."""
     schema.upgrade(empty_database, "0005")
     with empty_database.begin() as connection:
@@ -115,7 +115,7 @@ def _number(connection: Connection, table: Table) -> int:
 
 
 @pytest.mark.parametrize(("before", "after"), STEPS)
-def test_the_code_of_the_revision_before_goes_on(empty_database: Database, before: str, after: str) -> None:
+def test_the_previous_revisions_code_keeps_running(empty_database: Database, before: str, after: str) -> None:
     """It inserts without the columns that it doesn't know, changes and reads those that it does."""
     schema.upgrade(empty_database, before)
     with empty_database.read() as connection:
@@ -177,7 +177,7 @@ def at_work(parts: Sequence[Callable[[], int]], over: threading.Event) -> Iterat
         done += [work.result() for work in working]
 
 
-def test_workers_go_on_while_the_tables_change(empty_database: Database) -> None:
+def test_workers_keep_running_while_the_tables_change(empty_database: Database) -> None:
     """From the first revision to the newest under load: no statement of theirs fails, and nothing is lost."""
     schema.upgrade(empty_database, "0001")
     with empty_database.begin() as connection:

@@ -102,14 +102,14 @@ def test_a_job_starts_with_no_look_due(database: Database) -> None:
         leader.stop()
 
 
-def test_a_commit_is_heard(database: Database) -> None:
+def test_a_commit_notifies_the_listener(database: Database) -> None:
     """A listener is notified of a commit by any connection."""
     with notifications.watch(database) as wait:
         hand_in(database)
         assert wait(PATIENCE)
 
 
-def test_a_rollback_tells_nobody(on_postgresql: Database) -> None:
+def test_a_rollback_sends_no_notice(on_postgresql: Database) -> None:
     """The notice is part of the transaction: it goes where the job goes."""
 
     def give_up() -> None:
@@ -140,7 +140,7 @@ def test_other_changes_are_no_arrivals(on_sqlite: Database) -> None:
         assert not wait(0.05)
 
 
-def test_jobs_that_are_tried_again_are_told(on_postgresql: Database) -> None:
+def test_retried_jobs_notify_the_listener(on_postgresql: Database) -> None:
     """Retried jobs notify like new ones. A retry that selects none sends no notice."""
     stage = Stage(on_postgresql)
     job = stage.job(status=JobStatus.CANCELLED, finished_at=stage.now())

@@ -126,7 +126,7 @@ class Fair:
                 actions.retry(connection, which, states=AGAIN)
 
 
-def test_nobody_waits_in_a_circle_and_the_books_stay_right(on_postgresql: Database) -> None:
+def test_no_deadlock_and_the_ledger_stays_consistent(on_postgresql: Database) -> None:
     """However they meet: no deadlock, each attempt in the ledger once, and a job's cost is what its attempts cost."""
     with on_postgresql.begin() as connection:
         # A circle is found after so long; by default it would be a second, and few would be seen.

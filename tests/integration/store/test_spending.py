@@ -74,7 +74,7 @@ def test_batches_are_named_and_jobs_without_one_come_last(database: Database) ->
     ]
 
 
-def test_models_and_tenants_are_told_apart(database: Database) -> None:
+def test_models_and_tenants_are_counted_separately(database: Database) -> None:
     """Each with its own calls alone."""
     with database.begin() as connection:
         add_attempt(connection, model=MODEL, tenant="north")
@@ -97,7 +97,7 @@ def test_the_sum_is_exact_to_the_last_digit(database: Database) -> None:
     assert spending.total(found).paid == Decimal("2.0100000003")
 
 
-def test_guesses_and_doubts_are_told_beside_what_was_paid(database: Database) -> None:
+def test_estimates_and_doubts_are_shown_beside_what_was_paid(database: Database) -> None:
     """Estimated amounts are part of the sum; calls that may have been billed are counted, not guessed at."""
     with database.begin() as connection:
         add_attempt(connection, cost=Decimal("0.0067"), cost_estimated=True)

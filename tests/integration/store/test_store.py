@@ -197,7 +197,7 @@ def test_a_gate_is_closed_once_and_opened_once(database: Database) -> None:
     assert (gate.code, gate.since, gate.probes) == ("spend_limit", NOW + SECOND, 0)
 
 
-def test_a_trouble_met_again_keeps_the_time_and_renews_the_words(database: Database) -> None:
+def test_a_repeated_error_keeps_the_time_and_updates_the_message(database: Database) -> None:
     """Since when it holds doesn't change; what is in the way may."""
     with database.begin() as connection:
         add_gate(connection, a_gate())

@@ -321,7 +321,7 @@ def test_a_success_is_recorded_whole(database: Database) -> None:
     assert (attempt.started_at, attempt.finished_at, attempt.noted) == (NOW, LATER, False)
 
 
-def test_the_accounts_trouble_uses_up_no_attempt(database: Database) -> None:
+def test_an_account_error_uses_up_no_attempt(database: Database) -> None:
     """A claim counts at once, so that a text that kills its worker is bounded; a gate restores the count."""
     with database.begin() as connection:
         job = add_job(connection)
@@ -504,7 +504,7 @@ def test_lanes_are_found_in_order_however_postgresql_plans(on_postgresql: Databa
         assert dispatches.lanes(connection, most=3, after=found[2]) == found[3:6]
 
 
-def test_heads_of_a_lane_come_in_the_order_they_were_handed_in(database: Database) -> None:
+def test_heads_of_a_lane_are_in_submission_order(database: Database) -> None:
     """And only those of that lane that are queued."""
     with database.begin() as connection:
         jobs = [add_job(connection) for _ in range(5)]
@@ -543,7 +543,7 @@ def test_the_twin_of_a_text_is_the_job_that_bought_it(database: Database, use_ca
     assert claim.twin == (bought if use_cache else None)
 
 
-def test_texts_that_differ_are_nobodys_twins(database: Database) -> None:
+def test_different_texts_are_no_twins(database: Database) -> None:
     """A text that was never bought has no twin, nor one whose twins only failed."""
     with database.begin() as connection:
         add_job(connection, status=SUCCEEDED, text="Something else.")

@@ -135,7 +135,7 @@ def subjects(receiver: Receiver) -> list[str]:
 class TestEvents:
     """An event is written in the transaction that finishes a job, if an endpoint subscribes to it."""
 
-    def test_a_job_that_nobody_hears_of_writes_nothing(self, database: Database) -> None:
+    def test_a_job_without_a_subscriber_writes_no_event(self, database: Database) -> None:
         """Neither its producer nor its tenant asked."""
         claim = self._claimed(database, notify=None)
         assert not claim.heard
@@ -143,7 +143,7 @@ class TestEvents:
         assert types(database) == []
 
     @pytest.mark.parametrize("way", ["settle", "all"])
-    def test_a_job_that_is_heard_of_ends_with_an_event(self, database: Database, way: str) -> None:
+    def test_a_job_with_a_subscriber_ends_with_an_event(self, database: Database, way: str) -> None:
         """Alone and in a group; given again after a lost answer, it stays one."""
         claim = self._claimed(database, notify=True)
         assert claim.heard
@@ -155,7 +155,7 @@ class TestEvents:
                 settlement.settle_all_at_once(connection, [(claim, self._failed())], now=NOW)
         assert types(database) == ["job.failed"]
 
-    def test_an_endpoint_makes_its_tenants_jobs_heard(self, database: Database) -> None:
+    def test_an_endpoint_receives_its_tenants_jobs(self, database: Database) -> None:
         """Also of jobs submitted before it, and of no other tenant's."""
         an_endpoint(database, "https://example.org/")
         assert self._claimed(database, notify=None).heard
@@ -170,7 +170,7 @@ class TestEvents:
             transaction.rollback()
         assert types(database) == []
 
-    def test_every_way_to_end_is_told(self, database: Database) -> None:
+    def test_every_way_to_end_is_an_event(self, database: Database) -> None:
         """Cancelled, expired, and failed because the worker died once too often."""
         with database.begin() as connection:
             cancelled = add_job(connection, notify=True)
@@ -294,9 +294,7 @@ class TestDelivery:
     @pytest.mark.parametrize(
         "failure", [status(500), status(302, Location="http://127.0.0.1:9/"), status(404), reset, hang, drip]
     )
-    def test_a_receiver_in_trouble_gets_everything_later(
-        self, database: Database, failure: Callable[..., None]
-    ) -> None:
+    def test_a_failing_receiver_gets_everything_later(self, database: Database, failure: Callable[..., None]) -> None:
         """Whatever the receiver's error, each event arrives under its original id."""
         with Receiver(answers=[failure, failure]) as receiver:
             an_endpoint(database, receiver.url)
@@ -331,7 +329,7 @@ class TestDelivery:
             assert subjects(receiver) == wanted
         assert states(database) == ["delivered"] * 6
 
-    def test_nothing_is_lost_with_whoever_carried_it(self, database: Database) -> None:
+    def test_nothing_is_lost_with_a_dead_worker(self, database: Database) -> None:
         """A message that got lost, and a worker that died before and after its request: it is sent again, in order."""
         with Receiver() as receiver:
             an_endpoint(database, receiver.url, ordered=True)
@@ -365,7 +363,7 @@ class TestDelivery:
                 office.deliverer.run(due)
         assert len(receiver.messages) == 1
 
-    def test_a_receiver_that_hangs_holds_up_nobody_else(self, database: Database) -> None:
+    def test_a_receiver_that_hangs_holds_up_no_other(self, database: Database) -> None:
         """Concurrent deliveries to one endpoint are limited."""
         an_endpoint(database, "http://127.0.0.1:9/slow")
         quick = an_endpoint(database, "http://127.0.0.1:9/quick", events="job.cancelled")

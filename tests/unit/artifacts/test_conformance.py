@@ -51,7 +51,7 @@ def read_back(store: ArtifactStore, key: str, folder: Path) -> bytes:
 
 
 class StoreConformance:
-    """What holds for every store; a subclass gives the fixtures `store` and `neighbour`."""
+    """Behaviour of every store; a subclass provides the fixtures `store` and `neighbour`."""
 
     def test_what_was_put_is_found_with_all_that_was_said_of_it(self, store: ArtifactStore, tmp_path: Path) -> None:
         """`put` and a later `head` tell the same: key, address, size, checksum, content type, metadata."""
@@ -91,7 +91,7 @@ class StoreConformance:
         assert store_bytes(store, "empty.wav", b"", tmp_path) == store.head("empty.wav")
         assert read_back(store, "empty.wav", tmp_path) == b""
 
-    def test_what_is_not_there_is_none(self, store: ArtifactStore, tmp_path: Path) -> None:
+    def test_a_missing_object_is_none(self, store: ArtifactStore, tmp_path: Path) -> None:
         """An absent object is None to `head` and `fetch` (which leaves no file), and nothing to `delete`."""
         into = tmp_path / "into" / "absent.wav"
         into.parent.mkdir()
@@ -153,7 +153,7 @@ class StoreConformance:
         assert again.sha256 == source.sha256
 
     def test_what_cannot_be_copied_is_none(self, store: ArtifactStore) -> None:
-        """A source that is gone or lies in another store gives None, and nothing appears under the key."""
+        """A missing source, or one in another store, returns None, and nothing appears under the key."""
         outside = ("s3://another-bucket/a.wav", "file:///somewhere/else/a.wav", "https://host/a.wav", "", "nonsense")
         for uri in (store.uri("gone.wav"), *outside, f"{store.url}/../up.wav", f"{store.url}-other/a.wav"):
             assert store.copy(uri, "copy.wav", metadata={}) is None
@@ -204,13 +204,13 @@ class StoreConformance:
             store_bytes(store, "a.wav", b"sound", tmp_path, metadata={name: "1"})
         assert store.head("a.wav") is None
 
-    def test_a_source_that_is_gone_is_the_callers_trouble(self, store: ArtifactStore, tmp_path: Path) -> None:
-        """A missing spool file is told apart from a store in trouble."""
+    def test_a_missing_source_is_the_callers_error(self, store: ArtifactStore, tmp_path: Path) -> None:
+        """A missing spool file is distinguished from an outage of the store."""
         with pytest.raises(FileNotFoundError):
             store.put("a.wav", tmp_path / "gone", content_type="audio/wav", sha256="0" * 64, metadata={})
 
     def test_writers_of_one_key_leave_one_whole_object(self, store: ArtifactStore, tmp_path: Path) -> None:
-        """Whoever comes last wins with audio, checksum and metadata together; nothing is mixed."""
+        """The last writer wins with audio, checksum and metadata together; nothing is mixed."""
         contents = {str(number): str(number).encode() * (10_000 + number) for number in range(6)}
         barrier = threading.Barrier(len(contents))
 
@@ -242,14 +242,14 @@ class StoreConformance:
         assert blocks is not None
         assert b"".join(blocks) == part
 
-    def test_what_is_not_there_is_not_read(self, store: ArtifactStore) -> None:
+    def test_a_missing_object_is_not_read(self, store: ArtifactStore) -> None:
         """An absent object is None, before anything is streamed."""
         assert store.read("gone.wav") is None
         assert store.read("gone.wav", start=3, length=4) is None
 
     @pytest.mark.parametrize("key", KEYS)
     def test_an_address_leads_back_to_its_key(self, store: ArtifactStore, key: str) -> None:
-        """What `uri` gives, `key_of` takes."""
+        """`key_of` reverses `uri`."""
         assert store.key_of(store.uri(key)) == key
 
     def test_addresses_of_others_lead_to_no_key(self, store: ArtifactStore) -> None:
@@ -294,7 +294,7 @@ class TestFolder(StoreConformance, ChecksumConformance):
         yield store
         store.close()
 
-    def test_a_folder_gives_no_links(self, store: ArtifactStore, tmp_path: Path) -> None:
-        """Its audio is streamed by whoever serves it."""
+    def test_a_folder_has_no_links(self, store: ArtifactStore, tmp_path: Path) -> None:
+        """The gateway streams its audio instead."""
         store_bytes(store, "a.wav", b"sound", tmp_path)
         assert store.link("a.wav", seconds=60) is None

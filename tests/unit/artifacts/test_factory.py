@@ -68,9 +68,9 @@ def test_no_credentials_at_all(monkeypatch: pytest.MonkeyPatch) -> None:
     assert (caught.value.code, caught.value.transient) == ("bad_credentials", False)
 
 
-def test_a_profile_that_is_not_there(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_profile(monkeypatch: pytest.MonkeyPatch) -> None:
     """boto3's own configuration may be at fault before any call."""
-    monkeypatch.setenv("AWS_PROFILE", "nobody")
+    monkeypatch.setenv("AWS_PROFILE", "missing")
     with pytest.raises(ArtifactsError, match="AWS_PROFILE") as caught:
         open_store("s3://b")
     assert caught.value.code == "bad_credentials"
@@ -102,7 +102,7 @@ def test_a_profile_that_is_not_there(monkeypatch: pytest.MonkeyPatch) -> None:
         (boto.ParamValidationError(report="some field"), "unexpected", False),
     ],
 )
-def test_errors_of_boto3_are_told_apart(error: BotoCoreError | ClientError, code: str, transient: bool) -> None:
+def test_errors_of_boto3_are_classified(error: BotoCoreError | ClientError, code: str, transient: bool) -> None:
     """Each error has its word, says whether it may pass by itself, and names bucket and endpoint."""
     fault = fault_of(error, bucket="takes", endpoint="http://s3.example")
     assert (fault.code, fault.transient) == (code, transient)
@@ -119,7 +119,7 @@ def test_the_remedy_for_the_wrong_region_and_for_a_wrong_clock() -> None:
 
 
 def test_a_folder_needs_no_boto3(tmp_path: Path) -> None:
-    """Whoever stores in a folder doesn't pay for the import of boto3."""
+    """Storing in a folder doesn't import boto3, which is slow."""
     program = (
         "import sys; from worker.artifacts.factory import open_store; "
         f"open_store({tmp_path.as_uri()!r}).check(); print('botocore' in sys.modules)"

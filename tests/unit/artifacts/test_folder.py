@@ -59,8 +59,8 @@ def test_a_refused_put_leaves_nothing_behind(tmp_path: Path) -> None:
     assert left_on_the_way(tmp_path / "out") == []
 
 
-def test_a_folder_that_vanishes_is_missed_and_not_made_anew(tmp_path: Path) -> None:
-    """Without its folder (an unmounted volume) the store takes nothing and claims nothing; with it, it goes on."""
+def test_a_folder_that_vanishes_is_not_created_again(tmp_path: Path) -> None:
+    """Without its folder (an unmounted volume) the store accepts and finds nothing; it recovers with the folder."""
     root = tmp_path / "out"
     store = FolderStore(root)
     store.check()
@@ -108,7 +108,7 @@ def test_a_folder_without_permission_is_named(tmp_path: Path) -> None:
     root = tmp_path / "out"
     root.mkdir(mode=0o500)
     user = os.geteuid()
-    os.seteuid(user or NOBODY)  # The superuser may write anywhere, so the test is somebody else for a moment.
+    os.seteuid(user or NOBODY)  # The superuser may write anywhere, so the test drops its rights.
     try:
         with pytest.raises(ArtifactsError, match=str(root)) as caught:
             FolderStore(root).check()
@@ -118,7 +118,7 @@ def test_a_folder_without_permission_is_named(tmp_path: Path) -> None:
 
 
 def test_audio_edited_by_hand_is_no_longer_ours(tmp_path: Path) -> None:
-    """Its true checksum is told, its old description isn't, and it is no source for copies."""
+    """Its current checksum is reported, its old description isn't, and it is no source for copies."""
     store = FolderStore(tmp_path / "out")
     put = store_bytes(store, "a.wav", b"sound", tmp_path, metadata={"cost": "1"})
     (tmp_path / "out" / "a.wav").write_bytes(b"trimmed")
@@ -185,7 +185,7 @@ def test_the_check_sweeps_what_dead_processes_left(tmp_path: Path) -> None:
         (errno.ENAMETOOLONG, "unexpected", False, "too long"),
     ],
 )
-def test_errors_of_the_file_system_are_told_apart(number: int, code: str, transient: bool, remedy: str) -> None:
+def test_errors_of_the_file_system_are_classified(number: int, code: str, transient: bool, remedy: str) -> None:
     """Each error names the folder, the remedy and, for operators, the system's own word."""
     fault = fault_of(OSError(number, os.strerror(number), "/srv/audio/a.wav"), Path("/srv/audio"))
     assert (fault.code, fault.transient) == (code, transient)

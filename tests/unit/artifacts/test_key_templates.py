@@ -30,7 +30,7 @@ JOB = st.tuples(st.sampled_from(("ann", "bob")), st.sampled_from(("b1", "b2", No
 
 
 @pytest.mark.parametrize("template", TEMPLATES)
-def test_a_template_that_tells_jobs_apart_is_taken(template: str) -> None:
+def test_a_template_that_distinguishes_jobs_is_accepted(template: str) -> None:
     """As it is."""
     assert checked_template(template, shared=True) == template
 
@@ -137,7 +137,7 @@ def test_a_template_may_name_columns_lines_and_texts(template: str, cells: dict[
     assert filled(template, cells) == key
 
 
-def test_a_column_that_the_sheet_lacks_is_told() -> None:
+def test_a_column_that_the_sheet_lacks_is_an_error() -> None:
     """With those that it has; before the sheet is read, any name may be one."""
     assert checked_template("{Chapter}/{id}.{ext}", shared=True, columns=None)
     with pytest.raises(TemplateError, match=r"a field \{Chapter\} .*; columns of the sheet: Notes, Scene\)"):
@@ -145,7 +145,7 @@ def test_a_column_that_the_sheet_lacks_is_told() -> None:
 
 
 @given(one=st.tuples(st.integers(1, 10**6), VALUES), other=st.tuples(st.integers(1, 10**6), VALUES))
-def test_a_line_in_front_tells_jobs_apart(one: tuple[int, str], other: tuple[int, str]) -> None:
+def test_a_line_in_front_distinguishes_jobs(one: tuple[int, str], other: tuple[int, str]) -> None:
     """Whatever their texts are."""
     keys = {filled("{line:04} {text:40}.{ext}", {"text": text}, line) for line, text in (one, other)}
     assert one[0] == other[0] or len(keys) == 2

@@ -19,7 +19,7 @@ def key(name: str, *, template: str = SHARED_TEMPLATE, tenant: str = "acme", bat
 
 
 def test_the_shared_layout() -> None:
-    """Tenant, then batch or `jobs`, then the name with its extension; outside a batch a name is nobody's own."""
+    """Tenant, then batch or `jobs`, then the name with its extension; outside a batch the name is the job's id."""
     assert key("line-1") == "acme/b1/line-1.wav"
     assert key("line-1", batch=None) == f"acme/jobs/{JOB}.wav"
 
@@ -50,7 +50,7 @@ def test_what_could_do_harm_is_encoded(name: str, expected: str) -> None:
 
 @given(name=ANY_TEXT, tenant=ANY_TEXT, batch=ANY_TEXT)
 def test_any_text_makes_a_key_that_every_store_takes(name: str, tenant: str, batch: str) -> None:
-    """Whatever a producer hands in, the key has three folders' depth and stays inside."""
+    """Whatever the input, the key has three segments and stays inside the store."""
     made = key(name, tenant=tenant, batch=batch)
     assert checked_key(made) == made
     assert made.count("/") == 2

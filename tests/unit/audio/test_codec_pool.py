@@ -68,7 +68,7 @@ def test_a_process_serves_many_takes(tmp_path: Path, pool: CodecPool) -> None:
 
 
 def test_a_crash_is_tried_once_more_and_then_the_takes_fault(tmp_path: Path, pool: CodecPool) -> None:
-    """A process that was killed while idle is replaced, and nobody notices."""
+    """A process that was killed while idle is replaced without an error."""
     path = answer(tmp_path, container("mp3"))
     pool.inspect(path, tmp_path / "answer.wav", is_measured=False)
     (pid,) = pool.pids()
@@ -78,7 +78,7 @@ def test_a_crash_is_tried_once_more_and_then_the_takes_fault(tmp_path: Path, poo
 
 
 def test_a_process_that_takes_too_long_is_killed(tmp_path: Path) -> None:
-    """A pipe that nobody writes to is an answer that never ends."""
+    """An answer that never arrives: the process reads a pipe without a writer."""
     os.mkfifo(tmp_path / "answer.audio")
     pool = CodecPool(1, seconds=0.2)
     assert reason(pool, tmp_path / "answer.audio") == BadAudio.UNREADABLE
@@ -86,7 +86,7 @@ def test_a_process_that_takes_too_long_is_killed(tmp_path: Path) -> None:
 
 
 def test_an_error_of_the_disk_is_no_fault_of_the_take(tmp_path: Path, pool: CodecPool) -> None:
-    """It is raised as it would be here, and the process goes on."""
+    """It is raised as if the codec ran in this process, and the process survives."""
     path = answer(tmp_path, container("flac"))
     with pytest.raises(OSError, match=r"[Nn]o such file"):
         pool.inspect(tmp_path / "gone", tmp_path / "answer.wav", is_measured=False)

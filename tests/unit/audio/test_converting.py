@@ -1,4 +1,4 @@
-"""Every take as a WAV: the same sound at the same rate, with a header that tells the truth."""
+"""Every take as a WAV: the same sound at the same rate, with a correct header."""
 
 from __future__ import annotations
 

@@ -56,7 +56,7 @@ DIRECTED: Final = {
     "many notes": "Voice: deep and velvety\nTone: mysterious, a little sad\nPacing: slow, with long pauses\nAccent: "
     f"Scottish, from the islands\nScript: {SAID}",
     "note over lines": f"Style: warm and slow,\nlike an old friend by the fire,\nwho never raises her voice\n\n{SAID}",
-    "notes after": f"Text: {SAID}\n\nStyle: hushed and slow, as if somebody were asleep in the next room",
+    "notes after": f"Text: {SAID}\n\nStyle: hushed and slow, as if someone were asleep in the next room",
     "bold headings": f"**Voice:**\nA tired detective in a rainy town, who has seen it all before.\n\n**Text:**\n{SAID}",
     "rule": f"Warm, low, unhurried; an old sailor who misses the sea and does not say so.\n---\n{SAID}",
     "equals rule": f"=== STYLE ===\nWarm, low and unhurried, like an old sailor.\n=== TEXT ===\n{SAID}",
@@ -65,8 +65,8 @@ DIRECTED: Final = {
     "wrapped elements": f"<prompt><instructions>Be brisk, like a station announcer at rush hour.</instructions>"
     f"<transcript>{SAID}</transcript></prompt>",
     "long tag": "[in the low, gravelly voice of an old sea captain who has told this story a hundred times and is sure "
-    f"that nobody believes it] {SAID}",
-    "long round aside": "(softly, like somebody who has been awake for three days and doesn't want to wake the others "
+    f"that no one believes it] {SAID}",
+    "long round aside": "(softly, like someone who has been awake for three days and doesn't want to wake the others "
     f"in the room) {SAID}",
     "stage direction": f"*leans into the microphone and lowers her voice to a murmur* {SAID}",
     "curly": f"{{pause and breathe in slowly before the first word, please}} {SAID}",

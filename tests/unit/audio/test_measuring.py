@@ -74,14 +74,14 @@ def test_a_take_that_ends_in_a_sound_has_no_tail(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("amplitude", [0.5, 0.05, 0.005])
 def test_a_quiet_voice_is_not_silence(tmp_path: Path, amplitude: float) -> None:
-    """A whisper has the pauses of a call: silence is told from its own peak."""
+    """A whisper has the pauses of a call: silence is measured relative to its own peak."""
     sound = spoken()
     loud, quiet = measured(tmp_path, sound), measured(tmp_path, sound * amplitude)
     assert quiet.silence_share == pytest.approx(loud.silence_share, abs=0.08)
 
 
 def test_digital_silence_has_finite_measures(tmp_path: Path) -> None:
-    """Its level is told as the floor."""
+    """Its level is reported as the floor."""
     found = measured(tmp_path, silence(2))
     assert found == Measures(2.0, FLOOR_DBFS, FLOOR_LUFS, 1.0, 2.0, 2.0, found.repeat_after_s, 0.0)
 
@@ -201,7 +201,7 @@ def test_loudness_by_spectra_is_that_of_the_filters() -> None:
 @pytest.mark.parametrize("repeats", [2, 3, 4, 5, 7])
 @pytest.mark.parametrize("text", ["No.", "Monday. Fog.", PROSE])
 def test_what_comes_again_is_found(tmp_path: Path, repeats: int, text: str) -> None:
-    """Also when the shift is no whole number of the compared samples; of all distances the longest is told."""
+    """Also when the shift is no whole number of the compared samples; the longest distance is reported."""
     once = np.concatenate([spoken(text), np.zeros(5)])
     found = measured(tmp_path, np.tile(once, repeats))
     assert found.repeat_likeness > 0.7
@@ -212,7 +212,7 @@ def test_what_comes_again_is_found(tmp_path: Path, repeats: int, text: str) -> N
 
 
 @pytest.mark.parametrize("text", [PROSE, "Yes, of course!", "Hush, hush, whisper who dares."])
-def test_speech_that_goes_on_is_unlike_itself(tmp_path: Path, text: str) -> None:
+def test_continuing_speech_is_unlike_itself(tmp_path: Path, text: str) -> None:
     """Vowels and pitch return, but never the whole wave."""
     assert measured(tmp_path, spoken(text)).repeat_likeness < 0.5
 

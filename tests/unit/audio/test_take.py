@@ -149,8 +149,8 @@ def test_headerless_samples(tmp_path: Path) -> None:
     assert take.duration_ms == 1500
 
 
-def test_a_file_that_is_not_there_is_no_bad_audio(tmp_path: Path) -> None:
-    """A missing file is the caller's trouble, not the API's."""
+def test_a_missing_file_is_no_bad_audio(tmp_path: Path) -> None:
+    """A missing file is the caller's error, not the API's."""
     with pytest.raises(FileNotFoundError):
         accept(tmp_path / "gone")
 

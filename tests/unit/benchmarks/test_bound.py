@@ -50,7 +50,7 @@ def test_the_bound_knows_how_long_each_text_takes() -> None:
 
 
 def test_knobs_refuse_what_does_not_exist() -> None:
-    """A case or a peer by a wrong name is told with those there are."""
+    """The error for an unknown case or peer lists the valid names."""
     with pytest.raises(ValueError, match="no case 4; there are 1, 2, 3"):
         bound.Knobs(cases="1,4")
     with pytest.raises(ValueError, match="no peer huey; there are threads"):
@@ -97,6 +97,6 @@ def test_peers_with_a_process_a_call_say_how_few_calls_they_hold() -> None:
     ],
 )
 def test_the_innermost_known_file_names_the_room(files: list[str], expected: str) -> None:
-    """What is used by many rooms counts for whoever called it."""
+    """Time in a shared module is attributed to the calling room."""
     assert rooms.room(files) == expected
     assert expected in rooms.NAMES

@@ -42,6 +42,6 @@ def test_a_message_names_a_job_and_a_number() -> None:
     ],
 )
 def test_anything_else_is_no_task(body: object) -> None:
-    """Celery tells of it and throws it away; the worker goes on."""
+    """Celery logs and discards it; the worker continues."""
     with pytest.raises(InvalidTaskError):
         _decoded(message(body))

@@ -1,4 +1,4 @@
-"""A run whose rest a budget holds: when it ends, and how it goes on."""
+"""A run whose rest is held by a budget: when it ends, and how it is resumed."""
 
 from __future__ import annotations
 
@@ -38,13 +38,13 @@ ORDER = Order(
 
 
 def standing(*budgets: Budget, held: int = 1, **states: int) -> Snapshot:
-    """So many jobs in each state."""
+    """A snapshot with these counts per state."""
     counts = Counts({JobStatus(name): number for name, number in states.items()})
     return Snapshot(counts, held, (), NOW, budgets)
 
 
 def test_a_budget_is_used_up_when_the_next_call_is_not_covered() -> None:
-    """To the last digit. Calls in flight may still turn out cheaper; and with nobody waiting all is well."""
+    """To the last digit. Calls in flight may still turn out cheaper; without queued jobs nothing is held."""
     assert used_up(OF_BATCH)
     assert not used_up(replace(OF_BATCH, spent=Decimal("0.9933")))
     assert not used_up(replace(OF_BATCH, spent=Decimal("0.5"), reserved=Decimal("0.5")))
@@ -85,7 +85,7 @@ def test_a_run_ends_when_it_has_waited_for_money_long_enough_to_be_sure() -> Non
     assert patience.is_over(stuck)
 
 
-def test_the_command_that_goes_on_is_the_same_with_a_higher_budget() -> None:
+def test_the_resuming_command_is_the_same_with_a_higher_budget() -> None:
     """Quoted for a shell; never with --fresh, which would buy everything anew."""
     (line,) = summary.ways(ORDER, [OF_BATCH], Decimal("5.70"))
     words = shlex.split(line)
@@ -95,7 +95,7 @@ def test_the_command_that_goes_on_is_the_same_with_a_higher_budget() -> None:
     assert "--fresh" not in line
 
 
-def test_a_month_is_raised_by_itself_and_then_the_command_goes_on() -> None:
+def test_a_months_budget_is_raised_first_and_then_the_command_resumes() -> None:
     """Or one waits for the next one."""
     lines = list(summary.ways(ORDER, [OF_MONTH], Decimal(1)))
     assert lines[0].strip() == "ttsq budget set default 21.11 --monthly"
@@ -112,7 +112,7 @@ def test_an_input_that_came_through_a_pipe_has_to_come_again() -> None:
     assert lines[1].endswith("(with the same input)")
 
 
-def test_what_is_spent_is_told_of_each_budget_that_holds() -> None:
+def test_each_budget_that_holds_shows_what_is_spent() -> None:
     """And of no other."""
     rich = replace(OF_MONTH, limit=Decimal(99))
     assert summary.describe_spent([OF_BATCH, rich]) == "$0.9983 of the run's budget of $1.0000"

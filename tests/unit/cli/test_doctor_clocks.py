@@ -12,7 +12,7 @@ NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 
 
 def after(seconds: float) -> datetime:
-    """Noon, and so many seconds."""
+    """Noon plus `seconds`."""
     return NOON + timedelta(seconds=seconds)
 
 
@@ -23,7 +23,7 @@ def found(first: float, last: float, asked: float, arrived: float) -> Offset:
 
 @pytest.mark.parametrize("made", [0.0, 4.0, 8.0])
 def test_an_answer_that_was_long_on_its_way_accuses_no_clock(made: float) -> None:
-    """Nobody knows where on its way the time went: any moment of it may be the one that was read."""
+    """The answer may have been made at any moment of the round trip."""
     offset = found(made, made, asked=0, arrived=8)
     assert offset.sure == 0
     assert offset.bound == max(made, 8 - made)

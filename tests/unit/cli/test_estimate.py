@@ -16,7 +16,7 @@ BASES = {MODEL: Basis(Decimal("0.0067"), 8.0, None), OTHER_MODEL: Basis(Decimal(
 
 
 def of(calls: int, speed: Speed, *, model: str = MODEL) -> Estimate:
-    """So many texts of one model, all to be bought."""
+    """The estimate for `calls` texts of one model, all to be bought."""
     return estimate([Need(model, 10, buy=True)] * calls, BASES, speed)
 
 
@@ -50,7 +50,7 @@ def test_nothing_to_buy_costs_nothing_and_takes_no_time() -> None:
         (61, Speed(60, 1), 488.0),
     ],
 )
-def test_the_narrower_of_pace_and_slots_tells_the_time(calls: int, speed: Speed, seconds: float) -> None:
+def test_the_narrower_of_pace_and_slots_determines_the_time(calls: int, speed: Speed, seconds: float) -> None:
     """Starts a minute, or rounds of slots; the last call has to end as well."""
     assert of(calls, speed).seconds == pytest.approx(seconds)
 

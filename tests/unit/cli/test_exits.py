@@ -67,7 +67,7 @@ def test_workers_are_stopped_in_good_order() -> None:
 
 
 def test_a_second_signal_ends_them_at_once() -> None:
-    """Whoever presses Ctrl-C twice doesn't want to wait for a call that takes minutes."""
+    """A second Ctrl-C doesn't wait for a call that takes minutes."""
     workers = Stopping()
     with Interrupts() as interrupts:
         os.kill(os.getpid(), signal.SIGINT)

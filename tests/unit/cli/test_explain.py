@@ -18,7 +18,7 @@ from worker.store.database import Database
 
 
 def faults(count: int) -> list[Fault]:
-    """So many faults, a line each."""
+    """`count` faults, one per line."""
     return [Fault(line=line, field="text", message="is empty") for line in range(1, count + 1)]
 
 
@@ -55,8 +55,8 @@ def test_settings_are_named_with_the_place_to_mend_them() -> None:
         (PermissionError(13, "Permission denied", "/x/y"), "/x/y: Permission denied", ""),
     ],
 )
-def test_every_rooms_errors_are_told_with_their_remedies(error: Exception, message: str, remedy: str) -> None:
-    """Nobody is shown the name of a Python class for something that was foreseen."""
+def test_every_rooms_errors_name_their_remedies(error: Exception, message: str, remedy: str) -> None:
+    """Expected errors are shown without the name of their Python class."""
     found = explain(error)
     assert message in found.message
     assert remedy in found.remedy
@@ -75,8 +75,8 @@ def test_a_database_that_cannot_be_used_says_why(tmp_path: Path) -> None:
     assert "TTSQ_DATABASE_URL" in found.remedy
 
 
-def test_a_surprise_keeps_its_class_and_says_how_to_learn_more() -> None:
-    """What nobody foresaw has to be reported by someone, who needs a name for it."""
+def test_an_unexpected_error_keeps_its_class_and_says_how_to_learn_more() -> None:
+    """An unexpected error shows its class, so that it can be reported."""
     found = explain(ZeroDivisionError("division by zero"))
     assert found.message == "ZeroDivisionError: division by zero"
     assert "TTSQ_LOG_LEVEL=debug" in found.remedy

@@ -35,7 +35,7 @@ def test_money_goes_to_a_hundredth_of_a_cent(amount: str, words: str) -> None:
     ],
 )
 def test_durations_have_two_units_at_most(seconds: float, words: str) -> None:
-    """Nobody plans by the seconds of an hour."""
+    """The seconds of an hour are left out."""
     assert duration(seconds) == words
 
 

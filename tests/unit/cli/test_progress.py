@@ -30,7 +30,7 @@ class Hands:
 
 
 def snapshot(**by_status: int) -> Snapshot:
-    """So many jobs in each state."""
+    """A snapshot with these counts per state."""
     counts = Counts({JobStatus(name): count for name, count in by_status.items()}, cost=Decimal("0.1541"))
     return Snapshot(counts, 0, (), NOW)
 
@@ -47,7 +47,7 @@ def test_the_figures_say_everything_on_one_line() -> None:
 
 
 def test_no_time_is_promised_while_the_queue_is_held() -> None:
-    """Nobody knows when the account is mended."""
+    """The end of a hold can't be predicted."""
     meter = Meter()
     meter.note(0, 0.0)
     meter.note(24, 24.0)
@@ -66,7 +66,7 @@ HOLDS = [
 
 
 @pytest.mark.parametrize(("hold", "words"), HOLDS)
-def test_a_hold_is_told_with_its_reason_and_its_beginning(hold: Hold, words: str) -> None:
+def test_a_hold_is_shown_with_its_reason_and_its_beginning(hold: Hold, words: str) -> None:
     """What holds, why, since when, and when it is looked at again."""
     assert describe_hold(hold, NOW) == words.format(since=f"{NOW.astimezone():%H:%M:%S}")
 
@@ -82,7 +82,7 @@ def test_without_a_terminal_a_line_comes_now_and_then(capsys: pytest.CaptureFixt
     assert [line.split(":")[0] for line in capsys.readouterr().err.splitlines()] == ["10/40", "20/40"]
 
 
-def test_without_a_terminal_a_hold_is_told_at_once_and_once(capsys: pytest.CaptureFixture[str]) -> None:
+def test_without_a_terminal_a_hold_is_printed_at_once_and_once(capsys: pytest.CaptureFixture[str]) -> None:
     """When it begins, and when it ends; not with every look in between."""
     clock = Hands()
     with PlainProgress(Terminal(), clock) as view:
@@ -93,7 +93,7 @@ def test_without_a_terminal_a_hold_is_told_at_once_and_once(capsys: pytest.Captu
     assert [line[:16] for line in told] == ["held by the acco", "nothing holds th"]
 
 
-def test_a_lost_database_is_told_once(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_lost_database_is_reported_once(capsys: pytest.CaptureFixture[str]) -> None:
     """Until it is back: then the next loss is news again."""
     with PlainProgress(Terminal(), Hands()) as view:
         for _ in range(3):

@@ -17,7 +17,7 @@ from worker.store.queries.jobs import Counts
 
 
 def snapshot(**by_status: int) -> Snapshot:
-    """So many jobs in each state."""
+    """A snapshot with these counts per state."""
     counts = Counts({JobStatus(name): count for name, count in by_status.items()}, 2, Decimal("0.0000067"))
     return Snapshot(counts, 0, (), NOW)
 
@@ -80,12 +80,12 @@ def test_times_are_utc_whatever_zone_they_came_in() -> None:
         ({"succeeded": 2, "expired": 1}, Exit.SOME_FAILED),
     ],
 )
-def test_only_a_run_of_which_all_is_there_ends_with_zero(by_status: dict[str, int], code: Exit) -> None:
+def test_only_a_complete_run_ends_with_zero(by_status: dict[str, int], code: Exit) -> None:
     """Whatever else became of a job, its audio isn't there."""
     assert snapshot(**by_status).all_finished
     assert snapshot(**by_status).exit_code is code
 
 
 def test_an_expired_job_counts_as_failed() -> None:
-    """Nobody called it off, and it has no audio."""
+    """It wasn't cancelled, and it has no audio."""
     assert report(snapshot(succeeded=1, failed=1, expired=2), batch=None, seconds=0)["failed"] == 3

@@ -78,7 +78,7 @@ def test_a_quiet_run_still_names_its_failures(capsys: pytest.CaptureFixture[str]
     assert text == "  line 7: invalid_request: The API refuses this request\n"
 
 
-def test_a_resumed_run_tells_the_new_money_from_the_old(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_resumed_run_separates_new_cost_from_old(capsys: pytest.CaptureFixture[str]) -> None:
     """What this command spent, and what the batch has cost in all."""
     text = said(capsys, ending(spent_before=Decimal("0.01"), done_before=1))
     assert "$0.0034 now, $0.0134 in all" in text
@@ -117,7 +117,7 @@ def test_a_failure_is_one_line(job: JobRecord, words: str) -> None:
     assert describe_failure(job) == words
 
 
-def test_a_run_that_its_budget_holds_says_what_goes_on(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_run_held_by_its_budget_names_the_command_that_resumes_it(capsys: pytest.CaptureFixture[str]) -> None:
     """What is spent, how much is held, what the rest needs, and the command; nothing of trying again what failed."""
     shortage = Shortage(
         3, "$0.0134 of the run's budget of $0.0150", Decimal("0.0201"), ["  ttsq run a.csv --max-cost 0.05"]

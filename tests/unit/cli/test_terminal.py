@@ -32,14 +32,14 @@ def test_without_json_there_is_none(capsys: pytest.CaptureFixture[str]) -> None:
     assert capsys.readouterr().out == "words\n"
 
 
-def test_quiet_keeps_back_all_but_troubles(capsys: pytest.CaptureFixture[str]) -> None:
+def test_quiet_prints_warnings_and_errors_only(capsys: pytest.CaptureFixture[str]) -> None:
     """A quiet command still says what went wrong."""
     terminal = Terminal(quiet=True)
     terminal.result("result")
     terminal.note("note")
-    terminal.warn("trouble")
+    terminal.warn("warning")
     shown = capsys.readouterr()
-    assert (shown.out, shown.err) == ("", "trouble\n")
+    assert (shown.out, shown.err) == ("", "warning\n")
 
 
 def test_the_key_passes_no_stream(capsys: pytest.CaptureFixture[str]) -> None:

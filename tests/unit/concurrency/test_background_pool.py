@@ -54,7 +54,7 @@ def test_an_error_ends_neither_the_thread_nor_the_pool() -> None:
     pool.close()
 
 
-def test_at_most_so_many_items_run_at_once() -> None:
+def test_concurrent_items_are_limited() -> None:
     """Three threads work on three items; the fourth waits for one of them."""
     barrier, running = threading.Barrier(4, timeout=30), SimpleQueue[int]()
 

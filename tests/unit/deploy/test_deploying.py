@@ -152,7 +152,7 @@ def test_any_number_of_workers_can_run() -> None:
 
 
 def test_ports_are_open_to_this_machine_alone() -> None:
-    """Whoever wants more opens them knowingly."""
+    """Other interfaces need an explicit change."""
     ports = [port for service in SERVICES.values() for port in service.get("ports", ())]
     assert ports == ["127.0.0.1:${GATEWAY_PORT:-8000}:8000"]
 

@@ -51,7 +51,7 @@ queues = st.dictionaries(lanes, st.integers(1, 30), max_size=12).map(Queue)
 
 @given(queue=queues, places=st.integers(0, 60))
 def test_the_places_are_filled_and_never_overfilled(queue: Queue, places: int) -> None:
-    """As many as there are places or jobs, whichever is less, and nobody twice."""
+    """Exactly min(places, jobs) start, and no job twice."""
     chosen = queue.admit(places)
     assert len(chosen) == min(places, len(queue.lane_of))
     assert len({job.job_id for job in chosen}) == len(chosen)
@@ -67,7 +67,7 @@ def test_whose_turns_come_first_is_known_before(queue: Queue, places: int) -> No
 
 
 @given(queue=queues, places=st.integers(1, 60))
-def test_nobody_waits_behind_a_lower_priority(queue: Queue, places: int) -> None:
+def test_no_job_waits_behind_a_lower_priority(queue: Queue, places: int) -> None:
     """A job is admitted only if everything of a higher priority is."""
     chosen = {job.job_id for job in queue.admit(places)}
     left = [lane.priority for job, lane in queue.lane_of.items() if job not in chosen]
@@ -128,7 +128,7 @@ def test_no_more_rows_are_read_than_there_are_places(queue: Queue, places: int) 
     assert all(read <= places for read in queue.read.values())
 
 
-def test_who_is_held_holds_those_behind_it_and_nobody_else() -> None:
+def test_a_held_job_holds_only_those_behind_it() -> None:
     """A job that may not go takes no place, and its lane ends there for now."""
     first, second = a_lane(tenant="ann"), a_lane(tenant="bob")
     queue = Queue({first: 10, second: 10})

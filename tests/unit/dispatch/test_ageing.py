@@ -39,7 +39,7 @@ def test_urgency_only_grows_and_has_its_bounds(priority: int, waited: float, lon
 
 
 def test_a_step_is_a_priority() -> None:
-    """After each of so many seconds, and not before."""
+    """After each full `STEP`, and not before."""
     assert [urgency(0, waited, STEP, 9) for waited in (0, 59.9, 60, 119.9, 120, 1_000)] == [0, 0, 1, 1, 2, 9]
 
 
@@ -80,7 +80,7 @@ def test_bulk_that_is_served_all_the_time_stays_bulk() -> None:
     assert ageing.urgencies([old, fresh], now) == {old: 0, fresh: 1}
 
 
-def test_nobody_ages_while_nothing_starts() -> None:
+def test_no_lane_ages_while_nothing_starts() -> None:
     """After an hour behind a closed gate the order is what it was."""
     ageing = Ageing(STEP)
     served(ageing, [URGENT, BULK], places=2, ticks=5)
@@ -88,7 +88,7 @@ def test_nobody_ages_while_nothing_starts() -> None:
     assert ageing.urgencies([URGENT, BULK], later) == {URGENT: 3, BULK: 0}
 
 
-def test_a_new_leader_takes_nobody_for_starved() -> None:
+def test_a_new_leader_takes_no_lane_for_starved() -> None:
     """It knows only what it has seen: an old batch is no more urgent for it than a fresh one."""
     ageing = Ageing(STEP)
     served(ageing, [URGENT, BULK], places=1, ticks=200)

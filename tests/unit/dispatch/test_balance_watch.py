@@ -32,5 +32,5 @@ def test_it_falls_once_and_recovers_well_above(remaining: str, said: bool, falli
 
 
 def test_a_threshold_of_nothing_never_warns() -> None:
-    """Whoever doesn't want to hear of it sets it to zero."""
+    """Zero disables the warning."""
     assert not falls(Balance(Decimal(0), NOW, low=False), Decimal(0))

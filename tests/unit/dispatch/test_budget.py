@@ -59,7 +59,7 @@ def test_what_is_spent_and_in_flight_is_taken_off_first() -> None:
 
 
 def test_to_the_last_digit() -> None:
-    """A budget of exactly so many calls covers them all, one of a picodollar less does not."""
+    """A budget of exactly N calls covers them all, one of a picodollar less does not."""
     exact = PRICE * 10
     assert starts(allowance(KNOWN, [of_batch(str(exact))], [])) == 10
     assert starts(allowance(KNOWN, [of_batch(str(exact - Decimal("1e-12")))], [])) == 9

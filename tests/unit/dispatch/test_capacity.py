@@ -13,7 +13,7 @@ NOW = datetime(2026, 11, 1, 12, tzinfo=UTC)
 
 
 def after_ticks(ended: int, *, ticks: int, tick_seconds: float = 0.1, begin: Flow | None = None) -> Flow:
-    """The flow after so many looks, each of which found the same number."""
+    """The flow after `ticks` ticks, each of which found the same number."""
     seen = begin or capacity.after(Flow(), ended=0, now=NOW)
     start = seen.seen_at or NOW
     for number in range(1, ticks + 1):

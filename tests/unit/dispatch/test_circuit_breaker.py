@@ -113,7 +113,7 @@ def test_what_says_nothing_of_the_upstream_is_left_out(verdict: VerdictKind) -> 
 
 
 @pytest.mark.parametrize("code", sorted(circuit_breaker.OURS))
-def test_troubles_of_our_own_are_left_out(code: str) -> None:
+def test_our_own_errors_are_left_out(code: str) -> None:
     """An error in the worker is tried again too, and is no fault of the upstream."""
     assert recorded(failure(code=code)) == ()
 

@@ -33,7 +33,7 @@ def test_v2_is_chosen_by_its_setting() -> None:
 
 
 def test_takes_are_judged_by_the_fact_sheets_limits() -> None:
-    """Unless somebody sets others."""
+    """Unless the operator sets others."""
     assert take_limits(settings.load()) == GateLimits()
 
 

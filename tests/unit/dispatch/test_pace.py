@@ -160,7 +160,7 @@ def test_the_first_refusal_ends_the_freedom() -> None:
 
 @pytest.mark.parametrize(("said", "meant"), [("auto", None), ("unlimited", "unlimited"), ("60", 60.0), ("0.5", 0.5)])
 def test_the_ceiling_is_a_setting(said: str, meant: pace.Ceiling) -> None:
-    """A number, or one of two words; `auto` says in so many words what is meant where nothing is set."""
+    """A number, or one of two words; `auto` is the explicit form of the default."""
     assert app_settings.load(SEGMIND_RPM=said).segmind_rpm == meant
 
 
@@ -247,14 +247,14 @@ def test_a_stamp_of_the_past_falls_back_to_a_backoff() -> None:
 
 
 def test_a_crowd_of_refusals_is_one_strike() -> None:
-    """Calls that were under way when the pause began belong to the same trouble."""
+    """Calls that were under way when the pause began belong to the same strike."""
     first = refused(PaceState(), reset_at=NOW + timedelta(seconds=30))
     for late in range(1, 30):
         assert refused(first, at=NOW + timedelta(seconds=late), now=NOW + timedelta(seconds=late)) == first
 
 
 def test_a_later_stamp_lengthens_the_pause_and_an_earlier_one_does_not_shorten_it() -> None:
-    """Of several stamps for one trouble the latest holds."""
+    """Of several stamps for one pause the latest counts."""
     first = refused(PaceState(), reset_at=NOW + timedelta(seconds=30))
     longer = refused(first, reset_at=NOW + timedelta(seconds=45))
     assert (longer.paused_until, longer.strikes) == (NOW + timedelta(seconds=45), 1)
@@ -262,7 +262,7 @@ def test_a_later_stamp_lengthens_the_pause_and_an_earlier_one_does_not_shorten_i
 
 
 def test_a_refusal_after_the_pause_is_the_next_strike() -> None:
-    """Whoever is refused again after waiting waits longer."""
+    """Each strike lengthens the next pause."""
     first = refused(PaceState(), reset_at=NOW + timedelta(seconds=5))
     later = NOW + timedelta(seconds=6)
     assert refused(first, at=later, now=later).strikes == 2

@@ -60,7 +60,7 @@ def test_a_step_waits_for_the_calls_of_the_last_one() -> None:
 
 
 def test_single_calls_wait_for_nothing() -> None:
-    """A queue that hands in a text now and then is far from any limit: six may be out at a time."""
+    """A queue with an occasional text is far from any limit: six may be in flight at a time."""
     calls = ramp.fresh((), 100.0, 1)
     assert ramp.allowed(calls, 1, 100.1) == 5
     assert ramp.next_step(calls, 1, 100.1) == 100.1

@@ -119,7 +119,7 @@ def test_calls_under_way_when_all_are_refused_count_as_refused() -> None:
 
 
 def test_a_full_window_at_the_beginning_is_not_taken_for_no_limit_at_all() -> None:
-    """Where somebody else has used up the window, the first estimate is the lowest plan's, not nothing."""
+    """Where another client has used up the window, the first estimate is the lowest plan's limit, not zero."""
     drive = Drive(Limit(rpm=60, window=WindowKind.FIXED), changes=[(0.0, Limit(rpm=0.001))]).run(2)
     assert drive.search.limit == bisection.LEAST_RPM
 

@@ -34,7 +34,7 @@ def count(*ended: Ended, begin: TakeCount = FRESH, limit: int = LIMIT) -> TakeCo
     return reduce(lambda found, one: take_runs.after(found, one, limit=limit, now=NOW), ended, begin)
 
 
-def test_so_many_refused_in_a_row_hold() -> None:
+def test_a_run_of_refused_takes_holds() -> None:
     """And one fewer doesn't; the latest words are kept."""
     assert count(*[BAD] * (LIMIT - 1)).held_at is None
     held = count(*[BAD] * LIMIT)
@@ -46,7 +46,7 @@ def test_mixed_reasons_hold_as_well() -> None:
     assert count(*[BAD, FILTERED] * (LIMIT // 2)).held_at == NOW
 
 
-def test_one_accepted_take_begins_the_row_anew() -> None:
+def test_one_accepted_take_resets_the_run() -> None:
     """However many were refused before."""
     found = count(*[BAD] * (LIMIT - 1), GOOD, *[BAD] * (LIMIT - 1))
     assert (found.held_at, found.accepted, found.refused) == (None, True, LIMIT - 1)
@@ -69,7 +69,7 @@ def test_three_bad_takes_in_ten_never_hold(seed: int) -> None:
 
 
 def test_a_resumed_lane_may_try_a_few() -> None:
-    """If they are refused as well it is held again; one accepted take gives it the whole patience back."""
+    """If they are refused as well it is held again; one accepted take resets the count."""
     resumed = TakeCount(LANE, "default", MODEL, resumed=True)
     assert count(*[BAD] * (RESUMED_TAKES - 1), begin=resumed).held_at is None
     assert count(*[BAD] * RESUMED_TAKES, begin=resumed).held_at == NOW
@@ -116,7 +116,7 @@ def test_what_was_not_paid_or_not_lost_does_not_count(ended: Ended) -> None:
 
 
 def test_a_copy_proves_nothing() -> None:
-    """It was bought before, so the row goes on."""
+    """It was bought before, so the run of refusals continues."""
     copy = an_ended(verdict=VerdictKind.CACHED, cost=NOTHING)
     assert count(*[BAD] * (LIMIT - 1), copy, BAD).held_at == NOW
 

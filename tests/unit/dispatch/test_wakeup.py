@@ -22,7 +22,7 @@ def test_the_first_arrivals_are_answered_at_once() -> None:
 
 
 def test_a_stream_of_arrivals_gets_no_more_ticks_than_changes_do() -> None:
-    """Whoever hands in all the time has as many looks taken in the long run as a gather time allows."""
+    """In the long run a continuous producer causes one tick per gather time."""
     rhythm, now, ticks = Rhythm(), 0.0, 0
     while now < 100 * GATHER:
         rhythm, ticks = after_tick(rhythm, now, GATHER), ticks + 1
@@ -46,7 +46,7 @@ def test_ticks_that_come_faster_than_the_gather_time_owe_nothing() -> None:
 
 
 @pytest.mark.parametrize("ring", [Wakeup.change, Wakeup.arrive, Wakeup.stop])
-def test_what_rang_before_is_heard(ring: object) -> None:
+def test_an_earlier_ring_is_noticed(ring: object) -> None:
     """What rings between a look and the wait ends the wait."""
     alarm = Wakeup()
     assert callable(ring)
@@ -55,8 +55,8 @@ def test_what_rang_before_is_heard(ring: object) -> None:
 
 
 @pytest.mark.parametrize("ring", [Wakeup.change, Wakeup.arrive, Wakeup.stop])
-def test_what_rings_meanwhile_is_heard(ring: object) -> None:
-    """A thread that waits goes on when another one rings."""
+def test_a_ring_during_the_wait_is_noticed(ring: object) -> None:
+    """A waiting thread wakes when another one rings."""
     alarm = Wakeup()
     assert callable(ring)
     waiting = threading.Thread(target=alarm.wait, args=(FOR_EVER,), kwargs={"change": 0.0, "arrival": 0.0})

@@ -26,7 +26,7 @@ def test_the_slots_follow_from_rate_and_latency(row: tuple[str, str, str]) -> No
     assert slots == [math.ceil(rate * seconds / 60) for seconds in SECONDS]
 
 
-def test_every_rate_that_the_vendor_publishes_is_there() -> None:
+def test_every_published_rate_is_listed() -> None:
     """And the seconds are those that the registry has."""
     assert [int(rate) for rate, *_ in SIZES] == [5, 60, 120, 500, 1000]
     assert sorted(float(model.mean_seconds) for model in MODELS.values()) == sorted(SECONDS)

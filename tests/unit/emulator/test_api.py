@@ -145,7 +145,7 @@ def test_calls_in_flight_hold_their_price() -> None:
 @pytest.mark.parametrize(
     ("state", "status"), [(ModelState.NOT_FOUND, 404), (ModelState.FORBIDDEN, 403), (ModelState.RETIRED, 410)]
 )
-def test_a_model_in_trouble_refuses_and_the_other_serves(state: ModelState, status: int) -> None:
+def test_a_failing_model_refuses_and_the_other_serves(state: ModelState, status: int) -> None:
     """States are a model's own, and end when they are set back."""
     emulated = vendor()
     emulated.set_model(SLUG, state)
@@ -155,7 +155,7 @@ def test_a_model_in_trouble_refuses_and_the_other_serves(state: ModelState, stat
     assert answer(emulated, call()).status == 200
 
 
-def test_the_account_can_be_troubled_and_mended() -> None:
+def test_the_account_can_be_broken_and_repaired() -> None:
     """A revoked key and a spend limit refuse every call, and change nothing else."""
     emulated = vendor(credits=Decimal(5))
     emulated.change_account(AccountChange(key_valid=False))

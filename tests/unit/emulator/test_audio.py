@@ -78,7 +78,7 @@ def test_speech_has_the_length_of_the_text(text: str) -> None:
 
 
 @pytest.mark.parametrize("text", ["!", "...", "🙂", ". . . . . .\n\n\n\n", "[laughs]", "A.", "\ud800"])
-def test_any_text_gives_some_sound(text: str) -> None:
+def test_any_text_yields_some_sound(text: str) -> None:
     """Nothing to say is a hum, and a text of pauses is not a silent file."""
     pcm = speak(Utterance(text, "Puck", tags=True))
     assert seconds(pcm) > 0.1
@@ -157,7 +157,7 @@ def frames_of(data: bytes) -> bytes:
 
 
 @pytest.mark.parametrize("audio_bytes", [46, 24_044, None])
-def test_takes_of_the_same_text_differ_where_they_are_told_to(audio_bytes: int | None) -> None:
+def test_takes_of_the_same_text_differ_on_request(audio_bytes: int | None) -> None:
     """Two requests give two files of one length that sound alike; a file that is fetched again is the same file."""
     shelf = Shelf(audio_bytes, takes_differ=True)
     call = Call("gemini-3.1-flash-tts", None, bearer=False, content_type="application/json", fields={"text": PROSE})

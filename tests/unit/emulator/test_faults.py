@@ -77,7 +77,7 @@ def test_appended_rules_leave_the_counts_of_the_others() -> None:
 
 
 def test_a_rule_is_plain_data() -> None:
-    """A scenario written as JSON gives the same rule."""
+    """A scenario written as JSON yields the same rule."""
     rule = Rule(match=Match(text_contains="x", nth=(1, 2)), effect=Effect(status=429, headers={"a": "b"}), times=3)
     assert Rule.model_validate_json(rule.model_dump_json()) == rule
 

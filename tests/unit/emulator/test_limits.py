@@ -19,7 +19,7 @@ def admitted(limit: Limit, times: list[float]) -> list[float]:
 
 @pytest.mark.parametrize("window", WindowKind)
 def test_a_burst_passes_up_to_the_limit_and_names_the_time_of_the_next(window: WindowKind) -> None:
-    """60 a minute admits 60 calls at once; the 61st is told the very time from which one passes."""
+    """60 a minute admits 60 calls at once; the 61st response names the exact time from which a call passes."""
     rule = limiter(Limit(rpm=60, window=window))
     answers = [rule.admit(1_000.0) for _ in range(61)]
     assert answers[:60] == [None] * 60

@@ -304,7 +304,7 @@ def test_faults_of_files() -> None:
     [(Take.EMPTY, 0), (Take.HEADER_ONLY, 44), (Take.HUGE, 5_000), (Take.JSON_URL, 1_000), (Take.TRUNCATED, 520)],
 )
 def test_bad_takes_are_bad_files(take: Take, size: int) -> None:
-    """What v1 would send as its body lies at the address; its size is told truly."""
+    """The address serves what v1 would send as its body, with the true size."""
     emulated = Desk({"rules": [Rule(effect=Effect(take=take, size_bytes=5_000, share=0.5, output=OutputShape.AUDIO))]})
     request_id = emulated.accepted()
     emulated.now = 8
@@ -344,7 +344,7 @@ def test_a_reset_forgets_runs() -> None:
 
 
 def test_money_in_flight_is_held() -> None:
-    """Two runs at once never share one price; a failed one gives it to the next."""
+    """Two concurrent runs never share one price; a failed one returns it to the next."""
     emulated = Desk({"credits": PRICE, "rules": [Rule(effect=Effect(run_fails=True), times=1)]})
     emulated.accepted("first")
     assert emulated.submit("second").status == 406

@@ -1,4 +1,4 @@
-"""Work done together for many: nobody is forgotten, nobody hears another's result."""
+"""Work batched for many callers: each gets its own result, and none waits forever."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def test_those_who_ask_meanwhile_are_served_together() -> None:
     assert groups == [[0], [1, 2, 3, 4, 5]]
 
 
-def test_an_error_reaches_everyone_in_the_group_and_nobody_after() -> None:
+def test_an_error_reaches_every_caller_of_its_group_only() -> None:
     """What went wrong for a group is raised for each of it; the next group starts afresh."""
 
     def work(items: Sequence[int]) -> list[int]:
@@ -82,7 +82,7 @@ def test_no_group_is_larger_than_a_statement_should_be() -> None:
 
 
 def test_a_thread_that_asks_need_not_serve() -> None:
-    """Another one does, and goes on with those who asked meanwhile."""
+    """Another thread serves, and continues with requests that arrived meanwhile."""
     groups: list[list[int]] = []
     handed_over: list[Callable[[], object]] = []
     later: list[Future[int]] = []
@@ -105,5 +105,5 @@ def test_a_thread_that_asks_need_not_serve() -> None:
     ("rate", "seconds"), [(0, 0), (1, 0), (60, 0), (100, LONGEST_GATHER_SECONDS), (1_000, 0.005), (10_000, 0.0005)]
 )
 def test_a_group_waits_for_enough_and_not_for_few(rate: float, seconds: float) -> None:
-    """Where a job comes now and then nobody waits; where hundreds come, nobody waits for long."""
+    """With few jobs none waits; with hundreds none waits long."""
     assert gather_seconds(rate) == pytest.approx(seconds)

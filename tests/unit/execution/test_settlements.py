@@ -57,7 +57,7 @@ def settle(claim: Claim, verdict: Verdict, **answer: object) -> Settlement:
     ],
 )
 def test_what_becomes_of_a_job(kind: VerdictKind, past: dict[str, int], status: JobStatus, counts: bool) -> None:
-    """The account's trouble never ends a job; its own trouble does, once its attempts or takes are used up."""
+    """Account errors never end a job; its own errors do, once its attempts or takes are used up."""
     settlement = settle(a_claim(**past), a_verdict(kind))
     assert (settlement.status, settlement.counts) == (status, counts)
     assert settlement.verdict is kind
@@ -137,7 +137,7 @@ def test_an_unclear_bill_is_flagged() -> None:
     [(False, {}, False), (False, LAST_ATTEMPT, True), (True, {}, True), (True, LAST_ATTEMPT, True)],
 )
 def test_what_the_next_attempt_asks_after_is_in_no_doubt(spent: bool, past: dict[str, int], doubt: bool) -> None:
-    """An unclear end of what was submitted is cleared up by its handle, unless that is spent or all is over."""
+    """The handle settles an unclear end of a submitted call, unless the handle is spent or the job has ended."""
     verdict = a_verdict(RETRY, possibly_billed=True, handle_spent=spent)
     settlement = settlements.unsuccessful(
         a_claim(**past), verdict, an_answer(cost=None), BOUNDS, handle="req-1", now=NOW, rng=random.Random(5)
@@ -146,8 +146,8 @@ def test_what_the_next_attempt_asks_after_is_in_no_doubt(spent: bool, past: dict
     assert settlement.spent_handle == ("req-1" if spent else None)
 
 
-def test_a_failed_job_whose_run_goes_on_is_in_doubt() -> None:
-    """Even where this attempt's own end was clear: nobody asks after the run any more."""
+def test_a_failed_job_with_an_unfinished_run_is_in_doubt() -> None:
+    """Even where this attempt's own end was clear: its run is never polled again."""
     settlement = settlements.unsuccessful(
         a_claim(**LAST_ATTEMPT), a_verdict(RETRY), an_answer(), BOUNDS, handle="req-1", now=NOW, rng=random.Random(5)
     )
@@ -232,14 +232,14 @@ def test_a_success_without_a_receipt_is_estimated_and_a_copy_is_free() -> None:
 
 
 def test_an_overtaken_take_is_owed_all_the_same() -> None:
-    """It counts as no attempt, and the job that goes on elsewhere is to look for it."""
+    """It counts as no attempt, and the job's current attempt is to look for it."""
     settlement = settlements.overtaken(a_claim(), Receipt(Decimal("0.0067"), "req-7"))
     assert (settlement.verdict, settlement.cost, settlement.counts) == (VerdictKind.LATE, Decimal("0.0067"), False)
     assert settlement.recover
 
 
 def test_a_job_handed_back_waits_only_if_it_must() -> None:
-    """At once, or later where this worker is in trouble; no attempt is used up either way."""
+    """At once, or later after an error of this worker; no attempt is used up in either case."""
     now, later = (settlements.released(code="c", message="m", not_before=moment) for moment in (None, NOW))
     assert (now.status, later.status, later.not_before) == (QUEUED, SCHEDULED, NOW)
     assert not now.counts

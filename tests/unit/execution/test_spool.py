@@ -15,7 +15,7 @@ OTHER = UUID(int=8)
 
 
 def test_a_receipt_is_found_with_its_answer(tmp_path: Path) -> None:
-    """What a call cost is known again to the last digit by whoever finds its answer."""
+    """The cost of a call is read exactly from the receipt beside its answer."""
     spool = Spool(tmp_path, 1)
     audio = spool.path_for(JOB, 2)
     audio.write_bytes(b"sound")

@@ -48,7 +48,7 @@ def test_a_host_that_was_signed_is_the_only_one() -> None:
     assert b"\r\nhost: bucket.h\r\n" in sent
 
 
-def test_a_request_without_a_body_tells_no_length() -> None:
+def test_a_request_without_a_body_has_no_length() -> None:
     """A GET has none."""
     assert b"Content-Length" not in head("GET", "/", {}, host="h", body_bytes=None)
 
@@ -86,7 +86,7 @@ def test_a_file_leaves_whole(tmp_path: Path, size: int) -> None:
 
 
 def test_a_file_that_has_become_shorter_is_an_error(tmp_path: Path) -> None:
-    """The request has said how much comes, and whoever waits for the rest must be told."""
+    """Content-Length was sent, so a shorter body would leave the server waiting."""
     path = tmp_path / "take.wav"
     path.write_bytes(b"sound")
     body = OutgoingFile(path)
@@ -96,7 +96,7 @@ def test_a_file_that_has_become_shorter_is_an_error(tmp_path: Path) -> None:
         body.send(near, b"PUT / HTTP/1.1\r\n\r\n")
 
 
-def test_a_file_that_is_not_there_is_an_error(tmp_path: Path) -> None:
+def test_a_missing_file_is_an_error(tmp_path: Path) -> None:
     """Before anything leaves."""
     with pytest.raises(FileNotFoundError):
         OutgoingFile(tmp_path / "take.wav")

@@ -56,7 +56,7 @@ def whole(response: Response) -> bytes:
 
 
 def told(status: int, headers: list[tuple[str, str]], body: bytes) -> bytes:
-    """An answer that tells its length."""
+    """A response with a Content-Length."""
     lines = [f"HTTP/1.1 {status} Some words", *(f"{name}: {value}" for name, value in headers)]
     return "\r\n".join([*lines, f"Content-Length: {len(body)}", "\r\n"]).encode("latin-1") + body
 
@@ -68,7 +68,7 @@ def chunked(*chunks: bytes, extension: bytes = b"", trailers: bytes = b"") -> by
 
 
 def encoded(coding: str, body: bytes) -> bytes:
-    """An answer in a coding that nobody asked for."""
+    """A response in a content coding that was not requested."""
     return told(200, [("Content-Encoding", coding)], body)
 
 
@@ -141,7 +141,7 @@ def test_an_answer_without_a_body_brings_none(status: int, body: bytes) -> None:
 
 
 def test_the_answer_to_a_question_for_the_head_has_no_body() -> None:
-    """It tells the length of what it doesn't bring."""
+    """Its Content-Length announces a body that isn't sent."""
     with reading(told(200, [], b"audio")[:-5]) as sock:
         assert whole(answer(sock, "HEAD")) == b""
 
@@ -230,7 +230,7 @@ def test_heads_are_bounded(words: bytes) -> None:
         answer(sock, seconds=20)
 
 
-def test_a_body_that_breaks_off_is_told_from_one_that_ends() -> None:
+def test_a_truncated_body_is_distinguished_from_a_complete_one() -> None:
     """With how much of it is missing."""
     with reading(told(200, [], b"audio")[:-2]) as sock:
         response = answer(sock)
@@ -273,7 +273,7 @@ def test_bytes_that_drip_gain_no_time() -> None:
 
 
 def test_what_has_arrived_is_read_after_the_deadline() -> None:
-    """A process that was stopped in the middle of a paid answer finds it when it goes on."""
+    """A process that was suspended in the middle of a paid answer reads it when it resumes."""
     near, far = socket.socketpair()
     with near, far:
         near.sendall(told(200, [], b"audio"))

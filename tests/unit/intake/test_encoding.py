@@ -51,7 +51,7 @@ def test_the_first_wrong_byte_is_placed(mark: bytes, offset: int) -> None:
     ]
 
 
-def test_lines_in_the_same_trouble_are_counted() -> None:
+def test_lines_with_the_same_fault_are_counted() -> None:
     """One wrongly saved file doesn't drown the other faults."""
     content = "text,voice_1\né,Kore\nè,Bob\nfine,Kore\nà,Kore\n".encode("latin-1")
     assert faults_of(content, Kind.CSV) == [
@@ -71,7 +71,7 @@ def test_a_wrong_byte_inside_a_cell_of_several_lines() -> None:
 
 
 def test_a_surrogate_in_utf_8_is_no_character() -> None:
-    """Its three bytes are not valid UTF-8, whoever wrote them."""
+    """The three bytes of a surrogate are never valid UTF-8."""
     (fault,) = faults_of(b"\xed\xa0\xbd\n", Kind.PLAIN)
     assert fault.startswith('line 1: byte 1 of the line, 1 of the file, is 0xED ("í" in Windows-1252)')
 
@@ -110,7 +110,7 @@ def test_an_encoding_that_is_named_is_read(encoding: str) -> None:
     assert [row.request.text for row in rows] == ["schön"]
 
 
-def test_an_encoding_that_does_not_fit_is_told() -> None:
+def test_a_wrong_encoding_is_reported() -> None:
     """Also one that there isn't, and one that is no encoding of text."""
     with pytest.raises(InvalidInputError, match=r"is not cp1252 from about line 1 on"):
         read_all(io.BytesIO(b"text\n\x81\n"), kind=Kind.CSV, options=named("cp1252"))

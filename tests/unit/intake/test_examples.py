@@ -27,7 +27,7 @@ def test_every_example_is_sound(name: str) -> None:
     assert len({request.text for request in requests}) == len(requests) > 3
 
 
-def test_the_sample_shows_what_there_is() -> None:
+def test_the_sample_shows_every_feature() -> None:
     """At least forty lines, both models, most of the voices, styles, tags, and dialogues of two voices."""
     requests = example("welcome.csv")
     assert len(requests) >= 40

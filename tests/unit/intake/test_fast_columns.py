@@ -44,7 +44,7 @@ TEXTS = st.one_of(
     ),
 )
 NAMES = st.one_of(st.sampled_from(["", "0003", "a", "A", "b-1", "é", "a/b", " c "]), st.text("abcDE-_.", max_size=3))
-VOICES = st.sampled_from(["Kore", "Puck", " Kore", "kore", "", "Nobody"])
+VOICES = st.sampled_from(["Kore", "Puck", " Kore", "kore", "", "Unknown"])
 NUMBERS = st.sampled_from(["", "0", "-0", "0.4", "5"])
 
 

@@ -17,7 +17,7 @@ from worker.intake.fast_rows import MAX_KINDS, FastRows
 
 VALUES: dict[str, list[object]] = {
     "model": [*MODELS, "gemini-9", " gemini-3.1-flash-tts", 3],
-    "voice_1": ["Kore", "Puck", "kore", "Kore ", "", "Nobody", 7],
+    "voice_1": ["Kore", "Puck", "kore", "Kore ", "", "Unknown", 7],
     "voice_2": ["Zephyr", "zephyr"],
     "temperature": ["0.4", " 1 ", "2.5", "0,4", "nan", "-0", 0.4, 0.0, -0.0, 0, 2, 3, True, False, float("nan")],
     "priority": ["5", " 5", "5.0", "101", 5, 5.0, True, "high"],

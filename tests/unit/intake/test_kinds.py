@@ -24,7 +24,7 @@ KNOWN = ".csv, .tsv, .jsonl, .ndjson, .json, .txt, .xlsx, .xlsm, .tab"
         ("a.txt", Kind.PLAIN),
     ],
 )
-def test_an_extension_tells_the_kind(name: str, kind: Kind) -> None:
+def test_an_extension_determines_the_kind(name: str, kind: Kind) -> None:
     """Upper case is no matter."""
     assert by_name(Path(name)) is kind
 
@@ -73,7 +73,7 @@ def test_other_names_are_refused(name: str, message: str) -> None:
         (b"\xff\xfe\x00", Kind.PLAIN),
     ],
 )
-def test_a_first_line_tells_the_kind(head: bytes, kind: Kind) -> None:
+def test_a_first_line_determines_the_kind(head: bytes, kind: Kind) -> None:
     """An object, a header made of known columns, or else plain text."""
     assert sniff(head) is kind
 

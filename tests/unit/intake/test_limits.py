@@ -17,7 +17,7 @@ from worker.intake.unspoken import Markup, markup, unspoken
     ("kind", "content"),
     [
         (Kind.JSONL, b"y\n" * 100_000),
-        (Kind.CSV, b"text,voice_1\n" + b"a,Nobody\n" * 100_000),
+        (Kind.CSV, b"text,voice_1\n" + b"a,Unknown\n" * 100_000),
         (Kind.PLAIN, b"#N/A\n" * 100_000),
         (Kind.TSV, b"text\tvoice_1\n" + b"a\n" * 100_000),
         (Kind.JSON, b"[" + b"7," * 100_000 + b"7]"),

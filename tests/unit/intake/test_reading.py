@@ -58,7 +58,7 @@ def test_a_source_that_can_not_be_opened_is_a_fault(tmp_path: Path) -> None:
 
 
 def test_a_source_that_may_not_be_read_is_a_fault() -> None:
-    """The remedy lies with whoever set the permissions."""
+    """The message quotes the reason of the system."""
     assert unreadable(PermissionError(13, "Permission denied")).message == "can't be read: permission denied"
     assert unreadable(OSError(5, "Input/output error")).message == "can't be read: Input/output error"
 

@@ -75,7 +75,7 @@ def test_delimiters_that_end_every_row_are_passed_over() -> None:
     assert texts_of("text,voice_1,,\nHello.,Kore,,\nHello.,Kore\n", Kind.CSV) == {2: "Hello.", 3: "Hello."}
 
 
-def test_a_sheet_without_a_header_is_told_so_once() -> None:
+def test_a_missing_header_is_reported_once() -> None:
     """Its first row isn't taken for a list of unknown columns, and a header in other words has a way."""
     assert faults_of("Good evening.,Kore\nGood night.,Puck\n", Kind.CSV) == [
         (

@@ -18,7 +18,7 @@ from worker.intake.validation import Row
 
 
 def test_rows_that_all_differ_come_back_too() -> None:
-    """Beyond so many kinds of rows, each is written out whole."""
+    """Beyond a limited number of row kinds, each row is written out whole."""
     begin = datetime(2026, 12, 1, 8, tzinfo=UTC)
     kept = [
         Row(n, JobRequest(text="Hello.", custom_id=f"{n}", not_before=begin + timedelta(seconds=n), tags=("a",)))
@@ -74,7 +74,7 @@ def test_the_file_goes_with_the_spool() -> None:
 
 
 @given(names=st.lists(st.text(max_size=6)))
-def test_a_mark_tells_the_first_line_of_a_name(names: list[str]) -> None:
+def test_a_mark_holds_the_first_line_of_a_name(names: list[str]) -> None:
     """As a dictionary would."""
     marks, known = NameIndex(), dict[str, int]()
     for line, name in enumerate(names, 1):

@@ -63,7 +63,7 @@ def test_a_workbook_is_read_like_a_csv(tmp_path: Path) -> None:
 def test_faults_name_the_rows_of_the_sheet() -> None:
     """A time without a zone, which is all a cell of a date can be; a voice that isn't; a name given twice."""
     _, faults = judged(
-        workbook(HEADER, ["a", "Hi.", "Nobody"], ["a", "Hi.", None, None, datetime(2026, 12, 1)])  # noqa: DTZ001
+        workbook(HEADER, ["a", "Hi.", "Unknown"], ["a", "Hi.", None, None, datetime(2026, 12, 1)])  # noqa: DTZ001
     )
     assert [fault.partition(": ")[0] for fault in faults] == [
         "line 2, voice_1",

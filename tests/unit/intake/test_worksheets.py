@@ -38,7 +38,7 @@ def sheet(*chosen: str) -> SheetOptions:
 class TestSeveralSheets:
     """None is left out silently."""
 
-    def test_their_names_are_told(self) -> None:
+    def test_their_names_are_listed(self) -> None:
         """With their rows, and both ways to go on; nothing of the first is taken."""
         judged = read(workbook({"Intro & “more”": ONE, "Ende\n2": OTHER, "Lists": Tab(ONE.rows, hidden=True)}))
         assert (len(judged.rows), judged.whole) == (0, True)
@@ -56,12 +56,12 @@ class TestSeveralSheets:
         assert names(book, sheet("Lists")) == ["0002"]
         assert names(book, sheet("Outro", "Intro", "OUTRO")) == ["c", "a", "b"]
 
-    def test_two_that_differ_in_case_are_told_apart(self) -> None:
+    def test_two_that_differ_in_case_are_distinguished(self) -> None:
         """Other programs than Excel write such."""
         book = workbook({"a": ONE, "A": OTHER})
         assert names(book, sheet("A")) == ["c"]
 
-    def test_a_name_that_there_is_not(self) -> None:
+    def test_an_unknown_name(self) -> None:
         """All are listed, and the one that was meant is named; a chart has no rows."""
         book = workbook({"Intro": ONE, "Chart": Tab(chart=True)})
         assert errors(book, sheet("Intor")) == [

@@ -28,7 +28,7 @@ class Sample(BaseModel):
     @field_validator("picky")
     @classmethod
     def _never(cls, value: int) -> int:
-        raise ValueError(f"is {value}, which nobody likes")
+        raise ValueError(f"is {value}, which is not liked")
 
 
 def found(**fields: object) -> list[str]:
@@ -57,12 +57,12 @@ def found(**fields: object) -> list[str]:
         ("moment", "2026-12-01T08:00", "moment: must be a time with its zone, such as 2026-12-01T08:00:00Z"),
         ("parts", [], "parts: must be a valid dictionary"),
         ("parts", {"a": "b"}, "parts.a: must be a whole number"),
-        ("picky", 3, "picky: is 3, which nobody likes"),
+        ("picky", 3, "picky: is 3, which is not liked"),
         ("chioce", "x", 'chioce: is not a known field; did you mean "choice"?'),
         ("zzz", "x", "zzz: is not a known field; remove it or mend its spelling"),
     ],
 )
-def test_findings_are_told_without_jargon(field: str, value: object, expected: str) -> None:
+def test_faults_are_described_without_jargon(field: str, value: object, expected: str) -> None:
     """No message speaks of inputs, parsing or types as pydantic names them."""
     assert found(**{field: value}) == [expected]
 
@@ -93,7 +93,7 @@ def test_a_fault_says_where(fault: Fault, expected: str) -> None:
 
 
 def test_an_error_names_its_source_and_counts() -> None:
-    """The first fault is told, the others are counted, also those that were not kept."""
+    """The first fault is shown, the others are counted, including those that were not kept."""
     faults = [Fault(line=n, message="is empty") for n in (1, 2)]
     assert str(InvalidInputError("a.csv", faults[:1])) == "a.csv: line 1: is empty"
     assert str(InvalidInputError("a.csv", faults)) == "a.csv: line 1: is empty (and 1 more)"

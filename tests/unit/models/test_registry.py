@@ -9,7 +9,7 @@ import pytest
 from api_models.registry import DEFAULT_MODEL, MODELS, VOICES, SpeechModel
 
 
-def test_both_models_of_the_vendor_are_there() -> None:
+def test_both_models_of_the_vendor_are_listed() -> None:
     """Slugs, default voices and published prices, from the vendor's two model pages."""
     assert {(model.slug, model.default_voice, model.price) for model in MODELS.values()} == {
         ("gemini-3.1-flash-tts", "Kore", Decimal("0.0067")),

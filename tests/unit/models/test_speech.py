@@ -80,12 +80,12 @@ def test_every_voice_of_the_vendor_is_taken(voice: str) -> None:
     ],
 )
 def test_a_fault_says_what_is_wrong_and_what_would_be_right(fields: dict[str, object], expected: list[str]) -> None:
-    """Each broken rule gives one fault, in plain words, at its field."""
+    """Each broken rule yields one fault at its field, without jargon."""
     assert faults(**fields) == expected
 
 
 def test_a_time_without_a_zone_is_refused() -> None:
-    """Nobody can know which eight o'clock was meant."""
+    """Its moment would be ambiguous."""
     assert faults(deadline="2026-12-01T08:00") == [
         (
             'deadline: "2026-12-01T08:00" has no time zone; write 2026-12-01T08:00:00Z for UTC, '

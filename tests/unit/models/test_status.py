@@ -8,7 +8,7 @@ from api_models.status import IN_FLIGHT, TERMINAL, TRANSITIONS, WAITING, JobStat
 
 
 def test_every_state_has_its_place() -> None:
-    """A job waits, is in flight, or is over: exactly one of them."""
+    """A job is queued, in flight, or finished: exactly one of them."""
     assert set(JobStatus) == TERMINAL | IN_FLIGHT | WAITING
     assert len(TERMINAL) + len(IN_FLIGHT) + len(WAITING) == len(JobStatus)
     assert set(TRANSITIONS) == set(JobStatus)
@@ -21,7 +21,7 @@ def test_a_job_that_is_not_over_can_be_cancelled(status: JobStatus) -> None:
 
 
 @pytest.mark.parametrize("status", sorted(TERMINAL))
-def test_a_job_that_is_over_only_comes_back_by_a_retry(status: JobStatus) -> None:
+def test_a_finished_job_is_only_reopened_by_a_retry(status: JobStatus) -> None:
     """A success is for good; the other ends lead back to queued and nowhere else."""
     expected = set() if status is JobStatus.SUCCEEDED else {JobStatus.QUEUED}
     assert TRANSITIONS[status] == expected

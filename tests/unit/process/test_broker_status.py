@@ -102,8 +102,8 @@ def test_sending_is_tried_with_messages_that_mean_nothing_until_one_goes_out() -
     assert broker.trouble() is None
 
 
-def test_a_lost_connection_is_trouble_until_the_next_one() -> None:
-    """Told once at each end, however often it is met; it hinders nobody from sending."""
+def test_a_lost_connection_is_an_outage_until_the_next_one() -> None:
+    """Logged once at each end, however often it recurs; publishing is still attempted."""
     bench = Bench()
     broker = bench.broker()
     broker.connected()

@@ -96,7 +96,7 @@ def test_asked_twice_it_is_gone_at_once(last_one_hangs: bool) -> None:
         parts.drops.set()
 
 
-def test_it_can_be_told_to_go_at_once_from_the_start() -> None:
+def test_an_immediate_shutdown_can_be_requested_from_the_start() -> None:
     """Nothing is waited for."""
     parts, end = Parts(), End()
     Shutdown(parts, grace_seconds=60, end=end).ask(ShutdownRequest.AT_ONCE)
@@ -119,7 +119,7 @@ def test_a_process_that_ends_by_itself_leaves_in_good_order_first() -> None:
     assert 7 in end.statuses
 
 
-def test_a_process_that_nobody_asked_leaves_in_good_order_too() -> None:
+def test_a_process_without_a_request_leaves_in_good_order_too() -> None:
     """Celery may break off by itself."""
     parts, end = Parts(), End()
     parts.calls.set()

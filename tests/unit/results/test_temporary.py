@@ -13,7 +13,7 @@ from worker.results.temporary import PREFIX, STALE_SECONDS, temporary_folder
 
 
 def test_what_dead_processes_left_behind_is_cleared_away(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A day later; what is younger may be somebody's who lives, and what has another name is nobody's business."""
+    """After a day; a younger file may belong to a live process, and files with other names are left alone."""
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     for name in (f"{PREFIX}dead", f"{PREFIX}alive", "others"):
         (tmp_path / name).mkdir()

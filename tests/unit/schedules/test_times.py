@@ -60,7 +60,7 @@ def test_a_fixed_hour_comes_once_on_days_on_which_clocks_are_set() -> None:
     ("expression", "timezone"),
     [("* * * *", "UTC"), ("61 * * * *", "UTC"), ("tomorrow", "UTC"), ("* * * * *", "Mars/Base"), ("* * * * *", "../x")],
 )
-def test_what_makes_no_sense_is_told(expression: str, timezone: str) -> None:
+def test_an_invalid_schedule_is_an_error(expression: str, timezone: str) -> None:
     """With what would."""
     with pytest.raises(BadTimesError, match="give"):
         next_after(expression, timezone, NOON)
@@ -81,7 +81,7 @@ def test_a_time_that_is_too_old_is_missed() -> None:
 
 
 def test_a_year_of_missed_times_is_one_row() -> None:
-    """It says up to when, and the clock goes on within the time to be made up for."""
+    """It records up to when, and the schedule advances to the times that can still be made up for."""
     later = NOON + timedelta(days=365, minutes=30)
     made = step(a_schedule(cron="* * * * *"), NOON, later)
     assert (made.due_at, made.state, made.next_due_at) == (NOON, RunState.MISSED, later - HOUR)
@@ -100,7 +100,7 @@ def test_time_only_goes_forward(late_seconds: int, catch_up: int) -> None:
 
 
 def test_a_worker_may_have_a_run_for_longer_with_every_attempt() -> None:
-    """A source that takes an hour is not read for ever anew."""
+    """A source that takes an hour to read isn't restarted forever."""
     assert [lapse(number).total_seconds() / LAPSE_SECONDS for number in (1, 2, 3, 6)] == [1, 2, 4, 32]
 
 

@@ -120,7 +120,7 @@ def test_any_document_is_searched(document: object) -> None:
     "opening",
     [b"{", b'{"error": "x"}', b'  ["a"]', b"<html>", b"Internal Server Error", "späße".encode(), encoded(WAV).encode()],
 )
-def test_text_is_told(opening: bytes) -> None:
+def test_text_is_recognized(opening: bytes) -> None:
     """JSON, HTML, prose and base64 are text, whatever the content type said."""
     assert is_text(opening)
 
@@ -140,6 +140,6 @@ def test_a_character_cut_by_the_look_is_no_audio() -> None:
 
 
 @pytest.mark.parametrize("opening", [WAV, MP3, b"ID3\x04", b"OggS", b"fLaC", b"\x00\x00\x00\x18ftypM4A "])
-def test_containers_are_told(opening: bytes) -> None:
+def test_containers_are_recognized(opening: bytes) -> None:
     """Every container in use is known by its first bytes."""
     assert is_container(opening)

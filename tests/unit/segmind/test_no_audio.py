@@ -1,4 +1,4 @@
-"""Successful answers without audio: what they are taken for, whatever shape the API gives them."""
+"""Successful answers without audio: their verdict, for every shape that the API returns."""
 
 from __future__ import annotations
 
@@ -162,7 +162,7 @@ def test_the_accounts_own_errors_stay_what_they_are(status: int, message: str, k
     ],
 )
 def test_the_code_is_shown(document: object, shown: str) -> None:
-    """With the API's words, or alone where it gives none."""
+    """With the API's message, or alone where it has none."""
     assert verdict(answer_of(document)).message == shown
 
 

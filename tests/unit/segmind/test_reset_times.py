@@ -89,7 +89,7 @@ def test_senseless_waits_are_not_believed(value: str) -> None:
 
 @given(st.text(max_size=60) | st.from_regex(r"[0-9T:Z+. -]{1,40}"), st.datetimes(timezones=st.just(UTC)))
 def test_reading_a_stamp_never_raises(value: str, now: datetime) -> None:
-    """Any header, at any time, gives a time within the cap or none."""
+    """Any header, at any time, yields a time within the cap or None."""
     for found in (reset_stamp(value, now, CAP), retry_after(value, now, CAP)):
         assert found is None or timedelta(0) < found - now <= CAP
 
@@ -135,6 +135,6 @@ def test_generation_time(value: str | None, expected: float | None) -> None:
 
 @given(st.text(max_size=40))
 def test_reading_an_amount_never_raises(value: str) -> None:
-    """Any header gives a finite amount or none."""
+    """Any header yields a finite amount or None."""
     found = amount(value)
     assert found is None or found.is_finite()

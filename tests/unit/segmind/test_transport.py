@@ -33,7 +33,7 @@ REFUSED = NewConnectionError(POOL, "Failed to establish a new connection")  # ty
 CONNECT_LATE = ConnectTimeoutError(POOL, "Connection timed out.")
 TLS = SSLError(ssl.SSLError(1, "wrong version number"))
 ROOM_BYTES: Final = 1 << 24
-"""More than a connection takes in while nobody reads."""
+"""More than a connection buffers while the peer doesn't read."""
 
 
 def waiting() -> Outgoing:
@@ -101,7 +101,7 @@ def test_after_sending(error: HTTPError, failure: Failure) -> None:
 
 @pytest.mark.parametrize(("error", "failure"), [(REFUSED, Failure.CONNECT), (LATE, Failure.TIMEOUT_READ)])
 def test_without_a_body(error: HTTPError, failure: Failure) -> None:
-    """A GET is told apart by the error alone."""
+    """A GET is classified by the error alone."""
     assert call_failure(error) is failure
 
 

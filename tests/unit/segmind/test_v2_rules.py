@@ -147,7 +147,7 @@ def test_metrics_come_before_headers() -> None:
 
 @given(st.integers(0, 10**6), st.integers(0, 10**6), st.integers())
 def test_waits_stay_within_their_bounds(polls: int, troubles: int, seed: int) -> None:
-    """Never shorter than the first wait, never longer than the steady one and the most that trouble adds."""
+    """Never shorter than the first wait, never longer than the steady one plus the maximum that errors add."""
     wait = Cadence(2.0, 5.0).wait(polls, troubles, random.Random(seed))
     assert 2.0 <= wait <= 5.0 + (TROUBLE_CAP_SECONDS if troubles else 0.0)
 

@@ -115,13 +115,13 @@ BY_FAILURE: list[type_of_case] = [
 
 @pytest.mark.parametrize(("answer", "kind", "code", "scope"), [*BY_STATUS, *BY_406_MESSAGE, *BY_BODY, *BY_FAILURE])
 def test_row(answer: Answer, kind: VerdictKind, code: str, scope: GateScope | None) -> None:
-    """Each answer of the vendor's error table, and of the reports about it, has the verdict the design gives it."""
+    """Each answer of the vendor's error table, and of the reports about it, has the designed verdict."""
     found = verdict(answer)
     assert (found.kind, found.code, found.scope) == (kind, code, scope)
 
 
 @pytest.mark.parametrize("case", [*BY_STATUS, *BY_406_MESSAGE, *BY_BODY, *BY_FAILURE])
-def test_only_the_accounts_trouble_spares_the_attempt(case: type_of_case) -> None:
+def test_only_account_errors_spare_the_attempt(case: type_of_case) -> None:
     """Gates, pace and an API that can't be reached use up no attempt; everything else does."""
     found = verdict(case[0])
     spared = found.kind in {VerdictKind.GATE, VerdictKind.PACE} or found.code == "unreachable"
@@ -175,7 +175,7 @@ def test_unknown_answer_keeps_its_text() -> None:
 
 
 def test_reset_stamp_is_handed_on() -> None:
-    """The API's own word on when to come back reaches whoever sets the pace."""
+    """The API's reset time reaches the pace."""
     assert verdict(Answer(429, reset_at=RESET)).reset_at == RESET
 
 

@@ -1,4 +1,4 @@
-"""A trouble that lasts: one line when it begins, one a half minute, one when it is over."""
+"""An outage: one line when it begins, one per half minute, one when it ends."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from worker.telemetry.outage_log import REMIND_SECONDS, OutageLog
 
 @dataclass(slots=True)
 class Watched:
-    """A trouble, its clock, and the lines it wrote."""
+    """An outage, its clock, and the lines it logged."""
 
     seconds: float = 100.0
     lines: list[dict[str, Any]] = field(default_factory=list)
@@ -27,7 +27,7 @@ class Watched:
         raise structlog.DropEvent
 
 
-def test_the_same_words_are_told_once_a_half_minute() -> None:
+def test_the_same_message_is_logged_once_per_half_minute() -> None:
     """However often it is met; and then with how long it has lasted."""
     watched = Watched()
     trouble = watched.trouble()
@@ -41,8 +41,8 @@ def test_the_same_words_are_told_once_a_half_minute() -> None:
     assert {(line["level"], line["event"], line["place"]) for line in watched.lines} == {("warning", "leak", "roof")}
 
 
-def test_other_words_are_told_at_once_and_each_of_two_that_alternate_once() -> None:
-    """A trouble that changes is news; one that goes back and forth between two is not."""
+def test_a_new_message_is_logged_at_once_and_each_of_two_that_alternate_once() -> None:
+    """A changed error is logged; one that alternates between two is not."""
     watched = Watched()
     trouble = watched.trouble()
     for words in ("it drips", "it pours", "it drips", "it pours"):
@@ -53,8 +53,8 @@ def test_other_words_are_told_at_once_and_each_of_two_that_alternate_once() -> N
     assert trouble.message == "it pours"
 
 
-def test_its_end_is_told_once_with_how_long_it_lasted() -> None:
-    """Without a trouble there is no end of one; after an end, the same words are news again."""
+def test_its_end_is_logged_once_with_its_duration() -> None:
+    """Without an outage there is no end of one; after an end, the same message is logged again."""
     watched = Watched()
     trouble = watched.trouble()
     trouble.recovered()

@@ -15,7 +15,7 @@ NOTHING = Allowed()
 INWARD = [
     "127.0.0.1",
     "127.1.2.3",
-    "0.0.0.0",  # noqa: S104 - nobody listens there
+    "0.0.0.0",  # noqa: S104 - no server listens there
     "10.1.2.3",
     "172.16.0.1",
     "172.31.255.255",
@@ -129,7 +129,7 @@ def test_public_addresses_are_public(address: str) -> None:
 
 @pytest.mark.parametrize("url", SPELT)
 def test_no_spelling_of_a_forbidden_place_is_taken(url: str) -> None:
-    """What a resolver or another parser would understand as a way in is refused when it is handed in."""
+    """Spellings that a resolver or another parser would take for an internal address are refused on creation."""
     with pytest.raises(UnusableUrlError):
         checked_url(url, NOTHING)
 
@@ -159,7 +159,7 @@ def test_an_allowance_that_means_nothing_is_refused(word: str) -> None:
 
 
 def test_a_name_is_judged_by_what_it_means_at_the_connection(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A name that was public when it was handed in, and now leads inward, leads nowhere."""
+    """A name that was public on creation, and now resolves to an internal address, is not connected to."""
     answers = iter(["93.184.216.34", "127.0.0.1"])
 
     def resolve(host: str, port: int, **_: object) -> list[tuple[object, ...]]:  # noqa: ARG001 - the resolver's signature

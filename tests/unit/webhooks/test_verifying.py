@@ -109,7 +109,7 @@ def test_a_time_that_is_none_is_refused(stamp: str) -> None:
 
 
 def test_of_several_signatures_one_has_to_fit() -> None:
-    """While a secret is being changed, messages carry one for each; only so many are looked at."""
+    """During a secret's rotation a message carries a signature for each; only a limited number is checked."""
     good = GOOD[Scheme.STANDARD]["webhook-signature"]
     for marks, taken in (
         (f"v1,AAAA {good}", True),

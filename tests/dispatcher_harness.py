@@ -147,9 +147,11 @@ class Stage:
     def ended(self, verdict: VerdictKind, **columns: Any) -> None:  # noqa: ANN401 - any column
         """An attempt that has just ended this way."""
         now = self.now()
-        times = {"started_at": now - SECOND, "finished_at": now}
+        known: dict[str, Any] = {"started_at": now - SECOND, "finished_at": now}
+        if verdict not in {VerdictKind.SUCCESS, VerdictKind.BAD_TAKE}:
+            known |= {"cost": Decimal(0)}  # the API bills audio only
         with self.database.begin() as connection:
-            add_attempt(connection, verdict=verdict, **(times | columns))
+            add_attempt(connection, verdict=verdict, **(known | columns))
 
     def pace(self) -> PaceState:
         """The pace as it is kept."""

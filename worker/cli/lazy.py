@@ -8,7 +8,7 @@ from typing import Any
 
 import typer
 from typer.core import TyperCommand, TyperGroup
-from typer.main import get_command
+from typer.main import get_command, get_group
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,10 +26,12 @@ def load(entry: Entry) -> Any:  # noqa: ANN401 - typer keeps the classes of its 
     """Import the command and return it as typer runs it."""
     module, _, attribute = entry.target.partition(":")
     found = getattr(import_module(module), attribute)
-    if not isinstance(found, typer.Typer):
-        function, found = found, typer.Typer(add_completion=False, pretty_exceptions_enable=False)
-        found.command(entry.name)(function)
-    command = get_command(found)
+    if isinstance(found, typer.Typer):
+        command: Any = get_group(found)  # a group even if it has a single command
+    else:
+        alone = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+        alone.command(entry.name)(found)
+        command = get_command(alone)
     command.name = entry.name
     return command
 

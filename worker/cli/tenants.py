@@ -54,7 +54,9 @@ def _try_out(address: str) -> None:
         raise UnusablePlaceError(address, error) from None
 
 
-app = typer.Typer(name="tenants", add_completion=False, help="What a tenant has of its own.", no_args_is_help=True)
+app = typer.Typer(
+    name="tenants", add_completion=False, help="Show and change what a tenant has of its own.", no_args_is_help=True
+)
 
 
 @app.command("place")
@@ -65,6 +67,6 @@ def place(
     ] = None,
     clear: Annotated[bool, typer.Option("--clear", help="Back to the place in the settings.")] = False,
 ) -> None:
-    """Show and change what a tenant has of its own."""
+    """Show or set where a tenant's audio goes. What is stored already stays where it is."""
 
     _place(tenant, address, clear=clear)

@@ -83,7 +83,7 @@ class TestOperating:
         assert [line["state"] for line in ttsq("batch", "list", "--json").lines] == ["paused"]
         shown = ttsq("batch", "show", "welcome", "--json").data
         assert (shown["state"], shown["hold"]["code"], shown["seconds_left"]) == ("paused", "paused", None)
-        assert "goes on" in ttsq("batch", "resume", str(batch)).out
+        assert "is resumed" in ttsq("batch", "resume", str(batch)).out
         assert "isn't paused" in ttsq("batch", "resume", str(batch)).out
         assert "under way" in ttsq("batch", "list").out
 

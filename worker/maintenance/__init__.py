@@ -1,1 +1,1 @@
-"""Duties of the leading process: leader tasks, retention, dead workers."""
+"""Tasks of the leading process: retention and dead workers."""

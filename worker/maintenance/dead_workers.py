@@ -1,4 +1,4 @@
-"""Workers that died on this very machine: known by their process ids, without waiting for their hearts to lapse."""
+"""Retires workers that died on this machine: by process id, without waiting until their heartbeats lapse."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from worker.store.database import Database
 
 
 def retire_dead_workers(database: Database) -> None:
-    """Give up the workers of this machine whose processes are gone."""
+    """Retire this machine's workers whose processes have exited."""
     with database.begin() as connection:
         now = database.now(connection)
         for member in workers.present(connection):

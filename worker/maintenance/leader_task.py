@@ -1,6 +1,6 @@
-"""A duty of the whole installation, done by one process at a time and by a thread of its own.
+"""A periodic task that one process of the installation runs at a time, in its own thread.
 
-It is there in every worker process. Where the dispatcher leads it looks again and again; elsewhere it waits to.
+Every worker process has it. Where the dispatcher leads, the task runs repeatedly; elsewhere it waits.
 """
 
 from __future__ import annotations
@@ -19,20 +19,20 @@ log = structlog.get_logger("ttsq.worker")
 
 
 def _nothing() -> None:
-    """What is done where somebody else leads, unless a duty has something to forget."""
+    pass
 
 
 @dataclass(slots=True)
 class LeaderTask:
-    """`start` and `stop` drive the thread."""
+    """Runs `run_once` in a thread, between `start` and `stop`."""
 
     name: str
     poll_seconds: float
     run_once: Callable[[], bool]
-    """Done when it is time. Whether there may be more to do at once."""
+    """Returns whether there may be more to do at once."""
     leads: Callable[[], bool]
     on_follower: Callable[[], object] = _nothing
-    """Done instead, where somebody else leads."""
+    """Called instead while another process leads."""
     _trouble: OutageLog = field(init=False)
     _stopping: threading.Event = field(default_factory=threading.Event)
     _thread: threading.Thread | None = None
@@ -41,12 +41,11 @@ class LeaderTask:
         self._trouble = OutageLog(log.bind(duty=self.name), "database_trouble")
 
     def start(self) -> None:
-        """Begin to look."""
         self._thread = threading.Thread(target=self._loop, name=f"ttsq-{self.name}", daemon=True)
         self._thread.start()
 
     def stop(self, timeout: float = 10.0) -> None:
-        """Begin no other look, and wait so many seconds for the one under way."""
+        """Start no further run, and wait up to `timeout` seconds for the current one."""
         self._stopping.set()
         if self._thread is not None:
             self._thread.join(timeout)
@@ -62,5 +61,5 @@ class LeaderTask:
             except SQLAlchemyError as error:
                 self._trouble.failing(describe(error))
             except Exception:
-                # Without its thread a duty is done by nobody, and nobody would know: it must outlive any surprise.
+                # Without its thread the task would stop unnoticed, so the thread must survive any error.
                 log.exception("duty_surprised", duty=self.name)

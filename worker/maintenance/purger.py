@@ -1,7 +1,7 @@
-"""Texts and audio of jobs whose time is over, taken away: the objects first, then the texts. Safe to do twice.
+"""Removes texts and audio whose retention period has ended: the objects first, then the texts. Idempotent.
 
-Until an object is known to be gone its job counts as not done, and is tried again. Its weakness: one process removes
-everything. A bucket's own rules remove millions of objects sooner.
+A job is retried until its objects are known to be removed. Weakness: one process removes everything; for millions of
+objects a bucket's lifecycle rules are faster.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from worker.store.transitions.purges import Due
 POLL_SECONDS: Final = 2.0
 JOBS_AT_A_TIME: Final = 200
 THREADS: Final = 8
-"""Objects are removed one by one, and each waits for an answer."""
+"""Objects are removed one by one, and each removal waits for a response."""
 PUT_OFF: Final = timedelta(minutes=10)
 
 log = structlog.get_logger("ttsq.retention")
@@ -35,13 +35,15 @@ log = structlog.get_logger("ttsq.retention")
 
 @dataclass(frozen=True, slots=True)
 class Purger:
-    """Takes away what is due."""
-
     database: Database
     destinations: Destinations
 
     def run_once(self) -> bool:
-        """Date what has ended and take away what is due, a few of each. Whether there may be more. SQLAlchemyError."""
+        """Date finished jobs and remove what is due, a limited number of each. Returns whether there may be more.
+
+        Raises:
+            SQLAlchemyError
+        """
         with self.database.read() as connection:
             now = self.database.now(connection)
             found = purges.due(connection, most=JOBS_AT_A_TIME, now=now)
@@ -51,7 +53,11 @@ class Purger:
         return JOBS_AT_A_TIME in {len(found), dated} and (bool(done) or bool(dated))
 
     def run(self, job_ids: Sequence[UUID]) -> int:
-        """Take away what was asked for of these jobs, now. Returns of how many. Raises SQLAlchemyError."""
+        """Remove the requested text and audio of these jobs now. Returns the number of jobs.
+
+        Raises:
+            SQLAlchemyError
+        """
         done = 0
         for start in range(0, len(job_ids), JOBS_AT_A_TIME):
             with self.database.read() as connection:
@@ -77,8 +83,8 @@ class Purger:
         return len(done)
 
     def _is_gone(self, job: Due, takes: Sequence[str], needed: Collection[UUID]) -> bool:
-        """Whether all that the job left in stores has been removed. What others have put there since stays."""
-        removed = [self._removed(job, uri, None, forget=True) for uri in takes]  # all of them are tried
+        """Whether all stored objects of the job are removed. Objects that others have stored there since are kept."""
+        removed = [self._removed(job, uri, None, forget=True) for uri in takes]  # a list, so that every one is tried
         if job.uri is not None:
             removed.append(self._removed(job, job.uri, job.sha256, forget=job.id not in needed))
         return all(removed)

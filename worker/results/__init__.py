@@ -1,1 +1,1 @@
-"""The result files of a batch: what its jobs came to, written beside its audio, once all of them are over."""
+"""The result files of a batch, written beside its audio once all of its jobs have finished."""

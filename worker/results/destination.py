@@ -1,4 +1,4 @@
-"""Where the result files of a batch go: beside its audio. A file there that is somebody else's is left alone."""
+"""Where a batch's result files are stored: beside its audio. Never overwrites a file that another program wrote."""
 
 from __future__ import annotations
 
@@ -17,33 +17,34 @@ from worker.store.batches import BatchRecord
 
 @dataclass(frozen=True, slots=True)
 class ResultsDestination:
-    """One folder of a store."""
+    """A folder in a store."""
 
     store: ArtifactStore
     folder: str
-    """With a slash at its end, or empty: the store's own top."""
+    """Ends with a slash; empty for the top of the store."""
 
     @classmethod
     def of(cls, batch: BatchRecord, store: ArtifactStore) -> ResultsDestination:
-        """Where this batch's go, whose audio is in this store."""
+        """Return the destination for a batch whose audio is in this store."""
         if batch.output_url is None:
             return cls(store, _shared_folder(batch))
         top = cls(store, "")
-        # A run may be told to leave its audio in the very folder in which its own input is called `manifest.csv`.
+        # The audio may go to the folder that holds the user's input, which may be named `manifest.csv`.
         is_free = all(top._is_free(name, batch.id) for name in CONTENT_TYPES)
         return top if is_free else top.apart(batch.id)
 
     def apart(self, batch_id: UUID) -> ResultsDestination:
-        """A folder that is this batch's alone."""
+        """Return a folder that only this batch uses."""
         return ResultsDestination(self.store, f"results-{batch_id}/")
 
     @property
     def uri(self) -> str:
-        """The folder's address."""
         return self.store.uri(f"{self.folder}{RESULTS}").rpartition("/")[0]
 
     def namer(self) -> FileOf:
-        """What objects are called from here. Most lie right here, and taking each address apart would take longest."""
+        """Return a function from URI to file name, relative to this folder. Most objects are in it, and parsing each
+        URI would take most of the time.
+        """
         here = f"{self.uri}/"
         read = unquote if here.startswith("file:") else str
 
@@ -56,7 +57,12 @@ class ResultsDestination:
         return file_of
 
     def put(self, source: Path, batch_id: UUID) -> None:
-        """Store one of the files under its own name. Raises ArtifactsError, NameTakenError."""
+        """Store a file under its name.
+
+        Raises:
+            ArtifactsError: the store failed.
+            NameTakenError: the name belongs to another file.
+        """
         self.store.put(
             f"{self.folder}{source.name}",
             source,
@@ -66,12 +72,12 @@ class ResultsDestination:
         )
 
     def _is_free(self, name: str, batch_id: UUID) -> bool:
-        """Whether there is nothing, or a result file of this batch or an earlier one."""
+        """Whether the name is unused, or belongs to a result file of this batch or an earlier one."""
         return standing(self.store.occupant(name), {BATCH: str(batch_id)}, None) in REPLACEABLE
 
 
 def _shared_folder(batch: BatchRecord) -> str:
-    """Where many batches share one store, however their audio is named there. No audio ends in `.jsonl` or `.csv`."""
+    """For a store shared by batches, independent of its key template. No audio ends in `.jsonl` or `.csv`."""
     stem, _, ext = RESULTS.partition(".")
     key = object_key(
         "{tenant}/{batch}/{id}.{ext}",

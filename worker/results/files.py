@@ -1,4 +1,4 @@
-"""The three files on this machine's disk, a row at a time: nothing of a batch is held whole."""
+"""Writes the three result files to the local disk, row by row: a batch is never held in memory."""
 
 from __future__ import annotations
 
@@ -17,29 +17,27 @@ RESULTS: Final = str(ResultFile.RESULTS)
 ERRORS: Final = str(ResultFile.ERRORS)
 MANIFEST: Final = str(ResultFile.MANIFEST)
 FileOf = Callable[[str], str | None]
-"""What an object is called from the folder of the result files, by its address; None where it lies elsewhere."""
+"""Returns an object's name relative to the folder of the result files, by its URI; None if it is stored elsewhere."""
 
 CONTENT_TYPES: Final = {RESULTS: "application/x-ndjson", ERRORS: "application/x-ndjson", MANIFEST: "text/csv"}
 
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """What was written."""
-
     standing: Standing
-    """Of the very jobs that are in the files."""
+    """State of exactly the jobs in the files."""
     succeeded: int
     errors: int
 
 
 def write(jobs: Iterable[Outcome], folder: Path, file_of: FileOf, extra_names: Sequence[str] = ()) -> Written:
-    """All three into an existing folder. Jobs that aren't over are in the manifest alone.
+    """Write all three files to an existing folder. Unfinished jobs appear in the manifest only.
 
-    `extra_names` are the columns of the sheet that the manifest shows beside its own. The manifest begins with a byte
-    order mark: without one, Excel takes UTF-8 for an encoding of old Windows.
+    `extra_names` are the columns of the sheet that the manifest shows after its own. The manifest begins with a byte
+    order mark, because Excel otherwise reads UTF-8 as a legacy encoding.
 
     Raises:
-        OSError: the folder can't take them.
+        OSError: the folder cannot be written to.
     """
     standing, succeeded, errors = Standing(), 0, 0
     with (

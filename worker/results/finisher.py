@@ -1,4 +1,4 @@
-"""A batch from its last job's end to its result files and its one event. Safe to be carried out twice, or at once."""
+"""Finishes a batch: writes its result files, then its one event. Idempotent and safe to run concurrently."""
 
 from __future__ import annotations
 
@@ -26,28 +26,28 @@ from worker.store.transitions import completion
 from worker.store.transitions.completion import Conclusion
 
 CLOSE_SECONDS: Final = 30.0
-"""How long the end of the process waits for the batch under way; its files are written again by another worker."""
+"""How long shutdown waits for the batch being written; another worker writes its files again."""
 TRIES: Final = 40
 BUSY_SECONDS: Final = 0.05
-"""Between two tries; a tick holds the row of a batch for milliseconds."""
+"""Between two tries; a tick locks a batch's row for milliseconds."""
 
 log = structlog.get_logger("ttsq.results")
 
 
 @dataclass(frozen=True, slots=True)
 class Finisher:
-    """Writes the files of batches that are over, any number at a time, each on its caller's thread."""
+    """Finishes batches, any number at a time, each in its caller's thread."""
 
     database: Database
     destinations: Destinations
     wait: Callable[[float], object] = time.sleep
 
     def run(self, batch_id: UUID) -> bool:
-        """Write them, and finish the batch. False where there was nothing to do, or somebody else was first.
+        """Write the files and finish the batch. Returns False if it was not ready, or another worker was first.
 
         Raises:
-            ArtifactsError: the store is in trouble. The batch isn't finished.
-            OSError: this machine's disk is.
+            ArtifactsError: the store failed. The batch is unfinished.
+            OSError: the local disk failed.
         """
         with self.database.read() as connection:
             batch = batches.by_id(connection, batch_id)
@@ -58,7 +58,7 @@ class Finisher:
         with temporary_folder() as folder:
             try:
                 written = self._put(batch_id, folder, destination)
-            except NameTakenError:  # another batch or the user was quicker
+            except NameTakenError:  # another batch or the user was first
                 destination = destination.apart(batch_id)
                 written = self._put(batch_id, folder, destination)
         won = self._conclude(batch_id, written, destination.uri) is Conclusion.WON
@@ -73,7 +73,7 @@ class Finisher:
         return written
 
     def finish(self, batch_id: UUID) -> str | None:
-        """As `run`, with errors logged. Returns what prevented it, which is tried again later."""
+        """Like `run`, but log errors. Returns the error message, or None; the batch is retried later."""
         try:
             self.run(batch_id)
         except SQLAlchemyError as error:
@@ -86,7 +86,7 @@ class Finisher:
         return message
 
     def write(self, batch_id: UUID, folder: Path, destination: ResultsDestination) -> Written:
-        """The files as the batch stands now, over or not, into a folder of this machine."""
+        """Write the files for the batch's current state, finished or not, to a local folder."""
         with self.database.read() as connection:
             names = results.extra_names(connection, batch_id)
             return files.write(results.in_order(connection, batch_id), folder, destination.namer(), names)

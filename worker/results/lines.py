@@ -1,6 +1,6 @@
-"""One job as each of the result files has it. Pure; the keys and columns are a promise.
+"""Formats one job for each of the result files. Pure; the keys and columns are a public interface.
 
-Nothing in a line depends on when it is written, so that two writers of one state write the same bytes.
+No line depends on the time of writing, so that two writers of the same state write the same bytes.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from api_models.status import JobStatus
 from worker.store.queries.results import Outcome
 
 _FORMULA: Final = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
-"""What a spreadsheet takes a cell for a formula by (OWASP, CSV injection)."""
+"""Prefixes that make a spreadsheet read a cell as a formula (OWASP, CSV injection)."""
 _NUMBER: Final = re.compile(r"-\d+(?:\.\d+)?")
 
 _ENCODER: Final = json.JSONEncoder(ensure_ascii=False)
@@ -35,11 +35,11 @@ COLUMNS: Final = (
     "code",
     "id",
 )
-"""Of the manifest."""
+"""The manifest's own."""
 
 
 def result(job: Outcome, file: str | None) -> str:
-    """A job that succeeded, as JSON. `file` is what its audio is called from the folder of the result files."""
+    """Format a succeeded job as JSON. `file` is the audio's name relative to the folder of the result files."""
     return _line(
         _about(job)
         | {
@@ -56,24 +56,24 @@ def result(job: Outcome, file: str | None) -> str:
 
 
 def error(job: Outcome) -> str:
-    """A job that ended without audio, as JSON."""
+    """Format a job without audio as JSON."""
     return _line(_about(job) | {"code": job.code, "message": job.message})
 
 
 def columns(extra_names: Sequence[str] = ()) -> list[str]:
-    """The names of the manifest's columns: its own, then those of the sheet."""
+    """Return the manifest's own columns, then those of the sheet."""
     return [*COLUMNS, *(safe(_unlike_ours(name)) for name in extra_names)]
 
 
 def manifest(job: Outcome, file: str | None, extra_names: Sequence[str] = ()) -> list[object]:
-    """Any job, as a row of the manifest. No cell of it is a formula, whatever a text may begin with."""
+    """Return a row of the manifest. No cell is a formula, whatever the text begins with."""
     extra: dict[str, str] = json.loads(job.extra) if job.extra else {}
     cells = [*_own(job, file), *(extra.get(name) for name in extra_names)]
     return [safe(cell) if isinstance(cell, str) else cell for cell in cells]
 
 
 def safe(text: str) -> str:
-    """A text that a spreadsheet takes for text: behind an apostrophe where it would be a formula."""
+    """Put an apostrophe before text that a spreadsheet would read as a formula."""
     return f"'{text}" if text.startswith(_FORMULA) and not _NUMBER.fullmatch(text) else text
 
 

@@ -1,4 +1,4 @@
-"""Folders for result files on their way to where they belong, below the system's own folder for such (`TMPDIR`)."""
+"""Temporary folders for result files, in the system's folder (`TMPDIR`)."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from typing import Final
 
 PREFIX: Final = "ttsq-results-"
 STALE_SECONDS: Final = 24 * 3600
-"""A folder that nobody has touched for so long belongs to a process that died."""
+"""An older unused folder belongs to a process that died."""
 
 
 @contextmanager
 def temporary_folder() -> Iterator[Path]:
-    """A fresh one for as long as the block lasts; those that dead processes left behind are cleared away."""
+    """Yield a new folder, deleted at the end of the block. Also deletes those left by dead processes."""
     _sweep(Path(tempfile.gettempdir()))
     with tempfile.TemporaryDirectory(prefix=PREFIX) as folder:
         yield Path(folder)

@@ -1,4 +1,4 @@
-"""The lookout: finds batches whose jobs are all over, and wakes a worker for each. `run_once` is one look."""
+"""Finds batches whose jobs have all finished, and sends a message to a worker for each."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ from worker.store.transitions import completion
 
 POLL_SECONDS: Final = 0.5
 BATCHES_PER_POLL: Final = 500
-"""Of those that aren't finished; where there are more, the next look goes on behind them."""
+"""Unfinished batches per poll; the next poll continues after them."""
 FIRST_WAIT_SECONDS: Final = 15.0
 LONGEST_WAIT_SECONDS: Final = 600.0
-"""Before a message counts as lost; the wait doubles, because a batch may also be long, or its store in trouble."""
+"""Until a message counts as lost. Doubled each time, because a batch may be long, or its store may be down."""
 FROM_THE_TOP: Final = UUID(int=0)
 
 Announce = Callable[[Sequence[UUID]], object]
-"""Sends a message a batch. What can't be sent is sent again as if it had been lost."""
+"""Publishes one message per batch. Messages that could not be sent are repeated like lost ones."""
 
 
 @dataclass(frozen=True, slots=True)
 class Sent:
-    """A message, and when it is sent again."""
+    """A published message, and when it is repeated."""
 
     again_at: float
     wait_seconds: float
@@ -33,7 +33,7 @@ class Sent:
 
 @dataclass(slots=True)
 class FinishedBatchWatcher:
-    """Done by the process that leads."""
+    """Runs in the process that leads."""
 
     database: Database
     announce: Announce
@@ -42,21 +42,20 @@ class FinishedBatchWatcher:
     _after: UUID = FROM_THE_TOP
 
     def look(self) -> bool:
-        """`run_once`. What is left for the next look can wait for it."""
         self.run_once()
         return False
 
     def on_follower(self) -> None:
-        """Somebody else leads: what was sent is theirs to know."""
+        """Forget what was sent: the new leader keeps its own record."""
         self._sent.clear()
 
     def run_once(self) -> None:
-        """Look at the next batches that aren't finished, and send for those that could be."""
+        """Check the next unfinished batches, and publish those that may be complete."""
         began = self._after
         with self.database.read() as connection:
             ready, behind = completion.unfinished(connection, after=began, most=BATCHES_PER_POLL)
         self._after = behind or FROM_THE_TOP
-        # What is finished, or goes on, is sent for at once when it is over the next time.
+        # Forget batches that are finished or have running jobs again, so that their next end is published at once.
         for batch_id in self._sent.keys() - set(ready):
             if began < batch_id and (behind is None or batch_id <= behind):
                 del self._sent[batch_id]
@@ -64,7 +63,7 @@ class FinishedBatchWatcher:
             self.announce(due)
 
     def _due(self, ready: Sequence[UUID]) -> list[UUID]:
-        """Those that were never sent for, or so long ago that the message counts as lost."""
+        """Return those never published, or so long ago that the message counts as lost."""
         now, due = self.clock(), list[UUID]()
         for batch_id in ready:
             before = self._sent.get(batch_id)

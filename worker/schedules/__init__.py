@@ -1,1 +1,1 @@
-"""Back-office runs by the clock: when a schedule is due, and how its source becomes a batch, once."""
+"""Scheduled batches: when a schedule is due, and how its source becomes a batch, exactly once."""

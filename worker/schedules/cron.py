@@ -1,6 +1,6 @@
-"""When a cron expression is due, by the clock of a time zone. Pure; given and returned are moments in UTC.
+"""Computes the due times of a cron expression in a time zone. Pure; takes and returns UTC times.
 
-Where a clock is set forward or back, jobs at a fixed hour run once that day, as Debian's cron has it.
+When clocks change, jobs at a fixed hour run once that day, as in Debian's cron.
 """
 
 from __future__ import annotations
@@ -12,14 +12,14 @@ from cronsim import CronSim, CronSimError
 
 
 class BadTimesError(ValueError):
-    """The expression or its time zone is none."""
+    """The cron expression or the time zone is invalid."""
 
 
 def zone(timezone: str) -> tzinfo:
-    """The time zone of this name.
+    """Return the time zone of this name.
 
     Raises:
-        BadTimesError: there is none.
+        BadTimesError: unknown time zone.
     """
     try:
         return UTC if timezone == "UTC" else ZoneInfo(timezone)
@@ -28,10 +28,10 @@ def zone(timezone: str) -> tzinfo:
 
 
 def next_after(expression: str, timezone: str, moment: datetime) -> datetime | None:
-    """The first time behind `moment`; None where there is none in the next fifty years.
+    """Return the first time after `moment`; None if there is none in the next fifty years.
 
     Raises:
-        BadTimesError: they make no sense.
+        BadTimesError: the expression or the time zone is invalid.
     """
     here = zone(timezone)
     try:

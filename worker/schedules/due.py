@@ -1,4 +1,4 @@
-"""What a schedule whose time has come asks for: a run, or a note that it was missed. Pure."""
+"""Decides what to record for a due schedule: a run, or a missed time. Pure."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from worker.store.schedules import RunState, ScheduleRecord
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """What is to be written down for one due time."""
+    """The record of one due time."""
 
     due_at: datetime
     state: RunState
@@ -21,10 +21,10 @@ class Step:
 
 
 def step(schedule: ScheduleRecord, due_at: datetime, now: datetime) -> Step:
-    """For the time that it was due at. One that is too old to be made up for stands for all that are.
+    """Return the record for `due_at`. If it is too old to be made up for, it stands for all that are.
 
     Raises:
-        BadTimesError: its expression or time zone is none any more.
+        BadTimesError: the schedule's expression or time zone is no longer valid.
     """
     caught_up = now - timedelta(seconds=schedule.catch_up_seconds)
     following = cron.next_after(schedule.cron, schedule.timezone, due_at)

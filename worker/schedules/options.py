@@ -1,4 +1,4 @@
-"""How a schedule's source becomes jobs, as its row has it: JSON. It names a database's variable, never its address."""
+"""Options of a schedule's source, stored as JSON. They name a database's variable, never its address."""
 
 from __future__ import annotations
 
@@ -12,10 +12,8 @@ from worker.intake.validation import Defaults
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """What was asked for when the schedule was made."""
-
     database_env: str | None = None
-    """The source is a query, for the database whose address is in this environment variable."""
+    """If set, the source is a query for the database whose address is in this environment variable."""
     model: str | None = None
     voice_1: str | None = None
     voice_2: str | None = None
@@ -29,24 +27,22 @@ class Options:
 
     @property
     def defaults(self) -> Defaults:
-        """What fills the fields that a row leaves empty."""
+        """Values for the fields that a row leaves empty."""
         return Defaults(model=self.model, voice_1=self.voice_1, voice_2=self.voice_2, temperature=self.temperature)
 
     @property
     def sheet(self) -> SheetOptions:
-        """How the source is to be read."""
         return SheetOptions(
             self.sheets, self.all_sheets, self.text_column, self.id_column, self.ignored_columns, self.encoding
         )
 
     def kept(self) -> str:
-        """As a row has it: only what was asked for, for workers of an older version know less."""
+        """Encode as JSON, without defaults, because older workers know fewer options."""
         unsaid = asdict(Options())
         return json.dumps({name: value for name, value in asdict(self).items() if value != unsaid[name]})
 
     @classmethod
     def read(cls, kept: str) -> Options:
-        """As `kept` wrote it."""
         found: dict[str, Any] = json.loads(kept)
         found |= {name: tuple(value) for name, value in found.items() if isinstance(value, list)}
         return cls(**found)

@@ -1,4 +1,4 @@
-"""The rows of a producer's own database, written down as lines of JSON. Reads only, and says no address to anybody."""
+"""Writes the rows of a producer's database as JSON lines. Read-only; errors never contain the database's address."""
 
 from __future__ import annotations
 
@@ -20,20 +20,20 @@ WORD_CHARACTERS: Final = 300
 
 
 class QueryError(Exception):
-    """The rows can't be had. `passing` says whether they may be a while later."""
+    """The rows cannot be read. `passing`: a retry may succeed."""
 
     def __init__(self, message: str, *, passing: bool = False) -> None:
-        """`message` holds no part of the database's address."""
+        """`message` must not contain any part of the database's address."""
         super().__init__(message)
         self.passing = passing
 
 
 def write(address: str, sql: str, into: Path) -> int:
-    """Every row that the query gives, as a line of JSON under its columns' names. Returns how many.
+    """Write each row of the query as a line of JSON with its column names. Returns how many.
 
     Raises:
-        QueryError: there is no such database, or it doesn't like the query.
-        OSError: the file can't be written.
+        QueryError: the database cannot be reached, or refuses the query.
+        OSError: the file cannot be written.
     """
     url = _url(address)
     try:
@@ -66,7 +66,7 @@ def _url(address: str) -> URL:
 
 
 def _plain(row: Mapping[Any, object]) -> dict[str, object]:
-    """Its values as JSON has them; what is empty is left out."""
+    """Convert values to JSON types; empty ones are left out."""
     return {str(name): _value(str(name), value) for name, value in row.items() if value is not None}
 
 
@@ -92,7 +92,7 @@ def _words(error: SQLAlchemyError, url: URL) -> str:
 
 
 def _is_passing(error: SQLAlchemyError) -> bool:
-    """A connection that can't be had, or is lost. A query that is wrong stays wrong."""
+    """Whether the connection failed or was lost. An invalid query stays invalid."""
     if not isinstance(error, DBAPIError):
         return True
     state = str(getattr(error.orig, "sqlstate", None) or "")

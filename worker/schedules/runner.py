@@ -1,7 +1,7 @@
-"""One run, from its claim to its end: the source is read, and its batch handed in with the run's end, or not at all.
+"""Executes one run of a schedule: reads the source, and submits the batch in the transaction that finishes the run.
 
-Whatever is killed, and however many workers have the same run: one transaction ends it, and that one holds the batch.
-Its weakness: a source that changes between two workers is handed in as the quicker one saw it.
+One transaction finishes a run and holds its batch, whatever is killed, and however many workers execute it. Weakness:
+if the source changes between two workers, the faster one's version is submitted.
 """
 
 from __future__ import annotations
@@ -33,49 +33,49 @@ from worker.store.outbox import events
 from worker.store.schedules import RunKey, RunRecord, RunState, ScheduleRecord
 
 LAPSE_SECONDS: Final = 30.0
-"""A worker that has had a run for so long is taken for dead; with every attempt for twice as long."""
+"""A worker that has had a run for this long counts as dead; doubled with every attempt."""
 AGAIN_SECONDS: Final = 15.0
-"""Before the second attempt at a source that can't be reached; doubled with every further one."""
+"""Before the second attempt at a source that cannot be reached; doubled with every further one."""
 CLOSE_SECONDS: Final = 5.0
-"""How long the end of the process waits for the run under way. Broken off, it leaves nothing behind but its claim."""
+"""How long shutdown waits for the current run. An interrupted run leaves only its claim."""
 MAX_ATTEMPTS: Final = 6
 SHOWN_FAULTS: Final = 5
 
 log = structlog.get_logger("ttsq.schedules")
 
 Last = Callable[[Connection, datetime], UUID | None]
-"""What belongs into the transaction that ends a run; the batch that came of it, if one did."""
+"""Runs in the transaction that finishes a run. Returns the submitted batch, if any."""
 
 
 def nothing(_connection: Connection, _now: datetime) -> None:
-    """There is nothing to be done but to end it."""
+    pass
 
 
 def lapse(attempt: int) -> timedelta:
-    """How long a worker may have a run in hand."""
+    """Return how long a worker may keep a run."""
     return timedelta(seconds=LAPSE_SECONDS * 2 ** (attempt - 1))
 
 
 class _ChangedError(Exception):
-    """The source has faults that it hadn't when it was judged."""
+    """The source has errors that it did not have when it was checked."""
 
 
 class _OverError(Exception):
-    """Somebody else has ended the run: nothing of this transaction may stay."""
+    """Another worker has finished the run: roll back."""
 
 
 @dataclass(frozen=True, slots=True)
 class ScheduleRunner:
-    """Carries out runs, any number at a time."""
+    """Executes runs, any number at a time."""
 
     database: Database
     origin: str
-    """The API's address, as for every producer."""
+    """The API's URL, as for every producer."""
     max_text_bytes: int | None
     variable: Variable
 
     def run_message(self, key: RunKey) -> None:
-        """As `run`, with errors logged: the run's row brings it back."""
+        """Like `run`, but log errors: the run's row is sent again."""
         try:
             self.run(key)
         except SQLAlchemyError as error:
@@ -84,10 +84,11 @@ class ScheduleRunner:
             log.warning("schedule_waits", schedule=key.schedule, tenant=key.tenant, error=str(error))
 
     def run(self, key: RunKey) -> RunState | None:
-        """Carry a run out. None where somebody else has it, or it is over.
+        """Execute a run. Returns None if another worker has it, or it has finished.
 
         Raises:
-            SQLAlchemyError, OSError: of the queue's own database, or this machine's disk. It is tried again by itself.
+            SQLAlchemyError: the queue's database failed. The run is retried.
+            OSError: the local disk failed. The run is retried.
         """
         with self.database.begin() as connection:
             now = self.database.now(connection)
@@ -111,7 +112,7 @@ class ScheduleRunner:
             return self._fail(run, _words(faults, total)) if faults else self._hand_in(run, schedule, lines, options)
 
     def _judge(self, lines: Path, options: Options) -> tuple[list[Fault], int]:
-        """What is wrong with the lines: the first faults, and how many there are."""
+        """Return the first errors in the lines, and the number of all."""
         faults: list[Fault] = []
         total = 0
         for item in self._read(lines, options):
@@ -160,7 +161,7 @@ class ScheduleRunner:
     def _conclude(
         self, run: RunRecord, state: RunState, message: str | None = None, *, last: Last = nothing
     ) -> RunState | None:
-        """End the run, and do a last thing in the same transaction. None where it was over."""
+        """Finish the run and call `last` in the same transaction. Returns None if it had finished before."""
         try:
             with self.database.begin() as connection:
                 now = self.database.now(connection)

@@ -1,7 +1,7 @@
-"""The timekeeper: notes which schedules are due, and wakes workers for their runs. `run_once` is one look.
+"""Records due schedules, and sends a message to a worker for each run.
 
-Two that look at once, as when one leader comes late, write each due time down once: its row has one place, and the
-next time is set by whoever sees it first.
+Two schedulers at once, as when a leader is replaced late, record each due time once: its row is unique, and the first
+one sets the next time.
 """
 
 from __future__ import annotations
@@ -25,28 +25,27 @@ POLL_SECONDS: Final = 0.5
 SCHEDULES_PER_POLL: Final = 100
 RUNS_PER_POLL: Final = 100
 AGAIN_SECONDS: Final = 15.0
-"""A message that nobody took up within so long counts as lost."""
+"""A message counts as lost if its run is not claimed within this time."""
 
 Call = Callable[[Sequence[RunKey]], object]
-"""Sends a message a run. What can't be sent is sent again as if it had been lost."""
+"""Publishes one message per run. Messages that could not be sent are repeated like lost ones."""
 
 log = structlog.get_logger("ttsq.schedules")
 
 
 @dataclass(slots=True)
 class Scheduler:
-    """Done by the process that leads."""
+    """Runs in the process that leads."""
 
     database: Database
     publish: Call
 
     def look(self) -> bool:
-        """`run_once`. What is left for the next look can wait for it."""
         self.run_once()
         return False
 
     def run_once(self, now: datetime | None = None) -> None:
-        """Write down what is due, and send for every run that nobody has in hand; `now` by the database's clock."""
+        """Record due times, and publish every run that no worker has. `now` defaults to the database's clock."""
         with self.database.read() as connection:
             now = now or self.database.now(connection)
             due = schedules.due(connection, now=now, most=SCHEDULES_PER_POLL)
@@ -61,12 +60,12 @@ class Scheduler:
             try:
                 _write(connection, schedule, now)
             except BadTimesError as error:
-                # Only a program of another version, or other time zones, can have let it in.
+                # The expression was accepted by another version, or with other time zone data.
                 schedules.advance(connection, schedule, next_due_at=None)
                 log.warning("schedule_stopped", schedule=schedule.name, tenant=schedule.tenant, error=str(error))
 
     def _sent(self, now: datetime) -> list[RunKey]:
-        """The runs to be taken up now, noted as sent for."""
+        """Mark the open runs as sent, and return them."""
         again_at = now + timedelta(seconds=AGAIN_SECONDS)
         with self.database.begin() as connection:
             waiting: list[RunRecord] = schedules.open_runs(connection, now=now, most=RUNS_PER_POLL)
@@ -74,7 +73,7 @@ class Scheduler:
 
 
 def _write(connection: Connection, schedule: ScheduleRecord, now: datetime) -> None:
-    """One due time, and the next one, in one transaction."""
+    """Record a due time and set the next one, in one transaction."""
     if schedule.next_due_at is None:
         return
     made = step(schedule, schedule.next_due_at, now)

@@ -1,4 +1,4 @@
-"""Where a schedule's lines come from, brought to a file of this machine: a path, an object in a bucket, or a query."""
+"""Fetches a schedule's lines into a local file: from a path, an object in a bucket, or a query."""
 
 from __future__ import annotations
 
@@ -17,24 +17,24 @@ BUCKET: Final = "s3://"
 ROWS: Final = "rows.jsonl"
 
 Variable = Callable[[str], str | None]
-"""What an environment variable holds."""
+"""Returns the value of an environment variable."""
 
 
 class SourceError(Exception):
-    """The source can't be read."""
+    """The source cannot be read."""
 
     def __init__(self, message: str, *, passing: bool) -> None:
-        """`passing`: it may be readable a while later."""
+        """`passing`: a retry may succeed."""
         super().__init__(message)
         self.passing = passing
 
 
 def fetch(source: str, options: Options, folder: Path, variable: Variable) -> Path | None:
-    """The file with the lines, in `folder` unless it is one of this machine. None where a query gave no row.
+    """Return the file with the lines: a local path, or a copy in `folder`. Returns None if a query has no rows.
 
     Raises:
-        SourceError: there is no such thing, or it can't be reached.
-        OSError: this machine's disk can't take it.
+        SourceError: the source does not exist, or cannot be reached.
+        OSError: the local disk cannot store it.
     """
     if options.database_env is not None:
         return _rows(source, options.database_env, folder, variable)

@@ -1,1 +1,1 @@
-"""Tables and queries. SQL is the truth: every job, attempt, gate and lease is a row, and only this room speaks SQL."""
+"""Tables, statements and queries. Every job, attempt, gate and lease is a row, and only this package writes SQL."""

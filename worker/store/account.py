@@ -1,4 +1,4 @@
-"""The account's state: how fast it may start calls, and which gates hold jobs back."""
+"""The account's state: its pace, and the gates that hold jobs."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from worker.store.outbox import events
 from worker.store.tables.account import GateRow, PaceRow
 
 ACCOUNT: Final = "default"
-"""One account a deployment; the column leaves room for more."""
+"""One account per deployment; the column leaves room for more."""
 
 OPERATOR: Final = "operator"
-"""The code of a gate that somebody closed by hand: it is never probed, and nothing but a hand opens it."""
+"""The code of a gate that an operator closed: it is never probed, and only an operator opens it."""
 
 
 @dataclass(frozen=True, slots=True)
 class PaceState:
-    """What a new leader must know of the pace."""
+    """What a new leader takes over of the pace."""
 
     rpm: float | None = None
     next_start_at: datetime | None = None
@@ -30,12 +30,12 @@ class PaceState:
     strikes: int = 0
     message: str | None = None
     search: str | None = None
-    """What the search for an unknown limit has learnt, as the dispatcher writes it."""
+    """State of the search for an unknown limit, in the dispatcher's format."""
 
 
 @dataclass(frozen=True, slots=True)
 class Gate:
-    """Something that holds jobs back, and since when and why."""
+    """A gate (circuit breaker), with the time and the reason of its closing."""
 
     name: str
     scope: GateScope
@@ -48,12 +48,11 @@ class Gate:
 
 
 def gate_name(scope: GateScope, model: str | None) -> str:
-    """The name people use: `account`, `storage`, or `model:gemini-3.1-flash-tts`."""
+    """For example `account`, `storage`, or `model:gemini-3.1-flash-tts`."""
     return f"model:{model}" if scope is GateScope.MODEL else str(scope)
 
 
 def load_pace(connection: Connection) -> PaceState:
-    """The pace as the last leader left it."""
     row = connection.execute(
         select(
             PaceRow.rpm,
@@ -68,7 +67,6 @@ def load_pace(connection: Connection) -> PaceState:
 
 
 def save_pace(connection: Connection, pace: PaceState) -> None:
-    """Keep the pace for the next tick, or the next leader."""
     values = {
         "rpm": pace.rpm,
         "next_start_at": pace.next_start_at,
@@ -99,18 +97,17 @@ _CLOSED = select(*_GATE).where(GateRow.closed).order_by(GateRow.since)
 
 
 def closed_gates(connection: Connection) -> list[Gate]:
-    """Every gate that is closed now."""
     return [_gate(row) for row in connection.execute(_CLOSED)]
 
 
 def known_gates(connection: Connection) -> list[tuple[Gate, bool]]:
-    """Every gate that ever closed, as it last did, and whether it is closed now; the latest first."""
+    """Return every gate that was ever closed, with its latest reason and whether it is closed now; the latest first."""
     rows = connection.execute(select(*_GATE, GateRow.closed).order_by(GateRow.closed.desc(), GateRow.since.desc()))
     return [(_gate(row[:8]), row[8]) for row in rows]
 
 
 def hold_gate(connection: Connection, scope: GateScope, model: str | None, *, message: str, now: datetime) -> None:
-    """Close a gate by hand, whether or not it is closed already, until it is opened by hand."""
+    """Close a gate until an operator opens it, whether or not it is closed already."""
     name, model = gate_name(scope, model), model if scope is GateScope.MODEL else None
     held = {"closed": True, "code": OPERATOR, "message": message, "since": now, "next_probe_at": now, "probes": 0}
     events.take_turn(connection)
@@ -135,7 +132,7 @@ def close_gate(
     next_probe_at: datetime,
     now: datetime,
 ) -> bool:
-    """Close a gate. True only for the one who closed it; its event is written with it, so that it is told of once."""
+    """Close a gate and write its event. Returns True only if this call closed it."""
     name, model = gate_name(scope, model), model if scope is GateScope.MODEL else None
     gate = Gate(name, scope, model, code, message, since=now, next_probe_at=next_probe_at, probes=0)
     fresh = {
@@ -152,7 +149,7 @@ def close_gate(
         dialect.insert(GateRow)
         .values(name=name, scope=scope, model=model, **fresh)
         .on_conflict_do_update(index_elements=["name"], set_=fresh, where=~GateRow.closed)
-        .execution_options(preserve_rowcount=True)  # an INSERT's count is thrown away otherwise
+        .execution_options(preserve_rowcount=True)  # SQLAlchemy discards an INSERT's row count otherwise
     ).rowcount
     if closed:
         _tell(connection, events.HELD, gate, now)
@@ -160,7 +157,9 @@ def close_gate(
 
 
 def still_closed(connection: Connection, name: str, *, code: str, message: str) -> None:
-    """A closed gate's trouble was met again: keep its latest words, not its time. One closed by hand keeps its own."""
+    """Update a closed gate's code and message after the same error; keep its time. Gates closed by an operator keep
+    theirs.
+    """
     events.take_turn(connection)
     connection.execute(
         update(GateRow)
@@ -170,7 +169,7 @@ def still_closed(connection: Connection, name: str, *, code: str, message: str) 
 
 
 def open_gate(connection: Connection, name: str, *, now: datetime | None = None) -> bool:
-    """Open a gate. True only for the one who opened it; its event is written with it. `now` is for that event alone."""
+    """Open a gate and write its event, dated `now`. Returns True only if this call opened it."""
     events.take_turn(connection)
     row = connection.execute(
         update(GateRow).where(GateRow.name == name, GateRow.closed).values(closed=False).returning(*_GATE)
@@ -182,7 +181,7 @@ def open_gate(connection: Connection, name: str, *, now: datetime | None = None)
 
 
 def begin_probe(connection: Connection, gate: Gate, *, next_probe_at: datetime) -> bool:
-    """Note that a probe of a closed gate is under way, and when the next one may be."""
+    """Record a probe of a closed gate and the time of the next one. Returns False if another probe was first."""
     events.take_turn(connection)
     return (
         connection.execute(
@@ -195,7 +194,7 @@ def begin_probe(connection: Connection, gate: Gate, *, next_probe_at: datetime) 
 
 
 def put_off_probe(connection: Connection, name: str, *, until: datetime) -> None:
-    """Make no probe of a closed gate before then: something that waits behind it tries it until then anyway."""
+    """Make no probe before `until`, because a job behind the gate will try it by then."""
     events.take_turn(connection)
     connection.execute(
         update(GateRow)

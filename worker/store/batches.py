@@ -1,4 +1,4 @@
-"""Batches: jobs that were handed in together, found again by the same command."""
+"""Batches: jobs that were submitted together. The same command finds its batch again by the resume key."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from worker.store.transitions import dispatches
 
 
 def count(connection: Connection, batch_id: UUID, total: int) -> None:
-    """Say how many jobs were written, once that is known."""
+    """Set the batch's number of jobs, once it is known."""
     connection.execute(update(Batch).where(Batch.id == batch_id).values(total=total))
 
 
 def withdraw(connection: Connection, batch_id: UUID) -> None:
-    """Take it back with all its jobs, in a transaction that goes on."""
+    """Delete a batch and its jobs, in a transaction that continues."""
     connection.execute(delete(Job).where(Job.batch_id == batch_id))
     connection.execute(delete(Batch).where(Batch.id == batch_id))
 
@@ -40,14 +40,14 @@ class BatchRecord:
     finished_at: datetime | None = None
     """When its result files were written."""
     results_uri: str | None = None
-    """The folder of them."""
+    """The folder of its result files."""
 
 
 _COLUMNS = tuple(getattr(Batch, name) for name in BatchRecord.__slots__)
 
 
 def add(connection: Connection, batch: BatchRecord, *, resume_key: str | None) -> bool:
-    """Write a new batch, whose jobs follow in the same transaction. False where the same command has just made one."""
+    """Insert a batch; its jobs follow in the same transaction. Returns False if the same command has created one."""
     dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
     return (
         connection.execute(
@@ -62,20 +62,18 @@ def add(connection: Connection, batch: BatchRecord, *, resume_key: str | None) -
                 resume_key=resume_key,
             )
             .on_conflict_do_nothing(index_elements=["tenant", "resume_key"])
-            .execution_options(preserve_rowcount=True)  # an INSERT's count is thrown away otherwise
+            .execution_options(preserve_rowcount=True)  # SQLAlchemy discards an INSERT's row count otherwise
         ).rowcount
         > 0
     )
 
 
 def by_id(connection: Connection, batch_id: UUID) -> BatchRecord | None:
-    """The batch with this id."""
     row = connection.execute(select(*_COLUMNS).where(Batch.id == batch_id)).one_or_none()
     return None if row is None else BatchRecord(*row)
 
 
 def by_resume_key(connection: Connection, tenant: str, resume_key: str) -> BatchRecord | None:
-    """The batch that the same command made before."""
     row = connection.execute(
         select(*_COLUMNS).where(Batch.tenant == tenant, Batch.resume_key == resume_key)
     ).one_or_none()
@@ -83,26 +81,26 @@ def by_resume_key(connection: Connection, tenant: str, resume_key: str) -> Batch
 
 
 def forget_resume_key(connection: Connection, batch_id: UUID) -> None:
-    """Let a fresh batch take this one's place when the same command is given again."""
+    """Let a new batch take this one's place when the same command runs again."""
     connection.execute(update(Batch).where(Batch.id == batch_id).values(resume_key=None))
 
 
 def latest(connection: Connection, *, most: int) -> Sequence[BatchRecord]:
-    """The newest batches, newest first."""
+    """Return the newest batches, newest first."""
     rows = connection.execute(select(*_COLUMNS).order_by(Batch.created_at.desc()).limit(most))
     return [BatchRecord(*row) for row in rows]
 
 
 def announce(connection: Connection, batch_id: UUID, *, callback_url: str | None) -> None:
-    """Its end is to be written down as an event, and to be told to this address."""
+    """Request an event at the end of the batch, delivered to this URL if one is set."""
     connection.execute(update(Batch).where(Batch.id == batch_id).values(callback_url=callback_url, notify=True))
 
 
 def pause(connection: Connection, batch_id: UUID, *, now: datetime) -> bool:
-    """Let none of its jobs start from now on; those that run go on. False where it is paused, or there is none such.
+    """Start no more of its jobs; running ones continue. Returns False if unknown or already paused.
 
-    It waits for a tick that is under way, and the next tick waits for this transaction: so what a tick has sent out and
-    nobody has claimed is called back, and nothing is sent out behind its back. It belongs in a transaction of its own.
+    Call it in its own transaction. It waits for the current tick, and the next tick waits for this transaction:
+    unclaimed jobs that the tick dispatched are recalled, and none is dispatched unnoticed.
     """
     workers.await_tick(connection)
     paused = update(Batch).where(Batch.id == batch_id, Batch.paused_at.is_(None)).values(paused_at=now)
@@ -113,7 +111,7 @@ def pause(connection: Connection, batch_id: UUID, *, now: datetime) -> bool:
 
 
 def resume(connection: Connection, batch_id: UUID, *, now: datetime) -> bool:
-    """Let its jobs start again, whether it was paused or its refused takes held it. False where neither was so."""
+    """Let the batch's jobs start again after a pause or a hold by refused takes. Returns False if there was neither."""
     released = lane_takes.resume(connection, lane_takes.of_batch(batch_id), now=now)
     resumed = update(Batch).where(Batch.id == batch_id, Batch.paused_at.is_not(None)).values(paused_at=None)
     return connection.execute(resumed).rowcount + released > 0
@@ -121,8 +119,6 @@ def resume(connection: Connection, batch_id: UUID, *, now: datetime) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Paused:
-    """A batch of which nothing may start."""
-
     id: UUID
     tenant: str
     name: str
@@ -138,6 +134,6 @@ _PAUSED = (
 
 
 def paused(connection: Connection, *, most: int) -> list[Paused]:
-    """The batches that are paused and not over, the one that was paused first before the others."""
+    """Return the paused, unfinished batches, the longest paused first."""
     rows = connection.execute(_PAUSED, {"most": most})
     return [Paused(row.id, row.tenant, row.name, since) for row in rows if (since := row.paused_at) is not None]

@@ -1,4 +1,4 @@
-"""The way into the database: one engine a process, short transactions, and the database's own clock."""
+"""Access to the database: one engine per process, short transactions, and the database's clock."""
 
 from __future__ import annotations
 
@@ -19,17 +19,17 @@ SQLITE_BUSY_SECONDS: Final = 15
 STATEMENT_TIMEOUT_MS: Final = 30_000
 LOCK_TIMEOUT_MS: Final = 10_000
 READ_ONLY: Final = "25006"
-"""PostgreSQL's word for a server that takes no writes."""
+"""PostgreSQL's SQLSTATE for a read-only server."""
 
 
 class Database:
-    """One engine, and the two kinds of transaction the code opens: reading and writing."""
+    """One engine with reading and writing transactions."""
 
     def __init__(self, url: str, *, connections: int = 16, idle_seconds: float = 60.0) -> None:
-        """`url` is SQLAlchemy's; `connections` bounds what this process holds on PostgreSQL.
+        """`url` is in SQLAlchemy's format; `connections` limits this process's connections to PostgreSQL.
 
-        `idle_seconds` is how long PostgreSQL waits for the next statement of a transaction. Should this host vanish,
-        its rows stay locked for so long: nothing but that tells the server.
+        `idle_seconds` is how long PostgreSQL waits for a transaction's next statement. If this host vanishes, its rows
+        stay locked for that long, because the server notices it in no other way.
         """
         self.url: URL = make_url(url)
         self.is_sqlite: Final = self.url.get_backend_name() == "sqlite"
@@ -38,18 +38,18 @@ class Database:
         )
         self._writing = self.engine.execution_options(ttsq_writes=True)
         self._at_once = self._writing if self.is_sqlite else self.engine.execution_options(isolation_level="AUTOCOMMIT")
-        # SQLite has one writer. Queueing for it here is fair and idle; its own busy handler sleeps and starves.
+        # SQLite has one writer. A lock here is fair and idle; SQLite's own busy handler sleeps and starves.
         self._turn = threading.Lock() if self.is_sqlite else nullcontext()
 
     @contextmanager
     def begin(self) -> Iterator[Connection]:
-        """A transaction that writes: committed at the end of the block, rolled back if it raises."""
+        """Open a writing transaction: committed at the end of the block, rolled back if it raises."""
         with self._turn, self._writing.begin() as connection:
             yield connection
 
     @contextmanager
     def at_once(self) -> Iterator[Connection]:
-        """For a single statement that writes: it commits itself, without the round trips of a transaction."""
+        """Run a single writing statement that commits itself, without the round trips of a transaction."""
         if self.is_sqlite:
             with self.begin() as connection:
                 yield connection
@@ -59,38 +59,37 @@ class Database:
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
-        """A transaction that only reads."""
+        """Open a read-only transaction."""
         with self.engine.connect() as connection:
             yield connection
 
     @contextmanager
     def glance(self) -> Iterator[Connection]:
-        """For a single statement that reads, without the round trips of a transaction."""
+        """Run a single reading statement, without the round trips of a transaction."""
         with (self.engine if self.is_sqlite else self._at_once).connect() as connection:
             yield connection
 
     def now(self, connection: Connection) -> datetime:
-        """The time by the database's clock, which is the one that leases and heartbeats go by."""
+        """Return the database's time, which leases and heartbeats use."""
         if self.is_sqlite:
             return datetime.now(UTC)
         moment: datetime = connection.execute(select(func.clock_timestamp())).scalar_one()
         return moment.astimezone(UTC)
 
     def close(self) -> None:
-        """Give back every connection."""
         self.engine.dispose()
 
 
 def is_passing(error: Exception) -> bool:
-    """Whether a database error may go away by itself: a lost connection, a restart, a lock, a full pool."""
+    """Whether a database error may be temporary: a lost connection, a restart, a lock, a full pool."""
     if is_unstorable(error):
         return False
     if not isinstance(error, DBAPIError):
-        return True  # the pool's own timeout
+        return True  # the pool's timeout
     state = str(getattr(error.orig, "sqlstate", None) or "")
     if error.connection_invalidated or not state:
         return True
-    # Connection trouble, serialization failure, resources, operator intervention, read-only, locks.
+    # Connection errors, serialization failures, resources, operator intervention, read-only, locks.
     return state.startswith(("08", "40", "53", "57", READ_ONLY, "55P03"))
 
 
@@ -103,7 +102,7 @@ def _sqlite(url: URL) -> Engine:
 
     @event.listens_for(engine, "connect")
     def _prepare(connection: Any, _record: object) -> None:  # noqa: ANN401 - the driver's own connection
-        connection.isolation_level = None  # the driver would begin transactions by rules of its own
+        connection.isolation_level = None  # otherwise the driver begins transactions implicitly
         cursor = connection.cursor()
         cursor.execute("PRAGMA journal_mode=WAL")
         cursor.execute("PRAGMA synchronous=FULL")  # a recorded payment survives a power cut
@@ -129,7 +128,7 @@ def _postgresql(url: URL, connections: int, idle_seconds: float) -> Engine:
         connect_args={
             "connect_timeout": 5,
             "application_name": "ttsq",
-            # A statement that waited for a row must see what became of it: at any other level it would fail instead.
+            # A statement that waited for a row must see its new version: at any higher level it would fail instead.
             "options": f"-c statement_timeout={STATEMENT_TIMEOUT_MS} -c lock_timeout={LOCK_TIMEOUT_MS}"
             f" -c idle_in_transaction_session_timeout={idle_seconds * 1000:.0f} -c timezone=UTC"
             r" -c default_transaction_isolation=read\ committed",
@@ -142,7 +141,7 @@ def _postgresql(url: URL, connections: int, idle_seconds: float) -> Engine:
 
     @event.listens_for(engine, "handle_error")
     def _leave_a_replica(context: ExceptionContext) -> None:
-        # After a failover that left connections standing, they would all lead to the old primary for ever.
+        # After a failover, connections that survived would keep leading to the old primary.
         if getattr(context.original_exception, "sqlstate", None) == READ_ONLY:
             context.is_disconnect = True
 

@@ -1,4 +1,4 @@
-"""What an error of the database means, in one line for people: what is wrong, and whether it may pass. Pure."""
+"""Describes database errors in one line: the cause, and whether it is temporary. Pure."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ _BUSY: Final = frozenset({_BY_WORDS["database is locked"], _BY_STATE["40001"], _
 
 
 def describe(error: BaseException) -> str:
-    """The one line. What nobody foresaw is told in the database's own words."""
+    """Return one line for people. Unclassified errors keep the database's own message."""
     if isinstance(error, PoolTimeoutError):
         return "all of this process's connections to the database are busy (TTSQ_DATABASE_CONNECTIONS)"
     cause = getattr(error, "orig", None) or error
@@ -55,12 +55,12 @@ def describe(error: BaseException) -> str:
 
 
 def is_busy(error: BaseException) -> bool:
-    """Whether somebody else is at work there, and the same again may succeed."""
+    """Whether another transaction holds the rows, so that a retry may succeed."""
     return describe(error) in _BUSY
 
 
 def is_unstorable(error: BaseException) -> bool:
-    """Whether the values are to blame, so that the same again never succeeds: too large, malformed, or refused by a
+    """Whether the values cause the error, so that a retry never succeeds: too large, malformed, or refused by a
     constraint. Some are found by the driver or by a column's type, before anything is sent.
     """
     if isinstance(error, DBAPIError):
@@ -69,5 +69,5 @@ def is_unstorable(error: BaseException) -> bool:
 
 
 def _is_operational(cause: BaseException) -> bool:
-    """Whether the driver says that it is the server's trouble, or the way's to it, and not the statement's."""
+    """Whether the driver blames the server or the connection, and not the statement."""
     return any(kind.__name__ == "OperationalError" for kind in type(cause).__mro__)

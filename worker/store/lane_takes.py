@@ -1,7 +1,7 @@
-"""Paid takes by lane: how many were refused in a row, which lanes that holds, and how a hold ends.
+"""Paid takes by lane: how many were refused in a row, which lanes are held for it, and how a hold ends.
 
-Written by the leading dispatcher in the transaction that reads the ledger, so a crash or another leader changes no
-count. Whoever resumes a lane waits for the tick first, as a pause does.
+Written by the leading dispatcher in the transaction that reads the ledger, so a crash or a new leader changes no count.
+Resuming a lane waits for the tick first, as pausing a batch does.
 """
 
 from __future__ import annotations
@@ -27,12 +27,12 @@ from worker.store.tables.base import NO_LANE
 from worker.store.tables.jobs import Attempt, Batch, Job
 
 CODE: Final = "takes_refused"
-"""Of the hold."""
+"""Code of the hold."""
 MAX_SHOWN: Final = 100
-"""Held lanes that are named, those first that were held first."""
+"""How many held lanes are listed, the longest held first."""
 
 Key = tuple[UUID, str, str]
-"""Lane, tenant, model: a lane of any priority."""
+"""Lane, tenant and model, of any priority."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,13 +51,12 @@ class TakeCount:
 
     @property
     def key(self) -> Key:
-        """Whose they are."""
         return self.lane, self.tenant, self.model
 
 
 @dataclass(frozen=True, slots=True)
 class HeldLane:
-    """A lane whose every take was refused."""
+    """A lane whose takes were all refused."""
 
     count: TakeCount
     since: datetime
@@ -66,18 +65,17 @@ class HeldLane:
 
     @property
     def batch_id(self) -> UUID | None:
-        """Its batch."""
         return None if self.count.lane == NO_LANE else self.count.lane
 
 
 _COLUMNS: Final = tuple(getattr(LaneTakes, name) for name in TakeCount.__slots__)
 _KEY: Final = (LaneTakes.lane, LaneTakes.tenant, LaneTakes.model)
 _IS_HELD: Final = sql("lane_takes.held_at IS NOT NULL")
-"""As in the partial index; see `states`."""
+"""Literally as in the partial index; see `states`."""
 
 
 def load(connection: Connection, keys: Collection[Key]) -> dict[Key, TakeCount]:
-    """The counts of these lanes, as far as there are any."""
+    """Return the existing counts of these lanes."""
     if not keys:
         return {}
     rows = connection.execute(select(*_COLUMNS).where(tuple_(*_KEY).in_(list(keys))))
@@ -85,7 +83,6 @@ def load(connection: Connection, keys: Collection[Key]) -> dict[Key, TakeCount]:
 
 
 def save(connection: Connection, counts: Iterable[TakeCount]) -> None:
-    """Write counts, new or changed."""
     rows = [{name: getattr(count, name) for name in TakeCount.__slots__} for count in counts]
     if rows:
         connection.execute(_save(connection.dialect.name), rows)
@@ -107,7 +104,9 @@ _UNDER_WAY: Final[Executable] = select(*_OPEN.c, func.count()).group_by(*_OPEN.c
 
 
 def under_way(connection: Connection) -> dict[Key, int]:
-    """Calls by lane of which no outcome was read yet. In one statement, so that none falls between two looks."""
+    """Calls by lane whose result has not been read yet. A single statement, so that no call is missed between two
+    reads.
+    """
     return {(lane, tenant, model): calls for lane, tenant, model, calls in connection.execute(_UNDER_WAY)}
 
 
@@ -121,23 +120,21 @@ _HELD: Final = (
 
 
 def held(connection: Connection, *, most: int = MAX_SHOWN) -> list[HeldLane]:
-    """The lanes that are held, the one that was held first before the others."""
+    """Return the held lanes, the longest held first."""
     found = [(TakeCount(*columns), name) for *columns, name in connection.execute(_HELD, {"most": most})]
     return [HeldLane(count, since, name) for count, name in found if (since := count.held_at) is not None]
 
 
 def of_batch(batch_id: UUID) -> ColumnElement[bool]:
-    """The selection of a batch's lanes."""
     return LaneTakes.lane == batch_id
 
 
 def is_held(connection: Connection, which: ColumnElement[bool]) -> bool:
-    """Whether a lane of the selection is held."""
     return connection.execute(select(LaneTakes.lane).where(which, _IS_HELD).limit(1)).first() is not None
 
 
 def resume(connection: Connection, which: ColumnElement[bool], *, now: datetime) -> int:
-    """Let held lanes of the selection try again a few takes. Returns how many lanes were held."""
+    """Let held lanes of the selection try a few takes again. Returns how many lanes were held."""
     workers.await_tick(connection)
     released = (
         update(LaneTakes)
@@ -152,13 +149,11 @@ def resume(connection: Connection, which: ColumnElement[bool], *, now: datetime)
 
 
 def announce_hold(connection: Connection, count: TakeCount, *, now: datetime) -> None:
-    """Write the event of a lane that is held from now on."""
     data = _data(count) | {"refused": count.refused, "since": now.isoformat()}
     events.record(connection, events.TAKES_HELD, _subject(count), data, tenant=count.tenant, now=now)
 
 
 def forget(connection: Connection, batch_id: UUID) -> None:
-    """Drop the counts of a batch that is removed."""
     connection.execute(delete(LaneTakes).where(of_batch(batch_id)))
 
 

@@ -1,7 +1,7 @@
-"""Indexes of large tables that PostgreSQL builds after the migration that names them, while everybody goes on writing.
+"""Indexes of large tables that PostgreSQL builds after the migration that declares them, without blocking writers.
 
-`CREATE INDEX CONCURRENTLY` can't be part of a transaction, and so of no migration. Until such an index is there, the
-statements that it serves are slower and no less right. SQLite has one writer: there the migration makes it.
+`CREATE INDEX CONCURRENTLY` cannot run in a transaction, and so in no migration. Until the index exists, its statements
+are slower but correct. SQLite has one writer: there the migration creates it.
 """
 
 from __future__ import annotations
@@ -22,14 +22,14 @@ POLL_SECONDS: Final = 0.1
 
 _TABLES: Final = (cast("Table", Job.__table__), cast("Table", Attempt.__table__))
 LATE: Final = {"ix_jobs_key_open": "0008", "ix_attempts_unclear": "0008"}
-"""By name, and the revision from which on they belong to the schema."""
+"""Index name to the revision that introduces it."""
 
 
 def build(database: Database, revision: str | None) -> None:
-    """Build those that the revision has and the database lacks. Returns when all are there.
+    """Build the indexes that the revision requires and the database lacks.
 
     Raises:
-        DBAPIError: the database refuses. The same again goes on where this one stopped.
+        DBAPIError: the database refuses. A repeated call resumes.
         TimeoutError: another process has been building them for longer than `BUILDING_SECONDS`.
     """
     known = (index for table in _TABLES for index in table.indexes)
@@ -47,11 +47,11 @@ def build(database: Database, revision: str | None) -> None:
                 _build(connection, index)
         finally:
             connection.execute(text("SELECT pg_advisory_unlock(:key)"), {"key": LOCK})
-            connection.invalidate()  # with it go the settings above
+            connection.invalidate()  # it also resets the settings above
 
 
 def _take_turn(connection: Connection) -> None:
-    """Asked again and again: a statement that waits has a snapshot, and the build that it waits for waits for those."""
+    """Polled, because a waiting statement holds a snapshot, and the build it waits for waits for all snapshots."""
     until = time.monotonic() + BUILDING_SECONDS
     while not connection.execute(text("SELECT pg_try_advisory_lock(:key)"), {"key": LOCK}).scalar():
         if time.monotonic() > until:
@@ -62,7 +62,7 @@ def _take_turn(connection: Connection) -> None:
 def _build(connection: Connection, index: Index) -> None:
     if _is_valid(connection, index):
         return
-    # What a build leaves that was broken off is there, and serves nothing.
+    # An interrupted build leaves an invalid index.
     connection.execute(DropIndex(index, if_exists=True))
     index_made = CreateIndex(index).compile(connection).string.replace("CREATE INDEX", "CREATE INDEX CONCURRENTLY", 1)
     connection.execute(text(index_made))

@@ -1,8 +1,8 @@
-"""The order in which job rows are locked on PostgreSQL, so that no two transactions ever wait for each other.
+"""The order in which job rows are locked on PostgreSQL, so that transactions cannot deadlock.
 
-A transaction that may wait for several rows takes them in the order of their ids. One that holds rows while it goes on
-to others, as the dispatcher's tick does, waits for none: what somebody else is changing just now, it leaves to its next
-tick. SQLite has one writer at a time and needs neither.
+A transaction that may wait for several rows locks them ordered by id. One that holds rows while it continues with
+others, as the dispatcher's tick does, skips locked rows and leaves them to its next tick. SQLite has one writer at a
+time and needs neither.
 """
 
 from __future__ import annotations
@@ -16,21 +16,21 @@ from worker.store.tables.jobs import Job
 
 
 def in_order(dialect: str, which: ColumnElement[bool]) -> ColumnElement[bool]:
-    """The jobs of a selection, each waited for, in the order of their ids."""
+    """Lock the selected jobs in the order of their ids, waiting for each."""
     if dialect != "postgresql":
         return which
     return _these(select(Job.id).where(which).order_by(Job.id).with_for_update())
 
 
 def not_waiting(dialect: str, which: ColumnElement[bool]) -> ColumnElement[bool]:
-    """The jobs of a selection that nobody else is changing."""
+    """Lock the selected jobs, without those that are locked already."""
     return _free(select(Job.id).where(which)) if dialect == "postgresql" else which
 
 
 def first_not_waiting(
     dialect: str, which: ColumnElement[bool], by: SQLColumnExpression[Any], most: int
 ) -> ColumnElement[bool]:
-    """The first of those jobs, as `by` puts them in order."""
+    """Lock the first of those jobs, in the order of `by`."""
     jobs = select(Job.id).where(which).order_by(by).limit(most)
     return _free(jobs) if dialect == "postgresql" else Job.id.in_(jobs)
 
@@ -40,5 +40,5 @@ def _free(jobs: Select[UUID]) -> ColumnElement[bool]:
 
 
 def _these(jobs: Select[UUID]) -> ColumnElement[bool]:
-    """As an array, which is made once: a subquery that locks could be run again for every row of a join."""
+    """An array, built once: PostgreSQL may repeat a locking subquery for every row of a join."""
     return Job.id == any_(func.array(jobs.correlate(None).scalar_subquery()))

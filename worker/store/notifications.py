@@ -1,11 +1,11 @@
-"""Word of jobs that were handed in, from whoever commits them to the dispatcher that leads.
+"""Notifies the leading dispatcher of submitted jobs.
 
-On PostgreSQL a notice is part of the producer's transaction: it is heard at the commit, and never if that rolls back.
-SQLite has no such thing; there a watcher looks a hundred times a second whether the file has changed, which costs it
-a hundredth of a millisecond each.
+On PostgreSQL a notification is part of the producer's transaction: it is delivered at the commit, and dropped by a
+rollback. SQLite has no notifications; there the file is checked for changes a hundred times a second, at 10
+microseconds each.
 
-Its weakness: nobody keeps a notice for a listener who is away, and some poolers pass none on. Whoever listens must
-look by itself as well, if more rarely.
+Weakness: a notification is lost without a listener, and some poolers drop them. A listener must also poll, if less
+often.
 """
 
 from __future__ import annotations
@@ -23,36 +23,36 @@ from sqlalchemy.exc import OperationalError
 from worker.store.database import Database
 
 CHANNEL: Final = "ttsq_arrivals"
-"""PostgreSQL's channel for them. A notice says nothing but that there is something to look at."""
+"""PostgreSQL's channel. A notification has no payload."""
 GLANCE_SECONDS: Final = 0.01
-"""Between two looks at a SQLite file."""
+"""Between two checks of a SQLite file."""
 
 ADVISORY_LOCK: Final = 0x7474_7361
-"""PostgreSQL's advisory lock of whoever is about to commit a notice ("ttsa" in ASCII)."""
+"""PostgreSQL's advisory lock of a transaction that will send a notification ("ttsa" in ASCII)."""
 
 _NOTIFY: Final = text(f"SELECT pg_notify('{CHANNEL}', '') WHERE pg_try_advisory_xact_lock({ADVISORY_LOCK})")
 
 Wait = Callable[[float], bool]
-"""Waits at most so many seconds. Whether something was handed in."""
+"""Wait for at most this many seconds. Returns whether jobs were submitted."""
 
 
 def announce(connection: Connection) -> None:
-    """Have the leader told, when this transaction commits, that it has work. Nothing on SQLite, which is watched.
+    """Notify the leader when this transaction commits. Does nothing on SQLite, which is polled.
 
-    PostgreSQL lets transactions with notices commit one at a time. So that producers never wait for one another, none
-    gives notice while somebody else's is on its way: a leader that was just told looks again in a tenth of a second.
+    PostgreSQL commits transactions with notifications one at a time. To keep producers from waiting for each other,
+    only one of them notifies at a time: the leader polls again a tenth of a second after each notification.
     """
     if connection.dialect.name != "postgresql" or isinstance(connection.get_transaction(), TwoPhaseTransaction):
-        return  # PostgreSQL prepares no transaction with a notice in it; such jobs are found by looking
+        return  # PostgreSQL cannot prepare a transaction with a notification; such jobs are found by polling
     connection.execute(_NOTIFY)
 
 
 @contextmanager
 def watch(database: Database) -> Iterator[Wait]:
-    """Listen on a connection of its own, for as long as the block lasts.
+    """Listen on a dedicated connection for the duration of the block.
 
     Raises:
-        SQLAlchemyError: it can't be had, or, from the waiting, was lost.
+        SQLAlchemyError: the connection failed; from waiting: it was lost.
     """
     way = _by_looking if database.is_sqlite else _by_listening
     own = Database(database.url.render_as_string(hide_password=False), connections=1)
@@ -67,7 +67,7 @@ def watch(database: Database) -> Iterator[Wait]:
 def _by_listening(database: Database) -> Iterator[Wait]:
     with database.at_once() as connection:
         connection.execute(text(f"LISTEN {CHANNEL}"))
-        driver: Any = connection.connection.driver_connection  # psycopg's, which knows notices
+        driver: Any = connection.connection.driver_connection  # psycopg's connection, which has notifies()
 
         def wait(seconds: float) -> bool:
             try:
@@ -81,7 +81,7 @@ def _by_listening(database: Database) -> Iterator[Wait]:
 
 @contextmanager
 def _by_looking(database: Database) -> Iterator[Wait]:
-    # Not through SQLAlchemy's own connection: in a transaction, nothing of what others commit would be seen.
+    # Not SQLAlchemy's connection: inside a transaction, commits of others stay invisible.
     held = database.engine.raw_connection()
     try:
         yield _Watch(held)
@@ -90,7 +90,7 @@ def _by_looking(database: Database) -> Iterator[Wait]:
 
 
 class _Watch:
-    """A SQLite file whose number of changes, and then whose newest job, is compared with those seen before."""
+    """Compares a SQLite file's change counter, and then its newest job, with those seen before."""
 
     def __init__(self, connection: Any) -> None:  # noqa: ANN401 - the driver's own connection
         self._connection = connection

@@ -1,4 +1,4 @@
-"""Where batches and tenants want their audio, other than the settings say."""
+"""Where batches and tenants store their audio, if not at the location in the settings."""
 
 from __future__ import annotations
 
@@ -14,20 +14,20 @@ from worker.store.tables.jobs import Batch, Job
 
 
 def names(connection: Connection) -> list[str]:
-    """Everybody who ever handed in a batch or a job, by name."""
+    """Return every tenant that has ever submitted a batch or a job, by name."""
     theirs = union(select(Batch.tenant), select(Job.tenant).where(Job.batch_id.is_(None)))
     return sorted(connection.execute(theirs).scalars())
 
 
 def with_budget(connection: Connection) -> list[str]:
-    """Everybody whose months have a budget, by name."""
+    """Return every tenant with a monthly budget, by name."""
     query = select(Tenant.name).where(Tenant.monthly_budget.is_not(None)).order_by(Tenant.name)
     return list(connection.execute(query).scalars())
 
 
 @dataclass(frozen=True, slots=True)
 class Output:
-    """A place, and how objects are named in it; None: as the settings have it."""
+    """A location and its object name template; None for those of the settings."""
 
     url: str | None = None
     key_template: str | None = None
@@ -40,24 +40,22 @@ _OF_TENANT: Final = select(Tenant.output_url).where(Tenant.name == bindparam("te
 
 
 def of_batch(connection: Connection, batch_id: UUID) -> Output:
-    """What a batch says."""
     row = connection.execute(_OF_BATCH, {"batch": batch_id}).one_or_none()
     return NONE if row is None else Output(*row)
 
 
 def of_tenant(connection: Connection, tenant: str) -> str | None:
-    """The address of a tenant's own place."""
     found: str | None = connection.execute(_OF_TENANT, {"tenant": tenant}).scalar()
     return found
 
 
 def name_keys(connection: Connection, batch_id: UUID, key_template: str) -> None:
-    """Have a batch's objects named so. Only in the transaction that makes the batch: a key never changes."""
+    """Set a batch's object name template. Call it only in the transaction that creates the batch: keys never change."""
     connection.execute(update(Batch).where(Batch.id == batch_id).values(key_template=key_template))
 
 
 def give_tenant(connection: Connection, tenant: str, url: str | None) -> None:
-    """Have a tenant's audio go there from now on; None: to the place in the settings. What is stored stays."""
+    """Store a tenant's future audio there; None for the location in the settings. Stored audio is not moved."""
     dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
     connection.execute(
         dialect.insert(Tenant)

@@ -1,4 +1,4 @@
-"""Schedules and their runs. A run's row makes its due time happen once: it is written once, and ended once."""
+"""Schedules and their runs. A run's row makes its due time happen once: it is inserted once, and finished once."""
 
 from __future__ import annotations
 
@@ -16,31 +16,29 @@ from worker.store.tables.schedules import Schedule, ScheduleRun
 
 
 class RunState(StrEnum):
-    """How a due time stands."""
+    """The state of a due time."""
 
     DUE = "due"
-    """Somebody is to take it up."""
+    """A worker is to pick it up."""
     RUNNING = "running"
-    """A worker reads the source; if it is not heard of until `next_at`, another one is to."""
+    """A worker is reading the source; another one picks it up at `next_at`."""
     DONE = "done"
-    """Its batch is handed in, or there was nothing to hand in."""
+    """Its batch is submitted, or there was nothing to submit."""
     FAILED = "failed"
-    """Nothing was handed in; `message` says why."""
+    """Nothing was submitted; `message` has the reason."""
     MISSED = "missed"
-    """Nobody was there, and it was too late to make up for it."""
+    """No worker was running, and it was too late to make up for it."""
 
 
 @dataclass(frozen=True, slots=True)
 class ScheduleRecord:
-    """One schedule."""
-
     tenant: str
     name: str
     cron: str
     timezone: str
     source: str
     options: str
-    """How its lines become jobs, as a JSON object."""
+    """How its rows become jobs, as a JSON object."""
     catch_up_seconds: int
     created_at: datetime
     next_due_at: datetime | None
@@ -49,8 +47,6 @@ class ScheduleRecord:
 
 @dataclass(frozen=True, slots=True)
 class RunKey:
-    """Which run."""
-
     tenant: str
     schedule: str
     due_at: datetime
@@ -58,7 +54,7 @@ class RunKey:
 
 @dataclass(frozen=True, slots=True)
 class RunRecord:
-    """One due time, and what became of it."""
+    """One due time and its result."""
 
     tenant: str
     schedule: str
@@ -72,13 +68,12 @@ class RunRecord:
 
     @property
     def key(self) -> RunKey:
-        """Which one it is."""
         return RunKey(self.tenant, self.schedule, self.due_at)
 
 
 _COLUMNS = tuple(getattr(Schedule, name) for name in ScheduleRecord.__slots__)
 _RUN_COLUMNS = tuple(getattr(ScheduleRun, name) for name in RunRecord.__slots__)
-# Literals, and the partial index's own words: see `states`.
+# Literals, as in the partial index: see `states`.
 _OPEN: Final[ColumnElement[bool]] = ScheduleRun.state.in_(
     [literal_column(f"'{state.value}'", String) for state in (RunState.DUE, RunState.RUNNING)]
 )
@@ -97,41 +92,40 @@ _OPEN_RUNS = (
 
 
 def add(connection: Connection, schedule: ScheduleRecord) -> bool:
-    """Write a new schedule. False where the tenant has one of that name."""
+    """Return False if the tenant has a schedule of that name."""
     values = {name: getattr(schedule, name) for name in ScheduleRecord.__slots__}
     return _added(connection, Schedule, values)
 
 
 def remove(connection: Connection, tenant: str, name: str) -> bool:
-    """Take a schedule away, and what of it is due and not handed in. What has run stays on record."""
+    """Remove a schedule and its unfinished runs. Finished runs remain."""
     its = (ScheduleRun.tenant == tenant, ScheduleRun.schedule == name)
-    # In this order: whoever writes a run down has the schedule's row until it is there to be seen.
+    # In this order: inserting a run locks the schedule's row until the run is visible.
     removed = connection.execute(delete(Schedule).where(_named(tenant, name))).rowcount > 0
     connection.execute(delete(ScheduleRun).where(*its, _OPEN))
     return removed
 
 
 def by_name(connection: Connection, tenant: str, name: str) -> ScheduleRecord | None:
-    """The schedule with this name."""
     row = connection.execute(select(*_COLUMNS).where(_named(tenant, name))).one_or_none()
     return None if row is None else ScheduleRecord(*row)
 
 
 def every(connection: Connection, tenant: str | None = None) -> list[ScheduleRecord]:
-    """All schedules, or those of one tenant, by name."""
+    """Return all schedules, or those of one tenant, by name."""
     query = select(*_COLUMNS).order_by(Schedule.tenant, Schedule.name)
     rows = connection.execute(query if tenant is None else query.where(Schedule.tenant == tenant))
     return [ScheduleRecord(*row) for row in rows]
 
 
 def pause(connection: Connection, tenant: str, name: str, *, now: datetime) -> bool:
-    """Let none of its times become due. False where it is paused, or there is none such."""
+    """Make none of its times due. Returns False if unknown or already paused."""
     paused = update(Schedule).where(_named(tenant, name), Schedule.paused_at.is_(None)).values(paused_at=now)
     return connection.execute(paused).rowcount > 0
 
 
 def resume(connection: Connection, tenant: str, name: str, *, next_due_at: datetime | None) -> bool:
-    """Let it go on from its next time. False where it isn't paused, or there is none such."""
+    """Continue from its next time. Returns False if unknown or not paused."""
     resumed = (
         update(Schedule)
         .where(_named(tenant, name), Schedule.paused_at.is_not(None))
@@ -141,12 +135,12 @@ def resume(connection: Connection, tenant: str, name: str, *, next_due_at: datet
 
 
 def due(connection: Connection, *, now: datetime, most: int) -> list[ScheduleRecord]:
-    """Schedules whose time has come, the one that waits longest first."""
+    """Return due schedules, the longest overdue first."""
     return [ScheduleRecord(*row) for row in connection.execute(_DUE, {"now": now, "most": most})]
 
 
 def advance(connection: Connection, schedule: ScheduleRecord, *, next_due_at: datetime | None) -> bool:
-    """Set its next time. False where somebody else has just done so, or it was paused or removed."""
+    """Set its next time. Returns False if another process was first, or it was paused or removed."""
     if schedule.next_due_at is None:
         return False
     its = and_(
@@ -158,7 +152,7 @@ def advance(connection: Connection, schedule: ScheduleRecord, *, next_due_at: da
 
 
 def add_run(connection: Connection, key: RunKey, state: RunState, *, message: str | None = None, now: datetime) -> bool:
-    """Write a due time down, to be taken up at once, or as missed. False where it is on record already."""
+    """Insert a due time, to be picked up at once, or as missed. Returns False if it exists."""
     values = {
         "tenant": key.tenant,
         "schedule": key.schedule,
@@ -173,18 +167,18 @@ def add_run(connection: Connection, key: RunKey, state: RunState, *, message: st
 
 
 def open_runs(connection: Connection, *, now: datetime, most: int) -> list[RunRecord]:
-    """Runs that somebody is to be sent for: new ones, and those of workers that were not heard of since."""
+    """Return runs that need a worker: new ones, and those whose worker's claim has lapsed."""
     return [_run(row) for row in connection.execute(_OPEN_RUNS, {"now": now, "most": most})]
 
 
 def send(connection: Connection, run: RunRecord, *, again_at: datetime) -> bool:
-    """It is for whoever takes it up now, and is sent again at `again_at`. False where it has changed meanwhile."""
+    """Mark a run as sent, to be sent again at `again_at`. Returns False if it has changed meanwhile."""
     same = and_(_is(run.key), ScheduleRun.state == run.state, ScheduleRun.next_at == run.next_at)
     return connection.execute(update(ScheduleRun).where(same).values(state=RunState.DUE, next_at=again_at)).rowcount > 0
 
 
 def claim(connection: Connection, key: RunKey, *, lapses_at: Callable[[int], datetime]) -> RunRecord | None:
-    """Take a run up; `lapses_at` says until when, by the attempt's number. None where another has it, or it is over."""
+    """Claim a run until `lapses_at(attempt)`. Returns None if another worker has it, or it has finished."""
     row = connection.execute(select(*_RUN_COLUMNS).where(_is(key))).one_or_none()
     if row is None:
         return None
@@ -207,9 +201,9 @@ def conclude(
     message: str | None = None,
     now: datetime,
 ) -> bool:
-    """End a run, in the transaction that hands its batch in. False where it is over, or was taken away: roll back.
+    """Finish a run, in the transaction that submits its batch. On False (finished or removed) roll back.
 
-    Whoever comes first ends it, also one whose claim has lapsed and been taken over.
+    The first to finish it wins, even if its claim has lapsed and was taken over.
     """
     ended = (
         update(ScheduleRun)
@@ -220,14 +214,14 @@ def conclude(
 
 
 def put_off(connection: Connection, run: RunRecord, *, until: datetime, message: str) -> bool:
-    """Leave a run that met a passing trouble to be taken up again. False where somebody else has it now."""
+    """Retry a run later after a temporary error. Returns False if another worker has it now."""
     mine = and_(_is(run.key), ScheduleRun.state == RunState.RUNNING, ScheduleRun.attempts == run.attempts)
     later = update(ScheduleRun).where(mine).values(state=RunState.DUE, next_at=until, message=message)
     return connection.execute(later).rowcount > 0
 
 
 def runs(connection: Connection, tenant: str, name: str, *, most: int) -> list[RunRecord]:
-    """What became of a schedule's times, the latest first."""
+    """Return a schedule's runs, the latest first."""
     its = (ScheduleRun.tenant == tenant, ScheduleRun.schedule == name)
     query = select(*_RUN_COLUMNS).where(*its).order_by(ScheduleRun.due_at.desc()).limit(most)
     return [_run(row) for row in connection.execute(query)]
@@ -251,5 +245,5 @@ def _is(key: RunKey) -> ColumnElement[bool]:
 def _added(connection: Connection, table: type[Schedule | ScheduleRun], values: dict[str, object]) -> bool:
     dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
     statement = dialect.insert(table).values(values).on_conflict_do_nothing()
-    # An INSERT's count is thrown away otherwise.
+    # SQLAlchemy discards an INSERT's row count otherwise.
     return connection.execute(statement.execution_options(preserve_rowcount=True)).rowcount > 0

@@ -1,4 +1,4 @@
-"""The schema's versions: bringing a database to the newest, and asking whether it is there."""
+"""Versions of the schema: upgrading and downgrading a database, and reading its revision."""
 
 from __future__ import annotations
 
@@ -17,28 +17,28 @@ if TYPE_CHECKING:
     from alembic.config import Config
 
 HEAD: Final = "0010"
-"""The newest revision. A test holds it against the migrations folder, so that a running process need not read that."""
+"""The newest revision. A test compares it with the migrations folder, so that a running process need not read that."""
 
 ADVISORY_LOCK: Final = 0x7474_736D
-"""PostgreSQL's advisory lock under which migrations run ("ttsm" in ASCII), so that two never run at once."""
+"""PostgreSQL's advisory lock for migrations ("ttsm" in ASCII), so that only one runs at a time."""
 
 TURN_MINUTES: Final = 30
-"""The longest wait for another migration to end."""
+"""How long to wait for another migration."""
 
 TRIES: Final = 60
 TRY_AGAIN_SECONDS: Final = 1.0
-"""Between two tries to get at tables that are in use."""
+"""Between two tries to lock tables that are in use."""
 
 
 def migrations_folder() -> Path:
-    """Where the migrations are: inside the package when installed, beside it in a checkout."""
+    """Inside the package when installed, beside it in a checkout."""
     package = Path(__file__).resolve().parents[1]
     installed = package / "migrations"
     return installed if installed.is_dir() else package.parent / "migrations"
 
 
 def revision(database: Database) -> str | None:
-    """The database's revision, or None where it has no tables yet."""
+    """Return the database's revision, or None without tables."""
     try:
         with database.read() as connection:
             return connection.execute(text("SELECT version_num FROM alembic_version")).scalar()
@@ -50,7 +50,7 @@ def revision(database: Database) -> str | None:
 
 
 def upgrade(database: Database, to: str = "head") -> None:
-    """Bring the database to a revision; nothing happens when it is there already."""
+    """Upgrade to a revision. Safe to repeat."""
     from alembic import command  # noqa: PLC0415 - 0.1 s that only a migrating process should spend
 
     _migrate(database, lambda config: command.upgrade(config, to))
@@ -58,16 +58,15 @@ def upgrade(database: Database, to: str = "head") -> None:
 
 
 def downgrade(database: Database, to: str) -> None:
-    """Take the database back to an older revision."""
     from alembic import command  # noqa: PLC0415 - as above
 
     _migrate(database, lambda config: command.downgrade(config, to))
 
 
 def _migrate(database: Database, migrate: Callable[[Config], None]) -> None:
-    """One transaction, tried again for as long as others use a table that it has to change.
+    """Migrate in one transaction, retried while a table that it changes is in use.
 
-    A change waits for its table only briefly (`migrations/env.py`), because all who come after it wait behind it.
+    It waits only briefly for each table (`migrations/env.py`), because all later statements queue behind it.
     """
     for left in reversed(range(TRIES)):
         try:
@@ -83,7 +82,7 @@ def _migrate(database: Database, migrate: Callable[[Config], None]) -> None:
 
 
 def _take_turn(connection: Connection) -> None:
-    """Wait for a migration that another process has begun. On SQLite whoever writes waits for whoever does."""
+    """Wait for another process's migration. On SQLite, writers wait for each other anyway."""
     if connection.dialect.name == "postgresql":
         connection.execute(text(f"SET LOCAL lock_timeout = '{TURN_MINUTES}min'"))
         connection.execute(text(f"SET LOCAL statement_timeout = '{TURN_MINUTES}min'"))
@@ -91,7 +90,7 @@ def _take_turn(connection: Connection) -> None:
 
 
 def _is_in_use(error: DBAPIError) -> bool:
-    """Whether a lock was not to be had: within its time, or because two waited for each other."""
+    """Whether a lock timed out, or two transactions deadlocked."""
     return getattr(error.orig, "sqlstate", None) in {"55P03", "40P01"}
 
 

@@ -1,4 +1,4 @@
-"""States as SQL literals. A bound parameter would hide from the planner that a partial index fits."""
+"""States as SQL literals. A bound parameter would keep the planner from choosing a partial index."""
 
 from __future__ import annotations
 
@@ -9,19 +9,18 @@ from worker.store.tables.jobs import Job
 
 
 def in_state(*states: JobStatus) -> ColumnElement[bool]:
-    """The condition that a job is in one of these states."""
     literals = [literal_column(f"'{state.value}'", String) for state in states]
     return Job.status == literals[0] if len(literals) == 1 else Job.status.in_(literals)
 
 
 def in_flight_as(state: JobStatus) -> ColumnElement[bool]:
-    """The condition that a job is dispatched, or running, such that the index of jobs in flight serves it.
+    """Whether a job is dispatched, or running, in a form that the index of jobs in flight serves.
 
-    It repeats that index's predicate word for word: SQLite looks for no other proof that a partial index fits.
+    It repeats that index's predicate literally: SQLite accepts no other proof that a partial index fits.
     """
     return and_(in_state(JobStatus.DISPATCHED, JobStatus.RUNNING), in_state(state))
 
 
 def unfinished_of_key() -> ColumnElement[bool]:
-    """The condition that a job isn't over, such that the index of API keys' unfinished jobs serves it; as above."""
+    """Whether a job is unfinished, in a form that the index of API keys' unfinished jobs serves; as above."""
     return in_state(JobStatus.SCHEDULED, JobStatus.QUEUED, JobStatus.DISPATCHED, JobStatus.RUNNING)

@@ -1,7 +1,7 @@
-"""Column types that mean the same on PostgreSQL and SQLite: instants in UTC, and money to the last digit.
+"""Column types that work alike on PostgreSQL and SQLite: times in UTC, and exact money.
 
-Those for what comes from outside (`Foreign`, `Whole`, `Finite`) store every value: what a column can't hold is
-brought to the nearest value that it can. A figure too wide for its column must not keep a paid call out of the books.
+Those for values from outside (`Foreign`, `Whole`, `Finite`) store every value, clamped to the nearest valid one: a
+number too wide for its column must not keep a paid call out of the ledger.
 """
 
 from __future__ import annotations
@@ -18,15 +18,15 @@ PICODOLLARS: Final = Decimal(10) ** 12
 """Money is stored as whole picodollars, so that SUM() is exact on both databases. A column holds up to $9.2 million."""
 
 MAX_DOLLARS: Final = Decimal(9_000_000)
-"""The largest amount in one column, either side of zero."""
+"""The largest amount in one column, positive or negative."""
 MAX_WHOLE: Final = 2**31 - 1
-"""What PostgreSQL's `integer` holds."""
+"""The maximum of PostgreSQL's `integer`."""
 MAX_CHARACTERS: Final = 10_000
-"""Of a text from outside that no column bounds."""
+"""Limit of a text from outside without a column limit."""
 
 
 class AmountError(ValueError):
-    """An amount of money that no column holds."""
+    """An amount that does not fit in a money column."""
 
     def __init__(self, amount: Decimal) -> None:
         """`amount` in US dollars."""
@@ -35,17 +35,16 @@ class AmountError(ValueError):
 
 
 class Instant(TypeDecorator[datetime]):
-    """A moment in UTC. Naive datetimes are refused, because nobody can say which moment they mean."""
+    """A time in UTC. Naive datetimes are refused, because they are ambiguous."""
 
     impl = DateTime
     cache_ok = True
 
     def load_dialect_impl(self, dialect: Dialect) -> DateTime:
-        """`timestamptz` on PostgreSQL; SQLite keeps the text of the UTC time, which also sorts by time."""
+        """`timestamptz` on PostgreSQL; on SQLite the text of the UTC time, which also sorts by time."""
         return dialect.type_descriptor(DateTime(timezone=dialect.name == "postgresql"))  # type: ignore[return-value]
 
     def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
-        """Bring a value to UTC on its way into the database."""
         if value is None:
             return None
         if value.tzinfo is None:
@@ -54,7 +53,6 @@ class Instant(TypeDecorator[datetime]):
         return value if dialect.name == "postgresql" else value.replace(tzinfo=None)
 
     def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002 - the signature is SQLAlchemy's
-        """Hand out a value as UTC."""
         if value is None:
             return None
         return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
@@ -67,70 +65,67 @@ class Money(TypeDecorator[Decimal]):
     cache_ok = True
 
     def process_bind_param(self, value: Decimal | None, dialect: Dialect) -> int | None:  # noqa: ARG002 - the signature is SQLAlchemy's
-        """Dollars to picodollars; anything finer than a picodollar is rounded half-even.
+        """Convert dollars to picodollars; finer fractions are rounded half-even.
 
         Raises:
-            AmountError: no number, or more than a column holds. An amount is never changed here: see `segmind.account`.
+            AmountError: not a number, or too large. Amounts are never clamped here: see `segmind.account`.
         """
         if value is None:
             return None
-        dollars = Decimal(value)  # a whole number is as good
+        dollars = Decimal(value)  # an int is accepted as well
         if not dollars.is_finite() or abs(dollars) > MAX_DOLLARS:
             raise AmountError(dollars)
         return int((dollars * PICODOLLARS).to_integral_value())
 
     def process_result_value(self, value: int | Decimal | None, dialect: Dialect) -> Decimal | None:  # noqa: ARG002 - the signature is SQLAlchemy's
-        """Picodollars to dollars, with no trailing zeros."""
+        """Convert picodollars to dollars, without trailing zeros."""
         return None if value is None else plain(Decimal(int(value)) / PICODOLLARS)
 
 
 class Foreign(TypeDecorator[str]):
-    """Text from outside: shortened to its column, without NUL and half characters, which PostgreSQL refuses."""
+    """Text from outside: cut to its column, without NUL and lone surrogates, which PostgreSQL refuses."""
 
     impl = Text
     cache_ok = True
 
     def __init__(self, length: int | None = None) -> None:
-        """`length` is the column's, in characters; None: a text without a bound."""
+        """`length` is the column's, in characters; None for no limit."""
         super().__init__()
         self.length = length
         self.impl = Text() if length is None else String(length)  # type: ignore[assignment]  # its stubs know the class's alone
         self._most = length or MAX_CHARACTERS
 
     def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:  # noqa: ARG002 - the signature is SQLAlchemy's
-        """What can be stored of a text."""
         return None if value is None else storable(value)[: self._most]
 
 
 class Whole(TypeDecorator[int]):
-    """A count from outside, such as milliseconds or bytes: the largest integer stands for everything beyond it."""
+    """A count from outside, such as milliseconds or bytes, clamped to the largest integer."""
 
     impl = Integer
     cache_ok = True
 
     def process_bind_param(self, value: int | None, dialect: Dialect) -> int | None:  # noqa: ARG002 - the signature is SQLAlchemy's
-        """The nearest integer that the column holds."""
         return None if value is None else max(-MAX_WHOLE, min(int(value), MAX_WHOLE))
 
 
 class Finite(TypeDecorator[float]):
-    """A measured number: what is none, or infinite, is unknown. Neither JSON nor a comparison could bear it."""
+    """A measured number: NaN and infinity become None, because neither JSON nor comparisons support them."""
 
     impl = Float
     cache_ok = True
 
     def process_bind_param(self, value: float | None, dialect: Dialect) -> float | None:  # noqa: ARG002 - the signature is SQLAlchemy's
-        """A finite number or None."""
         return float(value) if value is not None and math.isfinite(value) else None
 
 
 def storable(text: str) -> str:
-    """A text as both databases take it."""
+    """Remove the characters that a database refuses."""
     if text.isascii() and "\x00" not in text:
         return text
     return text.replace("\x00", " ").encode("utf-8", "replace").decode()
 
 
 def plain(amount: Decimal) -> Decimal:
-    """The same amount without trailing zeros and never in exponent notation: 0.0067, 12, 0."""
+    """Return the amount without trailing zeros or exponent: 0.0067, 12, 0."""
     return Decimal(f"{amount.normalize():f}")

@@ -1,4 +1,4 @@
-"""Worker processes and their signs of life."""
+"""Worker processes, their heartbeats and leases."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from worker.store.tables.jobs import Job
 from worker.store.tables.workers import Lease, Worker
 
 DISPATCHER = "dispatcher"
-"""The lease of the one that decides what starts. A tick renews it first of all, and so has its row until its end."""
+"""The lease of the dispatcher that leads. A tick renews it first, and so keeps its row locked until the end."""
 
 _RENEW = (
     update(Lease)
@@ -28,7 +28,7 @@ _RENEW = (
 
 
 def hold(connection: Connection, name: str, holder: UUID, *, seconds: float, now: datetime) -> bool:
-    """Take or renew the lease. True while `holder` has it; only an expired lease changes hands."""
+    """Take or renew the lease. True while `holder` has it; only an expired lease changes its holder."""
     until = now + timedelta(seconds=seconds)
     if connection.execute(_RENEW, {"lease": name, "me": holder, "now": now, "until": until}).rowcount:
         return True
@@ -37,18 +37,18 @@ def hold(connection: Connection, name: str, holder: UUID, *, seconds: float, now
         dialect.insert(Lease)
         .values(name=name, holder=holder, expires_at=until)
         .on_conflict_do_nothing()
-        .execution_options(preserve_rowcount=True)  # an INSERT's count is thrown away otherwise
+        .execution_options(preserve_rowcount=True)  # SQLAlchemy discards an INSERT's row count otherwise
     ).rowcount
     return added > 0
 
 
 def holder(connection: Connection, name: str, *, now: datetime) -> UUID | None:
-    """Who holds the lease now, if anybody."""
+    """Return the current holder of the lease; None if it has expired."""
     return connection.execute(select(Lease.holder).where(Lease.name == name, Lease.expires_at > now)).scalar()
 
 
 def await_tick(connection: Connection) -> None:
-    """Wait until no tick of a dispatcher is under way; none begins before the end of this transaction."""
+    """Wait until no dispatcher's tick is in progress; none begins before the end of this transaction."""
     connection.execute(select(Lease.holder).where(Lease.name == DISPATCHER).with_for_update())
 
 
@@ -69,7 +69,6 @@ class Member:
 def register(
     connection: Connection, *, worker_id: UUID, host: str, pid: int, queue: str, slots: int, now: datetime
 ) -> None:
-    """Add a worker that begins now."""
     connection.execute(
         insert(Worker).values(
             id=worker_id,
@@ -85,7 +84,7 @@ def register(
 
 
 def beat(connection: Connection, worker_id: UUID, *, trouble: str | None, stopping: bool, now: datetime) -> bool:
-    """Record a sign of life. False when the worker had been given up meanwhile: it is taken back in, jobs or none."""
+    """Record a heartbeat. Returns False if the worker had been retired: it is registered again, even without jobs."""
     revived = connection.execute(
         update(Worker)
         .where(Worker.id == worker_id, Worker.stopped_at.is_(None))
@@ -101,9 +100,9 @@ def beat(connection: Connection, worker_id: UUID, *, trouble: str | None, stoppi
 
 
 def sign_off(connection: Connection, worker_id: UUID, *, now: datetime) -> None:
-    """A worker has ended in good order, or has been given up and its jobs taken.
+    """Mark a worker as stopped, after it has ended cleanly, or its jobs were rescued.
 
-    One that leaves without having recorded what it ran is not signed off: it will be missed, and its jobs rescued.
+    A worker that could not record its running jobs must not sign off: it will be missed, and its jobs rescued.
     """
     runs_something = exists().where(in_flight_as(JobStatus.RUNNING), Job.worker_id == worker_id)
     connection.execute(
@@ -124,27 +123,27 @@ _PRESENT = select(
 
 
 def present(connection: Connection) -> list[Member]:
-    """Every worker that has not signed off, fresh or not."""
+    """Return every worker that has not signed off, alive or not."""
     return [Member(*row) for row in connection.execute(_PRESENT)]
 
 
 def heartbeat(connection: Connection, worker_id: UUID) -> datetime | None:
-    """When a worker last gave a sign of life; None where it is unknown."""
+    """Return a worker's latest heartbeat; None if it is unknown."""
     return connection.execute(select(Worker.heartbeat_at).where(Worker.id == worker_id)).scalar()
 
 
 def forget(connection: Connection, *, stopped_before: datetime) -> int:
-    """Drop the rows of workers that ended long ago."""
+    """Delete the rows of workers that stopped long ago."""
     return connection.execute(delete(Worker).where(Worker.stopped_at < stopped_before)).rowcount
 
 
 def release_leases(connection: Connection, worker_id: UUID) -> None:
-    """Give up every duty that a worker holds, so that another need not wait for it to run out."""
+    """Give up every lease that a worker holds, so that others need not wait until it expires."""
     connection.execute(delete(Lease).where(Lease.holder == worker_id))
 
 
 def give_up(connection: Connection, worker_id: UUID, *, now: datetime) -> None:
-    """Note that a worker is known to be dead: its heartbeat counts as lapsed, and the next tick rescues its jobs."""
+    """Record that a worker is dead: its heartbeat counts as lapsed, and the next tick rescues its jobs."""
     connection.execute(
         update(Worker).where(Worker.id == worker_id).values(heartbeat_at=now - timedelta(days=1), stopping=True)
     )

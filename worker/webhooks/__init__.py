@@ -1,1 +1,1 @@
-"""Webhooks: our own signed and delivered, those of others verified. Knows no jobs: events in, requests out."""
+"""Webhooks: signs and delivers outgoing ones, verifies incoming ones. Knows no jobs: events in, requests out."""

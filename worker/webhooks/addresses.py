@@ -1,7 +1,7 @@
-"""Which addresses a webhook may be sent to. What somebody else chose must not lead into our own network.
+"""The addresses that webhooks may be sent to. A URL from a tenant must not lead into the operator's network.
 
-Two looks: one at the written address, when it is handed in, so that mistakes are told at once; and one at the address
-that a connection is really made to, which is the one that counts, since a name may mean something else by then.
+Checked twice: the URL when it is submitted, to report mistakes at once; and the address of every connection. The second
+check is the one that protects, because a name may resolve to another address by then.
 """
 
 from __future__ import annotations
@@ -27,14 +27,18 @@ _COMPATIBLE: Final = ipaddress.IPv6Network("::/96")
 
 @dataclass(frozen=True, slots=True)
 class Allowed:
-    """What is permitted beyond the public internet over TLS: networks and host names that the operator trusts."""
+    """Networks and host names that the operator permits besides the public internet over TLS."""
 
     networks: tuple[IPv4Network | IPv6Network, ...] = ()
     hosts: frozenset[str] = frozenset()
 
     @classmethod
     def parse(cls, words: Iterable[str]) -> Allowed:
-        """From `10.0.0.0/8`, `127.0.0.1` or `hooks.internal`. Raises ValueError for what is neither."""
+        """Parse entries such as `10.0.0.0/8`, `127.0.0.1` or `hooks.internal`.
+
+        Raises:
+            ValueError: an invalid network.
+        """
         networks: list[IPv4Network | IPv6Network] = []
         hosts: set[str] = set()
         for word in filter(None, (word.strip() for word in words)):
@@ -45,7 +49,7 @@ class Allowed:
         return cls(tuple(networks), frozenset(hosts))
 
     def permits(self, host: str, address: str) -> bool:
-        """Whether a connection to this host, at this address, may be made."""
+        """Whether connecting to this host at this address is permitted."""
         found = ipaddress.ip_address(address.partition("%")[0])
         if host.lower().rstrip(".") in self.hosts:
             return True
@@ -55,7 +59,7 @@ class Allowed:
 
 
 def is_public(address: _Address) -> bool:
-    """Whether an address, and every other that it carries inside, is one of the public internet's."""
+    """Whether an address, and every IPv4 address embedded in it, is on the public internet."""
     if isinstance(address, IPv4Address):
         return address.is_global and not address.is_multicast
     inner = _carried(address)
@@ -65,13 +69,13 @@ def is_public(address: _Address) -> bool:
 
 
 def _carried(address: IPv6Address) -> IPv4Address | None:
-    """The IPv4 address that this one leads to."""
+    """The IPv4 address embedded in this one."""
     if address.ipv4_mapped is not None:
         return address.ipv4_mapped
     if address in _SIX_TO_FOUR:
         return address.sixtofour
     if address in _TEREDO:
-        # Whatever hides in there, nobody serves webhooks behind Teredo: it counts as what its server can reach.
+        # No webhook receiver uses Teredo, so it is refused like a loopback address.
         return IPv4Address("127.0.0.1")
     if any(address in network for network in _NAT64) or address in _COMPATIBLE:
         return IPv4Address(int(address) & 0xFFFF_FFFF)
@@ -79,10 +83,10 @@ def _carried(address: IPv6Address) -> IPv4Address | None:
 
 
 def checked_url(url: str, allowed: Allowed) -> str:
-    """`url` itself where a webhook may be sent there, as far as its writing tells.
+    """Return `url` if webhooks may be sent there, judged without resolving the name.
 
     Raises:
-        UnusableUrlError: it is no address of a web server, or one that could never be used.
+        UnusableUrlError: not the URL of a web server, or one that is never permitted.
     """
     if len(url) > MAX_URL_CHARACTERS:
         raise UnusableUrlError(f"is longer than {MAX_URL_CHARACTERS:,} characters")
@@ -111,10 +115,10 @@ def checked_url(url: str, allowed: Allowed) -> str:
 
 
 def resolved(host: str, port: int, allowed: Allowed) -> list[tuple[int, tuple[str, int]]]:
-    """The addresses of a host that may be connected to, as family and place.
+    """Return the permitted addresses of a host, with their families.
 
     Raises:
-        ForbiddenAddressError: it has addresses, and none is permitted.
+        ForbiddenAddressError: none of its addresses is permitted.
         OSError: it has none.
     """
     found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
@@ -128,7 +132,7 @@ def resolved(host: str, port: int, allowed: Allowed) -> list[tuple[int, tuple[st
 
 
 def _refuse_written_address(host: str, allowed: Allowed) -> None:
-    """Addresses that are written out, in any of the ways that a resolver would read as one."""
+    """Refuse numeric addresses, in every notation that resolvers accept."""
     if host.rstrip(".").lower() in {"localhost", "localhost.localdomain"} or host.lower().endswith(".localhost"):
         if host.lower() not in allowed.hosts:
             raise UnusableUrlError("leads to this machine")
@@ -144,7 +148,7 @@ def _written(host: str) -> _Address | None:
     except ValueError:
         pass
     try:
-        # 127.1, 0x7f000001 and 017700000001 are addresses to many a resolver.
+        # Many resolvers accept 127.1, 0x7f000001 and 017700000001.
         return IPv4Address(socket.inet_aton(host.rstrip(".")))
     except OSError:
         return None

@@ -1,4 +1,4 @@
-"""When a message that didn't arrive is sent again, and when that is given up. Pure."""
+"""When a failed delivery is retried, and when it fails for good. Pure."""
 
 from __future__ import annotations
 
@@ -9,39 +9,39 @@ from enum import StrEnum
 from typing import Final
 
 DELAYS_SECONDS: Final = (5, 30, 120, 600, 1_800, 3_600, 7_200, 14_400, 21_600, 28_800, 36_000, 43_200, 43_200, 43_200)
-"""Between one try and the next; together a little under three days."""
+"""Between two tries; together a little under three days."""
 MAX_TRIES: Final = len(DELAYS_SECONDS) + 1
 JITTER: Final = 0.2
-"""A wait is this much longer or shorter, so that a receiver that comes back isn't met by everything at once."""
+"""Each delay varies by this fraction, so that a receiver that recovers is not sent everything at once."""
 LONGEST_ASKED_SECONDS: Final = 24 * 3_600
-"""A receiver may ask for a pause up to here."""
+"""Maximum delay that a receiver may request."""
 DISABLED_AFTER: Final = timedelta(days=5)
-"""An endpoint at which nothing has arrived for so long is sent nothing more."""
+"""An endpoint without a successful delivery for this long is disabled."""
 
 
 class NextStep(StrEnum):
-    """What becomes of a delivery after a try."""
+    """The state of a delivery after a try."""
 
     DELIVERED = "delivered"
-    """It arrived."""
+    """The receiver accepted it."""
     AGAIN = "pending"
-    """It is tried again later."""
+    """It is retried later."""
     FAILED = "failed"
-    """It is given up; somebody may send it again by hand."""
+    """It is not retried, except by an operator."""
 
 
 @dataclass(frozen=True, slots=True)
 class Next:
-    """What follows."""
-
     fate: NextStep
     at: datetime | None = None
     gone: bool = False
-    """The receiver says that nobody is there any more: the endpoint is disabled."""
+    """The receiver no longer exists: the endpoint is disabled."""
 
 
 def after(*, status: int | None, tries: int, asked_seconds: float | None, now: datetime, rng: random.Random) -> Next:
-    """What follows from an answer, or from none. `tries` counts this one; `asked_seconds` is its `Retry-After`."""
+    """Return the step after a response, or after none. `tries` includes this one; `asked_seconds` is from
+    `Retry-After`.
+    """
     if status is not None and 200 <= status < 300:
         return Next(NextStep.DELIVERED)
     if status == 410:

@@ -1,6 +1,6 @@
-"""A delivery from its message to its record: claim, sign, send, settle. Safe to be told twice.
+"""Executes one delivery: claim, sign, send, settle. Safe to repeat.
 
-A process that dies between the send and the record leaves a delivery that is sent again: at least once, not exactly.
+If the process dies between sending and recording, the delivery is sent again: at least once, not exactly once.
 """
 
 from __future__ import annotations
@@ -25,10 +25,10 @@ from worker.webhooks.backoff import Next, NextStep
 from worker.webhooks.sender import Answer, Sender
 
 LEASE_SECONDS: Final = 60.0
-"""A delivery whose worker was not heard of for so long is sent again; four times what one request may take."""
+"""A delivery whose worker has not reported for this long is sent again; four times the limit of a request."""
 THREADS: Final = 16
 CLOSE_SECONDS: Final = 20.0
-"""How long the end of the process waits for requests under way: somewhat longer than one may take."""
+"""How long shutdown waits for current requests: slightly longer than one may take."""
 USER_AGENT: Final = "ttsq-webhooks/1"
 
 log = structlog.get_logger("ttsq.webhooks")
@@ -36,14 +36,14 @@ log = structlog.get_logger("ttsq.webhooks")
 
 @dataclass(frozen=True, slots=True)
 class Deliverer:
-    """Carries out deliveries, any number at a time, each on its caller's thread."""
+    """Executes deliveries, any number at a time, each in its caller's thread."""
 
     database: Database
     sender: Sender
     rng: random.Random = field(default_factory=random.Random)
 
     def run(self, due: Due) -> None:
-        """Carry out one delivery. A database that is away is logged: the delivery's row brings it back."""
+        """Execute one delivery. A database outage is only logged: the delivery's row is sent again."""
         try:
             self.deliver(due)
         except SQLAlchemyError as error:
@@ -112,9 +112,9 @@ class Deliverer:
         )
 
     def _note_health(self, connection: Connection, parcel: Parcel, follows: Next, now: datetime) -> None:
-        """Remember since when an endpoint fails, and send it nothing more when that has been for too long.
+        """Track how long an endpoint has been failing, and disable it after too long.
 
-        Callback addresses share one endpoint, and the trouble of one of them is not the others'.
+        Callback URLs share one endpoint, which one failing URL must not disable.
         """
         endpoint = parcel.endpoint
         if endpoint.url is None:
@@ -133,7 +133,7 @@ class Deliverer:
 
 
 def _why_disabled(endpoint: EndpointRecord, follows: Next, now: datetime) -> str | None:
-    """In words for people; None where it goes on."""
+    """Return the reason for people; None if it stays enabled."""
     if follows.gone:
         return "it answered 410: nobody is there any more"
     since = endpoint.failing_since
@@ -143,12 +143,11 @@ def _why_disabled(endpoint: EndpointRecord, follows: Next, now: datetime) -> str
 
 
 def message_id(event_id: int) -> str:
-    """What the receiver knows a message by; the same for every try, and for a delivery that is sent again by hand."""
+    """Return the receiver's id of the message; the same for every try and every redelivery."""
     return f"evt_{event_id}"
 
 
 def body_of(parcel: Parcel) -> bytes:
-    """The message itself."""
     data: Mapping[str, Any] = {"id": parcel.data.get("id")} if parcel.endpoint.thin else parcel.data
     stamp = parcel.at.astimezone(UTC).isoformat().replace("+00:00", "Z")
     return json.dumps({"type": parcel.type, "timestamp": stamp, "data": data}, ensure_ascii=False).encode()

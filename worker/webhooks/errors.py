@@ -1,14 +1,14 @@
-"""What can be wrong with an address that webhooks are to be sent to."""
+"""Errors about the URLs of webhook receivers."""
 
 from __future__ import annotations
 
 
 class UnusableUrlError(ValueError):
-    """The address can't be used; the message says why and what would do."""
+    """The URL cannot be used; the message has the reason and the remedy."""
 
 
 class ForbiddenAddressError(OSError):
-    """The host is not on the public internet, and nobody permitted it."""
+    """The host is not on the public internet, and not permitted by the operator."""
 
     def __init__(self, host: str) -> None:
         super().__init__(f"{host} leads to an address that is not on the public internet")

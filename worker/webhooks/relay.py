@@ -1,4 +1,4 @@
-"""The postman: reads the events, addresses them, and wakes workers for what is due. `look` is one look."""
+"""Reads events, creates their deliveries, and sends a message to a worker for each one due."""
 
 from __future__ import annotations
 
@@ -16,34 +16,34 @@ from worker.webhooks.delivery import LEASE_SECONDS
 POLL_SECONDS: Final = 0.25
 MAX_UNDER_WAY: Final = 64
 MAX_EACH: Final = 8
-"""Requests under way to one endpoint: a receiver that hangs keeps no more hands than these."""
+"""Concurrent requests to one endpoint: a receiver that hangs occupies no more threads than these."""
 CHORES_SECONDS: Final = 600.0
 KEPT: Final = timedelta(days=30)
-"""How long the log of deliveries goes back, and how long the name of an inbound one is known."""
+"""How long delivery logs, and the names of inbound deliveries, are kept."""
 EVENTS_KEPT: Final = timedelta(days=90)
-"""A reader who was away for longer has missed something; the jobs themselves are still there."""
+"""Readers that are away for longer miss events; the jobs themselves remain."""
 
 Post = Callable[[Sequence[Due]], Sequence[Due]]
-"""Sends a message a delivery; returns those that could not be sent."""
+"""Publishes one message per delivery; returns those that could not be sent."""
 
 
 @dataclass(slots=True)
 class OutboxRelay:
-    """Does not know whether it is alone: two that look at once send some messages twice."""
+    """Need not run alone: two at once only send some messages twice."""
 
     database: Database
     post: Post
     _chores_in: float = 0.0
 
     def run_once(self) -> bool:
-        """`run_once`; and, now and then, what is too old is dropped."""
+        """Relay once; when idle, delete old rows from time to time."""
         more = self.relay_once()
         if not more:
             self._chores()
         return more
 
     def relay_once(self) -> bool:
-        """Address what is new, send what is due. Whether there may be more to do at once."""
+        """Create deliveries for new events, and publish those due. Returns whether there may be more to do at once."""
         with self.database.read() as connection:
             now = self.database.now(connection)
             if not deliveries.is_anything_due(connection, now=now):
@@ -52,7 +52,7 @@ class OutboxRelay:
             read = deliveries.address(connection, now=now)
             lease = now + timedelta(seconds=LEASE_SECONDS)
             due = deliveries.take_due(connection, most=MAX_UNDER_WAY, each=MAX_EACH, lease_until=lease, now=now)
-        # As with jobs: sent only now that the rows are committed.
+        # Published after the commit, because a message must never be ahead of its row.
         unsent = self.post(due) if due else ()
         if unsent:
             with self.database.begin() as connection:

@@ -1,6 +1,6 @@
-"""One request to a receiver: to an address that was looked at, within a bounded time, following nothing it says.
+"""Sends one request to a receiver: to a permitted address, within a time limit, without following redirects.
 
-Every request has a connection of its own. A receiver that answers a byte a minute is cut off like one that hangs.
+Every request has its own connection. A receiver that sends a byte per minute is cut off like one that hangs.
 """
 
 from __future__ import annotations
@@ -27,30 +27,30 @@ from worker.webhooks.addresses import Allowed, resolved
 
 CONNECT_SECONDS: Final = 5.0
 WHOLE_SECONDS: Final = 15.0
-"""From the first look-up of the name to the last byte that is read."""
+"""From resolving the name to the last byte read."""
 _LEAST_SECONDS: Final = 0.001
-"""A socket without any time would not wait at all, which is something else."""
+"""A timeout of zero would make the socket non-blocking."""
 KEPT_CHARACTERS: Final = 1_000
 LATE: Final = "no answer in time"
 READ_BYTES: Final = 4_096
-"""So much of an answer is read; the rest is nobody's business here."""
+"""Maximum read of a response; the rest is not needed."""
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What came back, if anything did."""
+    """The response, or the error."""
 
     seconds: float
     status: int | None = None
     body: str | None = None
     asked_seconds: float | None = None
-    """How long it wants to be left alone."""
+    """Delay requested by `Retry-After`."""
     error: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Sender:
-    """Sends requests, any number at a time, each on its caller's thread."""
+    """Sends requests, any number at a time, each in its caller's thread."""
 
     allowed: Allowed
     clock: Callable[[], datetime] = lambda: datetime.now(UTC)
@@ -59,7 +59,7 @@ class Sender:
     whole_seconds: float = WHOLE_SECONDS
 
     def post(self, url: str, headers: Mapping[str, str], body: bytes) -> Answer:
-        """Send, and say what came of it. Never raises for anything that a receiver or the network does."""
+        """Send a request. Errors of the receiver or the network are returned, never raised."""
         began = time.monotonic()
         try:
             status, given, text = self._exchange(url, headers, body)
@@ -88,14 +88,14 @@ class Sender:
     @contextmanager
     def _connected(self, host: str, port: int, *, encrypted: bool, due: float) -> Iterator[socket.socket]:
         with closing(self._connect(host, port, due)) as plain:
-            # The handshake as a whole is held to the timeout.
+            # The timeout covers the handshake as a whole.
             plain.settimeout(max(_LEAST_SECONDS, due - time.monotonic()))
             sock = self.tls.wrap_socket(plain, server_hostname=host) if encrypted else plain
             with sock:
                 yield sock
 
     def _connect(self, host: str, port: int, due: float) -> socket.socket:
-        """A connection to the first address of the host that is permitted and answers."""
+        """Connect to the first permitted address of the host that accepts."""
         trouble: OSError | None = None
         for family, place in resolved(host, port, self.allowed):
             sock = socket.socket(family, socket.SOCK_STREAM)
@@ -111,7 +111,7 @@ class Sender:
 
 
 def asked_seconds(given: str | None, now: datetime) -> float | None:
-    """What a `Retry-After` asks for: seconds, or a date."""
+    """Parse a `Retry-After`: seconds, or a date."""
     if given is None:
         return None
     word = given.strip()
@@ -124,7 +124,7 @@ def asked_seconds(given: str | None, now: datetime) -> float | None:
 
 
 def _sent(sock: socket.socket, message: bytes, seconds: float) -> bool:
-    """Whether the system has taken all of it. A receiver may refuse a part of it, and close."""
+    """Send the message. Returns False if the receiver refused part of it and closed."""
     try:
         Outlet(sock, seconds).sendall(message)
     except OSError as error:
@@ -135,7 +135,7 @@ def _sent(sock: socket.socket, message: bytes, seconds: float) -> bool:
 
 
 def _text(response: Response) -> str:
-    """The beginning of the answer's text. The status stands, whatever becomes of the rest."""
+    """Return the start of the body. A broken body leaves the status valid."""
     try:
         return response.read(READ_BYTES).decode("utf-8", "replace")[:KEPT_CHARACTERS]
     except HTTPError:

@@ -1,7 +1,7 @@
-"""Signatures as the Standard Webhooks specification has them: of our own messages, and of senders that follow it.
+"""Signatures by the Standard Webhooks specification, for outgoing messages and for senders that use it.
 
-HMAC-SHA-256 over `{id}.{timestamp}.{body}`, in base64 behind `v1,`; several signatures stand side by side, separated by
-blanks, while a secret is being changed. https://github.com/standard-webhooks/standard-webhooks
+HMAC-SHA-256 over `{id}.{timestamp}.{body}`, in base64 after `v1,`; while a secret is being rotated, there are several,
+separated by spaces. https://github.com/standard-webhooks/standard-webhooks
 """
 
 from __future__ import annotations
@@ -18,17 +18,21 @@ from typing import Final
 SECRET_BEGINNING: Final = "whsec_"  # noqa: S105 - how every secret begins, and none itself
 SECRET_BYTES: Final = 32
 TOLERANCE_SECONDS: Final = 300
-"""How far a message's time may lie from ours: an older one is a replay."""
+"""Maximum age of a message: an older one counts as a replay."""
 MAX_SIGNATURES: Final = 10
 
 
 def new_secret() -> str:
-    """256 random bits, written as the specification asks."""
+    """Return 256 random bits in the format of the specification."""
     return SECRET_BEGINNING + base64.b64encode(secrets.token_bytes(SECRET_BYTES)).decode()
 
 
 def key_of(secret: str) -> bytes:
-    """The bytes behind a secret. Raises ValueError for what is no base64."""
+    """Decode a secret.
+
+    Raises:
+        ValueError: not base64.
+    """
     try:
         return base64.b64decode(secret.removeprefix(SECRET_BEGINNING), validate=True)
     except binascii.Error:
@@ -36,12 +40,11 @@ def key_of(secret: str) -> bytes:
 
 
 def sign(secret: str, message_id: str, at: datetime, body: bytes) -> str:
-    """One signature."""
     return "v1," + _mac(secret, f"{message_id}.{int(at.timestamp())}.".encode() + body)
 
 
 def headers(keys: Iterable[str], message_id: str, at: datetime, body: bytes) -> dict[str, str]:
-    """The three headers of a message, signed with each of the secrets."""
+    """Return the three signature headers, signed with each of the secrets."""
     return {
         "webhook-id": message_id,
         "webhook-timestamp": str(int(at.timestamp())),
@@ -50,7 +53,7 @@ def headers(keys: Iterable[str], message_id: str, at: datetime, body: bytes) -> 
 
 
 def is_valid(secret: str, given: Mapping[str, str], body: bytes, now: datetime) -> bool:
-    """Whether a message was signed with this secret not long ago. `given` has its headers in lower case."""
+    """Whether a recent message is signed with this secret. `given` has lower-case names."""
     message_id, stamp = given.get("webhook-id", ""), given.get("webhook-timestamp", "")
     if not message_id or not is_recent(stamp, now):
         return False
@@ -62,8 +65,8 @@ def is_valid(secret: str, given: Mapping[str, str], body: bytes, now: datetime) 
 
 
 def is_recent(stamp: str, now: datetime) -> bool:
-    """Whether these seconds since 1970 are about now."""
-    # Twelve digits reach the year 33,000; a longer number could not even be turned into a time.
+    """Whether `stamp`, in seconds since 1970, is within the tolerance."""
+    # Twelve digits reach the year 33,000; more would overflow a datetime.
     return stamp.isascii() and stamp.isdigit() and len(stamp) <= 12 and _distance(stamp, now) <= TOLERANCE_SECONDS
 
 

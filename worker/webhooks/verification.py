@@ -1,7 +1,7 @@
-"""Whether a webhook really comes from its sender, by the way in which that sender proves it. Pure.
+"""Verifies that an incoming webhook comes from its sender, by the sender's scheme. Pure.
 
-Weakness: only Standard Webhooks and Stripe sign a time. With the other signatures a repeated request is known by its
-signature, with bearer and basic by the name of its delivery alone.
+Weakness: only Standard Webhooks and Stripe sign a timestamp. With other signatures a replay is recognised by its
+signature; with bearer and basic only by the delivery's name.
 """
 
 from __future__ import annotations
@@ -23,41 +23,39 @@ MAX_NAME_CHARACTERS: Final = 200
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """What a scheme leaves open."""
+    """Settings of a scheme."""
 
     header: str = "x-signature"
-    """Where plain HMAC has its signature."""
+    """The header with a plain HMAC signature."""
     prefix: str = ""
-    """What stands before that signature, such as `sha256=`."""
+    """Prefix of that signature, such as `sha256=`."""
     id_header: str = "x-delivery-id"
-    """Which header names the delivery, for HMAC, bearer and basic."""
+    """The header that names the delivery, for HMAC, bearer and basic."""
 
 
 @dataclass(frozen=True, slots=True)
 class Genuine:
-    """A webhook that comes from its sender."""
+    """A verified webhook."""
 
     names: tuple[str, ...]
-    """By what it is known again, should it come twice."""
+    """Names that identify a repeated delivery."""
 
 
 @dataclass(frozen=True, slots=True)
 class Received:
-    """One request as it came in."""
-
     headers: Mapping[str, str]
-    """By names in lower case."""
+    """Names in lower case."""
     body: bytes
     now: datetime
 
 
 def verified(scheme: Scheme, secret: str, options: Options, received: Received) -> Genuine | None:
-    """The webhook, if it is its sender's; None for any other, without saying what is wrong with it."""
+    """Verify a webhook. Returns None for any mismatch, without the reason."""
     return _BY_SCHEME[scheme](secret, options, received)
 
 
 def event_named(genuine: Genuine, scheme: Scheme, payload: Any) -> Genuine:  # noqa: ANN401 - whatever JSON has
-    """With the name that only the payload tells."""
+    """Add the name that is only in the payload."""
     if scheme is Scheme.STRIPE and isinstance(payload, Mapping) and isinstance(payload.get("id"), str):
         return Genuine((_named(payload["id"]), *genuine.names))
     return genuine
@@ -129,13 +127,13 @@ def _by_hex(secret: str, mark: str, prefix: str, name: str | None, received: Rec
 
 
 def _with_name(name: str | None, signature: str | None) -> Genuine:
-    """The sender's own name is not signed: who replays a request could give it another, but not another signature."""
+    """The sender's name is not signed: a replay could change it, but not the signature."""
     names = [_named(name)] if name else []
     return Genuine((*names, _signature_name(signature)) if signature else tuple(names))
 
 
 def _named(name: str) -> str:
-    """A name of any length as one that fits a column."""
+    """Shorten a name so that it fits the column."""
     if len(name) <= MAX_NAME_CHARACTERS and name.isprintable():
         return f"id:{name}"
     return f"id-sha256:{hashlib.sha256(name.encode(errors='surrogatepass')).hexdigest()}"
@@ -150,7 +148,7 @@ def _digest(secret: str, body: bytes) -> bytes:
 
 
 def _same(given: str, wanted: str) -> bool:
-    # compare_digest takes text only where it is ASCII; what a header may hold is more.
+    # compare_digest accepts only ASCII strings; headers may hold other characters.
     return hmac.compare_digest(given.encode(errors="surrogateescape"), wanted.encode())
 
 

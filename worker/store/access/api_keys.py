@@ -1,7 +1,7 @@
-"""API keys: who may use the HTTP API, for which tenant, and how much. A key itself is never stored.
+"""API keys: which tenant they belong to, what they permit, and how much. The key itself is never stored.
 
-A key is 256 random bits, so nobody can try them all, and a plain SHA-256 of it tells nothing: the slow hashes that
-passwords need would only make each request slow.
+A key is 256 random bits, so it cannot be guessed, and plain SHA-256 is safe: the slow hashes that passwords need would
+only slow down every request.
 """
 
 from __future__ import annotations
@@ -25,24 +25,22 @@ from worker.store.tables.access import ApiKey
 from worker.store.tables.jobs import Job
 
 BEGINNING: Final = "ttsq_"
-"""How every key begins, so that a scanner of leaked secrets knows it for one."""
+"""Prefix of every key, so that scanners for leaked secrets recognise it."""
 SHOWN_CHARACTERS: Final = 12
 KEY_BYTES: Final = 32
 
 
 @dataclass(frozen=True, slots=True)
 class KeyRecord:
-    """What a key may do."""
-
     id: UUID
     tenant: str
     name: str
     prefix: str
     scopes: frozenset[Scope]
     rate: int | None
-    """Requests a minute."""
+    """Requests per minute."""
     budget: Decimal | None
-    """US dollars that its jobs may cost altogether."""
+    """Maximum total cost of its jobs, in US dollars."""
     created_at: datetime
     last_used_at: datetime | None
     revoked_at: datetime | None
@@ -53,7 +51,6 @@ _BY_HASH = select(*_COLUMNS).where(ApiKey.hash == bindparam("hash"), ApiKey.revo
 
 
 def hashed(key: str) -> str:
-    """What is stored of a key."""
     return hashlib.sha256(key.encode()).hexdigest()
 
 
@@ -67,7 +64,7 @@ def make(
     budget: Decimal | None,
     now: datetime,
 ) -> tuple[KeyRecord, str]:
-    """A new key. The second value is the key itself, which nobody can tell again."""
+    """Create a key. The second value is the key itself, which cannot be retrieved again."""
     key = BEGINNING + secrets.token_urlsafe(KEY_BYTES)
     record = KeyRecord(
         id=uuid7(),
@@ -88,13 +85,13 @@ def make(
 
 
 def by_key(connection: Connection, key: str) -> KeyRecord | None:
-    """The record of a key that is good; None for any other."""
+    """Return None for an unknown or revoked key."""
     row = connection.execute(_BY_HASH, {"hash": hashed(key)}).one_or_none()
     return None if row is None else _record(tuple(row))
 
 
 def listed(connection: Connection, *, tenant: str | None = None) -> list[KeyRecord]:
-    """Every key, revoked ones too, the oldest first."""
+    """Return all keys, including revoked ones, the oldest first."""
     query = select(*_COLUMNS).order_by(ApiKey.id)
     if tenant is not None:
         query = query.where(ApiKey.tenant == tenant)
@@ -102,7 +99,7 @@ def listed(connection: Connection, *, tenant: str | None = None) -> list[KeyReco
 
 
 def revoke(connection: Connection, key_id: UUID, *, now: datetime) -> bool:
-    """Close the door. False where it was closed, or never open."""
+    """Return False if the key is unknown or already revoked."""
     return (
         connection.execute(
             update(ApiKey).where(ApiKey.id == key_id, ApiKey.revoked_at.is_(None)).values(revoked_at=now)
@@ -112,12 +109,12 @@ def revoke(connection: Connection, key_id: UUID, *, now: datetime) -> bool:
 
 
 def note_use(connection: Connection, key_id: UUID, *, now: datetime) -> None:
-    """It was used at about this time."""
+    """Record the use, rounded to the minute."""
     connection.execute(update(ApiKey).where(ApiKey.id == key_id).values(last_used_at=now))
 
 
 def used(connection: Connection, key_id: UUID) -> tuple[Decimal, dict[str, int]]:
-    """What the jobs submitted with a key have cost, and how many of each model are unfinished.
+    """Return the cost of the jobs submitted with a key, and its unfinished jobs by model.
 
     Calls whose outcome is unknown count at list price.
     """

@@ -1,4 +1,4 @@
-"""Inbound hooks, and which of their senders' deliveries have been taken already."""
+"""Inbound hooks, and the deliveries they have already accepted."""
 
 from __future__ import annotations
 
@@ -17,8 +17,6 @@ from worker.store.tables.access import Hook, HookDelivery
 
 @dataclass(frozen=True, slots=True)
 class HookRecord:
-    """One hook."""
-
     id: UUID
     tenant: str
     name: str
@@ -29,14 +27,14 @@ class HookRecord:
     created_at: datetime
 
     def __repr__(self) -> str:
-        return f"HookRecord({self.name!r})"  # a secret must not get into a log by way of a traceback
+        return f"HookRecord({self.name!r})"  # keeps the secret out of logged tracebacks
 
 
 _COLUMNS = tuple(getattr(Hook, name) for name in HookRecord.__slots__)
 
 
 def add(connection: Connection, hook: HookRecord) -> bool:
-    """Write a new hook. False where the name is taken."""
+    """Return False if the name is taken."""
     values = {name: getattr(hook, name) for name in HookRecord.__slots__}
     dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
     return (
@@ -44,32 +42,30 @@ def add(connection: Connection, hook: HookRecord) -> bool:
             dialect.insert(Hook)
             .values({**values, "options": json.dumps(dict(hook.options)), "mapping": json.dumps(dict(hook.mapping))})
             .on_conflict_do_nothing(index_elements=["name"])
-            .execution_options(preserve_rowcount=True)  # an INSERT's count is thrown away otherwise
+            .execution_options(preserve_rowcount=True)  # SQLAlchemy discards an INSERT's row count otherwise
         ).rowcount
         > 0
     )
 
 
 def by_name(connection: Connection, name: str) -> HookRecord | None:
-    """The hook at this address."""
     row = connection.execute(select(*_COLUMNS).where(Hook.name == name)).one_or_none()
     return None if row is None else _record(tuple(row))
 
 
 def listed(connection: Connection) -> list[HookRecord]:
-    """Every hook, by name."""
     return [_record(tuple(row)) for row in connection.execute(select(*_COLUMNS).order_by(Hook.name))]
 
 
 def remove(connection: Connection, name: str) -> bool:
-    """Take a hook away; what came of its webhooks stays."""
+    """Remove a hook; the jobs that it created remain."""
     return connection.execute(delete(Hook).where(Hook.name == name)).rowcount > 0
 
 
 def taken(connection: Connection, hook_id: UUID, names: Sequence[str], *, jobs: int, now: datetime) -> bool:
-    """Note a delivery under all of its names. False where one of them was known: then it has come before.
+    """Record a delivery under all its names. Returns False if one of them is known: the delivery is a repeat.
 
-    On False the transaction must be rolled back: some of the names may have been new.
+    Roll back the transaction on False, because some of the names may have been new.
     """
     dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
     for name in sorted(names):
@@ -85,7 +81,7 @@ def taken(connection: Connection, hook_id: UUID, names: Sequence[str], *, jobs: 
 
 
 def forget(connection: Connection, *, received_before: datetime) -> int:
-    """Drop the names of deliveries that no sender repeats any more."""
+    """Delete the names of deliveries that senders no longer repeat."""
     return connection.execute(delete(HookDelivery).where(HookDelivery.received_at < received_before)).rowcount
 
 

@@ -1,6 +1,6 @@
-"""Requests that must not be carried out twice: a key of the client's, and what the first request with it made.
+"""Requests that must run once: the client's key, and what its first request created.
 
-The row is written in the transaction that makes the job, so there is no state in between.
+The row is written in the transaction that creates the job, so there is no state in between.
 """
 
 from __future__ import annotations
@@ -17,22 +17,20 @@ from sqlalchemy.dialects import postgresql, sqlite
 from worker.store.tables.access import IdempotencyKey
 
 KEPT: Final = timedelta(hours=48)
-"""A key may be used anew after that long."""
+"""A key may be reused after this time."""
 
 
 @dataclass(frozen=True, slots=True)
 class IdempotentRequest:
-    """A request that carries a key."""
-
     tenant: str
     key: str
     body_hash: str
-    """SHA-256 of what was asked: another request under the same key is a mistake of the client's."""
+    """SHA-256 of the request. A different request under the same key is an error of the client."""
 
 
 @dataclass(frozen=True, slots=True)
 class Recorded:
-    """What the first request under a key made."""
+    """What the first request with a key created."""
 
     once: IdempotentRequest
     job_id: UUID | None
@@ -42,10 +40,10 @@ class Recorded:
 def claim(
     connection: Connection, wanted: Sequence[tuple[IdempotentRequest, UUID | None, UUID | None]], *, now: datetime
 ) -> list[Recorded | None]:
-    """Take keys for jobs or batches that are written in this transaction.
+    """Claim keys for jobs or batches that are written in this transaction.
 
-    For each: None where the key is taken now; else what was made under it before. Two that come at once wait here for
-    each other.
+    Returns None for each newly claimed key, else what the key's first request created. Concurrent requests with one key
+    wait here for each other.
     """
     if not wanted:
         return []
@@ -59,7 +57,7 @@ def claim(
             "batch_id": batch_id,
             "created_at": now,
         }
-        # In one order, so that no two transactions wait for each other.
+        # In a fixed order, so that transactions cannot deadlock.
         for once, job_id, batch_id in sorted(wanted, key=lambda one: (one[0].tenant, one[0].key))
     ]
     connection.execute(dialect.insert(IdempotencyKey).on_conflict_do_nothing(), rows)
@@ -72,12 +70,11 @@ def claim(
 
 
 def known(connection: Connection, tenant: str, key: str) -> Recorded | None:
-    """What was made under a key before; None where nothing was, as far as is committed."""
+    """Return what the key's first request created, if that is committed."""
     return _by_key(connection, [IdempotentRequest(tenant, key, "")]).get((tenant, key))
 
 
 def forget(connection: Connection, *, made_before: datetime) -> int:
-    """Drop keys that are too old to matter."""
     return connection.execute(delete(IdempotencyKey).where(IdempotencyKey.created_at < made_before)).rowcount
 
 

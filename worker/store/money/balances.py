@@ -1,4 +1,4 @@
-"""What is left in the account, as an answer of the API last said."""
+"""The remaining balance of the account, as last reported by the API."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ from worker.store.tables.account import BalanceRow
 
 @dataclass(frozen=True, slots=True)
 class Balance:
-    """US dollars, and when the API named them."""
+    """US dollars, and when the API reported them."""
 
     remaining: Decimal
     seen_at: datetime
     low: bool
-    """It has been said that they are few; said again only after they have recovered."""
+    """A low balance was reported; reported again only after it has recovered."""
 
 
 _LAST = select(BalanceRow.remaining, BalanceRow.seen_at, BalanceRow.low).where(BalanceRow.account == ACCOUNT)
 
 
 def note(connection: Connection, remaining: Decimal, seen_at: datetime) -> None:
-    """Keep what an answer said, unless a later one has been heard already."""
+    """Store a reported balance, unless a later one is stored."""
     dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
     connection.execute(
         dialect.insert(BalanceRow)
@@ -41,13 +41,13 @@ def note(connection: Connection, remaining: Decimal, seen_at: datetime) -> None:
 
 
 def last(connection: Connection) -> Balance | None:
-    """The latest balance; None where no answer named one yet."""
+    """Return None if no response has reported a balance yet."""
     row = connection.execute(_LAST).one_or_none()
     return None if row is None else Balance(*row)
 
 
 def mark(connection: Connection, *, low: bool) -> bool:
-    """Note that the balance is low, or has recovered. True only for the one who changed it, so that it is said once."""
+    """Mark the balance as low or recovered. Returns True only if this call changed it, so that it is reported once."""
     return (
         connection.execute(
             update(BalanceRow).where(BalanceRow.account == ACCOUNT, BalanceRow.low != low).values(low=low)

@@ -1,4 +1,4 @@
-"""What a batch, an API key, or a tenant in a month, may cost: setting it, and how far it is used up."""
+"""Budgets of batches, API keys and tenants' months: setting them, and how much of them is used."""
 
 from __future__ import annotations
 
@@ -23,58 +23,57 @@ from worker.store.tables.jobs import Batch, Job
 
 @dataclass(frozen=True, slots=True)
 class Budget:
-    """A limit, and how it stands at one moment. All amounts are US dollars."""
+    """A limit and its use at one moment. All amounts are US dollars."""
 
     tenant: str
     batch_id: UUID | None
-    """The batch whose calls it limits. None, as is `key_id`: all calls of the tenant in a month."""
+    """The limited batch. If `key_id` is None as well, the budget limits the tenant's month."""
     month: str | None
-    """Such as 2026-11, in UTC; None for a batch or a key."""
+    """In UTC, for example 2026-11; None for a batch or a key."""
     name: str
-    """What people call the batch or the key; the tenant's own name for a month."""
+    """Name of the batch or the key; for a month, the tenant's."""
     limit: Decimal
     spent: Decimal
     reserved: Decimal
-    """What the calls in flight may cost at most."""
+    """Maximum cost of the calls in flight."""
     wanted: Decimal | None
-    """What the first call that waits for it may cost at most; None where none waits."""
+    """Maximum cost of the first call that is waiting for the budget; None if none is."""
     unclear: Decimal = Decimal(0)
-    """The list price of the calls that may have been billed, and of which no answer says so."""
+    """List price of calls that may have been billed but have no clear response."""
     key_id: UUID | None = None
     """The API key whose jobs it limits."""
 
     @property
     def payer(self) -> Payer:
-        """Whose calls it limits."""
         return self.batch_id or self.key_id or self.tenant
 
     @property
     def used(self) -> Decimal:
-        """What is spent, or may be."""
+        """Spent, reserved or possibly billed."""
         return self.spent + self.unclear
 
     @property
     def holds(self) -> bool:
-        """Whether a call waits that it doesn't cover."""
+        """Whether a call is waiting that the budget does not cover."""
         return self.wanted is not None and self.used + self.reserved + self.wanted > self.limit
 
 
 def limit_batch(connection: Connection, batch_id: UUID, max_cost: Decimal | None) -> bool:
-    """Set what a batch's calls may cost altogether; None lifts the limit. False where there is no such batch.
+    """Limit the total cost of a batch's calls; None removes the limit. Returns False for an unknown batch.
 
-    It locks the batch's row, for which the dispatcher waits: it belongs at the end of a transaction.
+    Call it at the end of a transaction: it locks the batch's row, for which the dispatcher waits.
     """
     return connection.execute(update(Batch).where(Batch.id == batch_id).values(max_cost=max_cost)).rowcount > 0
 
 
 def left(connection: Connection, batch_id: UUID) -> Decimal | None:
-    """What a batch's calls may still cost, in US dollars; None where nothing limits them."""
+    """Return the remaining budget of a batch in US dollars; None without a limit."""
     row = connection.execute(select(Batch.max_cost, Batch.spent).where(Batch.id == batch_id)).one_or_none()
     return None if row is None or row.max_cost is None else max(Decimal(0), row.max_cost - row.spent)
 
 
 def limit_month(connection: Connection, tenant: str, budget: Decimal | None) -> None:
-    """Set what a tenant's calls may cost in a calendar month of UTC; None lifts the limit."""
+    """Limit the cost of a tenant's calls in a calendar month (UTC); None removes the limit."""
     dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
     connection.execute(
         dialect.insert(Tenant)
@@ -84,17 +83,17 @@ def limit_month(connection: Connection, tenant: str, budget: Decimal | None) -> 
 
 
 def limit_key(connection: Connection, key_id: UUID, budget: Decimal | None) -> bool:
-    """Set what the jobs of an API key may cost altogether; None lifts the limit. False where there is no such key."""
+    """Limit the total cost of an API key's jobs; None removes the limit. Returns False for an unknown key."""
     return connection.execute(update(ApiKey).where(ApiKey.id == key_id).values(budget=budget)).rowcount > 0
 
 
 def monthly(connection: Connection, tenant: str) -> Decimal | None:
-    """What a tenant's calls may cost in a month; None where nothing limits them."""
+    """Return a tenant's monthly limit; None without one."""
     return connection.execute(select(Tenant.monthly_budget).where(Tenant.name == tenant)).scalar()
 
 
 def covers(connection: Connection, job_id: UUID, *, now: datetime) -> bool:
-    """Whether the calls in flight, a job's own among them, are covered by every budget that it is under."""
+    """Whether every budget of the job covers the calls in flight, including this job's."""
     found = limits.of_job(connection, job_id, now=now)
     if not found:
         return True
@@ -105,7 +104,7 @@ def covers(connection: Connection, job_id: UUID, *, now: datetime) -> bool:
 
 
 def standings(connection: Connection, *, now: datetime) -> list[Budget]:
-    """Every budget that still matters: of batches and keys with unfinished jobs, and of tenants in this month."""
+    """Return the budgets of batches and keys with unfinished jobs, and of tenants in this month."""
     found = limits.standing(connection, now=now)
     if not found:
         return []
@@ -132,7 +131,7 @@ def standings(connection: Connection, *, now: datetime) -> list[Budget]:
 
 
 def _wanted(connection: Connection, known: Ceilings, limit: Limit) -> Decimal | None:
-    """For the first in the queue: the most urgent, and of those the one that was handed in first."""
+    """The first in the queue: highest priority, then earliest submission."""
     its = _its_jobs(limit)
     size = ceilings.text_bytes(connection.dialect.name).label("size")
     first: Any = connection.execute(

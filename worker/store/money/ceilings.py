@@ -1,7 +1,7 @@
-"""What a call may cost at most, as far as can be known: the registry's price, or the dearest of the latest calls.
+"""The maximum cost of a call: its list price, or the most expensive of the latest calls.
 
-The vendor publishes averages, and a longer text may well cost more. A text longer than any that was spoken lately is
-therefore taken to cost more in proportion: right for a cost that follows the length, too much for one that doesn't.
+The vendor publishes averages, and a longer text may cost more. A text longer than all recently spoken ones is therefore
+assumed to cost proportionally more: right for a cost that grows with length, too high otherwise.
 """
 
 from __future__ import annotations
@@ -19,29 +19,29 @@ from worker.store.tables.jobs import Attempt, Job
 
 ZERO: Final = Decimal(0)
 LATEST_CALLS: Final = 2_000
-"""So many of the newest attempts are looked at, whatever their model."""
+"""How many of the newest attempts are read, for all models together."""
 FINEST: Final = Decimal("0.000001")
-"""What is taken in proportion is rounded up to this part of a dollar."""
+"""Proportional costs are rounded up to this fraction of a dollar."""
 PAID: Final = (VerdictKind.SUCCESS, VerdictKind.BAD_TAKE, VerdictKind.LATE)
-"""Verdicts that tell what a call costs."""
+"""Verdicts whose cost is the cost of a call."""
 
 
 @dataclass(frozen=True, slots=True)
 class Ceiling:
-    """What is known of one model's calls."""
+    """Maximum cost and length of one model's latest calls."""
 
     cost: Decimal
-    """US dollars of the dearest one."""
+    """US dollars of the most expensive call."""
     text_bytes: int | None
-    """The longest text that was spoken, in UTF-8. None where no length is known: then the cost is taken for any."""
+    """The longest text spoken, in UTF-8. None if a length is unknown: then the cost applies to any text."""
 
 
 Ceilings = Mapping[str, Ceiling]
-"""By model. One that is missing was not called lately: what its calls really cost is unknown."""
+"""By model. A missing model was not called recently, so its actual cost is unknown."""
 
 
 def at_most(ceilings: Ceilings, model: str, text_bytes: int) -> Decimal:
-    """What a call may cost at most, in US dollars."""
+    """Return the maximum cost of a call in US dollars."""
     price = MODELS[model].price if model in MODELS else ZERO
     known = ceilings.get(model)
     if known is None:
@@ -53,16 +53,15 @@ def at_most(ceilings: Ceilings, model: str, text_bytes: int) -> Decimal:
 
 
 def load(connection: Connection) -> dict[str, Ceiling]:
-    """The ceilings by the latest calls."""
     latest = (
         select(Attempt.job_id, Attempt.model, Attempt.verdict, Attempt.cost, Attempt.text_bytes)
         .order_by(Attempt.finished_at.desc())
         .limit(LATEST_CALLS)
         .subquery()
     )
-    # The ledger knows how long a text was. A row of an older worker doesn't, and a purged job's own text is empty.
+    # The ledger has the text's length. Rows of older workers don't, and a purged job's text is empty.
     size = func.coalesce(latest.c.text_bytes, case((Job.purged_at.is_(None), text_bytes(connection.dialect.name))))
-    # Nor may the longest of the known be taken for the longest, where the length of some isn't known.
+    # If any length is unknown, the longest known one may not be the longest.
     longest = case((func.count(size) == func.count(), func.max(size, type_=Integer)))
     rows = connection.execute(
         select(latest.c.model, func.max(latest.c.cost, type_=Attempt.cost.type), longest)
@@ -74,7 +73,7 @@ def load(connection: Connection) -> dict[str, Ceiling]:
 
 
 def text_bytes(dialect: str) -> ColumnElement[int]:
-    """The length of a job's text in UTF-8, in SQL."""
+    """SQL expression for the length of a job's text in UTF-8."""
     if dialect == "postgresql":
         return func.octet_length(Job.text, type_=Integer)
     return func.length(cast(Job.text, LargeBinary), type_=Integer)

@@ -1,7 +1,7 @@
-"""What batches, tenants and API keys have spent, kept beside their limits: each row of the ledger counts once.
+"""Spending counters of batches, tenants and API keys, stored beside their limits: each ledger row counts once.
 
-Only the leading dispatcher writes here, in the transaction in which it notes the rows; so the counters are the ledger's
-own sums, whoever leads and however late a cost became known.
+Only the leading dispatcher writes them, in the transaction in which it marks the rows as read. The counters therefore
+equal the ledger's sums after any change of leader, and for costs that are reported late.
 """
 
 from __future__ import annotations
@@ -25,14 +25,14 @@ ZERO: Final = Decimal(0)
 
 @dataclass(frozen=True, slots=True)
 class Charge:
-    """What one attempt cost, and who pays."""
+    """The cost of one attempt, and its payers."""
 
     tenant: str
     batch_id: UUID | None
     finished_at: datetime
     cost: Decimal
     key_id: UUID | None = None
-    """The API key that its job was submitted with."""
+    """The API key that submitted its job."""
 
 
 _BATCH = (
@@ -45,7 +45,7 @@ _MONTH = (
     .where(TenantMonth.tenant == bindparam("payer"), TenantMonth.month == bindparam("its_month"))
     .values(spent=TenantMonth.spent + bindparam("paid", type_=TenantMonth.spent.type))
 )
-# A counter that isn't begun yet will begin with all that is noted, this row with it.
+# A counter without a value will start with everything that is marked, including this row.
 _KEY = (
     update(ApiKey)
     .where(ApiKey.id == bindparam("key"), ApiKey.spent.is_not(None))
@@ -55,7 +55,7 @@ _NOTED = sql("attempts.noted")
 
 
 def add(connection: Connection, charges: Iterable[Charge]) -> None:
-    """Add costs to what batches, keys and tenants' months have spent. Their rows are noted already."""
+    """Add costs to the counters of batches, keys and tenants' months. Their rows are marked already."""
     batches: dict[UUID, Decimal] = {}
     keys: dict[UUID, Decimal] = {}
     months: dict[tuple[str, str], Decimal] = {}
@@ -77,7 +77,7 @@ def add(connection: Connection, charges: Iterable[Charge]) -> None:
 
 
 def of_month(connection: Connection, tenant: str, month: str) -> Decimal:
-    """What a tenant's calls have cost in a month, as far as they are noted, by the ledger itself."""
+    """Sum of a tenant's marked ledger rows in a month."""
     begins, ends = span(month)
     found = connection.execute(
         select(func.sum(Attempt.cost, type_=Attempt.cost.type)).where(
@@ -88,32 +88,32 @@ def of_month(connection: Connection, tenant: str, month: str) -> Decimal:
 
 
 def of_key(connection: Connection, key_id: UUID) -> Decimal:
-    """What the jobs of an API key have cost, as far as they are noted, by the ledger itself."""
+    """Sum of the marked ledger rows of an API key's jobs."""
     its = select(func.sum(Attempt.cost, type_=Attempt.cost.type)).join(Job, Job.id == Attempt.job_id)
     return connection.execute(its.where(Job.key_id == key_id, _NOTED)).scalar() or ZERO
 
 
 def begin_key(connection: Connection, key_id: UUID) -> Decimal:
-    """Begin a key's counter with what the ledger holds."""
+    """Start a key's counter with the ledger's sum."""
     spent = of_key(connection, key_id)
     connection.execute(update(ApiKey).where(ApiKey.id == key_id, ApiKey.spent.is_(None)).values(spent=spent))
     return spent
 
 
 def month_of(moment: datetime) -> str:
-    """The calendar month of UTC that a moment belongs to: 2026-11."""
+    """Return the calendar month in UTC, for example 2026-11."""
     return f"{moment.astimezone(UTC):%Y-%m}"
 
 
 def span(month: str) -> tuple[datetime, datetime]:
-    """When a month begins, and when the next one does."""
+    """Return the start of the month and of the next one."""
     begins = datetime.strptime(month, "%Y-%m").replace(tzinfo=UTC)
     later = begins.month == 12
     return begins, begins.replace(year=begins.year + later, month=1 if later else begins.month + 1)
 
 
 def begin(connection: Connection, tenant: str, month: str) -> Decimal:
-    """Begin a tenant's month with what the ledger holds, which counts what was noted before months were kept."""
+    """Start a tenant's month with the ledger's sum, which includes rows marked before months were counted."""
     spent = of_month(connection, tenant, month)
     connection.execute(insert(TenantMonth).values(tenant=tenant, month=month, spent=spent))
     return spent

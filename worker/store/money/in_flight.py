@@ -1,4 +1,4 @@
-"""Calls that are under way or wait to be, by what they may cost: what a budget is checked against. Reading only."""
+"""Calls in flight and waiting jobs, by their possible cost: the input of budget checks. Read-only."""
 
 from __future__ import annotations
 
@@ -34,25 +34,25 @@ from worker.store.tables.jobs import Job
 
 @dataclass(frozen=True, slots=True)
 class Flight:
-    """One job that is dispatched or running, or whose call was submitted (v2) and is still to be fetched."""
+    """A job that is dispatched or running, or whose submitted request (v2) has yet to be fetched."""
 
     tenant: str
     batch_id: UUID | None
     model: str
     text_bytes: int
     key_id: UUID | None = None
-    """The API key that it was submitted with."""
+    """The API key that submitted it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Load:
-    """What a waiting job would put on a budget."""
+    """The budget that a waiting job would need."""
 
     text_bytes: int
     submitted: bool
-    """Its call was made by an earlier attempt (v2), and is paid for whether or not the job is held."""
+    """An earlier attempt made the call (v2), which is paid for whether or not the job is held."""
     key_id: UUID | None = None
-    """The API key that it was submitted with."""
+    """The API key that submitted it."""
     copies: bool = False
     """Its content was bought before: a copy costs nothing."""
 
@@ -66,10 +66,10 @@ def _in_flight(dialect: str) -> Executable:
     batches: BindParameter[UUID] = bindparam("batches", expanding=True)
     tenants: BindParameter[str] = bindparam("tenants", expanding=True)
     theirs = or_(Job.batch_id.in_(batches), Job.tenant.in_(tenants))
-    # No index of batches or tenants serves this one: each would find every job that they ever had.
+    # No index on batches or tenants fits: each would return every job that they ever had.
     also_theirs = or_(func.coalesce(Job.batch_id, NO_LANE).in_(batches), func.coalesce(Job.tenant, "").in_(tenants))
     flight = select(Job.tenant, Job.batch_id, Job.model, text_bytes(dialect), Job.key_id)
-    # Two statements in one, each with the predicate of a partial index: an OR of both would be served by none.
+    # Two statements in one, each with the predicate of a partial index: no index serves an OR of both.
     return union_all(flight.where(_FLYING, theirs), flight.where(_SUBMITTED, also_theirs))
 
 
@@ -94,7 +94,7 @@ _UNDER_WAY = (
 
 
 def in_flight(connection: Connection, batches: Collection[UUID], tenants: Collection[str]) -> list[Flight]:
-    """The jobs in flight of these batches and of these tenants, and those whose submitted calls nobody polls now."""
+    """Return these batches' and tenants' jobs in flight, and their submitted requests that are not being polled."""
     which = {"batches": list(batches), "tenants": list(tenants)}
     return [Flight(*row) for row in connection.execute(_in_flight(connection.dialect.name), which)]
 
@@ -103,21 +103,20 @@ _BULK = select(func.count()).select_from(Job).where(_FLYING, Job.priority <= 0)
 
 
 def bulk(connection: Connection) -> int:
-    """How many jobs without a priority are in flight."""
+    """Count the jobs in flight without a priority."""
     return connection.execute(_BULK).scalar_one()
 
 
 def reserved(known: Ceilings, flying: Iterable[Flight]) -> Decimal:
-    """What these calls may cost at most, in US dollars."""
+    """Return the maximum cost of these calls in US dollars."""
     return sum((ceilings.at_most(known, flight.model, flight.text_bytes) for flight in flying), Decimal(0))
 
 
 def loads(connection: Connection, jobs: Sequence[UUID]) -> dict[UUID, Load]:
-    """What these jobs would put on a budget."""
     rows = connection.execute(_loads(connection.dialect.name), {"jobs": list(jobs)})
     return {job: Load(size, *rest) for job, size, *rest in rows}
 
 
 def is_under_way(connection: Connection, model: str, *, since: datetime) -> bool:
-    """Whether a job of this model that was sent out at `since` or later is dispatched or running."""
+    """Whether a job of this model, dispatched at `since` or later, is dispatched or running."""
     return connection.execute(_UNDER_WAY, {"its_model": model, "since": since}).first() is not None

@@ -1,11 +1,10 @@
-"""The limits that are set on what calls may cost, and what has been spent of them.
+"""Limits on the cost of calls, and the amount spent under them.
 
-A limit is a batch's, a tenant's for a calendar month, or an API key's for all jobs that were ever submitted with it.
-A call whose outcome is unknown counts at list price until it is known.
+A limit belongs to a batch, to a tenant for each calendar month, or to an API key for all its jobs. A call whose outcome
+is unknown counts at list price until it is known.
 
-What is spent counts up to the last recorded attempt, read or not: a counter and the rows that it doesn't hold yet are
-looked at in one statement. Whoever asks after the jobs in flight first, and here after that, meets a call that ends in
-between twice, and never not at all.
+The amount spent includes every recorded attempt: one statement reads a counter and the rows not yet added to it. Read
+the jobs in flight first and the limits second: a call that ends in between is then counted twice, never missed.
 """
 
 from __future__ import annotations
@@ -31,7 +30,7 @@ from worker.store.tables.jobs import Attempt, Batch, Job
 
 ZERO: Final = Decimal(0)
 Payer = UUID | str
-"""A batch or an API key by its id, or a tenant."""
+"""A batch or an API key by its id, or a tenant by name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,28 +39,27 @@ class Limit:
 
     tenant: str
     batch_id: UUID | None
-    """The batch whose calls it limits. None, as is `key_id`: all calls of the tenant in a month."""
+    """The limited batch. If `key_id` is None as well, it limits the tenant's month."""
     name: str
-    """What people call the batch or the key; the tenant's own name for a month."""
+    """Name of the batch or the key; for a month, the tenant's."""
     amount: Decimal
     spent: Decimal
     unclear: Decimal = ZERO
-    """The list price of the calls that may have been billed, and of which no answer says so."""
+    """List price of calls that may have been billed but have no clear response."""
     key_id: UUID | None = None
     """The API key whose jobs it limits."""
 
     @property
     def payer(self) -> Payer:
-        """Whose calls it limits."""
         return self.batch_id or self.key_id or self.tenant
 
     @property
     def left(self) -> Decimal:
-        """What isn't spent; below zero where it was overdrawn, or lowered later."""
+        """The remaining amount; negative if it was overdrawn or lowered later."""
         return self.amount - self.spent - self.unclear
 
     def covers(self, flight: Flight) -> bool:
-        """Whether this job's calls are counted against it."""
+        """Whether this job's calls count against it."""
         if self.batch_id is not None:
             return flight.batch_id == self.batch_id
         return flight.tenant == self.tenant if self.key_id is None else flight.key_id == self.key_id
@@ -70,7 +68,7 @@ class Limit:
 _UNREAD = select(func.coalesce(func.sum(Attempt.cost, type_=Attempt.cost.type), 0, type_=Attempt.cost.type)).where(
     UNNOTED
 )
-# Written out as in the partial index, for SQLite's sake. A call with a cost is in the books already.
+# Literally as in the partial index, for SQLite. A call with a cost is booked already.
 _UNCLEAR = select(list_prices.total()).where(sql("attempts.possibly_billed"), Attempt.cost == ZERO)
 _ANY_BATCH = select(
     Batch.tenant,
@@ -102,7 +100,7 @@ _TENANTS = (
     .where(Tenant.monthly_budget.is_not(None))
     .order_by(Tenant.name)
 )
-# Not joined: beginning with the key, the database would go through all jobs that it ever had.
+# Not joined: starting from the key, the database would read all jobs that it ever had.
 _ITS_CALLS = select(Job.key_id).where(Job.id == Attempt.job_id).correlate(Attempt).scalar_subquery() == ApiKey.id
 _KEYS = select(
     ApiKey.id,
@@ -127,7 +125,7 @@ _UNFINISHED = _BATCHES.where(
 def limits(
     connection: Connection, batches: Collection[UUID], tenants: Collection[str], *, now: datetime
 ) -> list[Limit]:
-    """The limits of these batches, and of these tenants in this month. For the dispatcher: it may begin a month."""
+    """Return the limits of these batches, and of these tenants this month. For the dispatcher: it may start a month."""
     found = [_of_batch(row) for row in connection.execute(_THESE_BATCHES, {"batches": list(batches)})]
     of_tenants = connection.execute(_THESE_TENANTS, {"tenants": list(tenants), **_month(now)}).all()
     return found + [
@@ -136,7 +134,7 @@ def limits(
 
 
 def of_job(connection: Connection, job_id: UUID, *, now: datetime) -> list[Limit]:
-    """The limits under which a job's calls are made. Reading only."""
+    """Return the limits that apply to a job's calls. Read-only."""
     row: Any = connection.execute(select(Job.tenant, Job.batch_id, Job.key_id).where(Job.id == job_id)).one_or_none()
     if row is None:
         return []
@@ -150,25 +148,25 @@ def of_job(connection: Connection, job_id: UUID, *, now: datetime) -> list[Limit
 
 
 def spent_by(connection: Connection, batch_id: UUID) -> Decimal:
-    """What counts against a batch's budget, whether or not it has one. Zero where there is no such batch."""
+    """Return the amount that counts against a batch's budget, with or without a limit. Zero for an unknown batch."""
     row: Any = connection.execute(_ANY_BATCH.where(Batch.id == batch_id)).one_or_none()
     return ZERO if row is None else row.spent + row.unread + row.unclear
 
 
 def of_keys(connection: Connection, keys: Collection[UUID]) -> list[Limit]:
-    """Those of these API keys that have a budget. For the dispatcher: it may begin a key's counter."""
+    """Return the limits of these API keys. For the dispatcher: it may start a key's counter."""
     rows = connection.execute(_THESE_KEYS, {"keys": list(keys)}).all()
     return [_of_key(row, lambda key: charges.begin_key(connection, key)) for row in rows]
 
 
 def of_key(connection: Connection, key_id: UUID) -> Limit | None:
-    """The limit of one API key; None where it has no budget. Reading only."""
+    """Return the limit of one API key; None without a budget. Read-only."""
     row = connection.execute(_THESE_KEYS, {"keys": [key_id]}).one_or_none()
     return None if row is None else _of_key(row, lambda key: charges.of_key(connection, key))
 
 
 def standing(connection: Connection, *, now: datetime) -> list[Limit]:
-    """The limits of all batches and keys with unfinished jobs, and of all tenants in this month. Reading only."""
+    """Return the limits of batches and keys with unfinished jobs, and of all tenants in this month. Read-only."""
     found = [_of_batch(row) for row in connection.execute(_UNFINISHED)]
     of_tenants = connection.execute(_TENANTS, _month(now)).all()
     found += [
@@ -189,12 +187,12 @@ def _of_batch(row: Any) -> Limit:  # noqa: ANN401 - the row of a statement that 
 
 
 def _of_key(row: Any, begin: Callable[[UUID], Decimal]) -> Limit:  # noqa: ANN401 - likewise
-    """`begin` finds what its jobs have cost that no counter was kept of yet."""
+    """`begin` returns the cost of a key's jobs that has no counter yet."""
     spent = begin(row.id) if row.spent is None else row.spent
     return Limit(row.tenant, None, row.name, row.budget, spent + row.unread, row.unclear, key_id=row.id)
 
 
 def _of_tenant(row: Any, begin: Callable[[str, str], Decimal], now: datetime) -> Limit:  # noqa: ANN401 - likewise
-    """`begin` finds what a month has cost that no counter was kept of yet."""
+    """`begin` returns the cost of a month that has no counter yet."""
     spent = begin(row.name, charges.month_of(now)) if row.spent is None else row.spent
     return Limit(row.name, None, row.name, row.monthly_budget, spent + row.unread, row.unclear)

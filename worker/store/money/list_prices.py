@@ -1,4 +1,4 @@
-"""The registry's prices in SQL: what stands in for a cost that no answer named."""
+"""List prices in SQL, for calls whose cost the API did not report."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from worker.store.types import PICODOLLARS, Money
 
 
 def total() -> ColumnElement[Decimal]:
-    """What a selection of attempts costs by list price; a model that isn't in the registry counts nothing."""
+    """Total list price of the selected attempts; models without a list price count zero."""
     prices = [
         (Attempt.model == literal_column(f"'{slug}'"), literal_column(str(int(model.price * PICODOLLARS)), BigInteger))
         for slug, model in MODELS.items()

@@ -1,4 +1,4 @@
-"""What the next calls are likely to cost and to take, by what the ledger has seen. Reading only."""
+"""Expected cost and duration of the next calls, from the ledger. Read-only."""
 
 from __future__ import annotations
 
@@ -20,41 +20,41 @@ from worker.store.tables.jobs import Attempt, Job
 ZERO: Final = Decimal(0)
 _IN_VAIN: Final = refusals.PAID_IN_VAIN.label("in_vain")
 LATEST_CALLS: Final = 500
-"""So many of the newest calls tell what the next ones will cost."""
+"""How many of the newest calls the estimate is based on."""
 FINGERPRINTS_PER_POLL: Final = 500
 
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """What the newest calls of a model were like."""
+    """Averages over a model's newest calls."""
 
     texts: int
-    """Texts that were spoken by them."""
+    """Texts that they spoke."""
     cost: Decimal
-    """US dollars a text, the takes that were refused included."""
+    """US dollars per text, refused takes included."""
     seconds: float
     """Mean seconds from a call's start to its record."""
 
 
 @dataclass(frozen=True, slots=True)
 class Text:
-    """One text as far as its price goes."""
+    """The facts about a text that determine its price."""
 
     model: str
     characters: int
     fingerprint: str
     use_cache: bool
     job_id: UUID | None = None
-    """None before it is handed in."""
+    """None before it is submitted."""
     done: bool = False
     in_vain: bool = False
     """It ended without audio after paid takes."""
 
 
 def texts(connection: Connection, batch_id: UUID, *, not_over: bool = False) -> list[Text]:
-    """The texts of a batch, in the order they were handed in; all of them, or those whose jobs aren't over.
+    """Return the texts of a batch in the order of submission: all, or those of unfinished jobs.
 
-    Without those that were removed before they were spoken: nobody can have them spoken any more.
+    Texts removed before they were spoken are left out: they can no longer be spoken.
     """
     query = select(
         Job.id,
@@ -83,7 +83,7 @@ def texts(connection: Connection, batch_id: UUID, *, not_over: bool = False) -> 
 
 
 def seen(connection: Connection, model: str) -> Seen | None:
-    """What the newest calls of a model cost, by what the API itself reported; None where it spoke no text yet."""
+    """Return what the API reported for a model's newest calls; None if it has not spoken a text yet."""
     rows = connection.execute(
         select(Attempt.verdict, Attempt.cost, Attempt.started_at, Attempt.finished_at)
         .where(
@@ -102,7 +102,7 @@ def seen(connection: Connection, model: str) -> Seen | None:
 
 
 def bought(connection: Connection, fingerprints: Iterable[str]) -> set[str]:
-    """Those of the contents that some job has bought already."""
+    """Return those of the contents that a job has already bought."""
     left, found = iter(fingerprints), set[str]()
     while page := list(islice(left, FINGERPRINTS_PER_POLL)):
         found.update(

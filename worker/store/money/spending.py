@@ -1,4 +1,4 @@
-"""What calls have cost, added up from the ledger, exact to the last digit. Reading only."""
+"""The cost of calls, summed from the ledger without rounding. Read-only."""
 
 from __future__ import annotations
 
@@ -19,48 +19,47 @@ from worker.store.tables.jobs import Attempt, Batch, Job
 
 ZERO: Final = Decimal(0)
 NO_CALL: Final = (VerdictKind.CACHED, VerdictKind.RELEASED)
-"""Attempts that ended without asking the API."""
+"""Attempts that ended without a call to the API."""
 
 
 @dataclass(frozen=True, slots=True)
 class Spent:
-    """One line of the account."""
+    """One line of the report."""
 
     key: str | None
     """The day, month, batch id, model or tenant; None for jobs without a batch."""
     name: str | None
-    """What people call the batch."""
+    """The batch's name."""
     calls: int
-    """Attempts that asked the API, whatever it answered."""
+    """Attempts that called the API, whatever the response."""
     paid: Decimal
     estimated: Decimal
-    """The part of `paid` for which the API named no cost, and the registry's price stands in."""
+    """The part of `paid` at list price, because the API reported no cost."""
     possibly_billed: int
-    """Calls without a clear answer: they may have been billed beyond what is paid."""
+    """Calls without a clear response: they may have been billed beyond `paid`."""
     copies: int
-    """Texts that were copied from audio bought before."""
+    """Texts copied from audio bought before."""
     saved: Decimal
-    """What the calls that bought those copies' audio had cost."""
+    """What the calls for the copied audio had cost."""
 
 
 @dataclass(frozen=True, slots=True)
 class Filter:
-    """Which part of the ledger is meant."""
+    """Selects a part of the ledger."""
 
     since: datetime | None = None
     until: datetime | None = None
-    """Up to, but without, this moment."""
+    """Exclusive."""
     tenant: str | None = None
 
     def terms(self) -> list[ColumnElement[bool]]:
-        """The conditions."""
         found = [Attempt.tenant == self.tenant] if self.tenant is not None else []
         found += [Attempt.finished_at >= self.since] if self.since is not None else []
         return found + ([Attempt.finished_at < self.until] if self.until is not None else [])
 
 
 def spent(connection: Connection, by: By, which: Filter) -> list[Spent]:
-    """The ledger added up, by time or name; jobs without a batch last."""
+    """Sum the ledger by time or name; jobs without a batch last."""
     key = _key(connection, by)
     saved: dict[Any, Decimal] = {row.key: row.saved for row in connection.execute(_savings(key, which))}
     rows = connection.execute(_sums(key, by, which))
@@ -69,7 +68,6 @@ def spent(connection: Connection, by: By, which: Filter) -> list[Spent]:
 
 
 def total(lines: Iterable[Spent]) -> Spent:
-    """All lines together."""
     lines = list(lines)
     return Spent(
         key=None,
@@ -98,7 +96,7 @@ def _key(connection: Connection, by: By) -> ColumnElement[Any]:
 
 
 def _date(connection: Connection, form: str) -> ColumnElement[str]:
-    """The date of UTC. Written out: a parameter in it would keep PostgreSQL from seeing that it groups by it."""
+    """The date in UTC. A literal: with a parameter, PostgreSQL does not recognise the expression of GROUP BY."""
     if connection.dialect.name == "postgresql":
         return literal_column(f"to_char(attempts.finished_at AT TIME ZONE 'UTC', '{form}')", String)
     return literal_column(f"substr(attempts.finished_at, 1, {len(form)})", String)  # stored as text, in UTC

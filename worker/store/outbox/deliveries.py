@@ -1,7 +1,7 @@
-"""The outbox: one row for each event and endpoint, from the event's transaction until it has arrived or is given up.
+"""The outbox: one row per event and endpoint, from the event's transaction until it is delivered or has failed.
 
-Events are read in their order, once, by whoever holds the cursor's row; that is also what keeps an ordered endpoint's
-queue whole: who puts a delivery behind another, and who calls the next one up, each hold that row.
+Events are read once, in order, under a lock on the cursor's row. The same lock protects an ordered endpoint's queue: it
+is held to append a delivery and to call up the next one.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ CURSOR: Final = "outbox"
 EVENTS_PER_POLL: Final = 500
 OPEN_STATES: Final = ("pending", "sent", "sending")
 
-# Word for word the predicate of the partial indexes: a planner finds that they fit by no other proof.
+# Literally the predicate of the partial indexes: the planner needs it to prove that they fit.
 _OPEN = Delivery.state.in_([literal_column(f"'{state}'", String) for state in OPEN_STATES])
 
 
@@ -37,7 +37,7 @@ def _is(state: str) -> ColumnElement[bool]:
 
 @dataclass(frozen=True, slots=True)
 class Due:
-    """A delivery whose turn it is. Like a job's message, one for an older turn changes nothing."""
+    """A delivery that is due. Like a job's message, one with an outdated number changes nothing."""
 
     id: UUID
     attempts: int
@@ -45,11 +45,11 @@ class Due:
 
 @dataclass(frozen=True, slots=True)
 class Parcel:
-    """Everything that one request needs."""
+    """All that one request needs."""
 
     id: UUID
     attempts: int
-    """Requests made for it, this one included."""
+    """Requests made for it, including this one."""
     url: str
     endpoint: EndpointRecord
     event_id: int
@@ -61,7 +61,7 @@ class Parcel:
 
 @dataclass(frozen=True, slots=True)
 class DeliveryRecord:
-    """One delivery as people look at it."""
+    """One delivery, for display."""
 
     id: UUID
     endpoint_id: UUID
@@ -78,7 +78,7 @@ class DeliveryRecord:
 
 @dataclass(frozen=True, slots=True)
 class Try:
-    """One request, and what came back."""
+    """One request and its response."""
 
     number: int
     at: datetime
@@ -90,10 +90,7 @@ class Try:
 
 
 def address(connection: Connection, *, now: datetime) -> int:
-    """Read the events that came since the last time, and write a delivery for each endpoint that wants to hear.
-
-    Returns how many events were read.
-    """
+    """Read the new events, and write a delivery for each subscribed endpoint. Returns how many events were read."""
     position = _hold_cursor(connection)
     rows: Sequence[Any] = connection.execute(
         select(EventRow.id, EventRow.type, EventRow.tenant, EventRow.subject)
@@ -160,7 +157,7 @@ def _listening(connection: Connection, events: Sequence[Any]) -> list[EndpointRe
 
 
 def _callbacks(connection: Connection, events: Sequence[Any]) -> dict[str, str]:
-    """The callback addresses of the jobs and batches that the events are about."""
+    """Return the callback URLs of the jobs and batches that the events are about."""
     found: dict[str, str] = {}
     for table, prefix in ((Job, "job."), (Batch, "batch.")):
         subjects = [UUID(event.subject) for event in events if event.type.startswith(prefix)]
@@ -180,7 +177,7 @@ def _has_queue(connection: Connection, endpoint_id: UUID) -> bool:
 
 
 def is_anything_due(connection: Connection, *, now: datetime) -> bool:
-    """Whether there is an event to be read or a delivery to be sent. Cheap, for a look several times a second."""
+    """Whether there is an event to read or a delivery to send. Cheap enough to poll several times a second."""
     position = select(func.coalesce(func.max(Cursor.position), 0)).where(Cursor.name == CURSOR).scalar_subquery()
     fresh = select(EventRow.id).where(EventRow.id > position).limit(1)
     due = select(Delivery.id).where(_OPEN, Delivery.next_at <= now).limit(1)
@@ -188,16 +185,16 @@ def is_anything_due(connection: Connection, *, now: datetime) -> bool:
 
 
 def take_due(connection: Connection, *, most: int, each: int, lease_until: datetime, now: datetime) -> list[Due]:
-    """Deliveries to be sent now, at most `each` under way to one endpoint; they are marked as sent.
+    """Return deliveries to send now, at most `each` in flight per endpoint, and mark them as sent.
 
-    What was sent and not heard of until its lease ran out, is sent again.
+    Deliveries whose lease has expired are sent again.
     """
     connection.execute(
         update(Delivery)
         .where(Delivery.id.in_(select(Delivery.id).where(_OPEN, Delivery.state != "pending", Delivery.next_at <= now)))
         .values(state="pending")
     )
-    # What was addressed while its endpoint was being disabled.
+    # Deliveries that were addressed while their endpoint was being disabled.
     silent = select(Endpoint.id).where(Endpoint.disabled_at.is_not(None))
     connection.execute(
         update(Delivery)
@@ -228,7 +225,7 @@ def take_due(connection: Connection, *, most: int, each: int, lease_until: datet
 
 
 def _waiting(connection: Connection, now: datetime) -> list[tuple[UUID, bool]]:
-    """The endpoints that something waits for, and whether they want one at a time."""
+    """Return the endpoints with queued deliveries, and whether they are ordered."""
     waits = select(Delivery.id).where(Delivery.endpoint_id == Endpoint.id, _is("pending"), Delivery.next_at <= now)
     rows = connection.execute(select(Endpoint.id, Endpoint.ordered).where(waits.exists())).all()
     return [(row[0], row[1]) for row in rows]
@@ -246,7 +243,7 @@ def _first(connection: Connection, endpoint_id: UUID, most: int, now: datetime, 
 
 
 def unsend(connection: Connection, due: Sequence[Due], *, now: datetime) -> None:
-    """Their messages could not be sent: they wait again."""
+    """Queue deliveries again whose messages could not be sent."""
     connection.execute(
         update(Delivery)
         .where(Delivery.id.in_([one.id for one in due]), Delivery.state == "sent")
@@ -255,7 +252,7 @@ def unsend(connection: Connection, due: Sequence[Due], *, now: datetime) -> None
 
 
 def claim(connection: Connection, due: Due, *, lease_until: datetime) -> Parcel | None:
-    """Take a delivery whose message came; None where somebody else was first, or its turn has passed."""
+    """Claim a delivery whose message arrived; None if another worker was first, or the message is outdated."""
     won = connection.execute(
         update(Delivery)
         .where(Delivery.id == due.id, Delivery.state == "sent", Delivery.attempts == due.attempts)
@@ -288,7 +285,7 @@ def claim(connection: Connection, due: Due, *, lease_until: datetime) -> Parcel 
 def settle(
     connection: Connection, parcel: Parcel, outcome: Try, *, state: str, next_at: datetime | None, now: datetime
 ) -> bool:
-    """Write down what came of a request. False where the delivery was somebody else's by then: only the log is kept."""
+    """Record the result of a request. Returns False if the delivery was reassigned: then only the log is written."""
     if parcel.endpoint.ordered:
         _hold_cursor(connection)
     over = state in {"delivered", "failed"}
@@ -329,7 +326,7 @@ def _call_next(connection: Connection, endpoint_id: UUID, now: datetime) -> None
 
 
 def drop(connection: Connection, endpoint_id: UUID, *, now: datetime) -> int:
-    """Give up whatever waits for an endpoint that is disabled; it can be delivered again by hand."""
+    """Fail all queued deliveries of a disabled endpoint; they can be redelivered."""
     return connection.execute(
         update(Delivery)
         .where(Delivery.endpoint_id == endpoint_id, _is("pending"))
@@ -361,7 +358,7 @@ def listed(
     before: UUID | None = None,
     most: int,
 ) -> list[DeliveryRecord]:
-    """Deliveries, the newest first."""
+    """Return deliveries, the newest first."""
     query = select(*_RECORD).join(EventRow, EventRow.id == Delivery.event_id)
     given = ((Delivery.tenant, tenant), (Delivery.endpoint_id, endpoint_id), (Delivery.state, state))
     query = query.where(*(column == value for column, value in given if value is not None))
@@ -372,14 +369,12 @@ def listed(
 
 
 def by_id(connection: Connection, delivery_id: UUID) -> DeliveryRecord | None:
-    """The delivery with this id."""
     query = select(*_RECORD).join(EventRow, EventRow.id == Delivery.event_id)
     row = connection.execute(query.where(Delivery.id == delivery_id)).one_or_none()
     return None if row is None else DeliveryRecord(*row)
 
 
 def tries(connection: Connection, delivery_id: UUID) -> list[Try]:
-    """The requests made for a delivery, in order."""
     rows = connection.execute(
         select(
             DeliveryTry.number,
@@ -397,10 +392,7 @@ def tries(connection: Connection, delivery_id: UUID) -> list[Try]:
 
 
 def redeliver(connection: Connection, which: ColumnElement[bool], *, now: datetime) -> int:
-    """Send deliveries that are over once more. The receiver knows them again by the message's id.
-
-    One that is still on its way goes at once.
-    """
+    """Send finished deliveries once more, with the same message id. Pending ones are sent at once."""
     _hold_cursor(connection)
     over = Delivery.state.in_(("delivered", "failed"))
     again = connection.execute(
@@ -413,14 +405,13 @@ def redeliver(connection: Connection, which: ColumnElement[bool], *, now: dateti
 
 
 def one(delivery_id: UUID) -> ColumnElement[bool]:
-    """The selection of a single delivery."""
     return Delivery.id == delivery_id
 
 
 def between(
     endpoint_id: UUID, since: datetime, until: datetime, *, states: Sequence[str] = ("failed",)
 ) -> ColumnElement[bool]:
-    """The selection of an endpoint's deliveries of events from this moment up to, but without, that one."""
+    """Select an endpoint's deliveries of events from `since` up to, but excluding, `until`."""
     return and_(
         Delivery.endpoint_id == endpoint_id,
         Delivery.created_at >= since,
@@ -430,7 +421,7 @@ def between(
 
 
 def forget(connection: Connection, *, finished_before: datetime) -> int:
-    """Drop deliveries that were over long ago, with their log."""
+    """Delete deliveries that finished long ago, with their log."""
     old = select(Delivery.id).where(Delivery.finished_at < finished_before)
     connection.execute(DeliveryTry.__table__.delete().where(DeliveryTry.delivery_id.in_(old)))  # type: ignore[attr-defined]
     return connection.execute(
@@ -439,5 +430,5 @@ def forget(connection: Connection, *, finished_before: datetime) -> int:
 
 
 def disabled(endpoint: EndpointRecord, why: str) -> tuple[str, str, dict[str, Any]]:
-    """The event that says that an endpoint is sent nothing more: type, subject, data."""
+    """The event for a disabled endpoint: type, subject, data."""
     return Happening.ENDPOINT_DISABLED, str(endpoint.id), {"id": str(endpoint.id), "url": endpoint.url, "why": why}

@@ -1,4 +1,4 @@
-"""Endpoints: who wants to hear of a tenant's events over HTTP, under which secrets, and how they are doing."""
+"""Endpoints: receivers of a tenant's events over HTTP, with their secrets and their health."""
 
 from __future__ import annotations
 
@@ -17,17 +17,15 @@ from worker.store.tables.webhooks import Endpoint
 
 @dataclass(frozen=True, slots=True)
 class EndpointRecord:
-    """One endpoint."""
-
     id: UUID
     tenant: str
     url: str | None
-    """None: it stands for the callback addresses of the tenant's jobs and batches."""
+    """None for the endpoint that stands for the callback URLs of the tenant's jobs and batches."""
     secret: str
     old_secret: str | None
     old_secret_until: datetime | None
     events: str
-    """Types it wants to hear of, separated by blanks; empty: all."""
+    """Subscribed types, separated by spaces; empty for all."""
     ordered: bool
     thin: bool
     created_at: datetime
@@ -36,14 +34,14 @@ class EndpointRecord:
     disabled_why: str | None
 
     def __repr__(self) -> str:
-        return f"EndpointRecord({self.id}, {self.url!r})"  # no secret gets into a log by way of a traceback
+        return f"EndpointRecord({self.id}, {self.url!r})"  # keeps the secrets out of logged tracebacks
 
     def wants(self, type: str) -> bool:  # noqa: A002 - the word of the events
-        """Whether its filter lets an event of this type through."""
+        """Whether it is subscribed to events of this type."""
         return not self.events or type in self.events.split()
 
     def secrets(self, now: datetime) -> list[str]:
-        """What its messages are signed with, the newest first."""
+        """Return the secrets that sign its messages, the newest first."""
         old = self.old_secret is not None and self.old_secret_until is not None and self.old_secret_until > now
         return [self.secret, str(self.old_secret)] if old else [self.secret]
 
@@ -52,12 +50,11 @@ _COLUMNS = tuple(getattr(Endpoint, name) for name in EndpointRecord.__slots__)
 
 
 def add(connection: Connection, endpoint: EndpointRecord) -> None:
-    """Write a new endpoint."""
     connection.execute(insert(Endpoint).values({name: getattr(endpoint, name) for name in EndpointRecord.__slots__}))
 
 
 def callbacks(connection: Connection, tenant: str, *, fresh_secret: str, now: datetime) -> None:
-    """See that the tenant has the endpoint that stands for its callback addresses."""
+    """Create the endpoint for the tenant's callback URLs if it does not exist."""
     dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
     connection.execute(
         dialect.insert(Endpoint)
@@ -67,7 +64,7 @@ def callbacks(connection: Connection, tenant: str, *, fresh_secret: str, now: da
 
 
 def by_id(connection: Connection, endpoint_id: UUID, *, tenant: str | None = None) -> EndpointRecord | None:
-    """The endpoint with this id, where it is the tenant's."""
+    """Return the endpoint, if it belongs to the tenant."""
     query = select(*_COLUMNS).where(Endpoint.id == endpoint_id)
     if tenant is not None:
         query = query.where(Endpoint.tenant == tenant)
@@ -76,7 +73,7 @@ def by_id(connection: Connection, endpoint_id: UUID, *, tenant: str | None = Non
 
 
 def of_tenants(connection: Connection, tenants: Sequence[str]) -> list[EndpointRecord]:
-    """Every endpoint of these tenants that is not disabled."""
+    """Return the enabled endpoints of these tenants."""
     rows = connection.execute(
         select(*_COLUMNS).where(Endpoint.tenant.in_(tenants), Endpoint.disabled_at.is_(None)).order_by(Endpoint.id)
     )
@@ -84,7 +81,7 @@ def of_tenants(connection: Connection, tenants: Sequence[str]) -> list[EndpointR
 
 
 def listed(connection: Connection, *, tenant: str | None = None) -> list[EndpointRecord]:
-    """Every endpoint, disabled ones too, the oldest first."""
+    """Return all endpoints, including disabled ones, the oldest first."""
     query = select(*_COLUMNS).order_by(Endpoint.id)
     if tenant is not None:
         query = query.where(Endpoint.tenant == tenant)
@@ -92,12 +89,12 @@ def listed(connection: Connection, *, tenant: str | None = None) -> list[Endpoin
 
 
 def change(connection: Connection, endpoint_id: UUID, values: dict[str, Any]) -> bool:
-    """Change some of its columns. False where there is no such endpoint."""
+    """Update columns. Returns False for an unknown endpoint."""
     return connection.execute(update(Endpoint).where(Endpoint.id == endpoint_id).values(values)).rowcount > 0
 
 
 def rotate(connection: Connection, endpoint: EndpointRecord, *, fresh_secret: str, both_until: datetime) -> None:
-    """A new secret; messages are signed with the old one as well until its time is over."""
+    """Set a new secret; messages are also signed with the old one until `both_until`."""
     change(
         connection,
         endpoint.id,
@@ -106,7 +103,7 @@ def rotate(connection: Connection, endpoint: EndpointRecord, *, fresh_secret: st
 
 
 def disable(connection: Connection, endpoint_id: UUID, why: str, *, now: datetime) -> bool:
-    """Send it nothing more. True only for the one who disabled it, so that it is said once."""
+    """Send it no more messages. Returns True only if this call disabled it, so that it is reported once."""
     return (
         connection.execute(
             update(Endpoint)
@@ -118,5 +115,5 @@ def disable(connection: Connection, endpoint_id: UUID, why: str, *, now: datetim
 
 
 def remove(connection: Connection, endpoint_id: UUID) -> bool:
-    """Take it away, with everything that was on its way to it."""
+    """Remove an endpoint with its queued deliveries."""
     return connection.execute(delete(Endpoint).where(Endpoint.id == endpoint_id)).rowcount > 0

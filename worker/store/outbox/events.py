@@ -1,4 +1,4 @@
-"""What happened once and somebody may want to hear of: written in the transaction that made it true, read in order."""
+"""Events for subscribers: written in the transaction that makes them true, read in order."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from sqlalchemy import Connection, delete, func, insert, select
 from worker.store.tables.webhooks import EventRow
 
 TURN: Final = 0x7474_7371
-"""The advisory lock that writers of events take on PostgreSQL: `ttsq` in ASCII."""
+"""PostgreSQL's advisory lock for writers of events: `ttsq` in ASCII."""
 
 HELD: Final = "account.held"
 """A gate closed."""
@@ -27,39 +27,37 @@ TAKES_HELD: Final = "takes.held"
 TAKES_RELEASED: Final = "takes.released"
 """It was resumed."""
 SCHEDULE_FAILED: Final = "schedule.failed"
-"""Nothing was handed in of a schedule's run. Its subject is the schedule's name."""
+"""A schedule's run submitted nothing. Its subject is the schedule's name."""
 SCHEDULE_MISSED: Final = "schedule.missed"
-"""Nobody was there for a schedule's time, and it was too late to make up for it."""
+"""No worker was running at a schedule's time, and it was too late to make up for it."""
 RESTORED: Final = "queue.restored"
-"""The database was restored from a backup; the event's number lies ahead of all that were given out before."""
+"""The database was restored from a backup; the event's number is higher than all numbers used before."""
 WARNINGS: Final = frozenset({HELD, LOW_BALANCE, TAKES_HELD, SCHEDULE_FAILED, SCHEDULE_MISSED})
-"""Events that somebody should look into."""
+"""Events that need an operator's attention."""
 
 log = structlog.get_logger("ttsq.events")
 
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """One thing that happened."""
-
     id: int
-    """Grows with the order in which events became visible: a reader that goes on after the last one misses none."""
+    """Grows in the order in which events became visible: a reader that continues after the last id misses none."""
     at: datetime
     type: str
-    """Such as `account.held`."""
+    """For example `account.held`."""
     tenant: str | None
-    """Whom it concerns; None for the whole account."""
+    """None if it concerns the whole account."""
     subject: str
-    """What it is about: a gate's name, a job's or a batch's id."""
+    """A gate's name, or the id of a job or a batch."""
     data: Mapping[str, Any]
-    """The rest; nothing but what JSON has, amounts as strings, moments in ISO 8601."""
+    """Further fields, JSON only: amounts as strings, times in ISO 8601."""
 
 
 def take_turn(connection: Connection) -> None:
-    """Let no other event be written until the end of this transaction.
+    """Block other writers of events until the end of this transaction.
 
-    A sequence hands out its numbers before the commits, and a reader could pass one by that isn't visible yet. Whoever
-    locks rows that other writers of events lock too takes its turn first, so that no two wait for each other.
+    A sequence assigns numbers before commits, so a reader could skip one that is not yet visible. To avoid deadlocks,
+    call this before locking rows that other writers of events lock too.
     """
     if connection.dialect.name == "postgresql":
         connection.execute(select(func.pg_advisory_xact_lock(TURN)))
@@ -74,7 +72,7 @@ def record(
     tenant: str | None = None,
     now: datetime,
 ) -> int:
-    """Write an event down, and say it in the log. Its id."""
+    """Write an event and log it. Returns its id."""
     take_turn(connection)
     added = connection.execute(
         insert(EventRow)
@@ -87,10 +85,10 @@ def record(
 
 
 def move_ahead(connection: Connection, *, now: datetime) -> tuple[int, int]:
-    """Leave a gap in the numbers, so that none is given out again that was used after a backup had been taken.
+    """Leave a gap in the event numbers, so that no number used after the backup is used again.
 
-    The next number is the time in milliseconds since 1970, which fewer than a thousand events a second never reach, and
-    which JavaScript still holds exactly. Returns the newest number before, and that of the event that marks the gap.
+    The next number is the time in milliseconds since 1970: above all numbers at less than a thousand events per second,
+    and exact in JavaScript. Returns the newest number before, and the number of the event that marks the gap.
     """
     take_turn(connection)
     newest = connection.execute(select(func.coalesce(func.max(EventRow.id), 0))).scalar_one()
@@ -107,7 +105,7 @@ def move_ahead(connection: Connection, *, now: datetime) -> tuple[int, int]:
 
 
 def after(connection: Connection, event_id: int, *, most: int, types: Sequence[str] = ()) -> list[Event]:
-    """The events that came after this one, the oldest first; 0 begins with the first. `types` leaves out all others."""
+    """Return the events after this id, the oldest first; 0 starts with the first. `types` filters them."""
     query = select(EventRow.id, EventRow.at, EventRow.type, EventRow.tenant, EventRow.subject, EventRow.data).where(
         EventRow.id > event_id
     )
@@ -118,13 +116,13 @@ def after(connection: Connection, event_id: int, *, most: int, types: Sequence[s
 
 
 def happened_since(connection: Connection, type: str, moment: datetime) -> bool:  # noqa: A002 - as above
-    """Whether an event of this type was written at or after this moment."""
+    """Whether an event of this type was written at or after `moment`."""
     found = select(EventRow.id).where(EventRow.at >= moment, EventRow.type == type).limit(1)
     return connection.execute(found).first() is not None
 
 
 def before_latest(connection: Connection, most: int, *, types: Sequence[str] = ()) -> int:
-    """The event after which the latest so many come: what `after` is to be asked with."""
+    """Return the id to pass to `after` to read the latest `limit` events."""
     query = select(EventRow.id).order_by(EventRow.id.desc()).limit(most)
     if types:
         query = query.where(EventRow.type.in_(types))
@@ -133,9 +131,9 @@ def before_latest(connection: Connection, most: int, *, types: Sequence[str] = (
 
 
 def forget(connection: Connection, *, written_before: datetime, most: int = 1_000) -> int:
-    """Drop events that nobody can still be waiting for, at most so many at once. Returns how many.
+    """Delete old events, at most `limit` at once. Returns how many.
 
-    The newest one stays whatever its age: SQLite would give its number to the next, and readers go by the numbers.
+    The newest one always stays: SQLite would reuse its number, and readers depend on the numbers.
     """
     newest = select(func.max(EventRow.id)).scalar_subquery()
     old = select(EventRow.id).where(EventRow.at < written_before, EventRow.id < newest).order_by(EventRow.at)

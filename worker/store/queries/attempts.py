@@ -1,4 +1,4 @@
-"""The ledger as the dispatcher reads it: what has ended since the last look, each row once, charged as it is read."""
+"""The ledger as the dispatcher reads it: attempts that ended since the last read, each once, charged as it is read."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ ROWS_PER_POLL = 2_000
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """One attempt that ended, as far as pace, gates and budgets care."""
+    """An ended attempt, as pace, gates and budgets need it."""
 
     job_id: UUID
     tenant: str
@@ -37,17 +37,17 @@ class Ended:
     cost: Decimal
     """US dollars."""
     possibly_billed: bool
-    """No answer said whether the call was paid for."""
+    """No response said whether the call was billed."""
     remaining_credits: Decimal | None
-    """US dollars left in the account, where its answer said so."""
+    """US dollars left in the account, if the response said so."""
     key_id: UUID | None = None
-    """The API key that its job was submitted with."""
+    """The API key that submitted its job."""
 
 
-# Written out as in the partial index: SQLAlchemy would say `noted = 0` to SQLite, which then reads the whole ledger.
+# Literally as in the partial index: SQLAlchemy's `noted = 0` would make SQLite read the whole ledger.
 UNNOTED: Final = sql("NOT attempts.noted")
-"""The condition that the dispatcher hasn't read a row yet."""
-# As in `locks`: a row that a late worker is writing anew just now is left to the next look.
+"""The dispatcher has not read the row."""
+# As in `locks`: a row that a late worker is rewriting is left to the next read.
 _FRESH = (
     select(Attempt.job_id, Attempt.number)
     .where(UNNOTED)
@@ -71,7 +71,7 @@ _COLUMNS = (
     Attempt.cost,
     Attempt.possibly_billed,
     Attempt.remaining_credits,
-    # Written out as in `claiming`: SQLAlchemy leaves the table's name off inside RETURNING.
+    # Literal SQL as in `claims`: SQLAlchemy omits the table's name inside RETURNING.
     literal_column("(SELECT jobs.key_id FROM jobs WHERE jobs.id = attempts.job_id)", Uuid).label("key_id"),
 )
 _TAKE = (
@@ -83,9 +83,9 @@ _TAKE = (
 
 
 def take_news(connection: Connection) -> list[Ended]:
-    """Attempts that ended since the last look, oldest first; each is handed out once, even over a change of leader.
+    """Return attempts that ended since the last call, oldest first; each once, also across leaders.
 
-    What they cost is added to what their batches, keys and tenants have spent, in the same transaction.
+    Their cost is added to the counters of their batches, keys and tenants in the same transaction.
     """
     news = sorted((_ended(tuple(row)) for row in connection.execute(_TAKE)), key=lambda ended: ended.finished_at)
     charges.add(connection, map(_charge, news))

@@ -1,11 +1,11 @@
-"""How many jobs stand where, kept by PostgreSQL itself as they move, so that nobody who asks has to count rows.
+"""Job counts by state, maintained by PostgreSQL, so that reading them counts no rows.
 
-Triggers on the jobs (revision 0006) see every change, whichever statement makes it. Each statement adds what it has
-changed as rows of its own, so that no two transactions wait for one counter, and the leading dispatcher folds those
-into one row for each kind of jobs. A sum over all rows is right at any moment, folded or not.
+Triggers on the jobs (revision 0006) see every change by any statement. Each statement inserts its changes as separate
+rows, so that transactions do not wait for one counter, and the leading dispatcher folds them into one row for each kind
+of job. The sum over all rows is always right, folded or not.
 
-Its weaknesses: changes that are made while no dispatcher leads anywhere wait to be folded, and are read until then. And
-SQLite, whose triggers go row by row, has none of this: there the jobs are counted, through an index where one serves.
+Weaknesses: without a leading dispatcher, changes accumulate unfolded and are summed on every read. SQLite's triggers
+run row by row, so there jobs are counted, through an index where one fits.
 """
 
 from __future__ import annotations
@@ -23,10 +23,10 @@ from sqlalchemy.sql import operators, visitors
 from worker.store.tables.jobs import Job, Tally
 
 FOLDED: Final = 0
-"""The part that holds what has been folded."""
+"""The part that holds the folded total."""
 
 _KEY: Final = (Tally.lane, Tally.tenant, Tally.model, Tally.priority, Tally.status, Tally.cached)
-# Word for word the predicate of the partial index, which holds next to nothing when everything is folded.
+# Literally the predicate of the partial index, which is almost empty when everything is folded.
 _LOOSE: Final = sql("(tallies.part > 0 OR tallies.jobs = 0)")
 
 _TAKEN = delete(Tally).where(_LOOSE, Tally.part > FOLDED).returning(*Tally.__table__.columns).cte("taken")
@@ -59,9 +59,9 @@ _CLEAR: Final = delete(Tally).where(_LOOSE, Tally.part == FOLDED, Tally.jobs == 
 
 
 def fold(connection: Connection) -> None:
-    """Bring what has changed since the last time into one row a kind, and drop the kinds that are empty.
+    """Fold new changes into one row per kind, and delete empty kinds.
 
-    For the leading dispatcher alone: two at a time would wait for each other.
+    Only for the leading dispatcher: two concurrent calls would wait for each other.
     """
     if connection.dialect.name == "postgresql":
         connection.execute(_FOLD)
@@ -80,7 +80,7 @@ _COLUMN_OF: Final[dict[str, Any]] = {
 
 
 def about(connection: Connection, which: ColumnElement[bool]) -> ColumnElement[bool] | None:
-    """A selection of jobs as one of tallies; None where there are none, or it asks for what they don't tell apart."""
+    """Translate a selection of jobs into one of tallies; None if there are no tallies or they lack a column of it."""
     if connection.dialect.name != "postgresql" or not all(map(_is_told, visitors.iterate(which))):
         return None
     told: ColumnElement[bool] = visitors.replacement_traverse(which, {}, _in_tallies)
@@ -88,7 +88,7 @@ def about(connection: Connection, which: ColumnElement[bool]) -> ColumnElement[b
 
 
 def _is_told(part: visitors.ExternallyTraversible) -> bool:
-    """Whether a part of a condition means the same of tallies. They have no NULL, and nothing of other tables."""
+    """Whether a part of a condition means the same for tallies. They have no NULL, and no columns of other tables."""
     name = part.__visit_name__
     if name == "binary":
         return getattr(part, "operator", None) not in {operators.is_, operators.is_not}
@@ -111,7 +111,7 @@ def _in_tallies(element: Any, **_: Any) -> Any:  # noqa: ANN401 - the signature 
 
 
 def counts(connection: Connection, which: ColumnElement[bool]) -> list[tuple[str, bool, int, Decimal]]:
-    """State, whether they are copies, number and cost of the jobs that a selection of tallies takes."""
+    """Return state, whether the jobs are copies, their number and their cost, by kind."""
     jobs = cast(func.sum(Tally.jobs), BigInteger)
     rows = connection.execute(
         select(Tally.status, Tally.cached, jobs, func.sum(Tally.cost, type_=Tally.cost.type))
@@ -123,15 +123,15 @@ def counts(connection: Connection, which: ColumnElement[bool]) -> list[tuple[str
 
 
 def lanes(which: ColumnElement[bool]) -> Select[int, UUID, int]:
-    """Priority, lane and number of the jobs that a selection of tallies takes, a row for each priority of a lane."""
+    """Select priority, lane and number of jobs, one row for each priority of a lane."""
     jobs = cast(func.sum(Tally.jobs), BigInteger)
     return select(Tally.priority, Tally.lane, jobs).where(which).group_by(Tally.priority, Tally.lane).having(jobs != 0)
 
 
 def span(connection: Connection, which: ColumnElement[bool]) -> tuple[datetime | None, datetime | None]:
-    """When the first of them was handed in, and when the last of those that are over ended.
+    """Return when the first of them was submitted, and when the last of the finished ones finished.
 
-    Of jobs that have moved on it may still know a time: an end that was taken back, or the beginning of what is gone.
+    It may include times of jobs that have moved on: an end that a retry undid, or the submission of a removed job.
     """
     kinds = (
         select(func.min(Tally.began_at).label("began"), func.max(Tally.ended_at).label("ended"))

@@ -1,4 +1,4 @@
-"""Which jobs are meant: conditions that the views and the requests of people take."""
+"""Selections of jobs, used by views and by commands."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def selection(
     code: str | None = None,
     job_ids: Sequence[UUID] = (),
 ) -> ColumnElement[bool]:
-    """The jobs that fit everything that was given; all jobs where nothing was."""
+    """Jobs that match every given condition; all jobs without one."""
     terms = [jobs.all_jobs() if batch_id is None else jobs.of_batch(batch_id)]
     if states:
         terms.append(Job.status.in_([str(state) for state in states]))
@@ -32,35 +32,29 @@ def selection(
 
 
 def ids(connection: Connection, which: ColumnElement[bool]) -> list[UUID]:
-    """The jobs of a selection, by id."""
     return list(connection.execute(select(Job.id).where(which).order_by(Job.id)).scalars())
 
 
 def of_model(which: ColumnElement[bool], model: str) -> ColumnElement[bool]:
-    """The jobs of a selection that one model speaks."""
     return and_(which, Job.model == model)
 
 
 def of_tenant(which: ColumnElement[bool], tenant: str) -> ColumnElement[bool]:
-    """The jobs of a selection that belong to one tenant."""
     return and_(which, Job.tenant == tenant)
 
 
 def both(one: ColumnElement[bool], other: ColumnElement[bool]) -> ColumnElement[bool]:
-    """The jobs that are in both selections."""
     return and_(one, other)
 
 
 def either(selections: Sequence[ColumnElement[bool]]) -> ColumnElement[bool]:
-    """The jobs that are in any of these selections, of which there is one at least."""
+    """`selections` must not be empty."""
     return or_(*selections)
 
 
 def unfinished(which: ColumnElement[bool]) -> ColumnElement[bool]:
-    """The jobs of a selection that aren't over."""
     return and_(which, Job.status.not_in([str(state) for state in TERMINAL]))
 
 
 def finished_since(which: ColumnElement[bool], moment: datetime) -> ColumnElement[bool]:
-    """The jobs of a selection that ended at this time or later."""
     return and_(which, Job.finished_at >= moment)

@@ -1,4 +1,4 @@
-"""Why nothing moves: everything that holds the queue now, in words for people."""
+"""Everything that holds the queue at the moment, described for people."""
 
 from __future__ import annotations
 
@@ -23,35 +23,34 @@ from worker.store.tables.base import NO_LANE
 from worker.store.tables.jobs import Job
 
 STALE_SECONDS: Final = 8.0
-"""A worker not heard of for so long does not count; the dispatcher's own limit."""
+"""A worker without a heartbeat for this long does not count; the dispatcher's limit."""
 
 BUDGET_PREFIX: Final = "budget:"
-"""The names of budgets' holds begin with it; the id of the batch or of the API key, or the tenant's name, follows."""
+"""Prefix of the names of budget holds, followed by the id of the batch or of the API key, or the tenant's name."""
 
 PAUSED_PREFIX: Final = "paused:"
-"""The names of paused batches' holds begin with it; the batch's id follows."""
+"""Prefix of the names of paused batches' holds, followed by the batch's id."""
 TAKES_PREFIX: Final = "takes:"
-"""The names of holds by refused takes begin with it; the batch's id, or the tenant of jobs without one, and the model
-follow, between colons."""
+"""Prefix of the names of holds by refused takes, followed by the batch's id (or the tenant, for jobs without one) and
+the model, separated by colons.
+"""
 MAX_PAUSED: Final = 100
-"""Paused batches that are named, those first that were paused first."""
+"""How many paused batches are listed, the longest paused first."""
 
 
 @dataclass(frozen=True, slots=True)
 class Hold:
-    """One reason why jobs wait."""
-
     name: str
     """`account`, `model:…`, `storage`, `pace`, `budget:…`, `takes:…`, `paused:…`, or `workers`."""
     code: str
     message: str
     since: datetime | None
     until: datetime | None
-    """When it is looked at again, where that is known."""
+    """When it is checked again, if known."""
 
 
 def holds(connection: Connection, *, now: datetime) -> list[Hold]:
-    """Every reason why jobs wait just now, the heaviest first."""
+    """Return every hold, the most severe first."""
     found = [
         Hold(gate.name, gate.code, gate.message, gate.since, None if gate.code == OPERATOR else gate.next_probe_at)
         for gate in account.closed_gates(connection)
@@ -71,7 +70,6 @@ def _paused_hold(batch: Paused) -> Hold:
 
 
 def takes_hold(lane: HeldLane) -> Hold:
-    """A held lane as a reason why jobs wait."""
     count, batch_id = lane.count, lane.batch_id
     name = f"{TAKES_PREFIX}{batch_id or count.tenant}:{count.model}"
     takes = "1 paid take" if count.refused == 1 else f"{count.refused:,} paid takes"
@@ -82,18 +80,17 @@ def takes_hold(lane: HeldLane) -> Hold:
 
 
 def sentence(message: str | None) -> str:
-    """A refusal's message as one sentence."""
+    """Format a refusal's message as one sentence."""
     words = (message or "no reason given").strip()
     return words if words.endswith((".", "!", "?")) else f"{words}."
 
 
 def takes_selection(name: str) -> ColumnElement[bool]:
-    """The jobs that a hold of this name keeps back; its name begins with `TAKES_PREFIX`."""
+    """Select the jobs held under this name, which begins with `TAKES_PREFIX`."""
     return _of_lane(name, Job.lane, Job.tenant, Job.model)
 
 
 def lane_of(name: str) -> ColumnElement[bool]:
-    """The held lane itself."""
     return _of_lane(name, LaneTakes.lane, LaneTakes.tenant, LaneTakes.model)
 
 
@@ -129,7 +126,7 @@ def _budget_hold(budget: Budget) -> Hold:
 
 
 def raising(budget: Budget, amount: str = "DOLLARS") -> str:
-    """The command that sets a budget anew."""
+    """Return the command that raises a budget."""
     if budget.batch_id is not None:
         return f"ttsq budget batch {budget.batch_id} {amount}"
     if budget.key_id is not None:

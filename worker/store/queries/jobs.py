@@ -1,4 +1,4 @@
-"""What people look at: counts, jobs, attempts. Reading only."""
+"""Jobs, counts and attempts, for display. Read-only."""
 
 from __future__ import annotations
 
@@ -21,19 +21,17 @@ ZERO = Decimal(0)
 
 @dataclass(frozen=True, slots=True)
 class Counts:
-    """How the jobs of a selection stand, and what they have cost."""
+    """Number of jobs by state, and their cost."""
 
     by_status: dict[JobStatus, int] = field(default_factory=dict)
     cached: int = 0
     cost: Decimal = ZERO
 
     def of(self, *states: JobStatus) -> int:
-        """Jobs in any of these states."""
         return sum(self.by_status.get(state, 0) for state in states)
 
     @property
     def total(self) -> int:
-        """All jobs of the selection."""
         return sum(self.by_status.values())
 
 
@@ -68,12 +66,12 @@ class JobRecord:
     started_at: datetime | None
     finished_at: datetime | None
     request_id: str | None = None
-    """What is submitted for it now and polled (v2)."""
+    """The submitted request that is being polled (v2)."""
     peak_dbfs: float | None = None
     loudness_lufs: float | None = None
     silence_share: float | None = None
     audio_format: str | None = None
-    """None: WAV."""
+    """None for WAV."""
     purged_at: datetime | None = None
     """When text and audio were removed."""
 
@@ -97,22 +95,19 @@ class AttemptRecord:
 
 
 def all_jobs() -> ColumnElement[bool]:
-    """The selection of all jobs."""
     return true()
 
 
 def of_batch(batch_id: UUID) -> ColumnElement[bool]:
-    """The selection of one batch's jobs."""
     return Job.batch_id == batch_id
 
 
 def of_key(key_id: UUID) -> ColumnElement[bool]:
-    """The selection of the jobs that were submitted with one API key."""
     return Job.key_id == key_id
 
 
 def counts(connection: Connection, which: ColumnElement[bool]) -> Counts:
-    """Counts by state over a selection: from the tallies, where those tell its jobs apart, else job by job."""
+    """Count jobs by state: from the tallies if they have the selection's columns, else job by job."""
     told = counters.about(connection, which)
     rows = _counted(connection, which) if told is None else counters.counts(connection, told)
     by_status: dict[JobStatus, int] = {}
@@ -135,7 +130,7 @@ def _counted(connection: Connection, which: ColumnElement[bool]) -> list[tuple[s
 
 
 def span(connection: Connection, which: ColumnElement[bool]) -> tuple[datetime | None, datetime | None]:
-    """When the first job of a selection was handed in, and when the last so far ended."""
+    """Return when the first selected job was submitted, and when the last finished one finished."""
     if (told := counters.about(connection, which)) is not None:
         return counters.span(connection, told)
     row = connection.execute(select(func.min(Job.created_at), func.max(Job.finished_at)).where(which)).one()
@@ -161,7 +156,7 @@ def jobs(
     after: UUID | None = None,
     most: int | None = None,
 ) -> list[JobRecord]:
-    """Jobs of a selection in the order they were handed in, optionally only some states, in pages after an id."""
+    """Return jobs in the order of submission, filtered by state, in pages after an id."""
     query = select(*_JOB_COLUMNS).where(which).order_by(Job.id)
     if states:
         query = query.where(in_state(*states))
@@ -173,7 +168,7 @@ def jobs(
 
 
 def by_id_prefix(connection: Connection, prefix: str, *, most: int = 2) -> list[JobRecord]:
-    """Jobs whose id begins with these hex digits, hyphens or none: what people type from a list."""
+    """Return jobs whose id begins with these hex digits, with or without hyphens, as people copy them from a list."""
     digits = prefix.replace("-", "").lower()
     if not digits or len(digits) > _ID_DIGITS or not set(digits) <= _HEX:
         return []
@@ -182,7 +177,6 @@ def by_id_prefix(connection: Connection, prefix: str, *, most: int = 2) -> list[
 
 
 def attempts(connection: Connection, job_id: UUID) -> list[AttemptRecord]:
-    """The ledger rows of one job, in order."""
     rows = connection.execute(select(*_ATTEMPT_COLUMNS).where(Attempt.job_id == job_id).order_by(Attempt.number))
     return [AttemptRecord(*row) for row in rows]
 
@@ -195,6 +189,6 @@ _IN_FLIGHT = (
 
 
 def in_flight_by_worker(connection: Connection) -> dict[UUID | None, int]:
-    """How many jobs occupy a slot of each worker; None holds those that are dispatched to whoever takes them."""
+    """Count the jobs that occupy a slot, by worker; under None those dispatched to any worker."""
     rows = connection.execute(_IN_FLIGHT)
     return {row.worker_id: row.number for row in rows}

@@ -1,4 +1,4 @@
-"""The figures of the whole installation at one moment, for whoever watches it. Reading only, and never all history."""
+"""Metrics of the whole installation at one moment. Read-only, and never reads the full history."""
 
 from __future__ import annotations
 
@@ -32,10 +32,8 @@ _OPEN_DELIVERY: Final = Delivery.state.in_(
 
 @dataclass(frozen=True, slots=True)
 class QueueSnapshot:
-    """How everything stands."""
-
     jobs: Mapping[JobStatus, int]
-    """Those that are over: of the last day."""
+    """Finished states: of the last day."""
     queue_age_seconds: float
     verdicts: Mapping[str, int]
     limited_share: float
@@ -53,7 +51,7 @@ class QueueSnapshot:
 
 
 def snapshot(connection: Connection, *, now: datetime, window: timedelta) -> QueueSnapshot:
-    """Read everything. Each part goes by an index and reads what is open or recent alone."""
+    """Read all metrics. Each part uses an index and reads unfinished or recent rows only."""
     attempts = connection.execute(
         select(
             Attempt.verdict,
@@ -96,7 +94,7 @@ def snapshot(connection: Connection, *, now: datetime, window: timedelta) -> Que
 
 
 def _jobs(connection: Connection, now: datetime) -> dict[JobStatus, int]:
-    """Each open state is known from the tallies, or counted by the index that holds it alone."""
+    """Unfinished states come from the tallies, or from the partial index of each state."""
     found: dict[JobStatus, int] = {}
     in_flight = in_state(JobStatus.DISPATCHED, JobStatus.RUNNING)
     for which in (in_state(JobStatus.SCHEDULED), in_state(JobStatus.QUEUED), in_flight):

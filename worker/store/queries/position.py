@@ -1,4 +1,4 @@
-"""What stands before a batch in the queue. Reading only."""
+"""A batch's position in the queue. Read-only."""
 
 from __future__ import annotations
 
@@ -15,16 +15,15 @@ from worker.store.tables.jobs import Job
 
 @dataclass(frozen=True, slots=True)
 class Position:
-    """How many queued jobs of others start before the last one of a batch does, as things stand."""
+    """How many queued jobs of others start before the last one of a batch, by the current order."""
 
     before: int
-    """Of a higher priority: all of them go first."""
+    """With a higher priority: all of them start first."""
     between: int
-    """Of the same priority, with whose batches it takes turns."""
+    """With the same priority: their batches take turns with this one."""
 
     @property
     def all(self) -> int:
-        """Jobs of others that start earlier than its last one."""
         return self.before + self.between
 
 
@@ -33,7 +32,7 @@ _COUNTED = select(Job.priority, Job.lane, func.count()).where(_QUEUED).group_by(
 
 
 def position(connection: Connection, batch_id: UUID) -> Position | None:
-    """Where a batch stands; None where none of its jobs is queued."""
+    """Return None if no job of the batch is queued."""
     told = counters.about(connection, _QUEUED)
     rows = connection.execute(_COUNTED if told is None else counters.lanes(told)).all()
     mine = {priority: number for priority, lane, number in rows if lane == batch_id}

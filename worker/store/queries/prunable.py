@@ -1,6 +1,6 @@
-"""Batches and single jobs that ended long ago, to be cleared away: which they are, what they stored, their removal.
+"""Batches and single jobs that finished long ago: finding them, their stored objects, and deleting their rows.
 
-The ledger's rows stay. Whoever removes a row has removed its objects first: a row is what finds them again.
+The ledger's rows remain. Remove the objects before the row: only the row leads to them.
 """
 
 from __future__ import annotations
@@ -27,17 +27,15 @@ _BATCH: Final = tuple(getattr(Batch, name) for name in BatchRecord.__slots__)
 
 @dataclass(frozen=True, slots=True)
 class Old:
-    """How much there is to be cleared away."""
-
     batches: int
     jobs: int
-    """Those of the batches, and single ones."""
+    """Of the batches, and single ones."""
     bytes: int
 
 
 @dataclass(frozen=True, slots=True)
 class Stored:
-    """A job that is over, and the addresses of what it stored: its audio, and takes that were kept beside it."""
+    """A finished job and its stored objects: its audio, and takes stored beside it."""
 
     id: UUID
     tenant: str
@@ -48,7 +46,7 @@ class Stored:
 
 
 def count(connection: Connection, *, before: datetime) -> Old:
-    """What ended before this moment."""
+    """Count what finished before this moment."""
     batches = connection.execute(select(func.count()).where(_old_batch(before))).scalar_one()
     of_batches = Job.batch_id.in_(select(Batch.id).where(_old_batch(before)))
     jobs, size = 0, 0
@@ -59,23 +57,23 @@ def count(connection: Connection, *, before: datetime) -> Old:
 
 
 def batches(connection: Connection, *, before: datetime, after: UUID, most: int) -> list[BatchRecord]:
-    """Batches that ended before this moment, in the order of their ids, behind `after`."""
+    """Return batches that finished before this moment, ordered by id, after `after`."""
     query = select(*_BATCH).where(_old_batch(before), Batch.id > after).order_by(Batch.id).limit(most)
     return [BatchRecord(*row) for row in connection.execute(query)]
 
 
 def of_batch(connection: Connection, batch_id: UUID, *, most: int) -> list[Stored]:
-    """Some of its jobs that are over: others each time, as long as those are forgotten."""
+    """Return some of its finished jobs. Each call returns others, provided that the previous ones were forgotten."""
     return _stored(connection, _SOME.where(Job.batch_id == batch_id, _OVER).limit(most))
 
 
 def single(connection: Connection, *, before: datetime, after: UUID, most: int) -> list[Stored]:
-    """Jobs of no batch that ended before this moment, in the order of their ids, behind `after`."""
+    """Return jobs without a batch that finished before this moment, ordered by id, after `after`."""
     return _stored(connection, _SOME.where(_single(before), Job.id > after).order_by(Job.id).limit(most))
 
 
 def claimed_by_others(connection: Connection, batch: BatchRecord, jobs: Iterable[Stored]) -> set[str]:
-    """Addresses among these jobs' that are a job's of another batch by now: batches may share a folder of their own."""
+    """Return those of the jobs' objects that belong to another batch's job now: batches may share a folder."""
     if batch.output_url is None:
         return set()
     names = [job.custom_id for job in jobs if job.custom_id is not None]
@@ -85,12 +83,12 @@ def claimed_by_others(connection: Connection, batch: BatchRecord, jobs: Iterable
 
 
 def forget(connection: Connection, jobs: Collection[UUID]) -> int:
-    """Remove the rows of jobs that are over. Returns how many."""
+    """Delete the rows of finished jobs. Returns how many."""
     return connection.execute(delete(Job).where(Job.id.in_(jobs), _OVER)).rowcount
 
 
 def forget_batch(connection: Connection, batch_id: UUID) -> bool:
-    """Remove the row of a batch that has no jobs any more. False where it has."""
+    """Delete a batch's row. Returns False if it still has jobs."""
     empty = ~exists().where(Job.batch_id == Batch.id).correlate(Batch)
     forgotten = connection.execute(delete(Batch).where(Batch.id == batch_id, empty)).rowcount > 0
     if forgotten:

@@ -1,4 +1,4 @@
-"""Jobs that ended without audio after paid takes, and takes that were refused and kept. Reading only."""
+"""Jobs that ended without audio after paid takes, and refused takes that were kept. Read-only."""
 
 from __future__ import annotations
 
@@ -16,30 +16,30 @@ from worker.store.tables.jobs import Attempt, Job
 
 _WITHOUT_AUDIO: Final = in_state(JobStatus.FAILED, JobStatus.EXPIRED, JobStatus.CANCELLED)
 PAID_IN_VAIN: Final[ColumnElement[bool]] = _WITHOUT_AUDIO & or_(Job.cost > 0, Job.takes_used > 0)
-"""Jobs whose calls were paid for, or may have been, and brought no accepted audio."""
+"""Jobs whose calls were paid for, or may have been, without an accepted take."""
 
 
 @dataclass(frozen=True, slots=True)
 class InVain:
-    """What was paid for texts that have no audio."""
+    """The cost of texts that have no audio."""
 
     texts: int
     cost: Decimal
     """US dollars."""
     by_model: dict[str, int]
-    """Texts."""
+    """Number of texts."""
 
 
 @dataclass(frozen=True, slots=True)
 class KeptTake:
-    """A refused take that can be listened to."""
+    """A refused take that was stored."""
 
     job_id: UUID
     uri: str
 
 
 def in_vain(connection: Connection, which: ColumnElement[bool]) -> InVain:
-    """What was paid for the jobs of a selection that ended without audio."""
+    """Return the cost of the selected jobs that ended without audio."""
     rows = connection.execute(
         select(Job.model, func.count(), func.sum(Job.cost, type_=Job.cost.type))
         .where(which, PAID_IN_VAIN)
@@ -51,7 +51,7 @@ def in_vain(connection: Connection, which: ColumnElement[bool]) -> InVain:
 
 
 def latest_detail(connection: Connection, job_id: UUID) -> str | None:
-    """What was measured of the job's latest refused take."""
+    """Return the measurements of the job's latest refused take."""
     refused = (Attempt.job_id == job_id) & (Attempt.verdict == VerdictKind.BAD_TAKE)
     return connection.execute(
         select(Attempt.detail).where(refused).order_by(Attempt.number.desc()).limit(1)
@@ -59,7 +59,7 @@ def latest_detail(connection: Connection, job_id: UUID) -> str | None:
 
 
 def kept_takes(connection: Connection, which: ColumnElement[bool], *, most: int) -> list[KeptTake]:
-    """The latest refused takes of a selection's jobs that were kept."""
+    """Return the latest stored refused takes of the selected jobs."""
     query = (
         select(Job.id, Attempt.take_uri)
         .join(Attempt, Attempt.job_id == Job.id)

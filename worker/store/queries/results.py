@@ -1,4 +1,4 @@
-"""How the jobs of a batch ended, and how the batch stands because of it. Reading only."""
+"""How the jobs of a batch ended, and the batch's resulting state. Read-only."""
 
 from __future__ import annotations
 
@@ -38,8 +38,6 @@ _NEEDED: Final = (
 
 @dataclass(frozen=True, slots=True)
 class Content:
-    """One of them."""
-
     fingerprint: str
     spoken: bool
 
@@ -65,13 +63,13 @@ _AUDIO: Final = (
 
 
 def audio(connection: Connection, batch_id: UUID, *, after: UUID | None, most: int) -> list[Audio]:
-    """Of a batch's jobs, in the order of their ids, behind `after`."""
+    """Return a page of the batch's audio, ordered by id, after `after`."""
     values = {"batch": batch_id, "after": after or UUID(int=0), "most": most}
     return [Audio(*row) for row in connection.execute(_AUDIO, values)]
 
 
 def of_batch(connection: Connection, batch_id: UUID) -> dict[str, Content]:
-    """By custom_id, in the order they were handed in; a job without one goes by its own id."""
+    """Return contents by custom_id (or the job's id), in the order of submission."""
     rows = connection.execute(
         select(Job.id, Job.custom_id, Job.fingerprint, Job.status).where(Job.batch_id == batch_id).order_by(Job.id)
     )
@@ -79,7 +77,7 @@ def of_batch(connection: Connection, batch_id: UUID) -> dict[str, Content]:
 
 
 def needed(connection: Connection, job_ids: Sequence[UUID]) -> set[UUID]:
-    """Those of the jobs whose audio some other job has as well: what a folder remembers of it is still wanted."""
+    """Return those of the jobs whose audio another job refers to as well: the folder's record of it is still needed."""
     return set(connection.execute(_NEEDED, {"jobs": job_ids}).scalars()) if job_ids else set()
 
 
@@ -88,7 +86,7 @@ ROWS_PER_FETCH: Final = 1_000
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """One job without its text: what was spoken may have to be forgotten one day, and a file would still have it."""
+    """One job without its text: a text may have to be removed later, and the file would still contain it."""
 
     id: UUID
     custom_id: str | None
@@ -110,19 +108,18 @@ class Outcome:
     duration_ms: int | None
     finished_at: datetime | None
     extra: str | None
-    """What its row of a sheet held beside the fields of a job, as a JSON object."""
+    """Columns of its sheet row that are not job fields, as a JSON object."""
 
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """What no two states of a batch have in common: whatever is tried again adds an attempt or ends later."""
+    """Identifies a batch's state: every retry adds an attempt or a later end."""
 
     jobs: int = 0
     attempts: int = 0
     ended_at: datetime | None = None
 
     def with_job(self, job: Outcome) -> Standing:
-        """The same with one job more."""
         ends = [moment for moment in (self.ended_at, job.finished_at) if moment is not None]
         return Standing(self.jobs + 1, self.attempts + job.attempt, max(ends, default=None))
 
@@ -150,13 +147,13 @@ _OPEN = (
 
 
 def in_order(connection: Connection, batch_id: UUID) -> Iterator[Outcome]:
-    """The jobs of a batch in the order they were handed in, all as of one moment, a few at a time."""
+    """Yield the jobs of a batch in the order of submission, from one snapshot, in chunks."""
     for row in connection.execute(_IN_ORDER, {"batch": batch_id}):
         yield Outcome(*row)
 
 
 def extra_names(connection: Connection, batch_id: UUID) -> tuple[str, ...]:
-    """The columns of a batch's sheet that are no fields of a job, in their order."""
+    """Return the columns of a batch's sheet that are not job fields, in their order."""
     names: dict[str, None] = {}
     for (extra,) in connection.execute(_EXTRAS, {"batch": batch_id}):
         names.update(dict.fromkeys(json.loads(extra or "{}")))
@@ -164,7 +161,7 @@ def extra_names(connection: Connection, batch_id: UUID) -> tuple[str, ...]:
 
 
 def standing(connection: Connection, batch_id: UUID) -> Standing | None:
-    """How the batch stands; None where it isn't over."""
+    """Return None if the batch has unfinished jobs."""
     if connection.execute(_OPEN, {"batch": batch_id}).first() is not None:
         return None
     jobs, attempts, ended_at = connection.execute(_STANDING, {"batch": batch_id}).one()

@@ -1,4 +1,4 @@
-"""Jobs of earlier batches that still wait to write where a later batch writes. Reading only."""
+"""Unfinished jobs of earlier batches that would write to the same objects as a later batch. Read-only."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from worker.store.states import in_state
 from worker.store.tables.jobs import Batch, Job
 
 SUPERSEDED: Final = "superseded"
-"""The code of a job whose name a later batch has taken over."""
+"""The code of a job whose object name a later batch has taken over."""
 _WAITING: Final = in_state(JobStatus.SCHEDULED, JobStatus.QUEUED, JobStatus.DISPATCHED)
 _NAMES: Final = (Job.id, Job.tenant, Job.custom_id, Job.model, Job.audio_format)
 
 
 @dataclass(frozen=True, slots=True)
 class Destination:
-    """A place of its own, and how a batch names its objects there."""
+    """A batch's own location and its object name template."""
 
     batch_id: UUID
     url: str
@@ -30,7 +30,7 @@ class Destination:
 
 @dataclass(frozen=True, slots=True)
 class Name:
-    """All that a job's key is made of."""
+    """All that determines a job's object key."""
 
     id: UUID
     tenant: str
@@ -40,7 +40,7 @@ class Name:
 
 
 def destinations(connection: Connection, *, but: UUID) -> list[Destination]:
-    """Of all other batches that aren't finished and have a place of their own."""
+    """Return those of all other unfinished batches with their own location."""
     query = select(Batch.id, Batch.output_url, Batch.key_template).where(
         Batch.finished_at.is_(None), Batch.output_url.is_not(None), Batch.id != but
     )
@@ -49,7 +49,7 @@ def destinations(connection: Connection, *, but: UUID) -> list[Destination]:
 
 
 def unbought(connection: Connection, batch_id: UUID) -> Iterator[Name]:
-    """Those of a batch's jobs that wait, and for which no call can have been paid."""
+    """Yield a batch's unstarted jobs for which no call can have been paid."""
     waiting = Job.batch_id == batch_id, _WAITING, ~Job.recover, Job.request_id.is_(None)
     for row in connection.execute(select(*_NAMES).where(*waiting)):
         yield Name(*row)

@@ -1,4 +1,4 @@
-"""What one tenant sees of its jobs, batches and events, a page at a time. Reading only; nothing of others gets in."""
+"""One tenant's view of its jobs, batches and events, in pages. Read-only; never includes another tenant's rows."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from worker.store.tables.webhooks import EventRow
 
 @dataclass(frozen=True, slots=True)
 class JobEntry:
-    """One job in full, but for what concerns its operator alone."""
+    """One job, without fields that only concern the operator."""
 
     id: UUID
     tenant: str
@@ -50,7 +50,7 @@ class JobEntry:
     started_at: datetime | None
     finished_at: datetime | None
     audio_format: str | None
-    """None: WAV."""
+    """None for WAV."""
     target_lufs: float | None
     expires_after: int | None
     purged_at: datetime | None
@@ -59,8 +59,6 @@ class JobEntry:
 
 @dataclass(frozen=True, slots=True)
 class BatchEntry:
-    """One batch."""
-
     id: UUID
     tenant: str
     name: str
@@ -76,8 +74,6 @@ class BatchEntry:
 
 @dataclass(frozen=True, slots=True)
 class EventEntry:
-    """One event."""
-
     id: int
     at: datetime
     type: str
@@ -87,8 +83,6 @@ class EventEntry:
 
 @dataclass(frozen=True, slots=True)
 class PageFilter:
-    """Which jobs of a tenant."""
-
     tenant: str
     states: tuple[JobStatus, ...] = ()
     batch_id: UUID | None = None
@@ -96,10 +90,9 @@ class PageFilter:
     code: str | None = None
     since: datetime | None = None
     until: datetime | None = None
-    """Handed in up to, but without, this moment."""
+    """Upper limit of the time of submission, exclusive."""
 
     def terms(self) -> list[ColumnElement[bool]]:
-        """The conditions."""
         found: list[ColumnElement[bool]] = [Job.tenant == self.tenant]
         if self.states:
             found.append(Job.status.in_([str(state) for state in self.states]))
@@ -123,13 +116,12 @@ _OVER = select(Job.id).where(Job.id.in_(bindparam("jobs", expanding=True)), in_s
 
 
 def job(connection: Connection, tenant: str, job_id: UUID) -> JobEntry | None:
-    """The tenant's job with this id."""
     row = connection.execute(_ONE_JOB, {"job": job_id, "owner": tenant}).one_or_none()
     return None if row is None else JobEntry(*row)
 
 
 def jobs(connection: Connection, wanted: PageFilter, *, before: UUID | None, most: int) -> list[JobEntry]:
-    """Jobs, the newest first."""
+    """Return jobs, the newest first."""
     query = select(*_JOB).where(*wanted.terms())
     if before is not None:
         query = query.where(Job.id < before)
@@ -137,7 +129,7 @@ def jobs(connection: Connection, wanted: PageFilter, *, before: UUID | None, mos
 
 
 def in_order(connection: Connection, batch_id: UUID, *, after: UUID | None, most: int) -> list[JobEntry]:
-    """The jobs of a batch in the order they were handed in."""
+    """Return the jobs of a batch in the order of submission."""
     query = select(*_JOB).where(Job.batch_id == batch_id)
     if after is not None:
         query = query.where(Job.id > after)
@@ -145,18 +137,17 @@ def in_order(connection: Connection, batch_id: UUID, *, after: UUID | None, most
 
 
 def over(connection: Connection, job_ids: Sequence[UUID]) -> set[UUID]:
-    """Those of the jobs that have ended."""
+    """Return those of the jobs that have finished."""
     return set(connection.execute(_OVER, {"jobs": list(job_ids)}).scalars())
 
 
 def batch(connection: Connection, tenant: str, batch_id: UUID) -> BatchEntry | None:
-    """The tenant's batch with this id."""
     row = connection.execute(select(*_BATCH).where(Batch.id == batch_id, Batch.tenant == tenant)).one_or_none()
     return None if row is None else BatchEntry(*row)
 
 
 def batches(connection: Connection, tenant: str, *, before: UUID | None, most: int) -> list[BatchEntry]:
-    """Batches, the newest first."""
+    """Return batches, the newest first."""
     query = select(*_BATCH).where(Batch.tenant == tenant)
     if before is not None:
         query = query.where(Batch.id < before)
@@ -166,7 +157,7 @@ def batches(connection: Connection, tenant: str, *, before: UUID | None, most: i
 def events(
     connection: Connection, tenant: str, *, after: int, most: int, types: Sequence[str] = ()
 ) -> list[EventEntry]:
-    """Events of the tenant and of the whole account, the oldest first."""
+    """Return events of the tenant and of the whole account, the oldest first."""
     query = select(EventRow.id, EventRow.at, EventRow.type, EventRow.subject, EventRow.data).where(
         EventRow.id > after, or_(EventRow.tenant == tenant, EventRow.tenant.is_(None))
     )
@@ -177,16 +168,15 @@ def events(
 
 
 OwnedEvent = tuple[str | None, EventEntry]
-"""An event, and the tenant it concerns; None for the whole account."""
+"""An event and its tenant; None for the whole account."""
 
 
 def all_events(connection: Connection, *, after: int, most: int) -> list[OwnedEvent]:
-    """Events of every tenant, the oldest first, for whoever hands each to its own."""
+    """Return events of all tenants, the oldest first, for distribution to each."""
     query = select(EventRow.tenant, EventRow.id, EventRow.at, EventRow.type, EventRow.subject, EventRow.data)
     rows = connection.execute(query.where(EventRow.id > after).order_by(EventRow.id).limit(most))
     return [(row[0], EventEntry(*row[1:5], json.loads(row[5]))) for row in rows]
 
 
 def last_event(connection: Connection) -> int:
-    """The id of the newest event."""
     return connection.execute(select(func.coalesce(func.max(EventRow.id), 0))).scalar_one()

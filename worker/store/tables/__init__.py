@@ -1,4 +1,4 @@
-"""The tables. Their shape changes only through a migration. Importing the package completes `Base.metadata`."""
+"""The database tables. Change their shape only by a migration. Importing the package completes `Base.metadata`."""
 
 from worker.store.tables import access, account, jobs, schedules, webhooks, workers
 

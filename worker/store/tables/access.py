@@ -13,36 +13,35 @@ from worker.store.tables.base import Base
 
 
 class ApiKey(Base):
-    """A key that opens the HTTP API for one tenant. The key itself is stored nowhere."""
+    """A key to the HTTP API for one tenant. Only its hash is stored."""
 
     __tablename__ = "api_keys"
 
     id: Mapped[UUID] = mapped_column(primary_key=True)
     tenant: Mapped[str] = mapped_column(String(64))
     name: Mapped[str]
-    """What people call it."""
     hash: Mapped[str] = mapped_column(String(64))
     """SHA-256 of the key, in hex."""
     prefix: Mapped[str] = mapped_column(String(16))
-    """How the key begins: enough to know it by, far too little to use."""
+    """The first characters of the key: enough to recognise it, too few to use it."""
     scopes: Mapped[str]
-    """Separated by blanks."""
+    """Separated by spaces."""
     rate: Mapped[int | None]
-    """Requests a minute; None: no limit."""
+    """Requests per minute; None for no limit."""
     budget: Mapped[Decimal | None]
-    """What the jobs handed in with it may cost altogether; None: no limit."""
+    """Maximum total cost of the jobs submitted with it; None for no limit."""
     spent: Mapped[Decimal | None]
-    """What the ledger's rows of its jobs add up to, as far as the dispatcher has read them; None until it was asked."""
+    """Sum of its jobs' ledger rows that the dispatcher has read; None until first computed."""
     created_at: Mapped[datetime]
     last_used_at: Mapped[datetime | None]
-    """To the minute."""
+    """Rounded to the minute."""
     revoked_at: Mapped[datetime | None]
 
     __table_args__ = (Index("uq_api_keys_hash", "hash", unique=True), Index("ix_api_keys_tenant", "tenant"))
 
 
 class IdempotencyKey(Base):
-    """A request that must not be carried out twice, and what came of it: both are written, or neither."""
+    """A request that must run once, and its response. Both are written in the request's own transaction."""
 
     __tablename__ = "idempotency_keys"
 
@@ -57,29 +56,29 @@ class IdempotencyKey(Base):
 
 
 class Hook(Base):
-    """An address at which another system's webhooks become jobs."""
+    """A URL at which another system's webhooks become jobs."""
 
     __tablename__ = "hooks"
 
     id: Mapped[UUID] = mapped_column(primary_key=True)
     tenant: Mapped[str] = mapped_column(String(64))
     name: Mapped[str] = mapped_column(String(64))
-    """The last part of its address; unique in the installation."""
+    """The last segment of its URL; unique in the installation."""
     scheme: Mapped[str] = mapped_column(String(16))
-    """How the sender proves who it is."""
+    """How the sender authenticates."""
     secret: Mapped[str]
-    """Checking a signature takes the secret itself, so it can't be kept as a hash."""
+    """Stored in plain text, because checking a signature needs the secret itself."""
     options: Mapped[str]
-    """What else the scheme needs, such as a header's name, as a JSON object."""
+    """Further settings of the scheme, such as a header's name, as a JSON object."""
     mapping: Mapped[str]
-    """What makes jobs of a payload, as a JSON object."""
+    """How a payload becomes jobs, as a JSON object."""
     created_at: Mapped[datetime]
 
     __table_args__ = (Index("uq_hooks_name", "name", unique=True),)
 
 
 class HookDelivery(Base):
-    """One webhook that a hook has taken, by the name its sender gives it: a second one makes no second job."""
+    """A webhook that a hook has accepted, by the sender's delivery id; a repeated delivery creates no second job."""
 
     __tablename__ = "hook_deliveries"
 
@@ -87,6 +86,6 @@ class HookDelivery(Base):
     delivery: Mapped[str] = mapped_column(String(255), primary_key=True)
     received_at: Mapped[datetime]
     jobs: Mapped[int]
-    """How many came of it."""
+    """How many jobs it created."""
 
     __table_args__ = (Index("ix_hook_deliveries_received_at", "received_at"),)

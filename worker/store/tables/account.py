@@ -1,4 +1,4 @@
-"""What is known of the account: pace, gates, balance; tenants and their months."""
+"""The account's pace, gates and balance; tenants and their monthly spending."""
 
 from __future__ import annotations
 
@@ -13,31 +13,31 @@ from worker.store.tables.base import Base, partial_index
 
 
 class LaneTakes(Base):
-    """How the paid takes of one lane came out: a lane whose every take is refused is held."""
+    """Results of one lane's paid takes: a lane whose takes are all refused is held."""
 
     __tablename__ = "lane_takes"
 
     lane: Mapped[UUID] = mapped_column(primary_key=True)
-    """As of a job: its batch, or `NO_LANE`."""
+    """The job's batch, or `NO_LANE`."""
     tenant: Mapped[str] = mapped_column(String(64), primary_key=True)
     model: Mapped[str] = mapped_column(String(64), primary_key=True)
     accepted: Mapped[bool]
-    """A take was accepted since the lane was last resumed, or ever."""
+    """Whether a take was accepted since the lane was last resumed (or ever)."""
     refused: Mapped[int]
     """Takes refused since the latest accepted one."""
     resumed: Mapped[bool]
-    """It was held and resumed, and no take was accepted since: a few refused takes hold it again."""
+    """The lane was held and resumed, and no take was accepted since: fewer refused takes hold it again."""
     code: Mapped[str | None] = mapped_column(String(64))
     message: Mapped[str | None]
-    """Of the latest refused take."""
+    """From the latest refused take."""
     held_at: Mapped[datetime | None]
-    """Since when none of its jobs may start."""
+    """None of its jobs may start after this time."""
 
     __table_args__ = (partial_index("ix_lane_takes_held", "held_at", where="held_at IS NOT NULL"),)
 
 
 class PaceRow(Base):
-    """How fast the account may start calls; a new leader goes on where the old one stopped."""
+    """The rate at which the account may start calls. A new leader continues with the stored value."""
 
     __tablename__ = "pace"
 
@@ -46,14 +46,16 @@ class PaceRow(Base):
     next_start_at: Mapped[datetime | None]
     paused_until: Mapped[datetime | None]
     strikes: Mapped[int]
-    """429s since the last success; the pauses grow with it."""
+    """429s since the last success; pauses grow with it."""
     message: Mapped[str | None]
     search: Mapped[str | None]
-    """What the search for an unknown limit has learnt, as JSON."""
+    """State of the search for an unknown limit, as JSON."""
 
 
 class GateRow(Base):
-    """Something that holds jobs back: the account, a model or the storage. A row exists once it has ever closed."""
+    """A gate (circuit breaker) of the account, a model or the store. The row exists once the gate has closed for the
+    first time.
+    """
 
     __tablename__ = "gates"
 
@@ -69,7 +71,7 @@ class GateRow(Base):
 
 
 class BalanceRow(Base):
-    """What is left in the account, as an answer of the API last said."""
+    """The remaining balance, as last reported by the API."""
 
     __tablename__ = "balances"
 
@@ -77,27 +79,27 @@ class BalanceRow(Base):
     remaining: Mapped[Decimal]
     seen_at: Mapped[datetime]
     low: Mapped[bool]
-    """It has been said that the balance is low; said again only after it had recovered."""
+    """A low balance was reported; reported again only after the balance has recovered."""
 
 
 class Tenant(Base):
-    """Somebody whose jobs are kept apart from others'. A row exists only for one who has settings of its own."""
+    """A tenant that has settings. Other tenants have no row."""
 
     __tablename__ = "tenants"
 
     name: Mapped[str] = mapped_column(String(64), primary_key=True)
     monthly_budget: Mapped[Decimal | None]
-    """What the calls of a calendar month (UTC) may cost; the rest is held until the next month. None: no limit."""
+    """Maximum cost of a calendar month (UTC); further jobs are held until the next month. None for no limit."""
     output_url: Mapped[str | None]
-    """Where its audio goes; None for the place in the settings."""
+    """Where its audio is stored; None for the location in the settings."""
 
 
 class TenantMonth(Base):
-    """What one tenant's calls have cost in one calendar month (UTC), as far as the dispatcher has read the ledger."""
+    """One tenant's cost in one calendar month (UTC), as far as the dispatcher has read the ledger."""
 
     __tablename__ = "tenant_months"
 
     tenant: Mapped[str] = mapped_column(String(64), primary_key=True)
     month: Mapped[str] = mapped_column(String(7), primary_key=True)
-    """Such as 2026-11."""
+    """For example 2026-11."""
     spent: Mapped[Decimal]

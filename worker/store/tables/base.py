@@ -1,4 +1,4 @@
-"""What every table shares. A test compares the tables with the migrations on both databases."""
+"""What all tables share. A test compares the tables with the migrations on both databases."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ from sqlalchemy.orm import DeclarativeBase
 from worker.store.types import Instant, Money
 
 NO_LANE: Final = UUID(int=0)
-"""The lane of jobs that belong to no batch."""
+"""The lane of jobs without a batch."""
 
 VACUUM_EARLY: Final = {"autovacuum_vacuum_scale_factor": 0.02, "autovacuum_analyze_scale_factor": 0.02}
-"""For tables whose rows change state: the dead ones stand at the front of the indexes that every tick reads."""
+"""For tables whose rows change state: dead rows collect at the front of the indexes that every tick reads."""
 
 
 class Base(DeclarativeBase):
-    """All tables hang here; the names of constraints are fixed so that migrations can name them."""
+    """Fixes the names of constraints, so that migrations can refer to them."""
 
     metadata = MetaData(
         naming_convention={
@@ -46,6 +46,5 @@ class Base(DeclarativeBase):
 
 
 def partial_index(name: str, *columns: str, where: str, unique: bool = False) -> Index:
-    """Return an index over the rows that match `where`, alike on PostgreSQL and SQLite."""
     condition = sql(where)
     return Index(name, *columns, unique=unique, postgresql_where=condition, sqlite_where=condition)

@@ -16,36 +16,36 @@ from worker.store.types import Finite, Foreign, Whole
 
 
 class Batch(Base):
-    """Jobs that were handed in together."""
+    """Jobs that were submitted together."""
 
     __tablename__ = "batches"
 
     id: Mapped[UUID] = mapped_column(primary_key=True)
     tenant: Mapped[str] = mapped_column(String(64))
     name: Mapped[str]
-    """What people call it: the input's file name."""
+    """For people: the input's file name."""
     resume_key: Mapped[str | None] = mapped_column(String(64))
-    """What makes the same command find its batch again; unique for a tenant."""
+    """Identifies the batch when the same command runs again; unique within a tenant."""
     output_url: Mapped[str | None]
-    """Where this batch's audio goes; None for the place in the settings."""
+    """Where this batch's audio is stored; None for the location in the settings."""
     total: Mapped[int]
     created_at: Mapped[datetime]
     max_cost: Mapped[Decimal | None]
-    """What its calls may cost altogether; the rest of its jobs is held, never failed. None: no limit."""
+    """Maximum cost of its calls; further jobs are held, not failed. None for no limit."""
     spent: Mapped[Decimal] = mapped_column(server_default=sql("0"))
-    """What the ledger's rows of this batch add up to, as far as the dispatcher has read them."""
+    """Sum of this batch's ledger rows that the dispatcher has read."""
     callback_url: Mapped[str | None]
-    """Who is told, beside the tenant's endpoints, that all of its jobs are over."""
+    """Receives the finished event, in addition to the tenant's endpoints."""
     notify: Mapped[bool | None]
-    """As for its jobs."""
+    """As in `Job`."""
     paused_at: Mapped[datetime | None]
-    """Since when none of its jobs may start."""
+    """None of its jobs may start after this time."""
     finished_at: Mapped[datetime | None]
-    """When its last job had ended and its result files were written; None again as soon as a job is tried again."""
+    """When its last job had finished and its result files were written; None again once a job is retried."""
     results_uri: Mapped[str | None]
     """The folder of its result files."""
     key_template: Mapped[str | None]
-    """How its objects are named; None: as the settings have it."""
+    """How its objects are named; None for the template in the settings."""
 
     __table_args__ = (
         Index("uq_batches_resume_key", "tenant", "resume_key", unique=True),
@@ -55,7 +55,7 @@ class Batch(Base):
 
 
 class Job(Base):
-    """One text to be spoken. While it runs, the row itself is the note that a call may be under way and paid for."""
+    """One text to be spoken. While it runs, the row records that a call may be under way and paid for."""
 
     __tablename__ = "jobs"
 
@@ -63,7 +63,7 @@ class Job(Base):
     tenant: Mapped[str] = mapped_column(String(64))
     batch_id: Mapped[UUID | None] = mapped_column(ForeignKey("batches.id", ondelete="CASCADE"))
     lane: Mapped[UUID]
-    """Whose turn it takes in the queue: its batch, or `NO_LANE`."""
+    """Its queue: the batch, or `NO_LANE`."""
     custom_id: Mapped[str | None]
     line: Mapped[int | None]
     status: Mapped[str] = mapped_column(String(10))
@@ -80,21 +80,21 @@ class Job(Base):
     use_cache: Mapped[bool]
 
     attempt: Mapped[int]
-    """The number of the latest claim. It only grows, so a late worker's number never fits again."""
+    """The number of the latest claim. It only grows, so a late worker's number never matches again."""
     attempts_used: Mapped[int]
     """Claims that count against the limit of attempts."""
     takes_used: Mapped[int]
-    """Paid takes that turned out bad."""
+    """Paid takes that were refused."""
     recover: Mapped[bool]
-    """An earlier attempt may have left its audio somewhere: look before paying again."""
+    """An earlier attempt may have stored audio: look for it before paying again."""
     worker_id: Mapped[UUID | None]
     request_id: Mapped[str | None] = mapped_column(Foreign())
-    """What was submitted for this job (v2) and is to be polled before anything is submitted again."""
+    """A request already submitted for this job (v2); it is polled before another one is submitted."""
 
     follows: Mapped[UUID | None]
-    """The job in flight that buys the same content: this one waits for it, and then takes a copy.
+    """While queued or scheduled: the job in flight that buys the same content; this one waits, then copies the audio.
 
-    Of a dispatched or running job: the one whose audio it was sent to copy.
+    While dispatched or running: the job whose audio it must copy.
     """
 
     created_at: Mapped[datetime]
@@ -106,7 +106,7 @@ class Job(Base):
     message: Mapped[str | None] = mapped_column(Foreign())
     detail: Mapped[str | None] = mapped_column(Foreign())
     cost: Mapped[Decimal]
-    """What all attempts of this job have cost so far."""
+    """Cost of all attempts so far."""
     cached: Mapped[bool]
 
     uri: Mapped[str | None]
@@ -119,28 +119,28 @@ class Job(Base):
     silence_share: Mapped[float | None] = mapped_column(Finite)
 
     tags: Mapped[str | None]
-    """The producer's own words for it, each between two commas: `,news,evening,`."""
+    """The producer's tags, each enclosed in commas: `,news,evening,`."""
     callback_url: Mapped[str | None]
-    """Who is told, beside the tenant's endpoints, that it is over."""
+    """Receives the finished event, in addition to the tenant's endpoints."""
     notify: Mapped[bool | None]
-    """Its end is written down as an event. Empty: only where its tenant has an endpoint that might want to hear."""
+    """Whether its end is recorded as an event. None: only if its tenant has an endpoint that may want it."""
     key_id: Mapped[UUID | None]
-    """The API key that handed it in, whose budget it uses."""
+    """The API key that submitted it, whose budget it uses."""
     traceparent: Mapped[str | None] = mapped_column(String(55))
-    """The trace that it belongs to, as W3C writes it."""
+    """W3C trace context of the producer."""
 
     audio_format: Mapped[str | None] = mapped_column(String(8))
-    """What its object is to be; None: WAV."""
+    """Format of the stored object; None for WAV."""
     target_lufs: Mapped[float | None] = mapped_column(Float)
-    """How loud its audio is to be made; None: as it comes."""
+    """Target loudness; None to leave it unchanged."""
     expires_after: Mapped[int | None]
-    """Seconds after its end for which its text and audio are kept; None: for ever."""
+    """Seconds that its text and audio are kept after it has finished; None for no limit."""
     purge_at: Mapped[datetime | None]
-    """When they go. Worked out after its end."""
+    """When text and audio are removed. Computed after the job has finished."""
     purged_at: Mapped[datetime | None]
-    """When they went: the row and the ledger stay."""
+    """When they were removed; the row and the ledger remain."""
     extra: Mapped[str | None]
-    """What its row of a sheet held beside the fields of a job, as a JSON object of texts: for the manifest."""
+    """Columns of its sheet row that are not job fields, as a JSON object of strings, for the manifest."""
 
     __table_args__ = (
         CheckConstraint(f"status IN ({', '.join(repr(str(status)) for status in JobStatus)})", name="status"),
@@ -163,7 +163,7 @@ class Job(Base):
             "status",
             where="key_id IS NOT NULL AND status IN ('scheduled', 'queued', 'dispatched', 'running')",
         ),
-        # Each waiting state has an index of its own, so the dispatcher never reads past rows that are over.
+        # Each unfinished state has an index, so the dispatcher never reads past finished rows.
         partial_index("ix_jobs_queued", "priority", "tenant", "lane", "model", "id", where="status = 'queued'"),
         partial_index("ix_jobs_due", "not_before", where="status = 'scheduled'"),
         partial_index(
@@ -182,7 +182,7 @@ class Job(Base):
 
 
 class Tally(Base):
-    """How many jobs of one kind there are, on PostgreSQL; see `worker.store.queries.counters`."""
+    """The number of jobs of one kind, on PostgreSQL; see `worker.store.queries.counters`."""
 
     __tablename__ = "tallies"
 
@@ -193,20 +193,20 @@ class Tally(Base):
     status: Mapped[str] = mapped_column(String(10), primary_key=True)
     cached: Mapped[bool] = mapped_column(primary_key=True)
     part: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
-    """0 for the row that holds most of them; others hold a change each that isn't folded into it yet."""
+    """0 for the row with the total; other rows hold changes that are not yet folded into it."""
     jobs: Mapped[int] = mapped_column(BigInteger)
-    """Below zero in a change that took some away."""
+    """Negative in a change that removed jobs."""
     cost: Mapped[Decimal]
     began_at: Mapped[datetime]
-    """When the first of them was handed in."""
+    """When the first of them was submitted."""
     ended_at: Mapped[datetime | None]
-    """When the last of them ended."""
+    """When the last of them finished."""
 
     __table_args__ = (partial_index("ix_tallies_loose", "part", where="part > 0 OR jobs = 0"),)
 
 
 class Attempt(Base):
-    """How one attempt of a job ended, and what it cost: the ledger. It outlives the job."""
+    """How one attempt ended and what it cost: the ledger. It outlives the job."""
 
     __tablename__ = "attempts"
 
@@ -227,20 +227,20 @@ class Attempt(Base):
     request_id: Mapped[str | None] = mapped_column(Foreign())
     cost: Mapped[Decimal]
     cost_estimated: Mapped[bool]
-    """The API named no cost; the registry's price stands in."""
+    """The API reported no cost; the list price is used."""
     possibly_billed: Mapped[bool]
-    """No clear answer came: the call may have been billed without our knowing."""
+    """No clear response arrived: the call may have been billed."""
     remaining_credits: Mapped[Decimal | None]
     call_ms: Mapped[int | None] = mapped_column(Whole)
-    """How long the API took, polls included; None where it was not asked."""
+    """Duration of the API call, polls included; None if there was no call."""
     upload_ms: Mapped[int | None] = mapped_column(Whole)
-    """How long the store took, the waits for it included; None where nothing was stored."""
+    """Duration of the upload, waits included; None if nothing was stored."""
     take_uri: Mapped[str | None]
-    """Audio that this attempt kept outside the job's own object: a refused or late take."""
+    """Audio stored outside the job's own object: a refused or late take."""
     noted: Mapped[bool]
     """The dispatcher has read it."""
     text_bytes: Mapped[int | None] = mapped_column(Whole)
-    """How long the text was in UTF-8, which the job's row doesn't say once it was purged. None: of an older worker."""
+    """Length of the text in UTF-8, kept here because purging removes the text. None in rows of older workers."""
 
     __table_args__ = (
         partial_index("ix_attempts_unnoted", "finished_at", where="NOT noted"),

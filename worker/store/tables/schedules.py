@@ -12,7 +12,7 @@ from worker.store.tables.base import Base, partial_index
 
 
 class Schedule(Base):
-    """Jobs that are handed in again and again, at the times that a cron expression gives."""
+    """Jobs that are submitted repeatedly, at the times of a cron expression."""
 
     __tablename__ = "schedules"
 
@@ -20,23 +20,23 @@ class Schedule(Base):
     name: Mapped[str] = mapped_column(String(64), primary_key=True)
     cron: Mapped[str]
     timezone: Mapped[str] = mapped_column(String(64))
-    """Whose clock the expression means, by its IANA name."""
+    """IANA name of the expression's time zone."""
     source: Mapped[str]
-    """Where the lines come from: the address of a file, or a query."""
+    """The address of a file, or a query."""
     options: Mapped[str]
-    """How they become jobs, as a JSON object. Of a producer's database it holds a variable's name, never an address."""
+    """How rows become jobs, as a JSON object. It holds the name of a database variable, never an address."""
     catch_up_seconds: Mapped[int]
-    """A due time that nobody was there for is made up for, unless it is older than this."""
+    """A missed due time is made up for unless it is older than this."""
     created_at: Mapped[datetime]
     next_due_at: Mapped[datetime | None]
-    """None once the expression has no time left."""
+    """None once the expression has no further time."""
     paused_at: Mapped[datetime | None]
 
     __table_args__ = (Index("ix_schedules_next_due_at", "next_due_at"),)
 
 
 class ScheduleRun(Base):
-    """One due time of a schedule. Its row is what makes it run once: it is written once, and ended with its batch."""
+    """One due time of a schedule. It is inserted once and finished in the transaction that submits its batch."""
 
     __tablename__ = "schedule_runs"
 
@@ -46,7 +46,7 @@ class ScheduleRun(Base):
     state: Mapped[str] = mapped_column(String(10))
     attempts: Mapped[int]
     next_at: Mapped[datetime | None]
-    """When somebody takes it up, or takes it up again from one who was not heard of since."""
+    """When a worker picks it up, or picks it up again after its worker fell silent."""
     batch_id: Mapped[UUID | None]
     message: Mapped[str | None]
     finished_at: Mapped[datetime | None]

@@ -14,44 +14,44 @@ from worker.store.types import Foreign
 
 
 class EventRow(Base):
-    """Something that happened once and that somebody may want to hear of. Rows are only ever added."""
+    """A fact that endpoints may subscribe to. Rows are never changed."""
 
     __tablename__ = "events"
 
     id: Mapped[int] = mapped_column(BigInteger().with_variant(Integer(), "sqlite"), primary_key=True)
     at: Mapped[datetime]
     type: Mapped[str] = mapped_column(String(40))
-    """Such as `account.held`."""
+    """For example `account.held`."""
     tenant: Mapped[str | None] = mapped_column(Foreign(64))
-    """Whom it concerns; None for the whole account."""
+    """None if it concerns the whole account."""
     subject: Mapped[str] = mapped_column(Foreign())
-    """What it is about: a gate's name, a job's or a batch's id."""
+    """A gate's name, or the id of a job or a batch."""
     data: Mapped[str]
-    """The rest, as a JSON object."""
+    """Further fields, as a JSON object."""
 
     __table_args__ = (Index("ix_events_at", "at"),)
 
 
 class Endpoint(Base):
-    """Somebody who wants to hear of a tenant's events over HTTP."""
+    """A receiver of a tenant's events over HTTP."""
 
     __tablename__ = "endpoints"
 
     id: Mapped[UUID] = mapped_column(primary_key=True)
     tenant: Mapped[str] = mapped_column(String(64))
     url: Mapped[str | None]
-    """None for the one that stands for the callback addresses of the tenant's jobs and batches."""
+    """None for the endpoint that stands for the callback URLs of the tenant's jobs and batches."""
     secret: Mapped[str]
-    """Signing takes the secret itself, so it can't be kept as a hash."""
+    """Stored in plain text, because signing needs the secret itself."""
     old_secret: Mapped[str | None]
-    """The one before, with which messages are signed as well until its time is over."""
+    """The previous secret; messages are also signed with it until it expires."""
     old_secret_until: Mapped[datetime | None]
     events: Mapped[str]
-    """The types it wants to hear of, separated by blanks; empty: all."""
+    """Subscribed event types, separated by spaces; empty for all."""
     ordered: Mapped[bool]
-    """One at a time, in the order in which things happened; a message that fails holds up those behind it."""
+    """Deliver one at a time in the order of events; a failing message holds up those behind it."""
     thin: Mapped[bool]
-    """Messages name what they are about and say no more."""
+    """Messages only name their subject."""
     created_at: Mapped[datetime]
     failing_since: Mapped[datetime | None]
     disabled_at: Mapped[datetime | None]
@@ -70,7 +70,7 @@ class Endpoint(Base):
 
 
 class Delivery(Base):
-    """One event on its way to one endpoint: the outbox. Its state says nothing of the job's."""
+    """One event on its way to one endpoint. Independent of the job's state."""
 
     __tablename__ = "deliveries"
 
@@ -79,10 +79,10 @@ class Delivery(Base):
     endpoint_id: Mapped[UUID] = mapped_column(ForeignKey("endpoints.id", ondelete="CASCADE"))
     event_id: Mapped[int] = mapped_column(BigInteger().with_variant(Integer(), "sqlite"))
     url: Mapped[str | None]
-    """The callback address; None: the endpoint's own."""
+    """The callback URL; None for the endpoint's own."""
     state: Mapped[str] = mapped_column(String(10))
     next_at: Mapped[datetime | None]
-    """When it is its turn; None while it stands behind another, or is over."""
+    """When it is due; None while it is queued behind another delivery, or finished."""
     attempts: Mapped[int]
     created_at: Mapped[datetime]
     finished_at: Mapped[datetime | None]
@@ -97,7 +97,7 @@ class Delivery(Base):
 
 
 class DeliveryTry(Base):
-    """One request that carried a delivery, and what came back: the log that people look at."""
+    """One request for a delivery, and its response: the delivery log."""
 
     __tablename__ = "delivery_tries"
 
@@ -106,19 +106,19 @@ class DeliveryTry(Base):
     at: Mapped[datetime]
     seconds: Mapped[float] = mapped_column(Float)
     status: Mapped[int | None]
-    """None where no answer came."""
+    """None if no response arrived."""
     request: Mapped[str]
-    """The headers that were sent, without the signature, as a JSON object."""
+    """The headers sent, without the signature, as a JSON object."""
     response: Mapped[str | None] = mapped_column(Foreign())
-    """How the answer began."""
+    """The first part of the response body."""
     error: Mapped[str | None] = mapped_column(Foreign())
 
 
 class Cursor(Base):
-    """How far somebody has read the events."""
+    """A reader's position in the events."""
 
     __tablename__ = "cursors"
 
     name: Mapped[str] = mapped_column(String(32), primary_key=True)
     position: Mapped[int] = mapped_column(BigInteger)
-    """The id of the last event that was read."""
+    """The id of the last event read."""

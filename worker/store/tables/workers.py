@@ -1,4 +1,4 @@
-"""Worker processes and the leases they hold."""
+"""Worker processes and leases."""
 
 from __future__ import annotations
 
@@ -12,8 +12,6 @@ from worker.store.tables.base import Base
 
 
 class Worker(Base):
-    """One worker process and its last sign of life."""
-
     __tablename__ = "workers"
 
     id: Mapped[UUID] = mapped_column(primary_key=True)
@@ -27,13 +25,13 @@ class Worker(Base):
     stopping: Mapped[bool]
     stopped_at: Mapped[datetime | None]
     trouble: Mapped[str | None]
-    """Why it can't take paid work just now, in words for people."""
+    """Why it cannot accept paid work at the moment; a message for people."""
 
     __table_args__ = (Index("ix_workers_stopped_at", "stopped_at"),)
 
 
 class Lease(Base):
-    """A duty that one process at a time holds, for as long as it renews."""
+    """A role that one process at a time holds, as long as it renews the lease."""
 
     __tablename__ = "leases"
 

@@ -1,4 +1,4 @@
-"""What people ask of jobs: to enter, to be called off, to be tried again."""
+"""Changes that users request: submit, cancel, retry, prioritise."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ JOBS: Final = cast("Table", Job.__table__)
 
 
 def submit(connection: Connection, rows: Iterable[dict[str, Any]]) -> int:
-    """Write new jobs, exactly as the producer made them, and have the dispatcher told of them. Returns how many."""
+    """Insert jobs and notify the dispatcher. Returns how many."""
     written = bulk.insert_many(connection, JOBS, rows)
     if written:
         notifications.announce(connection)
@@ -31,7 +31,7 @@ def submit(connection: Connection, rows: Iterable[dict[str, Any]]) -> int:
 
 
 def submit_alike(connection: Connection, pieces: Iterable[ColumnBlock]) -> int:
-    """As `submit`, of jobs that have most of their values in common."""
+    """Like `submit`, for jobs that share most of their values."""
     written = columns.insert(connection, JOBS, pieces)
     if written:
         notifications.announce(connection)
@@ -46,10 +46,10 @@ def cancel(
     code: str = "cancelled",
     message: str = "It was cancelled by request.",
 ) -> int:
-    """Call off every job of the selection that is not over. A call under way is still paid and its cost recorded.
+    """Cancel the selected jobs that have not finished. A call under way is still paid, and its cost recorded.
 
-    Until its worker reports it, it counts as possibly billed. What was submitted for a job and is polled by nobody any
-    more (v2) may be billed without our knowing.
+    It counts as possibly billed until its worker reports it, and so does a submitted request (v2) that no attempt will
+    poll.
     """
     unfinished = which & ~in_state(*sorted(TERMINAL))
     losses.cancelled(connection, unfinished, now=now)
@@ -78,10 +78,10 @@ def cancel(
 
 
 def retry(connection: Connection, which: ColumnElement[bool], *, states: Sequence[JobStatus]) -> int:
-    """Try ended jobs of the selection again, under the same ids, with fresh attempts. Their history stays.
+    """Retry finished jobs of the selection under the same ids, with fresh attempts. Their history remains.
 
-    The batches that they belong to are no longer finished. A job whose text has been removed, or whose name a later
-    batch has taken over, stays as it is.
+    Their batches are unfinished again. A job whose text has been removed, or whose object name a later batch uses, is
+    left unchanged.
     """
     allowed = TERMINAL - {JobStatus.SUCCEEDED}
     ended = in_state(*(status for status in states if status in allowed)) & Job.code.is_distinct_from(SUPERSEDED)
@@ -112,12 +112,11 @@ def retry(connection: Connection, which: ColumnElement[bool], *, states: Sequenc
 
 
 def prioritise(connection: Connection, which: ColumnElement[bool], priority: int) -> int:
-    """Give every job of the selection that is not over another priority; the higher goes first. Returns how many."""
+    """Change the priority of the selected jobs that have not finished; higher starts first. Returns how many."""
     unfinished = which & ~in_state(*sorted(TERMINAL))
     moving = update(Job).where(locks.in_order(connection.dialect.name, unfinished)).values(priority=priority)
     return connection.execute(moving).rowcount
 
 
 def these(job_ids: Sequence[UUID]) -> ColumnElement[bool]:
-    """The selection of jobs by id."""
     return Job.id.in_(job_ids)

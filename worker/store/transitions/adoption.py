@@ -1,6 +1,6 @@
-"""Jobs of a restored database: which may have been bought after the backup, and how they take what the store holds.
+"""Jobs of a restored database: which may have been bought after the backup, and how to adopt the stored audio.
 
-No worker may run meanwhile: a job that the backup shows as running runs nowhere.
+No worker may run meanwhile: a job that the backup shows as running is not running.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ _LATEST = select(func.coalesce(func.max(Attempt.number), 0)).where(Attempt.job_i
 
 
 def unfinished(connection: Connection, *, after: UUID, most: int, now: datetime) -> list[Claim]:
-    """Jobs that had not ended when the backup was taken, in the order of their ids, as they stand."""
+    """Jobs that were unfinished when the backup was taken, ordered by id."""
     rows = connection.execute(_UNFINISHED, {"after": after, "most": most})
     return [claims.claimed(row, after, now) for row in rows]
 
@@ -47,9 +47,9 @@ def unfinished(connection: Connection, *, after: UUID, most: int, now: datetime)
 def take_over(
     connection: Connection, job: Claim, source: int, content: str, *, by: UUID, now: datetime
 ) -> Claim | None:
-    """Claim a job for what its attempt `source` stored of this content; None where it changed since it was read.
+    """Claim a job for the content that attempt `source` stored; None if the job has changed since it was read.
 
-    The claim has a number that no attempt had, so that a worker of the time before can't settle it.
+    The claim's number is higher than any attempt's, so that a worker from before the restore cannot settle it.
     """
     latest = connection.execute(_LATEST, {"job": job.job_id}).scalar_one()
     number = max(job.attempt + 1, latest + 1, source)
@@ -59,5 +59,5 @@ def take_over(
 
 
 def mark(connection: Connection, jobs: Sequence[UUID]) -> int:
-    """Have the next attempt of these look for bought audio before it buys. Returns how many were not marked yet."""
+    """Make the next attempt of these jobs look for bought audio first. Returns how many were newly marked."""
     return connection.execute(_MARK, {"jobs": jobs}).rowcount if jobs else 0

@@ -1,4 +1,4 @@
-"""What a call cost, in the books once: whoever learns of it, however late, and however many deliver the same audio."""
+"""The cost of a call, booked once: also if the report is late, or several attempts deliver the same audio."""
 
 from __future__ import annotations
 
@@ -38,48 +38,46 @@ _CHARGE = update(Job).where(Job.id == bindparam("job")).values(cost=Job.cost + b
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One call, by what is known of it."""
+    """One call, identified by its request id, its attempt, or both."""
 
     job_id: UUID
     request_id: str | None
-    """What the API calls it."""
     source: int | None = None
-    """The attempt that made it, where that isn't the one that reports it."""
+    """The attempt that made the call, if it is not the reporting one."""
 
 
 def is_charged(connection: Connection, call: Call) -> bool:
-    """Whether the books have the cost of this call. Until the end of the transaction nobody else can write it there."""
+    """Whether the cost of this call is booked. Holds a lock, so that no other transaction can book it meanwhile."""
     connection.execute(_LOCK, {"job": call.job_id})
     return connection.execute(_CHARGED, _named(call)).first() is not None
 
 
 def clear_up(connection: Connection, call: Call) -> None:
-    """It is known now what became of this call: no attempt says any longer that it may have been billed."""
+    """The result of this call is known: clear `possibly_billed` on every attempt for it."""
     connection.execute(_CLEAR_UP, _named(call))
 
 
 def flag(connection: Connection, calls: Sequence[Call]) -> None:
-    """Nobody follows these calls any more: what they cost, unless it is in the books, stays unknown."""
+    """These requests will not be polled again: mark them possibly billed, unless their cost is booked."""
     if calls:
         connection.execute(_FLAG, [_named(call) for call in calls])
 
 
 def charge(connection: Connection, job_id: UUID, paid: Decimal) -> None:
-    """Add to what the attempts of a job have cost."""
     if paid:
         connection.execute(_CHARGE, {"job": job_id, "paid": paid})
 
 
 @dataclass(frozen=True, slots=True)
 class Lost:
-    """An attempt whose worker died or left in the midst of its call, so that its cost isn't known."""
+    """An attempt whose worker died during the call, so that the cost is unknown."""
 
     job_id: UUID
     number: int
     model: str
 
 
-# What is cleared up already, and has no handle that leads on, was delivered by another attempt.
+# A row that is not possibly billed and has no handle left was delivered by another attempt.
 _UNKNOWN = (
     Attempt.verdict.in_((VerdictKind.LOST, VerdictKind.RELEASED))
     & (Attempt.cost == ZERO)
@@ -88,7 +86,7 @@ _UNKNOWN = (
 
 
 def lost(connection: Connection, attempts: Sequence[tuple[UUID, int]]) -> list[Lost]:
-    """Those of the attempts that were lost, and of whose cost nothing is known yet."""
+    """Return those of the attempts that were lost and have no known cost."""
     if not attempts:
         return []
     rows = connection.execute(
@@ -102,10 +100,10 @@ def lost(connection: Connection, attempts: Sequence[tuple[UUID, int]]) -> list[L
 def charge_lost(
     connection: Connection, attempt: Lost, *, cost: Decimal, estimated: bool, request_id: str | None, now: datetime
 ) -> Decimal | None:
-    """Write down what a lost attempt's call cost, now that its answer was found.
+    """Record the cost of a lost attempt's call once its response was found.
 
-    Gives what was added to the books, which is nothing where another attempt had delivered the same; None where the
-    attempt isn't lost any more.
+    Returns the amount booked: zero if another attempt had delivered the same audio; None if the attempt is no longer
+    lost.
     """
     call = Call(attempt.job_id, request_id)
     paid = ZERO if is_charged(connection, call) else cost

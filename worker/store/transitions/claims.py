@@ -1,4 +1,4 @@
-"""Dispatched to running: one worker takes one job, once."""
+"""Dispatched to running: one worker claims one job, once."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from worker.store.transitions.event_writer import HEARD
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """A job in the hands of one worker, with everything that an attempt needs to know of it."""
+    """A job claimed by one worker, with all that an attempt needs."""
 
     job_id: UUID
     attempt: int
@@ -43,23 +43,21 @@ class Claim:
     twin: UUID | None
     """A job that may already have bought this content."""
     copies: UUID | None = None
-    """The job whose audio it was sent to copy: it may not buy."""
+    """The job whose audio it must copy: this one may not buy."""
     request_id: str | None = None
-    """What an earlier attempt submitted (v2): it is polled, and nothing is submitted again."""
+    """What an earlier attempt submitted (v2): it is polled, and nothing else is submitted."""
     heard: bool = False
-    """Somebody may want to hear of its end: the record writes an event."""
+    """Settling it must write an event."""
     audio_format: AudioFormat = AudioFormat.WAV
-    """What its object is to be."""
     target_lufs: float | None = None
-    """How loud it is to be made; None: as it comes."""
+    """None to leave the loudness unchanged."""
     traceparent: str | None = None
-    """The trace that it belongs to, as W3C writes it."""
     extra: str | None = None
-    """What its row of a sheet held beside the fields of a job, as a JSON object."""
+    """Columns of its sheet row that are not job fields, as a JSON object."""
 
 
-# Written out, because SQLAlchemy's SQLite compiler leaves the table's name off inside RETURNING, subqueries included:
-# the condition would compare a fingerprint with itself.
+# Literal SQL, because SQLAlchemy's SQLite compiler omits the table's name inside RETURNING, subqueries included: the
+# condition would compare a fingerprint with itself.
 _TWIN = literal_column(
     "(SELECT bought.id FROM jobs AS bought"
     " WHERE bought.fingerprint = jobs.fingerprint AND bought.status = 'succeeded'"
@@ -69,7 +67,7 @@ _TWIN = literal_column(
 
 _TURNS = and_(
     in_state(JobStatus.DISPATCHED),
-    Job.id.in_(bindparam("jobs", expanding=True)),  # for a list of pairs alone, SQLite reads the whole table
+    Job.id.in_(bindparam("jobs", expanding=True)),  # for a list of pairs alone, SQLite scans the whole table
     tuple_(Job.id, Job.attempt).in_(bindparam("turns", expanding=True)),
 )
 CLAIM_COLUMNS: Final = (
@@ -120,24 +118,24 @@ def _claim_several(dialect: str) -> Executable:
 
 
 def claim(connection: Connection, job_id: UUID, attempt: int, *, worker_id: UUID, now: datetime) -> Claim | None:
-    """Take a dispatched job. `attempt` is the number its message carries; None when someone else was first."""
+    """Claim a dispatched job. `attempt` is the number in its message. Returns None if another worker was first."""
     return claim_all(connection, [(job_id, attempt)], worker_id=worker_id, now=now)[0]
 
 
 def claim_all(
     connection: Connection, turns: Sequence[tuple[UUID, int]], *, worker_id: UUID, now: datetime
 ) -> list[Claim | None]:
-    """Take several dispatched jobs in one statement; each is won or lost on its own."""
+    """Claim several dispatched jobs in one statement; each is won or lost independently."""
     statement = _CLAIM_ONE if len(turns) == 1 else _claim_several(connection.dialect.name)
     which = {"jobs": [job_id for job_id, _ in turns], "turns": turns}
     rows = connection.execute(statement, which | {"worker": worker_id, "now": now})
     won = {(row.id, row.attempt - 1): claimed(row, worker_id, now) for row in rows}
-    # A message that came twice is answered once.
+    # A duplicate message gets None.
     return [won.pop(turn, None) for turn in turns]
 
 
 def claimed(row: Any, worker_id: UUID, now: datetime) -> Claim:  # noqa: ANN401 - the row of a statement that names no type
-    """A claim as a row of `CLAIM_COLUMNS` describes it."""
+    """Build a claim from a row of `CLAIM_COLUMNS`."""
     return Claim(
         job_id=row.id,
         attempt=row.attempt,
@@ -170,19 +168,17 @@ _OWNED = select(Job.id, Job.attempt).where(in_state(JobStatus.RUNNING), Job.id.i
 
 
 def is_owned(connection: Connection, claimed: Claim) -> bool:
-    """Whether the job is still this claim's: asked right before an upload, so a late worker overwrites nothing."""
+    """Whether the claim still holds the job. Checked before an upload, so that a late worker overwrites nothing."""
     return are_owned(connection, [claimed])[0]
 
 
 def are_owned(connection: Connection, claimed: Sequence[Claim]) -> list[bool]:
-    """`is_owned` for several claims in one statement."""
     rows = connection.execute(_OWNED, {"jobs": [claim.job_id for claim in claimed]})
     owned = {(row.id, row.attempt) for row in rows}
     return [(claim.job_id, claim.attempt) in owned for claim in claimed]
 
 
 def running_here(connection: Connection, worker_id: UUID) -> Sequence[UUID]:
-    """The jobs that the database takes to be running on one worker."""
     return (
         connection.execute(select(Job.id).where(in_flight_as(JobStatus.RUNNING), Job.worker_id == worker_id))
         .scalars()
@@ -191,24 +187,24 @@ def running_here(connection: Connection, worker_id: UUID) -> Sequence[UUID]:
 
 
 def status_of(connection: Connection, job_id: UUID) -> JobStatus | None:
-    """Where a job stands; None when it is gone."""
+    """None if the job does not exist."""
     status = connection.execute(select(Job.status).where(Job.id == job_id)).scalar()
     return None if status is None else JobStatus(status)
 
 
 def statuses(connection: Connection, job_ids: Sequence[UUID]) -> dict[UUID, JobStatus]:
-    """Where each of the jobs stands; those that the database doesn't know are left out."""
+    """Unknown jobs are left out."""
     rows = connection.execute(select(Job.id, Job.status).where(Job.id.in_(job_ids)))
     return {job_id: JobStatus(status) for job_id, status in rows}
 
 
 MAX_SOURCES: Final = 32
-"""Of one content, so many jobs' audio is tried before the text is bought again."""
+"""How many jobs' audio is tried for one content before the text is bought again."""
 
 
 @dataclass(frozen=True, slots=True)
 class Bought:
-    """Audio that is already stored and recorded for some job."""
+    """Stored audio that is recorded for a job."""
 
     tenant: str
     batch_id: UUID | None
@@ -227,7 +223,7 @@ _HAS_AUDIO = and_(in_state(JobStatus.SUCCEEDED), Job.purged_at.is_(None))
 _AUDIO = select(Job.fingerprint, *(getattr(Job, name) for name in Bought.__slots__)).where(
     Job.id.in_(bindparam("jobs", expanding=True)), _HAS_AUDIO
 )
-# The newest of each batch first: where a whole folder is gone, the next one is in another.
+# The newest of each batch first: if a whole folder is missing, the next candidate is in another one.
 _IN_ITS_LANE = func.row_number().over(partition_by=Job.lane, order_by=Job.id.desc()).label("place")
 _ALIKE = (
     select(Job.id, *(getattr(Job, name) for name in Bought.__slots__), _IN_ITS_LANE)
@@ -242,28 +238,31 @@ _ELSEWHERE = (
 
 
 def bought(connection: Connection, job_ids: Collection[UUID], content: str) -> list[Bought]:
-    """The recorded audio of those of the jobs that succeeded with this content."""
+    """Return the audio of those of the jobs that succeeded with this content."""
     rows = connection.execute(_AUDIO, {"jobs": list(job_ids)})
-    # Compared here: a planner that reads all jobs with this content would be a long way off.
+    # Compared here, because a condition on `content` can make the planner read all jobs that share it.
     return [Bought(*row[1:]) for row in rows if row[0] == content]
 
 
 def bought_elsewhere(connection: Connection, content: str) -> list[Bought]:
-    """The recorded audio of this content, at most `MAX_SOURCES`: the newest of each batch, then older ones."""
+    """Return at most `MAX_SOURCES` recorded takes of this content: the newest of each batch, then older ones."""
     return [Bought(*row) for row in connection.execute(_ELSEWHERE, {"content": content})]
 
 
 _THEIRS = in_state(JobStatus.RUNNING) & (Job.attempt == bindparam("number"))
-# A worker that comes late has submitted all the same. Where nobody else did, its handle is what the next one polls.
+# A worker that has lost the job may still have submitted a request. If no other was submitted, the next attempt polls
+# it.
 _NOBODYS = Job.request_id.is_(None) & ~in_state(JobStatus.SUCCEEDED)
 _KEEP = update(Job).where(Job.id == bindparam("job"), _THEIRS | _NOBODYS).values(request_id=bindparam("handle"))
 
 
 def keep(connection: Connection, submitted: Sequence[tuple[Claim, str]]) -> None:
-    """Write down the handles of requests that were just submitted.
+    """Store the handles of requests that were just submitted.
 
-    The attempt that has the job overrules whatever stands there. One that had it before only fills an empty place.
+    The attempt that owns the job overwrites any other handle. A previous owner only fills an empty field.
     """
-    in_order = sorted(submitted, key=lambda one: one[0].job_id)  # as in `locks`: it may wait for a row and hold others
+    in_order = sorted(
+        submitted, key=lambda one: one[0].job_id
+    )  # as in `locks`: it may wait for a row while holding others
     values = [{"job": claim.job_id, "number": claim.attempt, "handle": handle} for claim, handle in in_order]
     connection.execute(_KEEP, values)

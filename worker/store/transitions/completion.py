@@ -1,6 +1,6 @@
-"""The end of a batch: found when its last job has ended, concluded once, taken back when a job is tried again.
+"""The end of a batch: detected when its last job has finished, concluded once, reopened when a job is retried.
 
-Whoever concludes holds the turn of those who write events, so from then on it waits for nothing.
+Concluding takes the event lock, so it must not wait for any row after that.
 """
 
 from __future__ import annotations
@@ -37,18 +37,20 @@ _REOPEN = update(Batch).where(Batch.id == bindparam("batch")).values(finished_at
 
 
 class Conclusion(StrEnum):
-    """What came of concluding a batch."""
+    """The result of concluding a batch."""
 
     WON = "won"
-    """It is finished now, and this is what finished it."""
+    """This call finished it."""
     LATE = "late"
-    """It was finished before, is gone, or its jobs stand otherwise than in the files."""
+    """It was finished before, no longer exists, or its jobs have changed since the files were written."""
     BUSY = "busy"
-    """Somebody is changing its row just now."""
+    """Another transaction has its row locked."""
 
 
 def unfinished(connection: Connection, *, after: UUID, most: int) -> tuple[list[UUID], UUID | None]:
-    """Of the next so many batches that aren't finished, those that could be; and after which one to look on, if any."""
+    """Of the next `limit` unfinished batches, return those that may be complete, and the id to continue after (or
+    None).
+    """
     rows = connection.execute(_UNFINISHED, {"after": after, "most": most}).all()
     ready = [batch_id for batch_id, is_open in rows if not is_open]
     return ready, rows[-1].id if len(rows) == most else None
@@ -57,14 +59,14 @@ def unfinished(connection: Connection, *, after: UUID, most: int) -> tuple[list[
 def conclude(
     connection: Connection, batch_id: UUID, as_written: Standing, *, results_uri: str, now: datetime
 ) -> Conclusion:
-    """Finish a batch whose files are written, if its jobs still stand as they did, and tell whoever wants to hear."""
+    """Finish a batch whose files are written, if its jobs are unchanged since, and write its event."""
     heard = connection.execute(select(_heard()).where(Batch.id == batch_id)).scalar_one_or_none()
     if heard:
         events.take_turn(connection)
     free = select(Batch.id).where(Batch.id == batch_id).with_for_update(skip_locked=True, key_share=True)
     if heard is not None and connection.execute(free).first() is None:
         return Conclusion.BUSY
-    # Asked only now: whoever tries a job again changes this row after the job's, and so waits until this is over.
+    # Checked under the row's lock: a retry changes this row after the job's, so it waits for this transaction.
     if results.standing(connection, batch_id) != as_written:
         return Conclusion.LATE
     finished = update(Batch).where(Batch.id == batch_id, Batch.finished_at.is_(None))
@@ -76,12 +78,12 @@ def conclude(
 
 
 def reopen(connection: Connection, batch_ids: Collection[UUID]) -> None:
-    """Jobs of these batches are tried again, in this transaction and before this.
+    """Mark batches as unfinished, before their jobs are retried in the same transaction.
 
-    A batch that isn't finished is changed as well, for somebody may be about to finish it.
+    Unfinished batches are updated as well, because another process may be about to finish them.
     """
     if batch_ids:
-        # In the order of their ids, as the dispatcher locks them when it adds up what they have spent.
+        # Ordered by id, as the dispatcher locks them when it adds up their spending.
         connection.execute(_REOPEN, [{"batch": batch_id} for batch_id in sorted(batch_ids)])
 
 

@@ -1,4 +1,4 @@
-"""Scheduled to queued to dispatched, and back where a message was lost. The dispatcher's statements."""
+"""Scheduled to queued to dispatched, and back when a message is lost: the dispatcher's statements."""
 
 from __future__ import annotations
 
@@ -47,12 +47,12 @@ from worker.store.tables.jobs import Batch, Job
 from worker.store.transitions import event_writer, followers
 
 ROWS_PER_STATEMENT = 1_000
-"""Bulk changes go in pieces, so that none holds its locks for long."""
+"""Bulk changes are split, so that no statement holds its locks for long."""
 
 
 @dataclass(frozen=True, slots=True, order=True)
 class Lane:
-    """Jobs that wait behind one another: same priority, tenant, batch and model."""
+    """A queue: jobs of the same priority, tenant, batch and model."""
 
     priority: int
     tenant: str
@@ -61,7 +61,7 @@ class Lane:
     limited: bool = field(default=False, compare=False)
     """Whether its batch, its tenant's month, or an API key of its tenant has a budget."""
     since: float = field(default=0.0, compare=False)
-    """When the first of its jobs was handed in, in seconds since 1970."""
+    """When its first job was submitted, in seconds since 1970."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,13 +71,13 @@ class Waiting:
     job_id: UUID
     attempt: int
     content: str | None = field(default=None, compare=False)
-    """What it wants, by fingerprint, if it may share what others buy."""
+    """Fingerprint of its content, if it may share other jobs' audio."""
     copies: UUID | None = field(default=None, compare=False)
-    """The job whose audio it is sent to copy: it may not buy."""
+    """The job whose audio it must copy: this one may not buy."""
 
 
-# Statements of every tick are built once: building one costs more than running it. None of them waits for a row that
-# somebody else is changing: the tick holds what it has changed, and two that hold and wait would wait for ever.
+# Statements of every tick are built once: building one costs more than running it. None of them waits for a locked row:
+# the tick holds locks as well, and waiting could deadlock.
 @cache
 def _promote(dialect: str) -> Update:
     due = in_state(JobStatus.SCHEDULED) & (Job.not_before <= bindparam("now"))
@@ -89,14 +89,14 @@ def _promote(dialect: str) -> Update:
 
 
 def promote(connection: Connection, *, now: datetime) -> int:
-    """Scheduled jobs whose time has come become queued. Returns how many."""
+    """Queue the scheduled jobs that are due. Returns how many."""
     return connection.execute(_promote(connection.dialect.name), {"now": now}).rowcount
 
 
 def expire(connection: Connection, *, now: datetime) -> int:
-    """Jobs that have not started by their deadline end, unpaid. Returns how many.
+    """Fail jobs that have not started by their deadline, unpaid. Returns how many.
 
-    What was submitted for a job is paid for: such a job has started, and goes on to its audio.
+    A job with a submitted request is paid for: it counts as started and is not expired.
     """
     ended = [
         job_id
@@ -110,7 +110,7 @@ def expire(connection: Connection, *, now: datetime) -> int:
 
 @cache
 def _expire(dialect: str) -> tuple[ReturningUpdate[UUID], ...]:
-    # Word for word the predicate of a partial index, as in `in_flight_as`.
+    # Literally the predicate of a partial index, as in `in_flight_as`.
     waiting = Job.deadline.is_not(None) & in_state(JobStatus.SCHEDULED, JobStatus.QUEUED)
     due = Job.request_id.is_(None) & (Job.deadline <= bindparam("now"))
     late = [state & due for state in (waiting, in_flight_as(JobStatus.DISPATCHED))]
@@ -135,7 +135,7 @@ _OLDEST = aliased(Job, name="oldest")
 
 
 def _first(*conditions: ColumnElement[bool]) -> ScalarSelect[UUID]:
-    """Some job of the first lane, in falling order. The index is read backwards: it hops from lane to lane."""
+    """The first job in descending order. The index is read backwards, from lane to lane."""
     key = [getattr(_WAITS, column.key) for column in _KEY]
     waits = _WAITS.status == literal_column(f"'{JobStatus.QUEUED.value}'", String)
     return (
@@ -144,7 +144,9 @@ def _first(*conditions: ColumnElement[bool]) -> ScalarSelect[UUID]:
 
 
 def _behind(lane: Sequence[ColumnElement[Any]], of: FromClause | None) -> ColumnElement[UUID]:
-    """The same, behind a lane. Of a comparison of rows SQLite uses the first column alone and reads whole lanes."""
+    """Restrict `_first` to the jobs after a lane. SQLite uses only the first column of a row comparison and would scan
+    whole lanes.
+    """
     key = [getattr(_WAITS, column.key) for column in _KEY]
     steps = [_first(*map(eq, key[:known], lane[:known]), key[known] < lane[known]) for known in (3, 2, 1, 0)]
     return func.coalesce(*(step if of is None else step.correlate(of) for step in steps))
@@ -152,7 +154,7 @@ def _behind(lane: Sequence[ColumnElement[Any]], of: FromClause | None) -> Column
 
 @cache
 def _lanes(*, from_the_top: bool) -> Executable:
-    """The lanes in one statement, each found behind the one before."""
+    """All lanes in one recursive statement, each found from the one before."""
     begin = [bindparam(f"after_{column.key}", type_=column.type) for column in _KEY]
     first = _first() if from_the_top else _behind(begin, None)
     hop = select(*_KEY).where(Job.id == first).cte("hop", recursive=True)
@@ -163,8 +165,8 @@ def _lanes(*, from_the_top: bool) -> Executable:
         exists().where(Tenant.name == found.c.tenant, Tenant.monthly_budget.is_not(None)).correlate(found),
         exists().where(ApiKey.tenant == found.c.tenant, ApiKey.budget.is_not(None)).correlate(found),
     )
-    # Left out before they are counted: however many batches are paused, they take no place from those that aren't. And
-    # looked up lane by lane: a join, which EXISTS may become, takes them in whatever order suits it, up to `most`.
+    # Paused lanes are skipped before they are counted, so that they don't use up `limit`. They are looked up one by
+    # one: a join, which EXISTS may become, visits them in any order, up to `limit`.
     paused_at = select(Batch.paused_at).where(Batch.id == found.c.lane).correlate(found).scalar_subquery()
     theirs = (getattr(LaneTakes, name) == found.c[name] for name in ("lane", "tenant", "model"))
     held_at = select(LaneTakes.held_at).where(*theirs).correlate(found).scalar_subquery()
@@ -184,7 +186,8 @@ _HEADS = (
     .order_by(Job.id)
     .limit(bindparam("most", type_=Integer))
 )
-# A statement is a round trip on PostgreSQL: with a hundred lanes, most of a tick. The lanes go as arrays, in order.
+# On PostgreSQL each statement is a round trip, which for a hundred lanes is most of a tick. The lanes are sent as
+# arrays, in order.
 _LANES = {column.key: ARRAY(column.type) for column in _KEY}
 _EACH = (
     func.unnest(*(bindparam(f"of_{name}", type_=its_type) for name, its_type in _LANES.items()))
@@ -206,7 +209,7 @@ _HEADS_OF_EACH = select(_EACH.c.place, *_FIRST.c).select_from(_EACH.join(_FIRST,
 
 
 def lanes(connection: Connection, *, most: int, after: Lane | None = None) -> list[Lane]:
-    """The lanes that have someone waiting, behind `after`, the most urgent first; none that is paused or held."""
+    """Return lanes with queued jobs after `after`, the most urgent first, without paused and held ones."""
     given = {"most": most} if after is None else {"most": most, **_named("after", after)}
     rows = connection.execute(_lanes(from_the_top=after is None), given)
     return [
@@ -216,18 +219,18 @@ def lanes(connection: Connection, *, most: int, after: Lane | None = None) -> li
 
 
 def _handed_in(job_id: UUID) -> float:
-    """The time in a job's id, which is a UUID of version 7."""
+    """The timestamp in a job's id, a UUID version 7."""
     return (job_id.int >> 80) / 1000
 
 
 def heads(connection: Connection, lane: Lane, *, most: int, behind: UUID = _NOBODY) -> list[Waiting]:
-    """The first jobs of a lane, in the order in which they were handed in; those behind `behind`, if it is given."""
+    """Return the first jobs of a lane in the order of submission, after `behind`."""
     given = {**_named("its", lane), "most": most, "behind": behind}
     return [Waiting(*row) for row in connection.execute(_HEADS, given)]
 
 
 def heads_of_each(connection: Connection, lanes: Sequence[Lane], *, most: int) -> dict[Lane, list[Waiting]]:
-    """The first jobs of several lanes, of each at most so many. On PostgreSQL it is one statement."""
+    """Return the first jobs of several lanes, at most `limit` of each. On PostgreSQL in one statement."""
     if connection.dialect.name != "postgresql":
         return {lane: heads(connection, lane, most=most) for lane in lanes}
     given = {f"of_{name}": [getattr(lane, name) for lane in lanes] for name in _LANES}
@@ -247,9 +250,9 @@ def _named(prefix: str, lane: Lane) -> dict[str, object]:
 
 
 def dispatch(connection: Connection, jobs: Sequence[UUID], *, worker_id: UUID | None, now: datetime) -> list[Waiting]:
-    """Queued jobs become dispatched. Only those returned were still queued and may be published.
+    """Mark queued jobs as dispatched. Publish only those returned: the others were no longer queued.
 
-    `worker_id` names the one worker that can receive the message, where the broker lives inside its process.
+    `worker_id` names the only worker that can receive the message, when the broker is inside its process.
     """
     if not jobs:
         return []
@@ -259,7 +262,7 @@ def dispatch(connection: Connection, jobs: Sequence[UUID], *, worker_id: UUID | 
 
 @cache
 def _dispatch(dialect: str) -> ReturningUpdate[UUID, int]:
-    # One parameter, where that is possible: a statement of its own for each number of jobs would be planned anew.
+    # One array parameter, where supported: otherwise every number of jobs needs a query plan.
     as_array = Job.id == any_(bindparam("jobs", type_=ARRAY(Uuid())))
     these = as_array if dialect == "postgresql" else Job.id.in_(bindparam("jobs", expanding=True))
     return (
@@ -273,9 +276,9 @@ def _dispatch(dialect: str) -> ReturningUpdate[UUID, int]:
 
 
 def set_apart(connection: Connection, lane: Lane, key_id: UUID) -> int:
-    """Queued jobs of an API key leave the lane that the tenant's jobs without a batch share. Returns how many.
+    """Move an API key's queued jobs out of the lane shared by the tenant's jobs without a batch. Returns how many.
 
-    Their key's budget holds them, and those behind them that it doesn't concern must not wait for it.
+    Their key's budget holds them, and jobs behind them that it does not concern must not wait.
     """
     theirs = in_state(JobStatus.QUEUED) & (Job.key_id == key_id)
     shared = (lane.priority, lane.tenant, NO_LANE, lane.model)
@@ -285,7 +288,7 @@ def set_apart(connection: Connection, lane: Lane, key_id: UUID) -> int:
 
 
 def take_back(connection: Connection, jobs: Sequence[UUID]) -> int:
-    """Dispatched jobs whose messages were never sent, or whose worker is stopping, become queued again."""
+    """Queue dispatched jobs again whose messages were never sent, or whose worker is stopping."""
     if not jobs:
         return 0
     sent = Job.id.in_(jobs) & in_state(JobStatus.DISPATCHED)
@@ -293,32 +296,32 @@ def take_back(connection: Connection, jobs: Sequence[UUID]) -> int:
 
 
 def take_back_all(connection: Connection, *, worker_id: UUID) -> int:
-    """Everything dispatched to one worker and not yet claimed becomes queued again."""
+    """Queue everything again that was dispatched to one worker and not claimed."""
     sent = in_flight_as(JobStatus.DISPATCHED) & (Job.worker_id == worker_id)
     return _queue_again(connection, locks.not_waiting(connection.dialect.name, sent))
 
 
 def recall(connection: Connection, model: str | None) -> int:
-    """What was dispatched and not yet claimed becomes queued again, because a gate has closed: all, or one model's."""
+    """Queue unclaimed dispatched jobs again, of one model or of all, because a gate has closed."""
     sent = in_flight_as(JobStatus.DISPATCHED)
     which = sent if model is None else sent & (Job.model == model)
     return _queue_again(connection, locks.not_waiting(connection.dialect.name, which))
 
 
 def recall_batch(connection: Connection, batch_id: UUID) -> int:
-    """What of a batch was dispatched and not yet claimed becomes queued again, because the batch was paused."""
+    """Queue a paused batch's unclaimed dispatched jobs again."""
     sent = in_flight_as(JobStatus.DISPATCHED) & (Job.batch_id == batch_id)
     return _queue_again(connection, locks.not_waiting(connection.dialect.name, sent))
 
 
 def recall_lane(connection: Connection, lane: UUID, tenant: str, model: str) -> int:
-    """What of a lane was dispatched and not yet claimed becomes queued again, because the lane is held."""
+    """Queue a held lane's unclaimed dispatched jobs again."""
     sent = in_flight_as(JobStatus.DISPATCHED) & (Job.lane == lane) & (Job.tenant == tenant) & (Job.model == model)
     return _queue_again(connection, locks.not_waiting(connection.dialect.name, sent))
 
 
 def give_up_messages(connection: Connection, *, sent_before: datetime) -> int:
-    """Dispatched jobs that nobody claimed in time: their messages count as lost. Returns how many."""
+    """Queue dispatched jobs again that were not claimed in time: their messages count as lost. Returns how many."""
     sent = in_flight_as(JobStatus.DISPATCHED) & (Job.dispatched_at < sent_before)
     return _queue_again(connection, locks.not_waiting(connection.dialect.name, sent))
 

@@ -1,8 +1,7 @@
-"""Ends of jobs and batches as events, written in the transaction that makes them true.
+"""Events about finished jobs and batches, written in the transaction that finishes them.
 
-Nothing is written, and next to nothing asked, for jobs that nobody wants to hear of. Whoever calls this has changed all
-the job rows it is going to change: from the first event on it holds the turn of those who write events, and waiting
-for a row while holding that could last for ever.
+Nothing is written for jobs without a subscriber. Call it after all changes to job rows: the first event takes the event
+lock, and waiting for a row while holding it could deadlock.
 """
 
 from __future__ import annotations
@@ -25,13 +24,13 @@ from worker.store.tables.webhooks import EventRow
 
 ROWS_PER_STATEMENT: Final = 500
 
-# Written out, because SQLAlchemy's SQLite compiler leaves the table's name off inside RETURNING, subqueries included.
+# Literal SQL, because SQLAlchemy's SQLite compiler omits the table's name inside RETURNING, subqueries included.
 HEARD: Final[ColumnElement[bool]] = literal_column(
     "(jobs.notify OR EXISTS (SELECT 1 FROM endpoints AS listening"
     " WHERE listening.tenant = jobs.tenant AND listening.disabled_at IS NULL))",
     Boolean,
 )
-"""Whether somebody may want to hear of a job: its producer said so, or its tenant has an endpoint."""
+"""Whether a job's end needs an event: its producer requested one, or its tenant has an endpoint."""
 
 _TYPES: Final = {status: f"job.{status}" for status in TERMINAL}
 _COLUMNS: Final = (
@@ -56,12 +55,11 @@ _COLUMNS: Final = (
 
 
 def has_listener(connection: Connection, which: ColumnElement[bool]) -> bool:
-    """Whether the end of any job of this selection would be heard."""
     return connection.execute(select(Job.id).where(which, HEARD).limit(1)).first() is not None
 
 
 def ended(connection: Connection, job_ids: Iterable[UUID], *, now: datetime) -> None:
-    """These jobs have just ended: write down what somebody wants to hear of."""
+    """Write events for jobs that have just finished and have a subscriber."""
     rest = iter(job_ids)
     while page := list(islice(rest, ROWS_PER_STATEMENT)):
         rows = connection.execute(
@@ -71,7 +69,6 @@ def ended(connection: Connection, job_ids: Iterable[UUID], *, now: datetime) -> 
 
 
 def finished(connection: Connection, batch_id: UUID, *, now: datetime) -> None:
-    """This batch has just been finished, and somebody wants to hear of it."""
     row = connection.execute(select(Batch.id, Batch.tenant, Batch.name, Batch.total).where(Batch.id == batch_id)).one()
     _write(connection, [_of_batch(connection, row, now)])
 

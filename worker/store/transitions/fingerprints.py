@@ -1,4 +1,4 @@
-"""A running job whose audio comes from another API than its producer meant: its fingerprint is set right."""
+"""Corrects the fingerprint of a running job whose audio comes from another API than its producer chose."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _BOUGHT = (
 
 
 def relabel(connection: Connection, claim: Claim, fingerprint: str) -> UUID | None:
-    """Note what a claimed job's audio really is. Returns a job that may already have bought this content."""
+    """Store the job's actual fingerprint. Returns a job that may already have bought this content."""
     connection.execute(_RELABEL, {"job": claim.job_id, "number": claim.attempt, "content": fingerprint})
     found: Any = connection.execute(_BOUGHT, {"content": fingerprint}).scalars().first()
     return found if claim.use_cache else None

@@ -1,11 +1,11 @@
-"""Jobs that wait for another one to buy what they want too: from queued to scheduled, and back when it has ended.
+"""Jobs that wait for another one to buy the same content: from queued to scheduled, and back when it has ended.
 
-Who has submitted a call (v2) buys its content until the job is over, whatever becomes of its attempts: the call is paid
-for, and the next attempt goes on with it. In a paused or held lane no job waits for it.
+A job with a submitted request (v2) buys its content until it has finished: the call is paid for, and the next attempt
+continues with it. In a paused or held lane no job waits for it.
 
-A follower is an ordinary scheduled job. Whoever forgets to release it costs it `PATIENCE_SECONDS`, and nothing else.
+A follower is an ordinary scheduled job: if it is never released, it starts after `PATIENCE_SECONDS`.
 
-A dispatched or running job that names another one was sent for a copy of its audio, and may not buy.
+A dispatched or running job that names another one must copy its audio and may not buy.
 """
 
 from __future__ import annotations
@@ -27,12 +27,12 @@ from worker.store.tables.account import LaneTakes
 from worker.store.tables.jobs import Batch, Job
 
 PATIENCE_SECONDS: Final = 60.0
-"""After so long a follower takes its own turn, whatever it heard. Longer than most calls, so that few look in vain."""
+"""A follower starts after this time without being released. Longer than most calls, so that few start early."""
 COPY_GONE: Final = "copy_gone"
-"""The code of an attempt that was sent for a copy and found none: its content has to be bought again."""
+"""The code of an attempt that found no audio to copy: its content has to be bought again."""
 
 _FLYING = in_state(JobStatus.DISPATCHED, JobStatus.RUNNING)
-# Written out as in the partial index: see `states`.
+# Literally as in the partial index: see `states`.
 _FOLLOWS: Final = sql("jobs.follows IS NOT NULL")
 # As in the partial index `ix_jobs_submitted`.
 _SUBMITTED = and_(
@@ -50,7 +50,7 @@ _BUYS = _FLYING & Job.follows.is_(None)
 _CONTENTS = union_all(*(select(Job.fingerprint, Job.id).where(buying, Job.use_cache) for buying in (_SUBMITTED, _BUYS)))
 _STILL = select(Job.id).where(or_(_FLYING, _SUBMITTED), Job.id.in_(bindparam("jobs", expanding=True)))
 _THESE = select(Job.id).where(Job.id.in_(bindparam("jobs", expanding=True)))
-# What is to be removed at once counts as gone: its object may be gone before its row says so.
+# Audio due for removal counts as removed: the object may be removed before the row says so.
 _WITH_AUDIO = _THESE.where(
     in_state(JobStatus.SUCCEEDED), Job.purged_at.is_(None), or_(Job.purge_at.is_(None), Job.purge_at > bindparam("now"))
 )
@@ -67,44 +67,43 @@ _ANYBODY = select(Job.id).where(_FOLLOWS).limit(1)
 
 
 def in_flight(connection: Connection) -> dict[str, UUID]:
-    """The contents that are being bought just now, or are submitted, by fingerprint, and the jobs that buy them."""
+    """Map the fingerprint of each content being bought, or submitted, to the job that buys it."""
     return {fingerprint: job_id for fingerprint, job_id in connection.execute(_CONTENTS)}  # noqa: C416 - rows are no pairs to mypy
 
 
 def still_buying(connection: Connection, jobs: Collection[UUID]) -> set[UUID]:
-    """Those of the jobs that are dispatched or running, or have something submitted."""
+    """Return those of the jobs that are dispatched or running, or have a submitted request."""
     return set(connection.execute(_STILL, {"jobs": list(jobs)}).scalars())
 
 
 def with_audio(connection: Connection, jobs: Collection[UUID], *, now: datetime) -> set[UUID]:
-    """Those of the jobs that succeeded and whose audio has not been removed since."""
+    """Return those of the jobs that succeeded and still have their audio."""
     return set(connection.execute(_WITH_AUDIO, {"jobs": list(jobs), "now": now}).scalars())
 
 
 def resuming(connection: Connection, jobs: Collection[UUID]) -> set[UUID]:
-    """Those of the jobs that will start again and look for what an earlier attempt bought."""
+    """Return those of the jobs that will start again and look for bought audio."""
     return set(connection.execute(_RESUMING, {"jobs": list(jobs)}).scalars())
 
 
 def contents(connection: Connection, jobs: Collection[UUID]) -> set[str]:
-    """What these jobs want, by fingerprint."""
+    """Return the fingerprints of these jobs' contents."""
     return set(connection.execute(_WANTED, {"jobs": list(jobs)}).scalars())
 
 
 def send_for_copies(connection: Connection, copiers: Mapping[UUID, UUID]) -> None:
-    """Dispatched jobs may only copy what the jobs that they are mapped to have bought."""
+    """Restrict dispatched jobs (keys) to copying the audio of the jobs they are mapped to."""
     if copiers:
         values = [{"job": job, "bought_by": copiers[job]} for job in sorted(copiers)]
         connection.execute(_SENT_FOR_PER_COPY, values)
 
 
 def has_followers(connection: Connection) -> bool:
-    """Whether there is a job that waits for another."""
     return connection.execute(_ANYBODY).first() is not None
 
 
 def follow(connection: Connection, leaders: Mapping[UUID, UUID], *, now: datetime) -> None:
-    """Queued jobs stand aside until the jobs that they follow have ended."""
+    """Make queued jobs wait until the jobs that they follow have ended."""
     later = now + timedelta(seconds=PATIENCE_SECONDS)
     statement = _follow(connection.dialect.name)
     connection.execute(statement, [{"job": job, "leader": leaders[job], "later": later} for job in leaders])
@@ -121,14 +120,14 @@ def _follow(dialect: str) -> Update:
 
 
 def release(connection: Connection, ended: Collection[UUID]) -> int:
-    """The followers of jobs whose attempts have ended, however they did, are queued again. Returns how many."""
+    """Queue the followers of jobs whose attempts have ended in any way. Returns how many."""
     if not ended:
         return 0
     return connection.execute(_release(connection.dialect.name), {"ended": list(ended)}).rowcount
 
 
 def release_from_cancelled(connection: Connection) -> int:
-    """The followers of cancelled jobs are queued again. Returns how many."""
+    """Queue the followers of cancelled jobs. Returns how many."""
     return connection.execute(_release_from_cancelled(connection.dialect.name)).rowcount
 
 

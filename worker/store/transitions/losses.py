@@ -1,6 +1,6 @@
-"""The ledger's row of an attempt whose own end is not in it, because its job was taken away meanwhile.
+"""Ledger rows for attempts that cannot write their own, because their job was taken away.
 
-Its call may be paid for, so it counts against budgets at list price. A worker that reports it late puts the row right.
+Their call may be paid for, so it counts against budgets at list price. A late worker's report corrects the row.
 """
 
 from __future__ import annotations
@@ -33,9 +33,9 @@ _KEPT: Final = (
 
 
 def died(connection: Connection, which: ColumnElement[bool], max_attempts: int, *, now: datetime) -> None:
-    """A row for each running job of a selection, whose worker is dead. The jobs are locked already.
+    """Write a row for each selected running job whose worker is dead. The jobs are locked already.
 
-    A handle leads the next attempt to the call, and only where there is no next one does it stay unknown.
+    The next attempt can poll a handle; only without a next attempt does its cost remain unknown.
     """
     doubt = or_(Job.request_id.is_(None), Job.attempts_used >= max_attempts)
     jobs = select(*_KEPT, doubt.label("doubt"), _size(connection)).where(which).subquery()
@@ -43,9 +43,9 @@ def died(connection: Connection, which: ColumnElement[bool], max_attempts: int, 
 
 
 def cancelled(connection: Connection, which: ColumnElement[bool], *, now: datetime) -> None:
-    """A row for each job of a selection that runs. All of the selection is locked, in the order of the jobs' ids.
+    """Write a row for each selected running job. The selection is locked in the order of the jobs' ids.
 
-    What is polled by a handle (v2) is for `charging.flag`, which knows whether it is paid for.
+    Requests with a handle (v2) are left to `billing.flag`, which knows whether they are paid for.
     """
     found = select(*_KEPT, Job.status, Job.request_id.is_(None).label("doubt"), _size(connection)).where(which)
     if connection.dialect.name == "postgresql":

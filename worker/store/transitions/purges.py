@@ -1,6 +1,7 @@
-"""The end of what a job said: when its text and audio go, and that they have gone. The row and the ledger stay.
+"""When the text and audio of jobs are removed, and the record that they were. The row and the ledger remain.
 
-Only jobs that are over are dated or blanked, and only as they were read: one that is tried again meanwhile keeps both.
+Only finished jobs are dated or blanked, and only if unchanged since they were read: a job that is retried meanwhile
+keeps both.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ _OVER: Final = in_state(*sorted(TERMINAL))
 
 @dataclass(frozen=True, slots=True)
 class Due:
-    """One job whose text and audio are to go."""
+    """A job whose text and audio are to be removed."""
 
     id: UUID
     tenant: str
@@ -71,7 +72,7 @@ _LATER = (
 
 
 def date(connection: Connection, *, most: int) -> int:
-    """Work out for jobs that have ended when their text and audio go, the first that ended first. Returns how many."""
+    """Compute the removal date of finished jobs, oldest first. Returns how many."""
     rows = connection.execute(_UNDATED, {"most": most}).all()
     dated = [
         {"job": row.id, "ended": row.finished_at, "at": row.finished_at + timedelta(seconds=row.expires_after)}
@@ -83,7 +84,7 @@ def date(connection: Connection, *, most: int) -> int:
 
 
 def ask(connection: Connection, which: ColumnElement[bool], *, now: datetime) -> tuple[int, int]:
-    """Have text and audio of ended jobs go at once. Returns how many will, and how many others aren't over."""
+    """Make text and audio of finished jobs due now. Returns how many are due, and how many others are unfinished."""
     waiting = which & _OVER & Job.purged_at.is_(None)
     asked = connection.execute(
         update(Job).where(locks.in_order(connection.dialect.name, waiting)).values(purge_at=now)
@@ -92,17 +93,17 @@ def ask(connection: Connection, which: ColumnElement[bool], *, now: datetime) ->
 
 
 def due(connection: Connection, *, most: int, now: datetime) -> list[Due]:
-    """The jobs whose time has come, the longest overdue first."""
+    """Return the due jobs, the longest overdue first."""
     return [Due(*row) for row in connection.execute(_DUE, {"most": most, "now": now})]
 
 
 def asked_for(connection: Connection, job_ids: Sequence[UUID]) -> list[Due]:
-    """Those of the jobs that are dated and still there."""
+    """Return those of the jobs that are dated and not yet removed."""
     return [Due(*row) for row in connection.execute(_THESE, {"jobs": job_ids})]
 
 
 def kept_takes(connection: Connection, job_ids: Sequence[UUID]) -> dict[UUID, list[str]]:
-    """The addresses of refused and late takes, by job."""
+    """Return the URIs of refused and late takes, by job."""
     found: dict[UUID, list[str]] = {}
     for job_id, uri in connection.execute(_KEPT_TAKES, {"jobs": job_ids}):
         if uri is not None:
@@ -111,17 +112,17 @@ def kept_takes(connection: Connection, job_ids: Sequence[UUID]) -> dict[UUID, li
 
 
 def blank(connection: Connection, jobs: Sequence[Due], *, now: datetime) -> None:
-    """Their objects are gone: take their texts away, and say when. A job that was tried again meanwhile keeps it."""
+    """Remove the texts of jobs whose objects are removed. A job that was retried meanwhile keeps its text."""
     if jobs:
         connection.execute(_BLANK, _in_order([{"job": job.id, "ended": job.finished_at, "now": now} for job in jobs]))
         connection.execute(_FORGET_TAKES, _in_order([{"job": job.id} for job in jobs]))
 
 
 def put_off(connection: Connection, job_ids: Sequence[UUID], *, until: datetime) -> None:
-    """Try these later: their objects can't be removed just now, and those behind them must not wait for that."""
+    """Retry these later, so that jobs behind them don't wait for objects that cannot be removed now."""
     if job_ids:
         connection.execute(_LATER, _in_order([{"job": job_id, "at": until} for job_id in job_ids]))
 
 
 def _in_order(values: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    return sorted(values, key=lambda one: one["job"])  # as in `locks`: it waits for one row and holds others
+    return sorted(values, key=lambda one: one["job"])  # as in `locks`: it waits for a row while holding others

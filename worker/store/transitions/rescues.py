@@ -1,4 +1,4 @@
-"""Running to queued, when the worker died: its jobs go on elsewhere, marked for recovery."""
+"""Running to queued when the worker died: its jobs are retried elsewhere, marked for recovery."""
 
 from __future__ import annotations
 
@@ -22,27 +22,25 @@ from worker.store.transitions.losses import DIED_MESSAGE
 
 @dataclass(frozen=True, slots=True)
 class Rescued:
-    """What a rescue did."""
-
     requeued: int
     failed: int
-    """Jobs that had used up their attempts; a text that kills its worker ends here."""
+    """Jobs without attempts left; a text that crashes its worker ends here."""
 
 
 def rescue(
     connection: Connection, dead: Sequence[UUID], *, max_attempts: int, now: datetime, apart_seconds: float = 0.0
 ) -> Rescued:
-    """Take every job from the dead workers: back to queued, or failed where its attempts are used up.
+    """Take every job from dead workers: queue it again, or fail it if its attempts are used up.
 
-    Jobs with one attempt left go on one by one, `apart_seconds` between two of them: should one of them be what kills
-    its workers, the others must not die with it once more.
+    Jobs on their last attempt start one by one, `apart_seconds` apart: if one of them crashes its worker, the others
+    must not be lost with it again.
     """
     if not dead:
         return Rescued(0, 0)
     for worker_id in dead:
         take_back_all(connection, worker_id=worker_id)
-    # The rows are locked first, so that a worker that turns out to be alive settles before or after, not between. Those
-    # that it is settling at this moment, and those that it claims from now on, are left to the next rescue.
+    # The rows are locked first, so that a worker that turns out to be alive settles before or after, not in between.
+    # Jobs that it is settling now, or claims from now on, are left to the next rescue.
     theirs = in_flight_as(JobStatus.RUNNING) & Job.worker_id.in_(dead)
     lock = select(Job.id).where(theirs).with_for_update(skip_locked=True)
     locked = Job.id.in_(connection.execute(lock).scalars().all()) & in_state(JobStatus.RUNNING)
@@ -69,7 +67,7 @@ def rescue(
 
 
 def _line_up(connection: Connection, which: ColumnElement[bool], apart_seconds: float, now: datetime) -> int:
-    """Let all but the first of these jobs wait for those before them. Returns how many wait."""
+    """Schedule all but the first of these jobs, one after the other. Returns how many."""
     if not apart_seconds:
         return 0
     later = connection.execute(select(Job.id).where(which).order_by(Job.id)).scalars().all()[1:]
@@ -90,9 +88,10 @@ def _line_up(connection: Connection, which: ColumnElement[bool], apart_seconds: 
 
 
 def abandoned(connection: Connection, *, started_before: datetime) -> list[UUID]:
-    """Workers that have jobs though nobody takes them for alive.
+    """Return workers that have running jobs but are not registered as alive.
 
-    A claim that was on its way while its worker was given up makes one, if the worker then dies before its next beat.
+    This happens when a claim was in progress while its worker was retired and the worker died before its next
+    heartbeat.
     """
     present = select(Worker.id).where(Worker.stopped_at.is_(None))
     rows = connection.execute(
@@ -104,7 +103,7 @@ def abandoned(connection: Connection, *, started_before: datetime) -> list[UUID]
 
 
 def disown(connection: Connection, jobs: Sequence[UUID], *, worker_id: UUID) -> int:
-    """A living worker gives back jobs that it never knew it had: nothing was called, so no attempt is used up."""
+    """Queue jobs again that a living worker does not know it has: no call was made, so no attempt is used up."""
     its_own = Job.id.in_(jobs) & in_flight_as(JobStatus.RUNNING) & (Job.worker_id == worker_id)
     return connection.execute(
         update(Job)

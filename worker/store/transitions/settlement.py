@@ -1,4 +1,4 @@
-"""Running to whatever comes next, in one transaction with the attempt's row in the ledger."""
+"""Running to the next state, in one transaction with the attempt's ledger row."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ ZERO = Decimal(0)
 
 @dataclass(frozen=True, slots=True)
 class StoredAudio:
-    """The object that ends a job well: what is actually stored, not what was meant to be."""
+    """The object of a succeeded job, as actually stored."""
 
     uri: str
     content_type: str
@@ -33,19 +33,17 @@ class StoredAudio:
     sha256: str
     duration_ms: int
     peak_dbfs: float | None = None
-    """These three are None where nobody measured."""
+    """These three are None if not measured."""
     loudness_lufs: float | None = None
     silence_share: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Settlement:
-    """How an attempt ended and what becomes of its job."""
-
     status: JobStatus
     verdict: VerdictKind
     counts: bool = True
-    """Whether the attempt uses up one of the job's attempts."""
+    """Whether the attempt counts against the job's limit."""
     bad_take: bool = False
     scope: GateScope | None = None
     code: str | None = None
@@ -62,13 +60,13 @@ class Settlement:
     audio: StoredAudio | None = None
     take_uri: str | None = None
     spent_handle: str | None = None
-    """What was submitted, and of which nothing more can come: the next attempt doesn't poll it."""
+    """A submitted request that can return nothing more: the next attempt does not poll it."""
     call_ms: int | None = None
-    """How long the API took; None where it was not asked."""
+    """Duration of the API call; None if there was no call."""
     upload_ms: int | None = None
-    """How long the store took; None where nothing was stored."""
+    """Duration of the upload; None if nothing was stored."""
     source: int | None = None
-    """The earlier attempt whose call brought the audio, where it isn't this one's own."""
+    """The earlier attempt whose call returned the audio, if not this one."""
 
 
 _SETTLE = (
@@ -96,13 +94,13 @@ _SETTLE = (
         peak_dbfs=bindparam("new_peak_dbfs"),
         loudness_lufs=bindparam("new_loudness_lufs"),
         silence_share=bindparam("new_silence_share"),
-        # Another handle than the spent one may have been kept meanwhile, by a worker that came late.
+        # A late worker may meanwhile have stored another handle than the spent one.
         request_id=func.nullif(Job.request_id, bindparam("spent", type_=Job.request_id.type)),
     )
 )
 _RECORD = insert(Attempt)
 _LEDGER_COLUMNS = [column.key for column in Attempt.__table__.columns]
-# Both in one statement, for a database that can: the ledger's row is written exactly if the job was still this claim's.
+# One statement, where supported: the ledger row is written exactly if the claim still held the job.
 _WON = _SETTLE.returning(Job.id).cte("won")
 _SETTLE_AND_RECORD = (
     insert(Attempt)
@@ -113,7 +111,7 @@ _SETTLE_AND_RECORD = (
         ),
     )
     .execution_options(preserve_rowcount=True)
-)  # an INSERT's count is thrown away otherwise
+)  # SQLAlchemy discards an INSERT's row count otherwise
 _LOCK = select(Job.id).where(Job.id == bindparam("job")).with_for_update()
 _WRITTEN = select(Attempt.worker_id, Attempt.verdict).where(
     Attempt.job_id == bindparam("job"), Attempt.number == bindparam("number")
@@ -121,9 +119,9 @@ _WRITTEN = select(Attempt.worker_id, Attempt.verdict).where(
 
 
 def settle(connection: Connection, claim: Claim, settlement: Settlement, *, now: datetime) -> bool:
-    """End this claim's attempt. False when the job had already been taken away: then only the ledger is written.
+    """End this claim's attempt. Returns False if the job had been taken away: then only the ledger is written.
 
-    Given again, because the answer to a commit was lost with its connection, it changes nothing and says the same.
+    Idempotent: repeated after a lost commit response, it changes nothing and returns the same.
     """
     once = _charged_once(connection, claim, settlement) if may_repeat(claim) else settlement
     if settle_at_once(connection, claim, once, now=now):
@@ -138,7 +136,7 @@ def settle(connection: Connection, claim: Claim, settlement: Settlement, *, now:
 
 
 def _is_settled(connection: Connection, claim: Claim) -> bool:
-    """Whether this very claim has ended its attempt before. The job is locked first, as by whoever ends an attempt."""
+    """Whether this claim has settled before. Locks the job first, as every settlement does."""
     connection.execute(_LOCK, {"job": claim.job_id})
     written: Any = connection.execute(_WRITTEN, {"job": claim.job_id, "number": claim.attempt}).one_or_none()
     return (
@@ -149,14 +147,14 @@ def _is_settled(connection: Connection, claim: Claim) -> bool:
 
 
 def may_repeat(claim: Claim) -> bool:
-    """Whether another attempt may deliver, or have delivered, what this one reports: then only `settle` will do."""
+    """Whether another attempt may deliver, or have delivered, the same result: then only `settle` is safe."""
     return claim.recover or claim.request_id is not None
 
 
 def settle_at_once(connection: Connection, claim: Claim, settlement: Settlement, *, now: datetime) -> bool:
-    """As `settle`, but for a job that was taken away nothing is written. On PostgreSQL it is a single statement.
+    """Like `settle`, but write nothing if the job was taken away. On PostgreSQL a single statement.
 
-    Not for a job whose end somebody hears of: its event belongs into the same transaction.
+    Not for jobs with subscribers: their event belongs into the same transaction.
     """
     changes = _changes(claim, settlement, now)
     if connection.dialect.name == "postgresql":
@@ -171,17 +169,17 @@ def settle_at_once(connection: Connection, claim: Claim, settlement: Settlement,
 def settle_all_at_once(
     connection: Connection, ended: Sequence[tuple[Claim, Settlement]], *, now: datetime
 ) -> list[bool] | None:
-    """`settle_at_once` for several attempts, in a transaction of the caller's.
+    """`settle_at_once` for several attempts, in the caller's transaction.
 
-    None where a job of them had been taken away and the database doesn't tell which: then the caller must roll back
-    and settle them one by one.
+    Returns None if a job had been taken away and the database does not say which: the caller must roll back and settle
+    them one by one.
     """
     if connection.dialect.name != "postgresql":
         found = [settle_at_once(connection, claim, settlement, now=now) for claim, settlement in ended]
         if all(found):
             _tell(connection, ended, now)
         return found
-    in_order = sorted(ended, key=lambda one: one[0].job_id)  # as in `locks`: it waits for one row and holds others
+    in_order = sorted(ended, key=lambda one: one[0].job_id)  # as in `locks`: it waits for a row while holding others
     values = [_changes(claim, settlement, now) | _ledger(claim, settlement, now) for claim, settlement in in_order]
     won = connection.execute(_SETTLE_AND_RECORD, values).rowcount
     if won != len(ended):
@@ -191,7 +189,7 @@ def settle_all_at_once(
 
 
 def _tell(connection: Connection, ended: Sequence[tuple[Claim, Settlement]], now: datetime) -> None:
-    """Write events for those jobs that are over and that somebody hears of. Nothing is asked where there are none."""
+    """Write events for the finished jobs that have a subscriber."""
     over = [claim.job_id for claim, settlement in ended if claim.heard and settlement.status in TERMINAL]
     if over:
         event_writer.ended(connection, over, now=now)
@@ -261,10 +259,10 @@ def _ledger_row(claim: Claim, settlement: Settlement, verdict: VerdictKind, now:
 
 
 def _record_late(connection: Connection, claim: Claim, settlement: Settlement, now: datetime) -> None:
-    """The job went to someone else or was cancelled; what this attempt cost is owed all the same.
+    """Record the cost of an attempt whose job was reassigned or cancelled.
 
-    The rescue may have written this attempt's row as lost: then its guess is replaced by what is known now. A row that
-    says late is this very record, whose commit went through though nobody heard of it: it is not charged again.
+    The rescue may have written this attempt as lost; that row is replaced. A row marked late is this same record,
+    committed without a response: it is not charged again.
     """
     once = _charged_once(connection, claim, settlement)
     row = _ledger_row(claim, once, VerdictKind.LATE, now)
@@ -284,14 +282,14 @@ def _record_late(connection: Connection, claim: Claim, settlement: Settlement, n
 
 
 def _charged_once(connection: Connection, claim: Claim, settlement: Settlement) -> Settlement:
-    """Without a cost that the books have already, because another attempt delivered the same audio."""
+    """Drop the cost if it is booked already, because another attempt delivered the same audio."""
     if settlement.cost and billing.is_charged(connection, _call(claim, settlement)):
         return replace(settlement, cost=ZERO, cost_estimated=False)
     return settlement
 
 
 def _clear_up(connection: Connection, claim: Claim, settlement: Settlement) -> None:
-    """Where it is known what became of the call, other attempts that knew nothing of it are no longer in doubt."""
+    """Clear `possibly_billed` on other attempts once the result of their shared call is known."""
     if not settlement.possibly_billed and (settlement.cost or settlement.audio or settlement.spent_handle):
         billing.clear_up(connection, _call(claim, settlement))
 
@@ -301,7 +299,7 @@ def _call(claim: Claim, settlement: Settlement) -> Call:
 
 
 def restate(connection: Connection, job_id: UUID, audio: StoredAudio) -> bool:
-    """Name this take in the row of a job that succeeded. False where it has no other one under this address."""
+    """Record this take for a succeeded job. Returns False if the row has no other take under this URI."""
     return (
         connection.execute(
             update(Job)

@@ -1,6 +1,6 @@
-"""Many rows into one table, the way each database likes best: COPY on PostgreSQL, a hundred a statement on SQLite.
+"""Bulk inserts, with the fastest method of each database: COPY on PostgreSQL, multi-row INSERT on SQLite.
 
-Everything is sent in the caller's own transaction, in pieces; no list of rows is kept.
+Rows are sent in blocks, in the caller's transaction, and never collected in a list.
 """
 
 from __future__ import annotations
@@ -17,23 +17,23 @@ from sqlalchemy import Connection, Table, insert
 from sqlalchemy.exc import DBAPIError
 
 ROWS_PER_BLOCK: Final = 1_000
-"""Sent at a time."""
+"""Rows sent at a time."""
 ROWS_PER_STATEMENT: Final = 100
-"""On SQLite, beyond which nothing is gained."""
+"""On SQLite; more rows per statement are no faster."""
 FEW_ROWS: Final = 20
-"""Up to here an ordinary INSERT is as good, and its errors say more."""
+"""Up to this number an ordinary INSERT is as fast, and its errors are more precise."""
 
 Row = Mapping[str, Any]
 
 _ESCAPES: Final = str.maketrans({"\\": r"\\", "\t": r"\t", "\n": r"\n", "\r": r"\r"})
-"""What COPY's text format would take for something else."""
+"""Characters with a meaning in COPY's text format."""
 
 
 def insert_many(connection: Connection, table: Table, rows: Iterable[Row]) -> int:
-    """Insert the rows, all of which have the columns of the first, in its order. Returns how many.
+    """Insert rows, all with the columns of the first, in its order. Returns how many.
 
     Raises:
-        SQLAlchemyError: a row breaks a constraint. The transaction is then for its caller to roll back.
+        SQLAlchemyError: a row breaks a constraint. The caller must roll back.
     """
     source = iter(rows)
     first = list(islice(source, FEW_ROWS + 1))
@@ -50,7 +50,7 @@ def insert_many(connection: Connection, table: Table, rows: Iterable[Row]) -> in
 
 
 def _inserted(connection: Connection, table: Table, rows: Iterator[Row]) -> int:
-    """For a caller's driver that is none of those below."""
+    """For drivers other than those below."""
     count, statement = 0, insert(table)
     while piece := list(islice(rows, ROWS_PER_BLOCK)):
         connection.execute(statement, piece)
@@ -60,7 +60,7 @@ def _inserted(connection: Connection, table: Table, rows: Iterator[Row]) -> int:
 
 def _copied(connection: Connection, table: Table, columns: Sequence[str], rows: Iterator[Row]) -> int:
     as_line, count = _Liner(connection, table, columns), 0
-    cursor: Any = connection.connection.cursor()  # psycopg's, which knows COPY
+    cursor: Any = connection.connection.cursor()  # psycopg's cursor, which has copy()
     with cursor, cursor.copy(f"COPY {table.name} ({', '.join(columns)}) FROM STDIN") as copy:
         while piece := list(islice(rows, ROWS_PER_BLOCK)):
             copy.write("".join(map(as_line, piece)))
@@ -73,7 +73,7 @@ def _prepared(connection: Connection, table: Table, columns: Sequence[str], rows
 
 
 def in_hundreds(connection: Connection, table: Table, columns: Sequence[str], rows: Iterator[Sequence[object]]) -> int:
-    """A statement of many rows: what SQLite does for each statement takes as long as inserting two rows."""
+    """Multi-row statements: SQLite's overhead per statement equals the insertion of two rows."""
     row = f"({', '.join('?' * len(columns))})"
     into = f"INSERT INTO {table.name} ({', '.join(columns)}) VALUES "  # noqa: S608 - names of our own
     cursor, count = connection.connection.cursor(), 0
@@ -87,11 +87,11 @@ def in_hundreds(connection: Connection, table: Table, columns: Sequence[str], ro
 
 
 _BULK: Final = {"psycopg": _copied, "pysqlite": _prepared}
-"""By the driver, whose own ways these are."""
+"""By driver."""
 
 
 class _Valuer:
-    """Rows as the driver's values. One that is the row before's very own is not converted anew."""
+    """Converts rows to the driver's values. A value identical to the previous row's is not converted again."""
 
     def __init__(self, connection: Connection, table: Table, columns: Sequence[str]) -> None:
         self._in_order = itemgetter(*columns)
@@ -111,7 +111,7 @@ class _Valuer:
 
 
 class _Liner:
-    """Rows as lines of COPY's text format. A value that is the row before's very own is not written anew."""
+    """Formats rows as lines of COPY's text format. A value identical to the previous row's is not formatted again."""
 
     def __init__(self, connection: Connection, table: Table, columns: Sequence[str]) -> None:
         self._binders = binders(connection, table, columns)
@@ -129,7 +129,6 @@ class _Liner:
 
 
 def as_text(value: object) -> str:
-    """A value in COPY's text format."""
     match value:
         case None:
             return r"\N"
@@ -146,14 +145,14 @@ def as_text(value: object) -> str:
 
 
 def binders(connection: Connection, table: Table, columns: Sequence[str]) -> list[Callable[[Any], Any] | None]:
-    """What each column's type does to a value on its way into this database."""
+    """Return each column's conversion of a value for this database."""
     dialect = connection.dialect
     return [table.c[column].type.dialect_impl(dialect).bind_processor(dialect) for column in columns]
 
 
 @contextmanager
 def translated(connection: Connection) -> Iterator[None]:
-    """The driver's errors as SQLAlchemy's, without the rows in them: those hold texts."""
+    """Re-raise the driver's errors as SQLAlchemy's, without the rows: those contain texts."""
     driver = connection.dialect.loaded_dbapi
     try:
         yield

@@ -1,7 +1,7 @@
-"""Rows that have most of their values in common, many at once: what they share is brought into form once.
+"""Columnar bulk inserts of rows that share most values: shared values are converted once.
 
-The rest is laid side by side without a look at each value, so it has to be just what the database keeps. It goes the
-way that other rows in bulk go, in the caller's own transaction.
+The other values are sent without a check, so they must be in the database's own format. Rows are written in the
+caller's transaction, as in `bulk`.
 """
 
 from __future__ import annotations
@@ -18,31 +18,28 @@ from worker.store.writing import bulk
 from worker.store.writing.bulk import Row
 
 _SPECIAL: Final = "\\\t\n\r"
-"""What COPY's text format would take for something else."""
+"""Characters with a meaning in COPY's text format."""
 
 Ending = TypeVar("Ending")
 
 
 @dataclass(frozen=True, slots=True)
 class ColumnBlock:
-    """Rows that have most of their values in common, as columns."""
+    """Rows that share most of their values, as columns."""
 
     own: Mapping[str, Sequence[object]]
-    """By column, a value for each row: a text or a number, just as the database keeps it."""
+    """By column, one value per row: strings or numbers in the database's own format."""
     common: Sequence[Row]
-    """For each row the other columns, the same in all: one object for all rows that are alike."""
+    """The other columns of each row: one shared object for all rows that are alike."""
 
 
 def has_own_way(connection: Connection) -> bool:
-    """Whether `insert` can be used with the driver of this connection."""
+    """Whether `insert` supports the driver of this connection."""
     return not connection.dialect.is_async and connection.dialect.driver in _WAYS
 
 
 def insert(connection: Connection, table: Table, pieces: Iterable[ColumnBlock]) -> int:
-    """Insert the rows of all pieces, which have the same columns. Returns how many.
-
-    What rows have in common is brought into the database's form once; the rest is laid side by side without a look at
-    every value.
+    """Insert the rows of all blocks, which have the same columns. Returns how many.
 
     Raises:
         SQLAlchemyError: as for `insert_many`.
@@ -89,14 +86,13 @@ _WAYS: Final = {"psycopg": _copied, "pysqlite": _prepared}
 
 
 def _endings(rows: Sequence[Row], make: Callable[[Row], Ending]) -> list[Ending]:
-    """What rows have in common as the database wants it, made once for all that are alike."""
+    """The shared values in the database's format, made once for all rows that are alike."""
     keys = list(map(id, rows))
     made = {key: make(row) for key, row in dict(zip(keys, rows, strict=True)).items()}
     return [made[key] for key in keys]
 
 
 def _as_texts(values: Sequence[object]) -> Sequence[str]:
-    """A column in COPY's text format."""
     try:
         written = "".join(cast("Sequence[str]", values))
     except TypeError:

@@ -1,4 +1,4 @@
-"""Many writes in one transaction, and none of them bound to the fate of another: what can't be stored is found out."""
+"""Groups independent writes into one transaction and isolates those that cannot be stored."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ Result = TypeVar("Result")
 def carried_out(
     work: Callable[[Sequence[Item]], Sequence[Result]], items: Sequence[Item]
 ) -> list[Result | BaseException]:
-    """The result of each item, or the error that kept it from one.
+    """Return the result of each item, or the error that prevented it.
 
-    `work` does all or nothing, or may be repeated. Where a value of some item can't be stored, both halves are tried by
-    themselves, until it stands alone; any other error is everybody's.
+    `work` must be atomic or repeatable. If an item's value cannot be stored, each half is tried separately, down to the
+    single item; any other error applies to all.
     """
     try:
         results = work(items)

@@ -11,7 +11,6 @@ from worker.store.database import Database
 
 
 def retire_dead_workers(database: Database) -> None:
-    """Retire this machine's workers whose processes have exited."""
     with database.begin() as connection:
         now = database.now(connection)
         for member in workers.present(connection):

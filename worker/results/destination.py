@@ -17,15 +17,12 @@ from worker.store.batches import BatchRecord
 
 @dataclass(frozen=True, slots=True)
 class ResultsDestination:
-    """A folder in a store."""
-
     store: ArtifactStore
     folder: str
     """Ends with a slash; empty for the top of the store."""
 
     @classmethod
     def of(cls, batch: BatchRecord, store: ArtifactStore) -> ResultsDestination:
-        """Return the destination for a batch whose audio is in this store."""
         if batch.output_url is None:
             return cls(store, _shared_folder(batch))
         top = cls(store, "")
@@ -34,7 +31,6 @@ class ResultsDestination:
         return top if is_free else top.apart(batch.id)
 
     def apart(self, batch_id: UUID) -> ResultsDestination:
-        """Return a folder that only this batch uses."""
         return ResultsDestination(self.store, f"results-{batch_id}/")
 
     @property

@@ -35,11 +35,9 @@ COLUMNS: Final = (
     "code",
     "id",
 )
-"""The manifest's own."""
 
 
 def result(job: Outcome, file: str | None) -> str:
-    """Format a succeeded job as JSON. `file` is the audio's name relative to the folder of the result files."""
     return _line(
         _about(job)
         | {
@@ -56,12 +54,10 @@ def result(job: Outcome, file: str | None) -> str:
 
 
 def error(job: Outcome) -> str:
-    """Format a job without audio as JSON."""
     return _line(_about(job) | {"code": job.code, "message": job.message})
 
 
 def columns(extra_names: Sequence[str] = ()) -> list[str]:
-    """Return the manifest's own columns, then those of the sheet."""
     return [*COLUMNS, *(safe(_unlike_ours(name)) for name in extra_names)]
 
 
@@ -73,7 +69,6 @@ def manifest(job: Outcome, file: str | None, extra_names: Sequence[str] = ()) ->
 
 
 def safe(text: str) -> str:
-    """Put an apostrophe before text that a spreadsheet would read as a formula."""
     return f"'{text}" if text.startswith(_FORMULA) and not _NUMBER.fullmatch(text) else text
 
 

@@ -25,16 +25,12 @@ Announce = Callable[[Sequence[UUID]], object]
 
 @dataclass(frozen=True, slots=True)
 class Sent:
-    """A published message, and when it is repeated."""
-
     again_at: float
     wait_seconds: float
 
 
 @dataclass(slots=True)
 class FinishedBatchWatcher:
-    """Runs in the process that leads."""
-
     database: Database
     announce: Announce
     clock: Callable[[], float] = time.monotonic
@@ -63,7 +59,6 @@ class FinishedBatchWatcher:
             self.announce(due)
 
     def _due(self, ready: Sequence[UUID]) -> list[UUID]:
-        """Return those never published, or so long ago that the message counts as lost."""
         now, due = self.clock(), list[UUID]()
         for batch_id in ready:
             before = self._sent.get(batch_id)

@@ -16,11 +16,6 @@ class BadTimesError(ValueError):
 
 
 def zone(timezone: str) -> tzinfo:
-    """Return the time zone of this name.
-
-    Raises:
-        BadTimesError: unknown time zone.
-    """
     try:
         return UTC if timezone == "UTC" else ZoneInfo(timezone)
     except (KeyError, ValueError, OSError):

@@ -11,11 +11,8 @@ from worker.store.schedules import RunState, ScheduleRecord
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """The record of one due time."""
-
     due_at: datetime
     state: RunState
-    """`DUE` or `MISSED`."""
     message: str | None
     next_due_at: datetime | None
 

@@ -27,7 +27,6 @@ class Options:
 
     @property
     def defaults(self) -> Defaults:
-        """Values for the fields that a row leaves empty."""
         return Defaults(model=self.model, voice_1=self.voice_1, voice_2=self.voice_2, temperature=self.temperature)
 
     @property

@@ -66,7 +66,6 @@ def _url(address: str) -> URL:
 
 
 def _plain(row: Mapping[Any, object]) -> dict[str, object]:
-    """Convert values to JSON types; empty ones are left out."""
     return {str(name): _value(str(name), value) for name, value in row.items() if value is not None}
 
 

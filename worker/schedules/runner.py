@@ -52,7 +52,6 @@ def nothing(_connection: Connection, _now: datetime) -> None:
 
 
 def lapse(attempt: int) -> timedelta:
-    """Return how long a worker may keep a run."""
     return timedelta(seconds=LAPSE_SECONDS * 2 ** (attempt - 1))
 
 
@@ -66,8 +65,6 @@ class _OverError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class ScheduleRunner:
-    """Executes runs, any number at a time."""
-
     database: Database
     origin: str
     """The API's URL, as for every producer."""
@@ -112,7 +109,6 @@ class ScheduleRunner:
             return self._fail(run, _words(faults, total)) if faults else self._hand_in(run, schedule, lines, options)
 
     def _judge(self, lines: Path, options: Options) -> tuple[list[Fault], int]:
-        """Return the first errors in the lines, and the number of all."""
         faults: list[Fault] = []
         total = 0
         for item in self._read(lines, options):

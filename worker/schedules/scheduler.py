@@ -35,8 +35,6 @@ log = structlog.get_logger("ttsq.schedules")
 
 @dataclass(slots=True)
 class Scheduler:
-    """Runs in the process that leads."""
-
     database: Database
     publish: Call
 
@@ -65,7 +63,6 @@ class Scheduler:
                 log.warning("schedule_stopped", schedule=schedule.name, tenant=schedule.tenant, error=str(error))
 
     def _sent(self, now: datetime) -> list[RunKey]:
-        """Mark the open runs as sent, and return them."""
         again_at = now + timedelta(seconds=AGAIN_SECONDS)
         with self.database.begin() as connection:
             waiting: list[RunRecord] = schedules.open_runs(connection, now=now, most=RUNS_PER_POLL)
@@ -73,7 +70,6 @@ class Scheduler:
 
 
 def _write(connection: Connection, schedule: ScheduleRecord, now: datetime) -> None:
-    """Record a due time and set the next one, in one transaction."""
     if schedule.next_due_at is None:
         return
     made = step(schedule, schedule.next_due_at, now)

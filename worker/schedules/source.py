@@ -17,12 +17,9 @@ BUCKET: Final = "s3://"
 ROWS: Final = "rows.jsonl"
 
 Variable = Callable[[str], str | None]
-"""Returns the value of an environment variable."""
 
 
 class SourceError(Exception):
-    """The source cannot be read."""
-
     def __init__(self, message: str, *, passing: bool) -> None:
         """`passing`: a retry may succeed."""
         super().__init__(message)

@@ -22,8 +22,6 @@ OPERATOR: Final = "operator"
 
 @dataclass(frozen=True, slots=True)
 class PaceState:
-    """What a new leader takes over of the pace."""
-
     rpm: float | None = None
     next_start_at: datetime | None = None
     paused_until: datetime | None = None
@@ -35,8 +33,6 @@ class PaceState:
 
 @dataclass(frozen=True, slots=True)
 class Gate:
-    """A gate (circuit breaker), with the time and the reason of its closing."""
-
     name: str
     scope: GateScope
     model: str | None
@@ -48,7 +44,6 @@ class Gate:
 
 
 def gate_name(scope: GateScope, model: str | None) -> str:
-    """For example `account`, `storage`, or `model:gemini-3.1-flash-tts`."""
     return f"model:{model}" if scope is GateScope.MODEL else str(scope)
 
 
@@ -107,7 +102,6 @@ def known_gates(connection: Connection) -> list[tuple[Gate, bool]]:
 
 
 def hold_gate(connection: Connection, scope: GateScope, model: str | None, *, message: str, now: datetime) -> None:
-    """Close a gate until an operator opens it, whether or not it is closed already."""
     name, model = gate_name(scope, model), model if scope is GateScope.MODEL else None
     held = {"closed": True, "code": OPERATOR, "message": message, "since": now, "next_probe_at": now, "probes": 0}
     events.take_turn(connection)

@@ -16,7 +16,6 @@ from worker.store.transitions import dispatches
 
 
 def count(connection: Connection, batch_id: UUID, total: int) -> None:
-    """Set the batch's number of jobs, once it is known."""
     connection.execute(update(Batch).where(Batch.id == batch_id).values(total=total))
 
 
@@ -28,8 +27,6 @@ def withdraw(connection: Connection, batch_id: UUID) -> None:
 
 @dataclass(frozen=True, slots=True)
 class BatchRecord:
-    """One batch, without its jobs."""
-
     id: UUID
     tenant: str
     name: str
@@ -38,9 +35,7 @@ class BatchRecord:
     created_at: datetime
     paused_at: datetime | None = None
     finished_at: datetime | None = None
-    """When its result files were written."""
     results_uri: str | None = None
-    """The folder of its result files."""
 
 
 _COLUMNS = tuple(getattr(Batch, name) for name in BatchRecord.__slots__)
@@ -81,18 +76,15 @@ def by_resume_key(connection: Connection, tenant: str, resume_key: str) -> Batch
 
 
 def forget_resume_key(connection: Connection, batch_id: UUID) -> None:
-    """Let a new batch take this one's place when the same command runs again."""
     connection.execute(update(Batch).where(Batch.id == batch_id).values(resume_key=None))
 
 
 def latest(connection: Connection, *, most: int) -> Sequence[BatchRecord]:
-    """Return the newest batches, newest first."""
     rows = connection.execute(select(*_COLUMNS).order_by(Batch.created_at.desc()).limit(most))
     return [BatchRecord(*row) for row in rows]
 
 
 def announce(connection: Connection, batch_id: UUID, *, callback_url: str | None) -> None:
-    """Request an event at the end of the batch, delivered to this URL if one is set."""
     connection.execute(update(Batch).where(Batch.id == batch_id).values(callback_url=callback_url, notify=True))
 
 
@@ -134,6 +126,5 @@ _PAUSED = (
 
 
 def paused(connection: Connection, *, most: int) -> list[Paused]:
-    """Return the paused, unfinished batches, the longest paused first."""
     rows = connection.execute(_PAUSED, {"most": most})
     return [Paused(row.id, row.tenant, row.name, since) for row in rows if (since := row.paused_at) is not None]

@@ -59,18 +59,15 @@ class Database:
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
-        """Open a read-only transaction."""
         with self.engine.connect() as connection:
             yield connection
 
     @contextmanager
     def glance(self) -> Iterator[Connection]:
-        """Run a single reading statement, without the round trips of a transaction."""
         with (self.engine if self.is_sqlite else self._at_once).connect() as connection:
             yield connection
 
     def now(self, connection: Connection) -> datetime:
-        """Return the database's time, which leases and heartbeats use."""
         if self.is_sqlite:
             return datetime.now(UTC)
         moment: datetime = connection.execute(select(func.clock_timestamp())).scalar_one()

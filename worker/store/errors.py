@@ -55,7 +55,6 @@ def describe(error: BaseException) -> str:
 
 
 def is_busy(error: BaseException) -> bool:
-    """Whether another transaction holds the rows, so that a retry may succeed."""
     return describe(error) in _BUSY
 
 

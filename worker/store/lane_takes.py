@@ -27,7 +27,6 @@ from worker.store.tables.base import NO_LANE
 from worker.store.tables.jobs import Attempt, Batch, Job
 
 CODE: Final = "takes_refused"
-"""Code of the hold."""
 MAX_SHOWN: Final = 100
 """How many held lanes are listed, the longest held first."""
 
@@ -37,8 +36,6 @@ Key = tuple[UUID, str, str]
 
 @dataclass(frozen=True, slots=True)
 class TakeCount:
-    """The takes of one lane; see the table's columns."""
-
     lane: UUID
     tenant: str
     model: str
@@ -56,12 +53,9 @@ class TakeCount:
 
 @dataclass(frozen=True, slots=True)
 class HeldLane:
-    """A lane whose takes were all refused."""
-
     count: TakeCount
     since: datetime
     batch: str | None
-    """The batch's name; None for jobs without a batch."""
 
     @property
     def batch_id(self) -> UUID | None:
@@ -75,7 +69,6 @@ _IS_HELD: Final = sql("lane_takes.held_at IS NOT NULL")
 
 
 def load(connection: Connection, keys: Collection[Key]) -> dict[Key, TakeCount]:
-    """Return the existing counts of these lanes."""
     if not keys:
         return {}
     rows = connection.execute(select(*_COLUMNS).where(tuple_(*_KEY).in_(list(keys))))
@@ -120,7 +113,6 @@ _HELD: Final = (
 
 
 def held(connection: Connection, *, most: int = MAX_SHOWN) -> list[HeldLane]:
-    """Return the held lanes, the longest held first."""
     found = [(TakeCount(*columns), name) for *columns, name in connection.execute(_HELD, {"most": most})]
     return [HeldLane(count, since, name) for count, name in found if (since := count.held_at) is not None]
 

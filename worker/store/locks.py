@@ -30,7 +30,6 @@ def not_waiting(dialect: str, which: ColumnElement[bool]) -> ColumnElement[bool]
 def first_not_waiting(
     dialect: str, which: ColumnElement[bool], by: SQLColumnExpression[Any], most: int
 ) -> ColumnElement[bool]:
-    """Lock the first of those jobs, in the order of `by`."""
     jobs = select(Job.id).where(which).order_by(by).limit(most)
     return _free(jobs) if dialect == "postgresql" else Job.id.in_(jobs)
 

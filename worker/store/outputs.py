@@ -14,13 +14,11 @@ from worker.store.tables.jobs import Batch, Job
 
 
 def names(connection: Connection) -> list[str]:
-    """Return every tenant that has ever submitted a batch or a job, by name."""
     theirs = union(select(Batch.tenant), select(Job.tenant).where(Job.batch_id.is_(None)))
     return sorted(connection.execute(theirs).scalars())
 
 
 def with_budget(connection: Connection) -> list[str]:
-    """Return every tenant with a monthly budget, by name."""
     query = select(Tenant.name).where(Tenant.monthly_budget.is_not(None)).order_by(Tenant.name)
     return list(connection.execute(query).scalars())
 

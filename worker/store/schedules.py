@@ -16,16 +16,12 @@ from worker.store.tables.schedules import Schedule, ScheduleRun
 
 
 class RunState(StrEnum):
-    """The state of a due time."""
-
     DUE = "due"
-    """A worker is to pick it up."""
     RUNNING = "running"
     """A worker is reading the source; another one picks it up at `next_at`."""
     DONE = "done"
     """Its batch is submitted, or there was nothing to submit."""
     FAILED = "failed"
-    """Nothing was submitted; `message` has the reason."""
     MISSED = "missed"
     """No worker was running, and it was too late to make up for it."""
 
@@ -38,7 +34,6 @@ class ScheduleRecord:
     timezone: str
     source: str
     options: str
-    """How its rows become jobs, as a JSON object."""
     catch_up_seconds: int
     created_at: datetime
     next_due_at: datetime | None
@@ -54,8 +49,6 @@ class RunKey:
 
 @dataclass(frozen=True, slots=True)
 class RunRecord:
-    """One due time and its result."""
-
     tenant: str
     schedule: str
     due_at: datetime
@@ -92,13 +85,11 @@ _OPEN_RUNS = (
 
 
 def add(connection: Connection, schedule: ScheduleRecord) -> bool:
-    """Return False if the tenant has a schedule of that name."""
     values = {name: getattr(schedule, name) for name in ScheduleRecord.__slots__}
     return _added(connection, Schedule, values)
 
 
 def remove(connection: Connection, tenant: str, name: str) -> bool:
-    """Remove a schedule and its unfinished runs. Finished runs remain."""
     its = (ScheduleRun.tenant == tenant, ScheduleRun.schedule == name)
     # In this order: inserting a run locks the schedule's row until the run is visible.
     removed = connection.execute(delete(Schedule).where(_named(tenant, name))).rowcount > 0
@@ -112,7 +103,6 @@ def by_name(connection: Connection, tenant: str, name: str) -> ScheduleRecord | 
 
 
 def every(connection: Connection, tenant: str | None = None) -> list[ScheduleRecord]:
-    """Return all schedules, or those of one tenant, by name."""
     query = select(*_COLUMNS).order_by(Schedule.tenant, Schedule.name)
     rows = connection.execute(query if tenant is None else query.where(Schedule.tenant == tenant))
     return [ScheduleRecord(*row) for row in rows]
@@ -135,7 +125,6 @@ def resume(connection: Connection, tenant: str, name: str, *, next_due_at: datet
 
 
 def due(connection: Connection, *, now: datetime, most: int) -> list[ScheduleRecord]:
-    """Return due schedules, the longest overdue first."""
     return [ScheduleRecord(*row) for row in connection.execute(_DUE, {"now": now, "most": most})]
 
 
@@ -221,7 +210,6 @@ def put_off(connection: Connection, run: RunRecord, *, until: datetime, message:
 
 
 def runs(connection: Connection, tenant: str, name: str, *, most: int) -> list[RunRecord]:
-    """Return a schedule's runs, the latest first."""
     its = (ScheduleRun.tenant == tenant, ScheduleRun.schedule == name)
     query = select(*_RUN_COLUMNS).where(*its).order_by(ScheduleRun.due_at.desc()).limit(most)
     return [_run(row) for row in connection.execute(query)]

@@ -31,14 +31,12 @@ TRY_AGAIN_SECONDS: Final = 1.0
 
 
 def migrations_folder() -> Path:
-    """Inside the package when installed, beside it in a checkout."""
     package = Path(__file__).resolve().parents[1]
     installed = package / "migrations"
     return installed if installed.is_dir() else package.parent / "migrations"
 
 
 def revision(database: Database) -> str | None:
-    """Return the database's revision, or None without tables."""
     try:
         with database.read() as connection:
             return connection.execute(text("SELECT version_num FROM alembic_version")).scalar()

@@ -20,14 +20,11 @@ PICODOLLARS: Final = Decimal(10) ** 12
 MAX_DOLLARS: Final = Decimal(9_000_000)
 """The largest amount in one column, positive or negative."""
 MAX_WHOLE: Final = 2**31 - 1
-"""The maximum of PostgreSQL's `integer`."""
 MAX_CHARACTERS: Final = 10_000
 """Limit of a text from outside without a column limit."""
 
 
 class AmountError(ValueError):
-    """An amount that does not fit in a money column."""
-
     def __init__(self, amount: Decimal) -> None:
         """`amount` in US dollars."""
         super().__init__(f"${amount} is beyond the ${MAX_DOLLARS:,} that a column holds")
@@ -78,7 +75,6 @@ class Money(TypeDecorator[Decimal]):
         return int((dollars * PICODOLLARS).to_integral_value())
 
     def process_result_value(self, value: int | Decimal | None, dialect: Dialect) -> Decimal | None:  # noqa: ARG002 - the signature is SQLAlchemy's
-        """Convert picodollars to dollars, without trailing zeros."""
         return None if value is None else plain(Decimal(int(value)) / PICODOLLARS)
 
 
@@ -120,7 +116,6 @@ class Finite(TypeDecorator[float]):
 
 
 def storable(text: str) -> str:
-    """Remove the characters that a database refuses."""
     if text.isascii() and "\x00" not in text:
         return text
     return text.replace("\x00", " ").encode("utf-8", "replace").decode()

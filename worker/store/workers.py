@@ -43,7 +43,6 @@ def hold(connection: Connection, name: str, holder: UUID, *, seconds: float, now
 
 
 def holder(connection: Connection, name: str, *, now: datetime) -> UUID | None:
-    """Return the current holder of the lease; None if it has expired."""
     return connection.execute(select(Lease.holder).where(Lease.name == name, Lease.expires_at > now)).scalar()
 
 
@@ -54,8 +53,6 @@ def await_tick(connection: Connection) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """One worker as the others see it."""
-
     id: UUID
     host: str
     pid: int
@@ -123,17 +120,14 @@ _PRESENT = select(
 
 
 def present(connection: Connection) -> list[Member]:
-    """Return every worker that has not signed off, alive or not."""
     return [Member(*row) for row in connection.execute(_PRESENT)]
 
 
 def heartbeat(connection: Connection, worker_id: UUID) -> datetime | None:
-    """Return a worker's latest heartbeat; None if it is unknown."""
     return connection.execute(select(Worker.heartbeat_at).where(Worker.id == worker_id)).scalar()
 
 
 def forget(connection: Connection, *, stopped_before: datetime) -> int:
-    """Delete the rows of workers that stopped long ago."""
     return connection.execute(delete(Worker).where(Worker.stopped_at < stopped_before)).rowcount
 
 

@@ -49,7 +49,6 @@ class Allowed:
         return cls(tuple(networks), frozenset(hosts))
 
     def permits(self, host: str, address: str) -> bool:
-        """Whether connecting to this host at this address is permitted."""
         found = ipaddress.ip_address(address.partition("%")[0])
         if host.lower().rstrip(".") in self.hosts:
             return True
@@ -69,7 +68,6 @@ def is_public(address: _Address) -> bool:
 
 
 def _carried(address: IPv6Address) -> IPv4Address | None:
-    """The IPv4 address embedded in this one."""
     if address.ipv4_mapped is not None:
         return address.ipv4_mapped
     if address in _SIX_TO_FOUR:

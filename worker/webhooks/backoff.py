@@ -20,12 +20,8 @@ DISABLED_AFTER: Final = timedelta(days=5)
 
 
 class NextStep(StrEnum):
-    """The state of a delivery after a try."""
-
     DELIVERED = "delivered"
-    """The receiver accepted it."""
     AGAIN = "pending"
-    """It is retried later."""
     FAILED = "failed"
     """It is not retried, except by an operator."""
 

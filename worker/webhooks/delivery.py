@@ -36,8 +36,6 @@ log = structlog.get_logger("ttsq.webhooks")
 
 @dataclass(frozen=True, slots=True)
 class Deliverer:
-    """Executes deliveries, any number at a time, each in its caller's thread."""
-
     database: Database
     sender: Sender
     rng: random.Random = field(default_factory=random.Random)
@@ -50,11 +48,6 @@ class Deliverer:
             log.warning("database_trouble", delivery=str(due.id), error=str(error).splitlines()[0])
 
     def deliver(self, due: Due) -> None:
-        """Claim, sign, send and settle.
-
-        Raises:
-            SQLAlchemyError
-        """
         with self.database.begin() as connection:
             now = self.database.now(connection)
             lease = now + timedelta(seconds=LEASE_SECONDS)
@@ -133,7 +126,6 @@ class Deliverer:
 
 
 def _why_disabled(endpoint: EndpointRecord, follows: Next, now: datetime) -> str | None:
-    """Return the reason for people; None if it stays enabled."""
     if follows.gone:
         return "it answered 410: nobody is there any more"
     since = endpoint.failing_since

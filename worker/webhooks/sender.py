@@ -38,20 +38,15 @@ READ_BYTES: Final = 4_096
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """The response, or the error."""
-
     seconds: float
     status: int | None = None
     body: str | None = None
     asked_seconds: float | None = None
-    """Delay requested by `Retry-After`."""
     error: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Sender:
-    """Sends requests, any number at a time, each in its caller's thread."""
-
     allowed: Allowed
     clock: Callable[[], datetime] = lambda: datetime.now(UTC)
     tls: ssl.SSLContext = field(default_factory=ssl.create_default_context)
@@ -95,7 +90,6 @@ class Sender:
                 yield sock
 
     def _connect(self, host: str, port: int, due: float) -> socket.socket:
-        """Connect to the first permitted address of the host that accepts."""
         trouble: OSError | None = None
         for family, place in resolved(host, port, self.allowed):
             sock = socket.socket(family, socket.SOCK_STREAM)
@@ -111,7 +105,6 @@ class Sender:
 
 
 def asked_seconds(given: str | None, now: datetime) -> float | None:
-    """Parse a `Retry-After`: seconds, or a date."""
     if given is None:
         return None
     word = given.strip()
@@ -135,7 +128,6 @@ def _sent(sock: socket.socket, message: bytes, seconds: float) -> bool:
 
 
 def _text(response: Response) -> str:
-    """Return the start of the body. A broken body leaves the status valid."""
     try:
         return response.read(READ_BYTES).decode("utf-8", "replace")[:KEPT_CHARACTERS]
     except HTTPError:

@@ -44,7 +44,6 @@ def sign(secret: str, message_id: str, at: datetime, body: bytes) -> str:
 
 
 def headers(keys: Iterable[str], message_id: str, at: datetime, body: bytes) -> dict[str, str]:
-    """Return the three signature headers, signed with each of the secrets."""
     return {
         "webhook-id": message_id,
         "webhook-timestamp": str(int(at.timestamp())),
@@ -65,7 +64,6 @@ def is_valid(secret: str, given: Mapping[str, str], body: bytes, now: datetime) 
 
 
 def is_recent(stamp: str, now: datetime) -> bool:
-    """Whether `stamp`, in seconds since 1970, is within the tolerance."""
     # Twelve digits reach the year 33,000; more would overflow a datetime.
     return stamp.isascii() and stamp.isdigit() and len(stamp) <= 12 and _distance(stamp, now) <= TOLERANCE_SECONDS
 

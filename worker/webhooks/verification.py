@@ -23,14 +23,11 @@ MAX_NAME_CHARACTERS: Final = 200
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """Settings of a scheme."""
-
     header: str = "x-signature"
     """The header with a plain HMAC signature."""
     prefix: str = ""
     """Prefix of that signature, such as `sha256=`."""
     id_header: str = "x-delivery-id"
-    """The header that names the delivery, for HMAC, bearer and basic."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +52,6 @@ def verified(scheme: Scheme, secret: str, options: Options, received: Received) 
 
 
 def event_named(genuine: Genuine, scheme: Scheme, payload: Any) -> Genuine:  # noqa: ANN401 - whatever JSON has
-    """Add the name that is only in the payload."""
     if scheme is Scheme.STRIPE and isinstance(payload, Mapping) and isinstance(payload.get("id"), str):
         return Genuine((_named(payload["id"]), *genuine.names))
     return genuine
@@ -133,7 +129,6 @@ def _with_name(name: str | None, signature: str | None) -> Genuine:
 
 
 def _named(name: str) -> str:
-    """Shorten a name so that it fits the column."""
     if len(name) <= MAX_NAME_CHARACTERS and name.isprintable():
         return f"id:{name}"
     return f"id-sha256:{hashlib.sha256(name.encode(errors='surrogatepass')).hexdigest()}"

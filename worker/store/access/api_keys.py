@@ -38,9 +38,7 @@ class KeyRecord:
     prefix: str
     scopes: frozenset[Scope]
     rate: int | None
-    """Requests per minute."""
     budget: Decimal | None
-    """Maximum total cost of its jobs, in US dollars."""
     created_at: datetime
     last_used_at: datetime | None
     revoked_at: datetime | None
@@ -85,13 +83,11 @@ def make(
 
 
 def by_key(connection: Connection, key: str) -> KeyRecord | None:
-    """Return None for an unknown or revoked key."""
     row = connection.execute(_BY_HASH, {"hash": hashed(key)}).one_or_none()
     return None if row is None else _record(tuple(row))
 
 
 def listed(connection: Connection, *, tenant: str | None = None) -> list[KeyRecord]:
-    """Return all keys, including revoked ones, the oldest first."""
     query = select(*_COLUMNS).order_by(ApiKey.id)
     if tenant is not None:
         query = query.where(ApiKey.tenant == tenant)
@@ -99,7 +95,6 @@ def listed(connection: Connection, *, tenant: str | None = None) -> list[KeyReco
 
 
 def revoke(connection: Connection, key_id: UUID, *, now: datetime) -> bool:
-    """Return False if the key is unknown or already revoked."""
     return (
         connection.execute(
             update(ApiKey).where(ApiKey.id == key_id, ApiKey.revoked_at.is_(None)).values(revoked_at=now)
@@ -109,7 +104,6 @@ def revoke(connection: Connection, key_id: UUID, *, now: datetime) -> bool:
 
 
 def note_use(connection: Connection, key_id: UUID, *, now: datetime) -> None:
-    """Record the use, rounded to the minute."""
     connection.execute(update(ApiKey).where(ApiKey.id == key_id).values(last_used_at=now))
 
 

@@ -34,7 +34,6 @@ _COLUMNS = tuple(getattr(Hook, name) for name in HookRecord.__slots__)
 
 
 def add(connection: Connection, hook: HookRecord) -> bool:
-    """Return False if the name is taken."""
     values = {name: getattr(hook, name) for name in HookRecord.__slots__}
     dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
     return (
@@ -81,7 +80,6 @@ def taken(connection: Connection, hook_id: UUID, names: Sequence[str], *, jobs: 
 
 
 def forget(connection: Connection, *, received_before: datetime) -> int:
-    """Delete the names of deliveries that senders no longer repeat."""
     return connection.execute(delete(HookDelivery).where(HookDelivery.received_at < received_before)).rowcount
 
 

@@ -30,8 +30,6 @@ class IdempotentRequest:
 
 @dataclass(frozen=True, slots=True)
 class Recorded:
-    """What the first request with a key created."""
-
     once: IdempotentRequest
     job_id: UUID | None
     batch_id: UUID | None
@@ -70,7 +68,6 @@ def claim(
 
 
 def known(connection: Connection, tenant: str, key: str) -> Recorded | None:
-    """Return what the key's first request created, if that is committed."""
     return _by_key(connection, [IdempotentRequest(tenant, key, "")]).get((tenant, key))
 
 

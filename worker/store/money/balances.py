@@ -15,8 +15,6 @@ from worker.store.tables.account import BalanceRow
 
 @dataclass(frozen=True, slots=True)
 class Balance:
-    """US dollars, and when the API reported them."""
-
     remaining: Decimal
     seen_at: datetime
     low: bool
@@ -27,7 +25,6 @@ _LAST = select(BalanceRow.remaining, BalanceRow.seen_at, BalanceRow.low).where(B
 
 
 def note(connection: Connection, remaining: Decimal, seen_at: datetime) -> None:
-    """Store a reported balance, unless a later one is stored."""
     dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
     connection.execute(
         dialect.insert(BalanceRow)
@@ -41,7 +38,6 @@ def note(connection: Connection, remaining: Decimal, seen_at: datetime) -> None:
 
 
 def last(connection: Connection) -> Balance | None:
-    """Return None if no response has reported a balance yet."""
     row = connection.execute(_LAST).one_or_none()
     return None if row is None else Balance(*row)
 

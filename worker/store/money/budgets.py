@@ -27,9 +27,7 @@ class Budget:
 
     tenant: str
     batch_id: UUID | None
-    """The limited batch. If `key_id` is None as well, the budget limits the tenant's month."""
     month: str | None
-    """In UTC, for example 2026-11; None for a batch or a key."""
     name: str
     """Name of the batch or the key; for a month, the tenant's."""
     limit: Decimal
@@ -41,7 +39,6 @@ class Budget:
     unclear: Decimal = Decimal(0)
     """List price of calls that may have been billed but have no clear response."""
     key_id: UUID | None = None
-    """The API key whose jobs it limits."""
 
     @property
     def payer(self) -> Payer:
@@ -49,12 +46,10 @@ class Budget:
 
     @property
     def used(self) -> Decimal:
-        """Spent, reserved or possibly billed."""
         return self.spent + self.unclear
 
     @property
     def holds(self) -> bool:
-        """Whether a call is waiting that the budget does not cover."""
         return self.wanted is not None and self.used + self.reserved + self.wanted > self.limit
 
 
@@ -67,7 +62,6 @@ def limit_batch(connection: Connection, batch_id: UUID, max_cost: Decimal | None
 
 
 def left(connection: Connection, batch_id: UUID) -> Decimal | None:
-    """Return the remaining budget of a batch in US dollars; None without a limit."""
     row = connection.execute(select(Batch.max_cost, Batch.spent).where(Batch.id == batch_id)).one_or_none()
     return None if row is None or row.max_cost is None else max(Decimal(0), row.max_cost - row.spent)
 
@@ -88,7 +82,6 @@ def limit_key(connection: Connection, key_id: UUID, budget: Decimal | None) -> b
 
 
 def monthly(connection: Connection, tenant: str) -> Decimal | None:
-    """Return a tenant's monthly limit; None without one."""
     return connection.execute(select(Tenant.monthly_budget).where(Tenant.name == tenant)).scalar()
 
 

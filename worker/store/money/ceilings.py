@@ -28,8 +28,6 @@ PAID: Final = (VerdictKind.SUCCESS, VerdictKind.BAD_TAKE, VerdictKind.LATE)
 
 @dataclass(frozen=True, slots=True)
 class Ceiling:
-    """Maximum cost and length of one model's latest calls."""
-
     cost: Decimal
     """US dollars of the most expensive call."""
     text_bytes: int | None
@@ -41,7 +39,6 @@ Ceilings = Mapping[str, Ceiling]
 
 
 def at_most(ceilings: Ceilings, model: str, text_bytes: int) -> Decimal:
-    """Return the maximum cost of a call in US dollars."""
     price = MODELS[model].price if model in MODELS else ZERO
     known = ceilings.get(model)
     if known is None:
@@ -73,7 +70,6 @@ def load(connection: Connection) -> dict[str, Ceiling]:
 
 
 def text_bytes(dialect: str) -> ColumnElement[int]:
-    """SQL expression for the length of a job's text in UTF-8."""
     if dialect == "postgresql":
         return func.octet_length(Job.text, type_=Integer)
     return func.length(cast(Job.text, LargeBinary), type_=Integer)

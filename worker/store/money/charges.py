@@ -25,14 +25,11 @@ ZERO: Final = Decimal(0)
 
 @dataclass(frozen=True, slots=True)
 class Charge:
-    """The cost of one attempt, and its payers."""
-
     tenant: str
     batch_id: UUID | None
     finished_at: datetime
     cost: Decimal
     key_id: UUID | None = None
-    """The API key that submitted its job."""
 
 
 _BATCH = (
@@ -77,7 +74,6 @@ def add(connection: Connection, charges: Iterable[Charge]) -> None:
 
 
 def of_month(connection: Connection, tenant: str, month: str) -> Decimal:
-    """Sum of a tenant's marked ledger rows in a month."""
     begins, ends = span(month)
     found = connection.execute(
         select(func.sum(Attempt.cost, type_=Attempt.cost.type)).where(
@@ -88,7 +84,6 @@ def of_month(connection: Connection, tenant: str, month: str) -> Decimal:
 
 
 def of_key(connection: Connection, key_id: UUID) -> Decimal:
-    """Sum of the marked ledger rows of an API key's jobs."""
     its = select(func.sum(Attempt.cost, type_=Attempt.cost.type)).join(Job, Job.id == Attempt.job_id)
     return connection.execute(its.where(Job.key_id == key_id, _NOTED)).scalar() or ZERO
 
@@ -101,12 +96,10 @@ def begin_key(connection: Connection, key_id: UUID) -> Decimal:
 
 
 def month_of(moment: datetime) -> str:
-    """Return the calendar month in UTC, for example 2026-11."""
     return f"{moment.astimezone(UTC):%Y-%m}"
 
 
 def span(month: str) -> tuple[datetime, datetime]:
-    """Return the start of the month and of the next one."""
     begins = datetime.strptime(month, "%Y-%m").replace(tzinfo=UTC)
     later = begins.month == 12
     return begins, begins.replace(year=begins.year + later, month=1 if later else begins.month + 1)

@@ -41,7 +41,6 @@ class Flight:
     model: str
     text_bytes: int
     key_id: UUID | None = None
-    """The API key that submitted it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +51,6 @@ class Load:
     submitted: bool
     """An earlier attempt made the call (v2), which is paid for whether or not the job is held."""
     key_id: UUID | None = None
-    """The API key that submitted it."""
     copies: bool = False
     """Its content was bought before: a copy costs nothing."""
 
@@ -103,12 +101,10 @@ _BULK = select(func.count()).select_from(Job).where(_FLYING, Job.priority <= 0)
 
 
 def bulk(connection: Connection) -> int:
-    """Count the jobs in flight without a priority."""
     return connection.execute(_BULK).scalar_one()
 
 
 def reserved(known: Ceilings, flying: Iterable[Flight]) -> Decimal:
-    """Return the maximum cost of these calls in US dollars."""
     return sum((ceilings.at_most(known, flight.model, flight.text_bytes) for flight in flying), Decimal(0))
 
 

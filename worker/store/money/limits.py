@@ -35,11 +35,8 @@ Payer = UUID | str
 
 @dataclass(frozen=True, slots=True)
 class Limit:
-    """One limit, in US dollars."""
-
     tenant: str
     batch_id: UUID | None
-    """The limited batch. If `key_id` is None as well, it limits the tenant's month."""
     name: str
     """Name of the batch or the key; for a month, the tenant's."""
     amount: Decimal
@@ -47,7 +44,6 @@ class Limit:
     unclear: Decimal = ZERO
     """List price of calls that may have been billed but have no clear response."""
     key_id: UUID | None = None
-    """The API key whose jobs it limits."""
 
     @property
     def payer(self) -> Payer:
@@ -59,7 +55,6 @@ class Limit:
         return self.amount - self.spent - self.unclear
 
     def covers(self, flight: Flight) -> bool:
-        """Whether this job's calls count against it."""
         if self.batch_id is not None:
             return flight.batch_id == self.batch_id
         return flight.tenant == self.tenant if self.key_id is None else flight.key_id == self.key_id
@@ -160,7 +155,6 @@ def of_keys(connection: Connection, keys: Collection[UUID]) -> list[Limit]:
 
 
 def of_key(connection: Connection, key_id: UUID) -> Limit | None:
-    """Return the limit of one API key; None without a budget. Read-only."""
     row = connection.execute(_THESE_KEYS, {"keys": [key_id]}).one_or_none()
     return None if row is None else _of_key(row, lambda key: charges.of_key(connection, key))
 

@@ -29,23 +29,17 @@ class Seen:
     """Averages over a model's newest calls."""
 
     texts: int
-    """Texts that they spoke."""
     cost: Decimal
-    """US dollars per text, refused takes included."""
     seconds: float
-    """Mean seconds from a call's start to its record."""
 
 
 @dataclass(frozen=True, slots=True)
 class Text:
-    """The facts about a text that determine its price."""
-
     model: str
     characters: int
     fingerprint: str
     use_cache: bool
     job_id: UUID | None = None
-    """None before it is submitted."""
     done: bool = False
     in_vain: bool = False
     """It ended without audio after paid takes."""
@@ -102,7 +96,6 @@ def seen(connection: Connection, model: str) -> Seen | None:
 
 
 def bought(connection: Connection, fingerprints: Iterable[str]) -> set[str]:
-    """Return those of the contents that a job has already bought."""
     left, found = iter(fingerprints), set[str]()
     while page := list(islice(left, FINGERPRINTS_PER_POLL)):
         found.update(

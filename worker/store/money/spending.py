@@ -24,12 +24,9 @@ NO_CALL: Final = (VerdictKind.CACHED, VerdictKind.RELEASED)
 
 @dataclass(frozen=True, slots=True)
 class Spent:
-    """One line of the report."""
-
     key: str | None
     """The day, month, batch id, model or tenant; None for jobs without a batch."""
     name: str | None
-    """The batch's name."""
     calls: int
     """Attempts that called the API, whatever the response."""
     paid: Decimal
@@ -38,18 +35,13 @@ class Spent:
     possibly_billed: int
     """Calls without a clear response: they may have been billed beyond `paid`."""
     copies: int
-    """Texts copied from audio bought before."""
     saved: Decimal
-    """What the calls for the copied audio had cost."""
 
 
 @dataclass(frozen=True, slots=True)
 class Filter:
-    """Selects a part of the ledger."""
-
     since: datetime | None = None
     until: datetime | None = None
-    """Exclusive."""
     tenant: str | None = None
 
     def terms(self) -> list[ColumnElement[bool]]:
@@ -119,7 +111,6 @@ def _sums(key: ColumnElement[Any], by: By, which: Filter) -> Executable:
 
 
 def _savings(key: ColumnElement[Any], which: Filter) -> Executable:
-    """What the copies would have cost. A copy has its source's content and checksum."""
     copy = aliased(Job)
     copied = select(copy.fingerprint).join(Attempt, Attempt.job_id == copy.id)
     cached = (Attempt.verdict == VerdictKind.CACHED, *which.terms())

@@ -45,11 +45,8 @@ class Due:
 
 @dataclass(frozen=True, slots=True)
 class Parcel:
-    """All that one request needs."""
-
     id: UUID
     attempts: int
-    """Requests made for it, including this one."""
     url: str
     endpoint: EndpointRecord
     event_id: int
@@ -61,8 +58,6 @@ class Parcel:
 
 @dataclass(frozen=True, slots=True)
 class DeliveryRecord:
-    """One delivery, for display."""
-
     id: UUID
     endpoint_id: UUID
     tenant: str
@@ -78,8 +73,6 @@ class DeliveryRecord:
 
 @dataclass(frozen=True, slots=True)
 class Try:
-    """One request and its response."""
-
     number: int
     at: datetime
     seconds: float
@@ -157,7 +150,6 @@ def _listening(connection: Connection, events: Sequence[Any]) -> list[EndpointRe
 
 
 def _callbacks(connection: Connection, events: Sequence[Any]) -> dict[str, str]:
-    """Return the callback URLs of the jobs and batches that the events are about."""
     found: dict[str, str] = {}
     for table, prefix in ((Job, "job."), (Batch, "batch.")):
         subjects = [UUID(event.subject) for event in events if event.type.startswith(prefix)]
@@ -225,7 +217,6 @@ def take_due(connection: Connection, *, most: int, each: int, lease_until: datet
 
 
 def _waiting(connection: Connection, now: datetime) -> list[tuple[UUID, bool]]:
-    """Return the endpoints with queued deliveries, and whether they are ordered."""
     waits = select(Delivery.id).where(Delivery.endpoint_id == Endpoint.id, _is("pending"), Delivery.next_at <= now)
     rows = connection.execute(select(Endpoint.id, Endpoint.ordered).where(waits.exists())).all()
     return [(row[0], row[1]) for row in rows]
@@ -243,7 +234,6 @@ def _first(connection: Connection, endpoint_id: UUID, most: int, now: datetime, 
 
 
 def unsend(connection: Connection, due: Sequence[Due], *, now: datetime) -> None:
-    """Queue deliveries again whose messages could not be sent."""
     connection.execute(
         update(Delivery)
         .where(Delivery.id.in_([one.id for one in due]), Delivery.state == "sent")
@@ -358,7 +348,6 @@ def listed(
     before: UUID | None = None,
     most: int,
 ) -> list[DeliveryRecord]:
-    """Return deliveries, the newest first."""
     query = select(*_RECORD).join(EventRow, EventRow.id == Delivery.event_id)
     given = ((Delivery.tenant, tenant), (Delivery.endpoint_id, endpoint_id), (Delivery.state, state))
     query = query.where(*(column == value for column, value in given if value is not None))
@@ -430,5 +419,4 @@ def forget(connection: Connection, *, finished_before: datetime) -> int:
 
 
 def disabled(endpoint: EndpointRecord, why: str) -> tuple[str, str, dict[str, Any]]:
-    """The event for a disabled endpoint: type, subject, data."""
     return Happening.ENDPOINT_DISABLED, str(endpoint.id), {"id": str(endpoint.id), "url": endpoint.url, "why": why}

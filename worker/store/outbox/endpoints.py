@@ -20,12 +20,10 @@ class EndpointRecord:
     id: UUID
     tenant: str
     url: str | None
-    """None for the endpoint that stands for the callback URLs of the tenant's jobs and batches."""
     secret: str
     old_secret: str | None
     old_secret_until: datetime | None
     events: str
-    """Subscribed types, separated by spaces; empty for all."""
     ordered: bool
     thin: bool
     created_at: datetime
@@ -37,11 +35,9 @@ class EndpointRecord:
         return f"EndpointRecord({self.id}, {self.url!r})"  # keeps the secrets out of logged tracebacks
 
     def wants(self, type: str) -> bool:  # noqa: A002 - the word of the events
-        """Whether it is subscribed to events of this type."""
         return not self.events or type in self.events.split()
 
     def secrets(self, now: datetime) -> list[str]:
-        """Return the secrets that sign its messages, the newest first."""
         old = self.old_secret is not None and self.old_secret_until is not None and self.old_secret_until > now
         return [self.secret, str(self.old_secret)] if old else [self.secret]
 
@@ -73,7 +69,6 @@ def by_id(connection: Connection, endpoint_id: UUID, *, tenant: str | None = Non
 
 
 def of_tenants(connection: Connection, tenants: Sequence[str]) -> list[EndpointRecord]:
-    """Return the enabled endpoints of these tenants."""
     rows = connection.execute(
         select(*_COLUMNS).where(Endpoint.tenant.in_(tenants), Endpoint.disabled_at.is_(None)).order_by(Endpoint.id)
     )
@@ -81,7 +76,6 @@ def of_tenants(connection: Connection, tenants: Sequence[str]) -> list[EndpointR
 
 
 def listed(connection: Connection, *, tenant: str | None = None) -> list[EndpointRecord]:
-    """Return all endpoints, including disabled ones, the oldest first."""
     query = select(*_COLUMNS).order_by(Endpoint.id)
     if tenant is not None:
         query = query.where(Endpoint.tenant == tenant)
@@ -89,7 +83,6 @@ def listed(connection: Connection, *, tenant: str | None = None) -> list[Endpoin
 
 
 def change(connection: Connection, endpoint_id: UUID, values: dict[str, Any]) -> bool:
-    """Update columns. Returns False for an unknown endpoint."""
     return connection.execute(update(Endpoint).where(Endpoint.id == endpoint_id).values(values)).rowcount > 0
 
 
@@ -115,5 +108,4 @@ def disable(connection: Connection, endpoint_id: UUID, why: str, *, now: datetim
 
 
 def remove(connection: Connection, endpoint_id: UUID) -> bool:
-    """Remove an endpoint with its queued deliveries."""
     return connection.execute(delete(Endpoint).where(Endpoint.id == endpoint_id)).rowcount > 0

@@ -17,15 +17,11 @@ TURN: Final = 0x7474_7371
 """PostgreSQL's advisory lock for writers of events: `ttsq` in ASCII."""
 
 HELD: Final = "account.held"
-"""A gate closed."""
 RELEASED: Final = "account.released"
-"""A gate opened."""
 LOW_BALANCE: Final = "account.low_balance"
-"""The balance fell below the amount in the settings."""
 TAKES_HELD: Final = "takes.held"
 """A batch, or a tenant's jobs of one model, is held because its takes were refused one after another."""
 TAKES_RELEASED: Final = "takes.released"
-"""It was resumed."""
 SCHEDULE_FAILED: Final = "schedule.failed"
 """A schedule's run submitted nothing. Its subject is the schedule's name."""
 SCHEDULE_MISSED: Final = "schedule.missed"
@@ -33,7 +29,6 @@ SCHEDULE_MISSED: Final = "schedule.missed"
 RESTORED: Final = "queue.restored"
 """The database was restored from a backup; the event's number is higher than all numbers used before."""
 WARNINGS: Final = frozenset({HELD, LOW_BALANCE, TAKES_HELD, SCHEDULE_FAILED, SCHEDULE_MISSED})
-"""Events that need an operator's attention."""
 
 log = structlog.get_logger("ttsq.events")
 
@@ -44,11 +39,8 @@ class Event:
     """Grows in the order in which events became visible: a reader that continues after the last id misses none."""
     at: datetime
     type: str
-    """For example `account.held`."""
     tenant: str | None
-    """None if it concerns the whole account."""
     subject: str
-    """A gate's name, or the id of a job or a batch."""
     data: Mapping[str, Any]
     """Further fields, JSON only: amounts as strings, times in ISO 8601."""
 
@@ -116,7 +108,6 @@ def after(connection: Connection, event_id: int, *, most: int, types: Sequence[s
 
 
 def happened_since(connection: Connection, type: str, moment: datetime) -> bool:  # noqa: A002 - as above
-    """Whether an event of this type was written at or after `moment`."""
     found = select(EventRow.id).where(EventRow.at >= moment, EventRow.type == type).limit(1)
     return connection.execute(found).first() is not None
 

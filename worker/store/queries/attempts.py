@@ -21,8 +21,6 @@ ROWS_PER_POLL = 2_000
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """An ended attempt, as pace, gates and budgets need it."""
-
     job_id: UUID
     tenant: str
     batch_id: UUID | None
@@ -35,13 +33,11 @@ class Ended:
     started_at: datetime
     finished_at: datetime
     cost: Decimal
-    """US dollars."""
     possibly_billed: bool
     """No response said whether the call was billed."""
     remaining_credits: Decimal | None
     """US dollars left in the account, if the response said so."""
     key_id: UUID | None = None
-    """The API key that submitted its job."""
 
 
 # Literally as in the partial index: SQLAlchemy's `noted = 0` would make SQLite read the whole ledger.

@@ -123,7 +123,6 @@ def counts(connection: Connection, which: ColumnElement[bool]) -> list[tuple[str
 
 
 def lanes(which: ColumnElement[bool]) -> Select[int, UUID, int]:
-    """Select priority, lane and number of jobs, one row for each priority of a lane."""
     jobs = cast(func.sum(Tally.jobs), BigInteger)
     return select(Tally.priority, Tally.lane, jobs).where(which).group_by(Tally.priority, Tally.lane).having(jobs != 0)
 

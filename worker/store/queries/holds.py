@@ -46,11 +46,9 @@ class Hold:
     message: str
     since: datetime | None
     until: datetime | None
-    """When it is checked again, if known."""
 
 
 def holds(connection: Connection, *, now: datetime) -> list[Hold]:
-    """Return every hold, the most severe first."""
     found = [
         Hold(gate.name, gate.code, gate.message, gate.since, None if gate.code == OPERATOR else gate.next_probe_at)
         for gate in account.closed_gates(connection)
@@ -80,7 +78,6 @@ def takes_hold(lane: HeldLane) -> Hold:
 
 
 def sentence(message: str | None) -> str:
-    """Format a refusal's message as one sentence."""
     words = (message or "no reason given").strip()
     return words if words.endswith((".", "!", "?")) else f"{words}."
 
@@ -126,7 +123,6 @@ def _budget_hold(budget: Budget) -> Hold:
 
 
 def raising(budget: Budget, amount: str = "DOLLARS") -> str:
-    """Return the command that raises a budget."""
     if budget.batch_id is not None:
         return f"ttsq budget batch {budget.batch_id} {amount}"
     if budget.key_id is not None:

@@ -21,8 +21,6 @@ ZERO = Decimal(0)
 
 @dataclass(frozen=True, slots=True)
 class Counts:
-    """Number of jobs by state, and their cost."""
-
     by_status: dict[JobStatus, int] = field(default_factory=dict)
     cached: int = 0
     cost: Decimal = ZERO
@@ -37,8 +35,6 @@ class Counts:
 
 @dataclass(frozen=True, slots=True)
 class JobRecord:
-    """One job as its producer sees it."""
-
     id: UUID
     custom_id: str | None
     line: int | None
@@ -71,15 +67,11 @@ class JobRecord:
     loudness_lufs: float | None = None
     silence_share: float | None = None
     audio_format: str | None = None
-    """None for WAV."""
     purged_at: datetime | None = None
-    """When text and audio were removed."""
 
 
 @dataclass(frozen=True, slots=True)
 class AttemptRecord:
-    """One ended attempt of a job."""
-
     number: int
     verdict: str
     code: str | None
@@ -189,6 +181,5 @@ _IN_FLIGHT = (
 
 
 def in_flight_by_worker(connection: Connection) -> dict[UUID | None, int]:
-    """Count the jobs that occupy a slot, by worker; under None those dispatched to any worker."""
     rows = connection.execute(_IN_FLIGHT)
     return {row.worker_id: row.number for row in rows}

@@ -18,7 +18,6 @@ class Position:
     """How many queued jobs of others start before the last one of a batch, by the current order."""
 
     before: int
-    """With a higher priority: all of them start first."""
     between: int
     """With the same priority: their batches take turns with this one."""
 
@@ -32,7 +31,6 @@ _COUNTED = select(Job.priority, Job.lane, func.count()).where(_QUEUED).group_by(
 
 
 def position(connection: Connection, batch_id: UUID) -> Position | None:
-    """Return None if no job of the batch is queued."""
     told = counters.about(connection, _QUEUED)
     rows = connection.execute(_COUNTED if told is None else counters.lanes(told)).all()
     mine = {priority: number for priority, lane, number in rows if lane == batch_id}

@@ -29,7 +29,6 @@ _BATCH: Final = tuple(getattr(Batch, name) for name in BatchRecord.__slots__)
 class Old:
     batches: int
     jobs: int
-    """Of the batches, and single ones."""
     bytes: int
 
 
@@ -46,7 +45,6 @@ class Stored:
 
 
 def count(connection: Connection, *, before: datetime) -> Old:
-    """Count what finished before this moment."""
     batches = connection.execute(select(func.count()).where(_old_batch(before))).scalar_one()
     of_batches = Job.batch_id.in_(select(Batch.id).where(_old_batch(before)))
     jobs, size = 0, 0
@@ -57,7 +55,6 @@ def count(connection: Connection, *, before: datetime) -> Old:
 
 
 def batches(connection: Connection, *, before: datetime, after: UUID, most: int) -> list[BatchRecord]:
-    """Return batches that finished before this moment, ordered by id, after `after`."""
     query = select(*_BATCH).where(_old_batch(before), Batch.id > after).order_by(Batch.id).limit(most)
     return [BatchRecord(*row) for row in connection.execute(query)]
 
@@ -68,7 +65,6 @@ def of_batch(connection: Connection, batch_id: UUID, *, most: int) -> list[Store
 
 
 def single(connection: Connection, *, before: datetime, after: UUID, most: int) -> list[Stored]:
-    """Return jobs without a batch that finished before this moment, ordered by id, after `after`."""
     return _stored(connection, _SOME.where(_single(before), Job.id > after).order_by(Job.id).limit(most))
 
 
@@ -83,12 +79,10 @@ def claimed_by_others(connection: Connection, batch: BatchRecord, jobs: Iterable
 
 
 def forget(connection: Connection, jobs: Collection[UUID]) -> int:
-    """Delete the rows of finished jobs. Returns how many."""
     return connection.execute(delete(Job).where(Job.id.in_(jobs), _OVER)).rowcount
 
 
 def forget_batch(connection: Connection, batch_id: UUID) -> bool:
-    """Delete a batch's row. Returns False if it still has jobs."""
     empty = ~exists().where(Job.batch_id == Batch.id).correlate(Batch)
     forgotten = connection.execute(delete(Batch).where(Batch.id == batch_id, empty)).rowcount > 0
     if forgotten:

@@ -21,25 +21,18 @@ PAID_IN_VAIN: Final[ColumnElement[bool]] = _WITHOUT_AUDIO & or_(Job.cost > 0, Jo
 
 @dataclass(frozen=True, slots=True)
 class InVain:
-    """The cost of texts that have no audio."""
-
     texts: int
     cost: Decimal
-    """US dollars."""
     by_model: dict[str, int]
-    """Number of texts."""
 
 
 @dataclass(frozen=True, slots=True)
 class KeptTake:
-    """A refused take that was stored."""
-
     job_id: UUID
     uri: str
 
 
 def in_vain(connection: Connection, which: ColumnElement[bool]) -> InVain:
-    """Return the cost of the selected jobs that ended without audio."""
     rows = connection.execute(
         select(Job.model, func.count(), func.sum(Job.cost, type_=Job.cost.type))
         .where(which, PAID_IN_VAIN)
@@ -51,7 +44,6 @@ def in_vain(connection: Connection, which: ColumnElement[bool]) -> InVain:
 
 
 def latest_detail(connection: Connection, job_id: UUID) -> str | None:
-    """Return the measurements of the job's latest refused take."""
     refused = (Attempt.job_id == job_id) & (Attempt.verdict == VerdictKind.BAD_TAKE)
     return connection.execute(
         select(Attempt.detail).where(refused).order_by(Attempt.number.desc()).limit(1)
@@ -59,7 +51,6 @@ def latest_detail(connection: Connection, job_id: UUID) -> str | None:
 
 
 def kept_takes(connection: Connection, which: ColumnElement[bool], *, most: int) -> list[KeptTake]:
-    """Return the latest stored refused takes of the selected jobs."""
     query = (
         select(Job.id, Attempt.take_uri)
         .join(Attempt, Attempt.job_id == Job.id)

@@ -63,13 +63,11 @@ _AUDIO: Final = (
 
 
 def audio(connection: Connection, batch_id: UUID, *, after: UUID | None, most: int) -> list[Audio]:
-    """Return a page of the batch's audio, ordered by id, after `after`."""
     values = {"batch": batch_id, "after": after or UUID(int=0), "most": most}
     return [Audio(*row) for row in connection.execute(_AUDIO, values)]
 
 
 def of_batch(connection: Connection, batch_id: UUID) -> dict[str, Content]:
-    """Return contents by custom_id (or the job's id), in the order of submission."""
     rows = connection.execute(
         select(Job.id, Job.custom_id, Job.fingerprint, Job.status).where(Job.batch_id == batch_id).order_by(Job.id)
     )
@@ -108,7 +106,6 @@ class Outcome:
     duration_ms: int | None
     finished_at: datetime | None
     extra: str | None
-    """Columns of its sheet row that are not job fields, as a JSON object."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,7 +150,6 @@ def in_order(connection: Connection, batch_id: UUID) -> Iterator[Outcome]:
 
 
 def extra_names(connection: Connection, batch_id: UUID) -> tuple[str, ...]:
-    """Return the columns of a batch's sheet that are not job fields, in their order."""
     names: dict[str, None] = {}
     for (extra,) in connection.execute(_EXTRAS, {"batch": batch_id}):
         names.update(dict.fromkeys(json.loads(extra or "{}")))

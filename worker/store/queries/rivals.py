@@ -21,8 +21,6 @@ _NAMES: Final = (Job.id, Job.tenant, Job.custom_id, Job.model, Job.audio_format)
 
 @dataclass(frozen=True, slots=True)
 class Destination:
-    """A batch's own location and its object name template."""
-
     batch_id: UUID
     url: str
     key_template: str | None
@@ -30,8 +28,6 @@ class Destination:
 
 @dataclass(frozen=True, slots=True)
 class Name:
-    """All that determines a job's object key."""
-
     id: UUID
     tenant: str
     custom_id: str | None
@@ -40,7 +36,6 @@ class Name:
 
 
 def destinations(connection: Connection, *, but: UUID) -> list[Destination]:
-    """Return those of all other unfinished batches with their own location."""
     query = select(Batch.id, Batch.output_url, Batch.key_template).where(
         Batch.finished_at.is_(None), Batch.output_url.is_not(None), Batch.id != but
     )

@@ -20,8 +20,6 @@ from worker.store.tables.webhooks import EventRow
 
 @dataclass(frozen=True, slots=True)
 class JobEntry:
-    """One job, without fields that only concern the operator."""
-
     id: UUID
     tenant: str
     batch_id: UUID | None
@@ -50,11 +48,9 @@ class JobEntry:
     started_at: datetime | None
     finished_at: datetime | None
     audio_format: str | None
-    """None for WAV."""
     target_lufs: float | None
     expires_after: int | None
     purged_at: datetime | None
-    """When text and audio were removed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +64,6 @@ class BatchEntry:
     created_at: datetime
     paused_at: datetime | None
     finished_at: datetime | None
-    """When its result files were written."""
     results_uri: str | None
 
 
@@ -90,7 +85,6 @@ class PageFilter:
     code: str | None = None
     since: datetime | None = None
     until: datetime | None = None
-    """Upper limit of the time of submission, exclusive."""
 
     def terms(self) -> list[ColumnElement[bool]]:
         found: list[ColumnElement[bool]] = [Job.tenant == self.tenant]
@@ -121,7 +115,6 @@ def job(connection: Connection, tenant: str, job_id: UUID) -> JobEntry | None:
 
 
 def jobs(connection: Connection, wanted: PageFilter, *, before: UUID | None, most: int) -> list[JobEntry]:
-    """Return jobs, the newest first."""
     query = select(*_JOB).where(*wanted.terms())
     if before is not None:
         query = query.where(Job.id < before)
@@ -129,7 +122,6 @@ def jobs(connection: Connection, wanted: PageFilter, *, before: UUID | None, mos
 
 
 def in_order(connection: Connection, batch_id: UUID, *, after: UUID | None, most: int) -> list[JobEntry]:
-    """Return the jobs of a batch in the order of submission."""
     query = select(*_JOB).where(Job.batch_id == batch_id)
     if after is not None:
         query = query.where(Job.id > after)
@@ -137,7 +129,6 @@ def in_order(connection: Connection, batch_id: UUID, *, after: UUID | None, most
 
 
 def over(connection: Connection, job_ids: Sequence[UUID]) -> set[UUID]:
-    """Return those of the jobs that have finished."""
     return set(connection.execute(_OVER, {"jobs": list(job_ids)}).scalars())
 
 
@@ -147,7 +138,6 @@ def batch(connection: Connection, tenant: str, batch_id: UUID) -> BatchEntry | N
 
 
 def batches(connection: Connection, tenant: str, *, before: UUID | None, most: int) -> list[BatchEntry]:
-    """Return batches, the newest first."""
     query = select(*_BATCH).where(Batch.tenant == tenant)
     if before is not None:
         query = query.where(Batch.id < before)
@@ -157,7 +147,6 @@ def batches(connection: Connection, tenant: str, *, before: UUID | None, most: i
 def events(
     connection: Connection, tenant: str, *, after: int, most: int, types: Sequence[str] = ()
 ) -> list[EventEntry]:
-    """Return events of the tenant and of the whole account, the oldest first."""
     query = select(EventRow.id, EventRow.at, EventRow.type, EventRow.subject, EventRow.data).where(
         EventRow.id > after, or_(EventRow.tenant == tenant, EventRow.tenant.is_(None))
     )

@@ -25,7 +25,6 @@ class ApiKey(Base):
     prefix: Mapped[str] = mapped_column(String(16))
     """The first characters of the key: enough to recognise it, too few to use it."""
     scopes: Mapped[str]
-    """Separated by spaces."""
     rate: Mapped[int | None]
     """Requests per minute; None for no limit."""
     budget: Mapped[Decimal | None]
@@ -34,7 +33,6 @@ class ApiKey(Base):
     """Sum of its jobs' ledger rows that the dispatcher has read; None until first computed."""
     created_at: Mapped[datetime]
     last_used_at: Mapped[datetime | None]
-    """Rounded to the minute."""
     revoked_at: Mapped[datetime | None]
 
     __table_args__ = (Index("uq_api_keys_hash", "hash", unique=True), Index("ix_api_keys_tenant", "tenant"))
@@ -56,8 +54,6 @@ class IdempotencyKey(Base):
 
 
 class Hook(Base):
-    """A URL at which another system's webhooks become jobs."""
-
     __tablename__ = "hooks"
 
     id: Mapped[UUID] = mapped_column(primary_key=True)
@@ -65,11 +61,9 @@ class Hook(Base):
     name: Mapped[str] = mapped_column(String(64))
     """The last segment of its URL; unique in the installation."""
     scheme: Mapped[str] = mapped_column(String(16))
-    """How the sender authenticates."""
     secret: Mapped[str]
     """Stored in plain text, because checking a signature needs the secret itself."""
     options: Mapped[str]
-    """Further settings of the scheme, such as a header's name, as a JSON object."""
     mapping: Mapped[str]
     """How a payload becomes jobs, as a JSON object."""
     created_at: Mapped[datetime]
@@ -86,6 +80,5 @@ class HookDelivery(Base):
     delivery: Mapped[str] = mapped_column(String(255), primary_key=True)
     received_at: Mapped[datetime]
     jobs: Mapped[int]
-    """How many jobs it created."""
 
     __table_args__ = (Index("ix_hook_deliveries_received_at", "received_at"),)

@@ -29,16 +29,12 @@ class LaneTakes(Base):
     """The lane was held and resumed, and no take was accepted since: fewer refused takes hold it again."""
     code: Mapped[str | None] = mapped_column(String(64))
     message: Mapped[str | None]
-    """From the latest refused take."""
     held_at: Mapped[datetime | None]
-    """None of its jobs may start after this time."""
 
     __table_args__ = (partial_index("ix_lane_takes_held", "held_at", where="held_at IS NOT NULL"),)
 
 
 class PaceRow(Base):
-    """The rate at which the account may start calls. A new leader continues with the stored value."""
-
     __tablename__ = "pace"
 
     account: Mapped[str] = mapped_column(String(32), primary_key=True)
@@ -71,8 +67,6 @@ class GateRow(Base):
 
 
 class BalanceRow(Base):
-    """The remaining balance, as last reported by the API."""
-
     __tablename__ = "balances"
 
     account: Mapped[str] = mapped_column(String(32), primary_key=True)
@@ -95,11 +89,8 @@ class Tenant(Base):
 
 
 class TenantMonth(Base):
-    """One tenant's cost in one calendar month (UTC), as far as the dispatcher has read the ledger."""
-
     __tablename__ = "tenant_months"
 
     tenant: Mapped[str] = mapped_column(String(64), primary_key=True)
     month: Mapped[str] = mapped_column(String(7), primary_key=True)
-    """For example 2026-11."""
     spent: Mapped[Decimal]

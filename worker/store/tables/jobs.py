@@ -16,18 +16,14 @@ from worker.store.types import Finite, Foreign, Whole
 
 
 class Batch(Base):
-    """Jobs that were submitted together."""
-
     __tablename__ = "batches"
 
     id: Mapped[UUID] = mapped_column(primary_key=True)
     tenant: Mapped[str] = mapped_column(String(64))
     name: Mapped[str]
-    """For people: the input's file name."""
     resume_key: Mapped[str | None] = mapped_column(String(64))
     """Identifies the batch when the same command runs again; unique within a tenant."""
     output_url: Mapped[str | None]
-    """Where this batch's audio is stored; None for the location in the settings."""
     total: Mapped[int]
     created_at: Mapped[datetime]
     max_cost: Mapped[Decimal | None]
@@ -35,15 +31,11 @@ class Batch(Base):
     spent: Mapped[Decimal] = mapped_column(server_default=sql("0"))
     """Sum of this batch's ledger rows that the dispatcher has read."""
     callback_url: Mapped[str | None]
-    """Receives the finished event, in addition to the tenant's endpoints."""
     notify: Mapped[bool | None]
-    """As in `Job`."""
     paused_at: Mapped[datetime | None]
-    """None of its jobs may start after this time."""
     finished_at: Mapped[datetime | None]
     """When its last job had finished and its result files were written; None again once a job is retried."""
     results_uri: Mapped[str | None]
-    """The folder of its result files."""
     key_template: Mapped[str | None]
     """How its objects are named; None for the template in the settings."""
 
@@ -106,7 +98,6 @@ class Job(Base):
     message: Mapped[str | None] = mapped_column(Foreign())
     detail: Mapped[str | None] = mapped_column(Foreign())
     cost: Mapped[Decimal]
-    """Cost of all attempts so far."""
     cached: Mapped[bool]
 
     uri: Mapped[str | None]
@@ -121,13 +112,9 @@ class Job(Base):
     tags: Mapped[str | None]
     """The producer's tags, each enclosed in commas: `,news,evening,`."""
     callback_url: Mapped[str | None]
-    """Receives the finished event, in addition to the tenant's endpoints."""
     notify: Mapped[bool | None]
-    """Whether its end is recorded as an event. None: only if its tenant has an endpoint that may want it."""
     key_id: Mapped[UUID | None]
-    """The API key that submitted it, whose budget it uses."""
     traceparent: Mapped[str | None] = mapped_column(String(55))
-    """W3C trace context of the producer."""
 
     audio_format: Mapped[str | None] = mapped_column(String(8))
     """Format of the stored object; None for WAV."""
@@ -195,12 +182,9 @@ class Tally(Base):
     part: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
     """0 for the row with the total; other rows hold changes that are not yet folded into it."""
     jobs: Mapped[int] = mapped_column(BigInteger)
-    """Negative in a change that removed jobs."""
     cost: Mapped[Decimal]
     began_at: Mapped[datetime]
-    """When the first of them was submitted."""
     ended_at: Mapped[datetime | None]
-    """When the last of them finished."""
 
     __table_args__ = (partial_index("ix_tallies_loose", "part", where="part > 0 OR jobs = 0"),)
 

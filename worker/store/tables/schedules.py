@@ -12,17 +12,13 @@ from worker.store.tables.base import Base, partial_index
 
 
 class Schedule(Base):
-    """Jobs that are submitted repeatedly, at the times of a cron expression."""
-
     __tablename__ = "schedules"
 
     tenant: Mapped[str] = mapped_column(String(64), primary_key=True)
     name: Mapped[str] = mapped_column(String(64), primary_key=True)
     cron: Mapped[str]
     timezone: Mapped[str] = mapped_column(String(64))
-    """IANA name of the expression's time zone."""
     source: Mapped[str]
-    """The address of a file, or a query."""
     options: Mapped[str]
     """How rows become jobs, as a JSON object. It holds the name of a database variable, never an address."""
     catch_up_seconds: Mapped[int]

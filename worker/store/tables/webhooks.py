@@ -21,20 +21,16 @@ class EventRow(Base):
     id: Mapped[int] = mapped_column(BigInteger().with_variant(Integer(), "sqlite"), primary_key=True)
     at: Mapped[datetime]
     type: Mapped[str] = mapped_column(String(40))
-    """For example `account.held`."""
     tenant: Mapped[str | None] = mapped_column(Foreign(64))
     """None if it concerns the whole account."""
     subject: Mapped[str] = mapped_column(Foreign())
     """A gate's name, or the id of a job or a batch."""
     data: Mapped[str]
-    """Further fields, as a JSON object."""
 
     __table_args__ = (Index("ix_events_at", "at"),)
 
 
 class Endpoint(Base):
-    """A receiver of a tenant's events over HTTP."""
-
     __tablename__ = "endpoints"
 
     id: Mapped[UUID] = mapped_column(primary_key=True)
@@ -51,7 +47,6 @@ class Endpoint(Base):
     ordered: Mapped[bool]
     """Deliver one at a time in the order of events; a failing message holds up those behind it."""
     thin: Mapped[bool]
-    """Messages only name their subject."""
     created_at: Mapped[datetime]
     failing_since: Mapped[datetime | None]
     disabled_at: Mapped[datetime | None]
@@ -97,8 +92,6 @@ class Delivery(Base):
 
 
 class DeliveryTry(Base):
-    """One request for a delivery, and its response: the delivery log."""
-
     __tablename__ = "delivery_tries"
 
     delivery_id: Mapped[UUID] = mapped_column(ForeignKey("deliveries.id", ondelete="CASCADE"), primary_key=True)
@@ -106,7 +99,6 @@ class DeliveryTry(Base):
     at: Mapped[datetime]
     seconds: Mapped[float] = mapped_column(Float)
     status: Mapped[int | None]
-    """None if no response arrived."""
     request: Mapped[str]
     """The headers sent, without the signature, as a JSON object."""
     response: Mapped[str | None] = mapped_column(Foreign())
@@ -115,10 +107,7 @@ class DeliveryTry(Base):
 
 
 class Cursor(Base):
-    """A reader's position in the events."""
-
     __tablename__ = "cursors"
 
     name: Mapped[str] = mapped_column(String(32), primary_key=True)
     position: Mapped[int] = mapped_column(BigInteger)
-    """The id of the last event read."""

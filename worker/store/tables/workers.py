@@ -31,8 +31,6 @@ class Worker(Base):
 
 
 class Lease(Base):
-    """A role that one process at a time holds, as long as it renews the lease."""
-
     __tablename__ = "leases"
 
     name: Mapped[str] = mapped_column(String(32), primary_key=True)

@@ -112,7 +112,6 @@ def retry(connection: Connection, which: ColumnElement[bool], *, states: Sequenc
 
 
 def prioritise(connection: Connection, which: ColumnElement[bool], priority: int) -> int:
-    """Change the priority of the selected jobs that have not finished; higher starts first. Returns how many."""
     unfinished = which & ~in_state(*sorted(TERMINAL))
     moving = update(Job).where(locks.in_order(connection.dialect.name, unfinished)).values(priority=priority)
     return connection.execute(moving).rowcount

@@ -59,5 +59,4 @@ def take_over(
 
 
 def mark(connection: Connection, jobs: Sequence[UUID]) -> int:
-    """Make the next attempt of these jobs look for bought audio first. Returns how many were newly marked."""
     return connection.execute(_MARK, {"jobs": jobs}).rowcount if jobs else 0

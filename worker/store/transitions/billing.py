@@ -38,8 +38,6 @@ _CHARGE = update(Job).where(Job.id == bindparam("job")).values(cost=Job.cost + b
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One call, identified by its request id, its attempt, or both."""
-
     job_id: UUID
     request_id: str | None
     source: int | None = None
@@ -86,7 +84,6 @@ _UNKNOWN = (
 
 
 def lost(connection: Connection, attempts: Sequence[tuple[UUID, int]]) -> list[Lost]:
-    """Return those of the attempts that were lost and have no known cost."""
     if not attempts:
         return []
     rows = connection.execute(

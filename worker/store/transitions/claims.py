@@ -36,7 +36,6 @@ class Claim:
     use_cache: bool
     recover: bool
     attempts_used: int
-    """Including this one."""
     takes_used: int
     worker_id: UUID
     started_at: datetime
@@ -53,7 +52,6 @@ class Claim:
     """None to leave the loudness unchanged."""
     traceparent: str | None = None
     extra: str | None = None
-    """Columns of its sheet row that are not job fields, as a JSON object."""
 
 
 # Literal SQL, because SQLAlchemy's SQLite compiler omits the table's name inside RETURNING, subqueries included: the
@@ -135,7 +133,6 @@ def claim_all(
 
 
 def claimed(row: Any, worker_id: UUID, now: datetime) -> Claim:  # noqa: ANN401 - the row of a statement that names no type
-    """Build a claim from a row of `CLAIM_COLUMNS`."""
     return Claim(
         job_id=row.id,
         attempt=row.attempt,
@@ -187,13 +184,11 @@ def running_here(connection: Connection, worker_id: UUID) -> Sequence[UUID]:
 
 
 def status_of(connection: Connection, job_id: UUID) -> JobStatus | None:
-    """None if the job does not exist."""
     status = connection.execute(select(Job.status).where(Job.id == job_id)).scalar()
     return None if status is None else JobStatus(status)
 
 
 def statuses(connection: Connection, job_ids: Sequence[UUID]) -> dict[UUID, JobStatus]:
-    """Unknown jobs are left out."""
     rows = connection.execute(select(Job.id, Job.status).where(Job.id.in_(job_ids)))
     return {job_id: JobStatus(status) for job_id, status in rows}
 
@@ -204,8 +199,6 @@ MAX_SOURCES: Final = 32
 
 @dataclass(frozen=True, slots=True)
 class Bought:
-    """Stored audio that is recorded for a job."""
-
     tenant: str
     batch_id: UUID | None
     uri: str
@@ -238,7 +231,6 @@ _ELSEWHERE = (
 
 
 def bought(connection: Connection, job_ids: Collection[UUID], content: str) -> list[Bought]:
-    """Return the audio of those of the jobs that succeeded with this content."""
     rows = connection.execute(_AUDIO, {"jobs": list(job_ids)})
     # Compared here, because a condition on `content` can make the planner read all jobs that share it.
     return [Bought(*row[1:]) for row in rows if row[0] == content]

@@ -37,8 +37,6 @@ _REOPEN = update(Batch).where(Batch.id == bindparam("batch")).values(finished_at
 
 
 class Conclusion(StrEnum):
-    """The result of concluding a batch."""
-
     WON = "won"
     """This call finished it."""
     LATE = "late"

@@ -59,7 +59,6 @@ class Lane:
     lane: UUID
     model: str
     limited: bool = field(default=False, compare=False)
-    """Whether its batch, its tenant's month, or an API key of its tenant has a budget."""
     since: float = field(default=0.0, compare=False)
     """When its first job was submitted, in seconds since 1970."""
 
@@ -71,7 +70,6 @@ class Waiting:
     job_id: UUID
     attempt: int
     content: str | None = field(default=None, compare=False)
-    """Fingerprint of its content, if it may share other jobs' audio."""
     copies: UUID | None = field(default=None, compare=False)
     """The job whose audio it must copy: this one may not buy."""
 
@@ -89,7 +87,6 @@ def _promote(dialect: str) -> Update:
 
 
 def promote(connection: Connection, *, now: datetime) -> int:
-    """Queue the scheduled jobs that are due. Returns how many."""
     return connection.execute(_promote(connection.dialect.name), {"now": now}).rowcount
 
 
@@ -209,7 +206,6 @@ _HEADS_OF_EACH = select(_EACH.c.place, *_FIRST.c).select_from(_EACH.join(_FIRST,
 
 
 def lanes(connection: Connection, *, most: int, after: Lane | None = None) -> list[Lane]:
-    """Return lanes with queued jobs after `after`, the most urgent first, without paused and held ones."""
     given = {"most": most} if after is None else {"most": most, **_named("after", after)}
     rows = connection.execute(_lanes(from_the_top=after is None), given)
     return [
@@ -224,13 +220,11 @@ def _handed_in(job_id: UUID) -> float:
 
 
 def heads(connection: Connection, lane: Lane, *, most: int, behind: UUID = _NOBODY) -> list[Waiting]:
-    """Return the first jobs of a lane in the order of submission, after `behind`."""
     given = {**_named("its", lane), "most": most, "behind": behind}
     return [Waiting(*row) for row in connection.execute(_HEADS, given)]
 
 
 def heads_of_each(connection: Connection, lanes: Sequence[Lane], *, most: int) -> dict[Lane, list[Waiting]]:
-    """Return the first jobs of several lanes, at most `limit` of each. On PostgreSQL in one statement."""
     if connection.dialect.name != "postgresql":
         return {lane: heads(connection, lane, most=most) for lane in lanes}
     given = {f"of_{name}": [getattr(lane, name) for lane in lanes] for name in _LANES}
@@ -296,26 +290,22 @@ def take_back(connection: Connection, jobs: Sequence[UUID]) -> int:
 
 
 def take_back_all(connection: Connection, *, worker_id: UUID) -> int:
-    """Queue everything again that was dispatched to one worker and not claimed."""
     sent = in_flight_as(JobStatus.DISPATCHED) & (Job.worker_id == worker_id)
     return _queue_again(connection, locks.not_waiting(connection.dialect.name, sent))
 
 
 def recall(connection: Connection, model: str | None) -> int:
-    """Queue unclaimed dispatched jobs again, of one model or of all, because a gate has closed."""
     sent = in_flight_as(JobStatus.DISPATCHED)
     which = sent if model is None else sent & (Job.model == model)
     return _queue_again(connection, locks.not_waiting(connection.dialect.name, which))
 
 
 def recall_batch(connection: Connection, batch_id: UUID) -> int:
-    """Queue a paused batch's unclaimed dispatched jobs again."""
     sent = in_flight_as(JobStatus.DISPATCHED) & (Job.batch_id == batch_id)
     return _queue_again(connection, locks.not_waiting(connection.dialect.name, sent))
 
 
 def recall_lane(connection: Connection, lane: UUID, tenant: str, model: str) -> int:
-    """Queue a held lane's unclaimed dispatched jobs again."""
     sent = in_flight_as(JobStatus.DISPATCHED) & (Job.lane == lane) & (Job.tenant == tenant) & (Job.model == model)
     return _queue_again(connection, locks.not_waiting(connection.dialect.name, sent))
 

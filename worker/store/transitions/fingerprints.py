@@ -25,7 +25,6 @@ _BOUGHT = (
 
 
 def relabel(connection: Connection, claim: Claim, fingerprint: str) -> UUID | None:
-    """Store the job's actual fingerprint. Returns a job that may already have bought this content."""
     connection.execute(_RELABEL, {"job": claim.job_id, "number": claim.attempt, "content": fingerprint})
     found: Any = connection.execute(_BOUGHT, {"content": fingerprint}).scalars().first()
     return found if claim.use_cache else None

@@ -72,12 +72,10 @@ def in_flight(connection: Connection) -> dict[str, UUID]:
 
 
 def still_buying(connection: Connection, jobs: Collection[UUID]) -> set[UUID]:
-    """Return those of the jobs that are dispatched or running, or have a submitted request."""
     return set(connection.execute(_STILL, {"jobs": list(jobs)}).scalars())
 
 
 def with_audio(connection: Connection, jobs: Collection[UUID], *, now: datetime) -> set[UUID]:
-    """Return those of the jobs that succeeded and still have their audio."""
     return set(connection.execute(_WITH_AUDIO, {"jobs": list(jobs), "now": now}).scalars())
 
 
@@ -87,7 +85,6 @@ def resuming(connection: Connection, jobs: Collection[UUID]) -> set[UUID]:
 
 
 def contents(connection: Connection, jobs: Collection[UUID]) -> set[str]:
-    """Return the fingerprints of these jobs' contents."""
     return set(connection.execute(_WANTED, {"jobs": list(jobs)}).scalars())
 
 
@@ -103,7 +100,6 @@ def has_followers(connection: Connection) -> bool:
 
 
 def follow(connection: Connection, leaders: Mapping[UUID, UUID], *, now: datetime) -> None:
-    """Make queued jobs wait until the jobs that they follow have ended."""
     later = now + timedelta(seconds=PATIENCE_SECONDS)
     statement = _follow(connection.dialect.name)
     connection.execute(statement, [{"job": job, "leader": leaders[job], "later": later} for job in leaders])
@@ -120,14 +116,12 @@ def _follow(dialect: str) -> Update:
 
 
 def release(connection: Connection, ended: Collection[UUID]) -> int:
-    """Queue the followers of jobs whose attempts have ended in any way. Returns how many."""
     if not ended:
         return 0
     return connection.execute(_release(connection.dialect.name), {"ended": list(ended)}).rowcount
 
 
 def release_from_cancelled(connection: Connection) -> int:
-    """Queue the followers of cancelled jobs. Returns how many."""
     return connection.execute(_release_from_cancelled(connection.dialect.name)).rowcount
 
 

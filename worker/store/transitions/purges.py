@@ -24,8 +24,6 @@ _OVER: Final = in_state(*sorted(TERMINAL))
 
 @dataclass(frozen=True, slots=True)
 class Due:
-    """A job whose text and audio are to be removed."""
-
     id: UUID
     tenant: str
     batch_id: UUID | None
@@ -93,17 +91,14 @@ def ask(connection: Connection, which: ColumnElement[bool], *, now: datetime) ->
 
 
 def due(connection: Connection, *, most: int, now: datetime) -> list[Due]:
-    """Return the due jobs, the longest overdue first."""
     return [Due(*row) for row in connection.execute(_DUE, {"most": most, "now": now})]
 
 
 def asked_for(connection: Connection, job_ids: Sequence[UUID]) -> list[Due]:
-    """Return those of the jobs that are dated and not yet removed."""
     return [Due(*row) for row in connection.execute(_THESE, {"jobs": job_ids})]
 
 
 def kept_takes(connection: Connection, job_ids: Sequence[UUID]) -> dict[UUID, list[str]]:
-    """Return the URIs of refused and late takes, by job."""
     found: dict[UUID, list[str]] = {}
     for job_id, uri in connection.execute(_KEPT_TAKES, {"jobs": job_ids}):
         if uri is not None:

@@ -24,7 +24,6 @@ from worker.store.transitions.losses import DIED_MESSAGE
 class Rescued:
     requeued: int
     failed: int
-    """Jobs without attempts left; a text that crashes its worker ends here."""
 
 
 def rescue(
@@ -67,7 +66,6 @@ def rescue(
 
 
 def _line_up(connection: Connection, which: ColumnElement[bool], apart_seconds: float, now: datetime) -> int:
-    """Schedule all but the first of these jobs, one after the other. Returns how many."""
     if not apart_seconds:
         return 0
     later = connection.execute(select(Job.id).where(which).order_by(Job.id)).scalars().all()[1:]

@@ -25,8 +25,6 @@ ZERO = Decimal(0)
 
 @dataclass(frozen=True, slots=True)
 class StoredAudio:
-    """The object of a succeeded job, as actually stored."""
-
     uri: str
     content_type: str
     audio_bytes: int
@@ -43,7 +41,6 @@ class Settlement:
     status: JobStatus
     verdict: VerdictKind
     counts: bool = True
-    """Whether the attempt counts against the job's limit."""
     bad_take: bool = False
     scope: GateScope | None = None
     code: str | None = None
@@ -189,7 +186,6 @@ def settle_all_at_once(
 
 
 def _tell(connection: Connection, ended: Sequence[tuple[Claim, Settlement]], now: datetime) -> None:
-    """Write events for the finished jobs that have a subscriber."""
     over = [claim.job_id for claim, settlement in ended if claim.heard and settlement.status in TERMINAL]
     if over:
         event_writer.ended(connection, over, now=now)
@@ -282,14 +278,12 @@ def _record_late(connection: Connection, claim: Claim, settlement: Settlement, n
 
 
 def _charged_once(connection: Connection, claim: Claim, settlement: Settlement) -> Settlement:
-    """Drop the cost if it is booked already, because another attempt delivered the same audio."""
     if settlement.cost and billing.is_charged(connection, _call(claim, settlement)):
         return replace(settlement, cost=ZERO, cost_estimated=False)
     return settlement
 
 
 def _clear_up(connection: Connection, claim: Claim, settlement: Settlement) -> None:
-    """Clear `possibly_billed` on other attempts once the result of their shared call is known."""
     if not settlement.possibly_billed and (settlement.cost or settlement.audio or settlement.spent_handle):
         billing.clear_up(connection, _call(claim, settlement))
 

@@ -87,7 +87,6 @@ def in_hundreds(connection: Connection, table: Table, columns: Sequence[str], ro
 
 
 _BULK: Final = {"psycopg": _copied, "pysqlite": _prepared}
-"""By driver."""
 
 
 class _Valuer:

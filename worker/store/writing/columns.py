@@ -25,8 +25,6 @@ Ending = TypeVar("Ending")
 
 @dataclass(frozen=True, slots=True)
 class ColumnBlock:
-    """Rows that share most of their values, as columns."""
-
     own: Mapping[str, Sequence[object]]
     """By column, one value per row: strings or numbers in the database's own format."""
     common: Sequence[Row]
@@ -86,7 +84,6 @@ _WAYS: Final = {"psycopg": _copied, "pysqlite": _prepared}
 
 
 def _endings(rows: Sequence[Row], make: Callable[[Row], Ending]) -> list[Ending]:
-    """The shared values in the database's format, made once for all rows that are alike."""
     keys = list(map(id, rows))
     made = {key: make(row) for key, row in dict(zip(keys, rows, strict=True)).items()}
     return [made[key] for key in keys]

@@ -115,7 +115,7 @@ def test_work_resumes_after_a_read_only_database(start_cluster: StartCluster) ->
 
     with _read_only(postgres):
         for worker in cluster.workers:
-            _wait_for_words(worker, "the database is read-only just now")
+            _wait_for_words(worker, "the database is read-only")
         wait_for(lambda: cluster.emulator.state.in_flight == 0, seconds=20, what="calls in flight answered")
         calls = cluster.emulator.state.calls
         diagnosis = cluster.ttsq("doctor")

@@ -146,7 +146,7 @@ def write(
     record = BatchRecord(uuid7(), origin.tenant, batch.name, None, len(lines), now)
     with gateway.database.begin() as connection:
         if once is not None and (known := idempotency.claim(connection, [(once, None, record.id)], now=now)[0]):
-            if known.once.body_hash != once.body_hash or known.batch_id is None:
+            if known.request.body_hash != once.body_hash or known.batch_id is None:
                 raise ProblemError(Trouble.KEY_REUSED, "Another request came under this key before; take a new key.")
             return Made(known.batch_id, 0)
         batches.add(connection, record, resume_key=None)

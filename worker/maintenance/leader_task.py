@@ -33,12 +33,12 @@ class LeaderTask:
     leads: Callable[[], bool]
     on_follower: Callable[[], object] = _nothing
     """Called instead while another process leads."""
-    _trouble: OutageLog = field(init=False)
+    _outage: OutageLog = field(init=False)
     _stopping: threading.Event = field(default_factory=threading.Event)
     _thread: threading.Thread | None = None
 
     def __post_init__(self) -> None:
-        self._trouble = OutageLog(log.bind(duty=self.name), "database_trouble")
+        self._outage = OutageLog(log.bind(task=self.name), "database_trouble")
 
     def start(self) -> None:
         self._thread = threading.Thread(target=self._loop, name=f"ttsq-{self.name}", daemon=True)
@@ -57,9 +57,9 @@ class LeaderTask:
                     self.on_follower()
                 while self.leads() and not self._stopping.is_set() and self.run_once():
                     pass
-                self._trouble.recovered()
+                self._outage.recovered()
             except SQLAlchemyError as error:
-                self._trouble.failing(describe(error))
+                self._outage.failing(describe(error))
             except Exception:
                 # Without its thread the task would stop unnoticed, so the thread must survive any error.
-                log.exception("duty_surprised", duty=self.name)
+                log.exception("leader_task_crashed", task=self.name)

@@ -47,7 +47,7 @@ class Purger:
         with self.database.read() as connection:
             now = self.database.now(connection)
             found = purges.due(connection, most=JOBS_AT_A_TIME, now=now)
-        done = self._take_away(found)
+        done = self._remove(found)
         with self.database.begin() as connection:
             dated = purges.date(connection, most=JOBS_AT_A_TIME)
         return JOBS_AT_A_TIME in {len(found), dated} and (bool(done) or bool(dated))
@@ -62,10 +62,10 @@ class Purger:
         for start in range(0, len(job_ids), JOBS_AT_A_TIME):
             with self.database.read() as connection:
                 found = purges.asked_for(connection, job_ids[start : start + JOBS_AT_A_TIME])
-            done += self._take_away(found)
+            done += self._remove(found)
         return done
 
-    def _take_away(self, jobs: Sequence[Due]) -> int:
+    def _remove(self, jobs: Sequence[Due]) -> int:
         if not jobs:
             return 0
         with self.database.read() as connection:
@@ -77,9 +77,9 @@ class Purger:
         with self.database.begin() as connection:
             now = self.database.now(connection)
             purges.blank(connection, done, now=now)
-            left = [job.id for job, is_gone in zip(jobs, gone, strict=True) if not is_gone]
-            purges.put_off(connection, left, until=now + PUT_OFF)
-        log.info("purged", jobs=len(done), put_off=len(left))
+            kept = [job.id for job, is_gone in zip(jobs, gone, strict=True) if not is_gone]
+            purges.put_off(connection, kept, until=now + PUT_OFF)
+        log.info("purged", jobs=len(done), put_off=len(kept))
         return len(done)
 
     def _is_gone(self, job: Due, takes: Sequence[str], needed: Collection[UUID]) -> bool:

@@ -236,7 +236,7 @@ def _once(tenant: str, key: str, digest: str) -> IdempotentRequest:
 
 
 def _first(made_id: UUID | None, made: Recorded, once: IdempotentRequest) -> UUID:
-    if made_id is None or made.once.body_hash != once.body_hash:
+    if made_id is None or made.request.body_hash != once.body_hash:
         raise KeyReusedError(once.key, once.tenant)
     return made_id
 

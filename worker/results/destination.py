@@ -41,12 +41,12 @@ class ResultsDestination:
         """Return a function from URI to file name, relative to this folder. Most objects are in it, and parsing each
         URI would take most of the time.
         """
-        here = f"{self.uri}/"
-        read = unquote if here.startswith("file:") else str
+        prefix = f"{self.uri}/"
+        read = unquote if prefix.startswith("file:") else str
 
         def file_of(uri: str) -> str | None:
-            if uri.startswith(here):
-                return read(uri.removeprefix(here))
+            if uri.startswith(prefix):
+                return read(uri.removeprefix(prefix))
             key = self.store.key_of(uri)
             return f"../{key}" if key is not None and self.folder.count("/") == 1 else None
 

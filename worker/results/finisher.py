@@ -51,8 +51,8 @@ class Finisher:
         """
         with self.database.read() as connection:
             batch = batches.by_id(connection, batch_id)
-            over = results.standing(connection, batch_id) is not None
-        if batch is None or not over or batch.finished_at is not None:
+            finished = results.standing(connection, batch_id) is not None
+        if batch is None or not finished or batch.finished_at is not None:
             return False
         destination = ResultsDestination.of(batch, self.destinations.store_of(tenant=batch.tenant, batch_id=batch.id))
         with temporary_folder() as folder:
@@ -95,10 +95,10 @@ class Finisher:
         for _ in range(TRIES):
             with self.database.begin() as connection:
                 now = self.database.now(connection)
-                came_of_it = completion.conclude(
+                conclusion = completion.conclude(
                     connection, batch_id, written.standing, results_uri=results_uri, now=now
                 )
-            if came_of_it is not Conclusion.BUSY:
-                return came_of_it
+            if conclusion is not Conclusion.BUSY:
+                return conclusion
             self.wait(BUSY_SECONDS)
         return Conclusion.BUSY

@@ -49,11 +49,11 @@ class FinishedBatchWatcher:
         """Check the next unfinished batches, and publish those that may be complete."""
         began = self._after
         with self.database.read() as connection:
-            ready, behind = completion.unfinished(connection, after=began, most=BATCHES_PER_POLL)
-        self._after = behind or FROM_THE_TOP
+            ready, next_after = completion.unfinished(connection, after=began, most=BATCHES_PER_POLL)
+        self._after = next_after or FROM_THE_TOP
         # Forget batches that are finished or have running jobs again, so that their next end is published at once.
         for batch_id in self._sent.keys() - set(ready):
-            if began < batch_id and (behind is None or batch_id <= behind):
+            if began < batch_id and (next_after is None or batch_id <= next_after):
                 del self._sent[batch_id]
         if due := self._due(ready):
             self.announce(due)

@@ -19,7 +19,7 @@ def zone(timezone: str) -> tzinfo:
     try:
         return UTC if timezone == "UTC" else ZoneInfo(timezone)
     except (KeyError, ValueError, OSError):
-        raise BadTimesError(f"{timezone!r} is no time zone; give one such as Europe/Berlin, or UTC") from None
+        raise BadTimesError(f"{timezone!r} is not a time zone; use one such as Europe/Berlin, or UTC") from None
 
 
 def next_after(expression: str, timezone: str, moment: datetime) -> datetime | None:
@@ -28,11 +28,11 @@ def next_after(expression: str, timezone: str, moment: datetime) -> datetime | N
     Raises:
         BadTimesError: the expression or the time zone is invalid.
     """
-    here = zone(timezone)
+    tz = zone(timezone)
     try:
-        times = CronSim(expression, moment.astimezone(here))
+        times = CronSim(expression, moment.astimezone(tz))
     except CronSimError as error:
-        remedy = "give minute, hour, day, month and weekday, such as '30 2 * * MON-FRI'"
-        raise BadTimesError(f"{expression!r} is no cron expression ({error}); {remedy}") from None
+        remedy = "use minute, hour, day, month and weekday, such as '30 2 * * MON-FRI'"
+        raise BadTimesError(f"{expression!r} is not a cron expression ({error}); {remedy}") from None
     found = next(times, None)
     return None if found is None else found.astimezone(UTC)

@@ -28,7 +28,7 @@ def step(schedule: ScheduleRecord, due_at: datetime, now: datetime) -> Step:
     if due_at >= caught_up:
         return Step(due_at, RunState.DUE, None, following)
     resumed = cron.next_after(schedule.cron, schedule.timezone, max(due_at, caught_up - timedelta(microseconds=1)))
-    message = "nobody was there, and it was too late to make up for it"
+    message = "no worker was running at that time, and it is too late to catch up"
     if resumed != following:
-        message += f"; so it was at all times before {resumed.isoformat() if resumed else now.isoformat()}"
+        message += f"; the same applies to all times before {resumed.isoformat() if resumed else now.isoformat()}"
     return Step(due_at, RunState.MISSED, message, resumed)

@@ -37,8 +37,8 @@ class Options:
 
     def kept(self) -> str:
         """Encode as JSON, without defaults, because older workers know fewer options."""
-        unsaid = asdict(Options())
-        return json.dumps({name: value for name, value in asdict(self).items() if value != unsaid[name]})
+        defaults = asdict(Options())
+        return json.dumps({name: value for name, value in asdict(self).items() if value != defaults[name]})
 
     @classmethod
     def read(cls, kept: str) -> Options:

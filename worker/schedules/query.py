@@ -16,7 +16,7 @@ from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, SQLAlch
 from worker.telemetry.redaction import REDACTED
 
 ROWS_PER_FETCH: Final = 1_000
-WORD_CHARACTERS: Final = 300
+MESSAGE_CHARACTERS: Final = 300
 
 
 class QueryError(Exception):
@@ -39,9 +39,9 @@ def write(address: str, sql: str, into: Path) -> int:
     try:
         engine = create_engine(url, poolclass=NullPool)
     except ImportError:
-        raise QueryError(f"the driver for {url.get_backend_name()} is not installed where the workers run") from None
+        raise QueryError(f"the driver for {url.get_backend_name()} is not installed on the worker") from None
     except NoSuchModuleError:
-        raise QueryError(f"{url.get_backend_name()} is no database that SQLAlchemy knows") from None
+        raise QueryError(f"{url.get_backend_name()} is not a database that SQLAlchemy supports") from None
     options = {"postgresql_readonly": True} if url.get_backend_name() == "postgresql" else {}
     count = 0
     try:
@@ -50,7 +50,7 @@ def write(address: str, sql: str, into: Path) -> int:
                 lines.write(json.dumps(_plain(row)) + "\n")
                 count += 1
     except SQLAlchemyError as error:
-        raise QueryError(_words(error, url), passing=_is_passing(error)) from None
+        raise QueryError(_describe(error, url), passing=_is_passing(error)) from None
     finally:
         engine.dispose()
     return count
@@ -60,7 +60,9 @@ def _url(address: str) -> URL:
     try:
         url = make_url(address)
     except ArgumentError:
-        raise QueryError("the variable holds no address such as postgresql+psycopg://user:password@host/name") from None
+        raise QueryError(
+            "the variable is not a database URL such as postgresql+psycopg://user:password@host/name"
+        ) from None
     plain_postgres = url.drivername in {"postgres", "postgresql"}
     return url.set(drivername="postgresql+psycopg") if plain_postgres else url
 
@@ -83,11 +85,11 @@ def _value(name: str, value: object) -> object:
             return str(value)
 
 
-def _words(error: SQLAlchemyError, url: URL) -> str:
-    said = str(getattr(error, "orig", None) or error).strip() or type(error).__name__
+def _describe(error: SQLAlchemyError, url: URL) -> str:
+    message = str(getattr(error, "orig", None) or error).strip() or type(error).__name__
     for secret in (url.password, url.render_as_string(hide_password=False)):
-        said = said.replace(str(secret), REDACTED) if secret else said
-    return " ".join(said.split())[:WORD_CHARACTERS]
+        message = message.replace(str(secret), REDACTED) if secret else message
+    return " ".join(message.split())[:MESSAGE_CHARACTERS]
 
 
 def _is_passing(error: SQLAlchemyError) -> bool:

@@ -47,7 +47,7 @@ Last = Callable[[Connection, datetime], UUID | None]
 """Runs in the transaction that finishes a run. Returns the submitted batch, if any."""
 
 
-def nothing(_connection: Connection, _now: datetime) -> None:
+def no_work(_connection: Connection, _now: datetime) -> None:
     pass
 
 
@@ -59,7 +59,7 @@ class _ChangedError(Exception):
     """The source has errors that it did not have when it was checked."""
 
 
-class _OverError(Exception):
+class _FinishedError(Exception):
     """Another worker has finished the run: roll back."""
 
 
@@ -76,9 +76,9 @@ class ScheduleRunner:
         try:
             self.run(key)
         except SQLAlchemyError as error:
-            log.warning("schedule_waits", schedule=key.schedule, tenant=key.tenant, error=describe(error))
+            log.warning("schedule_run_error", schedule=key.schedule, tenant=key.tenant, error=describe(error))
         except OSError as error:
-            log.warning("schedule_waits", schedule=key.schedule, tenant=key.tenant, error=str(error))
+            log.warning("schedule_run_error", schedule=key.schedule, tenant=key.tenant, error=str(error))
 
     def run(self, key: RunKey) -> RunState | None:
         """Execute a run. Returns None if another worker has it, or it has finished.
@@ -94,9 +94,9 @@ class ScheduleRunner:
         if run is None:
             return None
         if schedule is None:
-            return self._fail(run, "its schedule is gone")
+            return self._fail(run, "the schedule was removed")
         if run.attempts > MAX_ATTEMPTS:
-            return self._fail(run, run.message or f"{MAX_ATTEMPTS} workers took it up, and were not heard of again")
+            return self._fail(run, run.message or f"{MAX_ATTEMPTS} workers claimed it and did not finish")
         options = Options.read(schedule.options)
         with TemporaryDirectory(prefix="ttsq-schedule-") as folder:
             try:
@@ -104,9 +104,9 @@ class ScheduleRunner:
             except SourceError as error:
                 return self._put_off(run, error)
             if lines is None:
-                return self._conclude(run, RunState.DONE, "the query gave no row: there was nothing to hand in")
+                return self._conclude(run, RunState.DONE, "the query returned no rows; no_work was submitted")
             faults, total = self._judge(lines, options)
-            return self._fail(run, _words(faults, total)) if faults else self._hand_in(run, schedule, lines, options)
+            return self._fail(run, _describe(faults, total)) if faults else self._submit(run, schedule, lines, options)
 
     def _judge(self, lines: Path, options: Options) -> tuple[list[Fault], int]:
         faults: list[Fault] = []
@@ -126,7 +126,7 @@ class ScheduleRunner:
                 raise _ChangedError(str(item))
             yield item.request, item.extra
 
-    def _hand_in(self, run: RunRecord, schedule: ScheduleRecord, lines: Path, options: Options) -> RunState | None:
+    def _submit(self, run: RunRecord, schedule: ScheduleRecord, lines: Path, options: Options) -> RunState | None:
         def submit(connection: Connection, _now: datetime) -> UUID:
             name = f"{schedule.name} {run.due_at:%Y-%m-%d %H:%M}"
             rows = self._rows(lines, options)
@@ -148,14 +148,14 @@ class ScheduleRunner:
         return RunState.DUE
 
     def _fail(self, run: RunRecord, message: str) -> RunState | None:
-        def tell(connection: Connection, now: datetime) -> None:
+        def record_failure(connection: Connection, now: datetime) -> None:
             data = {"due_at": run.due_at.isoformat(), "message": message}
             events.record(connection, events.SCHEDULE_FAILED, run.schedule, data, tenant=run.tenant, now=now)
 
-        return self._conclude(run, RunState.FAILED, message, last=tell)
+        return self._conclude(run, RunState.FAILED, message, last=record_failure)
 
     def _conclude(
-        self, run: RunRecord, state: RunState, message: str | None = None, *, last: Last = nothing
+        self, run: RunRecord, state: RunState, message: str | None = None, *, last: Last = no_work
     ) -> RunState | None:
         """Finish the run and call `last` in the same transaction. Returns None if it had finished before."""
         try:
@@ -163,13 +163,13 @@ class ScheduleRunner:
                 now = self.database.now(connection)
                 batch_id = last(connection, now)
                 if not schedules.conclude(connection, run.key, state, batch_id=batch_id, message=message, now=now):
-                    raise _OverError
-        except _OverError:
+                    raise _FinishedError
+        except _FinishedError:
             return None
         log.info("schedule_run", schedule=run.schedule, tenant=run.tenant, due_at=run.due_at, state=str(state))
         return state
 
 
-def _words(faults: list[Fault], total: int) -> str:
+def _describe(faults: list[Fault], total: int) -> str:
     shown = "; ".join(map(str, faults))
-    return f"{shown}; and {total - len(faults):,} more faults" if total > len(faults) else shown
+    return f"{shown}; and {total - len(faults):,} more errors" if total > len(faults) else shown

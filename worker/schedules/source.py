@@ -41,7 +41,7 @@ def fetch(source: str, options: Options, folder: Path, variable: Variable) -> Pa
 def _rows(sql: str, name: str, folder: Path, variable: Variable) -> Path | None:
     address = variable(name)
     if not address:
-        raise SourceError(f"the environment variable {name} is not set where this worker runs", passing=False)
+        raise SourceError(f"the environment variable {name} is not set in this worker's environment", passing=False)
     try:
         return folder / ROWS if query.write(address, sql, folder / ROWS) else None
     except QueryError as error:
@@ -57,5 +57,5 @@ def _object(address: str, folder: Path) -> Path:
     except ArtifactsError as error:
         raise SourceError(f"{address}: {error.message}", passing=True) from None
     if found is None:
-        raise SourceError(f"{address}: there is no such object", passing=False)
+        raise SourceError(f"{address}: no such object", passing=False)
     return into

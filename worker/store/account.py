@@ -113,7 +113,7 @@ def hold_gate(connection: Connection, scope: GateScope, model: str | None, *, me
         .on_conflict_do_update(index_elements=["name"], set_=held)
     )
     if not was_closed:
-        _tell(connection, events.HELD, Gate(name, scope, model, OPERATOR, message, now, now, 0), now)
+        _record_event(connection, events.HELD, Gate(name, scope, model, OPERATOR, message, now, now, 0), now)
 
 
 def close_gate(
@@ -146,7 +146,7 @@ def close_gate(
         .execution_options(preserve_rowcount=True)  # SQLAlchemy discards an INSERT's row count otherwise
     ).rowcount
     if closed:
-        _tell(connection, events.HELD, gate, now)
+        _record_event(connection, events.HELD, gate, now)
     return closed > 0
 
 
@@ -170,7 +170,7 @@ def open_gate(connection: Connection, name: str, *, now: datetime | None = None)
     ).one_or_none()
     if row is None:
         return False
-    _tell(connection, events.RELEASED, _gate(row), now or datetime.now(UTC))
+    _record_event(connection, events.RELEASED, _gate(row), now or datetime.now(UTC))
     return True
 
 
@@ -202,7 +202,7 @@ def _gate(row: Any) -> Gate:  # noqa: ANN401 - the columns of `_GATE`
     return Gate(name, GateScope(scope), *rest)
 
 
-def _tell(connection: Connection, event: str, gate: Gate, now: datetime) -> None:
+def _record_event(connection: Connection, event: str, gate: Gate, now: datetime) -> None:
     """`since` is when the gate closed, in both events."""
     data = {
         "gate": gate.name,

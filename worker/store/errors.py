@@ -8,19 +8,19 @@ from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, StatementError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 _BY_STATE: Final = {
-    "25006": "the database is read-only just now: a failover under way, or TTSQ_DATABASE_URL leads to a replica",
-    "40001": "the database broke a transaction off because another one had changed its rows",
-    "40P01": "the database broke a transaction off because two waited for each other",
+    "25006": "the database is read-only: a failover is in progress, or TTSQ_DATABASE_URL points to a replica",
+    "40001": "the transaction was rolled back because another one had changed its rows",
+    "40P01": "the transaction was rolled back because of a deadlock",
     "53100": "the database's disk is full",
     "53200": "the database is out of memory",
-    "53300": "the database takes no more connections (its max_connections is reached)",
+    "53300": "the database accepts no more connections (its max_connections is reached)",
     "55P03": "another transaction holds a row for longer than this one waits (lock_timeout)",
     "57014": "the database ended a statement that took too long (statement_timeout)",
     "57P01": "the database is shutting down",
     "57P02": "the database crashed, and is starting again",
-    "57P03": "the database is starting, and takes no connections yet",
+    "57P03": "the database is starting, and accepts no connections yet",
 }
-_BY_WORDS: Final = {
+_BY_TEXT: Final = {
     "too many clients": _BY_STATE["53300"],
     "remaining connection slots": _BY_STATE["53300"],
     "the database system is starting up": _BY_STATE["57P03"],
@@ -33,10 +33,10 @@ _BY_WORDS: Final = {
     "database or disk is full": "the database's disk is full",
     "readonly database": "this user may not write to the database file",
     "unable to open database file": "the database file can't be opened; check its folder and its owner",
-    "disk I/O error": "the disk of the database file fails",
+    "disk I/O error": "the database file's disk is failing",
 }
 
-_BUSY: Final = frozenset({_BY_WORDS["database is locked"], _BY_STATE["40001"], _BY_STATE["40P01"], _BY_STATE["55P03"]})
+_BUSY: Final = frozenset({_BY_TEXT["database is locked"], _BY_STATE["40001"], _BY_STATE["40P01"], _BY_STATE["55P03"]})
 
 
 def describe(error: BaseException) -> str:
@@ -46,7 +46,7 @@ def describe(error: BaseException) -> str:
     cause = getattr(error, "orig", None) or error
     state = getattr(cause, "sqlstate", None)
     text = str(cause).strip() or type(cause).__name__
-    known = _BY_STATE.get(str(state)) or next((_BY_WORDS[part] for part in _BY_WORDS if part in text), None)
+    known = _BY_STATE.get(str(state)) or next((_BY_TEXT[part] for part in _BY_TEXT if part in text), None)
     if known:
         return known
     away = state is None or str(state).startswith("08")

@@ -14,8 +14,8 @@ from worker.store.tables.jobs import Batch, Job
 
 
 def names(connection: Connection) -> list[str]:
-    theirs = union(select(Batch.tenant), select(Job.tenant).where(Job.batch_id.is_(None)))
-    return sorted(connection.execute(theirs).scalars())
+    tenants = union(select(Batch.tenant), select(Job.tenant).where(Job.batch_id.is_(None)))
+    return sorted(connection.execute(tenants).scalars())
 
 
 def with_budget(connection: Connection) -> list[str]:

@@ -204,8 +204,8 @@ def conclude(
 
 def put_off(connection: Connection, run: RunRecord, *, until: datetime, message: str) -> bool:
     """Retry a run later after a temporary error. Returns False if another worker has it now."""
-    mine = and_(_is(run.key), ScheduleRun.state == RunState.RUNNING, ScheduleRun.attempts == run.attempts)
-    later = update(ScheduleRun).where(mine).values(state=RunState.DUE, next_at=until, message=message)
+    own = and_(_is(run.key), ScheduleRun.state == RunState.RUNNING, ScheduleRun.attempts == run.attempts)
+    later = update(ScheduleRun).where(own).values(state=RunState.DUE, next_at=until, message=message)
     return connection.execute(later).rowcount > 0
 
 

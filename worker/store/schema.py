@@ -66,13 +66,13 @@ def _migrate(database: Database, migrate: Callable[[Config], None]) -> None:
 
     It waits only briefly for each table (`migrations/env.py`), because all later statements queue behind it.
     """
-    for left in reversed(range(TRIES)):
+    for remaining in reversed(range(TRIES)):
         try:
             with database.begin() as connection:
                 _take_turn(connection)
                 migrate(_config(connection))
         except DBAPIError as error:
-            if not left or not _is_in_use(error):
+            if not remaining or not _is_in_use(error):
                 raise
             time.sleep(TRY_AGAIN_SECONDS)
         else:

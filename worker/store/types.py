@@ -27,7 +27,7 @@ MAX_CHARACTERS: Final = 10_000
 class AmountError(ValueError):
     def __init__(self, amount: Decimal) -> None:
         """`amount` in US dollars."""
-        super().__init__(f"${amount} is beyond the ${MAX_DOLLARS:,} that a column holds")
+        super().__init__(f"${amount} exceeds the ${MAX_DOLLARS:,} that a column can hold")
         self.amount = amount
 
 

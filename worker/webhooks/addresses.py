@@ -33,7 +33,7 @@ class Allowed:
     hosts: frozenset[str] = frozenset()
 
     @classmethod
-    def parse(cls, words: Iterable[str]) -> Allowed:
+    def parse(cls, entries: Iterable[str]) -> Allowed:
         """Parse entries such as `10.0.0.0/8`, `127.0.0.1` or `hooks.internal`.
 
         Raises:
@@ -41,11 +41,11 @@ class Allowed:
         """
         networks: list[IPv4Network | IPv6Network] = []
         hosts: set[str] = set()
-        for word in filter(None, (word.strip() for word in words)):
-            if any(character in word for character in "/:") or word.replace(".", "").isdigit():
-                networks.append(ipaddress.ip_network(word, strict=False))
+        for entry in filter(None, (entry.strip() for entry in entries)):
+            if any(character in entry for character in "/:") or entry.replace(".", "").isdigit():
+                networks.append(ipaddress.ip_network(entry, strict=False))
             else:
-                hosts.add(word.lower().rstrip("."))
+                hosts.add(entry.lower().rstrip("."))
         return cls(tuple(networks), frozenset(hosts))
 
     def permits(self, host: str, address: str) -> bool:
@@ -89,26 +89,26 @@ def checked_url(url: str, allowed: Allowed) -> str:
     if len(url) > MAX_URL_CHARACTERS:
         raise UnusableUrlError(f"is longer than {MAX_URL_CHARACTERS:,} characters")
     if not url.isascii() or any(character.isspace() or not character.isprintable() for character in url):
-        raise UnusableUrlError("has a character that no address has; percent-encode it")
+        raise UnusableUrlError("contains a character that a URL must not have; percent-encode it")
     if "\\" in url:
-        raise UnusableUrlError("has a backslash; write slashes")
+        raise UnusableUrlError("contains a backslash; use slashes")
     try:
         parts = urlsplit(url)
         port = parts.port
     except ValueError:
-        raise UnusableUrlError("is not an address; write https://host/path") from None
+        raise UnusableUrlError("is not a URL; use https://host/path") from None
     host = parts.hostname
     if parts.scheme not in {"http", "https"} or not host:
-        raise UnusableUrlError("is not an address of a web server; write https://host/path")
+        raise UnusableUrlError("is not an http or https URL; use https://host/path")
     if parts.username is not None or parts.password is not None:
-        raise UnusableUrlError("has a user name or password in it; messages are signed instead")
+        raise UnusableUrlError("contains a user name or password; messages are signed instead")
     if parts.fragment:
-        raise UnusableUrlError("has a part behind #, which is never sent; leave it out")
+        raise UnusableUrlError("contains a fragment (#), which is never sent; remove it")
     if port == 0:
-        raise UnusableUrlError("names port 0")
+        raise UnusableUrlError("uses port 0")
     _refuse_written_address(host, allowed)
     if parts.scheme == "http" and not _is_trusted(host, allowed):
-        raise UnusableUrlError("is not encrypted; write https://")
+        raise UnusableUrlError("is not encrypted; use https://")
     return url
 
 
@@ -133,11 +133,11 @@ def _refuse_written_address(host: str, allowed: Allowed) -> None:
     """Refuse numeric addresses, in every notation that resolvers accept."""
     if host.rstrip(".").lower() in {"localhost", "localhost.localdomain"} or host.lower().endswith(".localhost"):
         if host.lower() not in allowed.hosts:
-            raise UnusableUrlError("leads to this machine")
+            raise UnusableUrlError("points to this machine")
         return
     address = _written(host)
     if address is not None and not allowed.permits(host, str(address)):
-        raise UnusableUrlError(f"leads to {address}, which is not on the public internet")
+        raise UnusableUrlError(f"points to {address}, which is not on the public internet")
 
 
 def _written(host: str) -> _Address | None:

@@ -127,10 +127,10 @@ class Deliverer:
 
 def _why_disabled(endpoint: EndpointRecord, follows: Next, now: datetime) -> str | None:
     if follows.gone:
-        return "it answered 410: nobody is there any more"
+        return "the receiver answered 410 Gone"
     since = endpoint.failing_since
     if since is not None and now - since >= backoff.DISABLED_AFTER:
-        return f"nothing has arrived since {since:%Y-%m-%d %H:%M} UTC"
+        return f"no delivery has succeeded since {since:%Y-%m-%d %H:%M} UTC"
     return None
 
 

@@ -11,5 +11,5 @@ class ForbiddenAddressError(OSError):
     """The host is not on the public internet, and not permitted by the operator."""
 
     def __init__(self, host: str) -> None:
-        super().__init__(f"{host} leads to an address that is not on the public internet")
+        super().__init__(f"{host} resolves to an address that is not on the public internet")
         self.host = host

@@ -31,7 +31,7 @@ WHOLE_SECONDS: Final = 15.0
 _LEAST_SECONDS: Final = 0.001
 """A timeout of zero would make the socket non-blocking."""
 KEPT_CHARACTERS: Final = 1_000
-LATE: Final = "no answer in time"
+LATE: Final = "no response in time"
 READ_BYTES: Final = 4_096
 """Maximum read of a response; the rest is not needed."""
 
@@ -59,7 +59,7 @@ class Sender:
         try:
             status, given, text = self._exchange(url, headers, body)
         except (OSError, HTTPError, ValueError) as error:
-            return Answer(time.monotonic() - began, error=_words(error))
+            return Answer(time.monotonic() - began, error=_describe(error))
         asked = asked_seconds(given, self.clock())
         return Answer(time.monotonic() - began, status, text, asked, None if status < 300 else f"HTTP {status}")
 
@@ -76,7 +76,7 @@ class Sender:
             whole = _sent(sock, first + body, due - time.monotonic())
             response = read_answer(sock, "POST", head_seconds=due - time.monotonic())
             if not whole and response.status < FIRST_REFUSAL:
-                raise ProtocolError("it answered before it had the whole message")
+                raise ProtocolError("the receiver responded before the whole message was sent")
             text = _text(response)
             return response.status, response.headers.get("retry-after"), text.replace("\x00", "\ufffd")
 
@@ -90,28 +90,28 @@ class Sender:
                 yield sock
 
     def _connect(self, host: str, port: int, due: float) -> socket.socket:
-        trouble: OSError | None = None
+        last_error: OSError | None = None
         for family, place in resolved(host, port, self.allowed):
             sock = socket.socket(family, socket.SOCK_STREAM)
             sock.settimeout(max(_LEAST_SECONDS, min(self.connect_seconds, due - time.monotonic())))
             try:
                 sock.connect(place)
             except OSError as error:
-                trouble = error
+                last_error = error
                 sock.close()
                 continue
             return sock
-        raise trouble or OSError("no address")
+        raise last_error or OSError("the host has no address")
 
 
 def asked_seconds(given: str | None, now: datetime) -> float | None:
     if given is None:
         return None
-    word = given.strip()
-    if word.isascii() and word.isdigit():
-        return float(word[:9])
+    text = given.strip()
+    if text.isascii() and text.isdigit():
+        return float(text[:9])
     with suppress(ValueError, TypeError, OverflowError):
-        at = parsedate_to_datetime(word)
+        at = parsedate_to_datetime(text)
         return max(0.0, (at.replace(tzinfo=at.tzinfo or UTC) - now).total_seconds())
     return None
 
@@ -134,8 +134,8 @@ def _text(response: Response) -> str:
         return ""
 
 
-def _words(error: Exception) -> str:
+def _describe(error: Exception) -> str:
     if isinstance(error, TimeoutError | LateError):
         return LATE
-    words = (reason(error) or type(error).__name__).splitlines()[0]
-    return words[:KEPT_CHARACTERS]
+    message = (reason(error) or type(error).__name__).splitlines()[0]
+    return message[:KEPT_CHARACTERS]

@@ -56,10 +56,12 @@ def is_valid(secret: str, given: Mapping[str, str], body: bytes, now: datetime) 
     message_id, stamp = given.get("webhook-id", ""), given.get("webhook-timestamp", "")
     if not message_id or not is_recent(stamp, now):
         return False
-    wanted = _mac(secret, f"{message_id}.{stamp}.".encode() + body)
-    marks = given.get("webhook-signature", "").split()[:MAX_SIGNATURES]
+    expected = _mac(secret, f"{message_id}.{stamp}.".encode() + body)
+    signatures = given.get("webhook-signature", "").split()[:MAX_SIGNATURES]
     return any(
-        hmac.compare_digest(mark.partition(",")[2].encode(), wanted.encode()) for mark in marks if mark[:3] == "v1,"
+        hmac.compare_digest(signature.partition(",")[2].encode(), expected.encode())
+        for signature in signatures
+        if signature[:3] == "v1,"
     )
 
 

@@ -73,26 +73,26 @@ def _stripe(secret: str, _options: Options, received: Received) -> Genuine | Non
     stamp = next((value for name, _, value in parts if name == "t"), "")
     if not signatures.is_recent(stamp, received.now):
         return None
-    wanted = hmac.digest(secret.encode(), f"{stamp}.".encode() + received.body, hashlib.sha256).hex()
+    expected = hmac.digest(secret.encode(), f"{stamp}.".encode() + received.body, hashlib.sha256).hex()
     marks = [value for name, _, value in parts if name == "v1"][: signatures.MAX_SIGNATURES]
-    if not any(_same(mark, wanted) for mark in marks):
+    if not any(_same(mark, expected) for mark in marks):
         return None
-    return Genuine((_signature_name(wanted),))
+    return Genuine((_signature_name(expected),))
 
 
 def _shopify(secret: str, _options: Options, received: Received) -> Genuine | None:
-    wanted = base64.b64encode(_digest(secret, received.body)).decode()
-    if not _same(received.headers.get("x-shopify-hmac-sha256", ""), wanted):
+    expected = base64.b64encode(_digest(secret, received.body)).decode()
+    if not _same(received.headers.get("x-shopify-hmac-sha256", ""), expected):
         return None
-    return _with_name(received.headers.get("x-shopify-webhook-id"), wanted)
+    return _with_name(received.headers.get("x-shopify-webhook-id"), expected)
 
 
 def _hmac(secret: str, options: Options, received: Received) -> Genuine | None:
     mark, name = received.headers.get(options.header.lower(), ""), received.headers.get(options.id_header.lower())
     if found := _by_hex(secret, mark, options.prefix, name, received):
         return found
-    wanted = base64.b64encode(_digest(secret, received.body)).decode()
-    if not mark.startswith(options.prefix) or not _same(mark.removeprefix(options.prefix), wanted):
+    expected = base64.b64encode(_digest(secret, received.body)).decode()
+    if not mark.startswith(options.prefix) or not _same(mark.removeprefix(options.prefix), expected):
         return None
     return _with_name(name, _digest(secret, received.body).hex())
 
@@ -116,10 +116,10 @@ def _basic(secret: str, options: Options, received: Received) -> Genuine | None:
 
 
 def _by_hex(secret: str, mark: str, prefix: str, name: str | None, received: Received) -> Genuine | None:
-    wanted = _digest(secret, received.body).hex()
-    if not mark.startswith(prefix) or not _same(mark.removeprefix(prefix).lower(), wanted):
+    expected = _digest(secret, received.body).hex()
+    if not mark.startswith(prefix) or not _same(mark.removeprefix(prefix).lower(), expected):
         return None
-    return _with_name(name, wanted)
+    return _with_name(name, expected)
 
 
 def _with_name(name: str | None, signature: str | None) -> Genuine:
@@ -142,9 +142,9 @@ def _digest(secret: str, body: bytes) -> bytes:
     return hmac.digest(secret.encode(), body, hashlib.sha256)
 
 
-def _same(given: str, wanted: str) -> bool:
+def _same(given: str, expected: str) -> bool:
     # compare_digest accepts only ASCII strings; headers may hold other characters.
-    return hmac.compare_digest(given.encode(errors="surrogateescape"), wanted.encode())
+    return hmac.compare_digest(given.encode(errors="surrogateescape"), expected.encode())
 
 
 _BY_SCHEME: Final[Mapping[Scheme, Callable[[str, Options, Received], Genuine | None]]] = {

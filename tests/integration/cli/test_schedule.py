@@ -50,7 +50,7 @@ def test_without_workers_it_says_who_must_be_running(ttsq: Ttsq, monkeypatch: py
     ("arguments", "words"),
     [
         (("a b", "night.csv", "--cron", "* * * * *"), "other characters"),
-        (("a", "night.csv", "--cron", "* * * *"), "no cron expression"),
+        (("a", "night.csv", "--cron", "* * * *"), "not a cron expression"),
         (("a", "night.csv", "--cron", "* * * * *", "--timezone", "Mars/Base"), "no time zone"),
         (("a", "night.csv", "--cron", "* * * * *", "--catch-up", "soon"), "is no time such as"),
         (("a", "night.csv", "--cron", "* * * * *", "--voice", "kora"), "did you mean"),

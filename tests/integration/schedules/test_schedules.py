@@ -208,7 +208,7 @@ def test_a_worker_that_was_only_slow_and_its_follower_hand_in_once(office: Offic
     with office.database.read() as connection:
         schedule = schedules.by_name(connection, "default", "nightly")
     assert schedule is not None
-    assert office.carrier._hand_in(slow, schedule, Path(schedule.source), Options()) is None
+    assert office.carrier._submit(slow, schedule, Path(schedule.source), Options()) is None
     assert len(office.batches()) == 1
 
 

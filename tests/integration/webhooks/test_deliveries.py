@@ -425,7 +425,7 @@ class TestDelivery:
             with database.read() as connection:
                 found = endpoints.by_id(connection, endpoint.id)
         assert found is not None
-        assert str(found.disabled_why).startswith("nothing has arrived since")
+        assert str(found.disabled_why).startswith("no delivery has succeeded since")
         assert types(database).count("endpoint.disabled") == 1
 
     def test_it_is_given_up_after_the_last_try(self, database: Database) -> None:

@@ -13,7 +13,7 @@ REFUSED = errors.OperationalError(
     'connection to server at "10.0.0.9", port 5432 failed: Connection refused\n\tIs the …'
 )
 SPOKEN = {
-    "read-only": (errors.ReadOnlySqlTransaction("cannot execute UPDATE"), "read-only just now: a failover"),
+    "read-only": (errors.ReadOnlySqlTransaction("cannot execute UPDATE"), "read-only: a failover"),
     "no more connections": (errors.OperationalError("FATAL:  sorry, too many clients already"), "max_connections"),
     "starting": (errors.OperationalError("FATAL:  the database system is starting up"), "is starting"),
     "stopping": (errors.AdminShutdown("terminating connection due to administrator command"), "shutting down"),

@@ -102,9 +102,9 @@ def _accepted(view: dict[str, Any], **headers: str) -> Response:
 
 
 async def _replayed(gateway: Gateway, made: Recorded, once: IdempotentRequest | None) -> Response:
-    if once is None or made.once.body_hash != once.body_hash or made.job_id is None:
+    if once is None or made.request.body_hash != once.body_hash or made.job_id is None:
         raise ProblemError(Trouble.KEY_REUSED, "Another request came under this key before; take a new key for this.")
-    entry = await run_in_threadpool(_read, gateway, made.once.tenant, made.job_id)
+    entry = await run_in_threadpool(_read, gateway, made.request.tenant, made.job_id)
     return _accepted(views.job(entry), idempotency_replayed="true")
 
 

@@ -77,8 +77,8 @@ def make(
         revoked_at=None,
     )
     values = {column: getattr(record, column) for column in KeyRecord.__slots__}
-    words = " ".join(sorted(record.scopes))
-    connection.execute(insert(ApiKey).values({**values, "scopes": words, "hash": hashed(key)}))
+    scopes_text = " ".join(sorted(record.scopes))
+    connection.execute(insert(ApiKey).values({**values, "scopes": scopes_text, "hash": hashed(key)}))
     return record, key
 
 

@@ -30,7 +30,7 @@ class IdempotentRequest:
 
 @dataclass(frozen=True, slots=True)
 class Recorded:
-    once: IdempotentRequest
+    request: IdempotentRequest
     job_id: UUID | None
     batch_id: UUID | None
 
@@ -48,21 +48,21 @@ def claim(
     dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
     rows = [
         {
-            "tenant": once.tenant,
-            "key": once.key,
-            "body_hash": once.body_hash,
+            "tenant": request.tenant,
+            "key": request.key,
+            "body_hash": request.body_hash,
             "job_id": job_id,
             "batch_id": batch_id,
             "created_at": now,
         }
         # In a fixed order, so that transactions cannot deadlock.
-        for once, job_id, batch_id in sorted(wanted, key=lambda one: (one[0].tenant, one[0].key))
+        for request, job_id, batch_id in sorted(wanted, key=lambda one: (one[0].tenant, one[0].key))
     ]
     connection.execute(dialect.insert(IdempotencyKey).on_conflict_do_nothing(), rows)
-    known = _by_key(connection, [once for once, _, _ in wanted])
+    known = _by_key(connection, [request for request, _, _ in wanted])
     found: list[Recorded | None] = []
-    for once, job_id, batch_id in wanted:
-        made = known[once.tenant, once.key]
+    for request, job_id, batch_id in wanted:
+        made = known[request.tenant, request.key]
         found.append(None if (made.job_id, made.batch_id) == (job_id, batch_id) else made)
     return found
 
@@ -85,7 +85,7 @@ def _by_key(connection: Connection, wanted: Sequence[IdempotentRequest]) -> dict
     )
     rows = connection.execute(
         select(*columns).where(
-            tuple_(IdempotencyKey.tenant, IdempotencyKey.key).in_([(once.tenant, once.key) for once in wanted])
+            tuple_(IdempotencyKey.tenant, IdempotencyKey.key).in_([(request.tenant, request.key) for request in wanted])
         )
     )
     return {(row[0], row[1]): Recorded(IdempotentRequest(row[0], row[1], row[2]), row[3], row[4]) for row in rows}

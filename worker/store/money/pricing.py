@@ -48,7 +48,7 @@ class Text:
 def texts(connection: Connection, batch_id: UUID, *, not_over: bool = False) -> list[Text]:
     """Return the texts of a batch in the order of submission: all, or those of unfinished jobs.
 
-    Texts removed before they were spoken are left out: they can no longer be spoken.
+    Texts removed before they were spoken are remaining out: they can no longer be spoken.
     """
     query = select(
         Job.id,
@@ -96,8 +96,8 @@ def seen(connection: Connection, model: str) -> Seen | None:
 
 
 def bought(connection: Connection, fingerprints: Iterable[str]) -> set[str]:
-    left, found = iter(fingerprints), set[str]()
-    while page := list(islice(left, FINGERPRINTS_PER_POLL)):
+    remaining, found = iter(fingerprints), set[str]()
+    while page := list(islice(remaining, FINGERPRINTS_PER_POLL)):
         found.update(
             connection.execute(
                 select(Job.fingerprint)

@@ -187,10 +187,10 @@ def take_due(connection: Connection, *, most: int, each: int, lease_until: datet
         .values(state="pending")
     )
     # Deliveries that were addressed while their endpoint was being disabled.
-    silent = select(Endpoint.id).where(Endpoint.disabled_at.is_not(None))
+    disabled_ids = select(Endpoint.id).where(Endpoint.disabled_at.is_not(None))
     connection.execute(
         update(Delivery)
-        .where(_is("pending"), Delivery.endpoint_id.in_(silent))
+        .where(_is("pending"), Delivery.endpoint_id.in_(disabled_ids))
         .values(state="failed", next_at=None, finished_at=now)
     )
     under_way = {
@@ -204,9 +204,9 @@ def take_due(connection: Connection, *, most: int, each: int, lease_until: datet
     room = most - sum(under_way.values())
     found: list[Due] = []
     for endpoint_id, ordered in _waiting(connection, now):
-        here = min(room - len(found), (1 if ordered else each) - under_way.get(endpoint_id, 0))
-        if here > 0:
-            found += _first(connection, endpoint_id, here, now, ordered=ordered)
+        limit = min(room - len(found), (1 if ordered else each) - under_way.get(endpoint_id, 0))
+        if limit > 0:
+            found += _first(connection, endpoint_id, limit, now, ordered=ordered)
     if found:
         connection.execute(
             update(Delivery)

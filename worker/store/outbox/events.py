@@ -57,7 +57,7 @@ def take_turn(connection: Connection) -> None:
 
 def record(
     connection: Connection,
-    type: str,  # noqa: A002 - the word of the table and of everybody who reads it
+    type: str,  # noqa: A002 - the column's name
     subject: str,
     data: Mapping[str, Any],
     *,
@@ -71,8 +71,8 @@ def record(
         .values(at=now, type=type, tenant=tenant, subject=subject, data=json.dumps(data))
         .returning(EventRow.id)
     ).scalar_one()
-    say = log.warning if type in WARNINGS else log.info
-    say(type, **{"subject": subject, "tenant": tenant, **data})
+    emit = log.warning if type in WARNINGS else log.info
+    emit(type, **{"subject": subject, "tenant": tenant, **data})
     return added
 
 
@@ -113,7 +113,7 @@ def happened_since(connection: Connection, type: str, moment: datetime) -> bool:
 
 
 def before_latest(connection: Connection, most: int, *, types: Sequence[str] = ()) -> int:
-    """Return the id to pass to `after` to read the latest `limit` events."""
+    """Return the id to pass to `after` to read the latest `most` events."""
     query = select(EventRow.id).order_by(EventRow.id.desc()).limit(most)
     if types:
         query = query.where(EventRow.type.in_(types))
@@ -122,7 +122,7 @@ def before_latest(connection: Connection, most: int, *, types: Sequence[str] = (
 
 
 def forget(connection: Connection, *, written_before: datetime, most: int = 1_000) -> int:
-    """Delete old events, at most `limit` at once. Returns how many.
+    """Delete old events, at most `most` at once. Returns how many.
 
     The newest one always stays: SQLite would reuse its number, and readers depend on the numbers.
     """

@@ -81,13 +81,13 @@ _COLUMN_OF: Final[dict[str, Any]] = {
 
 def about(connection: Connection, which: ColumnElement[bool]) -> ColumnElement[bool] | None:
     """Translate a selection of jobs into one of tallies; None if there are no tallies or they lack a column of it."""
-    if connection.dialect.name != "postgresql" or not all(map(_is_told, visitors.iterate(which))):
+    if connection.dialect.name != "postgresql" or not all(map(_is_translatable, visitors.iterate(which))):
         return None
-    told: ColumnElement[bool] = visitors.replacement_traverse(which, {}, _in_tallies)
-    return told
+    in_tallies: ColumnElement[bool] = visitors.replacement_traverse(which, {}, _in_tallies)
+    return in_tallies
 
 
-def _is_told(part: visitors.ExternallyTraversible) -> bool:
+def _is_translatable(part: visitors.ExternallyTraversible) -> bool:
     """Whether a part of a condition means the same for tallies. They have no NULL, and no columns of other tables."""
     name = part.__visit_name__
     if name == "binary":

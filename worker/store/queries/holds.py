@@ -63,7 +63,7 @@ def holds(connection: Connection, *, now: datetime) -> list[Hold]:
 
 
 def _paused_hold(batch: Paused) -> Hold:
-    message = f"{batch.name} is paused; go on with `ttsq batch resume {batch.id}`"
+    message = f"{batch.name} is paused; resume it with `ttsq batch resume {batch.id}`"
     return Hold(f"{PAUSED_PREFIX}{batch.id}", "paused", message, batch.since, None)
 
 
@@ -71,15 +71,15 @@ def takes_hold(lane: HeldLane) -> Hold:
     count, batch_id = lane.count, lane.batch_id
     name = f"{TAKES_PREFIX}{batch_id or count.tenant}:{count.model}"
     takes = "1 paid take" if count.refused == 1 else f"{count.refused:,} paid takes"
-    whose = lane.batch or (f"batch {batch_id}" if batch_id is not None else f"{count.tenant}'s jobs without a batch")
+    subject = lane.batch or (f"batch {batch_id}" if batch_id is not None else f"{count.tenant}'s jobs without a batch")
     remedy = f"ttsq batch resume {batch_id}" if batch_id is not None else f"ttsq gates open {name}"
-    message = f"{whose}, {count.model}: {takes} refused in a row; the latest: {sentence(count.message)}"
+    message = f"{subject}, {count.model}: {takes} refused in a row; the latest: {sentence(count.message)}"
     return Hold(name, lane_takes.CODE, f"{message} `{remedy}` tries a few more", lane.since, None)
 
 
 def sentence(message: str | None) -> str:
-    words = (message or "no reason given").strip()
-    return words if words.endswith((".", "!", "?")) else f"{words}."
+    reason = (message or "no reason given").strip()
+    return reason if reason.endswith((".", "!", "?")) else f"{reason}."
 
 
 def takes_selection(name: str) -> ColumnElement[bool]:
@@ -135,8 +135,8 @@ def _worker_holds(connection: Connection, now: datetime) -> list[Hold]:
     alive = [member for member in workers.present(connection) if member.heartbeat_at >= limit]
     if not alive:
         return [Hold("workers", "no_workers", "no worker is running; start one with `ttsq worker`", None, None)]
-    troubled = [member for member in alive if member.trouble is not None]
+    unable = [member for member in alive if member.trouble is not None]
     return [
         Hold("workers", "worker_in_trouble", f"{member.host} (pid {member.pid}): {member.trouble}", None, None)
-        for member in troubled
+        for member in unable
     ]

@@ -100,8 +100,8 @@ def of_key(key_id: UUID) -> ColumnElement[bool]:
 
 def counts(connection: Connection, which: ColumnElement[bool]) -> Counts:
     """Count jobs by state: from the tallies if they have the selection's columns, else job by job."""
-    told = counters.about(connection, which)
-    rows = _counted(connection, which) if told is None else counters.counts(connection, told)
+    in_tallies = counters.about(connection, which)
+    rows = _counted(connection, which) if in_tallies is None else counters.counts(connection, in_tallies)
     by_status: dict[JobStatus, int] = {}
     for status, _, number, _ in rows:
         by_status[JobStatus(status)] = by_status.get(JobStatus(status), 0) + number
@@ -123,8 +123,8 @@ def _counted(connection: Connection, which: ColumnElement[bool]) -> list[tuple[s
 
 def span(connection: Connection, which: ColumnElement[bool]) -> tuple[datetime | None, datetime | None]:
     """Return when the first selected job was submitted, and when the last finished one finished."""
-    if (told := counters.about(connection, which)) is not None:
-        return counters.span(connection, told)
+    if (in_tallies := counters.about(connection, which)) is not None:
+        return counters.span(connection, in_tallies)
     row = connection.execute(select(func.min(Job.created_at), func.max(Job.finished_at)).where(which)).one()
     return row[0], row[1]
 

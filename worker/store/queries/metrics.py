@@ -66,7 +66,7 @@ def snapshot(connection: Connection, *, now: datetime, window: timedelta) -> Que
     for row in attempts:
         verdicts[row.verdict] = verdicts.get(row.verdict, 0) + 1
     calls = [row for row in attempts if row.verdict not in _NO_CALL]
-    left = balances.last(connection)
+    balance = balances.last(connection)
     alive = [
         member
         for member in workers.present(connection)
@@ -82,7 +82,7 @@ def snapshot(connection: Connection, *, now: datetime, window: timedelta) -> Que
         upload_seconds=_quantiles([row.upload_ms / 1000 for row in attempts if row.upload_ms is not None]),
         spent=sum((row.cost for row in attempts), Decimal(0)),
         rpm=account.load_pace(connection).rpm,
-        balance=None if left is None else left.remaining,
+        balance=None if balance is None else balance.remaining,
         closed_gates=[(gate.name, gate.code) for gate in account.closed_gates(connection)],
         workers=len(alive),
         slots=sum(member.slots for member in alive),

@@ -31,12 +31,12 @@ _COUNTED = select(Job.priority, Job.lane, func.count()).where(_QUEUED).group_by(
 
 
 def position(connection: Connection, batch_id: UUID) -> Position | None:
-    told = counters.about(connection, _QUEUED)
-    rows = connection.execute(_COUNTED if told is None else counters.lanes(told)).all()
-    mine = {priority: number for priority, lane, number in rows if lane == batch_id}
-    if not mine:
+    in_tallies = counters.about(connection, _QUEUED)
+    rows = connection.execute(_COUNTED if in_tallies is None else counters.lanes(in_tallies)).all()
+    own = {priority: number for priority, lane, number in rows if lane == batch_id}
+    if not own:
         return None
-    last = min(mine)
+    last = min(own)
     before = sum(number for priority, lane, number in rows if lane != batch_id and priority > last)
-    between = sum(min(number, mine[last]) for priority, lane, number in rows if lane != batch_id and priority == last)
+    between = sum(min(number, own[last]) for priority, lane, number in rows if lane != batch_id and priority == last)
     return Position(before, between)

@@ -16,7 +16,7 @@ from api_models.verdict import VerdictKind
 from worker.store.tables.jobs import Attempt, Job
 
 ZERO: Final = Decimal(0)
-FOUND_MESSAGE: Final = "The worker was gone before its call ended; the audio was found later."
+FOUND_MESSAGE: Final = "The worker stopped before its call ended; the audio was found later."
 
 _LOCK = select(Job.id).where(Job.id == bindparam("job")).with_for_update()
 _SAME_CALL = (Attempt.job_id == bindparam("job")) & or_(

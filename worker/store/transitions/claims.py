@@ -244,8 +244,8 @@ def bought_elsewhere(connection: Connection, content: str) -> list[Bought]:
 _THEIRS = in_state(JobStatus.RUNNING) & (Job.attempt == bindparam("number"))
 # A worker that has lost the job may still have submitted a request. If no other was submitted, the next attempt polls
 # it.
-_NOBODYS = Job.request_id.is_(None) & ~in_state(JobStatus.SUCCEEDED)
-_KEEP = update(Job).where(Job.id == bindparam("job"), _THEIRS | _NOBODYS).values(request_id=bindparam("handle"))
+_UNOWNED = Job.request_id.is_(None) & ~in_state(JobStatus.SUCCEEDED)
+_KEEP = update(Job).where(Job.id == bindparam("job"), _THEIRS | _UNOWNED).values(request_id=bindparam("handle"))
 
 
 def keep(connection: Connection, submitted: Sequence[tuple[Claim, str]]) -> None:

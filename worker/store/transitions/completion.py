@@ -46,7 +46,7 @@ class Conclusion(StrEnum):
 
 
 def unfinished(connection: Connection, *, after: UUID, most: int) -> tuple[list[UUID], UUID | None]:
-    """Of the next `limit` unfinished batches, return those that may be complete, and the id to continue after (or
+    """Of the next `most` unfinished batches, return those that may be complete, and the id to continue after (or
     None).
     """
     rows = connection.execute(_UNFINISHED, {"after": after, "most": most}).all()
@@ -58,11 +58,11 @@ def conclude(
     connection: Connection, batch_id: UUID, as_written: Standing, *, results_uri: str, now: datetime
 ) -> Conclusion:
     """Finish a batch whose files are written, if its jobs are unchanged since, and write its event."""
-    heard = connection.execute(select(_heard()).where(Batch.id == batch_id)).scalar_one_or_none()
-    if heard:
+    subscribed = connection.execute(select(_has_subscriber()).where(Batch.id == batch_id)).scalar_one_or_none()
+    if subscribed:
         events.take_turn(connection)
     free = select(Batch.id).where(Batch.id == batch_id).with_for_update(skip_locked=True, key_share=True)
-    if heard is not None and connection.execute(free).first() is None:
+    if subscribed is not None and connection.execute(free).first() is None:
         return Conclusion.BUSY
     # Checked under the row's lock: a retry changes this row after the job's, so it waits for this transaction.
     if results.standing(connection, batch_id) != as_written:
@@ -70,7 +70,7 @@ def conclude(
     finished = update(Batch).where(Batch.id == batch_id, Batch.finished_at.is_(None))
     if not connection.execute(finished.values(finished_at=now, results_uri=results_uri)).rowcount:
         return Conclusion.LATE
-    if heard:
+    if subscribed:
         event_writer.finished(connection, batch_id, now=now)
     return Conclusion.WON
 
@@ -85,6 +85,6 @@ def reopen(connection: Connection, batch_ids: Collection[UUID]) -> None:
         connection.execute(_REOPEN, [{"batch": batch_id} for batch_id in sorted(batch_ids)])
 
 
-def _heard() -> ColumnElement[bool]:
+def _has_subscriber() -> ColumnElement[bool]:
     listening = exists().where(Endpoint.tenant == Batch.tenant, Endpoint.disabled_at.is_(None)).correlate(Batch)
     return or_(Batch.notify.is_(True), listening)

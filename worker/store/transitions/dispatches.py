@@ -119,7 +119,7 @@ def _expire(dialect: str) -> tuple[ReturningUpdate[UUID], ...]:
             finished_at=bindparam("now"),
             worker_id=None,
             code="deadline",
-            message="It had not started by its deadline; nothing was paid.",
+            message="The job had not started by its deadline; nothing was paid.",
         )
         .returning(Job.id)
         for jobs in late
@@ -127,24 +127,28 @@ def _expire(dialect: str) -> tuple[ReturningUpdate[UUID], ...]:
 
 
 _KEY = (Job.priority, Job.tenant, Job.lane, Job.model)
-_WAITS = aliased(Job, name="waiting")
+_QUEUED = aliased(Job, name="waiting")
 _OLDEST = aliased(Job, name="oldest")
 
 
 def _first(*conditions: ColumnElement[bool]) -> ScalarSelect[UUID]:
     """The first job in descending order. The index is read backwards, from lane to lane."""
-    key = [getattr(_WAITS, column.key) for column in _KEY]
-    waits = _WAITS.status == literal_column(f"'{JobStatus.QUEUED.value}'", String)
+    key = [getattr(_QUEUED, column.key) for column in _KEY]
+    queued = _QUEUED.status == literal_column(f"'{JobStatus.QUEUED.value}'", String)
     return (
-        select(_WAITS.id).where(waits, *conditions).order_by(*(part.desc() for part in key)).limit(1).scalar_subquery()
+        select(_QUEUED.id)
+        .where(queued, *conditions)
+        .order_by(*(part.desc() for part in key))
+        .limit(1)
+        .scalar_subquery()
     )
 
 
-def _behind(lane: Sequence[ColumnElement[Any]], of: FromClause | None) -> ColumnElement[UUID]:
+def _after(lane: Sequence[ColumnElement[Any]], of: FromClause | None) -> ColumnElement[UUID]:
     """Restrict `_first` to the jobs after a lane. SQLite uses only the first column of a row comparison and would scan
     whole lanes.
     """
-    key = [getattr(_WAITS, column.key) for column in _KEY]
+    key = [getattr(_QUEUED, column.key) for column in _KEY]
     steps = [_first(*map(eq, key[:known], lane[:known]), key[known] < lane[known]) for known in (3, 2, 1, 0)]
     return func.coalesce(*(step if of is None else step.correlate(of) for step in steps))
 
@@ -153,29 +157,29 @@ def _behind(lane: Sequence[ColumnElement[Any]], of: FromClause | None) -> Column
 def _lanes(*, from_the_top: bool) -> Executable:
     """All lanes in one recursive statement, each found from the one before."""
     begin = [bindparam(f"after_{column.key}", type_=column.type) for column in _KEY]
-    first = _first() if from_the_top else _behind(begin, None)
+    first = _first() if from_the_top else _after(begin, None)
     hop = select(*_KEY).where(Job.id == first).cte("hop", recursive=True)
-    behind = _behind(list(hop.c), hop)
+    behind = _after(list(hop.c), hop)
     found = hop.union_all(select(*_KEY).select_from(hop).join(Job, Job.id == behind))
     limited = or_(
         exists().where(Batch.id == found.c.lane, Batch.max_cost.is_not(None)).correlate(found),
         exists().where(Tenant.name == found.c.tenant, Tenant.monthly_budget.is_not(None)).correlate(found),
         exists().where(ApiKey.tenant == found.c.tenant, ApiKey.budget.is_not(None)).correlate(found),
     )
-    # Paused lanes are skipped before they are counted, so that they don't use up `limit`. They are looked up one by
-    # one: a join, which EXISTS may become, visits them in any order, up to `limit`.
+    # Paused lanes are skipped before they are counted, so that they don't use up `most`. They are looked up one by
+    # one: a join, which EXISTS may become, visits them in any order, up to `most`.
     paused_at = select(Batch.paused_at).where(Batch.id == found.c.lane).correlate(found).scalar_subquery()
     theirs = (getattr(LaneTakes, name) == found.c[name] for name in ("lane", "tenant", "model"))
     held_at = select(LaneTakes.held_at).where(*theirs).correlate(found).scalar_subquery()
-    waits = _OLDEST.status == literal_column(f"'{JobStatus.QUEUED.value}'", String)
+    queued = _OLDEST.status == literal_column(f"'{JobStatus.QUEUED.value}'", String)
     its = (getattr(_OLDEST, column.key) == found.c[column.key] for column in _KEY)
-    head = select(_OLDEST.id).where(waits, *its).order_by(_OLDEST.id).limit(1).correlate(found).scalar_subquery()
+    head = select(_OLDEST.id).where(queued, *its).order_by(_OLDEST.id).limit(1).correlate(found).scalar_subquery()
     least = select(*found.c, limited.label("limited"), head.label("head"))
-    looked_at = least.where(paused_at.is_(None), held_at.is_(None)).limit(bindparam("most", type_=Integer)).subquery()
-    return select(looked_at).order_by(*(looked_at.c[column.key].desc() for column in _KEY))
+    startable = least.where(paused_at.is_(None), held_at.is_(None)).limit(bindparam("most", type_=Integer)).subquery()
+    return select(startable).order_by(*(startable.c[column.key].desc() for column in _KEY))
 
 
-_NOBODY = UUID(int=0)
+_FIRST_ID = UUID(int=0)
 _HEADS = (
     select(Job.id, Job.attempt, case((Job.use_cache, Job.fingerprint)))
     .where(in_state(JobStatus.QUEUED), *(column == bindparam(f"its_{column.key}") for column in _KEY))
@@ -191,35 +195,35 @@ _EACH = (
     .table_valued(*(Column(column.key, column.type) for column in _KEY), with_ordinality="place", name="each")
     .render_derived()
 )
-_THEIRS = aliased(Job, name="theirs")
-_FIRST = (
-    select(_THEIRS.id, _THEIRS.attempt, case((_THEIRS.use_cache, _THEIRS.fingerprint)).label("content"))
+_MEMBER = aliased(Job, name="theirs")
+_FIRST_OF_EACH = (
+    select(_MEMBER.id, _MEMBER.attempt, case((_MEMBER.use_cache, _MEMBER.fingerprint)).label("content"))
     .where(
-        _THEIRS.status == literal_column(f"'{JobStatus.QUEUED.value}'", String),
-        *(getattr(_THEIRS, column.key) == _EACH.c[column.key] for column in _KEY),
+        _MEMBER.status == literal_column(f"'{JobStatus.QUEUED.value}'", String),
+        *(getattr(_MEMBER, column.key) == _EACH.c[column.key] for column in _KEY),
     )
-    .order_by(_THEIRS.id)
+    .order_by(_MEMBER.id)
     .limit(bindparam("most", type_=Integer))
     .lateral("first")
 )
-_HEADS_OF_EACH = select(_EACH.c.place, *_FIRST.c).select_from(_EACH.join(_FIRST, true()))
+_HEADS_OF_EACH = select(_EACH.c.place, *_FIRST_OF_EACH.c).select_from(_EACH.join(_FIRST_OF_EACH, true()))
 
 
 def lanes(connection: Connection, *, most: int, after: Lane | None = None) -> list[Lane]:
     given = {"most": most} if after is None else {"most": most, **_named("after", after)}
     rows = connection.execute(_lanes(from_the_top=after is None), given)
     return [
-        Lane(priority, tenant, lane, model, limited, _handed_in(head))
+        Lane(priority, tenant, lane, model, limited, _submitted_at(head))
         for priority, tenant, lane, model, limited, head in rows
     ]
 
 
-def _handed_in(job_id: UUID) -> float:
+def _submitted_at(job_id: UUID) -> float:
     """The timestamp in a job's id, a UUID version 7."""
     return (job_id.int >> 80) / 1000
 
 
-def heads(connection: Connection, lane: Lane, *, most: int, behind: UUID = _NOBODY) -> list[Waiting]:
+def heads(connection: Connection, lane: Lane, *, most: int, behind: UUID = _FIRST_ID) -> list[Waiting]:
     given = {**_named("its", lane), "most": most, "behind": behind}
     return [Waiting(*row) for row in connection.execute(_HEADS, given)]
 

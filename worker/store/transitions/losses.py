@@ -17,8 +17,8 @@ from worker.store.money.ceilings import text_bytes
 from worker.store.tables.jobs import Attempt, Job
 from worker.store.types import Money
 
-DIED_MESSAGE: Final = "The worker died in the middle of this attempt."
-CANCELLED_MESSAGE: Final = "The job was cancelled in the middle of this attempt."
+DIED_MESSAGE: Final = "The worker died during this attempt."
+CANCELLED_MESSAGE: Final = "The job was cancelled during this attempt."
 
 _KEPT: Final = (
     Job.id,

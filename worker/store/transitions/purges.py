@@ -84,10 +84,10 @@ def date(connection: Connection, *, most: int) -> int:
 def ask(connection: Connection, which: ColumnElement[bool], *, now: datetime) -> tuple[int, int]:
     """Make text and audio of finished jobs due now. Returns how many are due, and how many others are unfinished."""
     waiting = which & _OVER & Job.purged_at.is_(None)
-    asked = connection.execute(
+    dated = connection.execute(
         update(Job).where(locks.in_order(connection.dialect.name, waiting)).values(purge_at=now)
     ).rowcount
-    return asked, connection.execute(select(func.count()).select_from(Job).where(which & ~_OVER)).scalar_one()
+    return dated, connection.execute(select(func.count()).select_from(Job).where(which & ~_OVER)).scalar_one()
 
 
 def due(connection: Connection, *, most: int, now: datetime) -> list[Due]:

@@ -40,8 +40,8 @@ def rescue(
         take_back_all(connection, worker_id=worker_id)
     # The rows are locked first, so that a worker that turns out to be alive settles before or after, not in between.
     # Jobs that it is settling now, or claims from now on, are left to the next rescue.
-    theirs = in_flight_as(JobStatus.RUNNING) & Job.worker_id.in_(dead)
-    lock = select(Job.id).where(theirs).with_for_update(skip_locked=True)
+    lost_jobs = in_flight_as(JobStatus.RUNNING) & Job.worker_id.in_(dead)
+    lock = select(Job.id).where(lost_jobs).with_for_update(skip_locked=True)
     locked = Job.id.in_(connection.execute(lock).scalars().all()) & in_state(JobStatus.RUNNING)
     losses.died(connection, locked, max_attempts, now=now)
     failing = (
@@ -53,7 +53,7 @@ def rescue(
             finished_at=now,
             recover=True,
             code="worker_lost",
-            message=f"{DIED_MESSAGE} It was the last one permitted.",
+            message=f"{DIED_MESSAGE} No attempts remain.",
         )
     )
     failed = connection.execute(failing.returning(Job.id)).scalars().all()
@@ -79,7 +79,7 @@ def _line_up(connection: Connection, which: ColumnElement[bool], apart_seconds: 
                 worker_id=None,
                 recover=True,
                 code="worker_lost",
-                message=f"{DIED_MESSAGE} The last one permitted is made apart from others that were lost with it.",
+                message=f"{DIED_MESSAGE} The last attempt runs apart from the jobs lost with it.",
             )
         )
     return len(later)

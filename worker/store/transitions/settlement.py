@@ -120,11 +120,11 @@ def settle(connection: Connection, claim: Claim, settlement: Settlement, *, now:
 
     Idempotent: repeated after a lost commit response, it changes nothing and returns the same.
     """
-    once = _charged_once(connection, claim, settlement) if may_repeat(claim) else settlement
-    if settle_at_once(connection, claim, once, now=now):
+    uncharged = _charged_once(connection, claim, settlement) if may_repeat(claim) else settlement
+    if settle_at_once(connection, claim, uncharged, now=now):
         if may_repeat(claim):
             _clear_up(connection, claim, settlement)
-        _tell(connection, [(claim, once)], now)
+        _write_events(connection, [(claim, uncharged)], now)
         return True
     if _is_settled(connection, claim):
         return True
@@ -174,21 +174,21 @@ def settle_all_at_once(
     if connection.dialect.name != "postgresql":
         found = [settle_at_once(connection, claim, settlement, now=now) for claim, settlement in ended]
         if all(found):
-            _tell(connection, ended, now)
+            _write_events(connection, ended, now)
         return found
     in_order = sorted(ended, key=lambda one: one[0].job_id)  # as in `locks`: it waits for a row while holding others
     values = [_changes(claim, settlement, now) | _ledger(claim, settlement, now) for claim, settlement in in_order]
     won = connection.execute(_SETTLE_AND_RECORD, values).rowcount
     if won != len(ended):
         return None
-    _tell(connection, ended, now)
+    _write_events(connection, ended, now)
     return [True] * len(ended)
 
 
-def _tell(connection: Connection, ended: Sequence[tuple[Claim, Settlement]], now: datetime) -> None:
-    over = [claim.job_id for claim, settlement in ended if claim.heard and settlement.status in TERMINAL]
-    if over:
-        event_writer.ended(connection, over, now=now)
+def _write_events(connection: Connection, ended: Sequence[tuple[Claim, Settlement]], now: datetime) -> None:
+    finished = [claim.job_id for claim, settlement in ended if claim.heard and settlement.status in TERMINAL]
+    if finished:
+        event_writer.ended(connection, finished, now=now)
 
 
 def _ledger(claim: Claim, settlement: Settlement, now: datetime) -> dict[str, Any]:
@@ -260,8 +260,8 @@ def _record_late(connection: Connection, claim: Claim, settlement: Settlement, n
     The rescue may have written this attempt as lost; that row is replaced. A row marked late is this same record,
     committed without a response: it is not charged again.
     """
-    once = _charged_once(connection, claim, settlement)
-    row = _ledger_row(claim, once, VerdictKind.LATE, now)
+    uncharged = _charged_once(connection, claim, settlement)
+    row = _ledger_row(claim, uncharged, VerdictKind.LATE, now)
     known = {name: value for name, value in row.items() if name not in {"job_id", "number"}}
     dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
     written = connection.execute(
@@ -273,7 +273,7 @@ def _record_late(connection: Connection, claim: Claim, settlement: Settlement, n
         .execution_options(preserve_rowcount=True)
     ).rowcount
     if written:
-        billing.charge(connection, claim.job_id, once.cost)
+        billing.charge(connection, claim.job_id, uncharged.cost)
         _clear_up(connection, claim, settlement)
 
 

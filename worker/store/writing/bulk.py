@@ -140,7 +140,7 @@ def as_text(value: object) -> str:
         case int() | float() | UUID():
             return str(value)
         case _:
-            raise TypeError(f"no way to send a {type(value).__name__} in bulk")
+            raise TypeError(f"cannot send a {type(value).__name__} in bulk")
 
 
 def binders(connection: Connection, table: Table, columns: Sequence[str]) -> list[Callable[[Any], Any] | None]:

@@ -317,8 +317,8 @@ def _duties(
     batches = FinishedBatchWatcher(database, messages.batches)
     return (
         LeaderTask("postman", relay.POLL_SECONDS, OutboxRelay(database, messages.deliveries).run_once, leads),
-        LeaderTask("lookout", watcher.POLL_SECONDS, batches.look, leads, batches.on_follower),
-        LeaderTask("timekeeper", scheduler.POLL_SECONDS, Scheduler(database, messages.runs).look, leads),
+        LeaderTask("lookout", watcher.POLL_SECONDS, batches.run_once, leads, batches.on_follower),
+        LeaderTask("timekeeper", scheduler.POLL_SECONDS, Scheduler(database, messages.runs).run_once, leads),
         LeaderTask("purger", purger.POLL_SECONDS, Purger(database, destinations).run_once, leads),
     )
 

@@ -37,16 +37,12 @@ class FinishedBatchWatcher:
     _sent: dict[UUID, Sent] = field(default_factory=dict)
     _after: UUID = FROM_THE_TOP
 
-    def look(self) -> bool:
-        self.run_once()
-        return False
-
     def on_follower(self) -> None:
         """Forget what was sent: the new leader keeps its own record."""
         self._sent.clear()
 
-    def run_once(self) -> None:
-        """Check the next unfinished batches, and publish those that may be complete."""
+    def run_once(self) -> bool:
+        """Publish those of the next unfinished batches that may be complete. Returns False: the rest can wait."""
         began = self._after
         with self.database.read() as connection:
             ready, next_after = completion.unfinished(connection, after=began, most=BATCHES_PER_POLL)
@@ -57,6 +53,7 @@ class FinishedBatchWatcher:
                 del self._sent[batch_id]
         if due := self._due(ready):
             self.announce(due)
+        return False
 
     def _due(self, ready: Sequence[UUID]) -> list[UUID]:
         now, due = self.clock(), list[UUID]()

@@ -14,8 +14,8 @@ from typing import Final
 import structlog
 from sqlalchemy import Connection
 
+from worker.schedules import cron
 from worker.schedules.cron import BadTimesError
-from worker.schedules.due import step
 from worker.store import schedules
 from worker.store.database import Database
 from worker.store.outbox import events
@@ -33,17 +33,41 @@ Call = Callable[[Sequence[RunKey]], object]
 log = structlog.get_logger("ttsq.schedules")
 
 
+@dataclass(frozen=True, slots=True)
+class Step:
+    due_at: datetime
+    state: RunState
+    message: str | None
+    next_due_at: datetime | None
+
+
+def step(schedule: ScheduleRecord, due_at: datetime, now: datetime) -> Step:
+    """Return the record for `due_at`. If it is too old to catch up, it represents all such times.
+
+    Raises:
+        BadTimesError: the schedule's expression or time zone is no longer valid.
+    """
+    caught_up = now - timedelta(seconds=schedule.catch_up_seconds)
+    following = cron.next_after(schedule.cron, schedule.timezone, due_at)
+    if due_at >= caught_up:
+        return Step(due_at, RunState.DUE, None, following)
+    resumed = cron.next_after(schedule.cron, schedule.timezone, max(due_at, caught_up - timedelta(microseconds=1)))
+    message = "no worker was running at that time, and it is too late to catch up"
+    if resumed != following:
+        message += f"; the same applies to all times before {resumed.isoformat() if resumed else now.isoformat()}"
+    return Step(due_at, RunState.MISSED, message, resumed)
+
+
 @dataclass(slots=True)
 class Scheduler:
     database: Database
     publish: Call
 
-    def look(self) -> bool:
-        self.run_once()
-        return False
+    def run_once(self, now: datetime | None = None) -> bool:
+        """Record due times, and publish every run that no worker has. Returns False: the rest can wait.
 
-    def run_once(self, now: datetime | None = None) -> None:
-        """Record due times, and publish every run that no worker has. `now` defaults to the database's clock."""
+        `now` defaults to the database's clock.
+        """
         with self.database.read() as connection:
             now = now or self.database.now(connection)
             due = schedules.due(connection, now=now, most=SCHEDULES_PER_POLL)
@@ -52,6 +76,7 @@ class Scheduler:
             self._fall_due(schedule, now)
         if due or waiting:
             self.publish(self._sent(now))
+        return False
 
     def _fall_due(self, schedule: ScheduleRecord, now: datetime) -> None:
         with self.database.begin() as connection:

@@ -10,9 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from worker.schedules.cron import BadTimesError, next_after
-from worker.schedules.due import Step, step
 from worker.schedules.options import Options
 from worker.schedules.runner import LAPSE_SECONDS, lapse
+from worker.schedules.scheduler import Step, step
 from worker.store.schedules import RunState, ScheduleRecord
 
 NOON = datetime(2026, 11, 21, 12, tzinfo=UTC)

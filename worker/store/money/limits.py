@@ -16,17 +16,30 @@ from decimal import Decimal
 from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import Connection, bindparam, exists, func, select
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    Connection,
+    bindparam,
+    case,
+    exists,
+    func,
+    literal_column,
+    select,
+    type_coerce,
+)
 from sqlalchemy import text as sql
 
+from api_models.registry import MODELS
 from api_models.status import TERMINAL
-from worker.store.money import charges, list_prices
+from worker.store.money import charges
 from worker.store.money.in_flight import Flight
 from worker.store.queries.attempts import UNNOTED
 from worker.store.states import in_state, unfinished_of_key
 from worker.store.tables.access import ApiKey
 from worker.store.tables.account import Tenant, TenantMonth
 from worker.store.tables.jobs import Attempt, Batch, Job
+from worker.store.types import PICODOLLARS, Money
 
 ZERO: Final = Decimal(0)
 Payer = UUID | str
@@ -60,11 +73,21 @@ class Limit:
         return flight.tenant == self.tenant if self.key_id is None else flight.key_id == self.key_id
 
 
+def _list_price() -> ColumnElement[Decimal]:
+    """Total list price of the selected attempts; models without a list price count zero."""
+    prices = [
+        (Attempt.model == literal_column(f"'{slug}'"), literal_column(str(int(model.price * PICODOLLARS)), BigInteger))
+        for slug, model in MODELS.items()
+    ]
+    price = case(*prices, else_=literal_column("0"))
+    return type_coerce(func.coalesce(func.sum(price), 0), Money())
+
+
 _UNREAD = select(func.coalesce(func.sum(Attempt.cost, type_=Attempt.cost.type), 0, type_=Attempt.cost.type)).where(
     UNNOTED
 )
 # Literally as in the partial index, for SQLite. A call with a cost is booked already.
-_UNCLEAR = select(list_prices.total()).where(sql("attempts.possibly_billed"), Attempt.cost == ZERO)
+_UNCLEAR = select(_list_price()).where(sql("attempts.possibly_billed"), Attempt.cost == ZERO)
 _ANY_BATCH = select(
     Batch.tenant,
     Batch.id,

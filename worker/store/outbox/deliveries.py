@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Connection, String, and_, func, insert, literal_column, select, update
+from sqlalchemy import ColumnElement, Connection, String, and_, bindparam, func, insert, literal_column, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from uuid_utils.compat import uuid7
 
@@ -176,31 +176,22 @@ def is_anything_due(connection: Connection, *, now: datetime) -> bool:
     return any(connection.execute(query).first() is not None for query in (due, fresh))
 
 
+_UNDER_WAY = (
+    select(Delivery.endpoint_id, func.count()).where(_OPEN, Delivery.state != "pending").group_by(Delivery.endpoint_id)
+)
+
+
 def take_due(connection: Connection, *, most: int, each: int, lease_until: datetime, now: datetime) -> list[Due]:
     """Return deliveries to send now, at most `each` in flight per endpoint, and mark them as sent.
 
     Deliveries whose lease has expired are sent again.
     """
-    connection.execute(
-        update(Delivery)
-        .where(Delivery.id.in_(select(Delivery.id).where(_OPEN, Delivery.state != "pending", Delivery.next_at <= now)))
-        .values(state="pending")
-    )
+    lapsed = select(Delivery.id).where(_OPEN, Delivery.state != "pending", Delivery.next_at <= now)
+    connection.execute(update(Delivery).where(Delivery.id.in_(lapsed)).values(state="pending"))
     # Deliveries that were addressed while their endpoint was being disabled.
     disabled_ids = select(Endpoint.id).where(Endpoint.disabled_at.is_not(None))
-    connection.execute(
-        update(Delivery)
-        .where(_is("pending"), Delivery.endpoint_id.in_(disabled_ids))
-        .values(state="failed", next_at=None, finished_at=now)
-    )
-    under_way = {
-        row[0]: row[1]
-        for row in connection.execute(
-            select(Delivery.endpoint_id, func.count())
-            .where(_OPEN, Delivery.state != "pending")
-            .group_by(Delivery.endpoint_id)
-        )
-    }
+    _fail_pending(connection, Delivery.endpoint_id.in_(disabled_ids), now)
+    under_way = {row[0]: row[1] for row in connection.execute(_UNDER_WAY)}
     room = most - sum(under_way.values())
     found: list[Due] = []
     for endpoint_id, ordered in _waiting(connection, now):
@@ -241,6 +232,22 @@ def unsend(connection: Connection, due: Sequence[Due], *, now: datetime) -> None
     )
 
 
+_PARCEL = (
+    select(
+        Delivery.attempts,
+        Delivery.url,
+        Delivery.endpoint_id,
+        Delivery.event_id,
+        Delivery.created_at,
+        EventRow.type,
+        EventRow.at,
+        EventRow.data,
+    )
+    .join(EventRow, EventRow.id == Delivery.event_id)
+    .where(Delivery.id == bindparam("delivery"))
+)
+
+
 def claim(connection: Connection, due: Due, *, lease_until: datetime) -> Parcel | None:
     """Claim a delivery whose message arrived; None if another worker was first, or the message is outdated."""
     won = connection.execute(
@@ -250,20 +257,7 @@ def claim(connection: Connection, due: Due, *, lease_until: datetime) -> Parcel 
     ).rowcount
     if not won:
         return None
-    row = connection.execute(
-        select(
-            Delivery.attempts,
-            Delivery.url,
-            Delivery.endpoint_id,
-            Delivery.event_id,
-            Delivery.created_at,
-            EventRow.type,
-            EventRow.at,
-            EventRow.data,
-        )
-        .join(EventRow, EventRow.id == Delivery.event_id)
-        .where(Delivery.id == due.id)
-    ).one_or_none()
+    row = connection.execute(_PARCEL, {"delivery": due.id}).one_or_none()
     endpoint = None if row is None else endpoints.by_id(connection, row.endpoint_id)
     if row is None or endpoint is None:
         return None
@@ -278,30 +272,22 @@ def settle(
     """Record the result of a request. Returns False if the delivery was reassigned: then only the log is written."""
     if parcel.endpoint.ordered:
         _hold_cursor(connection)
-    over = state in {"delivered", "failed"}
+    finished = state in {"delivered", "failed"}
     won = connection.execute(
         update(Delivery)
         .where(Delivery.id == parcel.id, Delivery.state == "sending", Delivery.attempts == parcel.attempts)
-        .values(state=state, next_at=next_at, finished_at=now if over else None)
+        .values(state=state, next_at=next_at, finished_at=now if finished else None)
     ).rowcount
-    dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
-    connection.execute(
-        dialect.insert(DeliveryTry)
-        .values(
-            delivery_id=parcel.id,
-            number=outcome.number,
-            at=outcome.at,
-            seconds=outcome.seconds,
-            status=outcome.status,
-            request=json.dumps(dict(outcome.request)),
-            response=outcome.response,
-            error=outcome.error,
-        )
-        .on_conflict_do_nothing()
-    )
-    if won and over and parcel.endpoint.ordered:
+    _log_try(connection, parcel.id, outcome)
+    if won and finished and parcel.endpoint.ordered:
         _call_next(connection, parcel.endpoint.id, now)
     return bool(won)
+
+
+def _log_try(connection: Connection, delivery_id: UUID, outcome: Try) -> None:
+    dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
+    values = asdict(outcome) | {"delivery_id": delivery_id, "request": json.dumps(dict(outcome.request))}
+    connection.execute(dialect.insert(DeliveryTry).values(values).on_conflict_do_nothing())
 
 
 def _call_next(connection: Connection, endpoint_id: UUID, now: datetime) -> None:
@@ -317,11 +303,12 @@ def _call_next(connection: Connection, endpoint_id: UUID, now: datetime) -> None
 
 def drop(connection: Connection, endpoint_id: UUID, *, now: datetime) -> int:
     """Fail all queued deliveries of a disabled endpoint; they can be redelivered."""
-    return connection.execute(
-        update(Delivery)
-        .where(Delivery.endpoint_id == endpoint_id, _is("pending"))
-        .values(state="failed", next_at=None, finished_at=now)
-    ).rowcount
+    return _fail_pending(connection, Delivery.endpoint_id == endpoint_id, now)
+
+
+def _fail_pending(connection: Connection, which: ColumnElement[bool], now: datetime) -> int:
+    failed = update(Delivery).where(_is("pending"), which).values(state="failed", next_at=None, finished_at=now)
+    return connection.execute(failed).rowcount
 
 
 _RECORD = (
@@ -383,9 +370,9 @@ def tries(connection: Connection, delivery_id: UUID) -> list[Try]:
 def redeliver(connection: Connection, which: ColumnElement[bool], *, now: datetime) -> int:
     """Send finished deliveries once more, with the same message id. Pending ones are sent at once."""
     _hold_cursor(connection)
-    over = Delivery.state.in_(("delivered", "failed"))
+    finished = Delivery.state.in_(("delivered", "failed"))
     again = connection.execute(
-        update(Delivery).where(which, over).values(state="pending", next_at=now, finished_at=None)
+        update(Delivery).where(which, finished).values(state="pending", next_at=now, finished_at=None)
     ).rowcount
     sooner = connection.execute(
         update(Delivery).where(which, _is("pending"), Delivery.next_at > now).values(next_at=now)

@@ -135,8 +135,8 @@ def _worker_holds(connection: Connection, now: datetime) -> list[Hold]:
     alive = [member for member in workers.present(connection) if member.heartbeat_at >= limit]
     if not alive:
         return [Hold("workers", "no_workers", "no worker is running; start one with `ttsq worker`", None, None)]
-    unable = [member for member in alive if member.trouble is not None]
     return [
-        Hold("workers", "worker_in_trouble", f"{member.host} (pid {member.pid}): {member.trouble}", None, None)
-        for member in unable
+        Hold("workers", "worker_in_trouble", f"{member.host} (pid {member.pid}): {reason}", None, None)
+        for member in alive
+        if (reason := member.trouble) is not None
     ]

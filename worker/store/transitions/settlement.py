@@ -120,11 +120,11 @@ def settle(connection: Connection, claim: Claim, settlement: Settlement, *, now:
 
     Idempotent: repeated after a lost commit response, it changes nothing and returns the same.
     """
-    uncharged = _charged_once(connection, claim, settlement) if may_repeat(claim) else settlement
-    if settle_at_once(connection, claim, uncharged, now=now):
+    charged_once = _charged_once(connection, claim, settlement) if may_repeat(claim) else settlement
+    if settle_at_once(connection, claim, charged_once, now=now):
         if may_repeat(claim):
             _clear_up(connection, claim, settlement)
-        _write_events(connection, [(claim, uncharged)], now)
+        _write_events(connection, [(claim, charged_once)], now)
         return True
     if _is_settled(connection, claim):
         return True
@@ -260,8 +260,8 @@ def _record_late(connection: Connection, claim: Claim, settlement: Settlement, n
     The rescue may have written this attempt as lost; that row is replaced. A row marked late is this same record,
     committed without a response: it is not charged again.
     """
-    uncharged = _charged_once(connection, claim, settlement)
-    row = _ledger_row(claim, uncharged, VerdictKind.LATE, now)
+    charged_once = _charged_once(connection, claim, settlement)
+    row = _ledger_row(claim, charged_once, VerdictKind.LATE, now)
     known = {name: value for name, value in row.items() if name not in {"job_id", "number"}}
     dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
     written = connection.execute(
@@ -273,7 +273,7 @@ def _record_late(connection: Connection, claim: Claim, settlement: Settlement, n
         .execution_options(preserve_rowcount=True)
     ).rowcount
     if written:
-        billing.charge(connection, claim.job_id, uncharged.cost)
+        billing.charge(connection, claim.job_id, charged_once.cost)
         _clear_up(connection, claim, settlement)
 
 

@@ -104,7 +104,7 @@ class ScheduleRunner:
             except SourceError as error:
                 return self._put_off(run, error)
             if lines is None:
-                return self._conclude(run, RunState.DONE, "the query returned no rows; no_work was submitted")
+                return self._conclude(run, RunState.DONE, "the query returned no rows; nothing was submitted")
             faults, total = self._judge(lines, options)
             return self._fail(run, _describe(faults, total)) if faults else self._submit(run, schedule, lines, options)
 

@@ -315,7 +315,7 @@ def test_a_query_without_rows_is_done_and_hands_nothing_in(office: Office) -> No
     cms(office)
     office.add(source="SELECT text FROM news", options=options())
     assert office.carry() == [RunState.DONE]
-    assert "nothing to hand in" in (office.runs()[0].message or "")
+    assert "nothing was submitted" in (office.runs()[0].message or "")
     assert office.batches() == {}
 
 

@@ -62,7 +62,7 @@ def test_a_fixed_hour_comes_once_on_days_on_which_clocks_are_set() -> None:
 )
 def test_an_invalid_schedule_is_an_error(expression: str, timezone: str) -> None:
     """With what would."""
-    with pytest.raises(BadTimesError, match="give"):
+    with pytest.raises(BadTimesError, match="use"):
         next_after(expression, timezone, NOON)
 
 

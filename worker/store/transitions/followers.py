@@ -138,9 +138,9 @@ def _release_from_cancelled(dialect: str) -> Update:
 
 @cache
 def _release(dialect: str) -> Update:
-    followers_of = _FOLLOWS & Job.follows.in_(bindparam("ended", expanding=True)) & in_state(JobStatus.SCHEDULED)
+    waiting = _FOLLOWS & Job.follows.in_(bindparam("ended", expanding=True)) & in_state(JobStatus.SCHEDULED)
     return (
         update(Job)
-        .where(locks.not_waiting(dialect, followers_of))
+        .where(locks.not_waiting(dialect, waiting))
         .values(status=JobStatus.QUEUED, follows=None, not_before=None)
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -54,29 +55,19 @@ def snapshot(connection: Connection, *, now: datetime, window: timedelta) -> Que
     """Read all metrics. Each part uses an index and reads unfinished or recent rows only."""
     attempts = connection.execute(
         select(
-            Attempt.verdict,
-            Attempt.started_at,
-            Attempt.finished_at,
-            Attempt.cost,
-            Attempt.call_ms,
-            Attempt.upload_ms,
+            Attempt.verdict, Attempt.started_at, Attempt.finished_at, Attempt.cost, Attempt.call_ms, Attempt.upload_ms
         ).where(Attempt.finished_at >= now - window)
     ).all()
-    verdicts: dict[str, int] = {}
-    for row in attempts:
-        verdicts[row.verdict] = verdicts.get(row.verdict, 0) + 1
+    verdicts = Counter[str](row.verdict for row in attempts)
     calls = [row for row in attempts if row.verdict not in _NO_CALL]
     balance = balances.last(connection)
-    alive = [
-        member
-        for member in workers.present(connection)
-        if member.heartbeat_at >= now - timedelta(seconds=STALE_SECONDS)
-    ]
+    limit = now - timedelta(seconds=STALE_SECONDS)
+    alive = [member for member in workers.present(connection) if member.heartbeat_at >= limit]
     return QueueSnapshot(
         jobs=_jobs(connection, now),
         queue_age_seconds=_age(connection.execute(_OLDEST_QUEUED).scalar(), now),
         verdicts=verdicts,
-        limited_share=verdicts.get(VerdictKind.PACE, 0) / len(calls) if calls else 0.0,
+        limited_share=verdicts[VerdictKind.PACE] / len(calls) if calls else 0.0,
         attempt_seconds=_quantiles([(row.finished_at - row.started_at).total_seconds() for row in calls]),
         call_seconds=_quantiles([row.call_ms / 1000 for row in attempts if row.call_ms is not None]),
         upload_seconds=_quantiles([row.upload_ms / 1000 for row in attempts if row.upload_ms is not None]),

@@ -54,27 +54,20 @@ def cancel(
     unfinished = which & ~in_state(*sorted(TERMINAL))
     losses.cancelled(connection, unfinished, now=now)
     submitted = connection.execute(select(Job.id, Job.request_id).where(unfinished, Job.request_id.is_not(None))).all()
-    calling_off = (
+    cancelling = (
         update(Job)
         .where(locks.in_order(connection.dialect.name, unfinished))
-        .values(
-            status=JobStatus.CANCELLED,
-            finished_at=now,
-            worker_id=None,
-            code=code,
-            message=message,
-        )
+        .values(status=JobStatus.CANCELLED, finished_at=now, worker_id=None, code=code, message=message)
     )
-    if not event_writer.has_listener(connection, unfinished):
-        cancelled = connection.execute(calling_off).rowcount
-        followers.release_from_cancelled(connection)
-        billing.flag(connection, [Call(*row) for row in submitted])
-        return cancelled
-    ended = connection.execute(calling_off.returning(Job.id)).scalars().all()
+    if event_writer.has_listener(connection, unfinished):
+        ended = connection.execute(cancelling.returning(Job.id)).scalars().all()
+        count = len(ended)
+    else:
+        ended, count = (), connection.execute(cancelling).rowcount
     followers.release_from_cancelled(connection)
     billing.flag(connection, [Call(*row) for row in submitted])
     event_writer.ended(connection, ended, now=now)
-    return len(ended)
+    return count
 
 
 def retry(connection: Connection, which: ColumnElement[bool], *, states: Sequence[JobStatus]) -> int:

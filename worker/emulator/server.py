@@ -130,6 +130,7 @@ def _server(config: EmulatorConfig, clock: Clock) -> uvicorn.Server:
             access_log=False,
             proxy_headers=False,
             server_header=False,
+            date_header=False,  # `Dated` adds it
             backlog=BACKLOG,
             timeout_keep_alive=KEEP_ALIVE_SECONDS,
             timeout_graceful_shutdown=0,

@@ -6,10 +6,12 @@ import io
 import json
 import multiprocessing
 import socket
+import time
 import wave
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from decimal import Decimal
+from email.utils import parsedate_to_datetime
 from http.client import IncompleteRead
 
 import pytest
@@ -312,3 +314,12 @@ def test_serving_in_the_foreground_of_another_process() -> None:
         process.join(30)
         addresses.close()
     assert process.exitcode is not None
+
+
+def test_each_response_is_dated_when_it_is_sent(caller: Caller) -> None:
+    """Not by a timer, which falls behind on a busy machine: then `ttsq doctor` would accuse a clock."""
+    for _ in range(20):
+        asked = int(time.time())
+        dates = caller.get("/v1/get-user-credits").headers.getlist("date")
+        assert len(dates) == 1
+        assert asked <= parsedate_to_datetime(dates[0]).timestamp() <= time.time()

@@ -6,6 +6,7 @@ import asyncio
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Mount, Route
@@ -13,7 +14,7 @@ from starlette.routing import Mount, Route
 from worker.emulator.api import refusals, v1, v2
 from worker.emulator.api.admin_routes import control
 from worker.emulator.api.calls import Call, parse
-from worker.emulator.api.delivery import Delivery, abort
+from worker.emulator.api.delivery import Dated, Delivery, abort
 from worker.emulator.api.responses import Answer
 from worker.emulator.api.v2 import View, Visit
 from worker.emulator.vendor import Vendor
@@ -34,6 +35,7 @@ def application(vendor: Vendor) -> Starlette:
             Mount("/_emulator", routes=control(vendor)),
         ],
         exception_handlers={404: _unknown_path, 405: _wrong_verb},
+        middleware=[Middleware(Dated)],
     )
 
 

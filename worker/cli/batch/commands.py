@@ -12,6 +12,7 @@ from worker.cli.batch import prune as prune_command
 from worker.cli.batch import show as batch_show
 from worker.cli.console.exits import leave
 from worker.cli.jobs import list as job_list
+from worker.cli.jobs.commands import Yes
 from worker.cli.jobs.update import retry_jobs
 from worker.cli.run.options import (
     AllSheets,
@@ -79,11 +80,16 @@ def cancel_batch(batch: Batch) -> None:
 @app.command("retry")
 def retry_batch(
     batch: Batch,
+    *,
     code: Annotated[str | None, typer.Option("--code", "-c", help="Only jobs that ended with this code.")] = None,
+    yes: Yes = False,
 ) -> None:
-    """Try again what ended without audio, under the same ids. Their history stays."""
+    """Retry jobs that ended without audio, under the same ids. Their history stays.
 
-    retry_jobs([], job_list.Filters(batch, (), code))
+    Prints what was paid for them in vain and what retrying may cost; on a terminal it asks.
+    """
+
+    retry_jobs([], job_list.Filters(batch, (), code), ask=not yes)
 
 
 @app.command("priority")

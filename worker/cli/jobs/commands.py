@@ -18,6 +18,7 @@ Ids = Annotated[list[str] | None, typer.Argument(metavar="[ID]...", help="Ids of
 OfBatch = Annotated[str | None, typer.Option("--batch", "-b", help="Jobs of this batch: id, its beginning, or name.")]
 OfStatus = Annotated[list[JobStatus] | None, typer.Option("--status", "-s", help="Jobs in this state.")]
 OfCode = Annotated[str | None, typer.Option("--code", "-c", help="Jobs that ended with this code.")]
+Yes = Annotated[bool, typer.Option("--yes", "-y", help="Don't ask before paying for refused texts again.")]
 AsJson = Annotated[bool, typer.Option("--json", help="One JSON object a job, a line each.")]
 
 
@@ -46,10 +47,15 @@ def show_job(
 
 
 @app.command("retry")
-def retry_jobs(ids: Ids = None, batch: OfBatch = None, status: OfStatus = None, code: OfCode = None) -> None:
-    """Try jobs again that failed, expired or were cancelled. Audio that is there already is not bought again."""
+def retry_jobs(
+    *, ids: Ids = None, batch: OfBatch = None, status: OfStatus = None, code: OfCode = None, yes: Yes = False
+) -> None:
+    """Retry jobs that failed, expired or were cancelled. Audio that is there already is not bought again.
 
-    update.retry_jobs(ids or [], job_list.Filters(batch, tuple(status or ()), code))
+    Prints what was paid for them in vain and what retrying may cost; on a terminal it asks.
+    """
+
+    update.retry_jobs(ids or [], job_list.Filters(batch, tuple(status or ()), code), ask=not yes)
 
 
 @app.command("cancel")

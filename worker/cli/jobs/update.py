@@ -9,26 +9,39 @@ from sqlalchemy import Connection
 
 from api_models.status import JobStatus
 from worker.cli import database as cli_database
+from worker.cli.console import terminal as console
 from worker.cli.console.errors import NothingChosenError
 from worker.cli.console.format import money, number
 from worker.cli.console.terminal import Terminal
 from worker.cli.jobs.list import Filters
+from worker.cli.run.again import QUESTION, in_words
 from worker.maintenance.purger import Purger
 from worker.process.factories import open_places
 from worker.producer import AGAIN
 from worker.store.queries import filters as job_filters
-from worker.store.queries import jobs
+from worker.store.queries import jobs, refusals
 from worker.store.transitions import actions, purges
 
 
-def retry_jobs(ids: Sequence[str], filters: Filters) -> None:
-    """Ended jobs go back into the queue, under their own ids."""
+def retry_jobs(ids: Sequence[str], filters: Filters, *, ask: bool) -> None:
+    """Finished jobs without audio are queued again, under their own ids. `ask` before paying for refused takes again.
+
+    Without a terminal the command itself is the consent: unlike `ttsq run`, it does nothing else.
+    """
     terminal = Terminal()
     require_choice(ids, filters, "tried again")
     settings = cli_database.settings(terminal)
-    with cli_database.queue(settings) as database, database.begin() as connection:
-        which = filters.chosen(connection, chosen_ids(connection, ids))
-        retried = actions.retry(connection, which, states=AGAIN)
+    with cli_database.queue(settings) as database:
+        with database.read() as connection:
+            which = filters.chosen(connection, chosen_ids(connection, ids))
+            paid = refusals.in_vain(connection, which)
+        if paid.texts:
+            terminal.warn(in_words(paid, settings.max_takes))
+            if ask and console.can_ask() and not console.agreed(terminal, QUESTION, enter=False):
+                terminal.result("Nothing was queued.")
+                return
+        with database.begin() as connection:
+            retried = actions.retry(connection, which, states=AGAIN)
     if not retried:
         terminal.result("Nothing to try again: none of these jobs has failed, expired or been cancelled.")
         return

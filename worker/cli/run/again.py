@@ -32,7 +32,7 @@ def agreed(found: InVain, *, order: Order, settings: Settings, terminal: Termina
     """Whether to buy them again. Without a terminal only `--yes` does: the same script may run every night."""
     if not found.texts or order.rehearse:
         return True
-    words = in_words(found, settings.max_takes)
+    words = in_words(found, settings.max_takes, whose="of an earlier run ")
     if not order.ask:
         terminal.note(f"{words} Buying them again (--yes).")
         return True
@@ -43,12 +43,12 @@ def agreed(found: InVain, *, order: Order, settings: Settings, terminal: Termina
     return console.agreed(terminal, QUESTION, enter=False)
 
 
-def in_words(found: InVain, max_takes: int) -> str:
+def in_words(found: InVain, max_takes: int, *, whose: str = "") -> str:
     """What was paid, and what trying again costs at most, by the list prices."""
     most = sum((MODELS[model].price * texts for model, texts in found.by_model.items() if model in MODELS), Decimal(0))
     paid = f"{money(found.cost)} paid" if found.cost else "possibly billed"
     calls = number(found.texts * max_takes, "more call")
     return (
-        f"{number(found.texts, 'text')} of an earlier run ended without accepted audio, {paid}."
+        f"{number(found.texts, 'text')} {whose}ended without accepted audio, {paid}."
         f" Trying again takes up to {calls}, about {money(most * max_takes)} at most."
     )

@@ -83,8 +83,8 @@ def run(
 ) -> None:
     """Speak every line of FILE and save one audio file per line.
 
-    Tells what it will cost, and on a terminal asks. Ctrl-C stops in good order; the same command again goes on from
-    there and buys nothing twice.
+    Prints the estimated cost, and on a terminal asks. Ctrl-C stops in good order. The same command resumes the run;
+    audio that was accepted is never bought again, and texts whose takes were refused only after a question or --yes.
     """
 
     order = Order(

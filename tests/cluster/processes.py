@@ -14,6 +14,7 @@ from tests.servers.process import Account, Process
 from worker.emulator.admin import Admin
 from worker.emulator.config import DEFAULT_KEY, EmulatorConfig
 from worker.emulator.ledger import State
+from worker.execution.restore_sign import NAME as SEEN_FILE
 
 START_SECONDS: Final = 60.0
 END_SECONDS: Final = 60.0
@@ -85,9 +86,9 @@ class WorkerProcess:
         self._process.await_line("worker_started", START_SECONDS)
 
     def spooled(self) -> list[str]:
-        """The names of the files in its spool, but for the probe of its being writable, and emptied spare ones."""
+        """The files of answers in its spool: not the write probe, spare files or the note of the database's time."""
         names = (path.name for path in self.spool.glob("*"))
-        return sorted(name for name in names if name != PROBE_FILE and not name.startswith("spare-"))
+        return sorted(name for name in names if name != PROBE_FILE and not name.startswith(("spare-", SEEN_FILE)))
 
     def send(self, number: signal.Signals) -> None:
         """Send it a signal."""

@@ -253,9 +253,13 @@ class Model:
     # What people ask.
 
     def cancel(self, jobs: Sequence[UUID], now: datetime) -> int:
-        """Whatever isn't over ends."""
+        """Unfinished jobs end; a call under way is in the ledger at once, and followers are queued again."""
+        for job in self._of(jobs, JobStatus.RUNNING):
+            self._write(Entry(job.id, job.attempt, job.worker_id, VerdictKind.LOST, ZERO, job.request_id, now))
         unfinished = self._of(jobs, *(set(JobStatus) - TERMINAL))
-        return self._change(unfinished, status=JobStatus.CANCELLED, finished_at=now, worker_id=None, code="cancelled")
+        ended = self._change(unfinished, status=JobStatus.CANCELLED, finished_at=now, worker_id=None, code="cancelled")
+        self.release([job.id for job in self._in(JobStatus.CANCELLED)])
+        return ended
 
     def retry(self, jobs: Sequence[UUID], states: Sequence[JobStatus]) -> int:
         """Ended jobs begin afresh; a success never does."""

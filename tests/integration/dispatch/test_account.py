@@ -168,7 +168,7 @@ def test_last_months_spending_holds_no_job(stage: Stage) -> None:
     """The budget is that of each month anew."""
     known(stage)
     last_month = stage.now() - 40 * 24 * 3_600 * SECOND
-    stage.ended(VerdictKind.SUCCESS, cost=Decimal(100), finished_at=last_month)
+    stage.ended(VerdictKind.SUCCESS, model="gemini-2.5-flash-tts", cost=Decimal(100), finished_at=last_month)
     stage.dispatcher().run_once()
     with stage.database.begin() as connection:
         budgets.limit_month(connection, "default", PRICE)

@@ -9,7 +9,7 @@ COPY migrations migrations
 # The same pinned versions as in development; the constraint leaves out what only development needs.
 RUN sed -E 's/ *\\$//; /^ *--hash/d' requirements.txt > constraints.txt \
  && uv venv /venv \
- && uv pip install --python /venv/bin/python --compile-bytecode --constraint constraints.txt ".[xlsx,otel]"
+ && uv pip install --python /venv/bin/python --compile-bytecode --constraint constraints.txt ".[otel]"
 
 FROM python:3.12-slim
 RUN useradd --system --create-home --uid 10001 ttsq && mkdir /spool && chown ttsq /spool

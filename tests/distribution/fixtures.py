@@ -64,7 +64,7 @@ def traced(run_folder: Path, distributions: Distributions) -> Installation:
 
 @pytest.fixture
 def from_source(run_folder: Path, distributions: Distributions) -> Installation:
-    """The source distribution with `[xlsx]` alone, on the Python that runs the tests."""
+    """The source distribution with `[xlsx]`, an extra that is empty, on the Python that runs the tests."""
     return install(run_folder / "sdist", _running(), distributions.sdist, ("xlsx",))
 
 

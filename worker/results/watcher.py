@@ -15,7 +15,7 @@ POLL_SECONDS: Final = 0.5
 BATCHES_PER_POLL: Final = 500
 """Unfinished batches per poll; the next poll continues after them."""
 FIRST_WAIT_SECONDS: Final = 15.0
-LONGEST_WAIT_SECONDS: Final = 600.0
+MAX_WAIT_SECONDS: Final = 600.0
 """Until a message counts as lost. Doubled each time, because a batch may be long, or its store may be down."""
 FROM_THE_TOP: Final = UUID(int=0)
 
@@ -61,7 +61,7 @@ class FinishedBatchWatcher:
             before = self._sent.get(batch_id)
             if before is not None and before.again_at > now:
                 continue
-            seconds = FIRST_WAIT_SECONDS if before is None else min(LONGEST_WAIT_SECONDS, before.wait_seconds * 2)
+            seconds = FIRST_WAIT_SECONDS if before is None else min(MAX_WAIT_SECONDS, before.wait_seconds * 2)
             self._sent[batch_id] = Sent(now + seconds, seconds)
             due.append(batch_id)
         return due

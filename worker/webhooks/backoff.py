@@ -13,7 +13,7 @@ DELAYS_SECONDS: Final = (5, 30, 120, 600, 1_800, 3_600, 7_200, 14_400, 21_600, 2
 MAX_TRIES: Final = len(DELAYS_SECONDS) + 1
 JITTER: Final = 0.2
 """Each delay varies by this fraction, so that a receiver that recovers is not sent everything at once."""
-LONGEST_ASKED_SECONDS: Final = 24 * 3_600
+MAX_REQUESTED_SECONDS: Final = 24 * 3_600
 """Maximum delay that a receiver may request."""
 DISABLED_AFTER: Final = timedelta(days=5)
 """An endpoint without a successful delivery for this long is disabled."""
@@ -45,5 +45,5 @@ def after(*, status: int | None, tries: int, asked_seconds: float | None, now: d
     if tries >= MAX_TRIES:
         return Next(NextStep.FAILED)
     planned = DELAYS_SECONDS[tries - 1] * (1 + JITTER * (2 * rng.random() - 1))
-    asked = min(asked_seconds or 0.0, LONGEST_ASKED_SECONDS)
-    return Next(NextStep.AGAIN, now + timedelta(seconds=max(planned, asked)))
+    requested = min(asked_seconds or 0.0, MAX_REQUESTED_SECONDS)
+    return Next(NextStep.AGAIN, now + timedelta(seconds=max(planned, requested)))

@@ -17,7 +17,7 @@ POLL_SECONDS: Final = 0.25
 MAX_UNDER_WAY: Final = 64
 MAX_EACH: Final = 8
 """Concurrent requests to one endpoint: a receiver that hangs occupies no more threads than these."""
-CHORES_SECONDS: Final = 600.0
+CLEANUP_SECONDS: Final = 600.0
 KEPT: Final = timedelta(days=30)
 """How long delivery logs, and the names of inbound deliveries, are kept."""
 EVENTS_KEPT: Final = timedelta(days=90)
@@ -33,13 +33,13 @@ class OutboxRelay:
 
     database: Database
     post: Post
-    _chores_in: float = 0.0
+    _cleanup_in: float = 0.0
 
     def run_once(self) -> bool:
         """Relay once; when idle, delete old rows from time to time."""
         more = self.relay_once()
         if not more:
-            self._chores()
+            self._clean_up()
         return more
 
     def relay_once(self) -> bool:
@@ -59,11 +59,11 @@ class OutboxRelay:
                 deliveries.unsend(connection, unsent, now=now)
         return bool(read) and not unsent
 
-    def _chores(self) -> None:
-        self._chores_in -= POLL_SECONDS
-        if self._chores_in > 0:
+    def _clean_up(self) -> None:
+        self._cleanup_in -= POLL_SECONDS
+        if self._cleanup_in > 0:
             return
-        self._chores_in = CHORES_SECONDS
+        self._cleanup_in = CLEANUP_SECONDS
         with self.database.begin() as connection:
             now = self.database.now(connection)
             deliveries.forget(connection, finished_before=now - KEPT)

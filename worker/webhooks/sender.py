@@ -28,7 +28,7 @@ from worker.webhooks.addresses import Allowed, resolved
 CONNECT_SECONDS: Final = 5.0
 WHOLE_SECONDS: Final = 15.0
 """From resolving the name to the last byte read."""
-_LEAST_SECONDS: Final = 0.001
+_MIN_SECONDS: Final = 0.001
 """A timeout of zero would make the socket non-blocking."""
 KEPT_CHARACTERS: Final = 1_000
 LATE: Final = "no response in time"
@@ -84,7 +84,7 @@ class Sender:
     def _connected(self, host: str, port: int, *, encrypted: bool, due: float) -> Iterator[socket.socket]:
         with closing(self._connect(host, port, due)) as plain:
             # The timeout covers the handshake as a whole.
-            plain.settimeout(max(_LEAST_SECONDS, due - time.monotonic()))
+            plain.settimeout(max(_MIN_SECONDS, due - time.monotonic()))
             sock = self.tls.wrap_socket(plain, server_hostname=host) if encrypted else plain
             with sock:
                 yield sock
@@ -93,7 +93,7 @@ class Sender:
         last_error: OSError | None = None
         for family, place in resolved(host, port, self.allowed):
             sock = socket.socket(family, socket.SOCK_STREAM)
-            sock.settimeout(max(_LEAST_SECONDS, min(self.connect_seconds, due - time.monotonic())))
+            sock.settimeout(max(_MIN_SECONDS, min(self.connect_seconds, due - time.monotonic())))
             try:
                 sock.connect(place)
             except OSError as error:

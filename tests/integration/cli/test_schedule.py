@@ -51,7 +51,7 @@ def test_without_workers_it_says_who_must_be_running(ttsq: Ttsq, monkeypatch: py
     [
         (("a b", "night.csv", "--cron", "* * * * *"), "other characters"),
         (("a", "night.csv", "--cron", "* * * *"), "not a cron expression"),
-        (("a", "night.csv", "--cron", "* * * * *", "--timezone", "Mars/Base"), "no time zone"),
+        (("a", "night.csv", "--cron", "* * * * *", "--timezone", "Mars/Base"), "not a time zone"),
         (("a", "night.csv", "--cron", "* * * * *", "--catch-up", "soon"), "is no time such as"),
         (("a", "night.csv", "--cron", "* * * * *", "--voice", "kora"), "did you mean"),
         (("a", "SELECT text FROM news", "--cron", "* * * * *"), "--database-env"),

@@ -88,7 +88,7 @@ class Driven:
         self.dispatcher = Dispatcher(
             database=self.database,
             me=self.crew[0],
-            reach=WorkerScope(QUEUE),
+            scope=WorkerScope(QUEUE),
             limits=DispatchLimits("unlimited", dispatch_timeout=MESSAGES_TIMEOUT, probe_seconds=60.0, max_attempts=5),
             publish=self._publish,
             prober=Prober(lambda _: ProbeResult(None)),

@@ -115,7 +115,7 @@ def _grown(cluster: Cluster, workers: int, knobs: Knobs) -> Grown:
 
 def _led(leader: WorkerProcess) -> dict[str, Any] | None:
     """The line that a leader leaves behind."""
-    lines = (line for line in leader.log.splitlines() if '"event": "led"' in line)
+    lines = (line for line in leader.log.splitlines() if '"event": "leadership_ended"' in line)
     return next((json.loads(line) for line in lines), None)
 
 

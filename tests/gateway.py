@@ -115,7 +115,7 @@ def running(
 ) -> Iterator[Running]:
     """A gateway over this database, for the time of the block. Settings are by their environment name."""
     configuration = load(TTSQ_DATABASE_URL=database.url.render_as_string(hide_password=False), **settings)
-    gateway = assemble(configuration, database, open_door=open_door, written=written)
+    gateway = assemble(configuration, database, without_auth=open_door, on_new_jobs=written)
     server = Server(gateway, "127.0.0.1", 0)
     ready = threading.Event()
     # uvicorn takes signals in the main thread alone; in another thread it needs `should_exit`.

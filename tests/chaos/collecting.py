@@ -21,7 +21,7 @@ from worker.store.tables.jobs import Attempt, Job
 READERS: Final = 4
 SURPRISES: Final = (
     "attempt_crashed",
-    "dispatcher_surprised",
+    "dispatcher_crashed",
     "heartbeat_surprised",
     "raised unexpected",
     "Unrecoverable error",

@@ -1,4 +1,4 @@
-"""How many calls the workers could take on just now. Reading only."""
+"""How many more calls the workers can take. Reads only."""
 
 from __future__ import annotations
 
@@ -16,21 +16,18 @@ from worker.store.queries import jobs
 from worker.store.workers import Member
 
 MEMORY_SECONDS: Final = 1.0
-"""What ended longer ago weighs less than a third."""
+"""Time constant of the moving average: older completions weigh less than a third."""
 AHEAD_SECONDS: Final = 0.2
-"""From a slot's becoming free to its next claim, by way of the record, a tick, a message and the broker."""
+"""Time from a slot becoming free to its next claim: record, tick, message, broker."""
 
 
 @dataclass(frozen=True, slots=True)
 class Flow:
-    """Attempts that end, a second."""
-
     per_second: float = 0.0
     seen_at: datetime | None = None
 
 
 def after(flow: Flow, *, ended: int, now: datetime) -> Flow:
-    """The flow after a look that found so many more attempts ended."""
     if flow.seen_at is None:
         return Flow(0.0, now)
     elapsed = (now - flow.seen_at).total_seconds()
@@ -41,17 +38,17 @@ def after(flow: Flow, *, ended: int, now: datetime) -> Flow:
 
 
 def ahead(flow: Flow, slots: int) -> int:
-    """How many jobs may be dispatched beyond the free slots: as many as will have become free meanwhile."""
+    """Return how many jobs to dispatch beyond the free slots, because that many slots will be free by then."""
     return min(slots, int(flow.per_second * AHEAD_SECONDS))
 
 
-def fit(connection: Connection, reach: WorkerScope, now: datetime) -> list[Member]:
-    """The workers that this dispatcher can wake, and that could go to work."""
+def fit(connection: Connection, scope: WorkerScope, now: datetime) -> list[Member]:
+    """Return the workers that this dispatcher can reach and that can accept jobs."""
     limit = now - timedelta(seconds=HEARTBEAT_LAPSE_SECONDS)
     return [
         member
         for member in workers.present(connection)
-        if member.queue == reach.queue
+        if member.queue == scope.queue
         and member.heartbeat_at >= limit
         and not member.stopping
         and member.trouble is None
@@ -60,20 +57,19 @@ def fit(connection: Connection, reach: WorkerScope, now: datetime) -> list[Membe
 
 @dataclass(frozen=True, slots=True)
 class Room:
-    """Slots of the workers that could go to work."""
+    """Slots of the workers that can accept jobs."""
 
     free: int = 0
-    """Below zero where more was sent out than there are slots."""
+    """Negative if more jobs are dispatched than there are slots."""
     total: int = 0
 
 
-def room(connection: Connection, reach: WorkerScope, now: datetime) -> Room:
-    """Their slots, and how many of them are free."""
-    able = fit(connection, reach, now)
-    if not able:
+def room(connection: Connection, scope: WorkerScope, now: datetime) -> Room:
+    available = fit(connection, scope, now)
+    if not available:
         return Room()
-    # What others still have in hand, as a worker that is stopping, takes no slot of these.
+    # Jobs of other workers, such as one that is stopping, use none of these slots.
     taken = jobs.in_flight_by_worker(connection)
     unclaimed = taken.get(None, 0)
-    total = sum(member.slots for member in able)
-    return Room(total - sum(taken.get(member.id, 0) for member in able) - unclaimed, total)
+    total = sum(member.slots for member in available)
+    return Room(total - sum(taken.get(member.id, 0) for member in available) - unclaimed, total)

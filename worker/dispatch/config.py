@@ -1,4 +1,4 @@
-"""What a dispatcher is told when it is made: which workers it can wake, and the settings that it goes by."""
+"""Configuration of a dispatcher: the workers it can reach, and its settings."""
 
 from __future__ import annotations
 
@@ -11,22 +11,18 @@ from worker.dispatch.rate.pace import Ceiling
 from worker.store.transitions.dispatches import Waiting
 
 Publish = Callable[[Sequence[Waiting]], Sequence[Waiting]]
-"""Sends a message a job; returns those that could not be sent."""
+"""Publishes one message per job; returns the jobs that could not be published."""
 
 
 @dataclass(frozen=True, slots=True)
 class WorkerScope:
-    """Which workers this dispatcher can wake."""
-
     queue: str
     only_worker: UUID | None = None
-    """The worker of this process, where the broker lives in its memory; None for a broker that all share."""
+    """The worker of this process if the broker is in memory; None for a shared broker."""
 
 
 @dataclass(frozen=True, slots=True)
 class DispatchLimits:
-    """The settings that a dispatcher goes by."""
-
     rpm: Ceiling
     dispatch_timeout: float
     probe_seconds: float
@@ -34,8 +30,8 @@ class DispatchLimits:
     low_balance: Decimal = Decimal(1)
     """US dollars."""
     reserved_share: float = 0.1
-    """Of the slots, kept free of bulk while there are interactive jobs."""
+    """Share of the slots kept free of bulk jobs while there are interactive jobs."""
     ageing_seconds: float = 60.0
-    """After so long a lane that waits is one step more urgent."""
+    """Waiting time after which a lane counts as one priority step more urgent."""
     hold_after_refused: int = 20
-    """Paid takes of a lane, refused in a row, that hold it; 0: none do."""
+    """Consecutive refused paid takes that hold a lane; 0 disables this."""

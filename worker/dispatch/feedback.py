@@ -1,4 +1,4 @@
-"""What the attempts that ended teach: pace, gates, breakers and balance follow them, each attempt read once."""
+"""Applies the results of finished attempts to pace, gates, breakers and balance; each attempt is read once."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ log = structlog.get_logger("ttsq.dispatch")
 
 @dataclass(slots=True)
 class Feedback:
-    """Remembers of each model how its latest calls ended; a new leader begins with nothing."""
+    """Remembers the latest call results of each model; a new leader starts empty."""
 
     keeper: Gatekeeper
     balance: BalanceWatch
@@ -34,9 +34,9 @@ class Feedback:
     def apply(
         self, connection: Connection, paced: PaceState, closed: list[Gate], now: datetime
     ) -> tuple[PaceState, list[Gate], list[Ended]]:
-        """Read what has ended. Gives the pace and the closed gates as they are after it, and what was read."""
-        news = attempts.take_news(connection)
-        for ended in news:
+        """Read newly finished attempts. Returns the new pace, the closed gates, and the attempts read."""
+        finished = attempts.take_news(connection)
+        for ended in finished:
             match ended.verdict:
                 case VerdictKind.PACE:
                     paced = self._slow_down(paced, ended, now)
@@ -49,8 +49,8 @@ class Feedback:
                 case _:
                     pass
             closed = self._break(connection, closed, ended, now)
-        self.balance.learn(connection, news, self.keeper.prober.balances(), now)
-        return paced, closed, news
+        self.balance.learn(connection, finished, self.keeper.prober.balances(), now)
+        return paced, closed, finished
 
     def _slow_down(self, paced: PaceState, ended: Ended, now: datetime) -> PaceState:
         slower = pace.after_refusal(
@@ -67,14 +67,14 @@ class Feedback:
         return slower
 
     def _break(self, connection: Connection, closed: list[Gate], ended: Ended, now: datetime) -> list[Gate]:
-        """Close the gate of a model whose upstream is broken. While it is closed, only its probes tell anything."""
+        """Close the gate of a model whose upstream is broken. While it is closed, only its probes are evidence."""
         model, name = ended.model, gate_name(GateScope.MODEL, ended.model)
         opened_at = self.keeper.opened_at.get(name)
         if name in {gate.name for gate in closed}:
             self._records.pop(model, None)
         elif opened_at is None or ended.started_at > opened_at:
             record = self._records[model] = circuit_breaker.after(self._records.get(model, ()), ended)
-            # A call that was served makes no run of failures longer.
+            # A served call cannot open the breaker.
             if ended.verdict not in circuit_breaker.SERVED and circuit_breaker.trips(record, now):
                 return self.keeper.trip(connection, closed, model, circuit_breaker.describe(record, now), now)
         return closed

@@ -1,5 +1,4 @@
-"""What the passing of time does to jobs: those due are queued, late ones expire, lost messages and dead workers are
-made up for."""
+"""Time-driven changes: queues jobs that are due, expires late ones, and recovers lost messages and dead workers."""
 
 from __future__ import annotations
 
@@ -15,34 +14,33 @@ from worker.store.queries import counters
 from worker.store.transitions import dispatches, rescues
 
 HEARTBEAT_LAPSE_SECONDS: Final = 8.0
-"""A worker that was not heard of for so long is given up, and its jobs go on elsewhere."""
+"""A worker silent for longer is given up, and its jobs are retried elsewhere."""
 DOUBT_SECONDS: Final = HEARTBEAT_LAPSE_SECONDS / 2
-"""Age from which an unclaimed message may have died with a worker that is given up now: its last sign of life came
-twice as long ago, and it beat four times as often."""
+"""Age at which an unclaimed message may have died with a worker given up now: its last heartbeat is twice as old, and
+heartbeats come four times as often."""
 BLIND_SECONDS: Final = 3.0
-"""A gap between two looks at the database from which on silence may be the database's own."""
+"""A gap between two ticks from which on missing heartbeats may be the database's fault."""
 REGAIN_SECONDS: Final = 3.0
-"""After such a gap every worker gets the time for a beat before it is given up."""
+"""After such a gap every worker has this long to send a heartbeat."""
 APART_SECONDS: Final = 20.0
-"""Between the last attempts of jobs that were lost together: longer than a call of the slowest model."""
+"""Spacing of the last attempts of jobs lost together: longer than a call of the slowest model."""
 
 
 @dataclass(slots=True)
 class Rescue:
-    """Looks for dead workers, unless the database was away and all heartbeats are old."""
+    """Finds dead workers, except after a database outage, when all heartbeats are old."""
 
     max_attempts: int
-    looked_at: datetime | None = None
+    read_at: datetime | None = None
     blind_until: datetime | None = None
 
-    def note_look(self, now: datetime) -> None:
-        """After an outage of the database all heartbeats are old, and none of their workers need be dead."""
-        if self.looked_at is not None and (now - self.looked_at).total_seconds() > BLIND_SECONDS:
+    def note_read(self, now: datetime) -> None:
+        """Record a successful read of the database, and detect outages by the gaps."""
+        if self.read_at is not None and (now - self.read_at).total_seconds() > BLIND_SECONDS:
             self.blind_until = now + timedelta(seconds=REGAIN_SECONDS)
-        self.looked_at = now
+        self.read_at = now
 
     def run_once(self, connection: Connection, now: datetime) -> None:
-        """Give up the workers that are silent for too long, and take their jobs."""
         if self.blind_until is not None and now < self.blind_until:
             return
         limit = now - timedelta(seconds=HEARTBEAT_LAPSE_SECONDS)
@@ -55,39 +53,36 @@ class Rescue:
             connection, owners, max_attempts=self.max_attempts, now=now, apart_seconds=APART_SECONDS
         )
         for worker_id in abandoned:
-            log.warning("worker_lost", worker=str(worker_id), reason="it had been given up, and claimed once more")
+            log.warning("worker_lost", worker=str(worker_id), reason="claimed a job after it had been given up")
         for member in dead:
             workers.sign_off(connection, member.id, now=now)
             silent = round((now - member.heartbeat_at).total_seconds(), 1)
             log.warning("worker_lost", worker=str(member.id), host=member.host, pid=member.pid, silent_seconds=silent)
-        # Messages that died with a worker, between the broker and its claim, are not told apart from those that still
-        # wait in the broker. All are sent anew: a second message for the same turn changes nothing.
+        # Messages lost with a worker before their claim cannot be distinguished from those still in the broker.
+        # All are published again: a second message for the same attempt has no effect.
         unclaimed = dispatches.give_up_messages(connection, sent_before=now - timedelta(seconds=DOUBT_SECONDS))
         log.warning("rescued", requeued=rescued.requeued, failed=rescued.failed, unclaimed=unclaimed)
 
 
-CHORES_SECONDS: Final = 0.25
-"""Promotion, expiry and rescue need no finer clock than this."""
+INTERVAL_SECONDS: Final = 0.25
+"""Minimum interval of promotion, expiry and rescue."""
 FOLD_SECONDS: Final = 1.0
-"""What has changed in so short a time is soon read; see `worker.store.queries.counters`."""
+"""Minimum interval of folding the counters; see `worker.store.queries.counters`."""
 
 log = structlog.get_logger("ttsq.dispatch")
 
 
 @dataclass(slots=True)
 class Housekeeping:
-    """Done a few times a second, however often the dispatcher ticks."""
-
     dispatch_timeout: float
     rescue: Rescue
     due: datetime | None = None
     fold_due: datetime | None = None
 
     def run_once(self, connection: Connection, now: datetime) -> None:
-        """Do them, if it is time."""
         if self.due is not None and now < self.due:
             return
-        self.due = now + timedelta(seconds=CHORES_SECONDS)
+        self.due = now + timedelta(seconds=INTERVAL_SECONDS)
         dispatches.promote(connection, now=now)
         if expired := dispatches.expire(connection, now=now):
             log.info("expired", jobs=expired)

@@ -1,7 +1,7 @@
-"""Hears of what is handed in elsewhere, where the dispatcher leads: a thread, and one connection of its own.
+"""Receives notifications of new jobs while the dispatcher leads: one thread, one dedicated connection.
 
-Followers don't listen: they have nothing to start, and each would keep a connection open for nothing. Its weakness is
-that of the notices: while the connection is away nothing is heard, and jobs wait for the dispatcher's next look.
+Followers do not listen: they have nothing to start, and each would keep an idle connection open. Weakness: while the
+connection is down no notification arrives, and jobs wait for the dispatcher's next poll.
 """
 
 from __future__ import annotations
@@ -19,67 +19,63 @@ from worker.store.database import Database
 from worker.store.errors import describe
 
 POLL_SECONDS: Final = 0.25
-"""Between two looks whether to go on, and whether this one leads by now."""
-EMBEDDED_LOOK_SECONDS: Final = 0.05
-"""The same where the database is a file: its worker is somebody's command, which isn't to end late."""
-AGAIN_SECONDS: Final = 1.0
-"""After a connection that failed."""
+"""How often it checks for a stop and for leadership."""
+EMBEDDED_POLL_SECONDS: Final = 0.05
+"""The same with SQLite, where the worker runs inside a command that must exit promptly."""
+RECONNECT_SECONDS: Final = 1.0
+"""Delay before reconnecting after an error."""
 
 log = structlog.get_logger("ttsq.dispatch")
 
 
 @dataclass(slots=True)
 class Listener:
-    """`start` and `stop` drive the thread."""
-
     database: Database
-    heard: Callable[[], None]
+    on_arrival: Callable[[], None]
     leads: Callable[[], bool]
-    _deaf: bool = False
+    _is_down: bool = False
     _stopping: threading.Event = field(default_factory=threading.Event)
     _thread: threading.Thread | None = None
 
     def start(self) -> None:
-        """Begin to listen as soon as this one leads."""
         self._thread = threading.Thread(target=self._loop, name="ttsq-listener", daemon=True)
         self._thread.start()
 
     def stop(self, timeout: float = 10.0) -> None:
-        """Give the connection back."""
         self._stopping.set()
         if self._thread is not None:
             self._thread.join(timeout)
 
     def _loop(self) -> None:
-        while not self._stopping.wait(self._look_seconds):
+        while not self._stopping.wait(self._poll_seconds):
             if not self.leads():
                 continue
             try:
                 self._listen()
             except SQLAlchemyError as error:
-                self._note_deaf(describe(error))
-                self._stopping.wait(AGAIN_SECONDS)
+                self._note_outage(describe(error))
+                self._stopping.wait(RECONNECT_SECONDS)
             except Exception:
-                # It must outlive any surprise: without it jobs would start late, and nobody would know why.
-                log.exception("listener_surprised")
-                self._stopping.wait(AGAIN_SECONDS)
+                # Without this thread jobs start late: it must survive unexpected errors.
+                log.exception("listener_crashed")
+                self._stopping.wait(RECONNECT_SECONDS)
 
     def _listen(self) -> None:
         with notifications.watch(self.database) as wait:
-            if self._deaf:
-                self._deaf = False
-                log.info("arrivals_heard_again")
-            self.heard()  # of what came while nobody listened
+            if self._is_down:
+                self._is_down = False
+                log.info("notify_available")
+            self.on_arrival()  # for jobs that arrived before the connection
             while self.leads() and not self._stopping.is_set():
-                if wait(self._look_seconds):
-                    self.heard()
+                if wait(self._poll_seconds):
+                    self.on_arrival()
 
     @property
-    def _look_seconds(self) -> float:
-        return EMBEDDED_LOOK_SECONDS if self.database.is_sqlite else POLL_SECONDS
+    def _poll_seconds(self) -> float:
+        return EMBEDDED_POLL_SECONDS if self.database.is_sqlite else POLL_SECONDS
 
-    def _note_deaf(self, why: str) -> None:
-        """Once: the dispatcher itself tells of a database that is away, and this is no worse than a slow start."""
-        if not self._deaf:
-            self._deaf = True
-            log.info("arrivals_unheard", error=why, meanwhile="new jobs are found by looking four times a second")
+    def _note_outage(self, error: str) -> None:
+        """Log once: the dispatcher reports database outages itself, and the effect is only a slower start."""
+        if not self._is_down:
+            self._is_down = True
+            log.info("notify_unavailable", error=error, meanwhile="polling for new jobs four times a second")

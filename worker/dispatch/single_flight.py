@@ -1,8 +1,8 @@
-"""Single flight: of jobs that want the same content, one is sent out, and the others follow it to its audio.
+"""Single flight: of jobs that want the same content, one is dispatched, and the others wait to copy its audio.
 
-Who comes later is sent for a copy, and may not buy: where there is nothing to copy any more, the job comes back, and
-one of those that want the content is elected again. Its weakness: a follower whose leader's message was lost waits for
-its patience to end.
+A later job is dispatched as a copy and may not buy. If there is nothing left to copy, the job comes back, and one of
+the jobs that want the content becomes the leader. Weakness: a follower whose leader's message was lost waits until its
+own wait expires.
 """
 
 from __future__ import annotations
@@ -22,109 +22,105 @@ from worker.store.transitions.dispatches import Waiting
 
 BOUGHT: Final = frozenset({VerdictKind.SUCCESS, VerdictKind.CACHED})
 MAX_REMEMBERED: Final = 50_000
-"""Of more contents, the memory is read anew from what is really in flight; then again when it has doubled."""
+"""Contents remembered before the memory is rebuilt from the jobs in flight; then again when it has doubled."""
 
 
 @dataclass(frozen=True, slots=True)
-class _Seen:
-    """What the database says of the leaders of one tick's jobs."""
-
+class _LeaderStates:
     buying: set[UUID]
-    having: set[UUID]
-    """Their audio is there, for as many as want a copy."""
+    stored: set[UUID]
+    """Leaders whose audio is stored and can be copied."""
     resuming: set[UUID]
-    """They are queued again, and what they bought before may be stored already."""
+    """Leaders queued again, whose earlier purchase may be stored already."""
 
 
 @dataclass(slots=True)
 class SingleFlight:
-    """Remembers, of each content that was sent out, which job buys it. It may name jobs that have long ended."""
+    """Remembers which job buys each content. It may name jobs that finished long ago."""
 
-    most: int = MAX_REMEMBERED
+    max_remembered: int = MAX_REMEMBERED
     _leaders: dict[str, UUID] | None = None
-    """The job that buys a content, or has bought it. None: not read yet."""
+    """The job that buys or has bought each content; None before the first read."""
     _contents: dict[UUID, str] = field(default_factory=dict)
-    """Which content each leader buys; leaders whose content was there when they ended are not in it."""
-    _enough: int = 0
-    """Contents that are remembered before the memory is read anew; never fewer than `most`."""
-    _followed: bool = field(default=False)
-    """Some job may be following."""
-    _waited: set[UUID] = field(default_factory=set)
-    """Leaders that were waited for once though they were queued again: not twice."""
+    """The content of each leader, except those whose content was stored when they finished."""
+    _rebuild_at: int = 0
+    """Contents at which the memory is rebuilt; at least `max_remembered`."""
+    _has_followers: bool = field(default=False)
+    """Whether any job may be a follower."""
+    _awaited: set[UUID] = field(default_factory=set)
+    """Queued leaders that were waited for once; not a second time."""
 
     def forget(self) -> None:
-        """Another dispatcher leads: what is known here will be wrong."""
         self._leaders = None
 
-    def look(self, connection: Connection) -> None:
-        """Know what is in flight before anything is called back or rescued."""
-        self._known(connection)
+    def load(self, connection: Connection) -> None:
+        """Load the jobs in flight before any is released or rescued."""
+        self._load(connection)
 
-    def release(self, connection: Connection, news: Collection[Ended]) -> None:
-        """Let the followers of ended attempts take their turns."""
-        leaders = self._known(connection)
-        for ended in news:
+    def release(self, connection: Connection, finished: Collection[Ended]) -> None:
+        leaders = self._load(connection)
+        for ended in finished:
             if ended.verdict in BOUGHT and (content := self._contents.pop(ended.job_id, None)) is not None:
                 leaders[content] = ended.job_id
-        self._elect_again(connection, [ended.job_id for ended in news if ended.code == job_followers.COPY_GONE])
-        if self._followed:
-            job_followers.release(connection, {ended.job_id for ended in news})
+        self._elect_again(connection, [ended.job_id for ended in finished if ended.code == job_followers.COPY_GONE])
+        if self._has_followers:
+            job_followers.release(connection, {ended.job_id for ended in finished})
 
     def separate(self, connection: Connection, chosen: Sequence[Waiting], now: datetime) -> list[Waiting]:
-        """Those who may be sent out. The others follow, and are none of this tick's any more."""
-        leaders = self._known(connection)
-        seen = self._seen(connection, chosen, leaders, now)
-        goes: list[Waiting] = []
+        """Return the jobs that may be dispatched; the others become followers."""
+        leaders = self._load(connection)
+        states = self._leader_states(connection, chosen, leaders, now)
+        dispatchable: list[Waiting] = []
         followers: dict[UUID, UUID] = {}
         for job in chosen:
             leader = None if job.content is None else leaders.get(job.content)
-            if leader is not None and leader != job.job_id and leader in seen.buying | seen.resuming:
+            if leader is not None and leader != job.job_id and leader in states.buying | states.resuming:
                 followers[job.job_id] = leader
-            elif leader is not None and leader in seen.having:
-                goes.append(replace(job, copies=leader))
+            elif leader is not None and leader in states.stored:
+                dispatchable.append(replace(job, copies=leader))
             else:
-                goes.append(job)
+                dispatchable.append(job)
                 self._lead(job, leaders)
-                seen.buying.add(job.job_id)
+                states.buying.add(job.job_id)
         if followers:
             job_followers.follow(connection, followers, now=now)
-            self._followed = True
-            self._waited |= seen.resuming
-        return goes
+            self._has_followers = True
+            self._awaited |= states.resuming
+        return dispatchable
 
     def _lead(self, job: Waiting, leaders: dict[str, UUID]) -> None:
-        self._waited.discard(job.job_id)
+        self._awaited.discard(job.job_id)
         if job.content is not None:
             leaders[job.content] = job.job_id
             self._contents[job.job_id] = job.content
 
-    def _seen(
+    def _leader_states(
         self, connection: Connection, chosen: Sequence[Waiting], leaders: dict[str, UUID], now: datetime
-    ) -> _Seen:
-        named = {leaders[job.content] for job in chosen if job.content is not None and job.content in leaders}
-        suspects = {leader for leader in named if leader in self._contents}
+    ) -> _LeaderStates:
+        known = {leaders[job.content] for job in chosen if job.content is not None and job.content in leaders}
+        suspects = {leader for leader in known if leader in self._contents}
         buying = job_followers.still_buying(connection, suspects) if suspects else set()
-        there = named - suspects
-        having = job_followers.with_audio(connection, there, now=now) if there else set()
-        lost = suspects - buying - self._waited
+        finished_leaders = known - suspects
+        stored = job_followers.with_audio(connection, finished_leaders, now=now) if finished_leaders else set()
+        lost = suspects - buying - self._awaited
         resuming = job_followers.resuming(connection, lost) if lost else set()
-        return _Seen(buying, having, resuming)
+        return _LeaderStates(buying, stored, resuming)
 
     def _elect_again(self, connection: Connection, copiers: Sequence[UUID]) -> None:
-        """These found nothing to copy: the content is bought anew, unless a job buys it by now."""
+        """Forget the leader of a content that these copies did not find, unless another job is already buying it."""
         if not copiers:
             return
-        leaders = self._known(connection)
+        leaders = self._load(connection)
         for content in job_followers.contents(connection, copiers):
             if leaders.get(content) not in self._contents:
                 leaders.pop(content, None)
 
-    def _known(self, connection: Connection) -> dict[str, UUID]:
-        if self._leaders is None or len(self._leaders) > max(self.most, self._enough):
+    def _load(self, connection: Connection) -> dict[str, UUID]:
+        if self._leaders is None or len(self._leaders) > max(self.max_remembered, self._rebuild_at):
             self._leaders = job_followers.in_flight(connection)
-            # More may really be in flight than that, and reading them in every tick would take most of it.
-            self._enough = 2 * len(self._leaders)
+            # If more are really in flight, rebuilding in every tick would take most of its time.
+            self._rebuild_at = 2 * len(self._leaders)
             self._contents = {job: content for content, job in self._leaders.items()}
-            self._waited = set()
-            self._followed = job_followers.has_followers(connection)
+            self._awaited = set()
+            self._has_followers = job_followers.has_followers(connection)
         return self._leaders

@@ -1,4 +1,4 @@
-"""Who starts now: free slots, pace, gates, turns, reserve and budgets meet here; who may start is dispatched."""
+"""Decides which jobs start now, by slots, pace, gates, turns, reserve and budgets, and dispatches them."""
 
 from __future__ import annotations
 
@@ -29,32 +29,27 @@ from worker.store.transitions.dispatches import Waiting
 
 @dataclass(frozen=True, slots=True)
 class Started:
-    """What came of it."""
-
     jobs: Sequence[Waiting]
     """To be published."""
     paced: PaceState
     more: bool
-    """Somebody started, or would start if there were room."""
+    """Whether a job started, or would start with free capacity."""
 
 
 @dataclass(slots=True)
 class Admission:
-    """Remembers whose turn it is, and how far it has looked."""
-
-    reach: WorkerScope
+    scope: WorkerScope
     keeper: Gatekeeper
     spending: Spending
     reserve: Reserve
     ageing: Ageing
     take_holds: TakeHolds
-    twins: SingleFlight = field(default_factory=SingleFlight)
+    single_flight: SingleFlight = field(default_factory=SingleFlight)
     window: Window = field(default_factory=Window)
     turns: Rotation = field(default_factory=Rotation)
 
     def forget(self) -> None:
-        """Another dispatcher leads: what is known here will be wrong."""
-        self.twins.forget()
+        self.single_flight.forget()
         self.ageing.forget()
         self.take_holds.forget()
 
@@ -68,14 +63,13 @@ class Admission:
         free: int,
         slots: int,
     ) -> Started:
-        """Choose who starts on those of the slots that are free, and dispatch them."""
         places = pace.permitted(paced, now, free)
         if places <= 0:
             return Started([], paced, more=free > 0 or pace.is_paused(paced, now))
-        lanes = self.turns.in_order(self.window.look(partial(dispatches.lanes, connection)))
+        lanes = self.turns.in_order(self.window.read(partial(dispatches.lanes, connection)))
         if not lanes:
             return Started([], paced, more=False)
-        self.reserve.look(lanes, now)
+        self.reserve.note(lanes, now)
         queue = Queue(
             connection,
             now,
@@ -85,24 +79,28 @@ class Admission:
             bulk_places=self._bulk_places(connection, slots, now),
             rations=self.take_holds.rations(connection, lanes, slots),
         )
-        # Probes go first: behind another model's endless jobs they would never find a place.
-        chosen = probe_jobs.probe_jobs(self.keeper, queue, closed, lanes, most=places, now=now)
+        # Probes first: behind another model's long queue they would never get a slot.
+        chosen = probe_jobs.probe_jobs(self.keeper, queue, closed, lanes, limit=places, now=now)
         open_lanes = admission.admissible(lanes, rules.blocked(closed))
         urgencies = self.ageing.urgencies(open_lanes, now)
-        left = places - len(chosen)
-        queue.expect(admission.first_turns(open_lanes, left, urgencies.__getitem__), left)
-        chosen += admission.admit(open_lanes, left, queue.heads, queue.serve, urgencies.__getitem__)
-        goes = self.twins.separate(connection, chosen, now)
+        remaining = places - len(chosen)
+        queue.prefetch(admission.first_turns(open_lanes, remaining, urgencies.__getitem__), remaining)
+        chosen += admission.admit(open_lanes, remaining, queue.heads, queue.serve, urgencies.__getitem__)
+        dispatched = self._dispatch(connection, chosen, now)
+        return Started(dispatched, pace.after_starts(paced, now, len(dispatched)), more=True)
+
+    def _dispatch(self, connection: Connection, chosen: Sequence[Waiting], now: datetime) -> Sequence[Waiting]:
+        dispatchable = self.single_flight.separate(connection, chosen, now)
         dispatched = dispatches.dispatch(
-            connection, [job.job_id for job in goes], worker_id=self.reach.only_worker, now=now
+            connection, [job.job_id for job in dispatchable], worker_id=self.scope.only_worker, now=now
         )
-        copiers = {job.job_id: job.copies for job in goes if job.copies is not None}
+        copiers = {job.job_id: job.copies for job in dispatchable if job.copies is not None}
         followers.send_for_copies(
             connection, {job.job_id: copiers[job.job_id] for job in dispatched if job.job_id in copiers}
         )
-        return Started(dispatched, pace.after_starts(paced, now, len(dispatched)), more=True)
+        return dispatched
 
     def _bulk_places(self, connection: Connection, slots: int, now: datetime) -> int | None:
-        """How many bulk jobs may start without taking what is reserved; None where nothing is."""
+        """Return how many bulk jobs may start without using reserved slots; None if none are reserved."""
         held = self.reserve.held(slots, now)
         return max(0, slots - held - in_flight.bulk(connection)) if held else None

@@ -1,4 +1,4 @@
-"""What a tick found, and how long to wait before the next one. Pure."""
+"""Result of a tick, and the wait before the next one. Pure."""
 
 from __future__ import annotations
 
@@ -12,17 +12,14 @@ from typing import Final
 
 @dataclass(slots=True)
 class LeadershipStats:
-    """Sums over the ticks of one leader."""
-
     ticks: int = 0
     seconds: float = 0.0
     longest_seconds: float = 0.0
     cpu_seconds: float = 0.0
-    """Of the dispatcher's thread alone; the database's share is not in it."""
+    """The dispatcher's thread only, without the database."""
 
     @contextmanager
     def tick(self) -> Iterator[None]:
-        """Count one."""
         began, cpu = time.perf_counter(), time.thread_time()
         yield
         seconds = time.perf_counter() - began
@@ -32,7 +29,6 @@ class LeadershipStats:
         self.cpu_seconds += time.thread_time() - cpu
 
     def summary(self) -> dict[str, float]:
-        """For the log."""
         return {
             "ticks": self.ticks,
             "tick_ms": round(1_000 * self.seconds / max(1, self.ticks), 2),
@@ -43,33 +39,30 @@ class LeadershipStats:
 
 FOLLOWER_POLL_SECONDS: Final = 0.5
 BUSY_POLL_SECONDS: Final = 0.1
-"""The longest wait between two ticks of a leader with work; a wake-up cuts it short."""
+"""Maximum wait between ticks of a busy leader; a wake-up cuts it short."""
 IDLE_POLL_SECONDS: Final = 0.25
 GATHER_SECONDS: Final = 0.1
-"""From a tick to one that answers a change: changes that come together are answered together."""
+"""Minimum time between ticks caused by changes, so that simultaneous changes are handled together."""
 EMBEDDED_GATHER_SECONDS: Final = 0.04
-"""The same where the database is a file beside it, and a tick costs little."""
+"""The same with SQLite, where a tick is cheap."""
 
 
 @dataclass(frozen=True, slots=True)
 class Tick:
-    """One look of a dispatcher at the queue."""
-
     leads: bool = False
     busy: bool = False
-    """Somebody started, or would start if there were room."""
+    """Whether a job started, or would start with free capacity."""
     next_chance: datetime | None = None
-    """When the pace lets the next call start."""
+    """When the pace allows the next call."""
     now: datetime | None = None
 
 
 def wait_seconds(tick: Tick) -> float:
-    """The longest wait before the next tick."""
     if not tick.leads:
         return FOLLOWER_POLL_SECONDS
     wait = BUSY_POLL_SECONDS if tick.busy else IDLE_POLL_SECONDS
     if tick.next_chance is None or tick.now is None:
         return wait
     until_chance = (tick.next_chance - tick.now).total_seconds()
-    # A rate may ask for a start sooner than that.
+    # The pace may allow a start sooner.
     return min(wait, max(until_chance, EMBEDDED_GATHER_SECONDS)) if until_chance > 0 else wait

@@ -1,1 +1,1 @@
-"""Producers over HTTP: jobs and batches in, audio, events and webhooks out. Stands on the producer and the store."""
+"""Producers over HTTP: jobs and batches in; audio, events and webhooks out. Built on the producer and the store."""

@@ -1,4 +1,4 @@
-"""How answers are written and documented: JSON, problems, and what every route has in common."""
+"""Writes and documents responses: JSON, problems, and what all routes share."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ WAIT_HEADER: Final[dict[str, Any]] = {
     "name": "Prefer",
     "in": "header",
     "required": False,
-    "description": f"`wait=N` answers when the job ends, or after N seconds, {MAX_WAIT_SECONDS} at most.",
+    "description": f"`wait=N` responds when the job has finished, or after N seconds (at most {MAX_WAIT_SECONDS}).",
     "schema": {"type": "string"},
     "example": "wait=10",
 }
@@ -33,35 +33,33 @@ _WAIT: Final = re.compile(r"(?:^|[,;])\s*wait\s*=\s*\"?([0-9]{1,6})\"?\s*(?=$|[,
 
 
 def wait_seconds(headers: Mapping[str, str]) -> float:
-    """For how long the client would wait; 0 where it says nothing of it, or nothing that can be understood."""
+    """Return the seconds of `Prefer: wait`, or 0 if it is missing or malformed."""
     found = _WAIT.search(headers.get("prefer", ""))
     return float(min(int(found[1]), MAX_WAIT_SECONDS)) if found else 0.0
 
 
 def prefers_audio(headers: Mapping[str, str]) -> bool:
-    """Whether the client would rather have the audio itself."""
     first = headers.get("accept", "").split(",")[0].partition(";")[0].strip().lower()
     return first.startswith("audio/")
 
 
 PROBLEM: Final[Mapping[str, Any]] = {
-    "description": "What went wrong.",
+    "description": "The error.",
     "content": {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}},
 }
 ALWAYS: Final = (400, 401, 403, 413, 415, 422, 429, 431, 503)
-"""What any route may answer."""
+"""Status codes that any route may return."""
 RETRY_AFTER: Final[Mapping[str, Any]] = {
-    "Retry-After": {"description": "Seconds to wait before asking again.", "schema": {"type": "string"}}
+    "Retry-After": {"description": "Seconds to wait before retrying.", "schema": {"type": "string"}}
 }
 
 
-def json(content: Any, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:  # noqa: ANN401 - whatever JSON has
-    """Content as JSON."""
+def json(content: Any, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:  # noqa: ANN401 - any JSON value
     return Response(to_json(content), status, dict(headers or {}), "application/json")
 
 
 def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
-    """The documentation of everything that can go wrong."""
+    """Document the problems that a route returns."""
     return {status: dict(PROBLEM) for status in sorted({*ALWAYS, *statuses})}
 
 
@@ -72,7 +70,7 @@ def with_body(
     others: Sequence[str] = (),
     headers: Sequence[Mapping[str, Any]] = (),
 ) -> dict[str, Any]:
-    """The documentation of a body that is read strictly. `others` are further media types, of plain text."""
+    """Document a body that is parsed strictly. `others` are further media types of plain text."""
     content: dict[str, Any] = {
         "application/json": {
             "schema": {"$ref": f"#/components/schemas/{model.__name__}"},
@@ -84,25 +82,23 @@ def with_body(
 
 
 def require_json(request: Request) -> None:
-    """Raises ProblemError where the body doesn't say that it is JSON: a form of another site never does."""
+    """Raise ProblemError unless the body is declared as JSON: a form of another site never is."""
     media = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if media != "application/json":
-        raise ProblemError(Trouble.WRONG_TYPE, "Send JSON, and say so: `Content-Type: application/json`.")
+        raise ProblemError(Trouble.WRONG_TYPE, "Send JSON with `Content-Type: application/json`.")
 
 
 def gateway_of(request: Request) -> Gateway:
-    """The parts of this process."""
     found: Gateway = request.app.state.gateway
     return found
 
 
-def may(scope: Scope) -> Any:  # noqa: ANN401 - a dependency stands in for the value it gives
-    """The caller, where its key permits this."""
+def may(scope: Scope) -> Any:  # noqa: ANN401 - FastAPI replaces the dependency by its value
 
     async def permitted(request: Request) -> Caller:
         caller = caller_of(request.scope)
         if scope not in caller.scopes:
-            raise ProblemError(Trouble.NOT_PERMITTED, f"This takes a key with the scope `{scope}`.")
+            raise ProblemError(Trouble.NOT_PERMITTED, f"This request requires a key with the scope `{scope}`.")
         return caller
 
     return Depends(permitted)
@@ -114,11 +110,10 @@ Operator = Annotated[Caller, may(Scope.OPERATE)]
 Admin = Annotated[Caller, may(Scope.ADMIN)]
 
 
-async def no_strangers(request: Request) -> None:
-    """Refuse parameters that nobody reads."""
+async def reject_unknown_parameters(request: Request) -> None:
     if request.scope["query_string"]:
         given = [name for name, _ in request.query_params.multi_items()]
-        strict_json.known_only(given, _parameters(request.scope["route"]))
+        strict_json.reject_unknown(given, _parameters(request.scope["route"]))
 
 
 def _parameters(route: APIRoute) -> Iterator[str]:
@@ -131,5 +126,4 @@ def _parameters(route: APIRoute) -> Iterator[str]:
 
 
 def line(content: Mapping[str, Any]) -> bytes:
-    """One object on a line of its own."""
     return to_json(content) + b"\n"

@@ -1,4 +1,4 @@
-"""The application: the routes, their guard, and a description of both in which everything is true."""
+"""The ASGI application: the routes, their guard, and an accurate OpenAPI description of both."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ from api_models.http_problems import Problem, Trouble
 from api_models.jobs import JobIn
 from api_models.problems import Fault, faults_of_errors
 from worker.artifacts.errors import ArtifactsError
-from worker.gateway.answers import no_strangers
-from worker.gateway.middleware.guard import MAX_BODY_BYTES, METRICS, Guard, explained
+from worker.gateway.answers import reject_unknown_parameters
+from worker.gateway.middleware.guard import MAX_BODY_BYTES, METRICS, Guard, problem_for
 from worker.gateway.parts import Gateway
 from worker.gateway.problems import ProblemError, invalid, not_found
 from worker.gateway.routes import account, batches, endpoints, events, health, hooks, jobs
@@ -39,19 +39,19 @@ BODIES: Final[tuple[type[BaseModel], ...]] = (
     GateChange,
     Problem,
 )
-"""What is read strictly, by hand, and must be described all the same."""
+"""Bodies that are parsed strictly by hand, which FastAPI would otherwise not describe."""
 MAX_HOOK_BYTES: Final = 1024 * 1024
 MAX_QUOTE_BYTES: Final = 16 * 1024 * 1024
 DESCRIPTION: Final = """Texts in, spoken audio out: an asynchronous job queue for text-to-speech.
 
-Hand in a job, and it is kept until its audio is there. Ask for it, follow the events, or be told by a webhook."""
+A submitted job is stored durably. Poll it, follow its events, or receive a webhook when it has finished."""
 
 
 def make_app(gateway: Gateway) -> FastAPI:
-    """The application over these parts, without its guard."""
+    """Return the application without its guard."""
 
     @asynccontextmanager
-    async def living(_app: FastAPI) -> AsyncIterator[None]:
+    async def lifespan_context(_app: FastAPI) -> AsyncIterator[None]:
         gateway.submissions.start()
         yield
         gateway.submissions.stop()
@@ -60,11 +60,11 @@ def make_app(gateway: Gateway) -> FastAPI:
         title="ttsq",
         version=version("ttsq"),
         description=DESCRIPTION,
-        lifespan=living,
+        lifespan=lifespan_context,
         docs_url=None,
         redoc_url=None,
         openapi_url="/openapi.json",
-        dependencies=[Depends(no_strangers)],
+        dependencies=[Depends(reject_unknown_parameters)],
         redirect_slashes=False,
     )
     app.state.gateway = gateway
@@ -73,14 +73,13 @@ def make_app(gateway: Gateway) -> FastAPI:
     app.add_exception_handler(ProblemError, _problem)
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(HTTPException, _http)
-    for trouble in (SQLAlchemyError, ArtifactsError, ClientDisconnect, Exception):
-        app.add_exception_handler(trouble, _troubled)
-    app.openapi = lambda: _described(app)  # type: ignore[method-assign]  # as FastAPI's documentation has it
+    for error_type in (SQLAlchemyError, ArtifactsError, ClientDisconnect, Exception):
+        app.add_exception_handler(error_type, _unexpected)
+    app.openapi = lambda: _openapi(app)  # type: ignore[method-assign]  # as FastAPI's documentation has it
     return app
 
 
 def guarded(gateway: Gateway) -> Guard:
-    """The application as a server runs it."""
     upload = gateway.settings.max_upload_mb * 2**20
 
     def body_limit(path: str) -> int:
@@ -90,7 +89,7 @@ def guarded(gateway: Gateway) -> Guard:
             return MAX_HOOK_BYTES
         return MAX_QUOTE_BYTES if path == "/v1/quote" else MAX_BODY_BYTES
 
-    return Guard(make_app(gateway), gateway.keyring, gateway.figures, body_limit)
+    return Guard(make_app(gateway), gateway.keyring, gateway.metrics, body_limit)
 
 
 def _request_id(request: Request) -> str | None:
@@ -99,14 +98,14 @@ def _request_id(request: Request) -> str | None:
 
 
 async def _problem(request: Request, error: Exception) -> Response:
-    assert isinstance(error, ProblemError)  # noqa: S101 - it is registered for nothing else
+    assert isinstance(error, ProblemError)  # noqa: S101 - registered for this class only
     return error.response(_request_id(request))
 
 
 async def _invalid(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)  # noqa: S101 - as above
     if any(entry["loc"][0] == "path" for entry in error.errors()):
-        return not_found("thing: that is no id").response(_request_id(request))
+        return not_found("object: the id is malformed").response(_request_id(request))
     faults: list[Fault] = faults_of_errors([{**entry, "loc": entry["loc"][1:]} for entry in error.errors()])
     return invalid(faults).response(_request_id(request))
 
@@ -115,21 +114,21 @@ async def _http(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)  # noqa: S101 - as above
     match error.status_code:
         case 404:
-            problem = not_found("place")
+            problem = not_found("path")
         case 405:
-            problem = ProblemError(Trouble.WRONG_METHOD, "See the description at /openapi.json.", headers=error.headers)
+            problem = ProblemError(Trouble.WRONG_METHOD, "See /openapi.json.", headers=error.headers)
         case _:
             problem = ProblemError(Trouble.MALFORMED, str(error.detail))
     return problem.response(_request_id(request))
 
 
-async def _troubled(request: Request, error: Exception) -> Response:
+async def _unexpected(request: Request, error: Exception) -> Response:
     if isinstance(error, ClientDisconnect):
-        return ProblemError(Trouble.TOO_SLOW, "The body ended too early.").response(_request_id(request))
-    return explained(error).response(_request_id(request))
+        return ProblemError(Trouble.TOO_SLOW, "The body is incomplete.").response(_request_id(request))
+    return problem_for(error).response(_request_id(request))
 
 
-def _described(app: FastAPI) -> dict[str, Any]:
+def _openapi(app: FastAPI) -> dict[str, Any]:
     if app.openapi_schema is None:
         schema = FastAPI.openapi(app)
         _, definitions = models_json_schema(

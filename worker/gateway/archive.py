@@ -1,6 +1,6 @@
-"""A zip of a batch's audio, made while it is being read: nothing is held whole, and nothing is written to disk.
+"""Streams a zip of a batch's audio: nothing is held in full, and nothing is written to disk.
 
-Audio is stored as it is: it doesn't get smaller, and compressing it would cost more than sending it.
+Audio is stored uncompressed: it would not shrink, and compressing costs more than sending.
 """
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ from worker.gateway.parts import Gateway
 from worker.gateway.problems import ProblemError
 from worker.store.queries.tenant_pages import JobEntry
 
-ABOUT: Final = "results.jsonl"
+RESULTS_NAME: Final = "results.jsonl"
 
 
-class _Written:
-    """A file that can only be written to, and from which what was written is taken away."""
+class _ZipBuffer:
+    """A write-only file whose content is taken away as it is written."""
 
     def __init__(self) -> None:
         self._blocks: list[bytes] = []
@@ -34,7 +34,7 @@ class _Written:
         return self._size
 
     def flush(self) -> None:
-        """Everything is out already."""
+        pass
 
     def take(self) -> bytes:
         found = b"".join(self._blocks)
@@ -43,15 +43,15 @@ class _Written:
 
 
 def of(gateway: Gateway, entries: Iterable[JobEntry]) -> Iterator[bytes]:
-    """The archive, block by block. A job whose audio has been removed is in the list and has no file."""
-    written, lines = _Written(), []
-    with zipfile.ZipFile(cast("IO[bytes]", written), "w", zipfile.ZIP_STORED) as archive:
+    """Yield the archive in blocks. A job whose audio was removed is listed in the results but has no file."""
+    buffer, lines = _ZipBuffer(), []
+    with zipfile.ZipFile(cast("IO[bytes]", buffer), "w", zipfile.ZIP_STORED) as archive:
         for entry in entries:
             lines.append(answers.line(views.job(entry)))
             if entry.status != JobStatus.SUCCEEDED:
                 continue
             try:
-                found = audio.place(gateway, entry)
+                found = audio.destination_of(gateway, entry)
                 blocks = found.store.read(found.key, sha256=entry.sha256)
             except ProblemError:
                 continue
@@ -60,12 +60,12 @@ def of(gateway: Gateway, entries: Iterable[JobEntry]) -> Iterator[bytes]:
             with archive.open(zipfile.ZipInfo(_name(entry, found.key)), "w", force_zip64=True) as file:
                 for block in blocks:
                     file.write(block)
-                    yield written.take()
-        archive.writestr(ABOUT, b"".join(lines))
-    yield written.take()
+                    yield buffer.take()
+        archive.writestr(RESULTS_NAME, b"".join(lines))
+    yield buffer.take()
 
 
 def _name(entry: JobEntry, key: str) -> str:
-    """The file's name in the store, which is one on any system; a job's own where that is the list's."""
+    """Return the file name from the store, valid on every system; the job id if it clashes with the list's name."""
     name = key.rpartition("/")[2]
-    return f"{entry.id}-{name}" if name == ABOUT else name
+    return f"{entry.id}-{name}" if name == RESULTS_NAME else name

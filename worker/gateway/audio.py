@@ -1,4 +1,4 @@
-"""Audio to whoever asked for it: an address in the bucket, or the bytes from a folder, whole or in part (RFC 9110)."""
+"""Serves audio: a redirect to the bucket, or the bytes from a folder, in full or as a range (RFC 9110)."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ RANGE_HEADER: Final[dict[str, Any]] = {
     "name": "Range",
     "in": "header",
     "required": False,
-    "description": "One range of bytes.",
+    "description": "A single byte range.",
     "schema": {"type": "string"},
     "example": "bytes=0-1023",
 }
@@ -30,19 +30,17 @@ _RANGE: Final = re.compile(r"bytes=([0-9]{0,18})-([0-9]{0,18})", re.IGNORECASE)
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """Some of an object's bytes."""
-
     start: int
     length: int
 
 
-def part_of(wanted: str | None, size: int) -> Part | None:
-    """The part that a `Range` asks for; None for the whole, which also answers what can't be understood.
+def part_of(range_header: str | None, size: int) -> Part | None:
+    """Return the requested range, or None for the whole object, also for a malformed header.
 
     Raises:
-        ProblemError: the object has no such part.
+        ProblemError: the range lies outside the object.
     """
-    found = _RANGE.fullmatch(wanted.strip()) if wanted else None
+    found = _RANGE.fullmatch(range_header.strip()) if range_header else None
     if found is None or not (found[1] or found[2]):
         return None
     if not found[1]:
@@ -52,7 +50,7 @@ def part_of(wanted: str | None, size: int) -> Part | None:
         start = int(found[1])
         last = min(int(found[2]), size - 1) if found[2] else size - 1
         if found[2] and int(found[2]) < start:
-            return None  # no range at all, by the specification
+            return None  # invalid by RFC 9110, and therefore ignored
         length = last - start + 1
     if start >= size or length <= 0:
         raise ProblemError(
@@ -61,19 +59,18 @@ def part_of(wanted: str | None, size: int) -> Part | None:
     return Part(start, length)
 
 
-def of_job(gateway: Gateway, entry: JobEntry, wanted: str | None) -> Response:
-    """The audio of a job that succeeded."""
-    found = place(gateway, entry)
+def of_job(gateway: Gateway, entry: JobEntry, range_header: str | None) -> Response:
+    found = destination_of(gateway, entry)
     store, key = found.store, found.key
     name = key.rpartition("/")[2]
-    if address := gateway.places.address(found, name=name):
+    if address := gateway.destinations.address(found, name=name):
         if _is_lost(found, entry):
             raise lost()
         return RedirectResponse(address, 302)
     size = entry.audio_bytes or 0
-    part = part_of(wanted, size)
-    asked = Part(0, size) if part is None else part
-    blocks = store.read(key, start=asked.start, length=asked.length, sha256=entry.sha256)
+    part = part_of(range_header, size)
+    requested = Part(0, size) if part is None else part
+    blocks = store.read(key, start=requested.start, length=requested.length, sha256=entry.sha256)
     if blocks is None:
         raise lost()
     headers = {
@@ -88,45 +85,42 @@ def of_job(gateway: Gateway, entry: JobEntry, wanted: str | None) -> Response:
 
 
 def of_results(gateway: Gateway, entry: BatchEntry, name: str) -> Response:
-    """One of the result files of a batch that is finished."""
-    found = gateway.places.containing(f"{entry.results_uri}/{name}", tenant=entry.tenant, batch_id=entry.id)
-    about = None if found is None else found.store.head(found.key)
-    # In a folder that several runs share, the files are those of the one that finished last.
-    if found is None or about is None or about.metadata.get(BATCH) != str(entry.id):
+    found = gateway.destinations.containing(f"{entry.results_uri}/{name}", tenant=entry.tenant, batch_id=entry.id)
+    info = None if found is None else found.store.head(found.key)
+    # In a folder shared by several runs, the files belong to the batch that finished last.
+    if found is None or info is None or info.metadata.get(BATCH) != str(entry.id):
         raise gone()
-    if address := gateway.places.address(found, name=name):
+    if address := gateway.destinations.address(found, name=name):
         return RedirectResponse(address, 302)
     blocks = found.store.read(found.key)
     if blocks is None:
         raise gone()
     headers = {"content-disposition": f'attachment; filename="{name}"'}
-    return StreamingResponse(blocks, 200, headers, about.content_type)
+    return StreamingResponse(blocks, 200, headers, info.content_type)
 
 
-def place(gateway: Gateway, entry: JobEntry) -> Destination:
-    """Where a job's audio lies. Raises ProblemError where that is no place of this job's, or it has been removed."""
-    found = gateway.places.containing(entry.uri or "", tenant=entry.tenant, batch_id=entry.batch_id)
+def destination_of(gateway: Gateway, entry: JobEntry) -> Destination:
+    """Locate a job's audio. Raises ProblemError if it was removed or lies outside the job's destination."""
+    found = gateway.destinations.containing(entry.uri or "", tenant=entry.tenant, batch_id=entry.batch_id)
     if found is None or entry.purged_at is not None:
         raise gone()
     return found
 
 
 def _is_lost(found: Destination, entry: JobEntry) -> bool:
-    """Whether the object is known not to be there as recorded. A store that can't be asked is left to the client."""
+    """Return whether the object is known to be missing or replaced. If the store fails, the client finds out."""
     try:
-        there = found.store.head(found.key)
+        stored = found.store.head(found.key)
     except ArtifactsError as error:
         if error.code == ArtifactsFault.NO_SUCH_BUCKET:
             raise
         return False
-    return there is None or there.sha256 not in {None, entry.sha256}
+    return stored is None or stored.sha256 not in {None, entry.sha256}
 
 
 def lost() -> ProblemError:
-    """Said where the row names audio and the store has no such object, or another one."""
-    return ProblemError(Trouble.GONE, "Its object is missing from the store, or was replaced. Submit the text again.")
+    return ProblemError(Trouble.GONE, "The audio is missing from the store or was replaced. Submit the text again.")
 
 
 def gone() -> ProblemError:
-    """Said where the row names audio that isn't there."""
-    return ProblemError(Trouble.GONE, "It has been removed, or lies where this gateway doesn't look.")
+    return ProblemError(Trouble.GONE, "The file was removed, or is stored outside this gateway's destination.")

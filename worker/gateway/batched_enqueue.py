@@ -1,4 +1,4 @@
-"""A batch from what was sent to its rows: judged whole, then written whole, in one transaction."""
+"""Validates a submitted batch completely, then writes it in one transaction."""
 
 from __future__ import annotations
 
@@ -35,14 +35,12 @@ from worker.store.transitions import actions
 from worker.webhooks import signatures
 
 MAX_ROWS: Final = 200_000
-"""Of one upload; they are held until all are judged."""
+"""Rows of one upload; all are held in memory until they are validated."""
 ROWS_PER_STATEMENT: Final = 1_000
 
 
 @dataclass(frozen=True, slots=True)
 class Sheet:
-    """How a sheet is to be read."""
-
     kind: Kind
     defaults: Defaults
     options: SheetOptions = AS_IT_IS
@@ -50,36 +48,30 @@ class Sheet:
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """What is said of all jobs together."""
-
     name: str
     callback_url: str | None
     max_cost: Decimal | None
     key_template: str | None = None
-    """How its objects are named; None: as the settings have it."""
+    """How objects are named; None uses the setting."""
 
 
 @dataclass(frozen=True, slots=True)
-class Made:
-    """What became of it."""
-
+class BatchResult:
     batch_id: UUID
     jobs: int
-    """How many were written; none where the same request had come before."""
+    """Jobs written; 0 if the same request had been submitted before."""
 
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One job, and where it stood."""
-
     number: int
     job: JobIn
     extra: str | None = None
-    """What its row held beside its fields."""
+    """The row's other columns, as JSON."""
 
 
-def judged(jobs: Sequence[dict[str, Any]], gateway: Gateway) -> list[Line]:
-    """The jobs of a JSON batch. Raises ProblemError with every fault of all of them."""
+def validated(jobs: Sequence[dict[str, Any]], gateway: Gateway) -> list[Line]:
+    """Validate the jobs of a JSON batch. Raises ProblemError with all their errors."""
     lines: list[Line] = []
     faults: list[Fault] = []
     names: dict[str, int] = {}
@@ -91,10 +83,12 @@ def judged(jobs: Sequence[dict[str, Any]], gateway: Gateway) -> list[Line]:
             continue
         if job.custom_id is not None and (first := names.setdefault(job.custom_id, number)) != number:
             faults.append(
-                Fault(field=f"jobs.{number}.custom_id", message=f"is that of jobs.{first}; give each its own")
+                Fault(field=f"jobs.{number}.custom_id", message=f"is already used by jobs.{first}; use a unique one")
             )
         if job.callback_url is not None:
-            faults.append(Fault(field=f"jobs.{number}.callback_url", message="is for single jobs; give the batch one"))
+            faults.append(
+                Fault(field=f"jobs.{number}.callback_url", message="applies to single jobs only; set it on the batch")
+            )
         lines.append(Line(number + 1, job))
     if faults:
         raise invalid(faults[:MAX_FAULTS], len(faults))
@@ -102,7 +96,7 @@ def judged(jobs: Sequence[dict[str, Any]], gateway: Gateway) -> list[Line]:
 
 
 def read(content: IO[bytes], sheet: Sheet, gateway: Gateway) -> list[Line]:
-    """The jobs of a sheet. Raises ProblemError with every fault of all of them."""
+    """Read the jobs of a sheet. Raises ProblemError with all their errors."""
     lines: list[Line] = []
     faults: list[Fault] = []
     total = 0
@@ -115,7 +109,7 @@ def read(content: IO[bytes], sheet: Sheet, gateway: Gateway) -> list[Line]:
     ):
         if isinstance(item, Row):
             if len(lines) >= MAX_ROWS:
-                raise ProblemError(Trouble.TOO_LARGE, f"A sheet may have {MAX_ROWS:,} rows; send it in parts.")
+                raise ProblemError(Trouble.TOO_LARGE, f"A sheet may have at most {MAX_ROWS:,} rows; split it.")
             job = JobIn.model_construct(**dict(item.request), callback_url=None)
             lines.append(Line(item.line, job, item.extra))
             continue
@@ -128,7 +122,7 @@ def read(content: IO[bytes], sheet: Sheet, gateway: Gateway) -> list[Line]:
 
 
 def check_template(template: str | None, lines: Sequence[Line]) -> None:
-    """Raises ProblemError where a template names a column that the sheet doesn't have."""
+    """Raise ProblemError if a template names a column that the sheet does not have."""
     if template is None or not columns_of(template):
         return
     columns = dict.fromkeys(name for line in lines if line.extra for name in json.loads(line.extra))
@@ -140,15 +134,15 @@ def check_template(template: str | None, lines: Sequence[Line]) -> None:
 
 def write(
     gateway: Gateway, lines: Sequence[Line], batch: Batch, origin: Origin, once: IdempotentRequest | None
-) -> Made:
-    """All of it, or nothing. Raises ProblemError where the Idempotency-Key belongs to another request."""
+) -> BatchResult:
+    """Write all jobs, or none. Raises ProblemError if the Idempotency-Key belongs to another request."""
     now = gateway.now()
     record = BatchRecord(uuid7(), origin.tenant, batch.name, None, len(lines), now)
     with gateway.database.begin() as connection:
         if once is not None and (known := idempotency.claim(connection, [(once, None, record.id)], now=now)[0]):
             if known.request.body_hash != once.body_hash or known.batch_id is None:
-                raise ProblemError(Trouble.KEY_REUSED, "Another request came under this key before; take a new key.")
-            return Made(known.batch_id, 0)
+                raise ProblemError(Trouble.KEY_REUSED, "This key belongs to another request; use a new key.")
+            return BatchResult(known.batch_id, 0)
         batches.add(connection, record, resume_key=None)
         batches.announce(connection, record.id, callback_url=batch.callback_url)
         if batch.key_template is not None:
@@ -166,7 +160,7 @@ def write(
                     for line in page
                 ),
             )
-    return Made(record.id, len(lines))
+    return BatchResult(record.id, len(lines))
 
 
 def _placed(fault: Fault, number: int) -> Fault:

@@ -1,4 +1,4 @@
-"""New jobs as rows, with what only the gateway adds: a callback address, the key, the trace. Pure."""
+"""New jobs as rows, with the gateway's additions: callback address, API key, trace. Pure."""
 
 from __future__ import annotations
 
@@ -27,16 +27,15 @@ class Origin:
     tenant: str
     key_id: UUID | None = None
     lane: UUID | None = None
-    """Of jobs without a batch: the key's own, where its budget may hold them; None: the one that all others share."""
+    """For jobs without a batch: the key's separate lane if its budget may hold them; None for the shared lane."""
     traceparent: str | None = None
     kept_seconds: int | None = None
-    """How long after its end text and audio are kept of a job that says nothing of it."""
+    """Default retention of text and audio after the job has finished."""
     shared: bool = False
-    """What one tenant has bought is copied for all."""
+    """Whether audio bought by one tenant is copied for all."""
 
     @classmethod
     def of(cls, settings: Settings, caller: Caller, headers: Mapping[str, str]) -> Origin:
-        """Of a request."""
         given = headers.get(tracing.HEADER, "")
         trace = tracing.traceparent() or (given if _TRACEPARENT.fullmatch(given) else None)
         return cls(
@@ -51,7 +50,7 @@ class Origin:
 
 
 def entry(
-    wanted: JobIn,
+    job: JobIn,
     origin: Origin,
     *,
     now: datetime,
@@ -59,9 +58,8 @@ def entry(
     line: int | None = None,
     extra: str | None = None,
 ) -> dict[str, Any]:
-    """The row of one job."""
     row = producer.job_row(
-        wanted,
+        job,
         tenant=origin.tenant,
         batch_id=batch_id,
         line=line,
@@ -72,7 +70,7 @@ def entry(
         extra=extra,
     )
     row |= {
-        "callback_url": wanted.callback_url,
+        "callback_url": job.callback_url,
         "notify": True,
         "key_id": origin.key_id,
         "lane": batch_id or origin.lane or row["lane"],

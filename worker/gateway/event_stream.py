@@ -1,6 +1,6 @@
-"""Waiting for the end of jobs, and for events: one look at the database for all who wait, many times a second.
+"""Waits for finished jobs and for events: one shared poll of the database for all clients, many times a second.
 
-Nobody looks while nobody waits. A look costs a statement or two, however many wait.
+It polls only while clients wait. A poll costs a statement or two, however many there are.
 """
 
 from __future__ import annotations
@@ -20,67 +20,65 @@ from worker.store.queries import tenant_pages
 from worker.store.queries.tenant_pages import EventEntry, OwnedEvent
 
 POLL_SECONDS: Final = 0.05
-"""Between two looks: an end is seen within this time and the look's own."""
-TROUBLE_SECONDS: Final = 1.0
+"""A finished job is seen within this time plus that of one poll."""
+RETRY_SECONDS: Final = 1.0
 EVENTS_PER_POLL: Final = 500
-MAX_BEHIND: Final = 2_000
-"""Events that a slow reader may leave lying here; it then reads them from the database, at its own pace."""
+MAX_BUFFERED: Final = 2_000
+"""Events buffered for a slow reader; beyond that it reads from the database at its own speed."""
 
 log = structlog.get_logger("ttsq.gateway")
 
 
 @dataclass(slots=True, eq=False)
 class _Stream:
-    """One client that follows events."""
-
     tenant: str
     types: frozenset[str]
-    behind: list[EventEntry] = field(default_factory=list)
-    lost_some: bool = False
-    news: asyncio.Event = field(default_factory=asyncio.Event)
+    buffer: list[EventEntry] = field(default_factory=list)
+    overflowed: bool = False
+    ready: asyncio.Event = field(default_factory=asyncio.Event)
 
-    def tell(self, found: Sequence[OwnedEvent]) -> None:
+    def deliver(self, found: Sequence[OwnedEvent]) -> None:
         for tenant, event in found:
             if tenant not in {None, self.tenant} or (self.types and event.type not in self.types):
                 continue
-            if len(self.behind) >= MAX_BEHIND:
-                self.behind.clear()
-                self.lost_some = True
-            if not self.lost_some:
-                self.behind.append(event)
-            self.news.set()
+            if len(self.buffer) >= MAX_BUFFERED:
+                self.buffer.clear()
+                self.overflowed = True
+            if not self.overflowed:
+                self.buffer.append(event)
+            self.ready.set()
 
     def take(self) -> tuple[list[EventEntry], bool]:
-        found, lost = self.behind, self.lost_some
-        self.behind, self.lost_some = [], False
-        self.news.clear()
-        return found, lost
+        found, missed = self.buffer, self.overflowed
+        self.buffer, self.overflowed = [], False
+        self.ready.clear()
+        return found, missed
 
 
 @dataclass(slots=True)
 class Watch:
-    """One a process; everything here runs on its event loop."""
+    """One per process; runs on its event loop."""
 
     database: Database
     _jobs: dict[UUID, list[asyncio.Event]] = field(default_factory=dict)
     _streams: set[_Stream] = field(default_factory=set)
     _position: int | None = None
-    """The last event that the streams were told of; None while there are none."""
-    _looking: asyncio.Task[None] | None = None
+    """The last event delivered to the streams; None without streams."""
+    _poller: asyncio.Task[None] | None = None
 
-    async def until_over(self, job_id: UUID, seconds: float) -> bool:
-        """Whether the job ended within this time."""
-        over = asyncio.Event()
-        self._jobs.setdefault(job_id, []).append(over)
-        self._look()
+    async def until_finished(self, job_id: UUID, seconds: float) -> bool:
+        """Wait up to `seconds`; return whether the job finished."""
+        finished = asyncio.Event()
+        self._jobs.setdefault(job_id, []).append(finished)
+        self._ensure_polling()
         try:
             async with asyncio.timeout(seconds):
-                await over.wait()
+                await finished.wait()
         except TimeoutError:
             return False
         finally:
             waiting = self._jobs[job_id]
-            waiting.remove(over)
+            waiting.remove(finished)
             if not waiting:
                 del self._jobs[job_id]
         return True
@@ -88,26 +86,26 @@ class Watch:
     async def follow(
         self, tenant: str, types: Sequence[str], after: int, *, quiet_seconds: float
     ) -> AsyncIterator[list[EventEntry]]:
-        """Every event after that one, as they come; an empty list when nothing came for so long."""
+        """Yield events after `after` as they occur; an empty list after `quiet_seconds` without one."""
         stream = _Stream(tenant, frozenset(types))
         self._streams.add(stream)
         try:
-            lost = True  # what came before is read from the database; what comes from now on is kept meanwhile
+            missed = True  # earlier events are read from the database, while new ones are buffered
             while True:
-                while lost:
+                while missed:
                     page = await run_in_threadpool(self._read, tenant, after, types)
-                    lost = len(page) == EVENTS_PER_POLL
+                    missed = len(page) == EVENTS_PER_POLL
                     if page:
                         after = page[-1].id
                         yield page
-                self._look()
+                self._ensure_polling()
                 try:
                     async with asyncio.timeout(quiet_seconds):
-                        await stream.news.wait()
+                        await stream.ready.wait()
                 except TimeoutError:
                     yield []
                     continue
-                found, lost = stream.take()
+                found, missed = stream.take()
                 if fresh := [event for event in found if event.id > after]:
                     after = fresh[-1].id
                     yield fresh
@@ -119,52 +117,51 @@ class Watch:
             return tenant_pages.events(connection, tenant, after=after, most=EVENTS_PER_POLL, types=types)
 
     async def newest(self) -> int:
-        """The id of the last event so far."""
         return await run_in_threadpool(self._newest)
 
     def _newest(self) -> int:
         with self.database.read() as connection:
             return tenant_pages.last_event(connection)
 
-    def _look(self) -> None:
-        if self._looking is None or self._looking.done():
-            self._looking = asyncio.create_task(self._keep_looking(), name="ttsq-watch")
+    def _ensure_polling(self) -> None:
+        if self._poller is None or self._poller.done():
+            self._poller = asyncio.create_task(self._poll_loop(), name="ttsq-watch")
 
-    async def _keep_looking(self) -> None:
+    async def _poll_loop(self) -> None:
         while self._jobs or self._streams:
             try:
-                await self._look_once()
+                await self._poll_once()
             except SQLAlchemyError as error:
                 log.warning("database_trouble", error=str(error).splitlines()[0])
-                await asyncio.sleep(TROUBLE_SECONDS)
+                await asyncio.sleep(RETRY_SECONDS)
             await asyncio.sleep(POLL_SECONDS)
         self._position = None
 
-    async def _look_once(self) -> None:
+    async def _poll_once(self) -> None:
         streams = list(self._streams)
         position = self._position if streams else None
-        over, found, position = await run_in_threadpool(
-            self._asked, list(self._jobs), position, streaming=bool(streams)
+        finished, found, position = await run_in_threadpool(
+            self._query, list(self._jobs), position, streaming=bool(streams)
         )
-        for job_id in over:
+        for job_id in finished:
             for event in self._jobs.get(job_id, ()):
                 event.set()
         first, self._position = self._position is None, position
         for stream in streams:
             if first:
-                # Between its reading and this first look something may have come: it reads once more.
-                stream.lost_some = True
-                stream.news.set()
-            stream.tell(found)
+                # Events may have occurred between its read and this first poll: read once more.
+                stream.overflowed = True
+                stream.ready.set()
+            stream.deliver(found)
 
-    def _asked(
+    def _query(
         self, jobs: list[UUID], position: int | None, *, streaming: bool
     ) -> tuple[set[UUID], Sequence[OwnedEvent], int | None]:
         with self.database.read() as connection:
-            over = tenant_pages.over(connection, jobs) if jobs else set()
+            finished = tenant_pages.over(connection, jobs) if jobs else set()
             if not streaming:
-                return over, (), None
+                return finished, (), None
             if position is None:
-                return over, (), tenant_pages.last_event(connection)
+                return finished, (), tenant_pages.last_event(connection)
             found = tenant_pages.all_events(connection, after=position, most=EVENTS_PER_POLL)
-            return over, found, found[-1][1].id if found else position
+            return finished, found, found[-1][1].id if found else position

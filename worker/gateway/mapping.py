@@ -1,4 +1,4 @@
-"""From the payload of somebody else's webhook to jobs, by expressions that the operator wrote. Pure; makes no rows."""
+"""Maps the payload of another system's webhook to jobs, by the operator's expressions. Pure; makes no rows."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from api_models.jobs import JobIn
 from api_models.problems import Fault, faults_of
 
 MAX_JOBS: Final = 1_000
-"""Of one webhook."""
+"""Jobs per webhook."""
 _PARTS: Final = ("text", "model", "voice_1", "voice_2", "temperature", "custom_id", "tags")
 _HOLE: Final = re.compile(r"\{\{|\}\}|\{([^{}]*(?:\{[^{}]*\}[^{}]*)*)\}")
 _TAG_CHARACTERS: Final = re.compile(r"[^A-Za-z0-9_.:-]+")
@@ -25,45 +25,43 @@ _TAG_CHARACTERS: Final = re.compile(r"[^A-Za-z0-9_.:-]+")
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What a payload makes."""
-
     jobs: Sequence[JobIn] = ()
     faults: Sequence[Fault] = ()
-    """Why it makes none; then there are no jobs."""
+    """If there are any, there are no jobs."""
 
 
 @dataclass(frozen=True, slots=True)
 class Mapping:
-    """The expressions, understood."""
-
     when: ParsedResult | None
     each: ParsedResult | None
     parts: dict[str, ParsedResult]
     template: Sequence[str | ParsedResult]
 
-    def outcome(self, payload: Any, context: dict[str, Any]) -> Outcome:  # noqa: ANN401 - whatever JSON has
-        """The jobs of one payload; all of them are good, or there are none."""
+    def outcome(self, payload: Any, context: dict[str, Any]) -> Outcome:  # noqa: ANN401 - any JSON value
+        """Return the jobs of one payload: all of them valid, or none."""
         try:
             if self.when is not None and not _is_true(self.when.search(payload)):
                 return Outcome()
             elements = [payload] if self.each is None else self.each.search(payload)
             if isinstance(elements, list) and len(elements) <= MAX_JOBS:
-                return _together([self._job(element, context) for element in elements])
+                return _combined([self._job(element, context) for element in elements])
         except JMESPathError as error:
-            return Outcome(faults=[Fault(message=f"an expression doesn't fit this payload: {_first_line(error)}")])
+            return Outcome(faults=[Fault(message=f"an expression does not match this payload: {_first_line(error)}")])
         if elements is None:
             return Outcome()
-        what = f"has more than {MAX_JOBS:,} elements" if isinstance(elements, list) else "is no list in this payload"
-        return Outcome(faults=[Fault(field="each", message=what)])
+        message = (
+            f"has more than {MAX_JOBS:,} elements" if isinstance(elements, list) else "is not a list in this payload"
+        )
+        return Outcome(faults=[Fault(field="each", message=message)])
 
     def _job(self, element: Any, context: dict[str, Any]) -> JobIn | list[Fault]:  # noqa: ANN401 - as above
         fields = {name: part.search(element) for name, part in self.parts.items()}
         if self.template:
             fields["text"] = "".join(
-                part if isinstance(part, str) else _words(part.search(element)) for part in self.template
+                part if isinstance(part, str) else _spoken(part.search(element)) for part in self.template
             )
         elif "text" in fields:
-            fields["text"] = _words(fields["text"])
+            fields["text"] = _spoken(fields["text"])
         if (tags := fields.get("tags")) is not None:
             fields["tags"] = _tags(tags)
         given = {name: value for name, value in fields.items() if value is not None}
@@ -73,26 +71,26 @@ class Mapping:
             return faults_of(error, known=_PARTS)
 
 
-def _together(made: Sequence[JobIn | list[Fault]]) -> Outcome:
+def _combined(made: Sequence[JobIn | list[Fault]]) -> Outcome:
     faults = [fault for found in made if not isinstance(found, JobIn) for fault in found]
     return Outcome(faults=faults) if faults else Outcome([found for found in made if isinstance(found, JobIn)])
 
 
-def understood(mapping: HookMapping) -> Mapping | list[Fault]:
-    """The mapping, or everything that is wrong with its expressions."""
+def parse(mapping: HookMapping) -> Mapping | list[Fault]:
+    """Parse a mapping, or return every error in its expressions."""
     faults: list[Fault] = []
     if (mapping.text is None) == (mapping.template is None):
-        faults.append(Fault(field="text", message="give either text or template"))
+        faults.append(Fault(field="text", message="set either text or template"))
     parts: dict[str, ParsedResult] = {}
     for name in ("when", "each", *_PARTS):
         expression = getattr(mapping, name)
         if expression is not None:
-            found = _compiled(name, expression)
+            found = _compile(name, expression)
             if isinstance(found, Fault):
                 faults.append(found)
             else:
                 parts[name] = found
-    template = _holes(mapping.template or "")
+    template = _parse_template(mapping.template or "")
     faults += [part for part in template if isinstance(part, Fault)]
     if faults:
         return faults
@@ -100,32 +98,31 @@ def understood(mapping: HookMapping) -> Mapping | list[Fault]:
     return Mapping(when, each, parts, [part for part in template if not isinstance(part, Fault)])
 
 
-def _compiled(name: str, expression: str) -> ParsedResult | Fault:
+def _compile(name: str, expression: str) -> ParsedResult | Fault:
     try:
         return jmespath.compile(expression)
     except JMESPathError as error:
-        return Fault(field=name, message=f"is not JMESPath: {_first_line(error)}")
+        return Fault(field=name, message=f"is not valid JMESPath: {_first_line(error)}")
 
 
-def _holes(template: str) -> list[str | ParsedResult | Fault]:
-    """Words and expressions in turn. `{{` and `}}` are braces that are spoken."""
+def _parse_template(template: str) -> list[str | ParsedResult | Fault]:
+    """Split a template into alternating literals and expressions. `{{` and `}}` are literal braces."""
     found: list[str | ParsedResult | Fault] = []
     end = 0
     for hole in _HOLE.finditer(template):
         found.append(template[end : hole.start()])
-        found.append(hole[0][0] if hole[1] is None else _compiled("template", hole[1]))
+        found.append(hole[0][0] if hole[1] is None else _compile("template", hole[1]))
         end = hole.end()
     found.append(template[end:])
     return [part for part in found if part != ""]
 
 
 def _is_true(value: object) -> bool:
-    """As JMESPath has it: 0 is a value like any other."""
+    """Truthiness as in JMESPath: 0 is true."""
     return value is not None and value is not False and value not in ("", [], {})
 
 
-def _words(value: object) -> str:
-    """Any value as it is spoken."""
+def _spoken(value: object) -> str:
     match value:
         case None:
             return ""
@@ -134,15 +131,15 @@ def _words(value: object) -> str:
         case bool():
             return "yes" if value else "no"
         case list():
-            return ", ".join(_words(item) for item in value)
+            return ", ".join(_spoken(item) for item in value)
         case _:
             return str(value)
 
 
 def _tags(value: object) -> list[str]:
-    """Any words as tags: what a tag can't have becomes a hyphen, and what is left empty goes."""
-    words = value if isinstance(value, list) else [value]
-    tags = (_TAG_CHARACTERS.sub("-", str(word))[:64].strip("-_.:") for word in words)
+    """Turn text into tags: forbidden characters become hyphens, and empty tags are dropped."""
+    values = value if isinstance(value, list) else [value]
+    tags = (_TAG_CHARACTERS.sub("-", str(item))[:64].strip("-_.:") for item in values)
     return list(dict.fromkeys(tag for tag in tags if tag))[:16]
 
 

@@ -1,4 +1,4 @@
-"""Everything that one gateway process shares."""
+"""The parts that one gateway process shares."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 
 from worker.execution.destinations import Destinations
 from worker.gateway.event_stream import Watch
-from worker.gateway.metrics import Figures
+from worker.gateway.metrics import GatewayMetrics
 from worker.gateway.middleware.api_keys import Keyring
 from worker.gateway.uploads import Submissions
 from worker.process import factories
@@ -20,41 +20,38 @@ from worker.webhooks.addresses import Allowed
 
 @dataclass(slots=True)
 class Gateway:
-    """The parts of one gateway process."""
-
     settings: Settings
     database: Database
     keyring: Keyring
     submissions: Submissions
     watch: Watch
-    figures: Figures
-    places: Destinations
+    metrics: GatewayMetrics
+    destinations: Destinations
     allowed: Allowed
-    written: Callable[[], None]
+    on_new_jobs: Callable[[], None]
     """Called when there are new jobs."""
 
     @property
     def context(self) -> dict[str, Any]:
-        """What the rules of a job need to know."""
         return {"max_text_bytes": self.settings.max_text_bytes}
 
     def now(self) -> datetime:
-        """This machine's time, for what is only noted."""
+        """The local clock, for informational timestamps only."""
         return datetime.now(UTC)
 
 
 def assemble(
-    settings: Settings, database: Database, *, open_door: bool, written: Callable[[], None] = lambda: None
+    settings: Settings, database: Database, *, without_auth: bool, on_new_jobs: Callable[[], None] = lambda: None
 ) -> Gateway:
-    """Put a gateway together. `open_door` lets everybody in; `written` is called when there are new jobs."""
+    """Build a gateway. `without_auth` disables authentication; `on_new_jobs` is called after each write."""
     return Gateway(
         settings=settings,
         database=database,
-        keyring=Keyring(database, open_door=open_door),
-        submissions=Submissions(database, written),
+        keyring=Keyring(database, without_auth=without_auth),
+        submissions=Submissions(database, on_new_jobs),
         watch=Watch(database),
-        figures=Figures.of(database),
-        places=factories.open_places(settings, database, connections=16),
+        metrics=GatewayMetrics.of(database),
+        destinations=factories.open_places(settings, database, connections=16),
         allowed=Allowed.parse(settings.webhook_allow.split(",")),
-        written=written,
+        on_new_jobs=on_new_jobs,
     )

@@ -1,4 +1,4 @@
-"""The gateway as a server: uvicorn with bounds, one process, ended in good order by SIGTERM or Ctrl-C."""
+"""The HTTP server: uvicorn with limits, in one process, shut down gracefully by SIGTERM or Ctrl-C."""
 
 from __future__ import annotations
 
@@ -20,26 +20,26 @@ from worker.gateway.parts import Gateway
 from worker.gateway.problems import ProblemError
 
 THREADS: Final = 16
-"""Requests that ask the database or the store at the same time; the others wait for one of these."""
+"""Requests that use the database or the store at the same time; the others wait."""
 MAX_CONNECTIONS: Final = 1_000
-"""More are answered 503 at once."""
+"""Further connections are answered with 503."""
 SILENT_SECONDS: Final = 10.0
-"""A connection on which no whole request head has come for so long is closed."""
+"""A connection is closed after this time without a complete request head."""
 KEEP_ALIVE_SECONDS: Final = 30
 END_SECONDS: Final = 10
 
 
 class CannotListenError(Exception):
-    """The address is taken, or not this machine's."""
+    """The address is in use, or not an address of this machine."""
 
 
 class _Bounded(H11Protocol):
-    """uvicorn's own protocol, with an end to a client's silence, and problems for what it refuses by itself."""
+    """uvicorn's protocol with a timeout for silent clients, and problems for its own rejections."""
 
-    def connection_made(self, transport: Any) -> None:  # noqa: ANN401 - the signature is uvicorn's
+    def connection_made(self, transport: Any) -> None:  # noqa: ANN401 - uvicorn's signature
         super().connection_made(transport)
         if len(self.connections) > MAX_CONNECTIONS:
-            self._refuse(ProblemError(Trouble.OVERLOADED, "There are too many connections.", retry_after=1))
+            self._refuse(ProblemError(Trouble.OVERLOADED, "Too many connections.", retry_after=1))
             return
         self.loop.call_later(SILENT_SECONDS, self._cut_if_silent)
 
@@ -48,7 +48,6 @@ class _Bounded(H11Protocol):
             self.transport.close()
 
     def send_400_response(self, msg: str) -> None:
-        """What uvicorn says of a request that it can't read."""
         self._refuse(ProblemError(Trouble.MALFORMED, msg))
 
     def _refuse(self, problem: ProblemError) -> None:
@@ -61,13 +60,13 @@ class _Bounded(H11Protocol):
 
 
 class Server(uvicorn.Server):
-    """Serves one gateway. `serve` runs until it is told to stop."""
+    """Serves one gateway. `serve` runs until it is stopped."""
 
     def __init__(self, gateway: Gateway, host: str, port: int) -> None:
-        """Takes the address, so that a fault is told before anything is promised.
+        """Bind the address, so that errors surface before the server starts.
 
         Raises:
-            CannotListenError: it can't be had.
+            CannotListenError: the address cannot be bound.
         """
         self.socket: Final = _bound(host, port)
         config = uvicorn.Config(
@@ -77,7 +76,7 @@ class Server(uvicorn.Server):
             lifespan="on",
             log_config=None,
             access_log=False,
-            proxy_headers=False,  # nothing here goes by where a request says it came from
+            proxy_headers=False,  # forwarded headers are not used
             server_header=False,
             date_header=True,
             h11_max_incomplete_event_size=MAX_HEADER_BYTES,
@@ -90,24 +89,23 @@ class Server(uvicorn.Server):
 
     @property
     def address(self) -> str:
-        """Where it listens."""
         host, port = self.socket.getsockname()[:2]
         return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
     def work(self, *, ready: Callable[[], None] = lambda: None) -> None:
-        """Serve until a signal, or until `should_exit` is set. `ready` is called once it listens."""
+        """Serve until a signal arrives or `should_exit` is set. `ready` is called once it listens."""
         self._ready = ready
         asyncio.run(self.serve(sockets=[self.socket]))
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
-        """As uvicorn's, without raising the signals once more afterwards: what runs beside us is yet to be ended."""
+        """As in uvicorn, but without re-raising the signals: other parts of the process have yet to shut down."""
         with super().capture_signals():
             yield
             self._captured_signals.clear()
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        """As uvicorn's, and then say so."""
+        """As in uvicorn, then call `ready`."""
         to_thread.current_default_thread_limiter().total_tokens = THREADS
         await super().startup(sockets)
         if self.started:
@@ -115,7 +113,6 @@ class Server(uvicorn.Server):
 
 
 def is_loopback(host: str) -> bool:
-    """Whether nobody but this machine reaches that address."""
     try:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
@@ -127,11 +124,11 @@ def _bound(host: str, port: int) -> socket.socket:
         family, kind, protocol, _, place = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
         sock = socket.socket(family, kind, protocol)
     except OSError as error:
-        raise CannotListenError(f"{host} is no address of this machine: {error.strerror}") from None
+        raise CannotListenError(f"{host} is not an address of this machine: {error.strerror}") from None
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         sock.bind(place)
     except OSError as error:
         sock.close()
-        raise CannotListenError(f"can't listen on {host}:{port}: {error.strerror}") from None
+        raise CannotListenError(f"cannot listen on {host}:{port}: {error.strerror}") from None
     return sock

@@ -1,6 +1,6 @@
-"""Jobs that come at the same moment, written together: one transaction for as many as wait, and a bound on the wait.
+"""Writes jobs that arrive at the same time in one transaction, with a limit on those that wait.
 
-A request is answered when its row is committed, and not before. While one group is being written the next one gathers.
+A request is answered only after its row is committed. While one group is written the next one collects.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from worker.store.writing.groups import carried_out
 from worker.webhooks import signatures
 
 MAX_WAITING: Final = 2_000
-"""More than these are refused: they would wait for longer than a client does."""
+"""Further jobs are rejected: they would wait longer than a client does."""
 MAX_PER_GROUP: Final = 200
 
 log = structlog.get_logger("ttsq.gateway")
@@ -37,8 +37,6 @@ log = structlog.get_logger("ttsq.gateway")
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One job on its way into the database."""
-
     row: dict[str, Any]
     once: IdempotentRequest | None
     loop: asyncio.AbstractEventLoop
@@ -47,79 +45,76 @@ class Entry:
 
 @dataclass(slots=True)
 class Submissions:
-    """One a process: `put` on the event loop, one thread that writes."""
+    """One per process: `put` runs on the event loop, and one thread writes."""
 
     database: Database
-    written: Callable[[], None]
-    """Called after each group: there are new jobs."""
+    on_new_jobs: Callable[[], None]
+    """Called after each group with new jobs."""
     _waiting: list[Entry] = field(default_factory=list)
-    _some: threading.Condition = field(default_factory=threading.Condition)
+    _condition: threading.Condition = field(default_factory=threading.Condition)
     _thread: threading.Thread | None = None
     _stopping: bool = False
 
     def start(self) -> None:
-        """Begin to write."""
         self._thread = threading.Thread(target=self._loop, name="ttsq-submissions", daemon=True)
         self._thread.start()
 
     def stop(self) -> None:
-        """Write what waits, and end."""
-        with self._some:
+        with self._condition:
             self._stopping = True
-            self._some.notify()
+            self._condition.notify()
         if self._thread is not None:
             self._thread.join()
 
     async def put(self, row: dict[str, Any], once: IdempotentRequest | None) -> Recorded | None:
-        """Write a job. None where it is written; else what its Idempotency-Key made before.
+        """Write a job. Returns None, or the earlier result of its Idempotency-Key.
 
         Raises:
-            ProblemError: too many wait already, or the database doesn't answer. Nothing was taken.
+            ProblemError: too many jobs wait, or the database is unavailable. Nothing was written.
         """
         loop = asyncio.get_running_loop()
         entry = Entry(row, once, loop, loop.create_future())
-        with self._some:
+        with self._condition:
             if self._stopping or len(self._waiting) >= MAX_WAITING:
-                raise ProblemError(Trouble.OVERLOADED, "Too many requests wait to be written.", retry_after=2)
+                raise ProblemError(Trouble.OVERLOADED, "Too many jobs are waiting to be written.", retry_after=2)
             self._waiting.append(entry)
             if len(self._waiting) == 1:
-                self._some.notify()
+                self._condition.notify()
         return await entry.answer
 
     def _loop(self) -> None:
         while True:
-            with self._some:
+            with self._condition:
                 while not self._waiting and not self._stopping:
-                    self._some.wait()
+                    self._condition.wait()
                 group, self._waiting = self._waiting[:MAX_PER_GROUP], self._waiting[MAX_PER_GROUP:]
             if not group:
                 return
             self._write(group)
 
     def _write(self, group: Sequence[Entry]) -> None:
-        found = [_answered(result) for result in carried_out(self._written, group)]
+        found = [_as_problem(result) for result in carried_out(self._insert, group)]
         if not all(isinstance(answer, Exception) for answer in found):
-            self.written()
+            self.on_new_jobs()
         by_loop: dict[asyncio.AbstractEventLoop, list[tuple[Entry, Recorded | Exception | None]]] = {}
         for entry, answer in zip(group, found, strict=True):
             by_loop.setdefault(entry.loop, []).append((entry, answer))
         for loop, answers in by_loop.items():
-            loop.call_soon_threadsafe(_tell, answers)
+            loop.call_soon_threadsafe(_resolve, answers)
 
-    def _written(self, group: Sequence[Entry]) -> list[Recorded | None]:
+    def _insert(self, group: Sequence[Entry]) -> list[Recorded | None]:
         with self.database.begin() as connection:
             return submit_in(connection, [entry.row for entry in group], [entry.once for entry in group])
 
 
-def _answered(result: Recorded | BaseException | None) -> Recorded | Exception | None:
-    """What is answered: an error as the problem that it is for the client."""
+def _as_problem(result: Recorded | BaseException | None) -> Recorded | Exception | None:
     match result:
         case SQLAlchemyError() if not is_unstorable(result):
             log.warning("submission_failed", error=str(result).splitlines()[0])
-            return ProblemError(Trouble.OVERLOADED, "The database doesn't answer just now.", retry_after=5)
+            return ProblemError(Trouble.OVERLOADED, "The database is unavailable.", retry_after=5)
         case Exception() if is_unstorable(result):
             log.warning("submission_unstorable", error=str(result).splitlines()[0])
-            return invalid([Fault(message="has a value that can't be stored")])
+            return invalid([Fault(message="has a value that cannot be stored")])
         case Exception():
             log.error("submission_crashed", exc_info=result)
             return result
@@ -132,13 +127,13 @@ def _answered(result: Recorded | BaseException | None) -> Recorded | Exception |
 def submit_in(
     connection: Connection, rows: Sequence[dict[str, Any]], once: Sequence[IdempotentRequest | None]
 ) -> list[Recorded | None]:
-    """Write jobs in a transaction of the caller's, those left out whose Idempotency-Key was used before."""
+    """Write jobs in the caller's transaction, except those whose Idempotency-Key was used before."""
     now = rows[0]["created_at"]
     made: dict[UUID, Recorded | None] = {}
     keyed: dict[tuple[str, str], tuple[IdempotentRequest, UUID, None]] = {}
     for row, key in zip(rows, once, strict=True):
         if key is not None:
-            # Two in one group with one key: the second learns of the first as if it had come later.
+            # Of two with one key in a group, the second gets the first's result, as if it had come later.
             keyed.setdefault((key.tenant, key.key), (key, row["id"], None))
     for (_, job_id, _), known in zip(
         keyed.values(), idempotency.claim(connection, list(keyed.values()), now=now), strict=True
@@ -153,15 +148,15 @@ def submit_in(
             found.append(made[first[1]] or Recorded(first[0], first[1], None))
     fresh = [row for row, known in zip(rows, found, strict=True) if known is None]
     actions.submit(connection, fresh)
-    called_back = {row["tenant"] for row in fresh if row.get("callback_url")}
-    for tenant in sorted(called_back):
+    tenants = {row["tenant"] for row in fresh if row.get("callback_url")}
+    for tenant in sorted(tenants):
         endpoints.callbacks(connection, tenant, fresh_secret=signatures.new_secret(), now=now)
     return found
 
 
-def _tell(answers: Sequence[tuple[Entry, Recorded | Exception | None]]) -> None:
+def _resolve(answers: Sequence[tuple[Entry, Recorded | Exception | None]]) -> None:
     for entry, answer in answers:
-        if entry.answer.done():  # the client has gone
+        if entry.answer.done():  # the client has disconnected
             continue
         if isinstance(answer, Exception):
             entry.answer.set_exception(answer)

@@ -1,4 +1,4 @@
-"""Rows as the answers show them. Pure; every shape is a model of `api_models`, and a test holds the two together."""
+"""Rows as JSON responses. Pure; every shape is a model of `api_models`, and a test compares the two."""
 
 from __future__ import annotations
 
@@ -14,17 +14,16 @@ from worker.store.queries.tenant_pages import BatchEntry, EventEntry, JobEntry
 
 
 def stamp(at: datetime | None) -> str | None:
-    """A moment as machines read it: ISO 8601 in UTC, ending in Z."""
+    """Format a time as ISO 8601 in UTC, ending in Z."""
     return None if at is None else at.astimezone(UTC).isoformat().replace("+00:00", "Z")
 
 
 def amount(dollars: Decimal) -> str:
-    """An exact amount: no exponent, no trailing zeros."""
+    """Format an exact amount: no exponent, no trailing zeros."""
     return f"{dollars.normalize():f}" if dollars else "0"
 
 
 def job(entry: JobEntry) -> dict[str, Any]:
-    """One job."""
     return {
         "id": str(entry.id),
         "batch_id": None if entry.batch_id is None else str(entry.batch_id),
@@ -56,7 +55,6 @@ def job(entry: JobEntry) -> dict[str, Any]:
 
 
 def new_job(row: Mapping[str, Any]) -> dict[str, Any]:
-    """A job that has just been handed in, by the row that was written."""
     return {
         "id": str(row["id"]),
         "batch_id": None,
@@ -88,7 +86,6 @@ def new_job(row: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def tags(stored: str | None) -> list[str]:
-    """The tags of a job, from how they are stored."""
     return stored.strip(",").split(",") if stored else []
 
 
@@ -105,7 +102,6 @@ def _audio(entry: JobEntry) -> dict[str, Any] | None:
 
 
 def attempt(record: AttemptRecord) -> dict[str, Any]:
-    """One attempt."""
     return {
         "number": record.number,
         "verdict": str(record.verdict),
@@ -120,7 +116,6 @@ def attempt(record: AttemptRecord) -> dict[str, Any]:
 
 
 def batch(entry: BatchEntry, counts: Counts) -> dict[str, Any]:
-    """One batch."""
     return {
         "id": str(entry.id),
         "name": entry.name,
@@ -137,7 +132,6 @@ def batch(entry: BatchEntry, counts: Counts) -> dict[str, Any]:
 
 
 def event(entry: EventEntry) -> dict[str, Any]:
-    """One event."""
     return {
         "id": entry.id,
         "type": entry.type,
@@ -147,6 +141,6 @@ def event(entry: EventEntry) -> dict[str, Any]:
     }
 
 
-def page(name: str, items: Sequence[Mapping[str, Any]], most: int) -> dict[str, Any]:
-    """A part of a list. A short one is the last."""
-    return {name: items, "next_cursor": items[-1]["id"] if len(items) == most else None}
+def page(name: str, items: Sequence[Mapping[str, Any]], limit: int) -> dict[str, Any]:
+    """A page of a list; a short page is the last."""
+    return {name: items, "next_cursor": items[-1]["id"] if len(items) == limit else None}

@@ -167,7 +167,7 @@ class Runtime:
     def _sign_off(self) -> None:
         """With nothing left in hand, or else leave the row as it is: it will be missed, and its jobs rescued."""
         left = self._try("hand_back_failed", self.executor.give_up)
-        if self.dispatcher.reach.only_worker is not None:
+        if self.dispatcher.scope.only_worker is not None:
             self._try("hand_back_failed", self._take_back_messages)
         self._try("sign_off_failed", lambda: self.heartbeat.stop(sign_off=left == 0))
         log.info("worker_stopped", worker=str(self.worker_id), left_under_way=left)
@@ -213,7 +213,7 @@ def build(
     spool = open_spool(settings)
     destinations = open_places(settings, database, connections=min(settings.concurrency, 100), reactor=reactor)
     check_store(destinations)
-    reach = (
+    scope = (
         WorkerScope(queue=private_queue(worker_id), only_worker=worker_id)
         if settings.embedded
         else WorkerScope(queue=QUEUE)
@@ -224,7 +224,7 @@ def build(
         worker_id=worker_id,
         host=socket.gethostname(),
         pid=os.getpid(),
-        queue=reach.queue,
+        queue=scope.queue,
         slots=settings.concurrency,
         trouble=lambda: spool.trouble() or broker.trouble(),
         alive_file=settings.alive_file,
@@ -232,7 +232,7 @@ def build(
     dispatcher = Dispatcher(
         database=vital,
         me=worker_id,
-        reach=reach,
+        scope=scope,
         limits=_limits(settings),
         publish=messages.jobs,
         prober=Prober(GateChecks(client, destinations)),
@@ -263,14 +263,14 @@ def build(
 
     heartbeat.look_around = look_around
     broker.changed = heartbeat.nudge
-    dispatcher.hindered = lambda: not broker.can_send()
+    dispatcher.is_cut_off = lambda: not broker.can_send()
 
     batch_finisher = Finisher(database, destinations)
     return Runtime(
         settings=settings,
         database=database,
         worker_id=worker_id,
-        queue=reach.queue,
+        queue=scope.queue,
         client=client,
         destinations=destinations,
         spool=spool,

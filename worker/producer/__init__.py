@@ -1,6 +1,6 @@
-"""Producers in Python: rows into the database, inside a transaction of the caller's. No broker is needed here.
+"""Producers in Python: they write rows inside the caller's transaction and need no broker.
 
-A job exists exactly if the transaction commits, and the dispatcher is told of it by that commit.
+A job exists exactly if the transaction commits, and the commit notifies the dispatcher.
 """
 
 from api_models.origins import DEFAULT_TENANT

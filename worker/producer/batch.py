@@ -1,4 +1,4 @@
-"""Batches that the same command finds again: written whole, or taken up where they stand."""
+"""Batches that the same command finds again: written in full, or resumed."""
 
 from __future__ import annotations
 
@@ -30,18 +30,16 @@ from worker.store.transitions import actions
 from worker.store.writing import bulk, columns
 
 AGAIN: Final = (JobStatus.FAILED, JobStatus.CANCELLED, JobStatus.EXPIRED)
-"""Ended jobs that the same command, given again, tries again."""
+"""Finished jobs that are retried when the same command is repeated."""
 
 
 @dataclass(frozen=True, slots=True)
 class Submission:
-    """What became of a batch that was handed in."""
-
     batch: BatchRecord
     resumed: bool
     """The same command had made this batch before; nothing was added."""
     retried: int
-    """Jobs of it that had ended without audio and are now queued again."""
+    """Jobs that had finished without audio and are queued again."""
 
 
 def submit_batch(
@@ -63,18 +61,17 @@ def submit_batch(
     buy_again: bool = True,
     now: datetime | None = None,
 ) -> Submission:
-    """Hand in a batch, or find the one that the same rows and output made before and take it up again.
+    """Submit a batch, or resume the one that the same rows and output made before.
 
-    With `resume` false the batch is made anew and every text is bought afresh, unless `use_cache` has it copied where
-    it can be. `max_cost` is what its calls may cost altogether, in US dollars; a batch that is taken up again without
-    one keeps the limit it has. `key_template` says how its objects are named; another one makes another batch.
-    With `buy_again` false, jobs of a known batch that ended without audio after paid takes stay as they are.
-    `kept_seconds` and `shared` are as for `job_row`; `key` is the rows'
-    `resume_key` where the caller has worked it out.
+    With `resume` false the batch is new and every text is bought again, unless `use_cache` allows copies. `max_cost`
+    limits the total cost of its calls in US dollars; a batch resumed without one keeps its limit. `key_template` names
+    the objects; another template makes another batch. With `buy_again` false, jobs of a known batch that finished
+    without audio after paid takes stay finished. `kept_seconds` and `shared` are as for `job_row`; `key` is the rows'
+    `resume_key` if the caller has computed it.
 
-    What earlier batches have waiting under the same names in the same place is superseded. A batch that was superseded
-    itself isn't taken up again: a new one takes its place, copies what was bought, and keeps what is left of its
-    limit. So does `renew`, for a batch whose files a later one has replaced.
+    Queued jobs of earlier batches with the same names in the same place are superseded. A superseded batch is not
+    resumed: a new one takes its place, copies what was bought, and keeps the rest of its limit. `renew` does the same
+    for a batch whose files a later one has replaced.
 
     Raises:
         TemplateError: two jobs could get one key by it. Nothing was written.
@@ -97,7 +94,7 @@ def submit_batch(
         if known is not None:
             max_cost = budgets.left(connection, known.id) if resume and max_cost is None else max_cost
             batches.forget_resume_key(connection, known.id)
-        # Given twice at once, the command waits here for its twin to commit, and then looks again.
+        # If the same command runs twice at once, this waits for the other to commit, then reads again.
         added = batches.add(connection, batch, resume_key=key)
     if key_template is not None:
         outputs.name_keys(connection, batch.id, key_template)
@@ -128,12 +125,12 @@ def submit_batch(
 
 
 def _limit(connection: Connection, batch_id: UUID, max_cost: Decimal | None) -> None:
-    # Last in the transaction, because the dispatcher waits for a batch's row.
+    # Last in the transaction, because it locks the batch's row against the dispatcher.
     if max_cost is not None:
         budgets.limit_batch(connection, batch_id, max_cost)
 
 
 def resume_key(rows: Iterable[Row], *, origin: str, output_url: str | None, key_template: str | None = None) -> str:
-    """What makes the same command find its batch again: the contents, their names, and where the audio goes."""
-    named = "" if key_template is None else f"{key_template}\n"
-    return hashlib.sha256(f"{origin}\n{output_url}\n{named}{contents(rows)}".encode()).hexdigest()
+    """Identify a batch by its contents, their names and its destination, so that the same command finds it again."""
+    prefix = "" if key_template is None else f"{key_template}\n"
+    return hashlib.sha256(f"{origin}\n{output_url}\n{prefix}{contents(rows)}".encode()).hexdigest()

@@ -1,4 +1,4 @@
-"""Many new jobs as columns: what `job_row` says of each, said once for all that are alike. Writes nothing."""
+"""Many new jobs as columns: values of `job_row` that are equal for all are computed once. Writes nothing."""
 
 from __future__ import annotations
 
@@ -17,56 +17,55 @@ from worker.intake.row_block import RowBlock
 from worker.store.writing.columns import ColumnBlock
 
 OWN: Final = ("id", "custom_id", "line", "text", "fingerprint")
-"""What two jobs of one kind differ in."""
+"""Columns that differ between jobs of one kind."""
 EXTRA: Final = "extra"
-"""So do they in this, where a sheet has columns of its own."""
+"""Differs as well if a sheet has other columns."""
 
 
 @dataclass(frozen=True, slots=True)
 class RowTemplate:
-    """What the jobs of one kind have in common."""
+    """The columns that jobs of one kind share."""
 
     row: dict[str, Any]
-    """Every column that isn't their own."""
     around: tuple[str, str]
-    """What a fingerprint is taken of, before and after the text."""
+    """The parts of the fingerprint's input before and after the text."""
 
 
 def cast(
     pieces: Iterable[RowBlock], row: Callable[[JobRequest], dict[str, Any]], *, origin: str, carries: bool = False
 ) -> Iterator[ColumnBlock]:
-    """The jobs of all pieces. `row` makes one of a request; `origin` is the one that fingerprints are made with.
+    """Return the jobs of all pieces. `row` makes one from a request; `origin` is part of the fingerprints.
 
-    `carries` says that some row of them holds anything beside its fields.
+    `carries` says whether any row has columns beside its fields.
     """
-    mould = partial(_mould, row=row, origin=origin, own=(*OWN, EXTRA) if carries else OWN)
+    template = partial(_template, row=row, origin=origin, own=(*OWN, EXTRA) if carries else OWN)
     for piece in pieces:
-        moulds = piece.each(mould)
+        templates = piece.each(template)
         own: dict[str, Sequence[object]] = {
-            "id": [uuid_utils.uuid7().hex for _ in moulds],  # as `new_id` makes them, in the order of the rows
+            "id": [uuid_utils.uuid7().hex for _ in templates],  # like `new_id`, in the order of the rows
             "custom_id": piece.names,
             "line": piece.lines,
             "text": piece.texts,
-            "fingerprint": _fingerprints(piece, moulds),
+            "fingerprint": _fingerprints(piece, templates),
         }
         if carries:
             own[EXTRA] = piece.extras or [None] * len(piece)
-        yield ColumnBlock(own, [mould.row for mould in moulds])
+        yield ColumnBlock(own, [template.row for template in templates])
 
 
-def _mould(
+def _template(
     like: JobRequest, *, row: Callable[[JobRequest], dict[str, Any]], origin: str, own: Collection[str]
 ) -> RowTemplate:
     common = {column: value for column, value in row(like).items() if column not in own}
     return RowTemplate(common, like.around_text(origin=origin, audio_format=like.form))
 
 
-def _fingerprints(piece: RowBlock, moulds: list[RowTemplate]) -> list[str]:
-    """As `JobRequest.fingerprint` makes them."""
+def _fingerprints(piece: RowBlock, templates: list[RowTemplate]) -> list[str]:
+    """Equal to `JobRequest.fingerprint`."""
     texts = map(encode_basestring, piece.texts)
     prints = [
-        sha256(f"{mould.around[0]}{text}{mould.around[1]}".encode()).hexdigest()
-        for mould, text in zip(moulds, texts, strict=True)
+        sha256(f"{template.around[0]}{text}{template.around[1]}".encode()).hexdigest()
+        for template, text in zip(templates, texts, strict=True)
     ]
     if not any(piece.each(attrgetter("variant"))):
         return prints

@@ -1,7 +1,7 @@
-"""Jobs written in the caller's own transaction: they exist exactly if it commits.
+"""Writes jobs in the caller's transaction: they exist exactly if it commits.
 
-Takes what the caller has: a Session or a Connection of SQLAlchemy, or the asynchronous kind of either, on the database
-of the queue. Its weakness: other requests with the same idempotency key wait until this transaction ends.
+Accepts a Session or a Connection of SQLAlchemy, or the async kind of either, on the queue's database. Weakness: other
+requests with the same idempotency key wait until this transaction ends.
 """
 
 from __future__ import annotations
@@ -35,9 +35,7 @@ from worker.store.money import budgets
 from worker.store.transitions import actions
 
 Where = Session | scoped_session[Session] | Connection
-"""The caller's transaction."""
 WhereAsync = AsyncSession | AsyncConnection
-"""The same, where it is awaited."""
 
 MAX_KEY_CHARACTERS: Final = 255
 
@@ -52,24 +50,24 @@ def enqueue(
     configuration: Settings | None = None,
     now: datetime | None = None,
 ) -> UUID:
-    """Hand in one job in the caller's transaction, which stays the caller's to commit. Returns the job's id.
+    """Submit one job in the caller's transaction, which the caller commits. Returns the job's id.
 
-    The same request under the same `idempotency_key` of a tenant is handed in once: for 48 hours the key brings the
-    first job's id. `configuration` are the settings that hold for all jobs, by default those of this process. `origin`
-    is the API's address where it isn't theirs; it keeps rehearsals and the real thing apart.
+    The same request under the same `idempotency_key` of a tenant is submitted once: for 48 hours the key returns the
+    first job's id. `configuration` defaults to the settings of this process. `origin` overrides their API address; it
+    separates rehearsals from production.
 
     Raises:
-        KeyReusedError: another request came under the key. Nothing was written.
-        InvalidInputError: the settings can't be read.
+        KeyReusedError: the key belongs to another request. Nothing was written.
+        InvalidInputError: the settings are invalid.
     """
     connection, now = _connection(where), now or datetime.now(UTC)
-    row = _rows(tenant, origin, configuration, now)(request)
+    row = _row_maker(tenant, origin, configuration, now)(request)
     job_id: UUID = row["id"]
     if idempotency_key is not None:
-        once = _once(tenant, idempotency_key, _digest_of_one(request))
+        once = _idempotent_request(tenant, idempotency_key, _digest_of_one(request))
         made = idempotency.claim(connection, [(once, job_id, None)], now=now)[0]
         if made is not None:
-            return _first(made.job_id, made, once)
+            return _original_id(made.job_id, made, once)
     actions.submit(connection, [row])
     return job_id
 
@@ -86,17 +84,17 @@ def enqueue_many(
     configuration: Settings | None = None,
     now: datetime | None = None,
 ) -> UUID:
-    """Hand in a batch in the caller's transaction, which stays the caller's to commit. Returns the batch's id.
+    """Submit a batch in the caller's transaction, which the caller commits. Returns the batch's id.
 
-    `requests` is read once and not kept, so a generator of a million is fine. Each `custom_id` may occur once.
-    `name` is what people will see; `max_cost` is what the calls may cost altogether, in US dollars. As for one job, an
+    `requests` is read once and not kept, so a generator of a million is fine. Each `custom_id` may occur once. `name`
+    is the display name; `max_cost` limits the total cost of the calls, in US dollars. As for one job, an
     `idempotency_key` makes the same requests, in the same order, one batch.
 
     Raises:
         ValueError: there are no requests.
-        KeyReusedError: other requests came under the key. Nothing of these is left in the transaction.
-        InvalidInputError: the settings can't be read.
-        IntegrityError: two requests have one `custom_id`. The transaction is then the caller's to roll back.
+        KeyReusedError: the key belongs to other requests. Nothing of these is left in the transaction.
+        InvalidInputError: the settings are invalid.
+        IntegrityError: two requests have one `custom_id`. The caller must roll back.
     """
     return enqueue_rows(
         where,
@@ -123,29 +121,29 @@ def enqueue_rows(
     configuration: Settings | None = None,
     now: datetime | None = None,
 ) -> UUID:
-    """As `enqueue_many`, each request with what its row of a sheet held beside its fields, as JSON."""
+    """As `enqueue_many`, each request with the other columns of its sheet row, as JSON."""
     connection, now = _connection(where), now or datetime.now(UTC)
     source = iter(rows)
     first = next(source, None)
     if first is None:
-        raise ValueError("there are no requests to hand in")
-    told = _Told(chain([first], source), tells=idempotency_key is not None)
+        raise ValueError("there are no requests to submit")
+    digested = _DigestedRows(chain([first], source), enabled=idempotency_key is not None)
     if idempotency_key is not None and (known := idempotency.known(connection, tenant, idempotency_key)):
-        deque(told, maxlen=0)
-        return _first(known.batch_id, known, _once(tenant, idempotency_key, told.digest))
+        deque(digested, maxlen=0)
+        return _original_id(known.batch_id, known, _idempotent_request(tenant, idempotency_key, digested.digest))
     batch = BatchRecord(uuid7(), tenant, name, None, 0, now)
     batches.add(connection, batch, resume_key=None)
-    row = _rows(tenant, origin, configuration, now)
+    row = _row_maker(tenant, origin, configuration, now)
     count = actions.submit(
         connection,
-        (row(request, batch_id=batch.id, line=line, extra=extra) for line, (request, extra) in enumerate(told, 1)),
+        (row(request, batch_id=batch.id, line=line, extra=extra) for line, (request, extra) in enumerate(digested, 1)),
     )
     if idempotency_key is not None:
-        once = _once(tenant, idempotency_key, told.digest)
+        once = _idempotent_request(tenant, idempotency_key, digested.digest)
         made = idempotency.claim(connection, [(once, None, batch.id)], now=now)[0]
         if made is not None:
             batches.withdraw(connection, batch.id)
-            return _first(made.batch_id, made, once)
+            return _original_id(made.batch_id, made, once)
     batches.count(connection, batch.id, count)
     if max_cost is not None:
         budgets.limit_batch(connection, batch.id, max_cost)
@@ -162,7 +160,7 @@ async def enqueue_async(
     configuration: Settings | None = None,
     now: datetime | None = None,
 ) -> UUID:
-    """As `enqueue`, in an asynchronous transaction."""
+    """As `enqueue`, in an async transaction."""
     return await where.run_sync(
         lambda inner: enqueue(
             inner,
@@ -188,7 +186,7 @@ async def enqueue_many_async(
     configuration: Settings | None = None,
     now: datetime | None = None,
 ) -> UUID:
-    """As `enqueue_many`, in an asynchronous transaction."""
+    """As `enqueue_many`, in an async transaction."""
     return await where.run_sync(
         lambda inner: enqueue_many(
             inner,
@@ -204,18 +202,15 @@ async def enqueue_many_async(
     )
 
 
-class _Told:
-    """Requests as they pass by, and the digest of those that have passed."""
-
-    def __init__(self, rows: Iterator[tuple[JobRequest, str | None]], *, tells: bool) -> None:
-        """Unless it `tells`, nobody will ask for the digest, and none is made."""
+class _DigestedRows:
+    def __init__(self, rows: Iterator[tuple[JobRequest, str | None]], *, enabled: bool) -> None:
         self._rows = rows
-        self._tells = tells
+        self._enabled = enabled
         self._digest = hashlib.sha256()
 
     def __iter__(self) -> Iterator[tuple[JobRequest, str | None]]:
         for request, extra in self._rows:
-            if self._tells:
+            if self._enabled:
                 self._digest.update(_digest_of_one(request).encode())
             yield request, extra
 
@@ -225,17 +220,17 @@ class _Told:
 
 
 def _digest_of_one(request: JobRequest) -> str:
-    # Only what was set: a field that a later version adds must not make the same request another one.
+    # Only non-default fields: a field added by a later version must not change the digest.
     return hashlib.sha256(request.model_dump_json(exclude_defaults=True).encode()).hexdigest()
 
 
-def _once(tenant: str, key: str, digest: str) -> IdempotentRequest:
+def _idempotent_request(tenant: str, key: str, digest: str) -> IdempotentRequest:
     if not 0 < len(key) <= MAX_KEY_CHARACTERS:
-        raise ValueError(f"an idempotency key has 1 to {MAX_KEY_CHARACTERS} characters, not {len(key)}")
+        raise ValueError(f"an idempotency key must have 1 to {MAX_KEY_CHARACTERS} characters, not {len(key)}")
     return IdempotentRequest(tenant, key, digest)
 
 
-def _first(made_id: UUID | None, made: Recorded, once: IdempotentRequest) -> UUID:
+def _original_id(made_id: UUID | None, made: Recorded, once: IdempotentRequest) -> UUID:
     if made_id is None or made.request.body_hash != once.body_hash:
         raise KeyReusedError(once.key, once.tenant)
     return made_id
@@ -245,10 +240,9 @@ def _connection(where: Where) -> Connection:
     return where if isinstance(where, Connection) else where.connection()
 
 
-def _rows(
+def _row_maker(
     tenant: str, origin: str | None, configuration: Settings | None, now: datetime
 ) -> Callable[..., dict[str, Any]]:
-    """What makes the rows of one hand-in."""
     chosen = configuration or settings.current()
     return partial(
         job_row,

@@ -1,7 +1,7 @@
-"""Jobs that are asked for by a message, for producers without a way to the database: judged, then written once.
+"""Jobs requested by message, for producers without access to the database: validated, then written once.
 
-Its weakness: until its row is written, the message is the only copy there is. A worker that is killed in those
-milliseconds takes it along, as does a broker that forgets. Sending the same again, under the same key, is always safe.
+Weakness: until its row is written, the message is the only copy. A worker killed in those milliseconds loses it, as
+does a broker that loses data. Sending it again under the same key is always safe.
 """
 
 from __future__ import annotations
@@ -21,34 +21,32 @@ from worker.store.database import Database
 from worker.store.outbox import events
 
 REFUSED: Final = "submission.refused"
-"""The event of a message that asked for something that can't be. Its subject is the message's id."""
+"""Event type of a rejected message. Its subject is the message's id."""
 MAX_FAULTS: Final = 20
 MAX_TENANT_CHARACTERS: Final = 64
 
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """What a producer sent."""
-
     id: str
-    """Celery's id of the task, which stays the same when the message is delivered again."""
+    """Celery's task id, which stays the same on redelivery."""
     request: object
-    """A job request as JSON has it."""
+    """A job request as JSON."""
     tenant: str
     key: str
-    """Under which it is handed in once."""
+    """Idempotency key."""
 
 
 def take(message: Message, database: Database, settings: Settings) -> bool:
-    """Write the job that a message asks for, or else an event that says why not. True where there is a job.
+    """Write the job that a message requests, or an event with the reason. Returns whether there is a job.
 
     Raises:
-        SQLAlchemyError: the database doesn't do its part. Nothing was written.
+        SQLAlchemyError: the database is unavailable. Nothing was written.
     """
     try:
         request = JobRequest.model_validate(message.request, context={"max_text_bytes": settings.max_text_bytes})
         if not 0 < len(message.tenant) <= MAX_TENANT_CHARACTERS:
-            raise ValueError(f"a tenant's name has 1 to {MAX_TENANT_CHARACTERS} characters")
+            raise ValueError(f"a tenant's name must have 1 to {MAX_TENANT_CHARACTERS} characters")
         with database.begin() as connection:
             enqueue(
                 connection,

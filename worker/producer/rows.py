@@ -1,4 +1,4 @@
-"""New jobs as rows: what a request becomes in the table. Pure; nothing is written here."""
+"""New jobs as rows: maps a request to its columns. Pure; nothing is written here."""
 
 from __future__ import annotations
 
@@ -17,25 +17,23 @@ from worker.store.tables.base import NO_LANE
 
 ZERO: Final = Decimal(0)
 _IS_SAFE: Final = SafeUUID.unknown
-"""Looking up a member of an enumeration takes longer than all else about an id."""
+"""Passed to avoid an enum lookup, which takes longer than all else about an id."""
 
 
 def content_of(request: JobRequest, *, origin: str, tenant: str, shared: bool = False) -> str:
-    """The fingerprint of what this request would buy for this tenant.
+    """Return the fingerprint of what this request would buy for this tenant.
 
-    Tenants share nothing, unless all are `shared`: a text that costs nothing would tell that somebody else has had it
-    spoken.
+    Tenants share nothing unless `shared`: a text that costs nothing would reveal that another tenant has bought it.
     """
     return request.fingerprint(origin=origin_of(origin, tenant, shared=shared), audio_format=request.form)
 
 
 def origin_of(origin: str, tenant: str, *, shared: bool) -> str:
-    """What the fingerprints of a tenant begin with."""
     return content_origin(origin, tenant, shared=shared)
 
 
 def new_id() -> UUID:
-    """A UUIDv7, which sorts by time. What `UUID(int=…)` checks is known of it, and a million are made at a time."""
+    """A UUIDv7, which sorts by time. Skips the checks of `UUID(int=…)`, because a million are made at a time."""
     made = object.__new__(UUID)
     object.__setattr__(made, "int", uuid_utils.uuid7().int)
     object.__setattr__(made, "is_safe", _IS_SAFE)
@@ -55,10 +53,10 @@ def job_row(
     shared: bool = False,
     extra: str | None = None,
 ) -> dict[str, Any]:
-    """The row of a new job, for whoever writes jobs together with rows of their own.
+    """Return the row of a new job, for callers that write jobs together with rows of theirs.
 
-    `kept_seconds` is how long after its end text and audio are kept where the request says nothing of it; `shared`
-    says that what one tenant has bought is copied for all; `extra` is what a sheet's row held beside its fields.
+    `kept_seconds` is the default retention of text and audio after the job has finished; `shared` lets all tenants copy
+    what one has bought; `extra` holds the other columns of a sheet's row.
     """
     later = request.not_before is not None and request.not_before > now
     return {

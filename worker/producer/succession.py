@@ -1,10 +1,10 @@
-"""A batch that goes to the same place as earlier ones takes over their names: what still waits under them is cancelled.
+"""A batch with the same destination as earlier ones takes over their names: jobs still queued under them are cancelled.
 
-With two owners of one name, the last to be spoken would win. What an earlier batch may have paid for (running, or to be
-recovered) is finished: its audio never replaces a later job's, and the later job copies it where the text is the same.
+With two owners of one name, the last one spoken would win. Earlier jobs that may have been paid for (running, or to be
+recovered) finish: their audio never replaces a later job's, and the later job copies it if the text is the same.
 
-Weakness: of two batches that are submitted in the same moment neither sees the other. Both are spoken, and the rule of
-`worker.artifacts.ownership` leaves the later one's files.
+Weakness: two batches submitted at the same moment do not see each other. Both are spoken, and the rule of
+`worker.artifacts.ownership` keeps the files of the later one.
 """
 
 from __future__ import annotations
@@ -28,46 +28,47 @@ from worker.store.transitions import actions
 
 JOBS_PER_STATEMENT: Final = 1_000
 _OWN: Final = ("{batch}", "{id}")
-"""What makes a name its batch's alone."""
+"""Placeholders that make a name unique to its batch."""
 
 
 def supersede(
     connection: Connection, batch: BatchRecord, key_template: str | None, rows: Iterable[Row], *, now: datetime
 ) -> int:
-    """Cancel what earlier batches have waiting under this batch's names. Returns how many jobs that was."""
+    """Cancel queued jobs of earlier batches under this batch's names. Returns their number."""
     template = key_template or FLAT_TEMPLATE
     if batch.output_url is None or any(field in template for field in _OWN) or names_cells(template):
         return 0
     root = _root(batch.output_url)
-    waiting = _waiting(connection, batch.id, root)
-    if not waiting:
+    queued = _queued(connection, batch.id, root)
+    if not queued:
         return 0
-    taken: list[UUID] = []
+    superseded: list[UUID] = []
     for row in rows:
         name = Name(batch.id, batch.tenant, row.request.custom_id, row.request.model, row.request.format)
-        if job_id := waiting.pop(_address(root, template, name, batch.id), None):
-            taken.append(job_id)
-    for start in range(0, len(taken), JOBS_PER_STATEMENT):
-        which = actions.these(taken[start : start + JOBS_PER_STATEMENT])
+        if job_id := queued.pop(_address(root, template, name, batch.id), None):
+            superseded.append(job_id)
+    for start in range(0, len(superseded), JOBS_PER_STATEMENT):
+        which = actions.these(superseded[start : start + JOBS_PER_STATEMENT])
         message = f"Batch {batch.id} was submitted later for the same file."
         actions.cancel(connection, which, now=now, code=rivals.SUPERSEDED, message=message)
-    return len(taken)
+    return len(superseded)
 
 
-def _waiting(connection: Connection, batch_id: UUID, root: str) -> dict[str, UUID]:
-    """Unpaid jobs of other batches, by where their audio would lie; of places that may overlap with this one."""
+def _queued(connection: Connection, batch_id: UUID, root: str) -> dict[str, UUID]:
+    """Return unpaid jobs of other batches by object key, for destinations that may overlap with this one."""
     found: dict[str, UUID] = {}
     for place in rivals.destinations(connection, but=batch_id):
-        theirs, template = _root(place.url), place.key_template or FLAT_TEMPLATE
-        if names_cells(template) or not (f"{theirs}/".startswith(f"{root}/") or f"{root}/".startswith(f"{theirs}/")):
+        other_root, template = _root(place.url), place.key_template or FLAT_TEMPLATE
+        if names_cells(template) or not (
+            f"{other_root}/".startswith(f"{root}/") or f"{root}/".startswith(f"{other_root}/")
+        ):
             continue
         for job in rivals.unbought(connection, place.batch_id):
-            found[_address(theirs, template, job, place.batch_id)] = job.id
+            found[_address(other_root, template, job, place.batch_id)] = job.id
     return found
 
 
 def _root(url: str) -> str:
-    """One spelling for each place, however its address is written."""
     path = path_of(url)
     return url.rstrip("/") if path is None else str(path.resolve()).rstrip("/")
 

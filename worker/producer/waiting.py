@@ -1,7 +1,7 @@
-"""Waiting for jobs and batches to be over, by looking at their rows. Writes nothing.
+"""Waits for jobs and batches to finish, by polling their rows. Writes nothing.
 
-Its weakness: it asks again and again, with pauses that grow from a twentieth of a second to two. Whoever has thousands
-of single jobs to wait for hands them in as a batch and watches that, or has a webhook tell of each.
+Weakness: it polls, at intervals that grow from 0.05 to two seconds. For thousands of single jobs, submit a batch and
+watch that, or use webhooks.
 """
 
 from __future__ import annotations
@@ -27,87 +27,84 @@ from worker.store.queries import filters, jobs
 from worker.store.queries.jobs import Counts, JobRecord
 
 FIRST_PAUSE_SECONDS: Final = 0.05
-LONGEST_PAUSE_SECONDS: Final = 2.0
+MAX_PAUSE_SECONDS: Final = 2.0
 GROWTH: Final = 1.5
 TIMEOUT_SECONDS: Final = 3_600.0
-"""How long is waited where the caller says nothing."""
+"""Default timeout."""
 
-Seen = TypeVar("Seen")
-Look = Callable[[Connection], Seen]
+Result = TypeVar("Result")
+Query = Callable[[Connection], Result]
 
 
 def wait(job_id: UUID, *, timeout_seconds: float = TIMEOUT_SECONDS, engine: Engine | None = None) -> JobRecord:
-    """Wait until a job is over, with or without audio: its `status` says which. Its transaction must be committed.
+    """Wait until a job has finished, with or without audio: see its `status`. Its transaction must be committed.
 
-    Looks through `engine`, or else through a connection of its own to the database of the settings.
+    Polls through `engine`, or else through a new connection to the database of the settings.
 
     Raises:
-        NoSuchJobError: nobody committed a job with this id.
-        NotOverError: it wasn't over after `timeout_seconds`.
+        NoSuchJobError: no committed job has this id.
+        NotFinishedError: it has not finished after `timeout_seconds`.
     """
-    patience = _Patience("job", job_id, timeout_seconds)
-    with _asking(engine) as ask:
-        while (job := ask(partial(_job, job_id=job_id))).status not in TERMINAL:
-            time.sleep(patience.pause(job.status))
+    deadline = _Deadline("job", job_id, timeout_seconds)
+    with _polling(engine) as poll:
+        while (job := poll(partial(_job, job_id=job_id))).status not in TERMINAL:
+            time.sleep(deadline.pause(job.status))
     return job
 
 
 async def wait_async(
     job_id: UUID, *, timeout_seconds: float = TIMEOUT_SECONDS, engine: AsyncEngine | None = None
 ) -> JobRecord:
-    """As `wait`, without holding up the event loop."""
-    patience = _Patience("job", job_id, timeout_seconds)
-    async with _asking_async(engine) as ask:
-        while (job := await ask(partial(_job, job_id=job_id))).status not in TERMINAL:
-            await asyncio.sleep(patience.pause(job.status))
+    """As `wait`, without blocking the event loop."""
+    deadline = _Deadline("job", job_id, timeout_seconds)
+    async with _polling_async(engine) as poll:
+        while (job := await poll(partial(_job, job_id=job_id))).status not in TERMINAL:
+            await asyncio.sleep(deadline.pause(job.status))
     return job
 
 
 def watch(
     batch_id: UUID, *, timeout_seconds: float = TIMEOUT_SECONDS, engine: Engine | None = None
 ) -> Iterator[Counts]:
-    """How a batch stands: now, after each change that is seen, and last when all of its jobs are over.
+    """Yield the progress of a batch: now, after each change seen, and finally when all its jobs have finished.
 
     Raises:
-        NoSuchJobError: nobody committed a batch with this id.
-        NotOverError: it wasn't over after `timeout_seconds`.
+        NoSuchJobError: no committed batch has this id.
+        NotFinishedError: it has not finished after `timeout_seconds`.
     """
-    patience, before = _Patience("batch", batch_id, timeout_seconds), None
-    with _asking(engine) as ask:
+    deadline, before = _Deadline("batch", batch_id, timeout_seconds), None
+    with _polling(engine) as poll:
         while True:
-            counts = ask(partial(_counts, batch_id=batch_id))
+            counts = poll(partial(_counts, batch_id=batch_id))
             if counts != before:
                 yield counts
-            if _all_over(counts):
+            if _is_finished(counts):
                 return
             before = counts
-            time.sleep(patience.pause(_in_words(counts)))
+            time.sleep(deadline.pause(_describe(counts)))
 
 
 async def watch_async(
     batch_id: UUID, *, timeout_seconds: float = TIMEOUT_SECONDS, engine: AsyncEngine | None = None
 ) -> AsyncIterator[Counts]:
-    """As `watch`, without holding up the event loop."""
-    patience, before = _Patience("batch", batch_id, timeout_seconds), None
-    async with _asking_async(engine) as ask:
+    """As `watch`, without blocking the event loop."""
+    deadline, before = _Deadline("batch", batch_id, timeout_seconds), None
+    async with _polling_async(engine) as poll:
         while True:
-            counts = await ask(partial(_counts, batch_id=batch_id))
+            counts = await poll(partial(_counts, batch_id=batch_id))
             if counts != before:
                 yield counts
-            if _all_over(counts):
+            if _is_finished(counts):
                 return
             before = counts
-            await asyncio.sleep(patience.pause(_in_words(counts)))
+            await asyncio.sleep(deadline.pause(_describe(counts)))
 
 
 def longer(pause: float) -> float:
-    """The pause after this one, in seconds: whoever has waited for long can wait a little longer."""
-    return min(pause * GROWTH, LONGEST_PAUSE_SECONDS)
+    return min(pause * GROWTH, MAX_PAUSE_SECONDS)
 
 
-class _Patience:
-    """How long to wait until the next look, and when there is to be none."""
-
+class _Deadline:
     def __init__(self, what: str, waited_for: UUID, seconds: float) -> None:
         self._what = what
         self._waited_for = waited_for
@@ -116,12 +113,12 @@ class _Patience:
         self._next = FIRST_PAUSE_SECONDS
 
     def pause(self, state: str) -> float:
-        """Seconds. Raises NotOverError where the time is up; `state` is what was seen last."""
-        left = self._deadline - time.monotonic()
-        if left <= 0:
+        """Return the seconds until the next poll. Raises NotFinishedError at the deadline; `state` was seen last."""
+        remaining = self._deadline - time.monotonic()
+        if remaining <= 0:
             raise NotFinishedError(self._what, self._waited_for, self._seconds, state)
         pause, self._next = self._next, longer(self._next)
-        return min(pause, left)
+        return min(pause, remaining)
 
 
 def _job(connection: Connection, *, job_id: UUID) -> JobRecord:
@@ -137,65 +134,63 @@ def _counts(connection: Connection, *, batch_id: UUID) -> Counts:
     return jobs.counts(connection, jobs.of_batch(batch_id))
 
 
-def _all_over(counts: Counts) -> bool:
+def _is_finished(counts: Counts) -> bool:
     return counts.of(*TERMINAL) == counts.total
 
 
-def _in_words(counts: Counts) -> str:
+def _describe(counts: Counts) -> str:
     return ", ".join(f"{number:,} {status}" for status, number in sorted(counts.by_status.items()))
 
 
-class _Ask(Protocol):
-    """Shows a connection to a look, and closes it: each look sees what was committed by then."""
+class _Poll(Protocol):
+    """Opens a connection per poll and closes it, so that each poll sees what was committed by then."""
 
-    def __call__(self, look: Look[Seen]) -> Seen: ...
+    def __call__(self, query: Query[Result]) -> Result: ...
 
 
-class _AskAsync(Protocol):
-    """The same, awaited."""
-
-    def __call__(self, look: Look[Seen]) -> Awaitable[Seen]: ...
+class _PollAsync(Protocol):
+    def __call__(self, query: Query[Result]) -> Awaitable[Result]: ...
 
 
 @contextmanager
-def _asking(engine: Engine | None) -> Iterator[_Ask]:
+def _polling(engine: Engine | None) -> Iterator[_Poll]:
     if engine is not None:
-        yield _Through(engine)
+        yield _EnginePoll(engine)
         return
     with closing(Database(settings.current().database_url, connections=1)) as database:
-        yield _Through(database.engine)
+        yield _EnginePoll(database.engine)
 
 
 @asynccontextmanager
-async def _asking_async(engine: AsyncEngine | None) -> AsyncIterator[_AskAsync]:
+async def _polling_async(engine: AsyncEngine | None) -> AsyncIterator[_PollAsync]:
     if engine is not None:
-        yield _ThroughAsync(engine)
+        yield _AsyncEnginePoll(engine)
         return
-    with _asking(None) as ask:
-        yield _InThread(ask)
+    with _polling(None) as poll:
+        yield _ThreadPoll(poll)
 
 
 @dataclass(frozen=True, slots=True)
-class _Through:
+class _EnginePoll:
     engine: Engine
 
-    def __call__(self, look: Look[Seen]) -> Seen:
+    def __call__(self, query: Query[Result]) -> Result:
         with self.engine.connect() as connection:
-            return look(connection)
+            return query(connection)
 
 
 @dataclass(frozen=True, slots=True)
-class _ThroughAsync:
+class _AsyncEnginePoll:
     engine: AsyncEngine
 
-    async def __call__(self, look: Look[Seen]) -> Seen:
+    async def __call__(self, query: Query[Result]) -> Result:
         async with self.engine.connect() as connection:
-            return await connection.run_sync(look)
+            return await connection.run_sync(query)
 
 
 @dataclass(frozen=True, slots=True)
-class _InThread:
-    ask: _Ask
+class _ThreadPoll:
+    poll: _Poll
 
-    async def __call__(self, look: Look[Seen]) -> Seen:
-        return await asyncio.to_thread(self.ask, look)
+    async def __call__(self, query: Query[Result]) -> Result:
+        return await asyncio.to_thread(self.poll, query)

@@ -219,10 +219,10 @@ def test_after_an_outage_every_worker_gets_the_time_for_a_beat(stage: Stage) -> 
     leader.run_once()
     silent = stage.now() - (HEARTBEAT_LAPSE_SECONDS + 1) * SECOND
     job = stage.job(status=JobStatus.RUNNING, worker_id=stage.worker(heartbeat_at=silent))
-    leader.rescue.looked_at = leader.chores.due = stage.now() - 60 * SECOND
+    leader.rescue.read_at = leader.housekeeping.due = stage.now() - 60 * SECOND
     leader.run_once()
     assert stage.status(job) == [JobStatus.RUNNING]
-    leader.rescue.blind_until = leader.chores.due = stage.now()
+    leader.rescue.blind_until = leader.housekeeping.due = stage.now()
     leader.run_once()
     assert stage.status(job) == [JobStatus.QUEUED]
 

@@ -196,7 +196,7 @@ def test_who_waited_once_for_a_job_to_resume_waits_no_more(stage: Stage) -> None
     assert stage.row(second).follows == first
     with stage.database.begin() as connection:
         connection.execute(update(Job).where(Job.id == second).values(not_before=stage.database.now(connection)))
-    leader.chores.due = None
+    leader.housekeeping.due = None
     leader.run_once()
     assert stage.row(second).status == JobStatus.DISPATCHED
 
@@ -214,7 +214,7 @@ def test_followers_of_a_job_that_never_started_are_released_at_once(stage: Stage
             actions.cancel(connection, actions.these([first]), now=now)
         else:
             connection.execute(update(Job).where(Job.id == first).values(deadline=now - SECOND))
-    leader.chores.due = None
+    leader.housekeeping.due = None
     leader.run_once()
     assert stage.status(first) == [end]
     assert stage.post.collect() == [second]

@@ -130,7 +130,7 @@ def test_following_is_bounded_in_time(stage: Stage) -> None:
         actions.cancel(connection, actions.these([first]), now=stage.database.now(connection))
         due = stage.database.now(connection) - SECOND
         connection.execute(update(Job).where(Job.id == second).values(not_before=due))
-    leader.chores.due = None
+    leader.housekeeping.due = None
     leader.run_once()
     assert stage.row(second).status == JobStatus.DISPATCHED
     assert stage.row(second).follows is None
@@ -139,7 +139,7 @@ def test_following_is_bounded_in_time(stage: Stage) -> None:
 def test_a_memory_that_grows_too_large_is_reloaded(stage: Stage) -> None:
     """What has ended is forgotten, what is in flight is not."""
     flying = stage.job(**SAME, status=JobStatus.DISPATCHED, dispatched_at=stage.now())
-    twins = SingleFlight(most=3)
+    twins = SingleFlight(max_remembered=3)
     with stage.database.begin() as connection:
         for _ in range(3):
             twins.separate(connection, [], stage.now())
@@ -150,11 +150,11 @@ def test_a_memory_of_what_really_flies_is_not_read_in_every_tick(stage: Stage) -
     """With more in flight than it would keep, it is read once, and again only when as many more have gone out."""
     for _ in range(5):
         stage.job(status=JobStatus.DISPATCHED, dispatched_at=stage.now())
-    twins = SingleFlight(most=3)
+    twins = SingleFlight(max_remembered=3)
     with stage.database.begin() as connection:
-        twins.look(connection)
+        twins.load(connection)
         with watched(connection) as sent:
-            twins.look(connection)
+            twins.load(connection)
             twins.separate(connection, [], stage.now())
     assert sent == []
 
@@ -193,7 +193,7 @@ def test_who_waits_for_a_submitted_call_does_not_buy_it_again(stage: Stage, *, a
     if anew:
         stage.lapse()
         leader = stage.dispatcher()
-    leader.chores.due = None
+    leader.housekeeping.due = None
     leader.run_once()
     assert stage.post.collect() == [first]
     assert stage.row(ahead).follows == first

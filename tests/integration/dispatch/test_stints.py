@@ -20,7 +20,7 @@ def test_a_leader_that_stops_logs_its_statistics(on_sqlite: Database) -> None:
         leader.start()
         wait_for(lambda: leader.leads, seconds=PATIENCE, what="the lead")
         leader.stop()
-    (told,) = [entry for entry in logs if entry["event"] == "led"]
+    (told,) = [entry for entry in logs if entry["event"] == "leadership_ended"]
     assert told["ticks"] >= 1
     assert 0 < told["cpu_seconds"] <= told["ticks"] * told["longest_tick_ms"] / 1_000 + 0.1
     assert 0 < told["tick_ms"] <= told["longest_tick_ms"]
@@ -37,10 +37,10 @@ def test_a_follower_has_nothing_to_tell(on_sqlite: Database) -> None:
         looked.append(tick.leads)
         return 0.01
 
-    follower.longest_wait = look_again
+    follower.max_wait = look_again
     with capture_logs() as logs:
         follower.start()
         wait_for(lambda: len(looked) > 1, seconds=PATIENCE, what="two looks")
         follower.stop()
     assert not any(looked)
-    assert [entry for entry in logs if entry["event"] == "led"] == []
+    assert [entry for entry in logs if entry["event"] == "leadership_ended"] == []

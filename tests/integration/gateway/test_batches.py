@@ -101,4 +101,4 @@ def test_rows_of_all_kinds_are_bounded(gateway: Running) -> None:
     headers = {"Content-Type": "application/jsonl"}
     reply = gateway.client("acme")("POST", "/v1/batches", b"y\n" * 524_288, headers=headers)
     assert (reply.status, len(reply.json["faults"])) == (422, 100)
-    assert reply.json["detail"].startswith("1,001 faults")
+    assert reply.json["detail"].startswith("1,001 errors")

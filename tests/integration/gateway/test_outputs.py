@@ -32,7 +32,7 @@ def client(gateway: Running) -> Client:
 
 def a_spoken_job(gateway: Running, folder: Path) -> UUID:
     """A job of `acme` whose audio is there."""
-    places = gateway.gateway.places
+    places = gateway.gateway.destinations
     put = store_bytes(places.store(places.default_url), "acme/jobs/a b.mp3", b"ID3", folder, content_type="audio/mpeg")
     sound = {"uri": put.uri, "sha256": put.sha256, "audio_bytes": put.size, "content_type": "audio/mpeg"}
     with gateway.gateway.database.begin() as connection:

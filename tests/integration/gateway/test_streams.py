@@ -47,7 +47,7 @@ def client(gateway: Running) -> Client:
 
 def a_spoken_job(gateway: Running, tmp_path: Path, **columns: object) -> UUID:
     """A job of `acme` whose audio is there."""
-    store = gateway.gateway.places.store(gateway.gateway.places.default_url)
+    store = gateway.gateway.destinations.store(gateway.gateway.destinations.default_url)
     name = columns.pop("name", "hello")
     put = store_bytes(store, f"acme/jobs/{name}.wav", SOUND, tmp_path)
     sound = {"uri": put.uri, "sha256": put.sha256, "audio_bytes": put.size, "content_type": "audio/wav"}

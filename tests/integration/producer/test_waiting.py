@@ -62,19 +62,19 @@ def test_patience_ends_with_words(database: Database) -> None:
     """What was waited for, how long, and how it stood."""
     with database.begin() as connection:
         job = producer.enqueue(connection, a_request(), origin=ORIGIN)
-    with pytest.raises(NotFinishedError, match=f"job {job} was not over after 0 s: queued"):
+    with pytest.raises(NotFinishedError, match=f"job {job} has not finished after 0 s: queued"):
         producer.wait(job, timeout_seconds=AT_ONCE, engine=database.engine)
     batch, _ = a_batch(database)
-    with pytest.raises(NotFinishedError, match=f"batch {batch} was not over after 0 s: 2 queued"):
+    with pytest.raises(NotFinishedError, match=f"batch {batch} has not finished after 0 s: 2 queued"):
         list(producer.watch(batch, timeout_seconds=AT_ONCE, engine=database.engine))
 
 
 def test_an_uncommitted_job_is_not_waited_for(database: Database) -> None:
     """A job or batch that isn't there would never be over."""
     nobody = uuid7()
-    with pytest.raises(NoSuchJobError, match="no job"):
+    with pytest.raises(NoSuchJobError, match="no such job"):
         producer.wait(nobody, engine=database.engine)
-    with pytest.raises(NoSuchJobError, match="no batch"):
+    with pytest.raises(NoSuchJobError, match="no such batch"):
         next(producer.watch(nobody, engine=database.engine))
 
 

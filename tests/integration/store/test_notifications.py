@@ -89,7 +89,7 @@ def test_a_job_starts_with_no_look_due(database: Database) -> None:
 
     leader = stage.dispatcher()
     leader.publish = publish
-    leader.longest_wait = lambda tick: NEVER if tick.leads else 0.1
+    leader.max_wait = lambda tick: NEVER if tick.leads else 0.1
     leader.start()
     try:
         # More than the looks that its start and the beginning of its listening may bring.
@@ -218,5 +218,5 @@ def test_a_database_that_refuses_is_asked_again() -> None:
         assert told.wait(PATIENCE)
         wait_for(lambda: logs, seconds=PATIENCE, what="a word in the log")
     unreachable.close()
-    assert [cast("str", entry["event"]) for entry in logs] == ["arrivals_unheard"]
+    assert [cast("str", entry["event"]) for entry in logs] == ["notify_unavailable"]
     assert "nothing" not in str(logs[0]["error"])

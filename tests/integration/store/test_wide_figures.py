@@ -218,7 +218,7 @@ def test_a_job_that_can_not_be_stored_fails_alone(gateway: Running) -> None:
         row = dict(connection.execute(select(*Job.__table__.c)).mappings().one())
     good = [row | {"id": uuid7()} for _ in range(4)]
     rows = [*good[:2], row | {"id": uuid7(), "tenant": None}, *good[2:]]
-    found = carried_out(lambda some: submissions._written([Written(one) for one in some]), rows)  # type: ignore[misc]
+    found = carried_out(lambda some: submissions._insert([Written(one) for one in some]), rows)  # type: ignore[misc]
     assert [isinstance(result, BaseException) for result in found] == [False, False, True, False, False]
     assert len(client.get("/v1/jobs").json["jobs"]) == 5
 

@@ -101,7 +101,7 @@ def test_a_new_leader_takes_no_lane_for_starved() -> None:
 
 def test_a_long_memory_of_lanes_is_cut() -> None:
     """Those served longest ago are forgotten; they have waited longest all the same."""
-    ageing, lanes = Ageing(STEP, most=10), [a_lane(lane=UUID(int=number)) for number in range(1, 30)]
+    ageing, lanes = Ageing(STEP, max_remembered=10), [a_lane(lane=UUID(int=number)) for number in range(1, 30)]
     ageing.urgencies(lanes, BEGAN)
     for number, lane in enumerate(lanes):
         ageing.serve(lane, BEGAN + number * 60 * SECOND)
@@ -126,10 +126,10 @@ def test_a_tenth_is_reserved(slots: int, kept: int) -> None:
 def test_the_reserve_binds_while_interactive_jobs_were_seen_lately() -> None:
     """Bulk alone uses every slot; a minute after the last interactive job it does so again."""
     reserve = Reserve(0.1)
-    reserve.look([BULK], BEGAN)
+    reserve.note([BULK], BEGAN)
     assert reserve.held(100, BEGAN) == 0
-    reserve.look([URGENT, BULK], BEGAN)
+    reserve.note([URGENT, BULK], BEGAN)
     assert reserve.held(100, BEGAN) == 10
-    reserve.look([BULK], BEGAN + SECOND)
+    reserve.note([BULK], BEGAN + SECOND)
     assert reserve.held(100, BEGAN + MEMORY_SECONDS * SECOND) == 10
     assert reserve.held(100, BEGAN + (MEMORY_SECONDS + 1) * SECOND) == 0

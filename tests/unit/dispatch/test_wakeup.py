@@ -6,7 +6,7 @@ import threading
 
 import pytest
 
-from worker.dispatch.wakeup import QUICK_TICKS, Rhythm, Wakeup, after_tick, soonest
+from worker.dispatch.wakeup import QUICK_TICKS, Rhythm, Wakeup, after_tick, quick_delay
 
 GATHER = 0.1
 FOR_EVER = 3_600.0
@@ -15,10 +15,10 @@ FOR_EVER = 3_600.0
 def test_the_first_arrivals_are_answered_at_once() -> None:
     """In an idle system, ticks may follow one another without a pause, up to a bound; from then on they are spaced."""
     rhythm, now, quick = Rhythm(), 100.0, 0
-    while soonest(rhythm, GATHER) == 0:
+    while quick_delay(rhythm, GATHER) == 0:
         rhythm, quick = after_tick(rhythm, now, GATHER), quick + 1
     assert quick == QUICK_TICKS
-    assert soonest(rhythm, GATHER) == pytest.approx(GATHER)
+    assert quick_delay(rhythm, GATHER) == pytest.approx(GATHER)
 
 
 def test_a_stream_of_arrivals_gets_no_more_ticks_than_changes_do() -> None:
@@ -26,15 +26,15 @@ def test_a_stream_of_arrivals_gets_no_more_ticks_than_changes_do() -> None:
     rhythm, now, ticks = Rhythm(), 0.0, 0
     while now < 100 * GATHER:
         rhythm, ticks = after_tick(rhythm, now, GATHER), ticks + 1
-        now += max(soonest(rhythm, GATHER), GATHER / 1_000)
+        now += max(quick_delay(rhythm, GATHER), GATHER / 1_000)
     assert ticks <= 100 + QUICK_TICKS + 1
 
 
 def test_quiet_brings_the_quick_ticks_back() -> None:
     """They grow back with time, and beyond their number they don't."""
-    rhythm = Rhythm(left=0.0, ticked_at=0.0)
-    assert soonest(after_tick(rhythm, 2 * GATHER, GATHER), GATHER) == 0
-    assert after_tick(rhythm, 1_000.0, GATHER).left == QUICK_TICKS - 1
+    rhythm = Rhythm(tokens=0.0, ticked_at=0.0)
+    assert quick_delay(after_tick(rhythm, 2 * GATHER, GATHER), GATHER) == 0
+    assert after_tick(rhythm, 1_000.0, GATHER).tokens == QUICK_TICKS - 1
 
 
 def test_ticks_that_come_faster_than_the_gather_time_owe_nothing() -> None:
@@ -42,7 +42,7 @@ def test_ticks_that_come_faster_than_the_gather_time_owe_nothing() -> None:
     rhythm = Rhythm()
     for number in range(100):
         rhythm = after_tick(rhythm, number * GATHER / 10, GATHER)
-    assert 0 < soonest(rhythm, GATHER) <= GATHER
+    assert 0 < quick_delay(rhythm, GATHER) <= GATHER
 
 
 @pytest.mark.parametrize("ring", [Wakeup.change, Wakeup.arrive, Wakeup.stop])

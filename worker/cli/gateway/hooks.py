@@ -119,7 +119,7 @@ def _mapping(fields: Mapping[str, str | None]) -> HookMapping:
         found = HookMapping.model_validate(dict(fields))
     except ValidationError as error:
         raise InvalidInputError("the hook's command line", faults_of(error)) from None
-    understood = mapping.understood(found)
+    understood = mapping.parse(found)
     if isinstance(understood, list):
         raise InvalidInputError("the hook's command line", understood)
     return found

@@ -32,12 +32,14 @@ def serve(host: str, port: int, *, all_in_one: bool) -> None:
             "leave TTSQ_BROKER_URL out, or leave --all-in-one out and start workers with `ttsq worker`",
         )
     logs.configure(settings)
-    open_door = settings.embedded and is_loopback(host)
+    without_auth = settings.embedded and is_loopback(host)
     with cli_database.queue_to_fill(settings) as database, ExitStack() as stack:
         start_tracing(settings)
         stack.callback(tracing.stop)
         worker = EmbeddedWorker(settings, database) if all_in_one else None
-        gateway = assemble(settings, database, open_door=open_door, written=worker.wake if worker else lambda: None)
+        gateway = assemble(
+            settings, database, without_auth=without_auth, on_new_jobs=worker.wake if worker else lambda: None
+        )
         try:
             server = Server(gateway, host, port)
         except CannotListenError as error:
@@ -51,9 +53,7 @@ def serve(host: str, port: int, *, all_in_one: bool) -> None:
 def _announce(terminal: Terminal, address: str, settings: Settings, database: Database, *, all_in_one: bool) -> None:
     terminal.result(f"The gateway listens at {address} (description: {address}/openapi.json). Ctrl-C ends it.")
     if settings.embedded and is_loopback(address.split("//")[1].rpartition(":")[0].strip("[]")):
-        terminal.note(
-            "No key is asked for, because only this machine reaches it. Whoever sends one must send a good one."
-        )
+        terminal.note("Running without authentication (loopback only). If a key is sent, it must be valid.")
     else:
         with database.read() as connection:
             good = [key for key in api_keys.listed(connection) if key.revoked_at is None]

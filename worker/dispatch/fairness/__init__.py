@@ -1,1 +1,1 @@
-"""Whose turn it is: priorities, tenants, batches, ageing. Pure."""
+"""Order of jobs: priorities, tenants, batches, ageing. Pure."""

@@ -1,4 +1,4 @@
-"""Who goes next: by urgency, then in turn over tenants and over each tenant's lanes. Pure."""
+"""Which jobs start next: by urgency, then round robin over tenants and over each tenant's lanes. Pure."""
 
 from __future__ import annotations
 
@@ -10,54 +10,50 @@ from worker.dispatch.gates.rules import Blocked
 from worker.store.transitions.dispatches import Lane, Waiting
 
 Heads = Callable[[Lane, int], Iterable[Waiting]]
-"""Fetches the first jobs of a lane, at most so many."""
+"""Fetches the first jobs of a lane, up to a limit."""
 Serve = Callable[[Lane, Waiting], bool]
-"""Asked for each job whose turn it is: False holds it, and with it all that wait behind it in its lane."""
+"""Called for each job in turn; False holds the job and everything behind it in its lane."""
 
 Urgency = Callable[[Lane], int]
-"""What decides before all turns."""
+"""Primary sort key of the lanes."""
 
 
 def admissible(lanes: Iterable[Lane], blocked: Blocked) -> list[Lane]:
-    """The lanes that no closed gate holds."""
     return [] if blocked.everything else [lane for lane in lanes if lane.model not in blocked.models]
 
 
 def every_lane(_lane: Lane, _job: Waiting) -> bool:
-    """Holds nobody."""
     return True
 
 
 def by_priority(lane: Lane) -> int:
-    """As its producer wants it, however long it has waited."""
     return lane.priority
 
 
 def admit(
     lanes: Sequence[Lane], places: int, heads: Heads, serve: Serve = every_lane, urgency: Urgency = by_priority
 ) -> list[Waiting]:
-    """Fill the free places: the most urgent first, and of those every tenant and lane in turn.
+    """Fill the free places: the most urgent lanes first, round robin among lanes of equal urgency.
 
-    Of one urgency, the tenants go in the order in which their lanes are given, and so do the lanes of each. Only rows
-    that may start now are read: of each lane no more than there are places, and none before its turn has come.
+    Tenants, and the lanes of each tenant, keep the order of `lanes`. Only rows that may start now are read: at most
+    `places` per lane, and none before its turn.
     """
     chosen: list[Waiting] = []
     for tier in tiers(lanes, urgency):
-        left = places - len(chosen)
-        if left <= 0:
+        remaining = places - len(chosen)
+        if remaining <= 0:
             break
-        chosen += _deal(tier, left, heads, serve)
+        chosen += _deal(tier, remaining, heads, serve)
     return chosen
 
 
 def tiers(lanes: Iterable[Lane], urgency: Urgency = by_priority) -> list[list[Lane]]:
-    """Lanes of one urgency together, the most urgent first. Of equals, none waits behind another."""
     by_urgency = sorted(lanes, key=urgency, reverse=True)
     return [list(tier) for _, tier in groupby(by_urgency, key=urgency)]
 
 
 def first_turns(lanes: Iterable[Lane], places: int, urgency: Urgency = by_priority) -> list[Lane]:
-    """The lanes of the most urgent ones that are asked first, no more than there are places."""
+    """Return the lanes of the most urgent tier that are read first, at most `places`."""
     for tier in tiers(lanes, urgency):
         tenants: dict[str, list[Lane]] = {}
         for lane in tier:
@@ -68,11 +64,10 @@ def first_turns(lanes: Iterable[Lane], places: int, urgency: Urgency = by_priori
 
 
 def _deal(tier: Sequence[Lane], places: int, heads: Heads, serve: Serve) -> list[Waiting]:
-    """One tier's share, a job at a time from tenant to tenant, and from lane to lane within a tenant."""
     tenants: dict[str, list[Iterator[Waiting]]] = {}
     for lane in tier:
-        tenants.setdefault(lane.tenant, []).append(_line(lane, places, heads, serve))
-    turns = deque(_in_turn(lines) for lines in tenants.values())
+        tenants.setdefault(lane.tenant, []).append(_startable(lane, places, heads, serve))
+    turns = deque(_in_turn(queues) for queues in tenants.values())
     chosen: list[Waiting] = []
     while turns and len(chosen) < places:
         turn = turns.popleft()
@@ -83,20 +78,18 @@ def _deal(tier: Sequence[Lane], places: int, heads: Heads, serve: Serve) -> list
     return chosen
 
 
-def _line(lane: Lane, most: int, heads: Heads, serve: Serve) -> Iterator[Waiting]:
-    """Those of a lane who may go, as they are asked for."""
-    for job in heads(lane, most):
+def _startable(lane: Lane, limit: int, heads: Heads, serve: Serve) -> Iterator[Waiting]:
+    for job in heads(lane, limit):
         if not serve(lane, job):
             return
         yield job
 
 
-def _in_turn(lines: Iterable[Iterator[Waiting]]) -> Iterator[Waiting]:
-    """Jobs of several lanes, one from each in turn, until all are empty."""
-    turns = deque(lines)
+def _in_turn(queues: Iterable[Iterator[Waiting]]) -> Iterator[Waiting]:
+    turns = deque(queues)
     while turns:
-        line = turns.popleft()
-        job = next(line, None)
+        queue = turns.popleft()
+        job = next(queue, None)
         if job is not None:
             yield job
-            turns.append(line)
+            turns.append(queue)

@@ -1,1 +1,1 @@
-"""What holds the account, a model or the store (circuit breakers), and what reopens it."""
+"""Gates (circuit breakers) that hold the account, a model or the store, and what reopens them."""

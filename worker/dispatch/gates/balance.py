@@ -1,4 +1,4 @@
-"""Following what is left in the account, and saying once that it gets low, before the money is gone."""
+"""Follows the account balance and warns once when it is low."""
 
 from __future__ import annotations
 
@@ -16,27 +16,28 @@ from worker.store.outbox import events
 from worker.store.queries.attempts import Ended
 
 RECOVERED: Final = Decimal("1.1")
-"""So many times the threshold a low balance must reach to have recovered: answers that come in another order than they
-were given must not let it fall twice."""
+"""Factor over the threshold at which a low balance counts as recovered: answers out of order must not warn twice."""
 NOTE_SECONDS: Final = 1.0
-"""Balances are written down no more often, unless one is low."""
+"""Minimum time between two stored balances, unless one is low."""
 
 
 @dataclass(slots=True)
 class BalanceWatch:
-    """Keeps the latest balance."""
-
     low_below: Decimal
     """US dollars."""
     _noted_at: datetime | None = None
 
-    def learn(self, connection: Connection, news: Sequence[Ended], checked: Sequence[Decimal], now: datetime) -> None:
-        """Note what the latest answer said, and what a free check saw just now."""
-        heard = [(ended.finished_at, ended.remaining_credits) for ended in news if ended.remaining_credits is not None]
-        heard += [(now, amount) for amount in checked]
-        if not heard:
+    def learn(
+        self, connection: Connection, finished: Sequence[Ended], checked: Sequence[Decimal], now: datetime
+    ) -> None:
+        """Record the latest balance from attempts and from free checks."""
+        seen = [
+            (ended.finished_at, ended.remaining_credits) for ended in finished if ended.remaining_credits is not None
+        ]
+        seen += [(now, amount) for amount in checked]
+        if not seen:
             return
-        seen_at, remaining = heard[-1]
+        seen_at, remaining = seen[-1]
         is_news = self._noted_at is None or now - self._noted_at >= timedelta(seconds=NOTE_SECONDS)
         if not (is_news or remaining < self.low_below):
             return
@@ -59,10 +60,8 @@ class BalanceWatch:
 
 
 def falls(balance: Balance, low_below: Decimal) -> bool:
-    """Whether it is low now, and that hasn't been said yet."""
     return not balance.low and balance.remaining < low_below
 
 
 def recovers(balance: Balance, low_below: Decimal) -> bool:
-    """Whether a low balance has risen well above the threshold."""
     return balance.low and balance.remaining >= low_below * RECOVERED

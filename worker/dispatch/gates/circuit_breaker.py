@@ -1,9 +1,8 @@
-"""When a model's upstream counts as broken: by the latest calls alone, none older than a minute. Pure.
+"""Detects a broken upstream of a model from its calls of the last minute. Pure.
 
-A call that failed weighs one, a call that was served takes three of those back, and at twenty the breaker opens. An
-upstream that is dead opens it with its twentieth failure in a row, however well it did before. At three failures in
-four the weights balance; where calls fail at random, and far less often than that, no run of them ever gets there
-(`tests/unit/dispatch/test_circuit_breaker.py` tries a million).
+A failed call adds one, a served call takes three off; at twenty the breaker opens. A dead upstream opens it with its
+twentieth consecutive failure, however well it did before. The break-even is three failures in four calls; failures at
+random and well below that rate never open it (`tests/unit/dispatch/test_circuit_breaker.py` simulates a million calls).
 """
 
 from __future__ import annotations
@@ -15,25 +14,24 @@ from api_models.verdict import VerdictKind
 from worker.store.queries.attempts import Ended
 
 CODE: Final = "breaker_open"
-"""The code of a model's gate that the breaker closed."""
 WINDOW_SECONDS: Final = 60.0
 TRIP_AT: Final = 20
 SERVED_WEIGHT: Final = -3
 FAILED_WEIGHT: Final = 1
 MAX_CALLS: Final = 200
-"""A record's length; a longer one would not change a decision but at failure rates near the balance."""
+"""Length of a record; more would only matter at failure rates near break-even."""
 
 OURS: Final = frozenset({"internal_error", "request_expired"})
-"""Codes of attempts to be tried again that say nothing of the upstream."""
+"""Retryable codes that are no evidence about the upstream."""
 SERVED: Final = frozenset({VerdictKind.SUCCESS, VerdictKind.BAD_TAKE, VerdictKind.REFUSED})
-"""Verdicts on calls that the upstream was there for."""
+"""Verdicts on calls that the upstream served."""
 
 Record = tuple[tuple[datetime, int], ...]
-"""One model's latest calls, the oldest first: when they ended, and their weights."""
+"""Time and weight of a model's latest calls, the oldest first."""
 
 
 def after(record: Record, ended: Ended) -> Record:
-    """The record with one more attempt. What says nothing of the upstream leaves it as it is."""
+    """Return the record with one more attempt; attempts that are no evidence leave it unchanged."""
     if ended.verdict in SERVED:
         weight = SERVED_WEIGHT
     elif ended.verdict is VerdictKind.RETRY and ended.code not in OURS:
@@ -44,7 +42,6 @@ def after(record: Record, ended: Ended) -> Record:
 
 
 def trips(record: Record, now: datetime) -> bool:
-    """Whether some run of the latest calls weighs enough."""
     total = 0
     for ended_at, weight in reversed(record):
         if (now - ended_at).total_seconds() > WINDOW_SECONDS:
@@ -56,7 +53,6 @@ def trips(record: Record, now: datetime) -> bool:
 
 
 def describe(record: Record, now: datetime) -> str:
-    """The gate's message."""
     recent = [weight for ended_at, weight in record if (now - ended_at).total_seconds() <= WINDOW_SECONDS]
     failed = recent.count(FAILED_WEIGHT)
-    return f"{failed} of the latest {len(recent)} calls failed upstream; one at a time is tried until one succeeds"
+    return f"{failed} of the latest {len(recent)} calls failed upstream; probing one call at a time until one succeeds"

@@ -1,4 +1,4 @@
-"""Closes gates on what attempts met, opens them on proof, and has them probed. The decisions are in `gates`."""
+"""Closes gates after failures, opens them on proof, and probes them. `rules` makes the decisions."""
 
 from __future__ import annotations
 
@@ -23,18 +23,18 @@ log = structlog.get_logger("ttsq.dispatch")
 
 @dataclass(slots=True)
 class Gatekeeper:
-    """The closed gates go from hand to hand through a tick; each method gives back those that are closed after it."""
+    """Each method takes the closed gates and returns those that are closed after it."""
 
     prober: Prober
     probe_seconds: float
     opened_at: dict[str, datetime] = field(default_factory=dict)
-    """From when on gates were known to be open, by this leader."""
+    """When this leader first saw each gate open."""
     refused_at: dict[str, datetime] = field(default_factory=dict)
-    """When the latest refusal was recorded that keeps each gate closed."""
+    """When the latest refusal that keeps each gate closed was recorded."""
     _closed: set[str] = field(default_factory=set)
 
     def look(self, connection: Connection, now: datetime) -> list[Gate]:
-        """What is closed now, and what a hand or a worker has closed or opened since the last look."""
+        """Read the closed gates, including changes by operators and workers since the last tick."""
         closed = account.closed_gates(connection)
         for gate in closed:
             if gate.name not in self._closed:
@@ -45,7 +45,7 @@ class Gatekeeper:
         return closed
 
     def close(self, connection: Connection, closed: list[Gate], ended: Ended, now: datetime) -> list[Gate]:
-        """Close the gate that an attempt ran into, or keep the latest words of one that is closed."""
+        """Close the gate that an attempt ran into; if it is already closed, update its message."""
         name = rules.closed_by(ended, self.opened_at)
         if name is None or ended.scope is None:
             return closed
@@ -55,15 +55,15 @@ class Gatekeeper:
             model = ended.model if ended.scope is GateScope.MODEL else None
             probe_at = now + rules.wait_before_probe(0, self.probe_seconds, code)
             return self._shut(connection, closed, Gate(name, ended.scope, model, code, message, now, probe_at, 0))
-        return [_reworded(connection, gate, code, message) if gate.name == name else gate for gate in closed]
+        return [_with_message(connection, gate, code, message) if gate.name == name else gate for gate in closed]
 
-    def trip(self, connection: Connection, closed: list[Gate], model: str, words: str, now: datetime) -> list[Gate]:
-        """Close a model's gate because its upstream is broken; one that is closed stays what it is."""
+    def trip(self, connection: Connection, closed: list[Gate], model: str, message: str, now: datetime) -> list[Gate]:
+        """Close a model's gate because its upstream is broken; a closed gate stays unchanged."""
         name = gate_name(GateScope.MODEL, model)
         if name in {gate.name for gate in closed}:
             return closed
         probe_at = now + rules.wait_before_probe(0, self.probe_seconds, circuit_breaker.CODE)
-        gate = Gate(name, GateScope.MODEL, model, circuit_breaker.CODE, words, now, probe_at, 0)
+        gate = Gate(name, GateScope.MODEL, model, circuit_breaker.CODE, message, now, probe_at, 0)
         return self._shut(connection, closed, gate)
 
     def open(
@@ -75,7 +75,7 @@ class Gatekeeper:
         proved_at: datetime,
         now: datetime,
     ) -> list[Gate]:
-        """Open gates that were proved open by something that began at `proved_at`."""
+        """Open gates that a call or check begun at `proved_at` has proved open."""
         for gate in opening:
             account.open_gate(connection, gate.name, now=now)
             self.opened_at[gate.name] = proved_at
@@ -84,14 +84,14 @@ class Gatekeeper:
         return [gate for gate in closed if gate.name not in names]
 
     def check(self, connection: Connection, closed: list[Gate], now: datetime) -> list[Gate]:
-        """Take the results of free checks, and start those that are due."""
+        """Collect the results of free checks, and start those that are due."""
         for seen in self.prober.passed():
             if rules.is_proof(seen.gate, seen.balance, seen.in_flight):
-                # A gate that closed anew while it was looked at has another time, and the look says nothing of it.
+                # The check is no evidence about a gate that has closed again since.
                 proved = [gate for gate in closed if (gate.name, gate.since) == (seen.gate.name, seen.gate.since)]
                 closed = self.open(connection, closed, proved, proved_at=now, now=now)
             else:
-                reason = f"{seen.in_flight} calls in flight may still take the ${seen.balance:f}"
+                reason = f"{seen.in_flight} calls in flight may still use up the ${seen.balance:f}"
                 log.info("probe_failed", gate=seen.gate.name, reason=reason)
         for gate in rules.due_probes(closed, now):
             if rules.is_free(gate) and self.begin_probe(connection, gate, now):
@@ -99,7 +99,7 @@ class Gatekeeper:
         return closed
 
     def begin_probe(self, connection: Connection, gate: Gate, now: datetime) -> bool:
-        """Note that a probe starts now, and when the next one may. False where somebody else has just done so."""
+        """Record the start of a probe and when the next may start. False if another process has just done so."""
         later = now + rules.wait_before_probe(gate.probes + 1, self.probe_seconds, gate.code)
         log.info("gate_probe", gate=gate.name, code=gate.code, next_probe_at=later)
         return account.begin_probe(connection, gate, next_probe_at=later)
@@ -119,8 +119,8 @@ class Gatekeeper:
         return [*closed, gate]
 
 
-def _reworded(connection: Connection, gate: Gate, code: str, message: str) -> Gate:
-    """Thousands of the same answer are written down once, and what a hand closed keeps its own words."""
+def _with_message(connection: Connection, gate: Gate, code: str, message: str) -> Gate:
+    """Repeated identical errors are stored once, and a gate closed by an operator keeps its message."""
     if gate.code in rules.BY_HAND or (gate.code, gate.message) == (code, message):
         return gate
     account.still_closed(connection, gate.name, code=code, message=message)

@@ -1,4 +1,4 @@
-"""Which real jobs are sent through closed gates: one at a time for each, when its probe is due and costs a call."""
+"""Chooses the jobs sent through closed gates as probes: one at a time per gate, when a paid probe is due."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from worker.store.transitions.dispatches import Lane, Waiting
 
 
 def probe_jobs(
-    keeper: Gatekeeper, queue: Queue, closed: Sequence[Gate], lanes: Sequence[Lane], *, most: int, now: datetime
+    keeper: Gatekeeper, queue: Queue, closed: Sequence[Gate], lanes: Sequence[Lane], *, limit: int, now: datetime
 ) -> list[Waiting]:
-    """One job for each gate whose probe is due, and at most so many.
+    """Return one job for each gate whose probe is due, at most `limit`.
 
-    A job that several gates hold is sent if the probes of all of them are due, and then it is the probe of each: else
-    two gates of the only model that waits would keep each other from being tried.
+    A job held by several gates is sent if the probes of all of them are due, and probes them all: otherwise two gates
+    on the only queued model would block each other.
     """
     due = [gate for gate in rules.due_probes(closed, now) if _wants_a_job(queue.connection, gate)]
     others = rules.blocked([gate for gate in closed if gate not in due])
@@ -30,7 +30,7 @@ def probe_jobs(
     jobs: list[Waiting] = []
     begun: set[str] = set()
     for gate in due:
-        if gate.name in begun or len(jobs) == most:
+        if gate.name in begun or len(jobs) == limit:
             continue
         found = queue.probe_job([lane for lane in open_lanes if gate.model in {None, lane.model}])
         if found is None:
@@ -44,7 +44,7 @@ def probe_jobs(
 
 
 def _wants_a_job(connection: Connection, gate: Gate) -> bool:
-    """A broken upstream may leave a probe without an answer for long: the next one waits for it."""
+    """A broken upstream may leave a probe unanswered for long: the next probe waits for it."""
     if rules.is_free(gate):
         return False
     if gate.code != circuit_breaker.CODE or gate.model is None:

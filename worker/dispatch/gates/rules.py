@@ -1,7 +1,7 @@
-"""When gates close, are probed and open again. Pure decisions; the dispatcher carries them out.
+"""When gates close, are probed and reopen. Pure; the dispatcher applies the decisions.
 
-A gate closes on what an attempt met. It opens on proof: a free check that passes, or a real job that began after the
-gate closed and was let through.
+A gate closes on a failed attempt. It opens on proof: a free check that passes, or a job that started after the gate
+closed and was let through.
 """
 
 from __future__ import annotations
@@ -23,32 +23,28 @@ PROBE_GROWTH: Final = 2.0
 PROBE_CAP_SECONDS: Final = 1_800.0
 BREAKER_FIRST_SECONDS: Final = 5.0
 BREAKER_CAP_SECONDS: Final = 60.0
-"""A broken upstream is mended by others, and often within seconds: its probes start soon and stay frequent."""
+"""Maximum wait between probes of a broken upstream, which often recovers within seconds."""
 
 OUT_OF_CREDIT: Final = "insufficient_credits"
 FREE_CHECKS: Final = frozenset({"bad_key", OUT_OF_CREDIT})
-"""Troubles that the free credits endpoint can tell are over. The rest is probed with one real job."""
+"""Codes that the free credits endpoint can clear. Other gates are probed with one job."""
 
 BY_HAND: Final = frozenset({OPERATOR})
-"""Gates that people closed: no probe is made of them and no success opens them."""
+"""Gates closed by an operator: never probed, and never opened by a success."""
 
 NEVER: Final[Mapping[str, datetime]] = MappingProxyType({})
-"""Of no gate a time is known."""
 
 LET_THROUGH: Final = frozenset({VerdictKind.SUCCESS, VerdictKind.BAD_TAKE})
-"""Verdicts that prove that the account and the model take calls."""
+"""Verdicts that prove that the account and the model accept calls."""
 
 
 @dataclass(frozen=True, slots=True)
 class Blocked:
-    """What may not start now."""
-
     everything: bool
     models: frozenset[str]
 
 
 def blocked(gates: Sequence[Gate]) -> Blocked:
-    """What the closed gates hold."""
     return Blocked(
         everything=any(gate.scope is not GateScope.MODEL for gate in gates),
         models=frozenset(gate.model for gate in gates if gate.model is not None),
@@ -56,7 +52,7 @@ def blocked(gates: Sequence[Gate]) -> Blocked:
 
 
 def wait_before_probe(probes: int, first_seconds: float, code: str | None = None) -> timedelta:
-    """The wait before the next probe, after `probes` of them; it doubles up to half an hour, for a breaker a minute."""
+    """Return the wait after `probes` probes: doubles up to half an hour, or one minute for a breaker."""
     first, cap = first_seconds, PROBE_CAP_SECONDS
     if code == circuit_breaker.CODE:
         first, cap = min(first_seconds, BREAKER_FIRST_SECONDS), BREAKER_CAP_SECONDS
@@ -64,9 +60,9 @@ def wait_before_probe(probes: int, first_seconds: float, code: str | None = None
 
 
 def opened_by(ended: Ended, gates: Sequence[Gate], refused_at: Mapping[str, datetime] = NEVER) -> list[Gate]:
-    """The closed gates that this attempt proves open; `refused_at` says when each one's latest refusal was recorded.
+    """Return the closed gates that this attempt proves open. `refused_at` holds each gate's latest refusal.
 
-    A call that began before that may have been let through before the refusal was given, and proves nothing.
+    A call that began before that refusal may have passed earlier, and proves nothing.
     """
     if ended.verdict not in LET_THROUGH:
         return []
@@ -81,9 +77,9 @@ def opened_by(ended: Ended, gates: Sequence[Gate], refused_at: Mapping[str, date
 
 
 def closed_by(ended: Ended, opened_at: Mapping[str, datetime] = NEVER) -> str | None:
-    """The name of the gate that this attempt closes, if any; `opened_at` says when gates were last seen to open.
+    """Return the gate that this attempt closes, if any. `opened_at` holds when gates were last seen open.
 
-    A refusal of a call that was under way before its gate opened says nothing of how things are since.
+    A refused call that began before its gate opened is no evidence about the time since.
     """
     if ended.verdict is not VerdictKind.GATE or ended.scope is None:
         return None
@@ -92,20 +88,18 @@ def closed_by(ended: Ended, opened_at: Mapping[str, datetime] = NEVER) -> str | 
 
 
 def due_probes(gates: Sequence[Gate], now: datetime) -> list[Gate]:
-    """The gates whose next probe is due."""
     return [gate for gate in gates if gate.next_probe_at <= now and gate.code not in BY_HAND]
 
 
 def is_free(gate: Gate) -> bool:
-    """Whether this gate can be probed without a paid call."""
     return gate.scope is GateScope.STORAGE or gate.code in FREE_CHECKS
 
 
 def is_proof(gate: Gate, balance: Decimal | None, in_flight: int) -> bool:
-    """Whether a free check that passed proves that a gate may open.
+    """Return whether a passed free check may open a gate.
 
-    For want of credit a balance is none by itself: the account may still show what the calls in flight will take. It
-    has to pay for a call of every model beside them.
+    After `OUT_OF_CREDIT`, a positive balance is not enough: the calls in flight may still use it up. It must also cover
+    one more call of every model.
     """
     if gate.code != OUT_OF_CREDIT or balance is None:
         return True

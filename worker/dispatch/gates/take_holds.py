@@ -1,6 +1,6 @@
-"""Holds lanes whose paid takes are refused one after another. The decisions are in `take_runs`.
+"""Holds lanes whose paid takes are refused one after another. `take_runs` makes the decisions.
 
-Its weakness: a lane is a batch's texts of one model. Good texts between bad ones in the same lane keep it open.
+Weakness: a lane is one batch's texts of one model; good texts between bad ones in a lane keep it open.
 """
 
 from __future__ import annotations
@@ -22,28 +22,27 @@ from worker.store.transitions import dispatches
 from worker.store.transitions.dispatches import Lane
 
 MAX_REMEMBERED: Final = 20_000
-"""Lanes known to be good; of more, all are looked up again."""
+"""Known good lanes; when exceeded, all are looked up again."""
 
 
 @dataclass(slots=True)
 class TakeHolds:
-    """Remembers the lanes whose latest take was accepted: they cost no statement."""
+    """Remembers lanes whose latest take was accepted, which need no query."""
 
     limit: int
-    """Refused takes in a row that hold a lane; 0 holds none."""
+    """Consecutive refused takes that hold a lane; 0 disables this."""
     _good: set[Key] = field(default_factory=set)
 
     def forget(self) -> None:
-        """Another dispatcher leads."""
         self._good.clear()
 
-    def learn(self, connection: Connection, news: Iterable[Ended], now: datetime) -> None:
-        """Count what ended, and hold the lanes whose count is full."""
-        told = self._told(news) if self.limit else {}
-        before = lane_takes.load(connection, told.keys())
-        counts = {key: before.get(key, TakeCount(*key)) for key in told}
-        for key, theirs in told.items():
-            for ended in theirs:
+    def learn(self, connection: Connection, finished: Iterable[Ended], now: datetime) -> None:
+        """Count finished attempts, and hold lanes that reached the limit."""
+        by_lane = self._by_lane(finished) if self.limit else {}
+        before = lane_takes.load(connection, by_lane.keys())
+        counts = {key: before.get(key, TakeCount(*key)) for key in by_lane}
+        for key, attempts in by_lane.items():
+            for ended in attempts:
                 counts[key] = take_runs.after(counts[key], ended, limit=self.limit, now=now)
         lane_takes.save(connection, (count for key, count in counts.items() if count != before.get(key)))
         for key, count in counts.items():
@@ -52,7 +51,7 @@ class TakeHolds:
                 self._hold(connection, count, now)
 
     def rations(self, connection: Connection, lanes: Sequence[Lane], slots: int) -> Rations | None:
-        """What lanes may start that have no accepted take yet; None where all have one."""
+        """Return what lanes without an accepted take may start; None if every lane has one."""
         unknown = {_key(lane) for lane in lanes} - self._good if self.limit else set()
         if not unknown:
             return None
@@ -64,15 +63,15 @@ class TakeHolds:
             return None
         return take_runs.rations(counts, lane_takes.under_way(connection), limit=self.limit, slots=slots)
 
-    def _told(self, news: Iterable[Ended]) -> dict[Key, list[Ended]]:
-        """What says something, by lane. That a good lane is good is no news."""
-        told: dict[Key, list[Ended]] = {}
-        for ended in news:
+    def _by_lane(self, finished: Iterable[Ended]) -> dict[Key, list[Ended]]:
+        """Return the attempts that change a count, by lane; successes of known good lanes do not."""
+        by_lane: dict[Key, list[Ended]] = {}
+        for ended in finished:
             key = (ended.batch_id or NO_LANE, ended.tenant, ended.model)
             refused = take_runs.is_refused(ended)
-            if refused or (ended.verdict is take_runs.ACCEPTED and (key in told or key not in self._good)):
-                told.setdefault(key, []).append(ended)
-        return told
+            if refused or (ended.verdict is take_runs.ACCEPTED and (key in by_lane or key not in self._good)):
+                by_lane.setdefault(key, []).append(ended)
+        return by_lane
 
     def _remember(self, key: Key, count: TakeCount) -> None:
         if len(self._good) >= MAX_REMEMBERED:

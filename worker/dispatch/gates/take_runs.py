@@ -1,7 +1,7 @@
-"""When a lane whose paid takes are refused one after another is held, and what it may start before that. Pure.
+"""When refused takes hold a lane, and how many takes it may start before that. Pure.
 
-Twenty in a row (a setting) hold it. While 30 % of all takes are bad, such a row comes once in 10^10 takes; while 60 %
-are, once in 100,000, and then somebody should listen.
+Twenty consecutive refusals (a setting) hold it. At 30 % bad takes such a run occurs once in 10^10 takes; at 60 % once
+in 100,000, and then an operator should listen.
 """
 
 from __future__ import annotations
@@ -17,17 +17,17 @@ from worker.store.queries.attempts import Ended
 from worker.store.transitions.dispatches import Lane
 
 RESUMED_TAKES: Final = 3
-"""Takes that a resumed lane may try: if all are refused it is held again."""
+"""Takes that a resumed lane may try before it is held again."""
 
 ACCEPTED: Final = VerdictKind.SUCCESS
-"""A copy of what was bought before proves nothing of what the API returns now."""
+"""Not a copy: copied audio is no evidence about the API now."""
 _WITHOUT_AUDIO: Final = frozenset({VerdictKind.RETRY, VerdictKind.REFUSED, VerdictKind.GATE, VerdictKind.PACE})
 _ANSWERED: Final = frozenset({"run_failed", "unreadable_answer", "undecodable_answer", "content_refused"})
-"""Codes of answers that were sent as a success: with no price named, they may be billed."""
+"""Codes of answers with a success status and no price, which may have been billed."""
 
 
 def is_refused(ended: Ended) -> bool:
-    """Whether an attempt's answer was paid for, or may have been, and is no good audio."""
+    """Return whether an attempt's answer was or may have been paid for and is not usable audio."""
     if ended.verdict is VerdictKind.BAD_TAKE:
         return True
     if ended.verdict not in _WITHOUT_AUDIO or ended.code in circuit_breaker.OURS:
@@ -36,39 +36,36 @@ def is_refused(ended: Ended) -> bool:
 
 
 def after(count: TakeCount, ended: Ended, *, limit: int, now: datetime) -> TakeCount:
-    """The count with one more attempt; held once it is long enough. What is held stays so until it is resumed."""
+    """Return the count after one more attempt. A held lane stays held until it is resumed."""
     if ended.verdict is ACCEPTED and count.held_at is None:
         return replace(count, accepted=True, refused=0, resumed=False, code=None, message=None)
     if not is_refused(ended):
         return count
     refused = count.refused + 1
-    held_at = now if count.held_at is None and refused >= longest(count, limit) else count.held_at
+    held_at = now if count.held_at is None and refused >= hold_limit(count, limit) else count.held_at
     return replace(count, refused=refused, code=ended.code, message=ended.message, held_at=held_at)
 
 
-def longest(count: TakeCount, limit: int) -> int:
-    """Refused takes in a row that hold the lane."""
+def hold_limit(count: TakeCount, limit: int) -> int:
     return min(limit, RESUMED_TAKES) if count.resumed else limit
 
 
 @dataclass(slots=True)
 class Rations:
-    """What lanes without an accepted take may start, one tick long: so that no more are paid than hold them."""
+    """Starts left in this tick for lanes without an accepted take, so that no more are paid for than hold them."""
 
-    _left: dict[Key, int]
+    _remaining: dict[Key, int]
 
     def allows(self, lane: Lane) -> bool:
-        """Whether one more of its jobs may start."""
-        return self._left.get(_key(lane), 1) > 0
+        return self._remaining.get(_key(lane), 1) > 0
 
     def serve(self, lane: Lane) -> None:
-        """One of its jobs starts."""
-        if (key := _key(lane)) in self._left:
-            self._left[key] -= 1
+        if (key := _key(lane)) in self._remaining:
+            self._remaining[key] -= 1
 
 
 def rations(counts: dict[Key, TakeCount], under_way: dict[Key, int], *, limit: int, slots: int) -> Rations:
-    """Of each lane of `counts`: what was refused and what is under way together stay within its bound."""
+    """Return the rations: per lane, refused takes plus takes in flight stay within the bound."""
     return Rations(
         {
             key: bound(count, limit, slots) - count.refused - under_way.get(key, 0)
@@ -79,8 +76,8 @@ def rations(counts: dict[Key, TakeCount], under_way: dict[Key, int], *, limit: i
 
 
 def bound(count: TakeCount, limit: int, slots: int) -> int:
-    """Takes that may be paid before the first is accepted. Fewer than the slots would leave slots idle for nothing."""
-    return longest(count, limit) if count.resumed else max(limit, slots)
+    """Takes that may be paid for before the first is accepted. At least the number of slots, so that none idle."""
+    return hold_limit(count, limit) if count.resumed else max(limit, slots)
 
 
 def _key(lane: Lane) -> Key:

@@ -1,1 +1,1 @@
-"""The rate the account is allowed, set or found. Pure."""
+"""The rate the account is allowed, configured or searched. Pure."""

@@ -1,11 +1,11 @@
-"""How many calls were let through in the last minute, by second. Pure; calls count until a refusal says otherwise."""
+"""Calls accepted during the last minute, by second. Pure; a call counts as accepted until it is refused."""
 
 from __future__ import annotations
 
 from typing import Final
 
 WINDOW_SECONDS: Final = 60.0
-"""The span over which limits a minute are counted."""
+"""The window of limits per minute."""
 BUCKET_SECONDS: Final = 1.0
 
 Accepted = tuple[tuple[int, int], ...]
@@ -13,7 +13,7 @@ Accepted = tuple[tuple[int, int], ...]
 
 
 def counted(accepted: Accepted, now: float, started: int) -> Accepted:
-    """With so many calls more, and without those that no window still holds."""
+    """Add calls, and drop those older than the window."""
     oldest, second = now - WINDOW_SECONDS - BUCKET_SECONDS, int(now / BUCKET_SECONDS)
     gone = next((index for index, entry in enumerate(accepted) if entry[0] >= oldest), len(accepted))
     kept = accepted[gone:]
@@ -23,7 +23,7 @@ def counted(accepted: Accepted, now: float, started: int) -> Accepted:
 
 
 def uncounted(accepted: Accepted, started_at: float) -> Accepted:
-    """Without one call that was refused, taken from its own second or the nearest before."""
+    """Remove one refused call from its second, or from the nearest earlier one."""
     for index in range(len(accepted) - 1, -1, -1):
         second, count = accepted[index]
         if second <= started_at / BUCKET_SECONDS and count > 0:
@@ -32,17 +32,15 @@ def uncounted(accepted: Accepted, started_at: float) -> Accepted:
 
 
 def of_minute(accepted: Accepted, until: float) -> float:
-    """Calls a minute that were accepted in the minute up to `until`."""
     return float(sum(count for second, count in accepted if until - WINDOW_SECONDS < second + BUCKET_SECONDS))
 
 
 def since(accepted: Accepted, moment: float) -> int:
-    """Calls accepted from a moment on."""
     return sum(count for second, count in accepted if second >= moment)
 
 
 def thinned_at(accepted: Accepted, limit: float, now: float) -> float:
-    """When so many of the minute's calls will have left it that no more than `limit` are in it."""
+    """Return when at most `limit` of the calls will be left in the window."""
     excess = of_minute(accepted, now) - limit
     for second, count in accepted:
         if excess <= 0:

@@ -1,9 +1,9 @@
-"""How to begin where no limit is known: a few calls, and thrice as many whenever none of them was refused. Pure.
+"""Ramp-up while no limit is known: a few calls, then three times as many whenever none was refused. Pure.
 
-A limiter refuses at once, and a call takes seconds: that no refusal has come a moment after a burst is evidence. So a
-hundred slots are full within half a second, and yet a limit is overshot by little more than twice itself.
+A limiter refuses at once, and a call takes seconds: no refusal shortly after a burst is evidence. A hundred slots fill
+within half a second, and a limit is overshot by little more than a factor of two.
 
-Its weakness: where a refusal takes longer than the moments that are waited here, the next burst is out already.
+Weakness: if refusals take longer than these waits, the next burst is already out.
 """
 
 from __future__ import annotations
@@ -12,28 +12,28 @@ from typing import Final
 
 FIRST_CALLS: Final = 6
 FIRST_PROOF_SECONDS: Final = 0.25
-"""How long the first calls may take to be refused. A limit of a few calls that is overshot by a hundred costs most, so
-here the wait is longest."""
+"""How long the first calls may take to be refused. Overshooting a limit of a few calls by a hundred costs most, so the
+first wait is the longest."""
 GROWTH: Final = 2.3
-"""Calls that may be out unproven, for each one that was let through. 6, 19 and 62 calls in all come of it, each a
-little above a limit that vendors like (5, 50, 60), which is then overshot by few."""
+"""Unproven calls allowed per accepted call. The totals of 6, 19 and 62 calls lie just above common limits (5, 50, 60),
+which are then overshot by few."""
 PROOF_SECONDS: Final = 0.12
 CROWD: Final = 100
-"""From so many calls on a step too far is hundreds of refusals, and most queues have all their slots filled."""
+"""From this many calls on, one step too far means hundreds of refusals; most queues have filled their slots by then."""
 CROWD_GROWTH: Final = 1.0
 CROWD_PROOF_SECONDS: Final = 0.5
 
 Fresh = tuple[tuple[float, int], ...]
-"""Calls too young to have been refused: when they started, and how many; the oldest first."""
+"""Calls too recent to have been refused: start time and count, the oldest first."""
 
 
 def fresh(calls: Fresh, now: float, started: int) -> Fresh:
-    """With calls that have just started, and without those that have grown old."""
+    """Add calls just started, and drop those old enough to be proven."""
     return (*(entry for entry in calls if entry[0] + CROWD_PROOF_SECONDS > now), (now, started))
 
 
 def allowed(calls: Fresh, goodput: float, now: float) -> int:
-    """How many calls may start now, beside those that may yet be refused. `goodput` counts all of the last minute."""
+    """Return how many calls may start beside those not yet proven. `goodput` holds the calls of the last minute."""
     proof = _proof_seconds(goodput)
     unproven = sum(count for at, count in calls if at + proof > now)
     proven = goodput - unproven
@@ -43,7 +43,6 @@ def allowed(calls: Fresh, goodput: float, now: float) -> int:
 
 
 def next_step(calls: Fresh, goodput: float, now: float) -> float:
-    """When more calls may start than now: at once, or as soon as others are proven."""
     if allowed(calls, goodput, now) > 0:
         return now
     proof = _proof_seconds(goodput)

@@ -1,13 +1,12 @@
-"""Finding the rate limit, which the vendor does not say: a ramp, a slow start, and rare bold probes. Pure.
+"""Searches for the rate limit, which the vendor does not publish: a ramp, a slow start, and rare probes. Pure.
 
-While nothing was ever refused there is no limit, only the ramp (`ramp`). The first 429 ends that: what was accepted in
-the minute before it is the first estimate, the rate grows from there until the next refusal, and the search closes in
-on the limit (`narrowing`). From then on the rate is doubled now and then for a moment: if nothing is refused, the limit
-has grown; if something is, one refusal was the price, and nothing is lost, because what was sent early in a window need
-not be sent late in it.
+Until the first refusal there is only the ramp (`ramp`). The first 429 ends it: the calls accepted in the minute before
+are the first estimate, the rate grows until the next refusal, and `bisection` narrows in on the limit. After that, the
+rate is doubled now and then for a moment. Without a refusal the limit has grown; with one, the refusal was the price,
+and no throughput is lost, because calls sent early in a window need not be sent late in it.
 
-Its weakness: with a limit of a few calls a minute it takes a quarter of an hour to notice that the limit has grown; and
-429s that come at random, whatever the rate, push it down all the same.
+Weakness: with a limit of a few calls per minute it takes a quarter of an hour to notice that the limit has grown; 429s
+at random, whatever the rate, push it down all the same.
 """
 
 from __future__ import annotations
@@ -21,41 +20,40 @@ from worker.dispatch.rate.goodput import WINDOW_SECONDS
 from worker.dispatch.rate.state import Phase, Search, bounded
 
 ECHO_SECONDS: Final = 0.5
-"""A call that was let go before a pause may start so long after its beginning."""
+"""A call dispatched before a pause may start this much later."""
 PROBE_CALLS: Final = 75
 PROBE_SECONDS: Final = 90.0
-"""A probe costs about one refusal: one in 75 calls keeps refusals under two percent of a slow account's calls."""
+"""Interval of probes. A probe costs about one refusal: one in 75 calls keeps refusals under 2 % of a slow account's
+calls."""
 PROBE_FACTOR: Final = 2.0
 PROVEN_SECONDS: Final = 65.0
-"""A probe that met no refusal for longer than any window has shown that the limit is higher."""
+"""A probe without a refusal for longer than any window proves a higher limit."""
 TRUSTED_SECONDS: Final = 180.0
-"""A raised rate that was not refused for so long is the account's own; a bucket's savings are spent by then."""
+"""A raised rate not refused for this long is confirmed: the savings of a token bucket are spent by then."""
 SETTLED_SOONER_SECONDS: Final = 15.0
-"""Each refusal taken for an echo of a probe makes the next one less likely to be one."""
+"""Each refusal attributed to a probe shortens the time for which later ones are."""
 EVIDENCE: Final = 1.04
-"""Accepted over known: from here on the limit may have been taken for a little too low."""
+"""Ratio of accepted to known calls from which on the limit may have been set a little too low."""
 PATIENCE: Final = 4
 RAISED_MUCH: Final = 1.5
 RAISED_RPM: Final = 10.0
 FRUITLESS_PROBES: Final = 8
 FRUITLESS_CALLS: Final = 720.0
-"""After so many refused probes, and on a slow account so many calls' worth of them, the limit is closed in on anew: a
-bucket that saves up little shows no other sign of having grown by less than double."""
+"""After this many refused probes (on a slow account: calls' worth of them) the bisection restarts: a bucket with small
+savings shows no other sign of growth below a factor of two."""
 CLEAR: Final = 0.97
 
 
 def allowed(search: Search, now: float) -> int:
-    """How many calls may start now where nothing was ever refused."""
     return ramp.allowed(search.fresh, goodput.of_minute(search.accepted, now), now)
 
 
 def next_step(search: Search, now: float) -> float:
-    """When more calls may start where nothing was ever refused."""
     return ramp.next_step(search.fresh, goodput.of_minute(search.accepted, now), now)
 
 
 def after_starts(search: Search, now: float, started: int) -> Search:
-    """Calls were let go. They count as accepted until a refusal says otherwise."""
+    """Count started calls as accepted until a refusal says otherwise."""
     if started == 0:
         return search
     fresh = ramp.fresh(search.fresh, now, started) if search.phase is Phase.FREE else ()
@@ -64,7 +62,7 @@ def after_starts(search: Search, now: float, started: int) -> Search:
 
 
 def after_refusal(search: Search, started_at: float, now: float) -> Search:
-    """A call was refused. The first refusal of a burst decides; the others only correct the count."""
+    """Apply a refusal. The first one of a burst decides; the others only correct the count."""
     search = replace(search, accepted=goodput.uncounted(search.accepted, started_at), calls=max(0, search.calls - 1))
     if started_at <= search.refused_at + ECHO_SECONDS:
         return bisection.corrected(search)
@@ -76,10 +74,10 @@ def after_refusal(search: Search, started_at: float, now: float) -> Search:
 
 
 def grown(search: Search, now: float) -> Search:
-    """The search after time has passed without a refusal: it grows, begins a probe, or believes one."""
+    """Advance the search without a refusal: grow, begin a probe, or confirm one."""
     age = now - search.changed_at
     match search.phase:
-        case Phase.STARTING if bisection.is_borne(search, now):
+        case Phase.STARTING if bisection.is_confirmed(search, now):
             return bisection.risen(search, now)
         case Phase.PROBING if age >= PROVEN_SECONDS and bisection.was_used(search, now, WINDOW_SECONDS):
             proven = replace(search, phase=Phase.STEADY, known=search.rate, raised_from=search.known)
@@ -94,12 +92,11 @@ def grown(search: Search, now: float) -> Search:
 
 
 def clear_at(search: Search, now: float) -> float:
-    """When the minute's accepted calls will have thinned out to under the known limit: the pause without a stamp."""
+    """Return when the last minute's calls fall below the known limit: the end of a pause without a reset time."""
     return goodput.thinned_at(search.accepted, min(search.known, search.rate) * CLEAR, now)
 
 
 def _lower(search: Search, accepted: float, now: float) -> Search:
-    """What a refusal teaches, where `accepted` calls came through in the minute before it."""
     match search.phase:
         case Phase.FREE:
             return bisection.estimated(search, accepted)
@@ -119,7 +116,7 @@ def _may_probe(search: Search, now: float) -> bool:
 
 
 def _after_probe(search: Search, accepted: float) -> Search:
-    """A probe was refused: the limit hasn't doubled, but it may be a little higher than was known."""
+    """Apply the refusal of a probe: the limit has not doubled, but may be slightly higher than known."""
     known, fruitless = search.known, search.fruitless + 1
     back = replace(search, phase=Phase.STEADY, rate=known, patience=max(0, search.patience - 1), fruitless=fruitless)
     if fruitless >= max(FRUITLESS_PROBES, FRUITLESS_CALLS / known):
@@ -131,7 +128,7 @@ def _after_probe(search: Search, accepted: float) -> Search:
 
 
 def _taken_back(search: Search, before: float, accepted: float) -> Search:
-    """A raised rate was refused soon after: it goes back to what it was, or between if it was raised by much."""
+    """Undo a raise that was refused soon after: back to the earlier rate, or halfway after a large raise."""
     search = replace(search, raised_from=None, patience=PATIENCE)
     if search.rate > max(before * RAISED_MUCH, before + RAISED_RPM):
         return bisection.halved(replace(search, known=accepted), before, search.rate)

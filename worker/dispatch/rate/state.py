@@ -1,4 +1,4 @@
-"""What a search for the rate limit knows, and the form in which it is kept for the next leader."""
+"""State of the search for the rate limit, and its stored form for the next leader."""
 
 from __future__ import annotations
 
@@ -16,73 +16,66 @@ HIGHEST_RPM: Final = 60_000.0
 
 
 class Phase(StrEnum):
-    """What the search is doing."""
-
     FREE = "free"
-    """Nothing was ever refused, and nothing holds calls back but the ramp."""
+    """Nothing was ever refused; only the ramp limits calls."""
     STARTING = "starting"
-    """Growing from a first estimate, or closing in on a limit that lies between two rates."""
+    """Growing from a first estimate, or bisecting between two rates."""
     STEADY = "steady"
-    """Staying under the limit that was found."""
+    """Staying under the known limit."""
     PROBING = "probing"
-    """Twice as fast for a moment, to see whether the limit has grown."""
+    """Twice the rate for a moment, to test whether the limit has grown."""
 
 
 @dataclass(frozen=True, slots=True)
 class Search:
-    """What is known of the limit. Rates are calls a minute; times are seconds on any clock that only goes forward."""
+    """Rates are calls per minute; times are seconds of any monotonic clock."""
 
     phase: Phase = Phase.FREE
     rate: float = LOWEST_RPM
-    """The rate at which calls start now. It says nothing in FREE."""
+    """Current rate of starts. Unused in FREE."""
     known: float = LOWEST_RPM
-    """The rate that was never refused for long; in STARTING, the calls that the minute before the last refusal held."""
+    """Highest rate not refused for long; in STARTING, the calls in the minute before the last refusal."""
     changed_at: float = 0.0
-    """When the rate last changed."""
     refused_at: float = float("-inf")
-    """When the last pause began; refusals of calls that started before it belong to it."""
+    """When the last pause began; refusals of calls that started earlier belong to it."""
     calls: int = 0
-    """Accepted since the last refusal."""
+    """Calls accepted since the last refusal."""
     settling_until: float = float("-inf")
-    """Until here refusals are the echo of a probe's burst, and say nothing about the limit."""
+    """Until then refusals are the echo of a probe and no evidence about the limit."""
     falls: int = 0
     """Falls in quick succession; each is deeper than the one before."""
     raised_from: float | None = None
-    """The rate before it was last raised: where a refusal soon after leads back to."""
+    """The rate before the last raise, restored by a refusal soon after it."""
     patience: int = 0
-    """Refused probes to let pass before the rate is raised a little."""
+    """Refused probes to let pass before the rate is raised slightly."""
     fruitless: int = 0
-    """Probes that were refused since the limit was found."""
+    """Refused probes since the limit was found."""
     floor: float | None = None
-    """Closing in: the highest rate that was borne for a while."""
+    """Bisection: the highest confirmed rate."""
     ceiling: float | None = None
-    """Closing in: a rate that was refused."""
+    """Bisection: a refused rate."""
     accepted: Accepted = ()
-    """The last minute's calls."""
     fresh: Fresh = ()
-    """In FREE, the last moment's calls."""
 
     @property
     def limit(self) -> float | None:
-        """The account's limit as far as it is known; None where nothing was ever refused."""
+        """Return the known limit of the account; None if nothing was ever refused."""
         if self.phase is Phase.FREE:
             return None
         return self.rate if self.phase is Phase.STARTING else self.known
 
 
 def bounded(rate: float) -> float:
-    """The rate, or the nearest that makes sense."""
     return min(HIGHEST_RPM, max(LOWEST_RPM, rate))
 
 
 def kept(search: Search) -> str:
-    """The JSON from which `read` makes the same search."""
     return json.dumps({name: getattr(search, name) for name in Search.__slots__})
 
 
 @lru_cache(maxsize=16)
 def read(text: str) -> Search:
-    """The search that was kept, by this version or another: what it doesn't name is as in a new one."""
+    """Restore a stored search, of this version or another: missing fields keep their defaults."""
     values = {name: value for name, value in json.loads(text).items() if name in Search.__slots__}
     values["phase"] = Phase(values["phase"])
     values["accepted"] = tuple((int(second), int(count)) for second, count in values["accepted"])

@@ -1,1 +1,1 @@
-"""What every request passes: authentication, limits, headers."""
+"""Middleware of every request: authentication, limits, headers."""

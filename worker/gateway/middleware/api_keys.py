@@ -1,7 +1,7 @@
-"""Who is asking: keys looked up and remembered for a few seconds, their rates counted, their budgets watched.
+"""Authenticates API keys (cached for a few seconds), limits their request rates, and enforces their budgets.
 
-Weakness: a revoked key opens the door for up to `REMEMBERED_SECONDS` more, and each gateway process counts the
-requests it sees itself.
+Weakness: a revoked key works for up to `CACHE_SECONDS` more, and each gateway process counts its own requests
+only.
 """
 
 from __future__ import annotations
@@ -26,95 +26,90 @@ from worker.store.access import api_keys
 from worker.store.access.api_keys import KeyRecord
 from worker.store.database import Database
 
-REMEMBERED_SECONDS: Final = 5.0
-MAX_REMEMBERED: Final = 10_000
+CACHE_SECONDS: Final = 5.0
+MAX_CACHED: Final = 10_000
 MAX_CONCURRENT: Final = 64
-"""Requests of one key under way in this process, waits and event streams included."""
-NOTED_SECONDS: Final = 60.0
-LONGEST_KEY: Final = 200
+"""Requests of one key in progress in this process, including waits and event streams."""
+USE_NOTED_SECONDS: Final = 60.0
+MAX_KEY_CHARACTERS: Final = 200
 
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Whose request it is."""
-
     tenant: str
     scopes: frozenset[Scope]
     key: KeyRecord | None
-    """None where no key is asked for."""
+    """None without authentication."""
 
     @property
     def name(self) -> str:
-        """Under which its requests are counted."""
         return str(self.key.id) if self.key else "open"
 
     @property
     def key_id(self) -> UUID | None:
-        """The key's id."""
         return self.key.id if self.key else None
 
 
 OPEN: Final = Caller(DEFAULT_TENANT, EVERYTHING, None)
-"""Everybody, where the door stands open."""
+"""The caller without authentication."""
 
 
 @dataclass(slots=True)
 class Keyring:
-    """One a process."""
+    """One per process."""
 
     database: Database
-    open_door: bool
-    """No key is asked for: this machine alone can reach the gateway."""
+    without_auth: bool
+    """Authentication is off: the gateway listens on loopback only."""
     clock: Callable[[], float] = time.monotonic
-    _known: dict[str, tuple[float, KeyRecord | None]] = field(default_factory=dict)
+    _cached: dict[str, tuple[float, KeyRecord | None]] = field(default_factory=dict)
     _buckets: dict[UUID, Bucket] = field(default_factory=dict)
-    _noted: dict[UUID, float] = field(default_factory=dict)
+    _use_noted: dict[UUID, float] = field(default_factory=dict)
     _spent: dict[UUID, tuple[float, Decimal]] = field(default_factory=dict)
-    _at_once: Counter[str] = field(default_factory=Counter)
+    _in_progress: Counter[str] = field(default_factory=Counter)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
-    def remembered(self, given: str | None) -> Caller | None:
-        """Who this is, if that is known without asking the database."""
+    def cached(self, given: str | None) -> Caller | None:
         if given is None:
-            return OPEN if self.open_door else None
-        entry = self._known.get(api_keys.hashed(given))
+            return OPEN if self.without_auth else None
+        entry = self._cached.get(api_keys.hashed(given))
         if entry is None or entry[0] < self.clock() or entry[1] is None:
             return None
         return Caller(entry[1].tenant, entry[1].scopes, entry[1])
 
-    def ask(self, given: str | None) -> Caller:
-        """Who this is. Raises ProblemError where that is nobody."""
-        if (known := self.remembered(given)) is not None:
+    def authenticate(self, given: str | None) -> Caller:
+        """Look up the caller. Raises ProblemError if the key is missing or invalid."""
+        if (known := self.cached(given)) is not None:
             return known
-        if given is None or not given.isascii() or len(given) > LONGEST_KEY:
-            raise _nobody()
+        if given is None or not given.isascii() or len(given) > MAX_KEY_CHARACTERS:
+            raise _unauthenticated()
         record = self._look_up(given)
         if record is None:
-            raise _nobody()
+            raise _unauthenticated()
         return Caller(record.tenant, record.scopes, record)
 
     def _look_up(self, given: str) -> KeyRecord | None:
         name, now = api_keys.hashed(given), self.clock()
-        entry = self._known.get(name)
+        entry = self._cached.get(name)
         if entry is not None and entry[0] >= now:
             return entry[1]
         with self.database.read() as connection:
             record = api_keys.by_key(connection, given)
-        self._remember(name, record, now)
-        if record is not None and self._noted.get(record.id, -NOTED_SECONDS) + NOTED_SECONDS <= now:
-            self._noted[record.id] = now
+        self._cache(name, record, now)
+        if record is not None and self._use_noted.get(record.id, -USE_NOTED_SECONDS) + USE_NOTED_SECONDS <= now:
+            self._use_noted[record.id] = now
             with self.database.begin() as connection:
                 api_keys.note_use(connection, record.id, now=self.database.now(connection))
         return record
 
-    def _remember(self, name: str, record: KeyRecord | None, now: float) -> None:
+    def _cache(self, name: str, record: KeyRecord | None, now: float) -> None:
         with self._lock:
-            if len(self._known) >= MAX_REMEMBERED:  # made-up keys must not fill the memory
-                self._known.clear()
-            self._known[name] = (now + REMEMBERED_SECONDS, record)
+            if len(self._cached) >= MAX_CACHED:  # invalid keys must not fill the cache
+                self._cached.clear()
+            self._cached[name] = (now + CACHE_SECONDS, record)
 
     def begin(self, caller: Caller) -> None:
-        """One more request of this caller is under way. Raises ProblemError where it has too many."""
+        """Count a request in progress. Raises ProblemError over the rate or concurrency limit."""
         if caller.key is not None and caller.key.rate is not None:
             now = self.clock()
             with self._lock:
@@ -122,52 +117,50 @@ class Keyring:
                 self._buckets[caller.key.id], wait = rate_limits.take(bucket, caller.key.rate, now)
             if wait:
                 raise ProblemError(
-                    Trouble.TOO_MANY, f"This key may make {caller.key.rate} requests a minute.", retry_after=wait
+                    Trouble.TOO_MANY, f"This key is limited to {caller.key.rate} requests per minute.", retry_after=wait
                 )
         with self._lock:
-            if self._at_once[caller.name] >= MAX_CONCURRENT:
+            if self._in_progress[caller.name] >= MAX_CONCURRENT:
                 raise ProblemError(
-                    Trouble.TOO_MANY, f"This key has {MAX_CONCURRENT} requests under way already.", retry_after=1
+                    Trouble.TOO_MANY, f"This key already has {MAX_CONCURRENT} requests in progress.", retry_after=1
                 )
-            self._at_once[caller.name] += 1
+            self._in_progress[caller.name] += 1
 
     def end(self, caller: Caller) -> None:
-        """It is over."""
         with self._lock:
-            self._at_once[caller.name] -= 1
-            if self._at_once[caller.name] <= 0:
-                del self._at_once[caller.name]
+            self._in_progress[caller.name] -= 1
+            if self._in_progress[caller.name] <= 0:
+                del self._in_progress[caller.name]
 
     def refuse_overspending(self, caller: Caller) -> None:
-        """Raises ProblemError where what the key's jobs have cost, and may still cost, has reached its budget."""
+        """Raise ProblemError if what the key's jobs have cost and may still cost has reached its budget."""
         if caller.key is None or caller.key.budget is None:
             return
-        if self._reckoned(caller.key) >= caller.key.budget:
+        if self._committed(caller.key) >= caller.key.budget:
             raise ProblemError(
                 Trouble.BUDGET_EXHAUSTED,
-                f"The jobs of this key may cost ${caller.key.budget:f} altogether, and that is used up.",
+                f"The budget of this key, ${caller.key.budget:f}, is used up.",
             )
 
     def count_submitted(self, caller: Caller, model: str) -> None:
-        """One more job of this caller's is to be paid for."""
         if caller.key is not None and caller.key.budget is not None:
             until, spent = self._spent.get(caller.key.id, (0.0, Decimal(0)))
             self._spent[caller.key.id] = (until, spent + MODELS[model].price)
 
-    def _reckoned(self, key: KeyRecord) -> Decimal:
+    def _committed(self, key: KeyRecord) -> Decimal:
         until, spent = self._spent.get(key.id, (0.0, Decimal(0)))
         if until >= self.clock():
             return spent
         with self.database.read() as connection:
-            paid, to_come = api_keys.used(connection, key.id)
-        spent = paid + sum((MODELS[model].price * count for model, count in to_come.items()), Decimal(0))
-        self._spent[key.id] = (self.clock() + REMEMBERED_SECONDS, spent)
+            paid, pending = api_keys.used(connection, key.id)
+        spent = paid + sum((MODELS[model].price * count for model, count in pending.items()), Decimal(0))
+        self._spent[key.id] = (self.clock() + CACHE_SECONDS, spent)
         return spent
 
 
-def _nobody() -> ProblemError:
+def _unauthenticated() -> ProblemError:
     return ProblemError(
         Trouble.NO_KEY,
-        "Send a good key as `Authorization: Bearer …`; `ttsq keys add` makes one.",
+        "Send a valid key as `Authorization: Bearer …`; create one with `ttsq keys add`.",
         headers={"www-authenticate": 'Bearer realm="ttsq"'},
     )

@@ -1,1 +1,1 @@
-"""The routes of the API, a module a noun. Each reads its request, asks the store, and writes its answer."""
+"""The routes of the API, one module per resource. Each parses its request, calls the store, and writes its response."""

@@ -1,4 +1,4 @@
-"""Money, models, voices, and what holds the queue."""
+"""Credits, spending, models, voices, and the gates that hold the queue."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from worker.gateway import answers, batched_enqueue, strict_json, views
 from worker.gateway.answers import Admin, Operator, Reader, gateway_of, problems
 from worker.gateway.parts import Gateway
 from worker.gateway.problems import not_found
-from worker.gateway.routes.jobs import within_the_calendar
+from worker.gateway.routes.jobs import in_calendar
 from worker.producer import content_of
 from worker.store import account
 from worker.store.money import balances, pricing, spending
@@ -28,14 +28,14 @@ from worker.store.queries import holds as store_holds
 
 router = APIRouter(prefix="/v1", tags=["account"])
 
-ENOUGH_TEXTS: Final = 20
-"""From so many spoken texts on, what they cost says more than the published average."""
+MIN_TEXTS: Final = 20
+"""Spoken texts from which on their cost is a better estimate than the published average."""
 EXAMPLE: Final = {"jobs": [{"text": "Good morning."}, {"text": "Good night."}]}
 
 
 @router.post("/quote", response_model=Quote, responses=problems(), openapi_extra=answers.with_body(QuoteIn, EXAMPLE))
 async def quote(request: Request, caller: Reader) -> Response:
-    """What texts would cost, were they handed in now. Nothing is taken, nothing spent."""
+    """Estimate what texts would cost. Nothing is queued or charged."""
     gateway = gateway_of(request)
     answers.require_json(request)
     body = await request.body()
@@ -43,7 +43,7 @@ async def quote(request: Request, caller: Reader) -> Response:
 
 
 def _quoted(gateway: Gateway, tenant: str, body: bytes) -> dict[str, Any]:
-    lines = batched_enqueue.judged(strict_json.parsed(QuoteIn, body).jobs, gateway)
+    lines = batched_enqueue.validated(strict_json.parsed(QuoteIn, body).jobs, gateway)
     contents: dict[str, JobIn] = {}
     fresh = 0
     for line in lines:
@@ -81,12 +81,12 @@ def _quoted(gateway: Gateway, tenant: str, body: bytes) -> dict[str, Any]:
 
 
 def _price(seen: pricing.Seen | None, model: str) -> Decimal:
-    return seen.cost if seen is not None and seen.texts >= ENOUGH_TEXTS else MODELS[model].price
+    return seen.cost if seen is not None and seen.texts >= MIN_TEXTS else MODELS[model].price
 
 
 @router.get("/models", response_model=ModelList, responses=problems())
 async def list_models(caller: Reader) -> Response:  # noqa: ARG001 - as above; nothing here waits
-    """The models, what they take and what they cost."""
+    """List the models, their parameters and prices."""
     models = [
         {
             "slug": model.slug,
@@ -105,7 +105,7 @@ async def list_models(caller: Reader) -> Response:  # noqa: ARG001 - as above; n
 
 @router.get("/voices", response_model=VoiceList, responses=problems())
 async def list_voices(caller: Reader) -> Response:  # noqa: ARG001 - as above
-    """The voices, each in a word."""
+    """List the voices, each with a one-word description."""
     voices = [
         {
             "name": name,
@@ -119,7 +119,7 @@ async def list_voices(caller: Reader) -> Response:  # noqa: ARG001 - as above
 
 @router.get("/holds", response_model=HoldList, responses=problems())
 def list_holds(request: Request, caller: Operator) -> Response:  # noqa: ARG001 - as above
-    """Why jobs wait: every closed gate, a pause that the API asked for, missing workers."""
+    """List what holds jobs: closed gates, a pause requested by the API, missing workers."""
     gateway = gateway_of(request)
     with gateway.database.read() as connection:
         found = store_holds.holds(connection, now=gateway.database.now(connection))
@@ -147,40 +147,40 @@ async def change_gate(
     caller: Admin,  # noqa: ARG001 - as above
     name: Annotated[str, Path(min_length=1, max_length=80, examples=["account"])],
 ) -> Response:
-    """Hold everything, the storage, or one model (`model:gemini-3.1-flash-tts`) by hand; or open it again.
+    """Close or open a gate by hand: everything, the store, or one model (`model:gemini-3.1-flash-tts`).
 
-    Gates concern every tenant of the installation.
+    Gates affect every tenant of the installation.
     """
     gateway = gateway_of(request)
     answers.require_json(request)
-    wanted = strict_json.parsed(GateChange, await request.body())
-    return answers.json(await run_in_threadpool(_changed, gateway, name, wanted))
+    change = strict_json.parsed(GateChange, await request.body())
+    return answers.json(await run_in_threadpool(_changed, gateway, name, change))
 
 
-def _changed(gateway: Gateway, name: str, wanted: GateChange) -> dict[str, Any]:
+def _changed(gateway: Gateway, name: str, change: GateChange) -> dict[str, Any]:
     scope, model = _gate(name)
     with gateway.database.begin() as connection:
         now = gateway.database.now(connection)
-        if wanted.closed:
-            account.hold_gate(connection, scope, model, message=wanted.reason or "It was closed by hand.", now=now)
+        if change.closed:
+            account.hold_gate(connection, scope, model, message=change.reason or "Closed by an operator.", now=now)
             changed = True
         else:
             changed = account.open_gate(connection, account.gate_name(scope, model))
-    return {"name": account.gate_name(scope, model), "closed": wanted.closed, "changed": changed}
+    return {"name": account.gate_name(scope, model), "closed": change.closed, "changed": changed}
 
 
 def _gate(name: str) -> tuple[GateScope, str | None]:
-    word, _, model = name.partition(":")
+    scope, _, model = name.partition(":")
     if name in {GateScope.ACCOUNT, GateScope.STORAGE}:
         return GateScope(name), None
-    if word == GateScope.MODEL and model in MODELS:
+    if scope == GateScope.MODEL and model in MODELS:
         return GateScope.MODEL, model
     raise not_found("gate")
 
 
 @router.get("/credits", response_model=CreditsView, responses=problems())
 def get_credits(request: Request, caller: Operator) -> Response:  # noqa: ARG001 - as above
-    """What is left in the account, as an answer of the API last said."""
+    """Return the account balance, as last reported by the API."""
     with gateway_of(request).database.read() as connection:
         found = balances.last(connection)
     if found is None:
@@ -196,9 +196,9 @@ def get_spend(
     since: AwareDatetime | None = None,
     until: AwareDatetime | None = None,
 ) -> Response:
-    """What your calls have cost, exact to the last digit."""
+    """Return the exact cost of your calls."""
     gateway = gateway_of(request)
-    which = spending.Filter(within_the_calendar(since, "since"), within_the_calendar(until, "until"), caller.tenant)
+    which = spending.Filter(in_calendar(since, "since"), in_calendar(until, "until"), caller.tenant)
     with gateway.database.read() as connection:
         found = spending.spent(connection, by, which)
     lines = [

@@ -1,4 +1,4 @@
-"""`/v1/batches`: jobs that are handed in together, as JSON or as a sheet, and what became of them."""
+"""`/v1/batches`: jobs submitted together, as JSON or as a sheet, and their results."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ from worker.gateway.batched_enqueue import Sheet
 from worker.gateway.entries import Origin
 from worker.gateway.parts import Gateway
 from worker.gateway.problems import ProblemError, not_found
-from worker.gateway.routes.jobs import MAX_PER_PAGE, ONCE_HEADER, POLL_SECONDS, check_callback, once_of
+from worker.gateway.routes.jobs import IDEMPOTENCY_HEADER, MAX_PER_PAGE, POLL_SECONDS, check_callback, idempotency_of
 from worker.intake.kinds import Kind
 from worker.intake.sheet_options import SheetOptions
 from worker.intake.validation import Defaults
@@ -70,8 +70,6 @@ _ColumnName = Annotated[str, Field(min_length=1, max_length=200)]
 
 
 class SheetQuery(BaseModel):
-    """What a sheet can't say of itself."""
-
     name: Annotated[str, Field(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f]*$")] = "batch"
     callback_url: Annotated[str | None, Field(max_length=MAX_CALLBACK_CHARACTERS)] = None
     max_cost: Annotated[Decimal | None, Field(ge=0, le=1_000_000, decimal_places=12)] = None
@@ -84,14 +82,15 @@ class SheetQuery(BaseModel):
     expires_after: OptionalSpan = None
     key_template: SheetTemplate = None
     sheet: Annotated[list[_ColumnName], Field(max_length=100, description="Worksheets of a workbook, by name.")] = []
-    all_sheets: Annotated[bool, Field(description="Every visible worksheet of a workbook that has rows.")] = False
+    all_sheets: Annotated[bool, Field(description="All visible worksheets of a workbook that have rows.")] = False
     text_column: Annotated[_ColumnName | None, Field(description="The column of texts.")] = None
-    id_column: Annotated[_ColumnName | None, Field(description="The column that names the audio.")] = None
-    ignore_column: Annotated[list[_ColumnName], Field(max_length=100, description="Columns that are no field.")] = []
-    encoding: Annotated[str | None, Field(max_length=40, description="Of a text file that isn't UTF-8.")] = None
+    id_column: Annotated[_ColumnName | None, Field(description="The column with the names of the audio files.")] = None
+    ignore_column: Annotated[list[_ColumnName], Field(max_length=100, description="Columns to ignore.")] = []
+    encoding: Annotated[str | None, Field(max_length=40, description="Encoding of a text file other than UTF-8.")] = (
+        None
+    )
 
-    def reading(self, kind: Kind) -> Sheet:
-        """How the sheet is to be read."""
+    def options_for(self, kind: Kind) -> Sheet:
         options = SheetOptions(
             tuple(self.sheet),
             self.all_sheets,
@@ -109,42 +108,44 @@ class SheetQuery(BaseModel):
     status_code=202,
     response_model=BatchView,
     responses={202: {"headers": {"Location": {"schema": {"type": "string"}}}}, **problems(402, 408, 409)},
-    openapi_extra=answers.with_body(BatchIn, EXAMPLE, others=tuple(KINDS), headers=(ONCE_HEADER,)),
+    openapi_extra=answers.with_body(BatchIn, EXAMPLE, others=tuple(KINDS), headers=(IDEMPOTENCY_HEADER,)),
 )
 async def create_batch(request: Request, caller: Submitter, query: Annotated[SheetQuery, Query()]) -> Response:
-    """Submit many texts: JSON, or a sheet of CSV, TSV, JSONL, .xlsx or plain lines, with the rest in the query.
+    """Submit many texts: JSON, or a sheet of CSV, TSV, JSONL, .xlsx or plain lines, with the options in the query.
 
-    All of it is taken, or nothing; everything that is wrong with it is said at once.
+    All of it is accepted, or nothing; every error is reported at once.
     """
     gateway = gateway_of(request)
     media = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     await run_in_threadpool(gateway.keyring.refuse_overspending, caller)
     with SpooledTemporaryFile(max_size=IN_MEMORY_BYTES) as content:
-        digest = await _received(request, content, MAX_JSON_BYTES if media == "application/json" else None)
+        digest = await _spool(request, content, MAX_JSON_BYTES if media == "application/json" else None)
         origin = Origin.of(gateway.settings, caller, request.headers)
-        once = once_of(request, caller, digest)
+        once = idempotency_of(request, caller, digest)
         if media == "application/json":
-            strict_json.known_only(request.query_params.keys(), ())
-            made = await run_in_threadpool(_from_json, gateway, content, origin, once)
+            strict_json.reject_unknown(request.query_params.keys(), ())
+            result = await run_in_threadpool(_from_json, gateway, content, origin, once)
         elif kind := KINDS.get(media):
-            made = await run_in_threadpool(_from_sheet, gateway, content, query, kind, origin=origin, once=once)
+            result = await run_in_threadpool(_from_sheet, gateway, content, query, kind, origin=origin, once=once)
         else:
-            raise ProblemError(Trouble.WRONG_TYPE, f"Send application/json or one of {', '.join(KINDS)}, and say so.")
-    gateway.written()
-    gateway.figures.submitted.labels("batch").inc(made.jobs)
-    view = await run_in_threadpool(_view, gateway, caller.tenant, made.batch_id)
-    headers = {"location": f"/v1/batches/{made.batch_id}", "retry-after": str(POLL_SECONDS)}
-    return answers.json(view, 202, headers | ({} if made.jobs else {"idempotency-replayed": "true"}))
+            raise ProblemError(
+                Trouble.WRONG_TYPE, f"Send application/json or one of {', '.join(KINDS)}, with its Content-Type."
+            )
+    gateway.on_new_jobs()
+    gateway.metrics.submitted.labels("batch").inc(result.jobs)
+    view = await run_in_threadpool(_view, gateway, caller.tenant, result.batch_id)
+    headers = {"location": f"/v1/batches/{result.batch_id}", "retry-after": str(POLL_SECONDS)}
+    return answers.json(view, 202, headers | ({} if result.jobs else {"idempotency-replayed": "true"}))
 
 
-async def _received(request: Request, content: IO[bytes], most: int | None) -> str:
-    """The body into a file, rewound; its SHA-256."""
+async def _spool(request: Request, content: IO[bytes], max_bytes: int | None) -> str:
+    """Spool the body to a file; return it rewound, with its SHA-256."""
     digest, size = hashlib.sha256(), 0
     async for block in request.stream():
         digest.update(block)
         size += len(block)
-        if most is not None and size > most:
-            detail = f"JSON may have {most:,} bytes; upload a sheet instead."
+        if max_bytes is not None and size > max_bytes:
+            detail = f"JSON may have at most {max_bytes:,} bytes; upload a sheet instead."
             raise ProblemError(Trouble.TOO_LARGE, detail, headers={"connection": "close"})
         content.write(block)
     content.seek(0)
@@ -153,12 +154,12 @@ async def _received(request: Request, content: IO[bytes], most: int | None) -> s
 
 def _from_json(
     gateway: Gateway, content: IO[bytes], origin: Origin, once: IdempotentRequest | None
-) -> batched_enqueue.Made:
-    wanted = strict_json.parsed(BatchIn, content.read())
-    if wanted.callback_url is not None:
-        check_callback(gateway, wanted.callback_url)
-    rows = batched_enqueue.judged([wanted.defaults() | job for job in wanted.jobs], gateway)
-    batch = batched_enqueue.Batch(wanted.name, wanted.callback_url, wanted.max_cost, wanted.key_template)
+) -> batched_enqueue.BatchResult:
+    submitted = strict_json.parsed(BatchIn, content.read())
+    if submitted.callback_url is not None:
+        check_callback(gateway, submitted.callback_url)
+    rows = batched_enqueue.validated([submitted.defaults() | job for job in submitted.jobs], gateway)
+    batch = batched_enqueue.Batch(submitted.name, submitted.callback_url, submitted.max_cost, submitted.key_template)
     return batched_enqueue.write(gateway, rows, batch, origin, once)
 
 
@@ -170,10 +171,10 @@ def _from_sheet(
     *,
     origin: Origin,
     once: IdempotentRequest | None,
-) -> batched_enqueue.Made:
+) -> batched_enqueue.BatchResult:
     if query.callback_url is not None:
         check_callback(gateway, query.callback_url)
-    rows = batched_enqueue.read(content, query.reading(kind), gateway)
+    rows = batched_enqueue.read(content, query.options_for(kind), gateway)
     batched_enqueue.check_template(query.key_template, rows)
     batch = batched_enqueue.Batch(query.name, query.callback_url, query.max_cost, query.key_template)
     return batched_enqueue.write(gateway, rows, batch, origin, once)
@@ -186,7 +187,7 @@ def list_batches(
     cursor: UUID | None = None,
     limit: Annotated[int, Query(ge=1, le=MAX_PER_PAGE)] = 50,
 ) -> Response:
-    """Batches, the newest first."""
+    """List batches, the newest first."""
     gateway = gateway_of(request)
     with gateway.database.read() as connection:
         found = tenant_pages.batches(connection, caller.tenant, before=cursor, most=limit)
@@ -198,14 +199,14 @@ def list_batches(
 
 @router.get("/{batch_id}", response_model=BatchView, responses={200: {"headers": answers.RETRY_AFTER}, **problems(404)})
 def get_batch(request: Request, batch_id: UUID, caller: Reader) -> Response:
-    """One batch, and how its jobs stand."""
+    """Return one batch and its progress."""
     view = _view(gateway_of(request), caller.tenant, batch_id)
     return answers.json(view, 200, {} if view["finished"] else {"retry-after": str(POLL_SECONDS)})
 
 
 @router.post("/{batch_id}/cancel", response_model=Changed, responses=problems(404))
 def cancel_batch(request: Request, batch_id: UUID, caller: Operator) -> Response:
-    """Call off everything in it that isn't over. Calls under way are still paid."""
+    """Cancel all unfinished jobs. Calls in flight are still paid for."""
     gateway = gateway_of(request)
     _read(gateway, caller.tenant, batch_id)
     with gateway.database.begin() as connection:
@@ -221,19 +222,19 @@ def retry_batch(
     caller: Operator,
     code: Annotated[str | None, Query(min_length=1, max_length=64, pattern=r"^[^\x00]*$")] = None,
 ) -> Response:
-    """Try everything in it again that ended without audio, or only what ended with this code."""
+    """Retry all jobs that finished without audio, or only those with this code."""
     gateway = gateway_of(request)
     _read(gateway, caller.tenant, batch_id)
     with gateway.database.begin() as connection:
         which = filters.selection(batch_id=batch_id, code=code)
         changed = actions.retry(connection, which, states=tuple(TERMINAL - {JobStatus.SUCCEEDED}))
-    gateway.written()
+    gateway.on_new_jobs()
     return answers.json({"jobs": changed})
 
 
 @router.post("/{batch_id}/pause", response_model=BatchView, responses=problems(404))
 def pause_batch(request: Request, batch_id: UUID, caller: Operator) -> Response:
-    """Let none of its jobs start until it is resumed. Calls under way go on; pausing it twice changes nothing."""
+    """Hold all queued jobs until the batch is resumed. Calls in flight continue; pausing twice changes nothing."""
     gateway = gateway_of(request)
     _read(gateway, caller.tenant, batch_id)
     with gateway.database.begin() as connection:
@@ -243,13 +244,12 @@ def pause_batch(request: Request, batch_id: UUID, caller: Operator) -> Response:
 
 @router.post("/{batch_id}/resume", response_model=BatchView, responses=problems(404))
 def resume_batch(request: Request, batch_id: UUID, caller: Operator) -> Response:
-    """Resume a batch that was paused. One that its refused takes hold may try a few more, and is held again if those
-    are refused as well."""
+    """Resume a paused batch. A batch held after refused takes may try a few more before it is held again."""
     gateway = gateway_of(request)
     _read(gateway, caller.tenant, batch_id)
     with gateway.database.begin() as connection:
         store_batches.resume(connection, batch_id, now=gateway.database.now(connection))
-    gateway.written()
+    gateway.on_new_jobs()
     return answers.json(_view(gateway, caller.tenant, batch_id))
 
 
@@ -258,26 +258,28 @@ def resume_batch(request: Request, batch_id: UUID, caller: Operator) -> Response
     response_class=Response,
     responses={
         200: {"content": _FILES, "description": "The file."},
-        302: {"description": "Where the file is.", "headers": {"Location": {"schema": {"type": "string"}}}},
+        302: {"description": "The URL of the file.", "headers": {"Location": {"schema": {"type": "string"}}}},
         **problems(404, 409, 410, 502),
     },
 )
 def get_file(request: Request, batch_id: UUID, name: ResultFile, caller: Reader) -> Response:
-    """One of the files that are written beside its audio when all of it is over; until then, ask for its results."""
+    """Return a result file, written next to the audio once the batch has finished; until then, use its results."""
     gateway = gateway_of(request)
     entry = _read(gateway, caller.tenant, batch_id)
     if entry.results_uri is None:
-        raise ProblemError(Trouble.CONFLICT, "Its files aren't written yet; `results` tells how its jobs stand now.")
+        raise ProblemError(
+            Trouble.CONFLICT, "The result files are not written yet; use `results` for the current state."
+        )
     return audio.of_results(gateway, entry, name)
 
 
 @router.get(
     "/{batch_id}/results",
     response_class=Response,
-    responses={200: {"content": _LINES, "description": "A job a line."}, **problems(404)},
+    responses={200: {"content": _LINES, "description": "One job per line."}, **problems(404)},
 )
 def get_results(request: Request, batch_id: UUID, caller: Reader) -> Response:
-    """Its jobs in the order they were handed in, a line of JSON each, as they stand now."""
+    """Return all jobs in submission order, one JSON object per line, with their current state."""
     gateway = gateway_of(request)
     _read(gateway, caller.tenant, batch_id)
     lines = (answers.line(views.job(entry)) for entry in _entries(gateway, batch_id))
@@ -287,10 +289,10 @@ def get_results(request: Request, batch_id: UUID, caller: Reader) -> Response:
 @router.get(
     "/{batch_id}/zip",
     response_class=Response,
-    responses={200: {"content": _ZIP, "description": "An archive."}, **problems(404, 410, 502)},
+    responses={200: {"content": _ZIP, "description": "A zip archive."}, **problems(404, 410, 502)},
 )
 def get_zip(request: Request, batch_id: UUID, caller: Reader) -> Response:
-    """All of its audio that is there, in one archive, with `results.jsonl` beside it."""
+    """Return all available audio in one archive, with `results.jsonl`."""
     gateway = gateway_of(request)
     entry = _read(gateway, caller.tenant, batch_id)
     headers = {"content-disposition": f'attachment; filename="{entry.id}.zip"'}
@@ -299,7 +301,7 @@ def get_zip(request: Request, batch_id: UUID, caller: Reader) -> Response:
 
 
 def _entries(gateway: Gateway, batch_id: UUID) -> Iterator[tenant_pages.JobEntry]:
-    """A page at a time, so that a large batch needs little memory and holds no transaction open."""
+    """Read page by page: a large batch needs little memory and holds no transaction open."""
     after: UUID | None = None
     while True:
         with gateway.database.read() as connection:

@@ -1,4 +1,4 @@
-"""`/v1/endpoints` and `/v1/deliveries`: who hears of events over HTTP, and what was sent to them."""
+"""`/v1/endpoints` and `/v1/deliveries`: webhook endpoints, and the log of deliveries."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from worker.gateway import answers, strict_json, views
 from worker.gateway.answers import Admin, Operator, gateway_of, problems
 from worker.gateway.parts import Gateway
 from worker.gateway.problems import ProblemError, invalid, not_found
-from worker.gateway.routes.jobs import MAX_PER_PAGE, check_callback, within_the_calendar
+from worker.gateway.routes.jobs import MAX_PER_PAGE, check_callback, in_calendar
 from worker.store.outbox import deliveries, endpoints
 from worker.store.outbox.deliveries import DeliveryRecord, Try
 from worker.store.outbox.endpoints import EndpointRecord
@@ -38,9 +38,9 @@ from worker.webhooks import signatures
 router = APIRouter(prefix="/v1", tags=["webhooks"])
 
 MAX_ENDPOINTS: Final = 50
-"""Of one tenant."""
-BOTH_SECRETS: Final = timedelta(hours=24)
-"""How long messages carry a second signature after a secret was changed."""
+"""Per tenant."""
+SECRET_OVERLAP: Final = timedelta(hours=24)
+"""How long messages carry a second signature after a secret was rotated."""
 EXAMPLE: Final = {"url": "https://example.org/hooks/speech", "events": ["job.succeeded", "job.failed"]}
 
 
@@ -52,21 +52,21 @@ EXAMPLE: Final = {"url": "https://example.org/hooks/speech", "events": ["job.suc
     openapi_extra=answers.with_body(EndpointIn, EXAMPLE),
 )
 async def create_endpoint(request: Request, caller: Admin) -> Response:
-    """Have events sent to an address. Messages are signed as Standard Webhooks has it."""
+    """Create a webhook endpoint. Messages are signed according to Standard Webhooks."""
     gateway = gateway_of(request)
     answers.require_json(request)
-    wanted = strict_json.parsed(EndpointIn, await request.body())
-    check_callback(gateway, wanted.url, field="url")
+    body = strict_json.parsed(EndpointIn, await request.body())
+    check_callback(gateway, body.url, field="url")
     record = EndpointRecord(
         id=uuid7(),
         tenant=caller.tenant,
-        url=wanted.url,
+        url=body.url,
         secret=signatures.new_secret(),
         old_secret=None,
         old_secret_until=None,
-        events=" ".join(wanted.events),
-        ordered=wanted.ordered,
-        thin=wanted.thin,
+        events=" ".join(body.events),
+        ordered=body.ordered,
+        thin=body.thin,
         created_at=gateway.now(),
         failing_since=None,
         disabled_at=None,
@@ -79,13 +79,15 @@ async def create_endpoint(request: Request, caller: Admin) -> Response:
 def _add(gateway: Gateway, record: EndpointRecord) -> None:
     with gateway.database.begin() as connection:
         if len(endpoints.listed(connection, tenant=record.tenant)) >= MAX_ENDPOINTS:
-            raise ProblemError(Trouble.CONFLICT, f"There are {MAX_ENDPOINTS} endpoints already; remove one first.")
+            raise ProblemError(
+                Trouble.CONFLICT, f"A tenant may have at most {MAX_ENDPOINTS} endpoints; delete one first."
+            )
         endpoints.add(connection, record)
 
 
 @router.get("/endpoints", response_model=EndpointList, responses=problems())
 def list_endpoints(request: Request, caller: Operator) -> Response:
-    """All endpoints, the oldest first."""
+    """List webhook endpoints, the oldest first."""
     with gateway_of(request).database.read() as connection:
         found = endpoints.listed(connection, tenant=caller.tenant)
     return answers.json({"endpoints": [_endpoint(record) for record in found]})
@@ -93,7 +95,7 @@ def list_endpoints(request: Request, caller: Operator) -> Response:
 
 @router.get("/endpoints/{endpoint_id}", response_model=EndpointView, responses=problems(404))
 def get_endpoint(request: Request, endpoint_id: UUID, caller: Operator) -> Response:
-    """One endpoint, and how it is doing."""
+    """Return one endpoint and its health."""
     return answers.json(_endpoint(_read(gateway_of(request), caller.tenant, endpoint_id)))
 
 
@@ -104,35 +106,35 @@ def get_endpoint(request: Request, endpoint_id: UUID, caller: Operator) -> Respo
     openapi_extra=answers.with_body(EndpointChange, {"disabled": False}),
 )
 async def change_endpoint(request: Request, endpoint_id: UUID, caller: Admin) -> Response:
-    """Have it hear of other events, in another way, or no more, or again."""
+    """Change the events or format of an endpoint, disable it, or re-enable it."""
     gateway = gateway_of(request)
     answers.require_json(request)
-    wanted = strict_json.parsed(EndpointChange, await request.body())
-    await run_in_threadpool(_change, gateway, caller.tenant, endpoint_id, wanted)
+    body = strict_json.parsed(EndpointChange, await request.body())
+    await run_in_threadpool(_change, gateway, caller.tenant, endpoint_id, body)
     return answers.json(_endpoint(await run_in_threadpool(_read, gateway, caller.tenant, endpoint_id)))
 
 
-def _change(gateway: Gateway, tenant: str, endpoint_id: UUID, wanted: EndpointChange) -> None:
+def _change(gateway: Gateway, tenant: str, endpoint_id: UUID, body: EndpointChange) -> None:
     _read(gateway, tenant, endpoint_id)
     values: dict[str, Any] = {
-        name: value for name, value in (("ordered", wanted.ordered), ("thin", wanted.thin)) if value is not None
+        name: value for name, value in (("ordered", body.ordered), ("thin", body.thin)) if value is not None
     }
-    if wanted.events is not None:
-        values["events"] = " ".join(wanted.events)
-    if wanted.disabled is False:
+    if body.events is not None:
+        values["events"] = " ".join(body.events)
+    if body.disabled is False:
         values |= {"disabled_at": None, "disabled_why": None, "failing_since": None}
     with gateway.database.begin() as connection:
         if values:
             endpoints.change(connection, endpoint_id, values)
-        if wanted.disabled:
+        if body.disabled:
             now = gateway.database.now(connection)
-            endpoints.disable(connection, endpoint_id, "it was disabled by request", now=now)
+            endpoints.disable(connection, endpoint_id, "disabled by request", now=now)
             deliveries.drop(connection, endpoint_id, now=now)
 
 
 @router.delete("/endpoints/{endpoint_id}", status_code=204, response_class=Response, responses=problems(404))
 def remove_endpoint(request: Request, endpoint_id: UUID, caller: Admin) -> Response:
-    """Take it away, with the log of what was sent to it."""
+    """Delete an endpoint and its delivery log."""
     gateway = gateway_of(request)
     _read(gateway, caller.tenant, endpoint_id)
     with gateway.database.begin() as connection:
@@ -142,17 +144,17 @@ def remove_endpoint(request: Request, endpoint_id: UUID, caller: Admin) -> Respo
 
 @router.get("/endpoints/{endpoint_id}/secret", response_model=EndpointSecret, responses=problems(404))
 def get_secret(request: Request, endpoint_id: UUID, caller: Admin) -> Response:
-    """With what its messages are signed."""
+    """Return the signing secret."""
     return answers.json(_secret(_read(gateway_of(request), caller.tenant, endpoint_id)))
 
 
 @router.post("/endpoints/{endpoint_id}/secret", response_model=EndpointSecret, responses=problems(404))
 def rotate_secret(request: Request, endpoint_id: UUID, caller: Admin) -> Response:
-    """A new secret. For a day messages are signed with the one before as well."""
+    """Rotate the signing secret. For 24 hours messages also carry a signature of the old one."""
     gateway = gateway_of(request)
     record = _read(gateway, caller.tenant, endpoint_id)
     with gateway.database.begin() as connection:
-        until = gateway.database.now(connection) + BOTH_SECRETS
+        until = gateway.database.now(connection) + SECRET_OVERLAP
         endpoints.rotate(connection, record, fresh_secret=signatures.new_secret(), both_until=until)
     return answers.json(_secret(_read(gateway, caller.tenant, endpoint_id)))
 
@@ -164,28 +166,26 @@ def rotate_secret(request: Request, endpoint_id: UUID, caller: Admin) -> Respons
     openapi_extra=answers.with_body(Redelivery, {"since": "2026-11-20T00:00:00Z", "until": "2026-11-21T00:00:00Z"}),
 )
 async def redeliver_range(request: Request, endpoint_id: UUID, caller: Admin) -> Response:
-    """Send again what failed in a span of time, or everything of it."""
+    """Redeliver what failed in a time range, or everything in it."""
     gateway = gateway_of(request)
     answers.require_json(request)
-    wanted = strict_json.parsed(Redelivery, await request.body())
-    number = await run_in_threadpool(_redeliver_range, gateway, caller.tenant, endpoint_id, wanted)
+    body = strict_json.parsed(Redelivery, await request.body())
+    number = await run_in_threadpool(_redeliver_range, gateway, caller.tenant, endpoint_id, body)
     return answers.json({"deliveries": number})
 
 
-def _redeliver_range(gateway: Gateway, tenant: str, endpoint_id: UUID, wanted: Redelivery) -> int:
-    since, until = within_the_calendar(wanted.since, "since"), within_the_calendar(wanted.until, "until")
+def _redeliver_range(gateway: Gateway, tenant: str, endpoint_id: UUID, body: Redelivery) -> int:
+    since, until = in_calendar(body.since, "since"), in_calendar(body.until, "until")
     if since is None or until is None or until <= since:
-        raise invalid([Fault(field="until", message="must lie after since")])
+        raise invalid([Fault(field="until", message="must be after since")])
     _refuse_disabled(_read(gateway, tenant, endpoint_id))
-    states = ("failed", "delivered") if wanted.delivered else ("failed",)
+    states = ("failed", "delivered") if body.delivered else ("failed",)
     with gateway.database.begin() as connection:
         which = deliveries.between(endpoint_id, since, until, states=states)
         return deliveries.redeliver(connection, which, now=gateway.database.now(connection))
 
 
 class DeliveryQuery(BaseModel):
-    """Which deliveries, and how many of them."""
-
     endpoint_id: UUID | None = None
     state: Literal["pending", "sent", "sending", "delivered", "failed"] | None = None
     cursor: UUID | None = None
@@ -194,7 +194,7 @@ class DeliveryQuery(BaseModel):
 
 @router.get("/deliveries", response_model=DeliveryPage, responses=problems())
 def list_deliveries(request: Request, caller: Operator, query: Annotated[DeliveryQuery, Query()]) -> Response:
-    """The log of deliveries, the newest first."""
+    """List deliveries, the newest first."""
     with gateway_of(request).database.read() as connection:
         found = deliveries.listed(
             connection,
@@ -209,7 +209,7 @@ def list_deliveries(request: Request, caller: Operator, query: Annotated[Deliver
 
 @router.get("/deliveries/{delivery_id}", response_model=DeliveryInFull, responses=problems(404))
 def get_delivery(request: Request, delivery_id: UUID, caller: Operator) -> Response:
-    """One delivery, with every request that was made for it and what came back."""
+    """Return one delivery with every request made and its response."""
     gateway = gateway_of(request)
     record = _read_delivery(gateway, caller.tenant, delivery_id)
     with gateway.database.read() as connection:
@@ -219,7 +219,7 @@ def get_delivery(request: Request, delivery_id: UUID, caller: Operator) -> Respo
 
 @router.post("/deliveries/{delivery_id}/redeliver", response_model=Redelivered, responses=problems(404, 409))
 def redeliver_one(request: Request, delivery_id: UUID, caller: Admin) -> Response:
-    """Send it once more; one that waits for its next try goes at once. The receiver knows it again by its id."""
+    """Redeliver one message; a pending retry is sent at once. The message keeps its id."""
     gateway = gateway_of(request)
     record = _read_delivery(gateway, caller.tenant, delivery_id)
     _refuse_disabled(_read(gateway, caller.tenant, record.endpoint_id))
@@ -231,7 +231,7 @@ def redeliver_one(request: Request, delivery_id: UUID, caller: Admin) -> Respons
 
 def _refuse_disabled(record: EndpointRecord) -> None:
     if record.disabled_at is not None:
-        raise ProblemError(Trouble.CONFLICT, "The endpoint is disabled; let it hear again first.")
+        raise ProblemError(Trouble.CONFLICT, "The endpoint is disabled; re-enable it first.")
 
 
 def _read(gateway: Gateway, tenant: str, endpoint_id: UUID) -> EndpointRecord:

@@ -1,4 +1,4 @@
-"""`/v1/events`: what happened, as a log to be pulled, and as server-sent events as it happens."""
+"""`/v1/events`: the event log, and the same as server-sent events."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ router = APIRouter(prefix="/v1/events", tags=["events"])
 MAX_PER_PAGE: Final = 1_000
 LARGEST_ID: Final = 2**63 - 1
 QUIET_SECONDS: Final = 15.0
-"""Proxies cut connections on which nothing moves: then a comment is sent."""
+"""A comment is sent after this time, because proxies close idle connections."""
 RETRY_MS: Final = 2_000
 _STREAM: Final = {"text/event-stream": {"schema": {"type": "string"}}}
 
@@ -36,13 +36,14 @@ Types = Annotated[list[Happening], Query(alias="type", max_length=len(Happening)
 def list_events(
     request: Request,
     caller: Reader,
-    types: Types = [],  # noqa: B006 - never changed
+    types: Types = [],  # noqa: B006 - never modified
     after: Annotated[int, Query(ge=0, le=LARGEST_ID)] = 0,
     limit: Annotated[int, Query(ge=1, le=MAX_PER_PAGE)] = 100,
 ) -> Response:
-    """The log, the oldest first. Whoever goes on after the last id it saw misses nothing.
+    """List events, the oldest first. Continue after the last id to miss none.
 
-    It holds the ends of what came in over HTTP, and of everything that ended while you had an endpoint of webhooks.
+    The log holds finished jobs and batches that were submitted over HTTP, and all that finished while you had a webhook
+    endpoint.
     """
     gateway = gateway_of(request)
     with gateway.database.read() as connection:
@@ -56,14 +57,17 @@ def list_events(
 @router.get(
     "/stream",
     response_class=Response,
-    responses={200: {"content": _STREAM, "description": "Events as they happen, until you leave."}, **problems()},
+    responses={
+        200: {"content": _STREAM, "description": "Events as they occur, until the client disconnects."},
+        **problems(),
+    },
     openapi_extra={
         "parameters": [
             {
                 "name": "Last-Event-ID",
                 "in": "header",
                 "required": False,
-                "description": "Go on after this event; without it, with what happens from now on.",
+                "description": "Continue after this event; without it, start with new events.",
                 "schema": {"type": "string", "pattern": "^[0-9]{1,18}$"},
             }
         ]
@@ -72,26 +76,26 @@ def list_events(
 async def stream_events(
     request: Request,
     caller: Reader,
-    types: Types = [],  # noqa: B006 - never changed
+    types: Types = [],  # noqa: B006 - never modified
 ) -> Response:
-    """The same as server-sent events (`EventSource`)."""
+    """Stream events as server-sent events (`EventSource`)."""
     gateway = gateway_of(request)
     given = request.headers.get("last-event-id")
     if given is not None and not (given.isascii() and given.isdigit() and len(given) <= 18):
         raise invalid([Fault(field="Last-Event-ID", message="must be the id of an event")])
-    wanted = [str(one) for one in types]
+    names = [str(one) for one in types]
     headers = {"cache-control": "no-store", "x-accel-buffering": "no"}
-    # Asked before anything is answered: what happens once the client hears from us is not missed.
+    # Read before responding: events after the response begins are not missed.
     after = await gateway.watch.newest() if given is None else int(given)
-    return StreamingResponse(_stream(gateway, caller, wanted, after), headers=headers, media_type="text/event-stream")
+    return StreamingResponse(_stream(gateway, caller, names, after), headers=headers, media_type="text/event-stream")
 
 
 async def _stream(gateway: Gateway, caller: Caller, types: Sequence[str], after: int) -> AsyncIterator[bytes]:
     yield f"retry: {RETRY_MS}\n\n".encode()
     async for found in gateway.watch.follow(caller.tenant, types, after, quiet_seconds=QUIET_SECONDS):
-        yield b"".join(_told(entry) for entry in found) if found else b": quiet\n\n"
+        yield b"".join(_format(entry) for entry in found) if found else b": quiet\n\n"
 
 
-def _told(entry: EventEntry) -> bytes:
+def _format(entry: EventEntry) -> bytes:
     data = json.dumps(views.event(entry), ensure_ascii=False)
     return f"id: {entry.id}\nevent: {entry.type}\ndata: {data}\n\n".encode()

@@ -1,4 +1,4 @@
-"""For whoever runs it: is it alive, is it ready, and how does everything stand."""
+"""Health checks and metrics."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ _TEXT = {"text/plain": {"schema": {"type": "string"}}}
 
 @router.get("/healthz", response_model=Health, responses=problems())
 async def alive() -> Response:
-    """The process is there and its loop turns."""
+    """Liveness: the process runs and its event loop responds."""
     return answers.json({"status": "ok"})
 
 
 @router.get("/readyz", response_model=Health, responses=problems())
 def ready(request: Request) -> Response:
-    """The database answers, and has the tables of this version."""
+    """Readiness: the database responds and its schema is current."""
     found = schema.revision(gateway_of(request).database)
     if found is None or found < schema.HEAD:
         raise ProblemError(
@@ -39,9 +39,9 @@ def ready(request: Request) -> Response:
 @router.get(
     "/metrics",
     response_class=Response,
-    responses={200: {"content": _TEXT, "description": "As Prometheus reads it."}, **problems()},
+    responses={200: {"content": _TEXT, "description": "Prometheus text format."}, **problems()},
 )
-async def metrics(request: Request, caller: Operator) -> Response:  # noqa: ARG001 - it takes a key like the rest
-    """Everything that is worth a curve."""
-    shown = await run_in_threadpool(gateway_of(request).figures.shown)
-    return Response(shown, media_type=CONTENT_TYPE_LATEST)
+async def metrics(request: Request, caller: Operator) -> Response:  # noqa: ARG001 - requires a key
+    """Return the metrics."""
+    text = await run_in_threadpool(gateway_of(request).metrics.render)
+    return Response(text, media_type=CONTENT_TYPE_LATEST)

@@ -1,4 +1,4 @@
-"""`/v1/hooks/{name}`: another system's webhook becomes jobs. Answered as soon as they are rows."""
+"""`/v1/hooks/{name}`: turns another system's webhook into jobs. Responds once they are committed."""
 
 from __future__ import annotations
 
@@ -33,14 +33,14 @@ MAX_FIELDS: Final = 500
 
 
 class _SeenError(Exception):
-    """The webhook has come before."""
+    """The webhook was received before."""
 
 
 @router.post(
     "/{name}",
     status_code=202,
     response_model=HookAnswer,
-    responses={200: {"model": HookAnswer, "description": "It had come before."}, **problems(404, 408)},
+    responses={200: {"model": HookAnswer, "description": "The webhook was received before."}, **problems(404, 408)},
     openapi_extra={
         "requestBody": {
             "required": True,
@@ -52,15 +52,15 @@ class _SeenError(Exception):
     },
 )
 async def receive(request: Request, name: Annotated[str, Path(min_length=1, max_length=64)]) -> Response:
-    """Take a webhook from the sender that this hook was made for; `ttsq hooks add` makes one."""
+    """Receive a webhook from the hook's sender. `ttsq hooks add` creates a hook."""
     gateway = gateway_of(request)
     body = await request.body()
     headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in request.scope["headers"]}
-    content = await run_in_threadpool(_taken, gateway, name, headers, body)
+    content = await run_in_threadpool(_receive, gateway, name, headers, body)
     return answers.json(content, 200 if content["duplicate"] else 202)
 
 
-def _taken(gateway: Gateway, name: str, headers: dict[str, str], body: bytes) -> dict[str, Any]:
+def _receive(gateway: Gateway, name: str, headers: dict[str, str], body: bytes) -> dict[str, Any]:
     with gateway.database.read() as connection:
         hook = hooks.by_name(connection, name) if name.isprintable() else None
     if hook is None:
@@ -69,35 +69,35 @@ def _taken(gateway: Gateway, name: str, headers: dict[str, str], body: bytes) ->
     received = Received(headers, body, gateway.now())
     genuine = verification.verified(scheme, hook.secret, Options(**hook.options), received)
     if genuine is None:
-        raise ProblemError(Trouble.NO_KEY, "The sender's signature is missing, wrong or old.")
+        raise ProblemError(Trouble.NO_KEY, "The signature is missing, invalid or expired.")
     payload = _payload(headers.get("content-type", ""), body)
     genuine = verification.event_named(genuine, scheme, payload)
     jobs = jobs_of(hook, payload, gateway.context)
     try:
-        made = _written(gateway, hook, genuine, jobs)
+        made = _insert(gateway, hook, genuine, jobs)
     except _SeenError:
         return {"jobs": [], "duplicate": True}
     if made:
-        gateway.written()
-        gateway.figures.submitted.labels("hook").inc(len(made))
+        gateway.on_new_jobs()
+        gateway.metrics.submitted.labels("hook").inc(len(made))
     return {"jobs": made, "duplicate": False}
 
 
-def jobs_of(hook: HookRecord, payload: Any, context: dict[str, Any]) -> list[JobIn]:  # noqa: ANN401 - whatever JSON has
-    """The jobs that a payload makes. Raises ProblemError with everything that is wrong."""
+def jobs_of(hook: HookRecord, payload: Any, context: dict[str, Any]) -> list[JobIn]:  # noqa: ANN401 - any JSON value
+    """Return the jobs that a payload makes. Raises ProblemError with every error."""
     try:
-        found = mapping.understood(HookMapping.model_validate(hook.mapping))
+        found = mapping.parse(HookMapping.model_validate(hook.mapping))
     except ValidationError:
-        raise ProblemError(Trouble.BROKEN, "The hook was made by another version; add it anew.") from None
+        raise ProblemError(Trouble.BROKEN, "The hook was created by another version; add it again.") from None
     if isinstance(found, list):
-        raise ProblemError(Trouble.BROKEN, f"The hook can't be used: {found[0]}")
+        raise ProblemError(Trouble.BROKEN, f"The hook is unusable: {found[0]}")
     outcome = found.outcome(payload, context)
     if outcome.faults:
         raise invalid(outcome.faults)
     return list(outcome.jobs)
 
 
-def _written(gateway: Gateway, hook: HookRecord, genuine: Genuine, jobs: list[JobIn]) -> list[str]:
+def _insert(gateway: Gateway, hook: HookRecord, genuine: Genuine, jobs: list[JobIn]) -> list[str]:
     now = gateway.now()
     origin = Origin(
         gateway.settings.segmind_base_url,
@@ -114,12 +114,12 @@ def _written(gateway: Gateway, hook: HookRecord, genuine: Genuine, jobs: list[Jo
     return [str(row["id"]) for row in rows]
 
 
-def _payload(content_type: str, body: bytes) -> Any:  # noqa: ANN401 - whatever JSON has
+def _payload(content_type: str, body: bytes) -> Any:  # noqa: ANN401 - any JSON value
     media = content_type.partition(";")[0].strip().lower()
     if media != FORM:
         return strict_json.loads(body)
     try:
         pairs = parse_qsl(body.decode(), keep_blank_values=True, max_num_fields=MAX_FIELDS, errors="strict")
     except ValueError:
-        raise ProblemError(Trouble.MALFORMED, "The form can't be read: it is not UTF-8, or too long.") from None
+        raise ProblemError(Trouble.MALFORMED, "The form is not UTF-8, or too long.") from None
     return dict(pairs)

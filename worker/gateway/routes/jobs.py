@@ -1,4 +1,4 @@
-"""`/v1/jobs`: handed in, looked at, called off, tried again."""
+"""`/v1/jobs`: submit, read, cancel and retry single jobs."""
 
 from __future__ import annotations
 
@@ -44,18 +44,21 @@ router = APIRouter(prefix="/v1/jobs", tags=["jobs"])
 
 POLL_SECONDS: Final = 2
 MAX_PER_PAGE: Final = 500
-LONGEST_ONCE: Final = 200
+MAX_IDEMPOTENCY_KEY: Final = 200
 EXAMPLE: Final = {"text": "The ferry leaves at ten past four.", "voice_1": "Kore", "tags": ["harbour"]}
-ONCE_HEADER: Final = {
+IDEMPOTENCY_HEADER: Final = {
     "name": "Idempotency-Key",
     "in": "header",
     "required": False,
-    "description": "The same request under the same key is carried out once; a key is known for two days.",
-    "schema": {"type": "string", "minLength": 1, "maxLength": LONGEST_ONCE, "pattern": "^[!-~]+$"},
+    "description": "The same request under the same key is executed once; keys expire after 48 hours.",
+    "schema": {"type": "string", "minLength": 1, "maxLength": MAX_IDEMPOTENCY_KEY, "pattern": "^[!-~]+$"},
 }
 _ACCEPTED: Final[dict[str, Any]] = {
-    "description": "Taken: the job is a row.",
-    "headers": {"Location": {"description": "Where the job is.", "schema": {"type": "string"}}, **answers.RETRY_AFTER},
+    "description": "Accepted: the job is stored.",
+    "headers": {
+        "Location": {"description": "The URL of the job.", "schema": {"type": "string"}},
+        **answers.RETRY_AFTER,
+    },
 }
 _AUDIO: Final = {"audio/wav": {"schema": {"type": "string", "format": "binary"}}}
 
@@ -66,19 +69,19 @@ _AUDIO: Final = {"audio/wav": {"schema": {"type": "string", "format": "binary"}}
     response_model=JobView,
     responses={
         202: _ACCEPTED,
-        200: {"model": JobView, "description": "It ended within the wait that was asked for.", "content": _AUDIO},
+        200: {"model": JobView, "description": "The job finished within the requested wait.", "content": _AUDIO},
         **problems(302, 402, 408, 409),
-        302: {"description": "Its audio was asked for, ended in time, and lies in a bucket."},
+        302: {"description": "The job finished within the requested wait; its audio is in a bucket."},
     },
-    openapi_extra=answers.with_body(JobIn, EXAMPLE, headers=(ONCE_HEADER, WAIT_HEADER)),
+    openapi_extra=answers.with_body(JobIn, EXAMPLE, headers=(IDEMPOTENCY_HEADER, WAIT_HEADER)),
 )
 async def create_job(request: Request, caller: Submitter) -> Response:
-    """Hand in one job. It is kept from the moment this is answered with 202."""
+    """Submit one job. It is durable once this responds with 202."""
     gateway = gateway_of(request)
     answers.require_json(request)
     body = await request.body()
     seconds = wait_seconds(request.headers)
-    once = once_of(request, caller, hashlib.sha256(body).hexdigest())
+    once = idempotency_of(request, caller, hashlib.sha256(body).hexdigest())
     wanted = strict_json.parsed(JobIn, body, context=gateway.context)
     if wanted.callback_url is not None:
         check_callback(gateway, wanted.callback_url)
@@ -90,9 +93,9 @@ async def create_job(request: Request, caller: Submitter) -> Response:
     if made is not None:
         return await _replayed(gateway, made, once)
     gateway.keyring.count_submitted(caller, wanted.model)
-    gateway.figures.submitted.labels("job").inc()
+    gateway.metrics.submitted.labels("job").inc()
     if seconds:
-        return await _waited(request, gateway, caller, row, seconds)
+        return await _await_result(request, gateway, caller, row, seconds)
     return _accepted(views.new_job(row))
 
 
@@ -103,14 +106,16 @@ def _accepted(view: dict[str, Any], **headers: str) -> Response:
 
 async def _replayed(gateway: Gateway, made: Recorded, once: IdempotentRequest | None) -> Response:
     if once is None or made.request.body_hash != once.body_hash or made.job_id is None:
-        raise ProblemError(Trouble.KEY_REUSED, "Another request came under this key before; take a new key for this.")
+        raise ProblemError(Trouble.KEY_REUSED, "This key belongs to another request; use a new key.")
     entry = await run_in_threadpool(_read, gateway, made.request.tenant, made.job_id)
     return _accepted(views.job(entry), idempotency_replayed="true")
 
 
-async def _waited(request: Request, gateway: Gateway, caller: Caller, row: dict[str, Any], seconds: float) -> Response:
+async def _await_result(
+    request: Request, gateway: Gateway, caller: Caller, row: dict[str, Any], seconds: float
+) -> Response:
     applied = {"preference-applied": f"wait={seconds:g}"}
-    if not await gateway.watch.until_over(row["id"], seconds):
+    if not await gateway.watch.until_finished(row["id"], seconds):
         return _accepted(views.new_job(row), **applied)
     entry = await run_in_threadpool(_read, gateway, caller.tenant, row["id"])
     if entry.status == JobStatus.SUCCEEDED and prefers_audio(request.headers):
@@ -119,8 +124,6 @@ async def _waited(request: Request, gateway: Gateway, caller: Caller, row: dict[
 
 
 class JobQuery(BaseModel):
-    """Which jobs, and how many of them."""
-
     status: list[JobStatus] = []
     batch_id: UUID | None = None
     tag: Annotated[str | None, Field(min_length=1, max_length=64)] = None
@@ -130,18 +133,18 @@ class JobQuery(BaseModel):
     cursor: UUID | None = None
     limit: Annotated[int, Field(ge=1, le=MAX_PER_PAGE)] = 50
 
-    def wanted(self, tenant: str) -> PageFilter:
-        """As the store is asked for them. Raises ProblemError for what no row can hold."""
-        refuse_unprintable(tag=self.tag, code=self.code)
-        since, until = within_the_calendar(self.since, "since"), within_the_calendar(self.until, "until")
+    def page_filter(self, tenant: str) -> PageFilter:
+        """Return the filter for the store. Raises ProblemError for values that no row can hold."""
+        reject_unprintable(tag=self.tag, code=self.code)
+        since, until = in_calendar(self.since, "since"), in_calendar(self.until, "until")
         return PageFilter(tenant, tuple(self.status), self.batch_id, self.tag, self.code, since, until)
 
 
 @router.get("", response_model=JobPage, responses=problems())
 def list_jobs(request: Request, caller: Reader, query: Annotated[JobQuery, Query()]) -> Response:
-    """Jobs, the newest first."""
+    """List jobs, the newest first."""
     gateway = gateway_of(request)
-    wanted = query.wanted(caller.tenant)
+    wanted = query.page_filter(caller.tenant)
     with gateway.database.read() as connection:
         found = tenant_pages.jobs(connection, wanted, before=query.cursor, most=query.limit)
     return answers.json(views.page("jobs", [views.job(entry) for entry in found], query.limit))
@@ -154,11 +157,11 @@ def list_jobs(request: Request, caller: Reader, query: Annotated[JobQuery, Query
     openapi_extra={"parameters": [WAIT_HEADER]},
 )
 async def get_job(request: Request, job_id: UUID, caller: Reader) -> Response:
-    """One job. `Prefer: wait=10` answers when it ends, or after ten seconds."""
+    """Return one job. `Prefer: wait=10` responds when it has finished, or after ten seconds."""
     gateway = gateway_of(request)
     seconds = wait_seconds(request.headers)
     entry = await run_in_threadpool(_read, gateway, caller.tenant, job_id)
-    if seconds and entry.status not in TERMINAL and await gateway.watch.until_over(job_id, seconds):
+    if seconds and entry.status not in TERMINAL and await gateway.watch.until_finished(job_id, seconds):
         entry = await run_in_threadpool(_read, gateway, caller.tenant, job_id)
     headers = {} if entry.status in TERMINAL else {"retry-after": str(POLL_SECONDS)}
     return answers.json(views.job(entry), 200, headers)
@@ -166,7 +169,7 @@ async def get_job(request: Request, job_id: UUID, caller: Reader) -> Response:
 
 @router.get("/{job_id}/attempts", response_model=AttemptList, responses=problems(404))
 def list_attempts(request: Request, job_id: UUID, caller: Reader) -> Response:
-    """How its attempts ended, and what each of them cost."""
+    """List the attempts of a job with their results and costs."""
     gateway = gateway_of(request)
     _read(gateway, caller.tenant, job_id)
     with gateway.database.read() as connection:
@@ -178,15 +181,15 @@ def list_attempts(request: Request, job_id: UUID, caller: Reader) -> Response:
     "/{job_id}/audio",
     response_class=Response,
     responses={
-        200: {"content": _AUDIO, "description": "The audio, where it lies in a folder."},
-        206: {"content": _AUDIO, "description": "The part of it that `Range` asked for."},
-        302: {"description": "Where the audio is to be had, for a few minutes, where it lies in a bucket."},
+        200: {"content": _AUDIO, "description": "The audio, if it is stored in a folder."},
+        206: {"content": _AUDIO, "description": "The requested range."},
+        302: {"description": "A temporary URL of the audio, if it is stored in a bucket."},
         **problems(404, 409, 410, 416, 502),
     },
     openapi_extra={"parameters": [audio.RANGE_HEADER]},
 )
 def get_audio(request: Request, job_id: UUID, caller: Reader) -> Response:
-    """Its audio: streamed from a folder, with ranges, or an address in the bucket."""
+    """Return the audio: streamed from a folder, with ranges, or a redirect to the bucket."""
     gateway = gateway_of(request)
     entry = _read(gateway, caller.tenant, job_id)
     if entry.status != JobStatus.SUCCEEDED:
@@ -199,27 +202,27 @@ def get_audio(request: Request, job_id: UUID, caller: Reader) -> Response:
     "/{job_id}",
     response_model=JobView,
     responses={
-        202: {"model": JobView, "description": "Its audio can't be reached just now; it is tried again."},
+        202: {"model": JobView, "description": "The audio store is unavailable; the deletion will be retried."},
         **problems(404, 409),
     },
 )
 def delete_job(request: Request, job_id: UUID, caller: Operator) -> Response:
-    """Remove its text and its audio, once it is over. The row, and what it cost, stay."""
+    """Delete the text and audio of a finished job. The row and its cost stay."""
     gateway = gateway_of(request)
     entry = _read(gateway, caller.tenant, job_id)
     if entry.status not in TERMINAL:
-        raise ProblemError(Trouble.CONFLICT, f"The job isn't over: it is {entry.status}. Cancel it first.")
+        raise ProblemError(Trouble.CONFLICT, f"The job has not finished: it is {entry.status}. Cancel it first.")
     with gateway.database.begin() as connection:
         which = filters.selection(job_ids=(job_id,))
         purges.ask(connection, which, now=gateway.database.now(connection))
-    Purger(gateway.database, gateway.places).run([job_id])
+    Purger(gateway.database, gateway.destinations).run([job_id])
     entry = _read(gateway, caller.tenant, job_id)
     return answers.json(views.job(entry), 202 if entry.purged_at is None else 200)
 
 
 @router.post("/{job_id}/cancel", response_model=JobView, responses=problems(404, 409))
 def cancel_job(request: Request, job_id: UUID, caller: Operator) -> Response:
-    """Call it off. A call under way is still paid, and its cost recorded."""
+    """Cancel a job. A call in flight is still paid for, and its cost recorded."""
     gateway = gateway_of(request)
     _read(gateway, caller.tenant, job_id)
     with gateway.database.begin() as connection:
@@ -227,13 +230,13 @@ def cancel_job(request: Request, job_id: UUID, caller: Operator) -> Response:
         cancelled = actions.cancel(connection, which, now=gateway.database.now(connection))
     entry = _read(gateway, caller.tenant, job_id)
     if not cancelled and entry.status != JobStatus.CANCELLED:
-        raise ProblemError(Trouble.CONFLICT, f"The job is over: it is {entry.status}.")
+        raise ProblemError(Trouble.CONFLICT, f"The job has already finished: it is {entry.status}.")
     return answers.json(views.job(entry))
 
 
 @router.post("/{job_id}/retry", response_model=JobView, responses=problems(404, 409))
 def retry_job(request: Request, job_id: UUID, caller: Operator) -> Response:
-    """Try it again, under its own id, where it failed, expired or was cancelled."""
+    """Retry a job that failed, expired or was cancelled, under the same id."""
     gateway = gateway_of(request)
     _read(gateway, caller.tenant, job_id)
     with gateway.database.begin() as connection:
@@ -241,36 +244,40 @@ def retry_job(request: Request, job_id: UUID, caller: Operator) -> Response:
         retried = actions.retry(connection, filters.selection(job_ids=(job_id,)), states=states)
     entry = _read(gateway, caller.tenant, job_id)
     if not retried:
-        raise ProblemError(Trouble.CONFLICT, f"Only what ended without audio is tried again: it is {entry.status}.")
-    gateway.written()
+        raise ProblemError(
+            Trouble.CONFLICT, f"Only jobs that finished without audio can be retried: it is {entry.status}."
+        )
+    gateway.on_new_jobs()
     return answers.json(views.job(entry))
 
 
-def once_of(request: Request, caller: Caller, body_hash: str) -> IdempotentRequest | None:
-    """What the request says about not being carried out twice. Raises ProblemError where that can't be."""
+def idempotency_of(request: Request, caller: Caller, body_hash: str) -> IdempotentRequest | None:
+    """Return the idempotency key of the request. Raises ProblemError if it is malformed."""
     given = request.headers.get("idempotency-key")
     if given is None:
         return None
     key = given.strip()
-    if not 0 < len(key) <= LONGEST_ONCE or not all("!" <= character <= "~" for character in key):
-        message = f"must be 1 to {LONGEST_ONCE} visible ASCII characters"
+    if not 0 < len(key) <= MAX_IDEMPOTENCY_KEY or not all("!" <= character <= "~" for character in key):
+        message = f"must be 1 to {MAX_IDEMPOTENCY_KEY} visible ASCII characters"
         raise invalid([Fault(field="Idempotency-Key", message=message)])
-    asked = f"{request.url.path}?{request.url.query}\n{body_hash}"
-    return IdempotentRequest(caller.tenant, key, hashlib.sha256(asked.encode(errors="surrogatepass")).hexdigest())
+    request_text = f"{request.url.path}?{request.url.query}\n{body_hash}"
+    return IdempotentRequest(
+        caller.tenant, key, hashlib.sha256(request_text.encode(errors="surrogatepass")).hexdigest()
+    )
 
 
 def check_callback(gateway: Gateway, url: str, field: str = "callback_url") -> None:
-    """Raises ProblemError where nothing may be sent to this address."""
+    """Raise ProblemError if callbacks to this address are not allowed."""
     try:
         checked_url(url, gateway.allowed)
     except UnusableUrlError as error:
         raise invalid([Fault(field=field, message=str(error))]) from None
 
 
-def refuse_unprintable(**given: str | None) -> None:
-    """Raises ProblemError for text that no row can hold."""
+def reject_unprintable(**given: str | None) -> None:
+    """Raise ProblemError for text that no row can hold."""
     faults = [
-        Fault(field=name, message="has a character that can't be looked for")
+        Fault(field=name, message="has a character that cannot be stored")
         for name, value in given.items()
         if value is not None and not value.isprintable()
     ]
@@ -278,12 +285,12 @@ def refuse_unprintable(**given: str | None) -> None:
         raise invalid(faults)
 
 
-def within_the_calendar(at: datetime | None, field: str) -> datetime | None:
-    """Raises ProblemError for a day that some zone has no name for."""
+def in_calendar(at: datetime | None, field: str) -> datetime | None:
+    """Return the date. Raises ProblemError if it cannot be represented in every time zone."""
     if at is None:
         return None
     if not 1 < at.year < 9999:
-        raise invalid([Fault(field=field, message="lies outside the calendar")])
+        raise invalid([Fault(field=field, message="is outside the supported range of dates")])
     return at
 
 

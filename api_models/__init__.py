@@ -1,1 +1,1 @@
-"""What crosses a boundary: requests, voices, jobs, problems. Data and its rules only, never I/O."""
+"""Data that crosses a boundary: requests, voices, jobs, problems. Data and its rules only, never I/O."""

@@ -1,4 +1,4 @@
-"""What a key of the HTTP API may do."""
+"""Scopes of the HTTP API's keys."""
 
 from __future__ import annotations
 
@@ -7,17 +7,17 @@ from typing import Final
 
 
 class Scope(StrEnum):
-    """One kind of permission. None includes another."""
+    """One permission. No scope includes another."""
 
     SUBMIT = "submit"
-    """Hand in jobs and batches."""
+    """Submit jobs and batches."""
     READ = "read"
-    """Look at jobs, batches, audio, events and money of the tenant."""
+    """Read the tenant's jobs, batches, audio, events and spend."""
     OPERATE = "operate"
-    """Cancel and retry; see what holds the whole queue, and what is left in the account."""
+    """Cancel and retry; see what holds the queue, and the account's balance."""
     ADMIN = "admin"
-    """Make and change endpoints of webhooks, see their secrets; open and close gates, which concern every tenant."""
+    """Manage webhook endpoints and read their secrets; open and close gates, which affect every tenant."""
 
 
 EVERYTHING: Final = frozenset(Scope)
-"""A key without limits."""
+"""An unrestricted key."""

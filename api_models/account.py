@@ -1,4 +1,4 @@
-"""Money, models, voices and what holds the queue, as HTTP clients see them."""
+"""Costs, models, voices and holds, as HTTP clients see them."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def _jobs_documented(schema: dict[str, Any]) -> None:
 
 
 class QuoteIn(BaseModel):
-    """Texts that might be handed in."""
+    """Texts to estimate."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", json_schema_extra=_jobs_documented)
 
@@ -29,16 +29,16 @@ class QuotePart(BaseModel):
 
     model: str
     texts: int
-    calls: Annotated[int, Field(description="Texts that would have to be bought.")]
+    calls: Annotated[int, Field(description="Texts that would be bought.")]
     cost: Amount
 
 
 class Quote(BaseModel):
-    """What texts would cost, by what the newest calls have cost."""
+    """The estimated cost of texts, based on recent calls."""
 
     texts: int
     calls: int
-    cached: Annotated[int, Field(description="Texts whose audio is there already, or that say the same as another.")]
+    cached: Annotated[int, Field(description="Texts that are already bought, or that repeat another text.")]
     cost: Amount
     parts: list[QuotePart]
 
@@ -77,23 +77,23 @@ class VoiceList(BaseModel):
 
 
 class HoldView(BaseModel):
-    """One reason why jobs wait."""
+    """One reason why jobs are held."""
 
     name: str
     code: str
     message: str
     since: datetime | None
-    until: Annotated[datetime | None, Field(description="When it is looked at again, where that is known.")]
+    until: Annotated[datetime | None, Field(description="Time of the next check, if known.")]
 
 
 class HoldList(BaseModel):
-    """Every reason why jobs wait, the heaviest first."""
+    """Every reason why jobs are held, the most severe first."""
 
     holds: list[HoldView]
 
 
 class GateChange(BaseModel):
-    """Open a gate, or close it by hand."""
+    """Open or close a gate."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -110,14 +110,14 @@ class GateView(BaseModel):
 
 
 class CreditsView(BaseModel):
-    """What an answer of the API last said is left in the account."""
+    """The account's balance in the API's latest response."""
 
     remaining: Amount | None
     seen_at: datetime | None
 
 
 class SpendLine(BaseModel):
-    """One line of the account."""
+    """One line of the spend report."""
 
     key: str | None
     name: str | None
@@ -130,7 +130,7 @@ class SpendLine(BaseModel):
 
 
 class Spend(BaseModel):
-    """What your calls have cost."""
+    """The cost of your calls."""
 
     lines: list[SpendLine]
     paid: Amount

@@ -1,4 +1,4 @@
-"""Batches as HTTP clients hand them in and see them."""
+"""Batches as HTTP clients submit and see them."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from api_models.status import JobStatus
 from api_models.values import OptionalSpan
 
 MAX_JOBS_IN_JSON: Final = 10_000
-"""More come as an upload of CSV or JSONL, which is read a line at a time."""
+"""Larger batches are uploaded as CSV or JSONL, which is read line by line."""
 
 
 def _jobs_documented(schema: dict[str, Any]) -> None:
@@ -26,7 +26,7 @@ def _jobs_documented(schema: dict[str, Any]) -> None:
 
 
 def _shared_template(value: str | None) -> str | None:
-    """Batches that come over HTTP share a place with others."""
+    """Batches submitted over HTTP share one store."""
     if value is None:
         return None
     try:
@@ -36,7 +36,7 @@ def _shared_template(value: str | None) -> str | None:
 
 
 def _sheet_template(value: str | None) -> str | None:
-    """The same of a sheet, whose columns aren't known yet."""
+    """As above, for a sheet whose columns are not known yet."""
     if value is None:
         return None
     try:
@@ -46,46 +46,46 @@ def _sheet_template(value: str | None) -> str | None:
 
 
 SharedTemplate = Annotated[str | None, AfterValidator(_shared_template)]
-"""How the objects of a batch are named; None: as the settings have it."""
+"""How the batch's objects are named; None uses the settings."""
 SheetTemplate = Annotated[str | None, AfterValidator(_sheet_template)]
-"""The same of a sheet, whose columns it may name."""
+"""As above; a sheet's template may also name its columns."""
 
 
 class BatchIn(BaseModel):
-    """Texts that are handed in together."""
+    """Texts submitted together."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", json_schema_extra=_jobs_documented)
 
     name: Annotated[str, Field(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f]*$")] = "batch"
-    """What people call it."""
+    """A display name."""
     jobs: Annotated[list[dict[str, Any]], Field(min_length=1, max_length=MAX_JOBS_IN_JSON)]
-    """Each as a job by itself; a `custom_id` may be there once."""
+    """Each as a single job; every `custom_id` must be unique."""
     callback_url: Annotated[str, Field(max_length=MAX_CALLBACK_CHARACTERS)] | None = None
-    """Who is told when all of them are over, beside your endpoints."""
+    """Receives `batch.finished`, in addition to your endpoints."""
     max_cost: Annotated[Decimal, Field(ge=0, le=1_000_000, decimal_places=12)] | None = None
-    """US dollars that its calls may cost altogether; what is over is held, never failed."""
+    """Maximum cost of its calls in US dollars; jobs beyond it are held, never failed."""
     format: AudioFormat | None = None
-    """What the objects of jobs are that name no format."""
+    """For jobs without a format."""
     loudness: Annotated[float, Field(ge=LOUDNESS_RANGE[0], le=LOUDNESS_RANGE[1])] | None = None
-    """How loud, in LUFS, the audio of jobs is to be that don't say."""
+    """LUFS, for jobs without a loudness."""
     expires_after: OptionalSpan = None
-    """How long after their ends text and audio of jobs are kept that don't say: seconds, or as in 30d."""
+    """How long text and audio are kept after a job's end, unless the job has its own value: seconds, or as in 30d."""
     key_template: SharedTemplate = None
     """How the objects are named, such as `{tenant}/{batch}/{model}/{custom_id}.{ext}`."""
 
     def defaults(self) -> dict[str, Any]:
-        """What fills the fields that a job leaves out."""
+        """Return the values for fields that a job leaves out."""
         found = {"format": self.format, "loudness": self.loudness, "expires_after": self.expires_after}
         return {name: value for name, value in found.items() if value is not None}
 
 
 class ResultFile(StrEnum):
-    """The files that lie beside a batch's audio once all of it is over."""
+    """The files written beside a finished batch's audio."""
 
     RESULTS = "results.jsonl"
-    """Every job that succeeded, a line of JSON each."""
+    """Every succeeded job, one line of JSON each."""
     ERRORS = "errors.jsonl"
-    """Every job that ended without audio, likewise."""
+    """Every job without audio, one line of JSON each."""
     MANIFEST = "manifest.csv"
     """Every job, as a table."""
 
@@ -96,21 +96,21 @@ class BatchView(BaseModel):
     id: UUID
     name: str
     total: int
-    counts: Annotated[dict[JobStatus, int], Field(description="Its jobs by state; states without any are left out.")]
+    counts: Annotated[dict[JobStatus, int], Field(description="Jobs by state; empty states are omitted.")]
     cached: int
     cost: Amount
     max_cost: Amount | None
-    finished: Annotated[bool, Field(description="All of its jobs are over.")]
+    finished: Annotated[bool, Field(description="All of its jobs have finished.")]
     created_at: datetime
-    paused_at: Annotated[datetime | None, Field(description="Since when none of its jobs starts; null: it goes on.")]
-    finished_at: Annotated[datetime | None, Field(description="When its result files were there; null: not yet.")]
+    paused_at: Annotated[datetime | None, Field(description="When the batch was paused; null if it is not paused.")]
+    finished_at: Annotated[datetime | None, Field(description="When its result files were written; null before that.")]
 
 
 class BatchPage(BaseModel):
-    """A part of a list."""
+    """One page of a list."""
 
     batches: list[BatchView]
-    next_cursor: Annotated[str | None, Field(description="Ask with `cursor` for what follows; null at the end.")]
+    next_cursor: Annotated[str | None, Field(description="Pass as `cursor` for the next page; null on the last.")]
 
 
 __all__ = ["BatchIn", "BatchPage", "BatchView", "JobIn", "ResultFile"]

@@ -1,4 +1,4 @@
-"""Endpoints of webhooks and what was delivered to them, as HTTP clients see them."""
+"""Webhook endpoints and deliveries, as HTTP clients see them."""
 
 from __future__ import annotations
 
@@ -12,21 +12,21 @@ from api_models.happenings import Happening
 
 
 class EndpointIn(BaseModel):
-    """Somebody who wants to hear of events."""
+    """A receiver of events."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     url: Annotated[str, Field(min_length=8, max_length=2_000, examples=["https://example.org/hooks/speech"])]
     events: Annotated[tuple[Happening, ...], Field(max_length=len(Happening))] = ()
-    """The types to hear of; none: all."""
+    """Event types to send; empty sends all."""
     ordered: bool = False
-    """One at a time, in the order in which things happened. One that doesn't arrive holds up those behind it."""
+    """Deliver one event at a time, in order. A failed delivery holds up the following ones."""
     thin: bool = False
-    """Messages name what they are about and say no more."""
+    """Send only the event type and the ids."""
 
 
 class EndpointChange(BaseModel):
-    """What is to be otherwise; the rest stays."""
+    """Fields to change; the rest is unchanged."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -34,14 +34,14 @@ class EndpointChange(BaseModel):
     ordered: bool | None = None
     thin: bool | None = None
     disabled: bool | None = None
-    """False lets a disabled endpoint hear again, from now on."""
+    """False re-enables a disabled endpoint for new events."""
 
 
 class EndpointView(BaseModel):
     """One endpoint."""
 
     id: UUID
-    url: Annotated[str | None, Field(description="Null for the one that stands for your callback addresses.")]
+    url: Annotated[str | None, Field(description="Null for the internal endpoint of your callback URLs.")]
     events: list[Happening]
     ordered: bool
     thin: bool
@@ -58,16 +58,16 @@ class EndpointList(BaseModel):
 
 
 class EndpointSecret(BaseModel):
-    """With what messages are signed, as Standard Webhooks writes it."""
+    """The signing secret, in the format of Standard Webhooks."""
 
     secret: Annotated[str, Field(pattern="^whsec_")]
     old_secret_until: Annotated[
-        datetime | None, Field(description="Until then messages carry a second signature, with the secret before.")
+        datetime | None, Field(description="Until then messages are also signed with the previous secret.")
     ]
 
 
 class TryView(BaseModel):
-    """One request, and what came back."""
+    """One HTTP request and its response."""
 
     number: int
     at: datetime
@@ -79,7 +79,7 @@ class TryView(BaseModel):
 
 
 class DeliveryView(BaseModel):
-    """One event on its way to one endpoint."""
+    """The delivery of one event to one endpoint."""
 
     id: UUID
     endpoint_id: UUID
@@ -94,30 +94,30 @@ class DeliveryView(BaseModel):
 
 
 class DeliveryInFull(DeliveryView):
-    """With every request that was made for it."""
+    """A delivery with all of its requests."""
 
     tries: list[TryView]
 
 
 class DeliveryPage(BaseModel):
-    """A part of the log of deliveries, the newest first."""
+    """One page of deliveries, the newest first."""
 
     deliveries: list[DeliveryView]
-    next_cursor: Annotated[str | None, Field(description="Ask with `cursor` for what follows; null at the end.")]
+    next_cursor: Annotated[str | None, Field(description="Pass as `cursor` for the next page; null on the last.")]
 
 
 class Redelivery(BaseModel):
-    """Which deliveries are to be sent once more."""
+    """Which deliveries to send again."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     since: AwareDatetime
     until: AwareDatetime
     delivered: bool = False
-    """Also those that arrived."""
+    """Include successful deliveries."""
 
 
 class Redelivered(BaseModel):
-    """What became of it."""
+    """The result of a redelivery."""
 
     deliveries: Annotated[int, Field(ge=0)]

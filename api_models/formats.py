@@ -1,4 +1,4 @@
-"""The forms in which audio can be handed over: what a producer may ask for, and what a file of it is called."""
+"""Audio formats that a producer may request, with extension and media type."""
 
 from __future__ import annotations
 
@@ -6,20 +6,20 @@ from enum import StrEnum
 
 
 class AudioFormat(StrEnum):
-    """The container and codec of a job's object. The sample rate is always the API's own."""
+    """Container and codec of a job's audio. The sample rate is always the API's."""
 
     WAV = "wav"
-    """The samples as they came."""
+    """The samples as received."""
     FLAC = "flac"
-    """The same samples in about half the space."""
+    """The same samples in about half the size."""
     MP3 = "mp3"
-    """Lossy; played everywhere."""
+    """Lossy; supported everywhere."""
     OPUS = "opus"
-    """Lossy, in an Ogg container; the smallest for speech."""
+    """Lossy, in an Ogg container; smallest for speech."""
 
     @property
     def extension(self) -> str:
-        """The ending of a file's name, without its dot."""
+        """The file extension, without a dot."""
         return self.value
 
     @property
@@ -36,4 +36,4 @@ _CONTENT_TYPES = {
 }
 
 LOUDNESS_RANGE = (-36.0, -9.0)
-"""LUFS that may be asked for: below, speech is lost in any room; above, it can't be reached without distortion."""
+"""Permitted loudness in LUFS: quieter speech is inaudible, louder speech distorts."""

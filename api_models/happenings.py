@@ -1,4 +1,4 @@
-"""The events that are promised to clients: in the pull log, as server-sent events, and as webhooks."""
+"""The public events: in the event log, as server-sent events, and as webhooks."""
 
 from __future__ import annotations
 
@@ -7,31 +7,31 @@ from typing import Final
 
 
 class Happening(StrEnum):
-    """One type of event. More may be added; a client passes over what it doesn't know."""
+    """An event type. New types may be added; clients ignore unknown ones."""
 
     JOB_SUCCEEDED = "job.succeeded"
-    """Its audio is stored and recorded."""
+    """The audio is stored and recorded."""
     JOB_FAILED = "job.failed"
-    """It ended without audio; the data says why."""
+    """The job ended without audio; the data has the reason."""
     JOB_CANCELLED = "job.cancelled"
-    """Someone called it off."""
+    """The job was cancelled."""
     JOB_EXPIRED = "job.expired"
-    """Its deadline passed before it started."""
+    """The deadline passed before the job started."""
     BATCH_FINISHED = "batch.finished"
-    """The last of its jobs is over. It comes again when some of them are tried again."""
+    """All jobs have finished. Sent again if jobs are retried."""
     TAKES_HELD = "takes.held"
-    """Paid takes of a batch, or of a tenant's jobs of one model, were refused one after another: the rest is held."""
+    """Consecutive paid takes of a batch, or of a tenant's jobs of one model, were refused: the rest is held."""
     TAKES_RELEASED = "takes.released"
-    """The held rest was resumed."""
+    """The held jobs were resumed."""
     ACCOUNT_HELD = "account.held"
-    """Something holds the queue: credit, key, rate or storage."""
+    """The queue is held: credit, key, rate or storage."""
     ACCOUNT_RELEASED = "account.released"
-    """It holds it no longer."""
+    """The hold has ended."""
     ACCOUNT_LOW_BALANCE = "account.low_balance"
-    """Little is left in the account."""
+    """The account's balance is low."""
     ENDPOINT_DISABLED = "endpoint.disabled"
-    """An endpoint of webhooks is sent nothing more, because it failed for long or asked for it."""
+    """A webhook endpoint was disabled after failing for days, or at its own request."""
 
 
 PROMISED: Final = frozenset(str(one) for one in Happening)
-"""What an endpoint hears of. Other events are for the log alone."""
+"""Events that webhooks deliver. Other events are in the log only."""

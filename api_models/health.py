@@ -1,4 +1,4 @@
-"""What a probe is told."""
+"""The response to health probes."""
 
 from __future__ import annotations
 
@@ -8,6 +8,6 @@ from pydantic import BaseModel
 
 
 class Health(BaseModel):
-    """All is well; anything else is a problem."""
+    """Healthy; any other state is a problem response."""
 
     status: Literal["ok"]

@@ -1,4 +1,4 @@
-"""What makes jobs of another system's webhook, and what a hook answers."""
+"""Inbound webhooks: how a payload becomes jobs, and the response."""
 
 from __future__ import annotations
 
@@ -8,33 +8,33 @@ from uuid import UUID
 from pydantic import BaseModel, ConfigDict, Field
 
 Expression = Annotated[str | None, Field(max_length=2_000)]
-"""JMESPath over the payload, or over one element of it where `each` is given."""
+"""JMESPath over the payload, or over one element if `each` is set."""
 
 
 class HookMapping(BaseModel):
-    """Where in a payload the parts of a job are. Every field is JMESPath (https://jmespath.org), but for `template`."""
+    """Maps a payload to jobs. Every field except `template` is JMESPath (https://jmespath.org)."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     text: Expression = None
-    """The text to be spoken."""
+    """The text to speak."""
     template: Annotated[str | None, Field(max_length=8_000)] = None
-    """The text with JMESPath between braces: `New in the shop: {title}, for {variants[0].price} euros.`"""
+    """The text, with JMESPath in braces: `New in the shop: {title}, for {variants[0].price} euros.`"""
     when: Expression = None
-    """Only where this is true, or anything but empty, jobs are made."""
+    """Jobs are created only if this is true or non-empty."""
     each: Expression = None
-    """A list: one job an element. Without it, one job a payload."""
+    """A list: one job per element. Without it, one job per payload."""
     model: Expression = None
     voice_1: Expression = None
     voice_2: Expression = None
     temperature: Expression = None
     custom_id: Expression = None
     tags: Expression = None
-    """A list of words, or one."""
+    """A list of tags, or one tag."""
 
 
 class HookAnswer(BaseModel):
-    """What became of a webhook."""
+    """The result of a webhook."""
 
-    jobs: Annotated[list[UUID], Field(description="The jobs that were made.")]
-    duplicate: Annotated[bool, Field(description="It had come before; nothing was made.")]
+    jobs: Annotated[list[UUID], Field(description="The created jobs.")]
+    duplicate: Annotated[bool, Field(description="The webhook was received before; nothing was created.")]

@@ -1,4 +1,4 @@
-"""What went wrong with an HTTP request, as RFC 9457 writes it."""
+"""Problems of HTTP requests (RFC 9457)."""
 
 from __future__ import annotations
 
@@ -11,52 +11,52 @@ TYPE_BEGINNING: Final = "urn:ttsq:problem:"
 
 
 class Trouble(StrEnum):
-    """What went wrong, in a word that stays the same: the last part of a problem's `type`."""
+    """A stable problem name: the last part of `type`."""
 
     INVALID_INPUT = "invalid-input"
-    """Something in the request can't be; `faults` names every place."""
+    """A field of the request is invalid; `faults` lists every one."""
     MALFORMED = "malformed"
-    """The request can't be read at all."""
+    """The request cannot be parsed."""
     NO_KEY = "no-key"
-    """There is no API key, or not a good one."""
+    """The API key is missing or invalid."""
     NOT_PERMITTED = "not-permitted"
-    """The key is good, but not for this."""
+    """The key lacks the required scope."""
     BUDGET_EXHAUSTED = "budget-exhausted"
-    """What the key may spend is spent."""
+    """The key's budget is exhausted."""
     NOT_FOUND = "not-found"
-    """There is no such thing, or it is somebody else's."""
+    """It does not exist, or belongs to another tenant."""
     WRONG_METHOD = "wrong-method"
-    """The thing exists, but can't be asked this."""
+    """The resource does not support this method."""
     NOT_ACCEPTABLE = "not-acceptable"
-    """The answer isn't to be had in the form asked for."""
+    """The response is not available in the requested form."""
     TOO_SLOW = "too-slow"
-    """The request took too long to arrive."""
+    """The request arrived too slowly."""
     CONFLICT = "conflict"
-    """It contradicts what is there."""
+    """The request conflicts with the current state."""
     KEY_REUSED = "idempotency-key-reused"
     """The Idempotency-Key belongs to another request."""
     GONE = "gone"
-    """It was there once."""
+    """It existed and was removed."""
     TOO_LARGE = "too-large"
-    """The request is longer than permitted."""
+    """The request exceeds the maximum size."""
     WRONG_TYPE = "unsupported-type"
-    """The body is of a kind that isn't read here."""
+    """The content type is not supported."""
     RANGE = "range-not-satisfiable"
-    """The audio has no such part."""
+    """The audio does not have this range."""
     TOO_MANY = "too-many-requests"
-    """More requests than the key may make; `Retry-After` says when to go on."""
+    """The key's rate limit is exceeded; `Retry-After` says when to retry."""
     HEADERS_TOO_LARGE = "headers-too-large"
     """Too many header fields."""
     BROKEN = "broken"
-    """A mistake of ours; the request's id finds it in the log."""
+    """An internal error; find it in the log by the request id."""
     STORE_TROUBLE = "store-trouble"
-    """The place where audio is kept doesn't answer."""
+    """The artifact store does not respond."""
     OVERLOADED = "overloaded"
-    """Not now; `Retry-After` says when. Nothing was taken."""
+    """The gateway is overloaded; `Retry-After` says when to retry. Nothing was stored."""
 
 
 class HttpFault(BaseModel):
-    """One thing that is wrong in one place."""
+    """One fault of the request."""
 
     field: str | None = None
     line: int | None = None
@@ -64,11 +64,11 @@ class HttpFault(BaseModel):
 
 
 class Problem(BaseModel):
-    """What went wrong."""
+    """A failed request."""
 
     type: Annotated[str, Field(pattern=f"^{TYPE_BEGINNING}", examples=["urn:ttsq:problem:invalid-input"])]
     title: str
     status: Annotated[int, Field(ge=400, le=599)]
     detail: str
-    instance: Annotated[str | None, Field(description="The request's id, by which the log knows it.")] = None
-    faults: Annotated[list[HttpFault], Field(description="Every place at fault.")] = []
+    instance: Annotated[str | None, Field(description="The request id, as in the log.")] = None
+    faults: Annotated[list[HttpFault], Field(description="Every fault of the request.")] = []

@@ -1,4 +1,4 @@
-"""Jobs as HTTP clients hand them in and see them."""
+"""Jobs as HTTP clients submit and see them."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ MAX_CALLBACK_CHARACTERS: Final = 2_000
 Amount = Annotated[
     str, Field(pattern=r"^-?[0-9]+(\.[0-9]+)?$", examples=["0.0067"], description="US dollars, exact, as text.")
 ]
-"""Money, to the last digit."""
+"""Exact decimal amount."""
 
 
 def _documented(schema: dict[str, Any]) -> None:
-    """What the rules in code say, as far as a schema can."""
+    """Describes in the schema what validators enforce."""
     properties = schema["properties"]
     properties["text"] |= {"minLength": 1, "pattern": "[A-Za-z0-9]"}
     properties["model"] = {"type": "string", "enum": list(MODELS), "default": DEFAULT_MODEL}
@@ -36,7 +36,7 @@ def _documented(schema: dict[str, Any]) -> None:
 
 
 class JobIn(JobRequest):
-    """One text to be spoken."""
+    """One text to speak."""
 
     model_config = ConfigDict(
         frozen=True,
@@ -45,7 +45,7 @@ class JobIn(JobRequest):
     )
 
     callback_url: Annotated[str, Field(max_length=MAX_CALLBACK_CHARACTERS)] | None = None
-    """Who is told when it is over, beside your endpoints."""
+    """Receives the event when the job finishes, in addition to your endpoints."""
 
 
 class AudioView(BaseModel):
@@ -55,7 +55,7 @@ class AudioView(BaseModel):
     bytes: int | None
     sha256: str | None
     duration_ms: int | None
-    url: Annotated[str, Field(description="Where it is to be had: relative to this API.")]
+    url: Annotated[str, Field(description="URL of the audio, relative to this API.")]
 
 
 class JobView(BaseModel):
@@ -75,14 +75,14 @@ class JobView(BaseModel):
     not_before: datetime | None
     deadline: datetime | None
     format: AudioFormat
-    loudness: Annotated[float | None, Field(description="How loud it was to be made, in LUFS.")]
+    loudness: Annotated[float | None, Field(description="Requested loudness in LUFS.")]
     expires_after: Annotated[int | None, Field(description="Seconds after its end for which text and audio are kept.")]
     removed_at: Annotated[datetime | None, Field(description="When its text and audio were removed.")]
-    attempts: Annotated[int, Field(description="How often it has been taken up.")]
-    code: Annotated[str | None, Field(description="Why it ended without audio, in a word that stays the same.")]
+    attempts: Annotated[int, Field(description="Number of attempts started.")]
+    code: Annotated[str | None, Field(description="Stable error code of a job without audio.")]
     message: str | None
     cost: Amount
-    cached: Annotated[bool, Field(description="Its audio was copied from what was bought before; nothing was paid.")]
+    cached: Annotated[bool, Field(description="The audio was copied from an earlier job; nothing was paid.")]
     audio: AudioView | None
     created_at: datetime
     started_at: datetime | None
@@ -90,14 +90,14 @@ class JobView(BaseModel):
 
 
 class JobPage(BaseModel):
-    """A part of a list."""
+    """One page of a list."""
 
     jobs: list[JobView]
-    next_cursor: Annotated[str | None, Field(description="Ask with `cursor` for what follows; null at the end.")]
+    next_cursor: Annotated[str | None, Field(description="Pass as `cursor` for the next page; null on the last.")]
 
 
 class AttemptView(BaseModel):
-    """How one attempt of a job ended."""
+    """The outcome of one attempt."""
 
     number: int
     verdict: str
@@ -117,23 +117,23 @@ class AttemptList(BaseModel):
 
 
 class Changed(BaseModel):
-    """What became of a request that concerns many jobs."""
+    """The result of a bulk change."""
 
     jobs: Annotated[int, Field(ge=0, description="How many were changed.")]
 
 
 class EventView(BaseModel):
-    """Something that happened."""
+    """One event."""
 
-    id: Annotated[int, Field(description="Grows with time. Ask with `after` for what follows.")]
+    id: Annotated[int, Field(description="Increases with time. Pass as `after` for later events.")]
     type: str
     at: datetime
-    subject: Annotated[str, Field(description="What it is about: the id of a job or a batch, or the name of a gate.")]
+    subject: Annotated[str, Field(description="The id of a job or batch, or the name of a gate.")]
     data: dict[str, JsonValue]
 
 
 class EventPage(BaseModel):
-    """A part of the log."""
+    """One page of the event log."""
 
     events: list[EventView]
-    next_after: Annotated[int, Field(description="Ask with `after` for what follows.")]
+    next_after: Annotated[int, Field(description="Pass as `after` for later events.")]

@@ -1,4 +1,4 @@
-"""How objects are named: a template of folders and a file name, by which no two jobs may ever get one key."""
+"""Templates for object keys: folders and a file name. No two jobs may ever share a key."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from typing import Final, NamedTuple
 from api_models.values import name_fault
 
 SHARED_TEMPLATE: Final = "{tenant}/{batch}/{custom_id}.{ext}"
-"""Where many tenants and batches share one store."""
+"""For a store shared by many tenants and batches."""
 FLAT_TEMPLATE: Final = "{custom_id}.{ext}"
-"""Where one run has a folder for itself."""
+"""For a folder used by a single run."""
 FIELDS: Final = {
     "tenant": "whose job it is",
     "batch": 'the id of its batch; "jobs" where it has none',
@@ -26,40 +26,40 @@ FIELDS: Final = {
     "voice_1": "its voice",
     "voice_2": "the second speaker's voice",
 }
-"""What a template may name, in braces. Beside them, a sheet's template may name any column of the sheet."""
+"""Fields that a template may use. A sheet's template may also use the sheet's columns."""
 MAX_TEXT_CHARACTERS: Final = 100
 TEXT_CHARACTERS: Final = 40
-"""Of a text or a cell whose length isn't said."""
+"""Default length of a text or cell."""
 MAX_CHARACTERS: Final = 300
 MAX_FOLDERS: Final = 3
-"""With names of up to 220 bytes, a key stays below the 1,024 bytes of S3."""
+"""With names of up to 220 bytes, a key stays below S3's 1,024 bytes."""
 
 _TELLING: Final = frozenset({"custom_id", "id"})
-"""No two jobs of a batch have the same."""
+"""Unique within a batch."""
 _HARMLESS: Final = frozenset({"tenant", "batch", "ext"})
-"""Beside one of those in one name, these can't make up for a difference."""
+"""Cannot make two different names equal when combined with a unique field."""
 _LINE: Final = "line"
 _NO_LENGTH: Final = frozenset({"tenant", "batch", "custom_id", "id", "model", "ext"})
-"""Fields that are always whole."""
+"""Fields that are never shortened."""
 _DIGITS: Final = re.compile(r"0?[1-9][0-9]?")
 
 
 class TemplateError(ValueError):
-    """A template by which two jobs could get one key, or a key could lead astray. The message is for people."""
+    """An ambiguous or unsafe template. The message is for users."""
 
 
 class Part(NamedTuple):
-    """A piece of a template: fixed words, and the field behind them."""
+    """Literal text and the field after it."""
 
     words: str
     field: str | None
     length: int | None
-    """Characters at most; of a line number, digits at least."""
+    """Maximum characters; for a line number, minimum digits."""
 
 
 @lru_cache(maxsize=1_024)
 def parts_of(segment: str) -> tuple[Part, ...]:
-    """The pieces of one folder or file name. Raises ValueError for what is no template."""
+    """Parse one folder or file name. Raises ValueError for an invalid template."""
     return tuple(
         Part(words, name, int(spec) if spec and spec.isdigit() else None)
         for words, name, spec, _ in Formatter().parse(segment)
@@ -68,27 +68,27 @@ def parts_of(segment: str) -> tuple[Part, ...]:
 
 @lru_cache(maxsize=1_024)
 def columns_of(template: str) -> tuple[str, ...]:
-    """The fields of a sound template that only a sheet has: its columns."""
+    """The columns that a valid template uses."""
     names = [part.field for segment in template.split("/") for part in parts_of(segment)]
     return tuple(name for name in dict.fromkeys(names) if name is not None and name not in FIELDS)
 
 
 def names_cells(template: str) -> bool:
-    """Whether a template names the line, the text, a voice or a column: a row has to be read to know its key."""
+    """Whether the key depends on the row: its line, text, voice or a column."""
     return bool(columns_of(template)) or any(field in template for field in ("{line", "{text", "{voice_"))
 
 
 def checked_template(template: str, *, shared: bool, columns: Collection[str] | None = ()) -> str:
-    """The template itself, where it can name the objects of any jobs.
+    """Return the template if it can never name two jobs alike.
 
-    One folder or file name of it must tell jobs apart by itself: `{id}` does, and in a batch `{custom_id}`, with
-    nothing beside it in that name but fixed words, `{tenant}`, `{batch}` and `{ext}`. Other fields in the same name
-    could make up for a difference: "1" and "12" read like "11" and "2".
+    One folder or file name must identify the job on its own: `{id}` does, and in a batch `{custom_id}`, combined only
+    with literal text, `{tenant}`, `{batch}` and `{ext}`. Other fields in the same name could cancel out a difference:
+    "1" and "12" read like "11" and "2".
 
     Args:
-        template: names in braces, with slashes between folders.
-        shared: whether other batches use the same place: then `{batch}` must be there too, unless `{id}` is.
-        columns: those of the sheet; None where they aren't known yet.
+        template: fields in braces, with slashes between folders.
+        shared: whether other batches use the same store: then `{batch}` is required unless `{id}` is used.
+        columns: the sheet's columns; None if not known yet.
 
     Raises:
         TemplateError: with the remedy.
@@ -112,14 +112,14 @@ def checked_template(template: str, *, shared: bool, columns: Collection[str] | 
 
 
 def _begins_with_line(segment: str) -> bool:
-    """Whether a name can be told from all others by the line number in front, whatever follows it."""
+    """Whether a leading line number identifies the name, whatever follows."""
     first, *rest = parts_of(segment)
     following = rest[0].words if rest else ""
     return first.field == _LINE and bool(following) and not following[0].isalnum()
 
 
 def _fields_of(part: str, columns: Collection[str] | None) -> frozenset[str]:
-    """What one folder or file name of a template names. Raises TemplateError for what is no plain field."""
+    """The fields of one folder or file name. Raises TemplateError for anything but a plain field."""
     try:
         found = list(Formatter().parse(part))
     except ValueError as error:
@@ -143,7 +143,7 @@ def _fields_of(part: str, columns: Collection[str] | None) -> frozenset[str]:
 
 
 def _may_be_column(name: str) -> bool:
-    """A number would mean a place, a dot or a bracket what belongs to a value."""
+    """Format strings treat numbers, dots and brackets specially."""
     return bool(name.strip()) and not name.isdigit() and not set(".[]!").intersection(name)
 
 

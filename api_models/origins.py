@@ -1,4 +1,4 @@
-"""Whose audio may be shared: what every fingerprint begins with. Pure."""
+"""Which jobs may share audio: the prefix of every fingerprint. Pure."""
 
 from __future__ import annotations
 
@@ -7,21 +7,21 @@ from urllib.parse import urlsplit, urlunsplit
 
 OFFICIAL_BASE_URL: Final = "https://api.segmind.com"
 REHEARSAL: Final = "rehearsal"
-"""Stands for the API's address in a rehearsal: the emulator's own changes from run to run."""
+"""Replaces the API's address in a rehearsal: the emulator's address changes from run to run."""
 DEFAULT_TENANT: Final = "default"
 _PORTS: Final = {"http": 80, "https": 443}
 _VERSIONS: Final = frozenset({"/v1", "/v2"})
 
 
 def content_origin(origin: str, tenant: str, *, shared: bool) -> str:
-    """What the fingerprints of a tenant begin with; `shared`: all tenants have those of the default one."""
+    """Return a tenant's fingerprint prefix; with `shared`, all tenants use the default one."""
     return origin if shared or tenant == DEFAULT_TENANT else f"{origin} {tenant}"
 
 
 def canonical_base_url(url: str) -> str:
-    """One spelling for one API: host in lower case, no default port, no trailing slash.
+    """Normalise an API address: lower-case host, no default port, no trailing slash.
 
-    A version behind the official host is dropped, because the client adds it. What is no URL is returned as it is.
+    A version after the official host is dropped, because the client adds it. Anything but a URL is returned unchanged.
     """
     bare = url.rstrip("/")
     try:

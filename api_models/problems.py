@@ -1,4 +1,4 @@
-"""What is wrong with an input, said so that the reader can mend it: where, what, and what would be right."""
+"""Faults of an input, with place and remedy."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from api_models.hints import did_you_mean, printable
 
 MAX_HINTS: Final = 10
-"""Unknown fields of one input that are compared with the known ones: each comparison takes about a millisecond."""
+"""Unknown fields compared with known ones per input; each comparison takes about a millisecond."""
 
 _WHOLE_NUMBER: Final = "must be a whole number"
 _NUMBER: Final = "must be a number"
@@ -45,22 +45,22 @@ _PLAIN_WORDS: Final[Mapping[str, str]] = {
     "string_pattern_mismatch": "must match {pattern}",
     "value_error": "{error}",
 }
-"""pydantic's kinds of errors, each in words that need no knowledge of pydantic; `{…}` comes from its context."""
+"""Plain messages for pydantic's error types; `{…}` comes from the error's context."""
 
 
 class Fault(BaseModel):
-    """One thing that is wrong in one place of an input."""
+    """One fault of an input."""
 
     model_config = ConfigDict(frozen=True)
 
     line: int | None = None
-    """The line of the input, counted from 1 as an editor shows it; None for a fault of the whole."""
+    """Line number from 1, as in an editor; None for a fault of the whole input."""
     field: str | None = None
-    """The column or key at fault."""
+    """The column or key."""
     message: str
-    """What is wrong, and the remedy."""
+    """The error and its remedy."""
     place: str | None = None
-    """Where it is, for people, where that isn't simply the line: a row of one sheet of several, an item of a list."""
+    """Position for display, if a line number does not suffice: a row of a sheet, or an item of a list."""
 
     def __str__(self) -> str:
         where = [self.place or f"line {self.line}"] if self.line is not None else []
@@ -69,12 +69,12 @@ class Fault(BaseModel):
 
 
 class InvalidInputError(ValueError):
-    """The input can't be taken as it stands. Nothing of it was stored and nothing spent."""
+    """The input is invalid. Nothing was stored or bought."""
 
     def __init__(self, source: str, faults: Sequence[Fault], total: int | None = None) -> None:
-        """`source` names the input for the reader (a path, or "standard input").
+        """`source` names the input (a path, or "standard input").
 
-        `faults` are those worth showing; `total` counts them all where there are more.
+        `faults` are those to show; `total` counts all of them.
         """
         self.source = source
         self.faults = tuple(faults)
@@ -84,22 +84,19 @@ class InvalidInputError(ValueError):
 
     @property
     def unshown(self) -> int:
-        """How many faults were counted but not kept."""
+        """Faults counted but not kept."""
         return self.total - len(self.faults)
 
 
 def faults_of(error: ValidationError, line: int | None = None, known: Iterable[str] = ()) -> list[Fault]:
-    """pydantic's findings as faults, with pydantic's own jargon turned into plain words.
-
-    `known` are the names of fields that a misspelt one may have meant.
-    """
+    """Convert pydantic's errors to faults in plain language. `known` are field names to suggest."""
     return faults_of_errors(error.errors(include_url=False, include_input=False), line, known)
 
 
 def faults_of_errors(
     entries: Iterable[Mapping[str, Any]], line: int | None = None, known: Iterable[str] = ()
 ) -> list[Fault]:
-    """The same, for whoever has pydantic's findings without its error."""
+    """As `faults_of`, from a list of pydantic's errors."""
     faults = []
     hints = MAX_HINTS
     for entry in entries:

@@ -1,7 +1,6 @@
-"""The text-to-speech models, as data. Adding a model is one entry in `MODELS`; nothing else needs to change.
+"""The text-to-speech models, as data. To add a model, add an entry to `MODELS`.
 
-Fields, defaults, ranges and voices are those of the vendor's model pages. Limits that the pages leave open are
-marked with where they come from.
+Fields, defaults, ranges and voices are from the vendor's model pages; other limits name their source.
 """
 
 from __future__ import annotations
@@ -42,29 +41,29 @@ VOICES: Final[dict[str, str]] = {
     "Sadaltager": "Knowledgeable",
     "Sulafat": "Warm",
 }
-"""The thirty prebuilt voices, case-sensitive, each with Google's one-word character for it."""
+"""The thirty prebuilt voices, case-sensitive, with Google's description of each."""
 
 GOOGLE_TEXT_BYTES: Final = 4_000
-"""UTF-8 bytes of text a request. One of Google's two back ends stops there; which one Segmind uses isn't published."""
+"""UTF-8 bytes of text per request: the limit of one of Google's two back ends. Segmind does not say which it uses."""
 
 
 @dataclass(frozen=True, slots=True)
 class SpeechModel:
-    """One model: what it takes, what it costs, how long it usually needs."""
+    """A model's inputs, price and typical latency."""
 
     slug: str
-    """The last part of the endpoint's path."""
+    """Last segment of the endpoint's path."""
     title: str
     default_voice: str
-    """The voice that the vendor uses when `voice_1` is left out."""
+    """The vendor's default for `voice_1`."""
     voices: tuple[str, ...]
-    """Every voice accepted for `voice_1` and `voice_2`."""
+    """Valid values of `voice_1` and `voice_2`."""
     price: Decimal
-    """US dollars a call, the vendor's published average. Used only where an answer names no cost."""
+    """US dollars per call, the vendor's published average. Used only if a response has no cost."""
     mean_seconds: float
-    """The vendor's published average seconds a call."""
+    """The vendor's published average seconds per call."""
     understands_tags: bool
-    """Whether inline tags such as `[whispers]` steer the voice; a model that doesn't may read them aloud."""
+    """Whether inline tags such as `[whispers]` control the voice; other models may read them aloud."""
     temperature_range: tuple[float, float] = (0.0, 2.0)
     default_temperature: float = 0.4
     max_text_bytes: int = GOOGLE_TEXT_BYTES
@@ -95,4 +94,4 @@ MODELS: Final[dict[str, SpeechModel]] = {
 }
 
 DEFAULT_MODEL: Final = "gemini-3.1-flash-tts"
-"""The model of a line that names none."""
+"""For jobs without a model."""

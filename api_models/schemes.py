@@ -1,4 +1,4 @@
-"""How senders of webhooks prove who they are."""
+"""Authentication schemes of inbound webhooks."""
 
 from __future__ import annotations
 
@@ -6,16 +6,16 @@ from enum import StrEnum
 
 
 class Scheme(StrEnum):
-    """How a sender proves who it is."""
+    """How a sender authenticates."""
 
     STANDARD = "standard"
     """Standard Webhooks: `webhook-id`, `webhook-timestamp`, `webhook-signature`."""
     GITHUB = "github"
-    """`X-Hub-Signature-256: sha256=…` over the body; `X-GitHub-Delivery` names the delivery."""
+    """`X-Hub-Signature-256: sha256=…` over the body; `X-GitHub-Delivery` identifies the delivery."""
     STRIPE = "stripe"
-    """`Stripe-Signature: t=…,v1=…` over time and body; the payload's `id` names the delivery."""
+    """`Stripe-Signature: t=…,v1=…` over time and body; the payload's `id` identifies the delivery."""
     SHOPIFY = "shopify"
-    """`X-Shopify-Hmac-Sha256` over the body, in base64; `X-Shopify-Webhook-Id` names the delivery."""
+    """`X-Shopify-Hmac-Sha256` over the body, in base64; `X-Shopify-Webhook-Id` identifies the delivery."""
     HMAC = "hmac"
     """HMAC-SHA-256 over the body, in hex or base64, in a header of your choice."""
     BEARER = "bearer"

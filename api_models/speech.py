@@ -1,4 +1,4 @@
-"""What a producer asks for: one text to be spoken, with its voices. The rules a request must meet before it costs."""
+"""A producer's request: a text, its voices, and the rules checked before anything is paid."""
 
 from __future__ import annotations
 
@@ -32,25 +32,25 @@ TAG: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:-]{0,63}")
 
 _MODELS: Final = {slug.casefold(): slug for slug in MODELS}
 _VOICES: Final = {voice.casefold(): voice for model in MODELS.values() for voice in model.voices}
-"""Names as the API has them, by how they are typed: the API knows only one spelling."""
+"""Case-insensitive lookup; the API accepts one spelling only."""
 
 
 class Speech(BaseModel):
-    """The part of a request that decides how the audio sounds. Only what the caller set is sent to the API."""
+    """The fields that determine the audio. Only explicitly set fields are sent to the API."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", str_strip_whitespace=False)
 
     # The model stands first because pydantic checks fields in this order, and the other rules are the model's own.
     model: str = DEFAULT_MODEL
-    """The slug of a model in the registry."""
+    """Slug of a model in the registry."""
     text: str
-    """What is spoken. Natural-language styles and, for models that know them, inline tags are part of it."""
+    """The text, including natural-language styles and, for models that support them, inline tags."""
     voice_1: OptionalName = None
-    """The (first) speaker's voice; left out, the vendor's default for the model speaks."""
+    """The (first) speaker's voice; default: the vendor's for the model."""
     voice_2: OptionalName = None
-    """The second speaker's voice, for text whose lines begin with `Name:`."""
+    """The second speaker's voice, for texts whose lines begin with `Name:`."""
     temperature: OptionalNumber = None
-    """Expressiveness, within the model's range; left out, the vendor's default of 0.4 applies."""
+    """Expressiveness, within the model's range; default: the vendor's 0.4."""
 
     @field_validator("model", mode="before")
     @classmethod
@@ -122,24 +122,24 @@ class Speech(BaseModel):
         return value
 
     def body(self) -> dict[str, str | float]:
-        """The request body for the API: the text, and of the rest only what the caller set."""
+        """The request body for the API: the text and the explicitly set fields."""
         optional = {"voice_1": self.voice_1, "voice_2": self.voice_2, "temperature": self.temperature}
         return {"text": self.text} | {name: value for name, value in optional.items() if value is not None}
 
     def fingerprint(self, *, origin: str, audio_format: str) -> str:
-        """The identity of the content: equal fingerprints may share one paid call. 64 hex digits of SHA-256.
+        """Identity of the content: jobs with equal fingerprints may share one paid call. 64 hex digits of SHA-256.
 
-        `origin` is the API's address: audio of a rehearsal must never be taken for the real thing.
+        `origin` is the API's address, so that a rehearsal's audio is never used as real audio.
         """
         return hashlib.sha256(self.content(origin=origin, audio_format=audio_format).encode()).hexdigest()
 
     def content(self, *, origin: str, audio_format: str) -> str:
-        """What the fingerprint is taken of, as JSON on one line."""
+        """The fingerprint's input, as JSON on one line."""
         before, after = self.around_text(origin=origin, audio_format=audio_format)
         return f"{before}{encode_basestring(self.text)}{after}"
 
     def around_text(self, *, origin: str, audio_format: str) -> tuple[str, str]:
-        """What `content` is before the text and after it: requests that differ in their text only have it in common."""
+        """`content` before and after the text; shared by requests that differ only in text."""
         temperature = "null" if self.temperature is None else json.dumps(self.temperature)
         # What json.dumps makes of these in a list; by hand, because a million of them are made at a time.
         return (
@@ -149,30 +149,30 @@ class Speech(BaseModel):
 
 
 class JobRequest(Speech):
-    """One job as a producer hands it in: the speech, and how the queue should treat it."""
+    """A producer's job: the speech and how to queue it."""
 
     custom_id: OptionalName = None
-    """The producer's own name for the job, unique within a batch; the audio file is named after it."""
+    """The producer's name for the job, unique within a batch; names the audio file."""
     priority: Annotated[int, Field(ge=-100, le=100)] = 0
     """Higher starts earlier."""
     not_before: OptionalMoment = None
-    """Not started before this time."""
+    """Earliest start."""
     deadline: OptionalMoment = None
-    """Not started after this time: the job then ends as expired, unpaid."""
+    """Latest start: a job that has not started by then expires unpaid."""
     cache: Literal["use", "bypass"] = "use"
-    """`bypass` buys a fresh take even where the same content was bought before."""
+    """`bypass` buys a new take even if the same content was bought before."""
     variant: Annotated[int, Field(ge=0, le=1_000_000)] = 0
-    """Another take of the same text: each number is a content of its own, bought once and then copied."""
+    """Another take of the same text: each variant is its own content, bought once and then copied."""
 
     tags: Annotated[tuple[Annotated[str, Field(pattern=f"^{TAG.pattern}$")], ...], Field(max_length=MAX_TAGS)] = ()
-    """Words of the producer's own, to find it by."""
+    """The producer's tags, for filtering."""
 
     format: AudioFormat = AudioFormat.WAV
-    """What its object is: wav, flac, mp3 or opus."""
+    """Audio format: wav, flac, mp3 or opus."""
     loudness: OptionalNumber = None
-    """How loud the whole of it is to be, in LUFS, such as -16; left out, it is as loud as it came."""
+    """Target loudness of the file in LUFS, such as -16; default: unchanged."""
     expires_after: OptionalSpan = None
-    """How long after its end text and audio are kept, in seconds or as 30d; left out, as the settings have it."""
+    """How long text and audio are kept after the job's end, in seconds or as 30d; default: the settings."""
 
     @field_validator("tags")
     @classmethod
@@ -216,7 +216,7 @@ class JobRequest(Speech):
     @field_validator("custom_id", mode="before")
     @classmethod
     def _number_as_name(cls, value: object) -> object:
-        """JSON producers like to number their lines."""
+        """JSON producers often send numbers."""
         if isinstance(value, int) and not isinstance(value, bool) and abs(value) < 10**MAX_CUSTOM_ID_BYTES:
             return str(value)
         return value
@@ -242,19 +242,19 @@ class JobRequest(Speech):
 
     @property
     def form(self) -> str:
-        """What the speech is made into, as a fingerprint names it: audio in another form is another content."""
+        """The output form in the fingerprint: audio in another form is other content."""
         return str(self.format) if self.loudness is None else f"{self.format} {self.loudness:g}"
 
     def fingerprint(self, *, origin: str, audio_format: str) -> str:
-        """As for any speech; each variant has one of its own."""
+        """As `Speech.fingerprint`, but distinct for each variant."""
         return self.of_variant(super().fingerprint(origin=origin, audio_format=audio_format))
 
     def of_variant(self, plain: str) -> str:
-        """The fingerprint of this variant, where `plain` is that of the speech."""
+        """Derive a variant's fingerprint from the speech's."""
         return hashlib.sha256(f"{plain} {self.variant}".encode()).hexdigest() if self.variant else plain
 
     def speech(self) -> Speech:
-        """The part that decides how the audio sounds."""
+        """Return the fields that determine the audio."""
         return Speech.model_construct(
             text=self.text,
             model=self.model,
@@ -266,21 +266,21 @@ class JobRequest(Speech):
 
 @lru_cache(maxsize=1_024)
 def _json(value: str | None) -> str:
-    """One of the few values that a batch has, as JSON."""
+    """JSON of a value; batches repeat few values."""
     return "null" if value is None else encode_basestring(value)
 
 
 def _models(info: ValidationInfo) -> tuple[SpeechModel, ...]:
-    """The models whose rules apply: the one named, or all where none of that name exists.
+    """The named model, or all models if the name is unknown.
 
-    What no model takes is wrong whichever was meant; anything stricter would be a fault that follows from a fault.
+    Only values that no model accepts are then faults; stricter rules would report consequences of the wrong name.
     """
     slug = info.data.get("model")
     return (MODELS[slug],) if slug else tuple(MODELS.values())
 
 
 def _text_limit(info: ValidationInfo) -> int:
-    """UTF-8 bytes a request: the operator's setting passed in as validation context, or the model's own limit."""
+    """UTF-8 bytes per request: the validation context's limit, or the model's."""
     if limit := (info.context or {}).get("max_text_bytes"):
         return int(limit)
     return max(model.max_text_bytes for model in _models(info))

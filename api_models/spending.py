@@ -1,4 +1,4 @@
-"""What spending can be told apart by."""
+"""Groupings of the spend report."""
 
 from __future__ import annotations
 
@@ -6,15 +6,13 @@ from enum import StrEnum
 
 
 class By(StrEnum):
-    """One line of the account for each of these."""
+    """One line per group."""
 
     DAY = "day"
-    """Days of UTC."""
+    """UTC days."""
     MONTH = "month"
-    """Calendar months of UTC, as the monthly budgets."""
+    """UTC calendar months, as in monthly budgets."""
     BATCH = "batch"
-    """Jobs that were handed in together; those without a batch are one line."""
+    """Batches; jobs without a batch form one line."""
     MODEL = "model"
-    """Models of the registry."""
     TENANT = "tenant"
-    """Those whose jobs and budgets are kept apart."""

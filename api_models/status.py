@@ -1,4 +1,4 @@
-"""The states of a job and the ways from one to another. Everything that asks "is it over?" asks here."""
+"""The states of a job and their transitions. Every check whether a job has finished uses this module."""
 
 from __future__ import annotations
 
@@ -7,35 +7,36 @@ from typing import Final
 
 
 class JobStatus(StrEnum):
-    """Where a job stands. Each state says what a crash leaves behind in it."""
+    """A job's state. Each documents what a crash leaves behind."""
 
     SCHEDULED = "scheduled"
-    """`not_before` lies ahead: a later start, a backoff, or a twin that is buying the same. A crash leaves a row that
-    the next dispatcher promotes."""
+    """`not_before` is in the future: a later start, a backoff, or another job buying the same content. After a crash
+    the next dispatcher promotes the row.
+    """
     QUEUED = "queued"
-    """May start as soon as the dispatcher admits it. A crash changes nothing: the row waits."""
+    """Ready to start once admitted. A crash changes nothing."""
     DISPATCHED = "dispatched"
-    """A message is out. Lost with the broker or its worker, it goes back to queued after `dispatch_timeout`."""
+    """A message was sent. If it is lost, the job returns to queued after `dispatch_timeout`."""
     RUNNING = "running"
-    """A worker claimed it. When that worker's heartbeat lapses, it goes back to queued, marked for recovery."""
+    """A worker claimed it. If the worker's heartbeat lapses, the job returns to queued, marked for recovery."""
     SUCCEEDED = "succeeded"
     """Accepted audio is stored and recorded."""
     FAILED = "failed"
-    """It ended without audio; `code`, `message` and `detail` say why. It can be retried by hand, under the same id."""
+    """It ended without audio; `code`, `message` and `detail` have the reason. It can be retried under its id."""
     CANCELLED = "cancelled"
-    """Someone called it off. Audio that was already being bought is kept, its cost recorded."""
+    """Cancelled on request. Audio from a running call is kept and its cost recorded."""
     EXPIRED = "expired"
-    """Its deadline passed before it started. Nothing was paid."""
+    """The deadline passed before it started. Nothing was paid."""
 
 
 TERMINAL: Final = frozenset({JobStatus.SUCCEEDED, JobStatus.FAILED, JobStatus.CANCELLED, JobStatus.EXPIRED})
-"""States that end a job."""
+"""Finished states."""
 
 IN_FLIGHT: Final = frozenset({JobStatus.DISPATCHED, JobStatus.RUNNING})
-"""States that occupy a worker's slot."""
+"""States that occupy a slot."""
 
 WAITING: Final = frozenset({JobStatus.SCHEDULED, JobStatus.QUEUED})
-"""States in which nothing has been started yet."""
+"""States before the first call."""
 
 TRANSITIONS: Final[dict[JobStatus, frozenset[JobStatus]]] = {
     JobStatus.SCHEDULED: frozenset({JobStatus.QUEUED, JobStatus.CANCELLED, JobStatus.EXPIRED}),
@@ -49,4 +50,4 @@ TRANSITIONS: Final[dict[JobStatus, frozenset[JobStatus]]] = {
     JobStatus.CANCELLED: frozenset({JobStatus.QUEUED}),
     JobStatus.EXPIRED: frozenset({JobStatus.QUEUED}),
 }
-"""Every permitted change of state. The last three lead back to queued only by a retry that someone asked for."""
+"""Permitted transitions. Terminal states return to queued only on an explicit retry."""

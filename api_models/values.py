@@ -1,4 +1,4 @@
-"""What loosely typed values of sheets and JSON mean: blanks, numbers, times, names. Each refusal names a remedy."""
+"""Parsing of loosely typed values from sheets and JSON: blanks, numbers, times, names. Errors name the remedy."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from pydantic_core import PydanticCustomError
 from api_models.hints import quoted
 
 MAX_CUSTOM_ID_BYTES: Final = 200
-"""A custom_id becomes a file name, and file systems stop at 255 bytes; the rest is for extensions."""
+"""A custom_id becomes a file name, which file systems limit to 255 bytes; the rest is for extensions."""
 
 LONGEST_SPAN_SECONDS: Final = 3_650 * 86_400
-"""Ten years: whoever wants to keep something longer keeps it for ever."""
+"""Ten years; longer means no expiry."""
 
 _SPAN: Final = re.compile(r"([0-9]{1,9}) ?([smhdw]?)")
 _SPAN_SECONDS: Final = {"": 1, "s": 1, "m": 60, "h": 3_600, "d": 86_400, "w": 7 * 86_400}
@@ -25,12 +25,12 @@ _FORBIDDEN_IN_NAMES: Final = frozenset('/\\:*?"<>|')
 
 
 def blank_is_none(value: object) -> object:
-    """An empty cell of a sheet means "not given"."""
+    """Treat an empty cell as missing."""
     return None if isinstance(value, str) and not value.strip() else value
 
 
 def number(value: object) -> object:
-    """A number that a sheet may write as text. Truth values are refused; infinities and NaN are left to the range."""
+    """Parse a number that may be text. Rejects booleans; infinities and NaN are left to the range check."""
     value = blank_is_none(value)
     if value is None:
         return None
@@ -48,7 +48,7 @@ def number(value: object) -> object:
 
 
 def moment(value: object) -> datetime | None:
-    """A point in time, in UTC. Bare numbers are refused: `20261201` is as likely a date as seconds since 1970."""
+    """Parse a time as UTC. Rejects bare numbers: `20261201` may be a date or seconds since 1970."""
     value = blank_is_none(value)
     if value is None:
         return None
@@ -73,7 +73,7 @@ def moment(value: object) -> datetime | None:
 
 
 def span(value: object) -> int | None:
-    """A length of time in whole seconds: a number of them, or one with a unit, such as `30d`."""
+    """Parse a duration in whole seconds: a number, or one with a unit, such as `30d`."""
     value = blank_is_none(value)
     if value is None:
         return None
@@ -92,7 +92,7 @@ def span(value: object) -> int | None:
 
 
 def name_fault(name: str) -> str | None:
-    """Why `name` can't name a file on the systems in use, or None where it can."""
+    """Return why `name` is not a valid file name on common systems, or None."""
     if bad := sorted(_FORBIDDEN_IN_NAMES.intersection(name)):
         return f"contains {' '.join(bad)}"
     if any(unicodedata.category(character) in {"Cc", "Cs", "Cf"} for character in name):
@@ -105,10 +105,7 @@ def name_fault(name: str) -> str | None:
 
 
 OptionalName = Annotated[str | None, BeforeValidator(blank_is_none)]
-"""Text that may be left out."""
 OptionalNumber = Annotated[float | None, BeforeValidator(number)]
-"""A number that may be left out."""
 OptionalSpan = Annotated[int | None, BeforeValidator(span)]
-"""A length of time, in seconds, that may be left out."""
+"""Seconds."""
 OptionalMoment = Annotated[AwareDatetime | None, BeforeValidator(moment)]
-"""A point in time that may be left out."""

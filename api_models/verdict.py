@@ -1,4 +1,4 @@
-"""What an answer of the API means for the job, the model and the account; the words only, not the table."""
+"""Verdicts: what a response means for the job, the model and the account. Names only; the table is elsewhere."""
 
 from __future__ import annotations
 
@@ -6,28 +6,28 @@ from enum import StrEnum
 
 
 class VerdictKind(StrEnum):
-    """How one attempt ended, as its row records it."""
+    """The outcome of an attempt, as recorded."""
 
     SUCCESS = "success"
-    """Accepted audio. The only verdict that ends a job well."""
+    """Audio was accepted. The only verdict of a succeeded call."""
     CACHED = "cached"
-    """The same content was bought before; its audio was copied, nothing was paid."""
+    """The same content was bought before; its audio was copied and nothing paid."""
     BAD_TAKE = "bad_take"
-    """The API said success, but the audio was missing or not acceptable."""
+    """The API reported success, but the audio was missing or not acceptable."""
     REFUSED = "refused"
-    """The API refuses this request and always will: the job fails at once."""
+    """The API rejects this request permanently: the job fails at once."""
     GATE = "gate"
-    """The account or the model is in trouble: a gate closes and the job goes back, its attempt unused."""
+    """A problem of the account or model: a gate closes and the job is requeued with its attempt unused."""
     PACE = "pace"
-    """Too many requests: all dispatch pauses, the job goes back, its attempt unused."""
+    """Rate limited: all dispatch pauses and the job is requeued with its attempt unused."""
     RETRY = "retry"
-    """A failure that may pass: again after a backoff, up to the limit of attempts."""
+    """A transient failure: retried after a backoff, up to the maximum number of attempts."""
     RELEASED = "released"
-    """The worker gave the job back without a call (it was stopping, or in trouble itself); its attempt is unused."""
+    """The worker released the job without a call (it was stopping or failing itself); the attempt is unused."""
     LOST = "lost"
-    """The worker died with the job. Whether its call was billed is unknown until the audio turns up."""
+    """The worker died with the job. Whether the call was billed is unknown until the audio is found."""
     LATE = "late"
-    """The audio arrived after the job had been given to another worker or cancelled; paid for all the same."""
+    """The audio arrived after the job was reassigned or cancelled; paid all the same."""
 
 
 class GateScope(StrEnum):
@@ -38,4 +38,4 @@ class GateScope(StrEnum):
     MODEL = "model"
     """The jobs of one model: retired, not found, or not permitted."""
     STORAGE = "storage"
-    """Every job: finished audio can't be stored, so no more is bought."""
+    """Every job: finished audio cannot be stored, so nothing more is bought."""

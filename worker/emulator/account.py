@@ -1,4 +1,4 @@
-"""The emulated account: its key, its money, its team's spend limit. Amounts are exact; nothing here rounds."""
+"""The emulated account: key, balance and spend limit. Amounts are exact; nothing here rounds."""
 
 from __future__ import annotations
 
@@ -13,68 +13,61 @@ Money = Annotated[Decimal, Field(ge=0, allow_inf_nan=False)]
 
 
 class AccountChange(BaseModel):
-    """What an operator of the emulator changes in the account; None leaves a field as it is."""
+    """An operator's change of the account; None leaves a field unchanged."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     credits: Money | None = None
-    """Paid-for dollars."""
     free_credits: Money | None = None
-    """Given dollars; they are spent first."""
+    """Spent before paid credits."""
     key_valid: bool | None = None
-    """False refuses even the right key, as after a revocation."""
+    """False rejects even the right key, as after a revocation."""
     spend_limit_reached: bool | None = None
-    """True refuses every call with the team's spend limit."""
+    """True rejects every call with the team's spend limit."""
 
 
 @dataclass(slots=True)
 class Account:
-    """Calls in flight hold their price, so that a balance never goes below zero; only answered ones are charged."""
+    """Calls in flight hold their price, so the balance never drops below zero; only successful calls are charged."""
 
     key: str | None
-    """The one right key; None takes any that isn't empty."""
+    """None accepts any non-empty key."""
     credits: Decimal
     free_credits: Decimal
     held: Decimal = Decimal(0)
-    """The prices of calls in flight."""
     key_valid: bool = True
     spend_limit_reached: bool = False
 
     @property
     def balance(self) -> Decimal:
-        """What was not charged yet."""
+        """Everything not yet charged, including held amounts."""
         return self.credits + self.free_credits
 
     @property
     def available(self) -> Decimal:
-        """What is left beside the calls in flight."""
         return self.balance - self.held
 
     def accepts(self, key: str | None) -> bool:
-        """Whether `key` opens this account."""
         return self.key_valid and bool(key) and (self.key is None or key == self.key)
 
     def covers(self, price: Decimal) -> bool:
-        """Whether the balance pays for one more call beside those in flight."""
         return self.available >= price
 
     def hold(self, price: Decimal) -> None:
-        """A call begins."""
         self.held += price
 
     def release(self, price: Decimal) -> None:
-        """A call ends unpaid."""
+        """Release the hold of a call that is not billed."""
         self.held -= price
 
     def charge(self, price: Decimal) -> None:
-        """A call ends with a 200: free credits pay first."""
+        """Charge a successful call; free credits are spent first."""
         self.held -= price
         given = min(self.free_credits, price)
         self.free_credits -= given
         self.credits -= price - given
 
     def change(self, change: AccountChange) -> None:
-        """Takes over what `change` sets."""
         for name in change.model_fields_set:
             if (value := getattr(change, name)) is not None:
                 setattr(self, name, value)

@@ -1,4 +1,4 @@
-"""A client for the admin endpoints, for tests and tools in any process. It only asks; it decides nothing."""
+"""A client for the emulator's admin endpoints, usable from any process."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from worker.emulator.limits import Limit
 
 
 class Admin:
-    """Reads and changes a running emulator. Use as a context manager, or call `close`."""
+    """Reads and changes a running emulator. A context manager; otherwise call `close`."""
 
     def __init__(self, base_url: str) -> None:
         self._base_url = base_url.rstrip("/")
@@ -33,13 +33,12 @@ class Admin:
         self.close()
 
     def close(self) -> None:
-        """Closes the connections."""
         self._http.clear()
 
     def state(self, *, detail: bool = True) -> State:
-        """A snapshot; without `detail` the tables by text, the bill and the times stay empty: cheap to poll."""
+        """Return a snapshot. Without `detail` the tables, the bill and the timestamps are empty: cheap to poll."""
         path = f"/_emulator/state?detail={str(detail).lower()}"
-        return State.model_validate_json(self._ask("GET", path, None))
+        return State.model_validate_json(self._request("GET", path, None))
 
     def account(
         self,
@@ -49,41 +48,35 @@ class Admin:
         key_valid: bool | None = None,
         spend_limit_reached: bool | None = None,
     ) -> None:
-        """Changes what is given."""
         change = AccountChange(
             credits=credits, free_credits=free_credits, key_valid=key_valid, spend_limit_reached=spend_limit_reached
         )
         self.change_account(change)
 
     def change_account(self, change: AccountChange) -> None:
-        """The same as a value."""
         self._change("account", change)
 
     def rules(self, rules: Iterable[Rule], *, append: bool = False) -> None:
-        """Replaces the faults, or adds behind them."""
         content = {"rules": [rule.model_dump(mode="json") for rule in rules], "append": append}
-        self._ask("POST", "/_emulator/rules", content)
+        self._request("POST", "/_emulator/rules", content)
 
     def model(self, slug: str, state: ModelState) -> None:
-        """What the API says about a model from now on."""
-        self._ask("POST", f"/_emulator/models/{slug}", {"state": state.value})
+        """Set how the API responds to requests for a model."""
+        self._request("POST", f"/_emulator/models/{slug}", {"state": state.value})
 
     def limit(self, limit: Limit) -> None:
-        """Another rate limit, with nothing counted yet."""
         self._change("limit", limit)
 
     def latency(self, latency: Latency) -> None:
-        """Another latency, from the next call on."""
         self._change("latency", latency)
 
     def reset(self) -> None:
-        """Everything as it was at the start, the ledger empty."""
-        self._ask("POST", "/_emulator/reset", {})
+        self._request("POST", "/_emulator/reset", {})
 
     def _change(self, path: str, change: BaseModel) -> None:
-        self._ask("POST", f"/_emulator/{path}", change.model_dump(mode="json"))
+        self._request("POST", f"/_emulator/{path}", change.model_dump(mode="json"))
 
-    def _ask(self, method: str, path: str, content: dict[str, Any] | None) -> bytes:
+    def _request(self, method: str, path: str, content: dict[str, Any] | None) -> bytes:
         body = None if content is None else json.dumps(content).encode()
         headers = {"content-type": "application/json"}
         answer = self._http.request(method, self._base_url + path, body=body, headers=headers)

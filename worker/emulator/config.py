@@ -1,4 +1,4 @@
-"""How an emulator behaves from its start."""
+"""The emulator's initial configuration."""
 
 from __future__ import annotations
 
@@ -15,67 +15,64 @@ from worker.emulator.latency import Latency, Share
 from worker.emulator.limits import SECONDS_PER_MINUTE, Limit, WindowKind
 
 DEFAULT_KEY: Final = "SG_0123456789abcdef"
-"""Opens the emulator and nothing else."""
+"""Accepted by the emulator only."""
 
 
 class EmulatorConfig(BaseModel):
-    """Frozen; what may change while the emulator runs changes through its admin endpoints."""
+    """Frozen. The admin endpoints change behaviour at runtime."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     host: str = "127.0.0.1"
-    """The address to listen on. The admin endpoints need no key, so another one is for closed networks only."""
+    """Listen address. The admin endpoints have no authentication: bind other interfaces on closed networks only."""
     port: Annotated[int, Field(ge=0, le=65_535)] = 0
-    """0 takes a free one."""
+    """0 picks a free port."""
     key: str | None = DEFAULT_KEY
-    """The right API key; None takes any."""
+    """Required API key; None accepts any."""
     credits: Money = Decimal(1_000)
-    """US dollars paid for."""
+    """Paid balance in US dollars."""
     free_credits: Money = Decimal(0)
-    """US dollars given; spent first."""
 
     rpm: Annotated[float | None, Field(gt=0)] = None
-    """Requests a minute; None sets no limit."""
+    """Requests per minute; None disables the limit."""
     window: WindowKind = WindowKind.FIXED
     window_seconds: Annotated[float, Field(gt=0)] = SECONDS_PER_MINUTE
     burst: Annotated[int | None, Field(ge=1)] = None
-    """Permits a token bucket holds; None: those of one window."""
+    """Capacity of the token bucket; None means one window's permits."""
     stamp: StampFormat = StampFormat.ISO
-    """The form of the reset stamp in a 429."""
+    """Format of the reset time in a 429."""
     retry_after: bool = False
 
     latency_seconds: Annotated[float, Field(ge=0)] = 0.0
     jitter: Share = 0.0
     """Half the range of the latency, as a share of it."""
     tail_share: Share = 0.0
-    """The share of calls that take `tail_factor` times as long."""
+    """Share of calls that take `tail_factor` times as long."""
     tail_factor: Annotated[float, Field(ge=1)] = 5.0
 
     latency_by_text: bool = False
-    """A text always takes equally long, whenever it comes: by the seed and the text alone, not the order of calls."""
+    """Derive the latency from the seed and the text alone, so that it does not depend on the order of calls."""
 
     queued_share: Share = 0.25
-    """v2: the share of the latency for which a run is QUEUED; for the rest it is PROCESSING."""
+    """v2: the share of the latency that a run spends QUEUED; it is PROCESSING for the rest."""
     output: OutputShape = OutputShape.AUDIO
-    """v2: the form of the outputs."""
     record_seconds: Annotated[float, Field(gt=0)] = 3_600.0
-    """v2: how long after its submission a request can be polled."""
+    """v2: how long after submission a request can be polled."""
     count_polls: bool = False
-    """v2: whether polls count against the rate limit; the vendor doesn't say."""
+    """v2: whether polls count against the rate limit; the vendor does not document it."""
     files_host: str | None = None
-    """The host named in the addresses of result files, such as `localhost`; None names the one that was called."""
+    """Host in the URLs of result files, such as `localhost`; None uses the host of the request."""
 
     audio_bytes: Annotated[int | None, Field(ge=46, multiple_of=2)] = None
-    """Every answer is one ready-made WAV of exactly this size, at almost no CPU; None speaks the text."""
+    """Answer every call with one prepared WAV of exactly this size, at almost no CPU; None synthesizes the text."""
     takes_differ: bool = False
-    """No two takes are the same bytes, as with the models themselves; else the same text always sounds the same."""
+    """Make every take different, as the real models do; otherwise equal texts produce equal bytes."""
     seed: int = 0
-    """Same seed, same order of calls: same latencies and faults."""
+    """The same seed and order of calls produce the same latencies and faults."""
     rules: tuple[Rule, ...] = ()
-    """Faults, in order."""
+    """Faults, evaluated in order."""
 
     def limit(self) -> Limit:
-        """The rate limit at the start."""
         return Limit(
             rpm=self.rpm,
             window=self.window,
@@ -86,7 +83,6 @@ class EmulatorConfig(BaseModel):
         )
 
     def latency(self) -> Latency:
-        """The latency at the start."""
         return Latency(
             seconds=self.latency_seconds,
             jitter=self.jitter,

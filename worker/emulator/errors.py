@@ -1,31 +1,31 @@
-"""What can go wrong with the emulator itself. What it answers to callers isn't here but in `refusals`."""
+"""Errors of the emulator itself. Responses to its callers are in `refusals`."""
 
 from __future__ import annotations
 
 
 class EmulatorError(Exception):
-    """The emulator can't do what it was asked to."""
+    pass
 
 
 class CannotListenError(EmulatorError):
-    """The address can't be listened on: taken, not this machine's, or not permitted."""
+    """The address is in use, not local, or not permitted."""
 
     def __init__(self, host: str, port: int, reason: str) -> None:
-        super().__init__(f"can't listen on {host}:{port}: {reason}")
+        super().__init__(f"cannot listen on {host}:{port}: {reason}")
         self.host = host
         self.port = port
         self.reason = reason
 
 
 class NotRunningError(EmulatorError):
-    """The emulator was asked for its address or state without having been started."""
+    """The emulator has not been started."""
 
     def __init__(self) -> None:
-        super().__init__("the emulator isn't running; call start() first")
+        super().__init__("the emulator is not running; call start() first")
 
 
 class AdminRefusedError(EmulatorError):
-    """The emulator refused a change of its behaviour."""
+    """The emulator rejected a change."""
 
     def __init__(self, path: str, status: int, message: str) -> None:
         super().__init__(f"{path} answered {status}: {message}")

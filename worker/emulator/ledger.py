@@ -1,4 +1,4 @@
-"""What the emulator has seen and billed: the truth that tests and benchmarks hold the queue's own books against."""
+"""What the emulator has seen and billed: the reference against which tests and benchmarks check the queue's ledger."""
 
 from __future__ import annotations
 
@@ -11,69 +11,61 @@ from pydantic import BaseModel, ConfigDict
 
 
 def text_hash(text: str) -> str:
-    """The name under which the ledger keeps a text: 64 hex digits of SHA-256 over its UTF-8."""
+    """SHA-256 of the text's UTF-8, as 64 hex digits."""
     return hashlib.sha256(text.encode(errors="surrogatepass")).hexdigest()
 
 
 class BillLine(BaseModel):
-    """One billed call."""
-
     model_config = ConfigDict(frozen=True)
 
     request_id: str
     model: str
     text: str
-    """The text's hash."""
+    """Hash of the text."""
     cost: Decimal
     at: float
     """Epoch seconds, UTC."""
 
 
 class State(BaseModel):
-    """A snapshot. Amounts are decimal strings in JSON, times epoch seconds, texts their hashes."""
+    """A snapshot. In JSON amounts are decimal strings, times are epoch seconds, and texts are hashes."""
 
     model_config = ConfigDict(frozen=True)
 
     calls: int
-    """Requests for speech, refused ones included."""
+    """Speech requests, including refused ones."""
     statuses: dict[str, int]
-    """Answers by status; `reset` and `lost` for those that never arrived, `cut` for those that did in part."""
+    """Responses by status; `reset` and `lost` count connections dropped before a response, `cut` partial responses."""
     refused_by_limit: int
-    """Answers of 429 that the rate limit gave; scripted ones aren't among them."""
+    """429s from the rate limit; scripted ones are not included."""
     in_flight: int
-    """Accepted calls that wait for their answer."""
+    """Accepted calls without a response yet."""
     max_in_flight: int
     billed_calls: int
     billed: Decimal
     credits: Decimal
     free_credits: Decimal
     credit_checks: int
-    """Calls of the credits endpoint."""
     files: int = 0
-    """Fetches of result files."""
     files_with_key: int
-    """Fetches of a result file that carried an API key; a careful client makes none."""
+    """Result files fetched with an API key; a careful client sends none."""
     submits: int = 0
-    """Of the calls, those that came over v2."""
+    """v2 submissions, included in `calls`."""
     polls: int = 0
-    """Questions of v2 how a run stands, or for its result."""
+    """v2 requests for status or result."""
     poll_statuses: dict[str, int] = {}
-    """Answers to polls, by status or ending; they aren't among `statuses`."""
+    """Responses to polls, by status or ending; not included in `statuses`."""
     polls_by_request: dict[str, int] = {}
     texts: dict[str, int] = {}
-    """Calls by text."""
     billed_texts: dict[str, int] = {}
-    """Billed calls by text."""
     texts_in_flight: dict[str, int] = {}
     bill: list[BillLine] = []
     admitted_at: list[float] = []
-    """When calls passed the rate limit."""
     refused_at: list[float] = []
-    """When the rate limit refused calls."""
 
 
 class Ledger:
-    """Counts; it decides nothing."""
+    """Counters only; decides nothing."""
 
     def __init__(self) -> None:
         self.calls = 0
@@ -93,40 +85,37 @@ class Ledger:
         self._in_flight = 0
 
     def arrived(self, text: str) -> int:
-        """A call came in; returns its number, from 1. `text` is a hash, or empty where there was none."""
+        """Count a call and return its number, from 1. `text` is a hash, or empty if the request had none."""
         self.calls += 1
         if text:
             self._texts[text] += 1
         return self.calls
 
     def began(self, text: str) -> None:
-        """A call was accepted."""
         self._in_flight += 1
         self._texts_in_flight[text] += 1
         self.max_in_flight = max(self.max_in_flight, self._in_flight)
 
     def ended(self, text: str) -> None:
-        """An accepted call is about to be answered, or its connection to be dropped."""
+        """Count an accepted call as about to be answered, or its connection as dropped."""
         self._in_flight -= 1
         self._texts_in_flight[text] -= 1
         if not self._texts_in_flight[text]:
             del self._texts_in_flight[text]
 
     def billed(self, line: BillLine) -> None:
-        """A call was charged."""
         self.bill.append(line)
 
     def answered(self, outcome: str) -> None:
-        """`outcome` is a status, or how the connection ended."""
+        """Count a response by its status, or by how the connection ended."""
         self._statuses[outcome] += 1
 
     def polled(self, request_id: str, outcome: str) -> None:
-        """A poll was answered, or its connection dropped."""
         self._polls[request_id] += 1
         self._poll_statuses[outcome] += 1
 
     def state(self, funds: tuple[Decimal, Decimal], *, detail: bool) -> State:
-        """A snapshot; `funds` are credits and free credits. Without `detail` the long lists and tables stay empty."""
+        """Return a snapshot. `funds` are credits and free credits; without `detail` the long tables stay empty."""
         summary = State(
             calls=self.calls,
             statuses=dict(sorted(self._statuses.items())),

@@ -1,4 +1,4 @@
-"""A rehearsal written down: how the emulator begins, and what changes when. Reads the file; `timetable` plays it."""
+"""Reads scenario files: the emulator's initial configuration and timed changes. `scenario_player` applies them."""
 
 from __future__ import annotations
 
@@ -24,8 +24,6 @@ _KINDS: Final = ("account", "limit", "latency", "rules", "model")
 
 
 class ModelSwitch(BaseModel):
-    """What the API says about a model from now on."""
-
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     slug: str
@@ -40,35 +38,34 @@ class ModelSwitch(BaseModel):
 
 
 class Change(BaseModel):
-    """What an operator would do at one moment: exactly one of the changes below."""
+    """An operator's action: exactly one of the changes below."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     at_seconds: Annotated[float, Field(ge=0, allow_inf_nan=False)]
-    """After the emulator began to take calls."""
+    """Since the emulator began to accept calls."""
     account: AccountChange | None = None
     limit: Limit | None = None
     latency: Latency | None = None
     rules: tuple[Rule, ...] | None = None
-    """These faults take the place of the present ones; none at all ends them."""
+    """Replaces the current faults; an empty list removes them."""
     model: ModelSwitch | None = None
 
     @model_validator(mode="after")
     def _one_thing(self) -> Self:
         given = [kind for kind in _KINDS if getattr(self, kind) is not None]
         if len(given) != 1:
-            raise ValueError(f"give exactly one of {', '.join(_KINDS)}; this has {', '.join(given) or 'none'}")
+            raise ValueError(f"set exactly one of {', '.join(_KINDS)}; found {', '.join(given) or 'none'}")
         return self
 
 
 class Scenario(EmulatorConfig):
-    """A configuration, and what changes while it runs."""
+    """A configuration and its changes over time."""
 
     changes: tuple[Change, ...] = ()
-    """In any order; those of one moment happen as they are listed."""
+    """In any order; changes at the same time apply in the order listed."""
 
     def timeline(self) -> list[Change]:
-        """The changes by time."""
         return sorted(self.changes, key=lambda change: change.at_seconds)
 
 
@@ -77,14 +74,14 @@ _FIELDS: Final = frozenset(
     for model in (Scenario, Change, AccountChange, Limit, Latency, Rule, Match, Effect, ModelSwitch)
     for name in model.model_fields
 )
-"""What a misspelt name may have meant, wherever in the file it stands."""
+"""Suggestions for misspelt names, whatever their place in the file."""
 
 
 def load(path: Path) -> Scenario:
-    """The scenario in a file: TOML where its name ends so, else JSON. Amounts may be numbers; they stay exact.
+    """Load a scenario: TOML if the file name ends in `.toml`, else JSON. Amounts may be numbers and stay exact.
 
     Raises:
-        InvalidInputError: it can't be read, or says something that means nothing.
+        InvalidInputError: the file is unreadable or invalid.
     """
     try:
         content = _content(path.read_text("utf-8"), toml=path.suffix.lower() == ".toml")

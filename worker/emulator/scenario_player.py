@@ -1,4 +1,4 @@
-"""Plays a scenario's changes while an emulator runs, through its admin endpoints, as an operator would."""
+"""Applies a scenario's changes to a running emulator through its admin endpoints."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def run_scenario(
     wait: Callable[[float], object],
     monotonic: Callable[[], float] = time.monotonic,
 ) -> None:
-    """Make each change when its time has come. `wait` waits so many seconds; a true answer ends it all early."""
+    """Apply each change at its time. `wait` sleeps the seconds passed in; a true result ends the scenario early."""
     began = monotonic()
     for change in scenario.timeline():
         if wait(max(0.0, began + change.at_seconds - monotonic())):
@@ -29,7 +29,6 @@ def run_scenario(
 
 
 def apply(change: Change, admin: Admin) -> None:
-    """Make one change."""
     if change.account is not None:
         admin.change_account(change.account)
     if change.limit is not None:
@@ -43,7 +42,7 @@ def apply(change: Change, admin: Admin) -> None:
 
 
 class Timetable:
-    """Plays a configuration's changes, if it has any, in a thread of its own."""
+    """Plays the configuration's changes, if any, in a background thread."""
 
     def __init__(self, config: EmulatorConfig, base_url: str) -> None:
         self._scenario = config if isinstance(config, Scenario) else Scenario()
@@ -52,17 +51,15 @@ class Timetable:
         self._thread = threading.Thread(target=self._run, name="emulator-timetable", daemon=True)
 
     def start(self) -> None:
-        """Time begins to run."""
         if self._scenario.changes:
             self._thread.start()
 
     def stop(self) -> None:
-        """What hasn't happened yet won't."""
         self._stopping.set()
         if self._thread.is_alive():
             self._thread.join()
 
     def _run(self) -> None:
-        # An emulator that was stopped meanwhile has nothing left to change.
+        # The emulator may have stopped in the meantime.
         with Admin(self._base_url) as admin, suppress(HTTPError):
             run_scenario(self._scenario, admin, self._stopping.wait)

@@ -1,4 +1,4 @@
-"""Runs an emulator: in a thread of this process, or in the foreground. Owns the listening socket and its thread."""
+"""Runs an emulator in a thread or in the foreground. Owns the listening socket and the thread."""
 
 from __future__ import annotations
 
@@ -22,16 +22,16 @@ from worker.emulator.vendor import Clock, Vendor
 from worker.process.file_limits import raise_open_file_limit
 
 BACKLOG: Final = 4_096
-"""Connections that may wait to be accepted, as a worker with thousands of slots opens them at once."""
+"""Connections that may wait for accept: a worker with thousands of slots opens them all at once."""
 KEEP_ALIVE_SECONDS: Final = 120
-"""Idle connections outlive any pause of a test: a client must not meet a closed one by chance."""
+"""Longer than any pause of a test, so that a client never meets a connection closed for idleness."""
 
 
 class Emulator:
-    """An emulator in a daemon thread of this process. A context manager; `start` returns when it listens."""
+    """An emulator in a daemon thread. A context manager; `start` returns once it listens."""
 
     def __init__(self, config: EmulatorConfig | None = None, clock: Clock = time.time) -> None:
-        """`clock` gives epoch seconds for the rate limit and the ledger; latencies always take real time."""
+        """`clock` returns epoch seconds for the rate limit and the ledger; latencies always take real time."""
         self.config = config or EmulatorConfig()
         self._clock = clock
         self._server: uvicorn.Server | None = None
@@ -47,10 +47,10 @@ class Emulator:
         self.stop()
 
     def start(self) -> Self:
-        """Listens and serves.
+        """Listen and serve.
 
         Raises:
-            CannotListenError: the address is taken or isn't this machine's.
+            CannotListenError: the address is in use or not local.
         """
         listener = _listen(self.config)
         self._base_url = _url(listener)
@@ -65,7 +65,7 @@ class Emulator:
         return self
 
     def stop(self) -> None:
-        """Drops calls in flight and stops listening. Does nothing where it isn't running."""
+        """Drop calls in flight and stop listening. Safe to call when not running."""
         if self._server is None or self._thread is None or self._admin is None:
             return
         if self._timetable is not None:
@@ -77,35 +77,32 @@ class Emulator:
 
     @property
     def base_url(self) -> str:
-        """What `SEGMIND_BASE_URL` is set to for it."""
+        """The value for `SEGMIND_BASE_URL`."""
         if self._server is None:
             raise NotRunningError
         return self._base_url
 
     @property
     def key(self) -> str:
-        """A key it takes."""
         return self.config.key or DEFAULT_KEY
 
     @property
     def admin(self) -> Admin:
-        """Changes its behaviour."""
         if self._admin is None:
             raise NotRunningError
         return self._admin
 
     def state(self, *, detail: bool = True) -> State:
-        """What it has seen and billed so far."""
         return self.admin.state(detail=detail)
 
 
 def serve(config: EmulatorConfig, on_ready: Callable[[str], None], clock: Clock = time.time) -> None:
-    """Serves in the foreground until interrupted or terminated; `on_ready` gets the base URL once calls are taken.
+    """Serve in the foreground until interrupted or terminated; `on_ready` receives the base URL.
 
-    The changes of a `Scenario` happen in their time.
+    The changes of a `Scenario` are applied at their times.
 
     Raises:
-        CannotListenError: the address is taken or isn't this machine's.
+        CannotListenError: the address is in use or not local.
     """
     listener = _listen(config)
     raise_open_file_limit()
@@ -126,7 +123,7 @@ def _server(config: EmulatorConfig, clock: Clock) -> uvicorn.Server:
             ws="none",
             lifespan="off",
             log_config=None,
-            log_level="critical",  # a connection cut on purpose is no error to report
+            log_level="critical",  # connections are cut on purpose
             access_log=False,
             proxy_headers=False,
             server_header=False,
@@ -139,7 +136,7 @@ def _server(config: EmulatorConfig, clock: Clock) -> uvicorn.Server:
 
 
 def _listen(config: EmulatorConfig) -> socket.socket:
-    """A socket that accepts from now on: calls that come before the server runs wait in its backlog."""
+    """A listening socket: connections made before the server runs wait in its backlog."""
     family = socket.AF_INET6 if ":" in config.host else socket.AF_INET
     try:
         listener = socket.create_server((config.host, config.port), family=family, backlog=BACKLOG)

@@ -1,1 +1,1 @@
-"""Sheets of lines into job requests, every fault of a file reported at once. Stores nothing, spends nothing."""
+"""Parses sheets into job requests and reports every error of a file at once. Stores nothing, buys nothing."""

@@ -1,4 +1,4 @@
-"""Rows of a sheet as they stand in it: cells under a header. Judges nothing but how many cells there are."""
+"""Rows of a sheet as cells under a header. Checks only the number of cells."""
 
 from __future__ import annotations
 
@@ -13,27 +13,27 @@ from worker.intake.header import CELLS, TEXT, Header
 
 
 class Line(NamedTuple):
-    """One physical line of a text, with the number an editor shows beside it."""
+    """One physical line of a text file, with its number in an editor."""
 
     number: int
     text: str
-    """Decoded, its line ending kept: a quoted cell may contain it."""
+    """Decoded, with its line ending: a quoted cell may contain it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """The values of one job before any rule was applied to them."""
+    """The raw values of one job."""
 
     line: int
-    """The first line it stands on."""
+    """The first line of the record."""
     last_line: int
     fields: Mapping[str, object]
     extra: str | None = None
-    """What the row holds beside them, as JSON."""
+    """The row's other columns, as JSON."""
 
 
 Parsed: TypeAlias = Iterator[Record | Fault]
-"""What every parser returns: records and faults in the order of the file."""
+"""Records and faults, in file order."""
 
 
 _DELIMITER_NAMES: Final = {"\t": "tab", ",": "comma", ";": "semicolon", "|": "vertical bar"}
@@ -41,47 +41,43 @@ _DELIMITER_NAMES: Final = {"\t": "tab", ",": "comma", ";": "semicolon", "|": "ve
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """Some rows in their order, none of them without a cell."""
+    """Consecutive rows, none without cells."""
 
     header: Header
     rows: Sequence[Sequence[str]]
     lines: Sequence[int]
-    """On which each begins."""
+    """The first line of each row."""
 
     def columns(self) -> dict[str, Sequence[str]] | None:
-        """The cells of each known field, as they are in the file; None where a row has more or fewer than it should."""
         fields = self.header.known()
         if set(map(len, self.rows)) != {len(fields)}:
             return None
         return {field: cells for field, cells in zip(fields, zip(*self.rows, strict=True), strict=True) if field}
 
     def extras(self) -> list[str | None] | None:
-        """What each row holds beside its fields; None where no row holds anything."""
+        """The other columns of each row as JSON; None if no row has any."""
         places = self.header.carried()
         found = [carried(cells, places) for cells in self.rows] if places else []
         return found if any(found) else None
 
     def records(self) -> Iterator[Record | Fault]:
-        """A row at a time, without the blank ones."""
         for line, cells in zip(self.lines, self.rows, strict=True):
             if any(map(str.strip, cells)):
                 yield as_record(line, line, cells, self.header)
 
     def halves(self) -> Iterator[Block]:
-        """The first half of the rows, and the second."""
         middle = len(self.rows) // 2
         yield Block(self.header, self.rows[:middle], self.lines[:middle])
         yield Block(self.header, self.rows[middle:], self.lines[middle:])
 
 
 def as_record(first: int, last: int, cells: Sequence[str], header: Header) -> Record | Fault:
-    """One row by the names of its fields."""
     fields = header.known()
     if len(cells) != len(fields):
         cells = list(cells)
-        while len(cells) > len(fields) and not cells[-1].strip():  # as many spreadsheets end their rows
+        while len(cells) > len(fields) and not cells[-1].strip():  # many spreadsheets end rows with empty cells
             cells.pop()
-        if header.delimiter == CELLS:  # nothing can have been split wrongly: a note beside the table is no cell of it
+        if header.delimiter == CELLS:  # cells arrive already split; anything beyond the table is a note
             cells = [*cells, *[""] * (len(fields) - len(cells))][: len(fields)]
         if len(cells) != len(fields):
             return Fault(line=first, message=_uneven(len(cells), len(fields), header.delimiter))

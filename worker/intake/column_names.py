@@ -1,4 +1,4 @@
-"""Which field a column stands for, by its name: as it is spelled, however it is capitalised, or by a common alias."""
+"""Maps column names to fields: by exact name, ignoring case, or by a common alias."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from api_models.speech import JobRequest
 from worker.intake.sheet_options import SheetOptions
 
 TEXT: Final = "text"
-"""The one column that a sheet can't do without."""
+"""The only required column."""
 NAME: Final = "custom_id"
 
 FIELDS: Final = tuple(JobRequest.model_fields)
-"""Every column or key that a row may have."""
+"""All columns or keys that a row may have."""
 
 MAX_HINTS: Final = 20
-"""Unknown columns that are compared with the known ones; each comparison takes about a millisecond."""
+"""Maximum number of unknown columns to compare; each comparison takes about a millisecond."""
 CLOSE: Final = 0.8
-"""difflib's ratio from which an unknown column is taken for a misspelt one."""
+"""difflib's ratio above which an unknown column counts as misspelt."""
 MIN_HINT_CHARACTERS: Final = 4
 
 _ASIDES: Final = re.compile(r"\([^()]*\)|\[[^\[\]]*\]")
@@ -74,11 +74,10 @@ _ALIASES: Final[dict[str, tuple[str, ...]]] = {
     "voice_2": ("secondvoice", "voicetwo"),
     "model": ("modelname", "modelid", "ttsmodel"),
 }
-"""Names folded, for fields that no column is called by its own name."""
+"""Folded names of columns that stand for a field."""
 
 
 def folded(name: str) -> str:
-    """A name without case, blanks, hyphens, punctuation and asides in brackets."""
     plain = unicodedata.normalize("NFKC", _ASIDES.sub("", name)).casefold()
     return "".join(filter(str.isalnum, plain)) or name.casefold()
 
@@ -88,16 +87,15 @@ _BY_FOLD: Final = {folded(name): name for name in FIELDS}
 
 @dataclass(slots=True)
 class Resolved:
-    """The field of each column, None where it is only carried along; and what is wrong, by the column's name."""
+    """The field of each column, None for extra columns; and problems by column name."""
 
     fields: list[str | None]
     problems: list[tuple[str | None, str]] = field(default_factory=list)
     guessed: dict[str, str] = field(default_factory=dict)
-    """Fields whose column isn't spelled like them, and what it is called."""
+    """Fields found by alias or other spelling, with the column's name."""
 
 
 def resolve(columns: Sequence[str], options: SheetOptions) -> Resolved:
-    """Find out what each column of a header is."""
     found = Resolved([None] * len(columns))
     free = {index for index, name in enumerate(columns) if name and not _is_ignored(name, options)}
     for target, option in ((TEXT, "text-column"), (NAME, "id-column")):
@@ -128,7 +126,7 @@ def _place_of(wanted: str, columns: Sequence[str], free: set[int]) -> int | None
 
 
 def _find(found: Resolved, columns: Sequence[str], free: set[int], target: str, options: SheetOptions) -> None:
-    """The column of one field. The closest spelling wins; two that are equally close are a problem."""
+    """Find the column of one field. The exact spelling wins; equally close columns are a problem."""
     spelled = [index for index in sorted(free) if columns[index] == target]
     matches = spelled or [index for index in sorted(free) if folded(columns[index]) == folded(target)]
     if not matches:
@@ -146,7 +144,7 @@ def _find(found: Resolved, columns: Sequence[str], free: set[int], target: str, 
 
 def _by_alias(columns: Sequence[str], free: set[int], target: str) -> list[int]:
     aliases = _ALIASES.get(target, ())
-    if target == TEXT:  # any two of them are a choice that only the author can make
+    if target == TEXT:  # ambiguous: only the author can choose
         return [index for index in sorted(free) if folded(columns[index]) in aliases]
     for alias in aliases:
         if matches := [index for index in sorted(free) if folded(columns[index]) == alias]:
@@ -170,7 +168,7 @@ def _doubled(
 def _misspelt(
     found: Resolved, columns: Sequence[str], free: set[int], options: SheetOptions
 ) -> Iterator[tuple[str | None, str]]:
-    """Unknown columns that are nearly called like a field which no column has."""
+    """Unknown columns that resemble a field without a column."""
     missing = [name for name in FIELDS if name not in found.fields and name != TEXT]
     for index in sorted(free)[:MAX_HINTS]:
         name = columns[index]

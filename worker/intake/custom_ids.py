@@ -1,4 +1,4 @@
-"""What each job is called within its file, and so its audio: as given, or after its line. No two alike, ever."""
+"""Names of jobs within a file, and so of their audio: the `custom_id`, or the line number. Names are unique."""
 
 from __future__ import annotations
 
@@ -15,44 +15,42 @@ from worker.intake.name_index import NameIndex
 from worker.intake.positions import LINES, Positions
 
 MIN_DIGITS: Final = 4
-"""Digits of a name made of a line number; more where the file has more lines, so that names sort as lines do."""
+"""Minimum digits of a name made from a line number; more for longer files, so that names sort like lines."""
 
 MAX_SPELLINGS: Final = 100_000
-"""Names with capitals that are kept, to be quoted where another one differs from them in case only."""
+"""Capitalised names kept, to quote the original when another name differs only in case."""
 
 MAX_EXPECTED: Final = 1_000_000
-"""Names that room is made for beforehand: a file of nothing but line breaks has none."""
+"""Maximum initial capacity of the index: a file of nothing but line breaks has no names."""
 
 _FIELD: Final = "custom_id"
 
 
 class Names:
-    """The names taken so far. Names that differ only in upper and lower case are one file on macOS and Windows."""
+    """The names used so far. Names that differ only in case are the same file on macOS and Windows."""
 
     def __init__(self, lines: int, positions: Positions = LINES) -> None:
-        """`lines` is how many the file has; `positions` says where they are found."""
-        self._words = positions.words
+        """`lines` is the file's line count; `positions` describes where a job is."""
+        self._describe = positions.describe
         self._digits = max(MIN_DIGITS, len(str(lines)))
         self._lines = NameIndex(min(lines, MAX_EXPECTED))
         self._spellings: dict[str, str] = {}
         self._numbered = array("Q")  # ascending, as lines are: four times smaller than a set, and searched rarely
 
     def give(self, line: int) -> str | Fault:
-        """Name a job after its line."""
         name = f"{line:0{self._digits}}"
         if taken := self._lines.line_of(name):
             message = (
-                f"would be named {quoted(name)} after its line, but {self._words(taken)} has that name; give it another"
+                f"would be named {quoted(name)} by its line, but {self._describe(taken)} has that name; rename one"
             )
             return Fault(line=line, field=_FIELD, message=message)
         self._numbered.append(line)
         return name
 
     def claim(self, name: str, line: int) -> Fault | None:
-        """Take the name that a job was given."""
         folded = _folded(name)
         if self._was_given(name):
-            message = f"{quoted(name)} is what {self._words(int(name))} is named after its number; choose another"
+            message = f"{quoted(name)} is what {self._describe(int(name))} is named after its number; choose another"
             return Fault(line=line, field=_FIELD, message=message)
         if taken := self._lines.put(folded, line):
             return Fault(line=line, field=_FIELD, message=self._twice(name, folded, taken))
@@ -61,14 +59,14 @@ class Names:
         return None
 
     def give_all(self, lines: Sequence[int]) -> list[str] | None:
-        """Name many jobs after their lines, where no job was given a name before."""
+        """Name jobs after their lines, or return None if any explicit name was used before."""
         if self._lines:
             return None
         self._numbered.extend(lines)
         return [f"{line:0{self._digits}}" for line in lines]
 
     def claim_all(self, names: Sequence[str], lines: Sequence[int]) -> bool:
-        """Take the names that many jobs were given, of ASCII and without line breaks; or none, if one needs a look."""
+        """Claim ASCII names without line breaks, all or none; return whether all were claimed."""
         if self._numbered:
             return False
         written = "\n".join(names)
@@ -90,11 +88,11 @@ class Names:
 
     def _twice(self, name: str, folded: str, taken: int) -> str:
         if len(self._spellings) == MAX_SPELLINGS and folded not in self._spellings:
-            return f"{quoted(name)} is already the name of {self._words(taken)}, or differs from it in case only"
+            return f"{quoted(name)} is already the name of {self._describe(taken)}, or differs from it in case only"
         earlier = self._spellings.get(folded, folded)
         if earlier == name:
-            return f"{quoted(name)} is already the name of {self._words(taken)}; every job needs its own"
-        first = f"{quoted(earlier)} of {self._words(taken)}"
+            return f"{quoted(name)} is already the name of {self._describe(taken)}; every job needs its own"
+        first = f"{quoted(earlier)} of {self._describe(taken)}"
         return f"{quoted(name)} would overwrite {first} where file names ignore case; rename one"
 
 

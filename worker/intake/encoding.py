@@ -1,4 +1,4 @@
-"""Bytes into numbered lines of text. Finds what is not UTF-8 and says where; never guesses at another encoding."""
+"""Decodes bytes into numbered lines. Reports what is not UTF-8; never guesses another encoding."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from worker.intake.block import Line
 from worker.intake.sheet_options import AS_IT_IS, SheetOptions
 
 MAX_LINE_CHARACTERS: Final = 1_048_576
-"""Far beyond any text that a model takes; a longer line means that the file isn't made of lines."""
+"""A longer line means that the file is not made of lines."""
 
 PIECE_CHARACTERS: Final = 65_536
-"""So many are taken at once where nothing is unusual."""
+"""Characters read at once on the fast path."""
 
 _UTF_16: Final = "is encoded as UTF-16 without a byte order mark; save it as UTF-8, or use {encoding}"
 
@@ -29,16 +29,16 @@ _FOREIGN: Final[tuple[tuple[bytes, str], ...]] = (
     (b"\xd0\xcf\x11\xe0", "is a workbook of an old Excel, or protected with a password; save it as .xlsx without one"),
     (b"{\\rtf", "is rich text (RTF); save it as plain text"),
 )
-"""How files begin that aren't UTF-8 text at all, and what to do about each."""
+"""Signatures of files that are not UTF-8 text, with the remedy."""
 
 _ENCODING: Final = "encoding"
 _WINDOWS: Final = "cp1252"
 _RECOGNISED_BYTES: Final = 64
-"""So much of a file is enough to see that it isn't UTF-8."""
+"""Bytes examined for UTF-16 without a byte order mark."""
 
 
 def foreign(head: bytes, options: SheetOptions = AS_IT_IS) -> Fault | None:
-    """What a file is, judged by its first bytes, if it can't be UTF-8 text."""
+    """Identify a file that cannot be UTF-8 text, by its first bytes."""
     for signature, what in _FOREIGN:
         if head.startswith(signature):
             return Fault(message=what)
@@ -53,17 +53,16 @@ def foreign(head: bytes, options: SheetOptions = AS_IT_IS) -> Fault | None:
 
 
 class Lines:
-    """The lines of a stream, one at a time. Broken ones are handed on mended, so that parsers keep their bearings."""
+    """Iterates over a stream's lines. Undecodable lines are repaired, so that parsers stay in step."""
 
     def __init__(self, stream: IO[bytes], options: SheetOptions = AS_IT_IS) -> None:
-        """`stream` is read from where it stands, and left open."""
         self._options = options
         # An undecodable byte becomes one lone surrogate, by which it is found again; newline="" keeps the line endings.
         self._text = io.TextIOWrapper(stream, encoding="utf-8", errors="surrogateescape", newline="")
         self._ahead: deque[str] = deque()
-        """Lines that were taken and given back."""
+        """Lines returned with `give_back`."""
         self.number = 0
-        """Of the line that was handed out last."""
+        """The number of the last line returned."""
         self._offset = 0
         self._undecodable: list[int] = []
         self._broken: set[int] = set()
@@ -85,9 +84,9 @@ class Lines:
             yield Line(number, text)
 
     def plain(self) -> Sequence[str]:
-        """The next lines, some hundred at once, as they are in the file; none where one of them wants a closer look.
+        """Return the next lines unchanged, a few hundred at once; empty if one of them needs the slow path.
 
-        Only for streams without lines that go on for megabytes, and not for their first line.
+        Not for the first line, nor for streams with lines of megabytes.
         """
         lines = [*self._ahead, *self._text.readlines(PIECE_CHARACTERS)]
         self._ahead.clear()
@@ -104,29 +103,27 @@ class Lines:
         return lines
 
     def give_back(self, lines: Sequence[str]) -> None:
-        """Hand these out again, which were the last of the plain ones."""
         self._ahead.extendleft(reversed(lines))
         self.number -= len(lines)
         self._offset -= sum(len(line.encode()) for line in lines)
 
     def take(self) -> list[Fault]:
-        """The faults found since the last call."""
+        """Return and clear the faults."""
         taken, self._faults = self._faults, []
         return taken
 
     def is_broken(self, first: int, last: int) -> bool:
-        """Whether a line from `first` to `last` was handed on with another text than the file has."""
+        """Whether a line in this range was repaired."""
         return bool(self._broken) and not self._broken.isdisjoint(range(first, last + 1))
 
     def take_last(self) -> list[Fault]:
-        """The faults left at the end of the file, and how many lines share the first one's trouble."""
+        """Return the remaining faults, with a count of undecodable lines if there are several."""
         if len(self._undecodable) > 1:
             message = f"is not UTF-8 either; {len(self._undecodable):,} lines of the file are not"
             self._faults.append(Fault(line=self._undecodable[1], message=message))
         return self.take()
 
     def close(self) -> None:
-        """Let go of the stream, which stays open."""
         self._text.detach()
 
     def _checked(self, number: int, text: str) -> str:
@@ -144,7 +141,7 @@ class Lines:
         return text
 
     def _pass_over(self, number: int, text: str) -> str:
-        """Skip the rest of a line that is too long, and hand on an empty one in its place."""
+        """Skip the rest of an overlong line and return an empty one."""
         self._faults.append(
             Fault(line=number, message=f"is longer than {MAX_LINE_CHARACTERS:,} characters; is a line break missing?")
         )
@@ -155,7 +152,6 @@ class Lines:
         return "\n"
 
     def _next(self) -> str:
-        """The next line, or so much of it as a line may have; nothing at the end."""
         if not self._ahead:
             return self._text.readline(MAX_LINE_CHARACTERS)
         text = self._ahead.popleft()

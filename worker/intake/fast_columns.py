@@ -1,7 +1,7 @@
-"""Rows of a sheet that are plainly fine, judged many at once, column by column. The others go to the judge, one by one.
+"""The fast path for sheets: validates many regular rows at once, column by column; other rows go to the judge.
 
-A row costs a few looks at its text and name this way, instead of the making of a dozen objects. Nothing is let through
-that the judge would refuse or change, and what isn't let through leaves no trace here.
+A row then costs a few checks of text and name instead of a dozen objects. The fast path accepts nothing that the
+judge would reject or change, and rejects without side effects.
 """
 
 from __future__ import annotations
@@ -19,22 +19,21 @@ from worker.intake.validation import Judge, Row, own
 
 NAME: Final = "custom_id"
 FEW_ROWS: Final = 16
-"""Fewer aren't halved any further to find the one that isn't plain."""
+"""Blocks of up to this size are not halved any further."""
 
 _Cells = tuple[str, ...]
 
 
 class Columns:
-    """Judges the blocks of one sheet, in their order."""
+    """Validates the blocks of one sheet, in order."""
 
     def __init__(self, judge: Judge) -> None:
-        """`judge` has the names of all rows, and judges those that aren't plain."""
+        """`judge` holds the names of all rows and validates the irregular ones."""
         self._judge = judge
         self._kinds: dict[_Cells, Kind] = {}
 
     def __call__(self, block: Block) -> Iterator[RowBlock | Row | Fault]:
-        """The rows of a block, and their faults."""
-        if piece := self._plain(block):
+        if piece := self._regular(block):
             yield piece
         elif len(block.rows) > FEW_ROWS:
             for half in block.halves():
@@ -46,8 +45,7 @@ class Columns:
                 else:
                     yield from self._judge(record)
 
-    def _plain(self, block: Block) -> RowBlock | None:
-        """The block as a piece, if each of its rows is plainly fine."""
+    def _regular(self, block: Block) -> RowBlock | None:
         columns = block.columns()
         if columns is None or TEXT not in columns:
             return None
@@ -66,7 +64,7 @@ class Columns:
         return names if are_plain_names(names) and self._judge.names.claim_all(names, lines) else None
 
     def _known(self, columns: dict[str, Sequence[str]], count: int) -> list[Kind] | None:
-        """What the rows are beside text and name, if all of it is sound."""
+        """Return the kind of each row, or None unless all are valid."""
         rows: list[_Cells] = list(zip(*columns.values(), strict=True)) if columns else [()] * count
         for cells in set(rows).difference(self._kinds):
             kind = self._judge.plainly.kind(own(dict(zip(columns, map(str.strip, cells), strict=True))))

@@ -1,7 +1,7 @@
-"""Rows that are plainly fine, judged without pydantic. Whatever is unusual about a row is left to pydantic.
+"""The fast path for rows: validates regular rows without pydantic; everything unusual is left to pydantic.
 
-A sheet's rows differ in text and name; the rest is the same few values over and over. So that rest is judged once, by
-pydantic, and each row looks it up. What pydantic would refuse, or would change, is never let through here.
+Rows differ in text and name; the other values repeat. pydantic validates those once, and each row looks them up. The
+fast path accepts nothing that pydantic would reject or change.
 """
 
 from __future__ import annotations
@@ -17,39 +17,36 @@ from api_models.registry import MODELS
 from api_models.speech import JobRequest
 
 MAX_KINDS: Final = 10_000
-"""Sets of values that are remembered; a sheet with more has no use for it."""
+"""Cached sets of values; a sheet with more does not benefit."""
 
 _PLAIN_NAME: Final = re.compile(r"[A-Za-z0-9_-]{1,200}")
 _PLAIN_NAMES: Final = re.compile(rf"(?:{_PLAIN_NAME.pattern}\n)*")
 _LETTER_OR_DIGIT: Final = re.compile(r"[^\W_]")
-"""Just what `str.isalnum` says of a character."""
-_MOST_BYTES: Final = 4
-"""Of a character in UTF-8."""
+_MAX_BYTES: Final = 4
+"""UTF-8 bytes per character."""
 
 _Rest = tuple[tuple[str, type, object], ...]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Kind:
-    """What rows have in common that differ in text and name only."""
+    """The values shared by rows that differ only in text and name."""
 
     like: JobRequest
-    """One of them."""
     limit: int
-    """UTF-8 bytes a text."""
+    """UTF-8 bytes per text."""
 
 
 class FastRows:
-    """Asked with every row of one input, all of them judged in one context."""
+    """Validates the rows of one input, all in the same context."""
 
     def __init__(self, defaults: dict[str, object], context: dict[str, int | None]) -> None:
-        """`defaults` fill what a row leaves empty, and are sound."""
         self._defaults = defaults
         self._context = context
         self._kinds: dict[_Rest, Kind | None] = {}
 
     def request(self, fields: Mapping[str, object]) -> JobRequest | None:
-        """The request that these fields make, as pydantic would make it; None where that is for pydantic to say."""
+        """Build the request as pydantic would, or return None to leave the row to pydantic."""
         text, name = fields.get("text"), fields.get("custom_id")
         if not (isinstance(text, str) and isinstance(name, str) and _PLAIN_NAME.fullmatch(name)):
             return None
@@ -59,7 +56,7 @@ class FastRows:
         return made(kind.like.__dict__ | {"text": text, "custom_id": name}, kind.like.model_fields_set)
 
     def kind(self, fields: Mapping[str, object]) -> Kind | None:
-        """What a row is that has these fields beside text and name; None where that is for pydantic to say."""
+        """Return the kind of a row with these other fields, or None to leave it to pydantic."""
         rest = tuple((field, value.__class__, value) for field, value in fields.items())
         try:
             return self._kinds[rest]
@@ -89,13 +86,12 @@ class FastRows:
 
 
 def are_plain_names(names: Sequence[str]) -> bool:
-    """Whether each of them is a name beyond doubt."""
     written = "\n".join(names) + "\n"
     return written.count("\n") == len(names) and _PLAIN_NAMES.fullmatch(written) is not None
 
 
 def are_speakable(texts: Sequence[str], limit: int) -> bool:
-    """Whether each of them is sound beyond doubt, and no longer than `limit` UTF-8 bytes."""
+    """Whether all are valid and at most `limit` UTF-8 bytes. False means undecided."""
     written = "".join(texts)
     if "\x00" in written or not all(map(_LETTER_OR_DIGIT.search, texts)):
         return False
@@ -105,11 +101,11 @@ def are_speakable(texts: Sequence[str], limit: int) -> bool:
         written.encode()
     except UnicodeEncodeError:
         return False
-    return _MOST_BYTES * max(map(len, texts)) <= limit or all(len(text.encode()) <= limit for text in texts)
+    return _MAX_BYTES * max(map(len, texts)) <= limit or all(len(text.encode()) <= limit for text in texts)
 
 
 def _is_speakable(text: str, limit: int) -> bool:
-    """Whether a text is sound beyond doubt: it may be sound without."""
+    """Whether a text is certainly valid. False means undecided."""
     if "\x00" in text or not _LETTER_OR_DIGIT.search(text):
         return False
     if text.isascii():
@@ -121,7 +117,7 @@ def _is_speakable(text: str, limit: int) -> bool:
 
 
 def made(values: dict[str, Any], given: Set[str]) -> JobRequest:
-    """What `model_construct` does, without looking at every field again."""
+    """`model_construct` without checking every field again."""
     request = JobRequest.__new__(JobRequest)
     object.__setattr__(request, "__dict__", values)
     object.__setattr__(request, "__pydantic_fields_set__", given)

@@ -1,4 +1,4 @@
-"""The header row of a sheet: what separates its cells, which columns it names, and what is wrong with them."""
+"""The header row of a sheet: delimiter, columns, and faults."""
 
 from __future__ import annotations
 
@@ -16,53 +16,49 @@ from worker.intake.sheet_options import AS_IT_IS, SheetOptions
 __all__ = ["DELIMITERS", "FIELDS", "NAME", "TEXT", "Header", "WholeFault", "header_faults", "split_header"]
 
 DELIMITERS: Final = ",;\t|"
-"""What may separate cells. Spreadsheets write semicolons where the comma is the decimal sign."""
+"""Spreadsheets write semicolons where the comma is the decimal separator."""
 CELLS: Final = ""
-"""In place of a delimiter, where the cells of a row come as cells."""
+"""Used in place of a delimiter if rows arrive as cells."""
 
 MAX_COLUMNS: Final = 1_000
 
 _EXAMPLE: Final = "the first line must name the columns, such as custom_id,text,voice_1"
 _SHOWN_COLUMNS: Final = 12
 _SEPARATOR: Final = re.compile(r"sep=(.)", re.IGNORECASE)
-"""The line by which Excel is told what separates cells."""
+"""Excel's line that names the delimiter."""
 
 
 class WholeFault(Fault):
-    """Something that is wrong with an input as a whole: to use its other rows would be to guess what was meant."""
+    """A fault of the input as a whole: none of its rows may be used."""
 
 
 @dataclass(frozen=True, slots=True)
 class Header:
-    """The names of the columns, as the file has them but for blanks around them."""
+    """Column names, stripped."""
 
     columns: tuple[str, ...]
     delimiter: str
     fields: tuple[str | None, ...] = ()
-    """Each column's field, or None where its cells are only carried along."""
     problems: tuple[tuple[str | None, str], ...] = ()
     guessed: dict[str, str] = field(default_factory=dict)
-    """Fields whose column isn't spelled like them, and what it is called."""
+    """Fields found by alias or other spelling, with the column's name."""
 
     @classmethod
     def of(cls, columns: Sequence[str], delimiter: str, options: SheetOptions) -> Header:
-        """A header of these names."""
         if len(columns) > MAX_COLUMNS:
             return cls(tuple(columns), delimiter, (None,) * len(columns))
         found = resolve(columns, options)
         return cls(tuple(columns), delimiter, tuple(found.fields), tuple(found.problems), found.guessed)
 
     def known(self) -> tuple[str | None, ...]:
-        """Each column's field, or None where its cells are only carried along."""
         return self.fields
 
     @property
     def has_text(self) -> bool:
-        """Whether there is a column of texts."""
         return TEXT in self.fields
 
     def carried(self) -> list[tuple[int, str]]:
-        """The columns that are no field: where each stands, and a name that no other has."""
+        """Index and unique label of each column that is no field."""
         labels: dict[str, int] = {}
         found = []
         for index, (name, known) in enumerate(zip(self.columns, self.fields, strict=True)):
@@ -74,7 +70,7 @@ class Header:
 
 
 def split_header(line: str, delimiters: str = DELIMITERS, options: SheetOptions = AS_IT_IS) -> Header:
-    """Split a header line by whichever delimiter finds the most known columns in it, or else is most frequent."""
+    """Split by the delimiter that yields the most known columns, or else by the most frequent one."""
     candidates = [Header.of(_cells(line, delimiter), delimiter, options) for delimiter in delimiters]
     return max(
         candidates,
@@ -83,13 +79,13 @@ def split_header(line: str, delimiters: str = DELIMITERS, options: SheetOptions 
 
 
 def named_delimiter(line: str) -> str | None:
-    """The delimiter that a first line `sep=;` names; None for any other line."""
+    """Return the delimiter named by a first line such as `sep=;`, or None."""
     found = _SEPARATOR.fullmatch(line.strip("\r\n ").strip('"'))
     return found[1] if found and not found[1].isalnum() and found[1] != '"' else None
 
 
 def header_faults(header: Header, line: int, options: SheetOptions = AS_IT_IS) -> Iterator[Fault]:
-    """Everything wrong with a header: too many columns, none of texts, columns misspelt or named twice."""
+    """Faults of the header: too many columns, no text column, misspelt or duplicate columns."""
     if len(header.columns) > MAX_COLUMNS:
         message = f"there are {len(header.columns):,} columns, more than the {MAX_COLUMNS:,} that a sheet may have"
         yield WholeFault(line=line, message=f"{message}; remove those that hold no texts")
@@ -97,7 +93,7 @@ def header_faults(header: Header, line: int, options: SheetOptions = AS_IT_IS) -
     if not header.has_text and options.text_column is None:
         yield WholeFault(line=line, field=TEXT, message=_missing_text(header, options))
         if not any(header.fields):
-            return  # the sheet may have no header at all, and its cells would be called misspelt columns
+            return  # the first row may be data: do not report its cells as misspelt columns
     for name, message in header.problems:
         yield WholeFault(line=line, field=None if name is None else printable(name), message=message)
 
@@ -111,9 +107,8 @@ def _cells(line: str, delimiter: str) -> tuple[str, ...]:
 
 
 def trimmed(cells: Sequence[str]) -> tuple[str, ...]:
-    """The names in a header row."""
     names = [" ".join(cell.split()) for cell in cells]
-    while names and not names[-1]:  # spreadsheets like to end every row with a few delimiters
+    while names and not names[-1]:  # spreadsheets often end rows with delimiters
         names.pop()
     return tuple(names)
 

@@ -1,4 +1,4 @@
-"""A JSON list: one object a job, its keys understood as a sheet's columns are; or one text a job. Read whole."""
+"""JSON lists: one object per job, with keys resolved like a sheet's columns, or one text per job. Read whole."""
 
 from __future__ import annotations
 
@@ -15,13 +15,12 @@ from worker.intake.sheet_options import SheetOptions
 
 MAX_BYTES: Final = 268_435_456
 MAX_SHAPES: Final = 1_000
-"""Sets of keys that items may have; each is looked at once."""
+"""Cached sets of keys."""
 
 _EXAMPLE: Final = 'write a list such as [{"text": "Hello."}]'
 
 
 def load(stream: IO[bytes]) -> list[Any] | Fault:
-    """The list in a file, or what is wrong with it."""
     content = stream.read(MAX_BYTES + 1)
     if len(content) > MAX_BYTES:
         return Fault(message=f"is longer than {MAX_BYTES:,} bytes; write one object a line, as .jsonl")
@@ -48,7 +47,7 @@ def _decoded(content: bytes) -> Any:  # noqa: ANN401 - whatever JSON has
 
 
 def parse(items: list[Any], options: SheetOptions) -> Iterator[Header | Record | Fault]:
-    """One record or fault an item. The first set of keys without a text ends it."""
+    """Yield one record or fault per item. Stops at the first set of keys without a text."""
     shapes: dict[tuple[str, ...], Header] = {}
     for number, item in enumerate(items, 1):
         if isinstance(item, str):

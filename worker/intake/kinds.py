@@ -1,4 +1,4 @@
-"""Which kind of file this is: by its name, or for unnamed input by how it begins."""
+"""Detects the format of a file from its name, or of unnamed input from its beginning."""
 
 from __future__ import annotations
 
@@ -13,22 +13,19 @@ from worker.intake.header import TEXT, named_delimiter, split_header
 
 MAX_HEADER_CHARACTERS: Final = 16_384
 ENOUGH_KNOWN: Final = 2
-"""Columns with known names make a header, however many others there are."""
+"""Known columns that make a line a header, however many others there are."""
 
 
 class Kind(StrEnum):
-    """How the lines of a file are to be understood."""
-
     CSV = "csv"
-    """A header line, then one job a row; cells stand between commas, semicolons or tabs."""
+    """A header, then one job per row; cells separated by commas, semicolons or tabs."""
     TSV = "tsv"
-    """The same, cells between tabs and nothing else."""
+    """As CSV, separated by tabs only."""
     JSONL = "jsonl"
-    """One JSON object a line."""
+    """One JSON object per line."""
     PLAIN = "text"
-    """One job a line, blank lines skipped."""
     XLSX = "xlsx"
-    """A workbook, whose sheets are like a CSV."""
+    """A workbook, whose sheets are read like a CSV."""
     JSON = "json"
     """A list of objects."""
 
@@ -44,7 +41,7 @@ EXTENSIONS: Final[dict[str, Kind]] = {
     ".xlsm": Kind.XLSX,
     ".tab": Kind.TSV,
 }
-"""File name extensions, in lower case, and what they announce."""
+"""Lower-case extensions."""
 
 _AS_XLSX: Final = "save it as .xlsx"
 _SUBTITLES: Final = "holds subtitles, and its times would be read aloud; save its texts as .txt, one a line"
@@ -78,13 +75,13 @@ _OTHERS: Final[dict[str, str]] = {
     ".zip": "is an archive; unpack it first",
     ".gz": "is compressed; unpack it first",
 }
-"""What people have texts in that isn't read, and what to do about it."""
+"""Common formats that are not supported, with the remedy."""
 
 _LIST: Final = re.compile(r"\[\s*(?:\{|$)")
 
 
 def by_name(path: Path) -> Kind | Fault:
-    """The kind that the name of `path` announces, or what is wrong with the name."""
+    """Return the kind by the extension of `path`, or a fault."""
     extension = path.suffix.lower()
     if kind := EXTENSIONS.get(extension):
         return kind
@@ -98,7 +95,7 @@ def by_name(path: Path) -> Kind | Fault:
 
 
 def sniff(head: bytes) -> Kind:
-    """The kind of an unnamed input, by its first line that isn't blank."""
+    """Return the kind of an unnamed input, by its first non-blank line."""
     start = head.decode("utf-8-sig", "replace").strip().replace("\r", "\n")
     first_line, _, _ = start.partition("\n")
     if first_line.startswith("{"):
@@ -118,12 +115,12 @@ def sniff(head: bytes) -> Kind:
 
 
 def of_text_file(head: bytes) -> Kind:
-    """Plain text, or a sheet where the first line is a header between tabs, as Excel saves "Unicode text"."""
+    """Plain text, or a sheet if the first line is a tab-separated header (Excel's "Unicode text")."""
     return Kind.TSV if b"\t" in head and sniff(head) is Kind.TSV else Kind.PLAIN
 
 
 def of_json_file(head: bytes) -> Kind:
-    """What a .json file is: a list, unless it holds one object a line."""
+    """A .json file is a list unless it has one object per line."""
     lines = head.decode("utf-8-sig", "replace").strip().splitlines()
     one_a_line = len(lines) > 1 and all(line.startswith("{") and line.rstrip().endswith("}") for line in lines[:2])
     return Kind.JSONL if one_a_line else Kind.JSON

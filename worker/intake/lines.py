@@ -1,4 +1,4 @@
-"""JSON Lines: one object a line, with the keys of a job request. Stricter than `json`: no NaN, no key given twice."""
+"""JSON Lines and plain text. Stricter than `json`: no NaN and no duplicate keys."""
 
 from __future__ import annotations
 
@@ -13,7 +13,6 @@ from worker.intake.header import TEXT, WholeFault
 
 
 def parse_text(lines: Iterable[Line]) -> Parsed:
-    """One record a line that isn't blank."""
     for number, text in lines:
         if words := text.strip():
             yield Record(number, number, {TEXT: words})
@@ -23,19 +22,16 @@ _EXAMPLE: Final = 'a line is one object such as {"text": "Hello."}'
 
 
 class _RepeatedKeyError(ValueError):
-    """An object gives one key two values."""
-
     def __init__(self, key: str) -> None:
         super().__init__(key)
         self.key = key
 
 
 class _NotANumberError(ValueError):
-    """NaN or an infinity, which JSON doesn't have."""
+    pass
 
 
 def parse(lines: Iterable[Line]) -> Parsed:
-    """One record or fault a line that isn't blank."""
     for number, text in lines:
         if text.isspace():
             continue
@@ -76,12 +72,12 @@ def _syntax(error: json.JSONDecodeError) -> str:
 
 
 def is_of_openai(value: dict[str, Any]) -> bool:
-    """Whether an object is a line of the input of an OpenAI batch."""
+    """Whether an object is a line of an OpenAI batch file."""
     return isinstance(value.get("body"), dict) and ("url" in value or "method" in value)
 
 
 def openai_fault(number: int | None) -> WholeFault:
-    """One error for all lines of such a file, which shows the way."""
+    """The single error for an OpenAI batch file."""
     return WholeFault(
         line=number,
         message='is laid out as an OpenAI batch; write {"custom_id": "a", "text": "Hello.", "voice_1": "Kore"} a line: '
@@ -90,12 +86,11 @@ def openai_fault(number: int | None) -> WholeFault:
 
 
 def repeated_key(error: Exception) -> str | None:
-    """The key that an object gives twice, if that is what is wrong."""
+    """Return the duplicate key that caused the error, or None."""
     return quoted(error.key) if isinstance(error, _RepeatedKeyError) else None
 
 
 def kind_of(value: object) -> str:
-    """What a value is, in words."""
     match value:
         case None:
             return "null"

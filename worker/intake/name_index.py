@@ -1,7 +1,7 @@
-"""Which of millions of names came before, and on which line, in twelve bytes a slot. The names themselves aren't kept.
+"""Remembers on which line each of millions of names came, in twelve bytes per slot. The names are not kept.
 
-Its weakness: two different names are taken for one where their 64-bit hashes are equal. The hashes are salted anew in
-each process; of inputs of a million names, one in forty million would be refused for it.
+Limitation: two names with the same 64-bit hash count as equal. The hash is salted per process; one in forty million
+inputs of a million names is rejected for it.
 """
 
 from __future__ import annotations
@@ -14,10 +14,10 @@ FIRST_SLOTS: Final = 1_024
 
 
 class NameIndex:
-    """A table of hashes with open addressing, never more than half full."""
+    """An open-addressing hash table, at most half full."""
 
     def __init__(self, expected: int = 0) -> None:
-        """Nothing has come yet; there is room for so many as are `expected`."""
+        """`expected` is the initial capacity in names."""
         self._resize(max(FIRST_SLOTS, 1 << (2 * expected).bit_length()))
         self._used = 0
 
@@ -25,12 +25,11 @@ class NameIndex:
         return self._used
 
     def line_of(self, name: str) -> int | None:
-        """The line that this name came on first."""
         slot = self._slot(hash(name) or 1)
         return self._lines[slot] if self._hashes[slot] else None
 
     def put(self, name: str, line: int) -> int | None:
-        """Note a name, unless it came before: then the line that it came on first."""
+        """Record a name and return 0, or return the line on which it came first."""
         key = hash(name) or 1
         slot = self._slot(key)
         if self._hashes[slot]:
@@ -42,7 +41,7 @@ class NameIndex:
         return None
 
     def put_all(self, names: Sequence[str], lines: Sequence[int]) -> bool:
-        """Note all of these names; or none of them, if one came before or comes twice."""
+        """Record all names and return True, or none if any is a duplicate."""
         while 2 * (self._used + len(names)) > self._mask:
             self._grow()
         hashes, kept, mask, taken = self._hashes, self._lines, self._mask, list[int]()
@@ -61,7 +60,7 @@ class NameIndex:
         return True
 
     def _slot(self, key: int) -> int:
-        """Where this hash stands, or the empty slot where it belongs."""
+        """The slot of this hash, or the empty slot for it."""
         hashes, mask = self._hashes, self._mask
         slot = key & mask
         while (there := hashes[slot]) and there != key:

@@ -1,4 +1,4 @@
-"""A source into rows that may be stored, and faults that say how to mend it. Stores nothing, spends nothing."""
+"""Reads a source into valid rows and faults with remedies. Stores nothing, buys nothing."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ from worker.intake.validation import Defaults, Judge, Row
 from worker.intake.workbooks import SIGNATURE, Workbook, WorkbookError
 
 SHOWN_FAULTS: Final = 100
-"""Faults that an error keeps; the rest is counted. Nobody mends more than a screenful before trying again."""
+"""Faults kept for display; more are only counted."""
 MAX_FAULTS: Final = 1_000
-"""An input with more is given up: each takes a hundred times as long as a sound row."""
+"""Reading stops after this many: a fault takes a hundred times as long as a valid row."""
 
 _Found = Iterator[Header | Block | Record | Fault]
 _Parser = Callable[[Lines, SheetOptions], _Found]
@@ -43,29 +43,28 @@ _BLOCKS: Final[dict[Kind, _Parser]] = {
     Kind.CSV: lambda text, options: sheets.blocks(text, options=options),
     Kind.TSV: lambda text, options: sheets.blocks(text, "\t", options),
 }
-"""The same many rows at once, for files whose lines have an end."""
+"""Parsers that return many rows at once, for inputs whose lines are of bounded length."""
 
 Found = TypeVar("Found", bound=RowBlock | Row | Fault)
 
 _NO_DEFAULTS: Final = Defaults()
-_EMPTY: Final = Fault(message="is empty; give at least one line of text to be spoken")
+_EMPTY: Final = Fault(message="is empty; add at least one line of text")
 _COLUMNLESS: Final = frozenset({Kind.JSONL, Kind.PLAIN})
 _CHOICES: Final = frozenset({"tags", "format", "priority", "cache", "variant", "deadline", "not_before"})
-"""Fields whose names other programs use for columns of their own."""
+"""Fields that other programs also use as column names."""
 
 
 @dataclass(frozen=True, slots=True)
 class Understood:
-    """What was made of an input before its rows were judged, for whoever wants to say so."""
+    """How the input was interpreted, for display."""
 
     headers: list[Header] = field(default_factory=list)
     unread_sheets: list[str] = field(default_factory=list)
-    """Hidden sheets of a workbook."""
+    """Hidden sheets that were not read."""
     positions: list[Positions] = field(default_factory=list)
-    """Where its rows are found, where that isn't simply their line."""
+    """Set if rows are identified by more than their line."""
 
-    def words(self, line: int) -> str | None:
-        """Where a row is, if that isn't simply its line."""
+    def describe(self, line: int) -> str | None:
         return self.positions[-1].place(line) if self.positions else None
 
 
@@ -77,10 +76,9 @@ def read(
     max_text_bytes: int | None = None,
     options: SheetOptions = AS_IT_IS,
 ) -> Iterator[Row | Fault]:
-    """Every row and every fault of `source`, about in the order of its lines; after 1,000 faults it is given up.
+    """Yield the rows and faults of `source`, roughly in line order; stop after 1,000 faults.
 
-    Rows that come after a fault are sound in themselves, but the input as a whole is not: take none of them.
-    Without `kind`, a file's name tells how to read it, and a stream's first line.
+    If there is any fault, use none of the rows. Without `kind`, the file name or first line decides the format.
     """
     reading = _Reading(defaults, max_text_bytes, options)
     for item in _bounded(reading.found(source, kind)):
@@ -97,22 +95,19 @@ def _bounded(items: Iterator[RowBlock | Row | Fault]) -> Iterator[RowBlock | Row
         if isinstance(item, Fault):
             faults += 1
             if faults >= MAX_FAULTS:
-                message = f"the input was not read from here on: it has {MAX_FAULTS:,} errors before"
+                message = f"reading stopped here after {MAX_FAULTS:,} errors"
                 yield WholeFault(line=item.line, place=item.place, message=message)
                 return
 
 
 @dataclass(frozen=True, slots=True)
 class _Reading:
-    """How one input is read."""
-
     defaults: Defaults
     max_text_bytes: int | None
     options: SheetOptions
     understood: Understood = field(default_factory=Understood)
 
     def found(self, source: Path | IO[bytes], kind: Kind | None) -> Iterator[RowBlock | Row | Fault]:
-        """Its rows and faults, as they are found."""
         try:
             with opened(source) as stream:
                 if kind is Kind.XLSX or (kind is None and isinstance(source, Path) and by_name(source) is Kind.XLSX):
@@ -161,7 +156,7 @@ class _Reading:
                 elif isinstance(found, Block):
                     yield from map(hints.hinted, columns(found))
                 elif text.is_broken(found.line, found.last_line):
-                    yield from _untouched(judge(found))
+                    yield from _faults_beside_text(judge(found))
                 else:
                     yield from map(hints.hinted, judge(found))
             last = text.take_last()
@@ -174,7 +169,7 @@ class _Reading:
     def _of_workbook(self, stream: IO[bytes]) -> Iterator[Row | Fault]:
         if stream.read(len(SIGNATURE)) != SIGNATURE:
             stream.seek(0)
-            yield foreign(stream.read(len(SIGNATURE))) or Fault(message="is no workbook, whatever its name says")
+            yield foreign(stream.read(len(SIGNATURE))) or Fault(message="is not a workbook, despite its name")
             return
         if self.options.encoding is not None:
             option = self.options.spelled("encoding", self.options.encoding)
@@ -221,7 +216,7 @@ class _Reading:
 
 
 class _Hints:
-    """Adds to the first fault of a column that may not be meant for this program how to have it passed over."""
+    """Adds a hint to the first fault of a guessed column: how to ignore that column."""
 
     def __init__(self, options: SheetOptions) -> None:
         self.header: Header | None = None
@@ -229,7 +224,6 @@ class _Hints:
         self._given = set[str]()
 
     def hinted(self, item: Found) -> Found | Fault:
-        """The same, or the fault with a hint."""
         if not isinstance(item, Fault) or self.header is None or item.field is None:
             return item
         field = item.field.partition(".")[0]
@@ -240,26 +234,26 @@ class _Hints:
             return item
         self._given.add(field)
         aside = self._options.spelled("ignore-column", known)
-        message = f"{item.message}; if the column isn't meant for this: {aside}"
+        message = f"{item.message}; to ignore the column: {aside}"
         return item.model_copy(update={"message": message})
 
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """A whole input: what of it may be used, and what is wrong with the rest."""
+    """The result of reading a whole input."""
 
     rows: Spool
     faults: Sequence[Fault]
     """The first hundred."""
     total_faults: int
     whole: bool
-    """Whether something is wrong with the input as a whole, so that no row of it can be used."""
+    """Whether the input as a whole is faulty, so that none of its rows may be used."""
     markup: MarkupCount = field(default_factory=MarkupCount)
-    """Texts whose markup may be read aloud."""
+    """Texts with markup that may be read aloud."""
     understood: Understood = field(default_factory=Understood)
 
     def error(self, name: str) -> InvalidInputError:
-        """The faults as an exception, for whoever takes the whole of it or nothing."""
+        """Return the faults as an exception, for all-or-nothing callers."""
         return InvalidInputError(name, self.faults, self.total_faults)
 
 
@@ -272,9 +266,9 @@ def judge_all(
     options: SheetOptions = AS_IT_IS,
     skips: bool = False,
 ) -> Judged:
-    """Every row of `source` that is sound in itself, in a spool, and every fault.
+    """Read `source` into a spool of valid rows and a list of faults.
 
-    After 1,000 faults the input is given up, unless its faulty rows are to be skipped (`skips`).
+    Stops after 1,000 faults unless faulty rows are skipped (`skips`).
     """
     reading = _Reading(defaults, max_text_bytes, options)
     rows, faults, total, whole, markup = Spool(), list[Fault](), 0, False, MarkupCount()
@@ -304,10 +298,10 @@ def read_all(
     max_text_bytes: int | None = None,
     options: SheetOptions = AS_IT_IS,
 ) -> list[Row]:
-    """All rows of `source`, which `name` names for the reader of an error.
+    """Return all rows of `source`; `name` is its name in errors.
 
     Raises:
-        InvalidInputError: with every fault there is: the first hundred to show, the others counted.
+        InvalidInputError: the input has faults; the first hundred are kept.
     """
     judged = judge_all(source, kind=kind, defaults=defaults, max_text_bytes=max_text_bytes, options=options)
     if judged.faults:
@@ -316,7 +310,7 @@ def read_all(
 
 
 def _kind(source: Path | IO[bytes], head: bytes) -> Kind | Fault:
-    # A pipe such as /dev/stdin or the shell's <(…) has no telling name; a file that could have one has to.
+    # Pipes such as /dev/stdin or <(…) have no extension; regular files need one.
     if not isinstance(source, Path) or not (source.suffix or source.is_file()):
         return sniff(head)
     match by_name(source):
@@ -328,6 +322,6 @@ def _kind(source: Path | IO[bytes], head: bytes) -> Kind | Fault:
             return found
 
 
-def _untouched(judged: Iterator[Row | Fault]) -> Iterator[Fault]:
-    """What is still worth saying of a record whose text was broken, and reported, before it was judged."""
+def _faults_beside_text(judged: Iterator[Row | Fault]) -> Iterator[Fault]:
+    """Faults of a repaired record, except those of its text."""
     return (item for item in judged if isinstance(item, Fault) and item.field != TEXT)

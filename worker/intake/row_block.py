@@ -1,4 +1,4 @@
-"""Rows that stand one after the other, as columns: a sheet's rows are alike in most of what they ask for."""
+"""Rows stored as columns, because most values repeat from row to row."""
 
 from __future__ import annotations
 
@@ -15,27 +15,26 @@ Made = TypeVar("Made")
 
 @dataclass(frozen=True, slots=True)
 class RowBlock:
-    """Some rows in their order. All columns are of one length."""
+    """Consecutive rows. All columns have the same length."""
 
     lines: Sequence[int]
     names: Sequence[str | None]
     texts: Sequence[str]
     column_block: Sequence[JobRequest]
-    """For each row a request that is like its own in all but text and name: one object for all that are alike."""
+    """For each row, a request equal in all but text and name; equal rows share one object."""
     extras: Sequence[str | None] | None = None
-    """What each row holds beside its fields, as JSON; None where no row holds anything."""
+    """Extra columns of each row as JSON; None if no row has any."""
 
     def __len__(self) -> int:
         return len(self.lines)
 
     def each(self, make: Callable[[JobRequest], Made]) -> list[Made]:
-        """For each row what `make` makes of the request that it is like; asked once for all that are alike."""
+        """Apply `make` to each row's shared request; called once per distinct request."""
         keys = list(map(id, self.column_block))
         found = {key: make(like) for key, like in dict(zip(keys, self.column_block, strict=True)).items()}
         return [found[key] for key in keys]
 
     def rows(self) -> Iterator[Row]:
-        """The same, a row at a time."""
         extras = self.extras or [None] * len(self)
         for line, name, text, like, extra in zip(
             self.lines, self.names, self.texts, self.column_block, extras, strict=True
@@ -44,7 +43,6 @@ class RowBlock:
 
 
 def block_of(rows: Sequence[Row]) -> RowBlock:
-    """The rows as columns."""
     requests = [row.request for row in rows]
     return RowBlock(
         [row.line for row in rows],

@@ -1,4 +1,4 @@
-"""CSV and TSV: a header, then one job a row. A broken quote costs its own row, not the rows that follow it."""
+"""CSV and TSV: a header, then one job per row. A broken quote costs its own row, not the following ones."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ from worker.intake.header import DELIMITERS, Header, WholeFault, header_faults, 
 from worker.intake.sheet_options import AS_IT_IS, SheetOptions
 
 MAX_BROKEN_QUOTES: Final = 20
-"""Each costs a second look at the lines it swallowed, so a file full of them is given up."""
+"""Each one re-reads the lines it swallowed; reading stops after this many."""
 MAX_HEADER_LINES: Final = 20
-"""Column names with line breaks in them, all together."""
+"""Lines of column names with line breaks, in total."""
 MAX_TITLE_LINES: Final = 10
-"""Above the header."""
+"""Lines above the header."""
 
 
 def parse(
     lines: Iterable[Line], delimiters: str = DELIMITERS, options: SheetOptions = AS_IT_IS
 ) -> Iterator[Header | Record | Fault]:
-    """The header of a sheet and its records. Of `delimiters` the one is used that suits the header best."""
+    """Yield the header and records. The delimiter among `delimiters` that suits the header best is used."""
     source = iter(lines)
     found = _header(source, delimiters, options)
     if found is None:
@@ -41,7 +41,7 @@ def parse(
 def blocks(
     text: Lines, delimiters: str = DELIMITERS, options: SheetOptions = AS_IT_IS
 ) -> Iterator[Header | Block | Record | Fault]:
-    """As `parse`, many rows at once for as long as nothing about the lines is unusual; from there on one by one."""
+    """As `parse`, but many rows at once as long as the lines are regular."""
     source = iter(text)
     found = _header(source, delimiters, options)
     if found is None:
@@ -64,7 +64,7 @@ def blocks(
 
 
 def _header(source: Iterator[Line], delimiters: str, options: SheetOptions) -> tuple[Header, int] | None:
-    """The header and its line, with the line `sep=;` and a title above it passed over; None for an empty file."""
+    """Return the header and its line, after an optional `sep=;` and a title; None for an empty file."""
     first: tuple[Header, int] | None = None
     for line in islice(source, MAX_TITLE_LINES):
         if line.text.isspace():
@@ -82,7 +82,6 @@ def _header(source: Iterator[Line], delimiters: str, options: SheetOptions) -> t
 
 
 def _whole(line: str, source: Iterator[Line]) -> str:
-    """A header to its end: a quoted name may hold line breaks."""
     for _ in range(MAX_HEADER_LINES):
         if line.count('"') % 2 == 0 or (following := next(source, None)) is None:
             break
@@ -91,7 +90,7 @@ def _whole(line: str, source: Iterator[Line]) -> str:
 
 
 def _block(header: Header, lines: Sequence[str], above: int) -> tuple[Block, int]:
-    """The rows that end within these lines, and how many lines they take. `above` is the number of the line before."""
+    """Return the complete rows in these lines and the number of lines used. `above` is the line before."""
     rows, ends = _ended(lines, header.delimiter)
     starts = [above + 1, *(above + 1 + end for end in ends[:-1])]
     if [] in rows:
@@ -101,7 +100,7 @@ def _block(header: Header, lines: Sequence[str], above: int) -> tuple[Block, int
 
 
 def _ended(lines: Sequence[str], delimiter: str) -> tuple[list[list[str]], Sequence[int]]:
-    """The rows that end within these lines, up to the first that is broken; and after how many lines each ends."""
+    """Return the complete rows up to the first broken one, and the line count at the end of each."""
     with suppress(csv.Error):
         rows = list(csv.reader(lines, delimiter=delimiter, strict=True))
         if len(rows) == len(lines):
@@ -132,11 +131,11 @@ def _rows(header: Header, header_line: int, source: Iterator[Line], rows: int = 
             if not rows:
                 yield Fault(line=header_line, message="the header names columns, but no rows follow it")
             return
-    yield WholeFault(line=first + 1, message="the file was not read from here on: too many quotes are broken before")
+    yield WholeFault(line=first + 1, message="reading stopped here: too many broken quotes")
 
 
 class _Feed:
-    """Hands lines to a csv reader; those of a row whose quotes broke, it can hand out again."""
+    """Feeds lines to a csv reader and can repeat those of a broken row."""
 
     def __init__(self, source: Iterator[Line]) -> None:
         self._source = source
@@ -152,13 +151,13 @@ class _Feed:
         return line.text
 
     def row_done(self) -> tuple[int, int]:
-        """A row came of the lines handed out: forget them. Returns the first and the last."""
+        """Drop the lines of a complete row. Returns the first and last line number."""
         first, last = self._row[0].number, self._row[-1].number
         self._row.clear()
         return first, last
 
     def row_broke(self) -> tuple[int, int]:
-        """No row came of the lines handed out: all but the first will be handed out again. Returns first and last."""
+        """Repeat all but the first line of a broken row. Returns the first and last line number."""
         self._again.extendleft(reversed(self._row[1:]))
         return self.row_done()
 
@@ -170,11 +169,11 @@ def _quoting(error: str, first: int, last: int) -> str:
             return (
                 f"a cell is longer than {limit:,} characters, more than any text may have; split it into shorter ones"
             )
-        return f"a cell of this row goes on for more than {limit:,} characters; is its closing quote mark missing?"
+        return f"a cell of this row exceeds {limit:,} characters; is its closing quote mark missing?"
     if "end of data" in error:
         return "a quoted cell of this row never ends; close it with a quote mark"
     if first == last:
-        return 'a quoted cell goes on after its closing quote mark; write quote marks inside it twice: ""'
+        return 'text follows the closing quote mark of a cell; write quote marks inside it twice: ""'
     return (
         f"a quoted cell of this row runs on to line {last} and ends amid words there; close it with a quote mark, "
         'and write quote marks inside it twice: ""'

@@ -1,4 +1,4 @@
-"""Where the bytes come from: a file or a stream. Opens, rewinds and counts them; understands nothing."""
+"""Opens, rewinds and counts the bytes of a file or stream. Parses nothing."""
 
 from __future__ import annotations
 
@@ -12,16 +12,15 @@ from typing import IO, Final
 from api_models.problems import Fault
 
 HEAD_BYTES: Final = 65_536
-"""So much is looked at before anything is parsed."""
 
 _CHUNK_BYTES: Final = 1_048_576
 _MEMORY_BYTES: Final = 8_388_608
-"""A pipe's bytes are kept in memory up to here, and beyond it in a temporary file."""
+"""Pipes are buffered in memory up to this size, then in a temporary file."""
 
 
 @contextmanager
 def opened(source: Path | IO[bytes]) -> Iterator[IO[bytes]]:
-    """The bytes of `source` as a stream that can be read twice. A stream that was passed in stays open.
+    """Open `source` as a rewindable stream. A stream that was passed in stays open.
 
     Raises:
         OSError: the source can't be opened or read.
@@ -46,10 +45,7 @@ def _rewindable(stream: IO[bytes]) -> Iterator[IO[bytes]]:
 
 
 def head_and_lines(stream: IO[bytes]) -> tuple[bytes, int, bool]:
-    """The first bytes of the stream and the number of its lines, as an editor counts them. Rewinds.
-
-    And whether somewhere a line goes on for so long that it had better not be read whole.
-    """
+    """Return the first bytes, the number of lines, and whether a line is too long to read whole. Rewinds."""
     start = stream.tell()
     head = stream.read(HEAD_BYTES)
     stream.seek(start)
@@ -64,7 +60,6 @@ def head_and_lines(stream: IO[bytes]) -> tuple[bytes, int, bool]:
 
 
 def unreadable(error: OSError) -> Fault:
-    """Why a source can't be read, in words."""
     match error:
         case FileNotFoundError():
             what = "there is no such file"

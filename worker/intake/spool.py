@@ -1,6 +1,6 @@
-"""Rows that were judged, kept to be gone through again: in memory while they are few, beyond that in a temporary file.
+"""Stores validated rows for repeated reading: in memory up to a limit, then in a temporary file.
 
-Whoever must know that a whole input is sound before its first row is used would otherwise hold it all, or judge twice.
+This way a whole input can be validated before its first row is used, without keeping it in memory.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ ROWS_PER_BLOCK: Final = 1_000
 ROWS_IN_MEMORY: Final = 20_000
 
 MAX_KINDS: Final = 10_000
-"""Sets of values beside name and text that are kept in memory. Most sheets have few; in others each row has its own."""
+"""Sets of values besides name and text kept in memory. Most sheets have few; in others each row has its own."""
 
 _OWN: Final = ("text", "custom_id")
 _REST: Final = tuple(name for name in JobRequest.model_fields if name not in _OWN)
@@ -39,42 +39,38 @@ _FROM_JSON: Final[dict[str, Callable[[Any], Any]]] = {
     "tags": tuple,
     "format": AudioFormat,
 }
-"""What JSON has no word for, and how it is made again. The rest comes back as it went."""
+"""Decoders for values that JSON cannot represent."""
 
 
 class Spool(Collection[Row]):
-    """Filled once with `put` and `put_piece`, then read as often as need be. The file goes when the spool does."""
+    """Filled with `put` and `put_piece`, then read repeatedly. The temporary file is deleted with the spool."""
 
     def __init__(self) -> None:
-        """Nothing is kept yet."""
         self._digest = hashlib.sha256()
         self._pieces: list[RowBlock] = []
-        """In memory: all there is, until there is a file."""
+        """Rows in memory; empty once they are in the file."""
         self._rows: list[Row] = []
-        """Those of a piece to come."""
         self._put = 0
         self._file: IO[bytes] | None = None
         self._end = 0
-        """Of the file, in bytes."""
+        """Size of the file in bytes."""
         self.carries = False
-        """Whether a row holds anything beside its fields."""
+        """Whether a row has extra columns."""
         self._kinds: dict[tuple[Any, ...], int] = {}
         self._by_number: list[JobRequest] = []
 
     def put(self, row: Row) -> None:
-        """Keep one more."""
         self._rows.append(row)
         if len(self._rows) >= ROWS_PER_BLOCK:
             self._gather()
 
     def put_piece(self, piece: RowBlock) -> None:
-        """Keep some more."""
         self._gather()
         self._keep(piece)
 
     @property
     def contents(self) -> str:
-        """What `contents` says of these rows, without going through them again."""
+        """The result of `contents`, without reading the rows again."""
         self._gather()
         return self._digest.hexdigest()
 
@@ -89,11 +85,11 @@ class Spool(Collection[Row]):
             yield from piece.rows()
 
     def pieces(self) -> Iterator[RowBlock]:
-        """The rows in their order, as many at once as were kept together."""
+        """Yield the rows in order, in the blocks in which they were stored."""
         self._gather()
         place = 0
         while self._file is not None and place < self._end:
-            self._file.seek(place)  # somebody else may have read on from another place
+            self._file.seek(place)  # another process else may have read on from another place
             lines, names, texts, kinds, extras = json.loads(self._file.readline())
             place = self._file.tell()
             yield RowBlock(lines, names, texts, [self._alike(kind) for kind in kinds], extras)
@@ -124,7 +120,7 @@ class Spool(Collection[Row]):
         self._pieces.clear()
 
     def _kind(self, request: JobRequest) -> int | dict[str, Any]:
-        """What a request is beside text and name: by its number, or written out."""
+        """A request without text and name: its number, or its JSON."""
         rest = _rest_of(request.__dict__)
         kind = (*rest, str(request.temperature))  # 0.0 and -0.0 are equal, and two contents
         number = self._kinds.get(kind)
@@ -142,7 +138,7 @@ class Spool(Collection[Row]):
 
 
 def contents(rows: Iterable[Row]) -> str:
-    """What these rows ask for under which names, in their order: 64 hex digits of SHA-256."""
+    """SHA-256 over what the rows request under which names, as 64 hex digits."""
     if isinstance(rows, Spool):
         return rows.contents
     digest, source = hashlib.sha256(), iter(rows)
@@ -152,7 +148,7 @@ def contents(rows: Iterable[Row]) -> str:
 
 
 def _marks(piece: RowBlock) -> bytes:
-    """A line for each row: neither a name nor JSON holds a line break."""
+    """One line per row: neither names nor JSON contain line breaks."""
     around = piece.each(lambda like: like.around_text(origin="", audio_format=like.form))
     rows = zip(piece.names, around, map(encode_basestring, piece.texts), strict=True)
     marks = [f"{name}\t{before}{text}{after}\n" for name, (before, after), text in rows]

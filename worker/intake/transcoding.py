@@ -1,4 +1,4 @@
-"""Text in other encodings, turned into UTF-8 before it is parsed. Byte order marks are all that it guesses by."""
+"""Converts other encodings to UTF-8 before parsing. Detects byte order marks only."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ ENCODINGS: Final = (
     "euc_kr",
     "cp949",
 )
-"""As Python calls them; other names of the same are taken too."""
+"""Python's names; aliases are accepted."""
 _KNOWN: Final = {codecs.lookup(name).name for name in ENCODINGS}
 _NAMES: Final = {
     "ansi": "cp1252",
@@ -67,7 +67,7 @@ _UTF_32: Final = (codecs.BOM_UTF32_LE, codecs.BOM_UTF32_BE)
 
 
 class EncodingError(Exception):
-    """The text isn't in the encoding that was named, or there is no such encoding; the fault says so."""
+    """The text is not in the named encoding, or the encoding is unknown."""
 
     def __init__(self, fault: Fault) -> None:
         super().__init__(fault.message)
@@ -76,7 +76,7 @@ class EncodingError(Exception):
 
 @contextmanager
 def in_utf_8(stream: IO[bytes], options: SheetOptions) -> Iterator[IO[bytes]]:
-    """The same text in UTF-8. Raises EncodingError."""
+    """Return the text as UTF-8. Raises EncodingError."""
     encoding = _chosen(options)
     start = stream.tell()
     head = stream.read(4)

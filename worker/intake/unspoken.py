@@ -1,4 +1,4 @@
-"""Texts that hold no words although they look like text, and those whose markup may be read aloud. Pure."""
+"""Detects texts without speakable words, and markup that may be read aloud. Pure."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ _CELL_ERRORS: Final = frozenset(
         "#PYTHON!",
     }
 )
-"""How Excel, Google Sheets and LibreOffice write a formula that failed, in their larger languages."""
+"""Error values of Excel, Google Sheets and LibreOffice in their major languages."""
 _LIBREOFFICE_ERROR: Final = re.compile(r"Err:\d{3}")
 
 _TAG: Final = re.compile(r"<!--.*?-->|<!\[CDATA\[|\]\]>|<[!?]?/?[A-Za-z][A-Za-z0-9:_-]*(?:\s[^<>]*)?/?>", re.DOTALL)
@@ -69,11 +69,11 @@ _SSML: Final = re.compile(
     r"<(?:speak|break|prosody|say-as|phoneme|emphasis|sub|audio|mstts:[a-z-]+|amazon:[a-z-]+)[\s/>]", re.IGNORECASE
 )
 _FIRST: Final = frozenset("#E<&[")
-"""What the texts begin with that may hold no words."""
+"""First characters of texts that may hold no words."""
 
 
 class Markup(StrEnum):
-    """What a text may hold that isn't meant to be heard. The value is how it is called."""
+    """Markup that a text may contain. The value is its display name."""
 
     HTML = "HTML"
     SSML = "SSML"
@@ -81,7 +81,7 @@ class Markup(StrEnum):
 
 
 def unspoken(text: str) -> str | None:
-    """Why a text holds no words, with the remedy; None where it holds some, or nothing at all."""
+    """Return the reason and remedy if a text has no words, else None. An empty text returns None."""
     bare = text.strip()
     if bare[:1] not in _FIRST:
         return None
@@ -94,12 +94,11 @@ def unspoken(text: str) -> str | None:
 
 
 def any_unspoken(texts: Sequence[str]) -> bool:
-    """Whether one of them holds no words."""
+    """Whether any of the texts has no words."""
     return any(text.lstrip()[:1] in _FIRST and unspoken(text) for text in texts)
 
 
 def markup(text: str) -> Markup | None:
-    """What kind of markup a text holds."""
     if "<" in text and _TAG.search(text):
         return Markup.SSML if _SSML.search(text) else Markup.HTML
     return Markup.ENTITIES if "&" in text and _ENTITY.search(text) else None
@@ -107,13 +106,12 @@ def markup(text: str) -> Markup | None:
 
 @dataclass(slots=True)
 class MarkupCount:
-    """How many texts of an input hold markup, and where the first of them are."""
+    """Counts an input's texts with markup and keeps the first lines."""
 
     texts: Counter[Markup] = field(default_factory=Counter)
     first: dict[Markup, list[int]] = field(default_factory=dict)
 
     def look(self, texts: Sequence[str], lines: Iterable[int]) -> None:
-        """Count some more."""
         written = "".join(texts)
         if "<" not in written and "&" not in written:
             return

@@ -1,4 +1,4 @@
-"""One record against the rules of a job request: a row that may be stored, or all that is wrong with it."""
+"""Validates one record: a row, or all of its faults."""
 
 from __future__ import annotations
 
@@ -19,24 +19,23 @@ from worker.intake.unspoken import unspoken
 
 TAGS: Final = "tags"
 _BETWEEN_TAGS: Final = re.compile(r"[\s,;]+")
-"""A sheet has them in one cell."""
+"""Tags share one cell in a sheet."""
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One job of an input, sound in itself."""
+    """A valid job of an input."""
 
     line: int
-    """Where it stands, for anything there is to say about it."""
     request: JobRequest
-    """Its `custom_id` is always set: the one given, or the line number padded with zeros."""
+    """`custom_id` is always set: explicit, or the zero-padded line number."""
     extra: str | None = None
-    """What the row holds beside its fields, as JSON."""
+    """The row's extra columns, as JSON."""
 
 
 @dataclass(frozen=True, slots=True)
 class Defaults:
-    """What fills the fields that a row leaves empty."""
+    """Values for fields that a row leaves empty."""
 
     model: str | None = None
     voice_1: str | None = None
@@ -51,23 +50,20 @@ class Defaults:
 
 
 class Judge:
-    """Judges the records of one input, in their order."""
-
     def __init__(self, defaults: Defaults, names: Names, max_text_bytes: int | None) -> None:
-        """`max_text_bytes` is the operator's limit of UTF-8 bytes a text; None leaves it to the model."""
+        """`max_text_bytes` is the operator's limit in UTF-8 bytes; None uses the model's."""
         self.names = names
         self._context = {"max_text_bytes": max_text_bytes}
         self._defaults: dict[str, object] = {
             field: value for field, value in asdict(defaults).items() if value is not None
         }
         self.default_faults = _faults_of_defaults(self._defaults)
-        """What is wrong with the defaults themselves. They are then left out, or every row would say so again."""
+        """Faults of the defaults. Faulty defaults are then dropped, or every row would repeat the fault."""
         for fault in self.default_faults:
             self._defaults.pop(str(fault.field).partition(".")[0], None)
         self.plainly = FastRows(self._defaults, self._context)
 
     def __call__(self, record: Record) -> Iterator[Row | Fault]:
-        """The row that `record` makes, or its faults."""
         fields = own(record.fields)
         text = fields.get(TEXT)
         wordless = unspoken(text) if isinstance(text, str) else None
@@ -98,7 +94,7 @@ class Judge:
 
 
 def own(fields: Mapping[str, object]) -> dict[str, object]:
-    """What a row says itself: its fields without those that it leaves empty."""
+    """Return a row's non-empty fields."""
     said = {
         field: value
         for field, value in fields.items()

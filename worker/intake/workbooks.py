@@ -1,4 +1,4 @@
-"""Workbooks (.xlsx): which of their sheets are read, and their rows as records. Streamed, in two passes."""
+"""Workbooks (.xlsx): selects sheets and yields their rows. Streamed, in two passes."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ __all__ = ["SIGNATURE", "Workbook", "WorkbookError"]
 
 SHOWN_SHEETS: Final = 20
 SHEET: Final = "sheet"
-"""The column that says which of several sheets a row is from."""
+"""The column that names a row's sheet if several are read."""
 _NOT_MERGED: Final = frozenset({TEXT, NAME})
-"""What merged cells don't hold for all of their rows: each row needs its own."""
+"""Fields for which a merged cell counts for its first row only."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,10 +43,8 @@ class _Surveyed:
 
 
 class Workbook:
-    """The chosen sheets of one workbook."""
-
     def __init__(self, stream: IO[bytes], options: SheetOptions) -> None:
-        """Raises WorkbookError for what can't be read, and where it isn't clear which sheets are meant."""
+        """Raises WorkbookError if the workbook is unreadable or the choice of sheets is unclear."""
         self._options = options
         self._package = Package(stream, MAX_UNPACKED_OVER_HTTP_BYTES if options.over_http else None)
         found = contents(self._package)
@@ -54,17 +52,17 @@ class Workbook:
         self._chosen = self._choose(found.sheets)
         ends = list(accumulate(one.survey.last for one in self._chosen))
         self.rows = ends[-1] if ends else 0
-        """How far the numbers of rows go, over all chosen sheets."""
+        """The last row number over all chosen sheets."""
         self.positions: Positions = LINES
         if len(self._chosen) > 1:
             self.positions = Sheets([one.sheet.name for one in self._chosen], ends)
         self.unread = tuple(
             sheet.name for sheet in found.sheets if sheet.hidden and sheet.part and not options.chooses_sheets
         )
-        """Hidden sheets, which nothing was said of."""
+        """Hidden sheets that were not named."""
 
     def records(self) -> Iterator[Header | Record | Fault]:
-        """The header and the records of each sheet, their rows numbered on from one sheet to the next."""
+        """Yield the header and records of each sheet, with row numbers continuing across sheets."""
         above = 0
         for one in self._chosen:
             name = one.sheet.name if len(self._chosen) > 1 else None
@@ -135,7 +133,7 @@ def _unclear(found: Sequence[_Surveyed], options: SheetOptions, what: str) -> st
 
 
 def _header(source: Iterator[SheetRow], options: SheetOptions) -> tuple[Header, int] | None:
-    """The header and its row, with a title above it passed over; None for an empty sheet."""
+    """Return the header and its row, after an optional title; None for an empty sheet."""
     first: tuple[Header, int] | None = None
     for row in islice(source, MAX_TITLE_LINES):
         header = Header.of(trimmed(row.cells), CELLS, options)
@@ -148,7 +146,7 @@ def _header(source: Iterator[SheetRow], options: SheetOptions) -> tuple[Header, 
 
 
 def _filled(source: Iterator[SheetRow], merges: Sequence[Merge], header: Header) -> Iterator[SheetRow]:
-    """The rows, with what merged cells hold in each of their rows."""
+    """The rows with merged values filled in."""
     fields = header.known()
     starts = {(merge.first, merge.column): merge.last for merge in merges}
     held: dict[int, tuple[int, str]] = {}

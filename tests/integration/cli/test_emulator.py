@@ -78,7 +78,7 @@ def test_the_example_is_a_sound_scenario() -> None:
         (
             "a.toml",
             b"rpm = 0\n[[changes]]\nat_seconds = -1\nlimit = {}\n[[changes]]\nat_seconds = 1\n",
-            ["rpm: must be over 0", "changes.0.at_seconds: must be at least 0", "changes.1: give exactly one of"],
+            ["rpm: must be over 0", "changes.0.at_seconds: must be at least 0", "changes.1: set exactly one of"],
         ),
         (
             "a.toml",

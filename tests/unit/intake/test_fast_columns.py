@@ -76,7 +76,7 @@ def many_at_once(content: bytes, defaults: Defaults) -> list[Row | Fault]:
 
 def without_hint(fault: Fault) -> Fault:
     """As the judge found it: a file's first fault of a column also says how to pass the column over."""
-    return fault.model_copy(update={"message": fault.message.partition("; if the column isn't meant for this")[0]})
+    return fault.model_copy(update={"message": fault.message.partition("; to ignore the column")[0]})
 
 
 def written(rows: Sequence[tuple[str, ...]], ending: str = "\n") -> bytes:

@@ -67,7 +67,7 @@ def test_an_empty_source_is_a_fault() -> None:
     """Zero bytes, or blank lines only, whatever the kind."""
     for kind in (None, *(kind for kind in Kind if kind not in {Kind.XLSX, Kind.JSON})):
         for content in ("", "\n \n", "\ufeff"):
-            assert faults_of(content, kind) == ["is empty; give at least one line of text to be spoken"]
+            assert faults_of(content, kind) == ["is empty; add at least one line of text"]
 
 
 def test_a_pipe_is_read_like_a_file() -> None:

@@ -141,7 +141,7 @@ def test_a_quote_that_is_open_at_the_end_of_the_file() -> None:
 def test_quote_marks_inside_a_quoted_cell_must_be_doubled() -> None:
     """Guessing would speak other words than those written."""
     assert faults_of('text\n"She said "now" twice"\n', Kind.CSV) == [
-        'line 2: a quoted cell goes on after its closing quote mark; write quote marks inside it twice: ""'
+        'line 2: text follows the closing quote mark of a cell; write quote marks inside it twice: ""'
     ]
 
 
@@ -149,7 +149,7 @@ def test_a_quote_that_swallows_a_whole_book() -> None:
     """The cell is given up where it gets longer than any text, and the rows behind its first line are read."""
     sheet = 'text\n"Open.\n' + "A line of the book.\n" * 7_000
     assert faults_of(sheet + "…\n", Kind.CSV) == [
-        "line 2: a cell of this row goes on for more than 131,072 characters; is its closing quote mark missing?",
+        "line 2: a cell of this row exceeds 131,072 characters; is its closing quote mark missing?",
         "line 7003, text: has no letter or digit to speak; give the words to be spoken",
     ]
 
@@ -166,7 +166,7 @@ def test_a_file_full_of_broken_quotes_is_given_up() -> None:
     """Each costs a second look at what it swallowed; the last fault says where reading stopped."""
     found = faults_of("text\n" + 'x,"y\n"z\n' * 2 * MAX_BROKEN_QUOTES, Kind.CSV)
     assert sum("quoted cell" in fault for fault in found) == MAX_BROKEN_QUOTES
-    assert found[-1].endswith("the file was not read from here on: too many quotes are broken before")
+    assert found[-1].endswith("reading stopped here: too many broken quotes")
 
 
 def test_a_header_without_rows() -> None:

@@ -32,7 +32,7 @@ def warnings(judged: Judged) -> Iterator[str]:
     """A sentence for each kind of markup that texts hold."""
     for kind, count in judged.markup.texts.items():
         lines = judged.markup.first[kind]
-        places = [judged.understood.words(line) for line in lines]
+        places = [judged.understood.describe(line) for line in lines]
         where = f"{'line' if count == 1 else 'lines'} {', '.join(map(str, lines))}"
         if None not in places:
             where = "; ".join(filter(None, places))

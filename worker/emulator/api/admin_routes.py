@@ -1,4 +1,4 @@
-"""The admin endpoints: what an operator of the emulator reads and changes while it runs. They need no key."""
+"""The admin endpoints: an operator's view and control of a running emulator. No authentication."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ Change = TypeVar("Change", bound=BaseModel)
 
 
 class RuleSet(BaseModel):
-    """Faults to put in place of the present ones, or behind them."""
+    """Faults that replace or extend the current ones."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -32,15 +32,12 @@ class RuleSet(BaseModel):
 
 
 class ModelChange(BaseModel):
-    """What the API shall say about one model."""
-
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     state: ModelState
 
 
 def control(vendor: Vendor) -> list[Route]:
-    """The routes below `/_emulator`."""
 
     async def state(request: Request) -> Response:
         snapshot = vendor.state(detail=request.query_params.get("detail", "true") != "false")
@@ -71,7 +68,7 @@ def control(vendor: Vendor) -> list[Route]:
 
 
 def _changing(kind: type[Change], apply: Callable[[Change], None]) -> Endpoint:
-    """An endpoint that reads a body of `kind` and applies it; 400 says what is wrong with one that doesn't fit."""
+    """An endpoint that parses a body as `kind` and applies it; an invalid body returns 400 with the errors."""
 
     async def endpoint(request: Request) -> Response:
         try:

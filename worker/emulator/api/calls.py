@@ -1,4 +1,4 @@
-"""One request for speech as it came in, and whether its body is one that the vendor would take."""
+"""A speech request, and the vendor's validation of its body."""
 
 from __future__ import annotations
 
@@ -11,37 +11,29 @@ from api_models.registry import SpeechModel
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """What the emulator looks at in a request."""
-
     slug: str
     key: str | None
-    """The header `x-api-key`."""
     bearer: bool
-    """Whether an `Authorization` header was sent."""
     content_type: str
     fields: dict[str, Any] | None
-    """The body; None where it isn't a JSON object."""
+    """None if the body is not a JSON object."""
 
     @property
     def text(self) -> str:
-        """The text to speak, or nothing where there is none."""
         text = (self.fields or {}).get("text")
         return text if isinstance(text, str) else ""
 
     @property
     def voices(self) -> tuple[str | None, str | None]:
-        """The first and the second voice as asked for."""
         fields = self.fields or {}
         return fields.get("voice_1"), fields.get("voice_2")
 
     @property
     def announces_json(self) -> bool:
-        """Whether the content type is JSON, with or without a character set."""
         return self.content_type.partition(";")[0].strip().lower() == "application/json"
 
 
 def parse(body: bytes) -> dict[str, Any] | None:
-    """The body as a JSON object, or None."""
     try:
         fields = json.loads(body)
     except ValueError:  # covers both JSON's own error and undecodable bytes
@@ -50,7 +42,7 @@ def parse(body: bytes) -> dict[str, Any] | None:
 
 
 def fault(call: Call, model: SpeechModel) -> str | None:
-    """Why the vendor would refuse this body, in its manner; None where it wouldn't. Unknown fields are ignored."""
+    """Return the vendor's error for this body, or None if it is valid. Unknown fields are ignored."""
     if call.fields is None:
         return "Invalid request body: expected a JSON object"
     if "text" not in call.fields:

@@ -1,4 +1,4 @@
-"""The checks every call must pass, in the vendor's order: key, rate, model, money, content type, body."""
+"""The checks of every call, in the vendor's order: key, rate, model, balance, content type, body."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from worker.emulator.vendor import Vendor
 
 
 def refusal(vendor: Vendor, call: Call) -> Answer | None:
-    """The answer of the first check that `call` doesn't pass; None where it passes all."""
+    """Return the error of the first failed check, or None."""
     for check in CHECKS:
         if (answer := check(vendor, call)) is not None:
             return answer
@@ -38,7 +38,7 @@ def _rate(vendor: Vendor, _: Call) -> Answer | None:
 
 
 def _model(vendor: Vendor, call: Call) -> Answer | None:
-    return refusals.model_trouble(call.slug, vendor.models.get(call.slug, ModelState.NOT_FOUND))
+    return refusals.model_unavailable(call.slug, vendor.models.get(call.slug, ModelState.NOT_FOUND))
 
 
 def _money(vendor: Vendor, call: Call) -> Answer | None:

@@ -1,4 +1,4 @@
-"""Sends an answer, or mistreats its connection as the answer says. The one place that knows uvicorn's protocols."""
+"""Sends a response, or breaks its connection as instructed. The only module that knows uvicorn's protocols."""
 
 from __future__ import annotations
 
@@ -19,14 +19,12 @@ from worker.emulator.api.responses import Answer, Ending
 
 PIECE_BYTES: Final = 64 * 1024
 SLOW_PIECES: Final = 20
-"""A slow body arrives in so many parts."""
+"""Pieces of a slow body."""
 LINGER_NOT: Final = struct.pack("ii", 1, 0)
-"""SO_LINGER of zero seconds: closing sends a reset instead of an orderly end."""
+"""SO_LINGER of zero seconds: close sends a reset."""
 
 
 class ConnectionFactory(Protocol):
-    """How uvicorn makes the protocol object of a new connection."""
-
     def __call__(
         self,
         *,
@@ -45,7 +43,7 @@ def connection(
     app_state: dict[str, Any],
     _loop: asyncio.AbstractEventLoop | None = None,
 ) -> asyncio.Protocol:
-    """uvicorn's own protocol for a new connection, made reachable from the requests that come over it."""
+    """Create uvicorn's protocol for a connection, reachable from that connection's requests."""
     make = cast("ConnectionFactory", AutoHTTPProtocol)
     state = dict(app_state)
     state["connection"] = make(config=config, server_state=server_state, app_state=state, _loop=_loop)
@@ -53,7 +51,7 @@ def connection(
 
 
 def abort(scope: Scope) -> None:
-    """Resets the connection a request came over."""
+    """Reset the request's connection."""
     transport: asyncio.Transport = scope["state"]["connection"].transport
     if not transport.is_closing():
         transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, LINGER_NOT)
@@ -79,15 +77,12 @@ class Dated:
 
 
 class Delivery(Response):
-    """An answer on its way, for starlette."""
-
-    def __init__(self, answer: Answer) -> None:  # its base would copy and measure the body; the answer has all that
+    def __init__(self, answer: Answer) -> None:  # the base class would copy the body
         self._answer = answer
         self.status_code = answer.status
         self.background = None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002  # ASGI's signature
-        """Sends, cuts, drips or resets."""
         answer = self._answer
         match answer.ending:
             case Ending.RESET | Ending.LOST:
@@ -120,15 +115,15 @@ class Delivery(Response):
                 await asyncio.sleep(pause_seconds)
 
     def _kept(self) -> Iterator[bytes]:
-        """The part of the body that is sent before the cut: always short of the whole."""
+        """The part of the body sent before the cut: always shorter than the whole."""
         body = self._answer.body
         yield body[: min(int(len(body) * self._answer.kept_share), max(len(body) - 1, 0))]
 
     def _pieces(self) -> Iterator[bytes]:
-        """The body in pieces, then zeros up to the length it is stretched to."""
+        """The body in pieces, then zeros up to `stretched_to_bytes`."""
         answer = self._answer
         size = max(1, len(answer.body) // SLOW_PIECES + 1) if answer.body_seconds else PIECE_BYTES
         for offset in range(0, len(answer.body), size):
             yield answer.body[offset : offset + size]
-        for left in range(answer.stretched_to_bytes - len(answer.body), 0, -PIECE_BYTES):
-            yield bytes(min(left, PIECE_BYTES))
+        for remaining in range(answer.stretched_to_bytes - len(answer.body), 0, -PIECE_BYTES):
+            yield bytes(min(remaining, PIECE_BYTES))

@@ -1,4 +1,4 @@
-"""Every refusal the emulated API has of its own accord, in its words. One function each; no decisions here."""
+"""The emulated API's error responses, one function each. No decisions here."""
 
 from __future__ import annotations
 
@@ -12,26 +12,25 @@ from worker.emulator.limits import Limit
 
 
 class ModelState(StrEnum):
-    """What the API says about a model of its catalogue."""
+    """How the API responds to requests for a model."""
 
     OK = "ok"
-    """It serves."""
     NOT_FOUND = "not_found"
-    """404: it is unknown, or hidden from this account."""
+    """404: unknown, or hidden from this account."""
     FORBIDDEN = "forbidden"
-    """403: this account may not use it."""
+    """403: not permitted for this account."""
     RETIRED = "retired"
-    """410: it is gone for good."""
+    """410: retired permanently."""
 
 
 def unauthorized(*, bearer: bool) -> Answer:
-    """No key, a wrong one, or one in the `Authorization` header, which this API doesn't read."""
+    """The key is missing, wrong, or in the `Authorization` header, which this API does not read."""
     message = "API key must be sent in the x-api-key header" if bearer else "Missing or invalid API key"
     return error(401, message, BodyShape.AUTH)
 
 
 def too_many(limit: Limit, reset_at: float, now: float) -> Answer:
-    """Over the rate limit until `reset_at` (epoch seconds)."""
+    """Rate limited until `reset_at` (epoch seconds)."""
     headers: dict[str, str] = {}
     if (at := stamp(limit.stamp, reset_at)) is not None:
         headers["x-rate-limit-reset-at-utc"] = at
@@ -40,8 +39,7 @@ def too_many(limit: Limit, reset_at: float, now: float) -> Answer:
     return error(429, "Too many requests, rate limit exceeded", headers=headers)
 
 
-def model_trouble(slug: str, state: ModelState) -> Answer | None:
-    """What the model's state says; None where it serves."""
+def model_unavailable(slug: str, state: ModelState) -> Answer | None:
     match state:
         case ModelState.OK:
             return None
@@ -54,35 +52,29 @@ def model_trouble(slug: str, state: ModelState) -> Answer | None:
 
 
 def spend_limit() -> Answer:
-    """The team's own ceiling, whatever the balance."""
     return error(406, "Spend limit reached for this team")
 
 
 def insufficient_credits(balance: Decimal, price: Decimal) -> Answer:
-    """The balance is below this model's price."""
     return error(406, f"Insufficient credits: the balance is ${balance:f} and this model needs ${price:f} per request")
 
 
 def content_type() -> Answer:
-    """The body wasn't announced as JSON."""
     return error(406, "Invalid content type")
 
 
 def bad_request(message: str) -> Answer:
-    """A parameter or the body itself is wrong."""
     return error(400, message)
 
 
 def unknown_path() -> Answer:
-    """No such endpoint."""
     return error(404, "Endpoint not found")
 
 
 def unknown_request(request_id: str) -> Answer:
-    """Polled for a request that was never submitted, or whose record has expired."""
+    """The request id is unknown, or its record has expired."""
     return error(404, f"Request not found or expired: {request_id}")
 
 
 def wrong_verb() -> Answer:
-    """The endpoint exists, for another method."""
     return error(405, "The method is not allowed for the requested URL.", BodyShape.HTML)

@@ -1,4 +1,4 @@
-"""The forms in which a rate limiter may write the time of its reset. The vendor names the header, not the form."""
+"""Formats of a rate limit's reset time. The vendor documents the header, not its format."""
 
 from __future__ import annotations
 
@@ -9,34 +9,30 @@ from enum import StrEnum
 from typing import Final
 
 PAST_SECONDS: Final = 3_600.0
-"""How far back a stamp of the kind `past` lies."""
+"""Age of a timestamp of the kind `past`."""
 
 
 class StampFormat(StrEnum):
-    """One form of a point in time, UTC."""
-
     EPOCH_SECONDS = "epoch_seconds"
-    """Whole seconds since 1970."""
     EPOCH_MILLISECONDS = "epoch_milliseconds"
-    """Milliseconds since 1970."""
     ISO = "iso"
     """ISO 8601 with milliseconds and a Z."""
     ISO_NAIVE = "iso_naive"
-    """ISO 8601 without a zone."""
+    """ISO 8601 without a time zone."""
     SPACED = "spaced"
-    """`YYYY-MM-DD HH:MM:SS`, no zone."""
+    """`YYYY-MM-DD HH:MM:SS`, without a time zone."""
     HTTP_DATE = "http_date"
-    """The date of RFC 9110."""
+    """RFC 9110."""
     PAST = "past"
-    """A well-formed stamp that lies an hour back, as a clock out of step would give."""
+    """A valid time one hour ago, as from a clock that is behind."""
     UNREADABLE = "unreadable"
-    """Words instead of a time."""
+    """Not a time."""
     ABSENT = "absent"
-    """No header at all."""
+    """No header."""
 
 
 def stamp(kind: StampFormat, at: float) -> str | None:
-    """`at` (epoch seconds) in the form `kind`, never earlier than `at`; None where there is to be no header."""
+    """Format `at` (epoch seconds), rounded up; None means no header."""
     match kind:
         case StampFormat.ABSENT:
             return None

@@ -1,4 +1,4 @@
-"""What goes back to a caller: status, headers, body, how the connection ends. Values only; `delivery` sends them."""
+"""Responses as values: status, headers, body, and how the connection ends. `delivery` sends them."""
 
 from __future__ import annotations
 
@@ -11,80 +11,76 @@ from http import HTTPStatus
 
 
 class Ending(StrEnum):
-    """What becomes of the reply on its way."""
+    """How the response ends."""
 
     WHOLE = "whole"
-    """It arrives."""
     RESET = "reset"
-    """The connection is reset before a byte of it; the call wasn't billed."""
+    """The connection is reset before the response; the call is not billed."""
     LOST = "lost"
-    """The connection is reset before a byte of it, after the call was billed."""
+    """The connection is reset before the response; the call is billed."""
     CUT = "cut"
-    """The connection closes within the body, short of the declared length; the call was billed."""
+    """The connection closes within the body, short of its declared length; the call is billed."""
     SLOW = "slow"
-    """The body arrives in pieces over some seconds."""
+    """The body arrives in pieces over several seconds."""
 
 
 class BodyShape(StrEnum):
-    """The forms that error bodies of this API take."""
+    """The API's forms of an error body."""
 
     ERROR = "error"
-    """`{"error": message}`, the rule."""
+    """`{"error": message}`, the usual form."""
     DETAIL = "detail"
     """`{"detail": message}`"""
     MESSAGE = "message"
     """`{"message": message}`"""
     AUTH = "auth"
-    """`{"error", "error_description", "status_code"}`, as the key check writes it."""
+    """`{"error", "error_description", "status_code"}`, as from the key check."""
     HTML = "html"
-    """A page of a proxy."""
+    """A proxy's HTML page."""
     PLAIN = "plain"
-    """The bare message."""
     EMPTY = "empty"
-    """Nothing."""
+    """No body."""
 
 
 class OutputShape(StrEnum):
-    """The forms in which a completed run of v2 hands over its audio."""
+    """The forms of a completed v2 run's output."""
 
     AUDIO = "audio"
-    """`output` is the file's address, and an `audio` object beside it describes the file: the documented form."""
+    """`output` is the file's URL, and an `audio` object beside it describes the file: the documented form."""
     URL = "url"
-    """`output` is the file's address."""
+    """`output` is the file's URL."""
     LIST = "list"
-    """`output` is a list of one address."""
+    """`output` is a list with one URL."""
     OBJECT = "object"
-    """`output` is an object with the address in it."""
+    """`output` is an object that contains the URL."""
     DATA_URI = "data_uri"
     """`output` is a data URI."""
     BASE64 = "base64"
-    """`output` is bare base64."""
+    """`output` is plain base64."""
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """One reply."""
-
     status: int
     content_type: str
     body: bytes
     headers: tuple[tuple[str, str], ...] = ()
-    """Beside content type and length."""
+    """Besides Content-Type and Content-Length."""
     ending: Ending = Ending.WHOLE
     kept_share: float = 1.0
-    """With the ending `cut`: the share of the body that is sent."""
+    """For `cut`: the share of the body to send."""
     body_seconds: float = 0.0
-    """With the ending `slow`: the seconds over which the body is sent."""
+    """For `slow`: seconds over which to send the body."""
     wait_seconds: float = 0.0
-    """To be waited before it is sent, where its sender didn't wait already."""
+    """To wait before sending, unless the sender has waited already."""
     stretched_to_bytes: int = 0
-    """Above the body's length: the body is followed by zeros up to this length."""
+    """If larger than the body: zeros follow it up to this length."""
 
 
 def error(
     status: int, message: str, shape: BodyShape = BodyShape.ERROR, headers: Mapping[str, str] | None = None
 ) -> Answer:
-    """An error answer in one of the API's shapes."""
+    """Build an error response."""
     content_type, body = _render(status, message, shape)
     return Answer(status, content_type, body, tuple((headers or {}).items()))
 
@@ -109,7 +105,7 @@ def _render(status: int, message: str, shape: BodyShape) -> tuple[str, bytes]:
 
 
 def phrase(status: int) -> str:
-    """The standard words for a status, or a stand-in for one that has none."""
+    """Return the reason phrase, or a placeholder for an unknown status."""
     try:
         return HTTPStatus(status).phrase
     except ValueError:

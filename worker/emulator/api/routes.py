@@ -1,4 +1,4 @@
-"""The emulated endpoints over HTTP: from a request to the desk, the wait, the answer back."""
+"""The HTTP routes of the emulated API."""
 
 from __future__ import annotations
 
@@ -21,7 +21,6 @@ from worker.emulator.vendor import Vendor
 
 
 def application(vendor: Vendor) -> Starlette:
-    """The whole emulator as an ASGI application around one vendor."""
     endpoints = Endpoints(vendor)
     return Starlette(
         routes=[
@@ -40,37 +39,31 @@ def application(vendor: Vendor) -> Starlette:
 
 
 class Endpoints:
-    """What a caller of Segmind sees."""
-
     def __init__(self, vendor: Vendor) -> None:
         self._vendor = vendor
 
     async def speak(self, request: Request) -> Response:
-        """One v1 call: blocking, the audio in the body."""
+        """A blocking v1 call; the response is the audio."""
         ticket = v1.receive(self._vendor, await _call(request))
         if ticket.wait_seconds > 0:
             await _wait(request, ticket.wait_seconds)
         return Delivery(v1.settle(self._vendor, ticket, self._files_url(request)))
 
     async def submit(self, request: Request) -> Response:
-        """One submission of v2, answered at once."""
+        """A v2 submission; responds immediately."""
         return await _delivered(request, v2.submit(self._vendor, await _call(request), _base_url(request)))
 
     async def status(self, request: Request) -> Response:
-        """How a run of v2 stands."""
         return await _delivered(request, v2.poll(self._vendor, self._visit(request, View.STATUS)))
 
     async def result(self, request: Request) -> Response:
-        """The same with the output."""
         return await _delivered(request, v2.poll(self._vendor, self._visit(request, View.RESULT)))
 
     async def credits(self, request: Request) -> Response:
-        """The balance."""
         headers = request.headers
         return Delivery(v1.balance(self._vendor, headers.get("x-api-key"), bearer="authorization" in headers))
 
     async def file(self, request: Request) -> Response:
-        """A result by address."""
         with_key = "x-api-key" in request.headers
         return await _delivered(request, v1.file(self._vendor, request.path_params["name"], with_key=with_key))
 
@@ -107,11 +100,11 @@ async def _call(request: Request) -> Call:
 
 
 async def _wait(request: Request, seconds: float) -> None:
-    """A caller that went away is waited for all the same: the vendor's models don't notice either."""
+    """Wait even if the client disconnects, as the real API does."""
     try:
         await asyncio.sleep(seconds)
     except asyncio.CancelledError:
-        # The emulator stops: its callers see a connection lost, not an answer that the server made up.
+        # The emulator is stopping: drop the connection rather than send a response of uvicorn's.
         abort(request.scope)
         raise
 

@@ -1,6 +1,6 @@
-"""The submitted requests of v2: how each stands at a given time, when it is billed, when its record is forgotten.
+"""The v2 runs: state at a time, billing, and expiry of records.
 
-Nobody waits for a run: it is settled when next someone looks, as of the moment it ended.
+Nothing waits for a run. It is settled at the next access, as of the time at which it ended.
 """
 
 from __future__ import annotations
@@ -15,46 +15,43 @@ from worker.emulator.api.tickets import Ticket
 
 
 class RunState(StrEnum):
-    """How a run stands, in the vendor's words."""
+    """A run's state, in the vendor's terms."""
 
     QUEUED = "QUEUED"
     PROCESSING = "PROCESSING"
     COMPLETED = "COMPLETED"
-    """Over, billed once, its output to be had until the record expires."""
+    """Billed once; the output is available until the record expires."""
     FAILED = "FAILED"
-    """Over, unbilled."""
+    """Not billed."""
 
 
 @dataclass(slots=True)
 class Run:
-    """One accepted request. Times are seconds of the vendor's steady clock, but for `submitted_at`."""
+    """An accepted request. Times are monotonic seconds, except `submitted_at`."""
 
     ticket: Ticket
     began: float
     submitted_at: float
-    """Epoch seconds, UTC."""
     queue_seconds: float
     balance: Decimal = Decimal(0)
-    """What the account held once this run was paid."""
+    """The account's balance after this run was paid."""
 
     @property
     def ends(self) -> float:
-        """When it is over."""
+        """The time at which the run ends."""
         return self.began + self.ticket.wait_seconds
 
     @property
     def inference_seconds(self) -> float:
-        """What the model itself took."""
         return self.ticket.wait_seconds - self.queue_seconds
 
     def state(self, now: float) -> RunState:
-        """How it stands at `now`."""
         if now >= self.ends:
             return RunState.FAILED if self.ticket.effect.run_fails else RunState.COMPLETED
         return RunState.QUEUED if now < self.began + self.queue_seconds else RunState.PROCESSING
 
     def settle(self) -> None:
-        """Pay for it, or give its price back."""
+        """Charge the run, or release its hold."""
         if self.ticket.effect.run_fails:
             self.ticket.drop()
         else:
@@ -63,28 +60,27 @@ class Run:
 
 
 class Runs:
-    """Every run that is under way, and every record that can still be polled."""
+    """Running runs and records that can still be polled."""
 
     def __init__(self, *, queued_share: float, record_seconds: float) -> None:
         self._queued_share = queued_share
         self._record_seconds = record_seconds
         self._records: OrderedDict[str, Run] = OrderedDict()
-        self._under_way: list[tuple[float, str, Run]] = []
+        self._running: list[tuple[float, str, Run]] = []
 
     def accept(self, ticket: Ticket, now: float, submitted_at: float) -> Run:
-        """A request was submitted."""
         run = Run(ticket, now, submitted_at, ticket.wait_seconds * self._queued_share)
         self._records[ticket.request_id] = run
-        heapq.heappush(self._under_way, (run.ends, ticket.request_id, run))
+        heapq.heappush(self._running, (run.ends, ticket.request_id, run))
         return run
 
     def settle(self, now: float) -> None:
-        """Bill all that ended, in the order in which it did, and forget the records that expired."""
-        while self._under_way and self._under_way[0][0] <= now:
-            heapq.heappop(self._under_way)[2].settle()
+        """Bill ended runs in the order in which they ended, and drop expired records."""
+        while self._running and self._running[0][0] <= now:
+            heapq.heappop(self._running)[2].settle()
         while self._records and now >= next(iter(self._records.values())).began + self._record_seconds:
             self._records.popitem(last=False)
 
     def find(self, request_id: str) -> Run | None:
-        """The record of a request; None where there is none, or none any more. Settle first."""
+        """Return the record, or None if unknown or expired. Call `settle` first."""
         return self._records.get(request_id)

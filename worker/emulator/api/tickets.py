@@ -1,4 +1,4 @@
-"""A call on its way to an answer, and the books in which it is counted and paid. Decides nothing."""
+"""A call in progress, and the ledger and account that it is counted in. Decides nothing."""
 
 from __future__ import annotations
 
@@ -13,11 +13,10 @@ from worker.emulator.faults import Effect
 from worker.emulator.ledger import BillLine, Ledger
 
 PLAIN: Final = Effect()
-"""Nothing out of the ordinary."""
 
 
 class Books(NamedTuple):
-    """Where a call is counted and charged: those of its arrival, so that a reset meanwhile isn't muddled by it."""
+    """The ledger and account at the call's arrival, so that a reset in between does not mix up two ledgers."""
 
     ledger: Ledger
     account: Account
@@ -25,27 +24,25 @@ class Books(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Ticket:
-    """A received call."""
-
     request_id: str
     call: Call
     books: Books
     wait_seconds: float
-    """What it takes until its answer; with v2, until its run is over."""
+    """Time until the response; with v2, until the run has finished."""
     effect: Effect = PLAIN
     refusal: Answer | None = None
-    """Set where the call was refused: no price is held and nothing will be billed."""
+    """Set if the call was refused: no price is held and nothing will be billed."""
     price: Decimal = Decimal(0)
     text: str = ""
-    """The hash of the text of an accepted call."""
+    """Hash of the accepted call's text."""
 
     def drop(self) -> None:
-        """An accepted call ends unpaid."""
+        """End an accepted call without billing it."""
         self.books.ledger.ended(self.text)
         self.books.account.release(self.price)
 
     def pay(self, at: float) -> None:
-        """An accepted call ends well, at `at` (epoch seconds)."""
+        """Bill an accepted call at `at` (epoch seconds)."""
         self.books.ledger.ended(self.text)
         self.books.account.charge(self.price)
         line = BillLine(request_id=self.request_id, model=self.call.slug, text=self.text, cost=self.price, at=at)

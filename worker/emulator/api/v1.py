@@ -1,6 +1,6 @@
-"""What becomes of a call: refused, faulted by script, or taken, made, billed. Opens no socket and never waits.
+"""v1 calls: refuse, apply scripted faults, or accept, synthesize and bill. Opens no socket and never waits.
 
-A call passes twice: `receive` when it comes in, `settle` when its time is up. Whoever calls them waits in between.
+A call passes twice: `receive` on arrival and `settle` when its latency has elapsed. The caller waits in between.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from worker.emulator.vendor import Vendor
 
 
 def receive(vendor: Vendor, call: Call) -> Ticket:
-    """Checks a call, looks for a scripted fault, and holds the price of one that is taken."""
+    """Check a call, apply the script, and hold the price if the call is accepted."""
     vendor.settle_runs()
     books = Books(vendor.ledger, vendor.account)
     text = text_hash(call.text) if call.text else ""
@@ -36,14 +36,13 @@ def receive(vendor: Vendor, call: Call) -> Ticket:
 
 
 def settle(vendor: Vendor, ticket: Ticket, base_url: str) -> Answer:
-    """The answer, once the wait is over. Only a 200 is billed, and billed even where its reply is to be lost."""
+    """Return the response after the wait. Only a 200 is billed, even if its response is then lost."""
     answer = ticket.refusal or _finish(vendor, ticket, base_url)
     ticket.books.ledger.answered(outcome(answer))
     return answer
 
 
 def balance(vendor: Vendor, key: str | None, *, bearer: bool) -> Answer:
-    """The credits endpoint: free, and never limited."""
     vendor.settle_runs()
     vendor.ledger.credit_checks += 1
     account = vendor.account
@@ -54,7 +53,7 @@ def balance(vendor: Vendor, key: str | None, *, bearer: bool) -> Answer:
 
 
 def file(vendor: Vendor, name: str, *, with_key: bool) -> Answer:
-    """A result file. It is public; a key sent along is counted as the leak it is."""
+    """Return a result file. Files are public; a key sent along is counted as a leak."""
     vendor.ledger.files += 1
     vendor.ledger.files_with_key += with_key
     found = vendor.shelf.fetch(name)
@@ -67,13 +66,13 @@ def file(vendor: Vendor, name: str, *, with_key: bool) -> Answer:
 
 
 def scripted(effect: Effect, status: int) -> Answer:
-    """The error that a script asks for."""
+    """Build the scripted error."""
     answer = mistreated(error(status, effect.message or phrase(status), effect.shape), effect)
     return replace(answer, content_type=effect.content_type or answer.content_type)
 
 
 def mistreated(answer: Answer, effect: Effect) -> Answer:
-    """The answer with what a script does to any reply: headers, delay, ending."""
+    """Apply the script's headers, delay and ending to a response."""
     return replace(
         answer,
         headers=(*answer.headers, *effect.headers.items()),
@@ -85,7 +84,7 @@ def mistreated(answer: Answer, effect: Effect) -> Answer:
 
 
 def outcome(answer: Answer) -> str:
-    """How the ledger counts an answer."""
+    """Return the ledger's name for a response."""
     whole = answer.ending in {Ending.WHOLE, Ending.SLOW}
     return str(answer.status) if whole else answer.ending.value
 

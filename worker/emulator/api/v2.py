@@ -1,4 +1,4 @@
-"""What becomes of a submission to v2, and of the polls that follow. Opens no socket and never waits."""
+"""v2 submissions and polls. Opens no socket and never waits."""
 
 from __future__ import annotations
 
@@ -16,18 +16,14 @@ from worker.emulator.voice.takes import JSON
 
 
 class View(StrEnum):
-    """How much a poll wants to know."""
+    """Whether a poll asks for the state only or also the output."""
 
     STATUS = "status"
-    """The state alone."""
     RESULT = "result"
-    """The output too, once there is one."""
 
 
 @dataclass(frozen=True, slots=True)
 class Visit:
-    """Who polls for what, and by which addresses."""
-
     request_id: str
     view: View
     key: str | None
@@ -37,7 +33,7 @@ class Visit:
 
 
 def submit(vendor: Vendor, call: Call, base_url: str) -> Answer:
-    """Checks a call as v1 does, and answers with a handle. A lost reply leaves the run under way, and billed."""
+    """Check a call as v1 does and return a handle. If the response is lost, the run continues and is billed."""
     ticket = v1.receive(vendor, call)
     ticket.books.ledger.submits += 1
     if ticket.refusal is not None:
@@ -52,9 +48,8 @@ def submit(vendor: Vendor, call: Call, base_url: str) -> Answer:
 
 
 def poll(vendor: Vendor, visit: Visit) -> Answer:
-    """How a run stands, or why that isn't told."""
     vendor.settle_runs()
-    answer = _refusal(vendor, visit) or _told(vendor, visit)
+    answer = _refusal(vendor, visit) or _state(vendor, visit)
     vendor.ledger.polled(visit.request_id, v1.outcome(answer))
     return answer
 
@@ -62,7 +57,7 @@ def poll(vendor: Vendor, visit: Visit) -> Answer:
 def _accepted(vendor: Vendor, ticket: Ticket, base_url: str) -> Answer:
     run = vendor.runs.accept(ticket, vendor.elapsed(), vendor.clock())
     answer = v1.mistreated(Answer(200, JSON, v2_bodies.submitted(run, base_url)), ticket.effect)
-    # What a rule delays in v2 is the run, not the reply to its submission.
+    # In v2 a rule delays the run, not the response to its submission.
     return replace(answer, wait_seconds=0.0)
 
 
@@ -75,7 +70,7 @@ def _refusal(vendor: Vendor, visit: Visit) -> Answer | None:
     return None
 
 
-def _told(vendor: Vendor, visit: Visit) -> Answer:
+def _state(vendor: Vendor, visit: Visit) -> Answer:
     run = vendor.runs.find(visit.request_id)
     if run is None:
         return refusals.unknown_request(visit.request_id)
@@ -84,15 +79,14 @@ def _told(vendor: Vendor, visit: Visit) -> Answer:
     if effect.status is not None:
         return v1.scripted(effect, effect.status)
     if effect.word is not None:
-        return v1.mistreated(Answer(200, JSON, v2_bodies.under_way(run, effect.word, visit.base_url)), effect)
+        return v1.mistreated(Answer(200, JSON, v2_bodies.running(run, effect.word, visit.base_url)), effect)
     return v1.mistreated(_true(vendor, run, visit), effect)
 
 
 def _true(vendor: Vendor, run: Run, visit: Visit) -> Answer:
-    """The true state."""
     match state := run.state(vendor.elapsed()):
         case RunState.QUEUED | RunState.PROCESSING:
-            return Answer(200, JSON, v2_bodies.under_way(run, state, visit.base_url))
+            return Answer(200, JSON, v2_bodies.running(run, state, visit.base_url))
         case RunState.FAILED:
             return Answer(run.ticket.effect.failed_status, JSON, v2_bodies.ended(run, state))
         case _ if visit.view is View.STATUS:

@@ -1,4 +1,4 @@
-"""What v2 says of a run, as JSON. Amounts are exact numbers; nothing here decides how a run stands."""
+"""v2 response bodies. Amounts are exact numbers."""
 
 from __future__ import annotations
 
@@ -15,35 +15,34 @@ METRICS_OF_HEADERS: Final = {
     "x-remaining-credits": "remaining_credits",
     "x-generation-time": "inference_time",
 }
-"""A rule that leaves out one of v1's headers leaves out the metric that says the same."""
+"""Omitting one of these v1 headers also omits the v2 metric."""
 
 _SHAPES: Final = {
     Take.JSON_URL: OutputShape.URL,
     Take.JSON_DATA_URI: OutputShape.DATA_URI,
     Take.JSON_BASE64: OutputShape.BASE64,
 }
-"""Takes that v1 answers as JSON are forms of the output in v2."""
+"""v1's JSON takes, as v2 output shapes."""
 
 
 def submitted(run: Run, base_url: str) -> bytes:
-    """The reply to a submission. The vendor keeps an older endpoint for polls beside the two of v2."""
+    """The response to a submission. The vendor still lists an older poll URL beside the two of v2."""
     poll_url = {"poll_url": f"{base_url}/v1/requests/{run.ticket.request_id}"}
     return _json(_head(run, RunState.QUEUED) | poll_url | _addresses(run, base_url))
 
 
-def under_way(run: Run, word: str, base_url: str) -> bytes:
-    """A run that isn't over, in the state `word`."""
+def running(run: Run, word: str, base_url: str) -> bytes:
+    """A run that has not finished, in the state `word`."""
     return _json(_head(run, word) | _addresses(run, base_url), "{}")
 
 
 def ended(run: Run, state: RunState) -> bytes:
-    """The end of a run without its output: the light-weight answer to a poll."""
+    """A finished run without its output, for status polls."""
     error = {"error": run.ticket.effect.message or "Inference failed"} if state is RunState.FAILED else {}
     return _json(_head(run, state) | error, _metrics(run, state))
 
 
 def result(run: Run, shelf: Shelf, shape: OutputShape, files_url: str) -> bytes:
-    """A completed run with its output."""
     effect = run.ticket.effect
     if effect.take is Take.JSON_ERROR:
         output: dict[str, object] = {"error": effect.message or "Audio generation failed", "output": None}
@@ -101,6 +100,6 @@ def _metrics(run: Run, state: RunState) -> str:
 
 
 def _json(fields: dict[str, object], metrics: str | None = None) -> bytes:
-    """JSON has no way to take a decimal as a number, so the metrics come as text."""
+    """Metrics are passed as text because `json` cannot write a Decimal as a number."""
     text = json.dumps(fields)
     return (text if metrics is None else f'{text[:-1]}, "metrics": {metrics}}}').encode()

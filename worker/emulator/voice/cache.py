@@ -1,4 +1,4 @@
-"""The takes that were made, kept as recipes: each can be made again, byte for byte, when it is fetched."""
+"""Takes kept as recipes: each can be synthesized again, byte for byte, when it is fetched."""
 
 from __future__ import annotations
 
@@ -17,43 +17,39 @@ from worker.emulator.voice.synthesis import Utterance, filler, speak
 from worker.emulator.voice.wav import wav
 
 KEPT_FILES: Final = 10_000
-"""Addresses that stay valid; the oldest are forgotten."""
+"""Maximum number of valid URLs; the oldest are dropped."""
 SIGNATURE_BYTES: Final = 24
 
 
 @dataclass(frozen=True, slots=True)
 class File:
-    """A result file."""
-
     call: Call
     content_type: str
     body: bytes
     stretched_to_bytes: int = 0
-    """Above the body's length: zeros follow up to this length."""
+    """If larger than the body: zeros follow it up to this length."""
 
     @property
     def size(self) -> int:
-        """In bytes."""
         return max(len(self.body), self.stretched_to_bytes)
 
     def base64(self) -> str:
-        """The body as text."""
         return base64.b64encode(self.body).decode()
 
 
 class Shelf:
-    """Makes takes, and remembers those that were answered by address."""
+    """Synthesizes takes and remembers those served by URL."""
 
     def __init__(self, audio_bytes: int | None, *, takes_differ: bool = False) -> None:
-        """`audio_bytes` makes every take a ready file of that size; `takes_differ` leaves no two of them alike."""
+        """`audio_bytes` makes every take a prepared file of that size; `takes_differ` makes each take unique."""
         self._audio_bytes = audio_bytes
         self._takes_differ = takes_differ
         self._files: OrderedDict[str, tuple[Call, Effect]] = OrderedDict()
-        # With the bytes of a good ready file at hand, a load test's answer copies nothing.
+        # Prepared once, so that a load test's responses copy nothing.
         self._ready = wav(filler(audio_bytes)) if audio_bytes is not None else None
 
     def body(self, request_id: str, call: Call, effect: Effect, base_url: str) -> tuple[str, bytes]:
-        """Content type and body of v1's answer to `call`."""
+        """Return content type and body of v1's response."""
         if self._ready is not None and effect.take is Take.GOOD and not self._takes_differ:
             return takes.WAV, self._ready
 
@@ -64,14 +60,14 @@ class Shelf:
         return takes.body(effect, self._pcm(request_id, call), file_url)
 
     def put(self, name: str, call: Call, effect: Effect) -> File:
-        """Keeps the take of a call under a name. Takes that are forms of JSON are good files."""
+        """Register a call's take under a name. JSON takes become good files."""
         self._files[name] = (call, PLAIN if effect.take in takes.JSON_TAKES else effect)
         if len(self._files) > KEPT_FILES:
             self._files.popitem(last=False)
         return self._made(name, *self._files[name])
 
     def fetch(self, name: str) -> File | None:
-        """The file of an answer by address, or None where there is none."""
+        """Return the file, or None if unknown."""
         stem = name.removesuffix(".wav")
         recipe = self._files.get(stem)
         return None if recipe is None else self._made(stem, *recipe)
@@ -88,7 +84,7 @@ class Shelf:
 
 
 def _signature(request_id: str) -> bytes:
-    """A last half millisecond, too soft to be heard, that no other request has."""
+    """An inaudible ending of half a millisecond that is unique per request."""
     samples = [byte - 128 for byte in hashlib.sha256(request_id.encode()).digest()[: SIGNATURE_BYTES // 2]]
     return b"".join(sample.to_bytes(2, "little", signed=True) for sample in samples)
 

@@ -1,4 +1,4 @@
-"""Text as a score: syllables with vowel, length and pitch, and rests between them. Knows letters, not sound."""
+"""Converts text to syllables and rests. Knows letters, not sound."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from collections.abc import Iterator, Sequence
 from typing import Final, NamedTuple
 
 WIDE_WEIGHT: Final = 3
-"""A CJK character takes about as long to say as three letters."""
+"""A CJK character takes about as long to speak as three letters."""
 LONGEST_NOTE: Final = 5
-"""Characters; a longer syllable is sung as several notes."""
+"""Characters; a longer syllable becomes several notes."""
 COMMA_REST_MS: Final = 140
 STOP_REST_MS: Final = 320
 REST_SHARE: Final = 0.2
-"""Rests together take at most this share of the speaking time: a text of dots must not become a silent file."""
+"""Rests take at most this share of the speaking time: a text of dots must not become a silent file."""
 MS_PER_CHARACTER: Final = 1_000 / 15
 """English speech runs at about 15 characters a second."""
 
@@ -29,8 +29,6 @@ _HISSES: Final = frozenset("sfzxcjhktpq")
 
 
 class Note(NamedTuple):
-    """One syllable."""
-
     vowel: int
     """0 to 4: a, e, i, o, u."""
     hiss: bool
@@ -38,25 +36,23 @@ class Note(NamedTuple):
     weight: int
     """Length in characters."""
     step: int
-    """Semitones above the voice's own pitch."""
+    """Semitones relative to the voice's pitch."""
     stressed: bool
 
 
 class Rest(NamedTuple):
-    """A pause."""
-
     milliseconds: int
 
 
 def weight(text: str) -> int:
-    """Characters as speech counts them: wide ones (CJK) count three."""
+    """Length in letters; wide characters (CJK) count three."""
     return sum(WIDE_WEIGHT if unicodedata.east_asian_width(character) in "WF" else 1 for character in text)
 
 
 def turns(text: str, *, two_speakers: bool, tags: bool) -> list[tuple[int, str]]:
-    """The text split into (speaker 0 or 1, words). Only a dialogue of two voices has its names left unspoken.
+    """Split the text into (speaker 0 or 1, words). Only a two-voice dialogue leaves its speaker names unspoken.
 
-    `tags` leaves out inline tags such as `[whispers]`; else they are read aloud.
+    `tags` omits inline tags such as `[whispers]`; otherwise they are read aloud.
     """
     spoken = _TAG.sub(" ", text) if tags else text
     if not two_speakers:
@@ -73,7 +69,6 @@ def turns(text: str, *, two_speakers: bool, tags: bool) -> list[tuple[int, str]]
 
 
 def score(text: str) -> list[Note | Rest]:
-    """Notes and rests of one speaker's words."""
     events: list[Note | Rest] = []
     for sentence in _SENTENCE.findall(text.strip()):
         events += _phrase(sentence)
@@ -94,7 +89,7 @@ def _phrase(sentence: str) -> list[Note | Rest]:
 
 
 def _step(word: str, position: float, *, asks: bool) -> int:
-    """Pitch falls along a sentence and rises at the end of a question; words differ a little from each other."""
+    """Pitch falls along a sentence and rises at the end of a question, with small variations between words."""
     if asks and position >= 1:
         return 4
     return round(2 - 4 * position) + zlib.crc32(word.encode(errors="replace")) % 3 - 1
@@ -106,12 +101,12 @@ def _notes(word: str, *, extra: int, step: int) -> Iterator[Note]:
         length = weight(piece) + (extra if index == len(pieces) - 1 else 0)
         first = Note(_vowel(piece), piece[0] in _HISSES, min(length, LONGEST_NOTE), step, stressed=index == 0)
         yield first
-        for left in range(length - LONGEST_NOTE, 0, -LONGEST_NOTE):
-            yield first._replace(hiss=False, stressed=False, weight=min(left, LONGEST_NOTE), step=step - 1)
+        for remaining in range(length - LONGEST_NOTE, 0, -LONGEST_NOTE):
+            yield first._replace(hiss=False, stressed=False, weight=min(remaining, LONGEST_NOTE), step=step - 1)
 
 
 def _syllables(word: str) -> Sequence[str]:
-    """Latin words split behind their vowels, a last consonant joining the one before; wide scripts by character."""
+    """Latin words split after vowels, a final consonant joining the previous syllable; wide scripts by character."""
     if not word.isascii() and weight(word) > len(word):
         return word
     pieces: list[str] = _SYLLABLE.findall(word)

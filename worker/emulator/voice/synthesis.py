@@ -1,4 +1,4 @@
-"""Speech-like audio: not words, but a voice, a rhythm and a melody that fit them, always the same for the same text."""
+"""Speech-like audio: no words, but voice, rhythm and melody derived from the text, and always equal for equal input."""
 
 from __future__ import annotations
 
@@ -14,24 +14,23 @@ EDGE_MS: Final = 40
 """Silence before the first and after the last syllable."""
 REMEMBERED_TAKES: Final = 64
 HUM: Final = Note(vowel=4, hiss=False, weight=5, step=0, stressed=True)
-"""All that is heard of a text in which nothing can be said."""
+"""Played for a text without anything to speak."""
 FILLER: Final = "A short sentence, said again and again to fill a file of any size."
 
 
 @dataclass(frozen=True, slots=True)
 class Utterance:
-    """All that decides how a take sounds."""
+    """Everything that determines a take."""
 
     text: str
     voice_1: str
     voice_2: str | None = None
     tags: bool = False
-    """Whether inline tags steer the voice instead of being read aloud."""
+    """Whether inline tags control the voice instead of being read aloud."""
 
 
 @lru_cache(maxsize=REMEMBERED_TAKES)
 def speak(utterance: Utterance) -> bytes:
-    """The utterance as PCM."""
     spoken = turns(utterance.text, two_speakers=utterance.voice_2 is not None, tags=utterance.tags)
     events = [(speaker, event) for speaker, words in spoken for event in score(words)]
     if not any(isinstance(event, Note) for _, event in events):
@@ -43,7 +42,7 @@ def speak(utterance: Utterance) -> bytes:
 
 @lru_cache(maxsize=4)
 def filler(file_bytes: int) -> bytes:
-    """PCM for a WAV of exactly `file_bytes`."""
+    """Return PCM for a WAV of exactly `file_bytes`."""
     wanted = file_bytes - HEADER_BYTES
     phrase = speak(Utterance(FILLER, "Kore"))
     return (phrase * (wanted // len(phrase) + 1))[:wanted]

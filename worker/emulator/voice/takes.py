@@ -1,4 +1,4 @@
-"""A good take made bad, and the body in which it is sent. Turns PCM into content type and bytes; decides nothing."""
+"""Applies a fault to good audio and builds the body. Decides nothing."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ JSON: Final = "application/json"
 
 
 JSON_TAKES: Final = frozenset({Take.JSON_URL, Take.JSON_DATA_URI, Take.JSON_BASE64, Take.JSON_ERROR, Take.JSON_BODY})
-"""Takes whose body isn't the file itself."""
+"""Takes whose body is JSON instead of the file."""
 
 
 def body(effect: Effect, pcm: bytes, file_url: Callable[[], str]) -> tuple[str, bytes]:
-    """The true content type and the body. `file_url` gives the address under which the take can be fetched."""
+    """Return the true content type and the body. `file_url` returns the URL of the take."""
     match effect.take:
         case Take.JSON_BODY:
             return JSON, effect.json_body.encode()
@@ -36,7 +36,6 @@ def body(effect: Effect, pcm: bytes, file_url: Callable[[], str]) -> tuple[str, 
 
 
 def _altered(effect: Effect, pcm: bytes) -> bytes:
-    """The samples of the take."""
     match effect.take:
         case Take.TRUNCATED:
             return pcm[: int(len(pcm) * effect.share) // BYTES_PER_SAMPLE * BYTES_PER_SAMPLE]

@@ -1,4 +1,4 @@
-"""How each voice sounds: pitch, throat, brightness, breath. Makes one syllable at a time, and remembers it."""
+"""The sound of each voice: pitch, formants, brightness and breath. Synthesizes and caches one syllable at a time."""
 
 from __future__ import annotations
 
@@ -20,16 +20,15 @@ SAMPLES_PER_CHARACTER: Final = SAMPLES_PER_SECOND // 15
 PEAK: Final = 0.5
 """−6 dBFS."""
 TABLE_SAMPLES: Final = 1_024
-"""One period of a voice's wave."""
+"""Samples per period of a voice's waveform."""
 HIGHEST_HARMONIC_HZ: Final = 5_000
 REMEMBERED_SYLLABLES: Final = 2_048
-"""About 8 kB each."""
 
 PITCHES_HZ: Final = (
     *(208, 138, 104, 186, 128, 232, 112, 198, 176, 214, 96, 118, 108, 92, 192),
     *(204, 84, 100, 226, 182, 122, 114, 168, 220, 132, 124, 190, 144, 106, 172),
 )
-"""The pitch of each voice, in the registry's order."""
+"""Fundamental of each voice, in the registry's order."""
 
 FORMANTS_HZ: Final = (
     (760, 1_250, 2_550),
@@ -38,7 +37,7 @@ FORMANTS_HZ: Final = (
     (480, 900, 2_450),
     (340, 760, 2_300),
 )
-"""The resonances of a, e, i, o, u in a grown man's throat."""
+"""Formants of a, e, i, o, u for an adult male."""
 
 CHARACTERS: Final = {
     "Bright": (0.7, 0.0),
@@ -56,22 +55,22 @@ CHARACTERS: Final = {
     "Warm": (1.4, 0.0),
     "Mature": (1.2, 0.01),
 }
-"""Spectral fall (lower is brighter) and share of breath; voices of another character have the middle of both."""
+"""Spectral slope (lower is brighter) and breath noise; other characters use the middle of both."""
 
 
 @dataclass(frozen=True, slots=True)
 class Timbre:
-    """What tells one voice from another."""
+    """Synthesis parameters of a voice."""
 
     pitch_hz: float
     tract: float
-    """Formants are scaled by it: shorter throats ring higher."""
+    """Scales the formants: shorter vocal tracts resonate higher."""
     fall: float
     breath: float
 
 
 def timbre(voice: str) -> Timbre:
-    """The sound of a voice; one that isn't among the thirty gets a pitch by its name."""
+    """Return a voice's parameters; an unknown name gets a pitch derived from its hash."""
     names = list(VOICES)
     index = names.index(voice) if voice in VOICES else zlib.crc32(voice.encode())
     pitch = PITCHES_HZ[index % len(PITCHES_HZ)]
@@ -81,7 +80,7 @@ def timbre(voice: str) -> Timbre:
 
 @lru_cache(maxsize=REMEMBERED_SYLLABLES)
 def syllable(voice: str, note: Note) -> bytes:
-    """One note in one voice, as PCM."""
+    """Synthesize one note as PCM."""
     sound = timbre(voice)
     count = note.weight * SAMPLES_PER_CHARACTER
     wave = _period(voice, note.vowel)[_phase(sound.pitch_hz * 2 ** (note.step / 12), count)]
@@ -94,7 +93,7 @@ def syllable(voice: str, note: Note) -> bytes:
 
 @lru_cache(maxsize=len(FORMANTS_HZ) * len(VOICES))
 def _period(voice: str, vowel: int) -> Samples:
-    """One period of the wave: harmonics that fall off upwards, raised where the throat resonates."""
+    """One period of the waveform: decaying harmonics, raised at the formants."""
     sound = timbre(voice)
     order = np.arange(1, int(HIGHEST_HARMONIC_HZ / sound.pitch_hz))
     frequency = order * sound.pitch_hz / sound.tract
@@ -111,7 +110,7 @@ def _period(voice: str, vowel: int) -> Samples:
 
 
 def _phase(pitch_hz: float, count: int) -> npt.NDArray[np.intp]:
-    """Places in the period, sample by sample, for a pitch that sinks by a semitone and trembles slightly."""
+    """Table index per sample, for a pitch that falls by a semitone with slight vibrato."""
     time = np.arange(count, dtype=np.float32) / SAMPLES_PER_SECOND
     bend = 1.02 - 0.05 * np.linspace(0, 1, count, dtype=np.float32) + 0.006 * np.sin(2 * np.pi * 5.5 * time)
     turns = np.cumsum(bend * (pitch_hz / SAMPLES_PER_SECOND), dtype=np.float64)
@@ -119,7 +118,7 @@ def _phase(pitch_hz: float, count: int) -> npt.NDArray[np.intp]:
 
 
 def _envelope(count: int, *, delay_ms: int) -> Samples:
-    """Loudness over a syllable: in softly, out slowly, with a short dip to nothing at both ends."""
+    """Amplitude over a syllable: soft attack, slow release, zero at both ends."""
     samples_per_ms = SAMPLES_PER_SECOND // 1_000
     start = min(delay_ms * samples_per_ms, count // 3)
     rise = min(18 * samples_per_ms, (count - start) // 3)

@@ -1,4 +1,4 @@
-"""The WAV container around the emulator's audio: 24 kHz, 16-bit little-endian, mono."""
+"""WAV headers for the emulator's audio: 24 kHz, 16-bit little-endian, mono."""
 
 from __future__ import annotations
 
@@ -11,7 +11,6 @@ HEADER_BYTES: Final = 44
 
 
 def header(pcm_bytes: int) -> bytes:
-    """The 44 bytes in front of `pcm_bytes` of samples."""
     rate = SAMPLES_PER_SECOND * BYTES_PER_SAMPLE
     return (
         struct.pack("<4sI4s", b"RIFF", HEADER_BYTES - 8 + pcm_bytes, b"WAVE")
@@ -21,5 +20,4 @@ def header(pcm_bytes: int) -> bytes:
 
 
 def wav(pcm: bytes) -> bytes:
-    """A whole file."""
     return header(len(pcm)) + pcm

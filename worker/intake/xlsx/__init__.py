@@ -1,1 +1,1 @@
-"""Workbooks as Excel, LibreOffice and Google Sheets write them, read as a stream. Nothing unpacks without bound."""
+"""Streaming reader for workbooks from Excel, LibreOffice and Google Sheets. Unpacking is bounded."""

@@ -1,4 +1,4 @@
-"""The sheets of a workbook: their names in their order, where each is, and which are hidden."""
+"""The list of a workbook's sheets: names, order, parts, and visibility."""
 
 from __future__ import annotations
 
@@ -17,25 +17,23 @@ MAX_SHEETS: Final = 1_000
 
 @dataclass(frozen=True, slots=True)
 class Sheet:
-    """One tab of a workbook."""
+    """A sheet tab."""
 
     name: str
     part: str | None
-    """Where its rows are; None for a chart or a sheet of macros, which has none."""
+    """The part with its rows; None for charts and macro sheets."""
     hidden: bool
 
 
 @dataclass(frozen=True, slots=True)
 class Contents:
-    """What a workbook says of itself."""
-
     sheets: tuple[Sheet, ...]
     from_1904: bool
-    """Its dates count from 1904, as on old Macs."""
+    """Whether dates count from 1904, as on old Macs."""
 
 
 def contents(package: Package) -> Contents:
-    """Read the list of sheets. Raises WorkbookError where there is none."""
+    """Read the list of sheets. Raises WorkbookError if there is none."""
     where = next((part for kind, part in _links(package, "").values() if kind == "officeDocument"), WORKBOOK)
     book = _Book()
     _read(package, where, book)
@@ -56,7 +54,7 @@ def _read(package: Package, part: str, handler: Handler) -> None:
 
 
 def _links(package: Package, part: str) -> dict[str, tuple[str, str]]:
-    """What a part refers to: by the reference's id, what kind of part it is and where."""
+    """A part's relationships: type and target by id."""
     folder, name = posixpath.split(part)
     page = posixpath.join(folder, "_rels", f"{name}.rels")
     if page not in package:
@@ -81,11 +79,9 @@ class _Links:
             kind = attributes.get("Type", "").rpartition("/")[2]
             self.links.append((attributes.get("Id", ""), kind, attributes.get("Target", "")))
 
-    def end(self, name: str) -> None:
-        """Nothing is nested."""
+    def end(self, name: str) -> None: ...
 
-    def characters(self, text: str) -> None:
-        """There is nothing between the tags."""
+    def characters(self, text: str) -> None: ...
 
 
 class _Book:
@@ -101,8 +97,6 @@ class _Book:
         elif name == "workbookPr":
             self.from_1904 = attributes.get("date1904", "0") in {"1", "true"}
 
-    def end(self, name: str) -> None:
-        """Nothing is nested."""
+    def end(self, name: str) -> None: ...
 
-    def characters(self, text: str) -> None:
-        """There is nothing between the tags."""
+    def characters(self, text: str) -> None: ...

@@ -1,4 +1,4 @@
-"""XML as a stream of elements: no tree is kept, no entity is expanded, and no piece of it is longer than it may be."""
+"""Streams XML elements: no tree, no entity expansion, bounded token size."""
 
 from __future__ import annotations
 
@@ -12,26 +12,24 @@ from worker.intake.xlsx.package import unreadable
 
 PIECE_BYTES: Final = 65_536
 MAX_TOKEN_BYTES: Final = 4_194_304
-"""A tag longer than this is no spreadsheet's."""
+"""Far above any tag of a real spreadsheet."""
 
 
 class Handler(Protocol):
-    """Told of each element as it comes. Names come without their prefixes."""
+    """Receives elements. Names come without prefixes."""
 
-    def start(self, name: str, attributes: Mapping[str, str]) -> None:
-        """An element begins."""
+    def start(self, name: str, attributes: Mapping[str, str]) -> None: ...
 
-    def end(self, name: str) -> None:
-        """It ends."""
+    def end(self, name: str) -> None: ...
 
     def characters(self, text: str) -> None:
-        """Text inside it, in any number of pieces."""
+        """Text inside an element; may arrive in pieces."""
 
 
 def walk(stream: IO[bytes], handler: Handler) -> Iterator[None]:
-    """Read the stream to its end; yields after each piece. Raises WorkbookError for what is no XML.
+    """Parse the stream, yielding after each piece. Raises WorkbookError for invalid XML.
 
-    A document type declaration is refused: no spreadsheet writes one, and entities come with it.
+    Document type declarations are rejected: spreadsheets have none, and entities depend on them.
     """
     parser = expat.ParserCreate()
     parser.buffer_text = True

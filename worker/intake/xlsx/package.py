@@ -1,4 +1,4 @@
-"""The zip archive that a workbook is: its parts, none of them larger than it may be."""
+"""The zip archive of a workbook, with bounds on every part."""
 
 from __future__ import annotations
 
@@ -10,40 +10,38 @@ from api_models.problems import Fault
 SIGNATURE: Final = b"PK\x03\x04"
 
 MAX_UNPACKED_BYTES: Final = 1_073_741_824
-"""Of all parts together. A sheet of a million rows is about 300 MB."""
+"""All parts together. A sheet of a million rows takes about 300 MB."""
 MAX_UNPACKED_OVER_HTTP_BYTES: Final = 134_217_728
-"""The same of an upload: two hundred thousand rows are about 60 MB."""
+"""The same for uploads: two hundred thousand rows take about 60 MB."""
 MAX_RATIO: Final = 200
-"""Unpacked bytes for each packed one; spreadsheets stay below 60."""
+"""Unpacked bytes per packed byte; real spreadsheets stay below 60."""
 FREE_BYTES: Final = 16_777_216
-"""A part that unpacks to no more is taken at any ratio."""
+"""Parts up to this size are accepted at any ratio."""
 MAX_STRINGS_BYTES: Final = 134_217_728
-"""Of the table of texts, which is kept in memory."""
+"""The shared strings are kept in memory."""
 MAX_SMALL_PART_BYTES: Final = 33_554_432
-"""Of the list of sheets, the styles and the like."""
+"""Sheet list, styles and similar parts."""
 
 TOO_LARGE: Final = 'is too large for a workbook; save the sheet as "CSV UTF-8"'
 UNREADABLE: Final = 'can\'t be read as a workbook ({what}); save the sheet as "CSV UTF-8"'
 
 
 class WorkbookError(Exception):
-    """It can't be read; the fault says why."""
-
     def __init__(self, fault: Fault) -> None:
         super().__init__(fault.message)
         self.fault = fault
 
 
 def unreadable(what: str) -> WorkbookError:
-    """The error of a workbook that is broken."""
+    """The error for a damaged workbook."""
     return WorkbookError(Fault(message=UNREADABLE.format(what=what)))
 
 
 class Package:
-    """The parts of one archive, by their names. The stream stays open."""
+    """The parts of an archive by name. The stream stays open."""
 
     def __init__(self, stream: IO[bytes], most: int | None = None) -> None:
-        """Raises WorkbookError for what is no archive, or unpacks to more than `most` bytes."""
+        """Raises WorkbookError for an invalid archive, or one larger than the limit."""
         stream.seek(0)
         try:
             self._archive = zipfile.ZipFile(stream)
@@ -60,7 +58,7 @@ class Package:
         return name.lower() in self._parts
 
     def open(self, name: str, most: int = MAX_UNPACKED_BYTES) -> IO[bytes]:
-        """A part as a stream. Raises WorkbookError where there is none, or it is larger than `most` bytes."""
+        """Open a part. Raises WorkbookError if it is missing or larger than the limit."""
         entry = self._parts.get(name.lower())
         if entry is None:
             raise unreadable(f"it has no {name}")

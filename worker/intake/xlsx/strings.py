@@ -1,4 +1,4 @@
-"""The table of texts that a workbook's cells refer to by number."""
+"""The shared strings of a workbook."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ PART: Final = "xl/sharedStrings.xml"
 MAX_STRINGS: Final = 5_000_000
 
 _ESCAPED: Final = re.compile(r"_x([0-9A-Fa-f]{4})_")
-"""How a workbook writes characters that XML can't hold, and the underscores before what looks like one."""
+"""Escapes for characters that XML cannot hold."""
 
 
 def shared_strings(package: Package) -> list[str]:
-    """The table in its order; empty where a workbook has none."""
+    """Read the table in order; empty if the workbook has none."""
     if PART not in package:
         return []
     table = _Table()
@@ -28,7 +28,7 @@ def shared_strings(package: Package) -> list[str]:
 
 
 def unescaped(text: str) -> str:
-    """A text as it was typed, with line feeds alone as line breaks."""
+    """Decode escapes and normalise line breaks to line feeds."""
     if "_x" in text:
         text = _ESCAPED.sub(lambda found: chr(int(found[1], 16)), text)
     return text.replace("\r\n", "\n").replace("\r", "\n") if "\r" in text else text

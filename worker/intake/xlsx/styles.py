@@ -1,4 +1,4 @@
-"""Which of a workbook's formats show a number as a date or a time, and what such a number is."""
+"""Cell formats that show numbers as dates or times, and the conversion."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ from worker.intake.xlsx.package import MAX_SMALL_PART_BYTES, Package
 PART: Final = "xl/styles.xml"
 
 _BUILT_IN: Final = frozenset({*range(14, 23), *range(27, 37), *range(45, 48), *range(50, 59)})
-"""Formats that every workbook has (ECMA-376, part 1, 18.8.30)."""
+"""Built-in date formats (ECMA-376, part 1, 18.8.30)."""
 _NO_PART_OF_PER_DATE: Final = re.compile(r'"[^"]*"|\\.|\[(?!h+\]|m+\]|s+\])[^\]]*\]|_.|\*.', re.IGNORECASE)
 _OF_PER_DATE: Final = re.compile(r"[dmyhs]", re.IGNORECASE)
 
 _EPOCH_1900: Final = datetime(1899, 12, 30)  # noqa: DTZ001 - a cell has no time zone
 _EPOCH_1904: Final = datetime(1904, 1, 1)  # noqa: DTZ001 - likewise
 _FIRST_RIGHT_DAY: Final = 61
-"""Excel counts the 29 February 1900, which there never was."""
+"""Excel counts 29 February 1900, which did not exist."""
 
 
 def date_styles(package: Package) -> frozenset[int]:
-    """The numbers of the cell formats that show dates or times."""
+    """Return the indexes of cell formats that show dates or times."""
     if PART not in package:
         return frozenset()
     styles = _Styles()
@@ -39,7 +39,7 @@ def date_styles(package: Package) -> frozenset[int]:
 
 
 def as_date(number: float, *, from_1904: bool) -> str | None:
-    """A date, a time of day, or both, as ISO 8601 has them; None for what lies outside the calendar."""
+    """Return date, time or both in ISO 8601; None outside the calendar."""
     try:
         epoch = _EPOCH_1904 if from_1904 else _EPOCH_1900
         if not from_1904 and 0 < number < _FIRST_RIGHT_DAY:
@@ -74,8 +74,7 @@ class _Styles:
         if name == "cellXfs":
             self._in_cells = False
 
-    def characters(self, text: str) -> None:
-        """There is nothing between the tags."""
+    def characters(self, text: str) -> None: ...
 
 
 def _whole(text: str | None) -> int:

@@ -1,4 +1,4 @@
-"""The rows of one worksheet, as they stand in it. Its weakness: formulas count with the values that were last saved."""
+"""The rows of one worksheet. Limitation: formulas are read by their last saved value."""
 
 from __future__ import annotations
 
@@ -14,27 +14,26 @@ from worker.intake.xlsx.strings import unescaped
 from worker.intake.xlsx.styles import as_date
 
 MAX_ROWS: Final = 1_048_576
-"""A worksheet of Excel has no more."""
+"""Excel's limit."""
 MAX_CELL_CHARACTERS: Final = 131_072
-"""As the csv module's; Excel stops at 32,767."""
+"""As in the csv module; Excel's limit is 32,767."""
 MAX_EMPTY_ELEMENTS: Final = 4_000_000
-"""On end, none of which holds a value: formatted far beyond the last row, or made to be slow."""
+"""Consecutive elements without a value: formatting far beyond the last row, or an attack."""
 MAX_MERGES: Final = 100_000
 
 
 class SheetRow(NamedTuple):
-    """A row that holds anything."""
+    """A row with at least one value."""
 
     number: int
-    """As the spreadsheet shows it."""
+    """As shown in the spreadsheet."""
     cells: list[str]
-    """Up to the last that holds anything."""
     unsaved: tuple[int, ...]
-    """Places of formulas that no value was saved of."""
+    """Columns of formulas without a saved value."""
 
 
 class Merge(NamedTuple):
-    """Cells of one column that were merged downwards: all show what the first of them holds."""
+    """Vertically merged cells of one column: all show the first one's value."""
 
     first: int
     last: int
@@ -43,8 +42,6 @@ class Merge(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Lookup:
-    """What a cell's number refers to."""
-
     strings: list[str]
     dates: frozenset[int]
     from_1904: bool
@@ -52,20 +49,19 @@ class Lookup:
 
 @dataclass(slots=True)
 class Survey:
-    """What there is to know of a sheet before its rows are used."""
+    """Facts about a sheet gathered before its rows are used."""
 
     rows: int = 0
-    """That hold anything."""
     last: int = 0
-    """The number of the last of them."""
+    """The number of the last row."""
     merges: list[Merge] = field(default_factory=list)
 
 
 def rows(stream: IO[bytes], lookup: Lookup, merges: list[Merge] | None = None) -> Iterator[SheetRow]:
-    """The rows that hold anything, in their order. `merges` is filled with what comes behind them.
+    """Yield the rows with values, in order. `merges` is filled with the merges found after them.
 
     Raises:
-        WorkbookError: the sheet is broken, or larger than a sheet can be.
+        WorkbookError: the sheet is damaged or exceeds Excel's limits.
     """
     reader = _Reader(lookup, [] if merges is None else merges)
     for _ in walk(stream, reader):
@@ -74,7 +70,7 @@ def rows(stream: IO[bytes], lookup: Lookup, merges: list[Merge] | None = None) -
 
 
 def survey(stream: IO[bytes], lookup: Lookup) -> Survey:
-    """Count the rows, and find the merged cells."""
+    """Count the rows and find merged cells."""
     found = Survey()
     for row in rows(stream, lookup, found.merges):
         found.rows += 1
@@ -213,7 +209,7 @@ class _Reader:
 
 
 def column_of(place: str) -> int:
-    """The number of a cell's column, the first being 0: of `AB12` it is 27."""
+    """Return the zero-based column of a cell reference: 27 for `AB12`."""
     column = 0
     for character in place:
         if not "A" <= character <= "Z":

@@ -1,4 +1,4 @@
-"""Hand in many lines at once, as one batch, and watch them being spoken.
+"""Submit many lines as one batch and watch its progress.
 
     python examples/bulk_script.py
 

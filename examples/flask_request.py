@@ -40,5 +40,5 @@ def order(number: int) -> tuple[Response, int]:
                 {"number": number, "customer": customer, "speech": str(job)},
             )
     except KeyReusedError:
-        return jsonify(error=f"order {number} is somebody else's"), 409
+        return jsonify(error=f"order {number} belongs to another customer"), 409
     return jsonify(order=number, speech=str(job)), 202

@@ -1,8 +1,8 @@
-"""A nightly run: whatever the shop's table has for tomorrow is handed in once, however often the run is started.
+"""A nightly run: tomorrow's lines from the shop's table are submitted once, however often it runs.
 
     python examples/nightly_sql.py 2026-12-01
 
-The lines are read and handed in in one transaction, so what is spoken is what the table said at that moment.
+One transaction reads and submits the lines, so the batch matches the table at that moment.
 """
 
 from __future__ import annotations

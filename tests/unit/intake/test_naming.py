@@ -46,7 +46,7 @@ def test_a_given_name_never_meets_a_line_number() -> None:
     """In whichever order the two come."""
     assert faults_of("custom_id,text\n,One.\n0002,Two.\n0005,Three.\n,Four.\n", Kind.CSV) == [
         'line 3, custom_id: "0002" is what line 2 is named after its number; choose another',
-        'line 5, custom_id: would be named "0005" after its line, but line 4 has that name; give it another',
+        'line 5, custom_id: would be named "0005" by its line, but line 4 has that name; rename one',
     ]
 
 

@@ -81,7 +81,7 @@ class Waits(StopEvent):
 
 
 class Killed(BaseException):
-    """The worker dies here: whatever it had in hand stays as it is."""
+    """Stop as if the worker had died: its jobs and files stay as they are."""
 
 
 def kill() -> None:
@@ -150,7 +150,7 @@ class Workshop:
     limits: GateLimits | None = None
     """The emulator's audio has a fixed size here, which fits no text; where takes are judged, it speaks."""
     artifacts: str | None = None
-    """The address of another store than a folder of its own."""
+    """The address of the store, if not the workshop's own folder."""
     template: str = SHARED_TEMPLATE
     options: StoreOptions = NO_OPTIONS
     origin: str = ORIGIN
@@ -279,7 +279,7 @@ class Workshop:
         self.clock.seconds += FRESH_SECONDS + 1
 
     def revive(self) -> None:
-        """It is heard of again."""
+        """Renew its heartbeat."""
         self.executor.heartbeat.run_once()
 
     def file(self, job: UUID, *, tenant: str = "default", ext: str = "wav") -> Path:
@@ -287,7 +287,6 @@ class Workshop:
         return self.audio / tenant / "jobs" / f"{job}.{ext}"
 
     def row(self, job: UUID) -> Any:  # noqa: ANN401 - the job's row
-        """A job's row as it stands."""
         with self.database.read() as connection:
             return stored(connection, job)
 

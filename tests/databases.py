@@ -38,7 +38,7 @@ def migrated_template(postgres: Postgres) -> str:
 
 @pytest.fixture
 def on_sqlite(migrated_file: Path, tmp_path: Path) -> Iterator[Database]:
-    """A migrated SQLite database of its own."""
+    """A fresh migrated SQLite database."""
     path = tmp_path / "queue.db"
     shutil.copyfile(migrated_file, path)
     database = Database(f"sqlite:///{path}")
@@ -48,7 +48,7 @@ def on_sqlite(migrated_file: Path, tmp_path: Path) -> Iterator[Database]:
 
 @pytest.fixture
 def on_postgresql(postgres: Postgres, migrated_template: str) -> Iterator[Database]:
-    """A migrated PostgreSQL database of its own."""
+    """A fresh migrated PostgreSQL database."""
     name = f"test_{uuid.uuid4().hex}"
     database = Database(postgres.create_database(name, template=migrated_template))
     yield database
@@ -58,7 +58,7 @@ def on_postgresql(postgres: Postgres, migrated_template: str) -> Iterator[Databa
 
 @pytest.fixture(params=BOTH)
 def database(request: pytest.FixtureRequest) -> Database:
-    """A migrated database of its own, once on each kind."""
+    """A fresh migrated database, once on each kind."""
     made: Database = request.getfixturevalue(f"on_{request.param}")
     return made
 

@@ -99,7 +99,7 @@ class Stage:
             return self.database.now(connection)
 
     def worker(self, **columns: Any) -> UUID:  # noqa: ANN401 - any column
-        """A worker that was heard of just now."""
+        """A worker with a fresh heartbeat."""
         with self.database.begin() as connection:
             return add_worker(connection, **({"heartbeat_at": self.database.now(connection)} | columns))
 
@@ -114,7 +114,6 @@ class Stage:
             return [add_job(connection, **columns) for _ in range(count)]
 
     def row(self, job: UUID) -> Any:  # noqa: ANN401 - a row
-        """A job's row as it stands."""
         with self.database.read() as connection:
             return stored(connection, job)
 

@@ -121,7 +121,6 @@ def add_jobs(connection: Connection, *rows: Values) -> list[UUID]:
 
 
 def stored(connection: Connection, job_id: UUID) -> Any:  # noqa: ANN401 - a row, its columns as attributes
-    """The job's row as it stands."""
     row = connection.execute(select(*Job.__table__.c).where(Job.id == job_id)).one()
     return SimpleNamespace(**row._mapping)
 

@@ -57,7 +57,7 @@ class Client:
         headers: Mapping[str, str] | None = None,
         timeout: float = 30,
     ) -> Reply:
-        """One request on a connection of its own."""
+        """One request on a new connection."""
         place = urlsplit(self.address)
         connection = http.client.HTTPConnection(str(place.hostname), place.port, timeout=timeout)
         given = {} if self.key is None else {"Authorization": f"Bearer {self.key}"}

@@ -34,7 +34,7 @@ class Setting:
     latency_seconds: float = 0.6
     store: StoreKind = StoreKind.MOTO
     apart: bool = False
-    """Whether each host has a network of its own."""
+    """Whether each host has its own network."""
     settings: Mapping[str, str] = field(default_factory=dict)
     """Of the workers, beside the defaults."""
 
@@ -109,7 +109,7 @@ class _Site:
     home: Path
 
     def host(self, number: int, switch: Namespace | None) -> Host:
-        """A host; with a switch it gets a network of its own, joined to that."""
+        """A host; with a switch it gets its own network, joined to the switch."""
         name = f"host{number}"
         ports = {service: port_of(service, self.cluster.environment()) for service in Service}
         if switch is None:
@@ -125,7 +125,6 @@ class _Site:
         return Host(name, self.cluster, self.chronicle, self.home / name, links, through=through, cables=cables)
 
     def namespace(self, name: str) -> Namespace:
-        """A network of its own."""
         namespace = Namespace(name, self.home)
         self.stack.callback(namespace.close)
         return namespace

@@ -41,7 +41,7 @@ class Disturber:
 
     stage: Stage
     enough: threading.Event = field(default_factory=threading.Event)
-    """Once set, whatever lasts is made good at once."""
+    """Once set, lasting disturbances are repaired at once."""
     _turns: dict[Service, threading.Lock] = field(
         default_factory=lambda: {service: threading.Lock() for service in Service}
     )

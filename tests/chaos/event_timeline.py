@@ -18,12 +18,12 @@ class Happening:
     whom: str
     began: datetime
     ended: datetime | None = None
-    """When it was made good; None while it lasts."""
+    """When it was repaired; None while it lasts."""
 
 
 @dataclass(frozen=True, slots=True)
 class Kill:
-    """A worker that was ended by SIGKILL, and what it had in hand."""
+    """A worker that was ended by SIGKILL, and the jobs it held."""
 
     worker_id: UUID | None
     """None where it had not signed on yet, or the database could not tell."""

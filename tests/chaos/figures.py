@@ -27,7 +27,7 @@ class Recovery:
 
 
 def recoveries(history: History) -> list[Recovery]:
-    """Every job that was in hand at a kill and not recorded by then."""
+    """Every job that a killed worker held and had not recorded."""
     rows = history.attempts_by_job()
     found = []
     for kill in history.kills:

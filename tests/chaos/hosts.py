@@ -64,7 +64,7 @@ class Host:
         wait_for(self._comes_up, seconds=UP_SECONDS, what=f"{self.name} signed on", instead=lambda: self._worker().log)
 
     def kill(self) -> None:
-        """SIGKILL, with a note of what the worker had in hand."""
+        """SIGKILL; records the jobs that the worker held."""
         self.wanted = False
         worker = self._worker()
         kill = self.in_hand()

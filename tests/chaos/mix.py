@@ -36,7 +36,7 @@ def run(*, seed: int, minutes: float, api: str) -> bool:
 
 
 def _play(stage: Stage, plan: Sequence[Step]) -> None:
-    """Carry out each step in its time, and return when the last is made good."""
+    """Carry out each step at its time, and return when the last is repaired."""
     disturber = Disturber(stage)
     began = time.monotonic() + WARM_UP_SECONDS
     threads: list[threading.Thread] = []

@@ -49,7 +49,7 @@ class Partition:
     happening: Happening
     worker_id: UUID | None
     in_hand: Kill
-    """What the worker had in hand as it began."""
+    """The jobs that the worker held when it began."""
 
 
 def run(*, seed: int, api: str) -> bool:

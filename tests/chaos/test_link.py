@@ -17,7 +17,7 @@ PATIENCE_SECONDS = 20.0
 
 
 class Echo(socketserver.ThreadingTCPServer):
-    """Says back what it hears, on any number of connections, and keeps it."""
+    """An echo server for any number of connections that keeps what it received."""
 
     daemon_threads = True
 

@@ -13,7 +13,7 @@ class Breach(StrEnum):
     LOST = "lost"
     """A job was confirmed to its producer and is no row."""
     UNFINISHED = "unfinished"
-    """A job has not ended, long after everything was made good."""
+    """A job has not ended, long after everything was repaired."""
     FAILED = "failed"
     """A job ended without audio, though nothing was wrong with it."""
     RECORDED_TWICE = "recorded twice"

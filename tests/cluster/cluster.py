@@ -125,7 +125,7 @@ class Cluster:
         return submission.batch.id
 
     def ttsq(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        """A command at a terminal of a producer, who has the workers' settings and a home of their own."""
+        """Run a command as a producer with the workers' settings and an empty home."""
         home = self._home / "producer"
         home.mkdir(exist_ok=True)
         own = {"PATH": os.environ["PATH"], "HOME": str(home), "LANG": "C.UTF-8", "COLUMNS": "200", **NO_PROXY}

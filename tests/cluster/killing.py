@@ -66,10 +66,8 @@ class Killing:
 
 @dataclass(slots=True)
 class Toll:
-    """What became of it."""
-
     moments: int = 0
-    """At which workers were killed while they had jobs in hand."""
+    """The times at which workers that held jobs were killed."""
     in_flight: int = 0
     """Calls under way right before those moments, all together."""
     succeeded: int = 0

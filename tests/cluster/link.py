@@ -46,7 +46,7 @@ class Wire:
         self._loop.close()
 
     def link(self, target_port: int, listener: socket.socket | None = None) -> Link:
-        """A new way to a server on loopback, from `listener` or from a port of its own."""
+        """A new path to a server on loopback, from `listener` or from a free port."""
         made = Link(target_port, listener or socket.create_server((LOOPBACK, 0), backlog=BACKLOG), self._call)
         self._do(made.listen)
         self._links.append(made)

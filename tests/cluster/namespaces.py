@@ -44,7 +44,7 @@ def available() -> bool:
 
 
 class Namespace:
-    """A network of its own, kept by a process that sleeps, on a leash like every other."""
+    """A network namespace, kept by a sleeping process that is guarded like every other."""
 
     def __init__(self, name: str, home: Path) -> None:
         """Make it; its own loopback is up."""
@@ -71,7 +71,7 @@ class Namespace:
         )
 
     def listen(self, address: str) -> socket.socket:
-        """A socket that listens inside, on a port of its own, to be served from outside."""
+        """A socket that listens inside the namespace, on a free port, to be served from outside."""
         made: list[socket.socket] = []
 
         def enter_and_listen() -> None:

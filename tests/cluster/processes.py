@@ -23,7 +23,7 @@ NO_PROXY: Final = {"NO_PROXY": "127.0.0.1", "no_proxy": "127.0.0.1"}
 
 
 class EmulatorProcess:
-    """An emulator in a process of its own."""
+    """An emulator in a separate process."""
 
     def __init__(self, config: EmulatorConfig, home: Path) -> None:
         """Start it; returns once it listens."""
@@ -54,7 +54,7 @@ class EmulatorProcess:
 
 
 class WorkerProcess:
-    """One `celery -A worker.app worker`, with a folder of its own for spool and log."""
+    """One `celery -A worker.app worker`, with its own folder for spool and log."""
 
     def __init__(self, name: str, environment: Mapping[str, str], home: Path, *, through: Sequence[str] = ()) -> None:
         """Start the process; `await_ready` waits until it is up. `through`: a command that runs it in another place."""

@@ -108,13 +108,13 @@ class Sight:
             return connection.execute(latest).scalars().first()
 
     def attempts_on(self, worker_id: UUID) -> set[tuple[UUID, int]]:
-        """The jobs that a worker has in hand, each with the number of its attempt."""
+        """The jobs that a worker holds, each with the number of its attempt."""
         running = (Job.status == JobStatus.RUNNING, Job.worker_id == worker_id)
         with self.database.read() as connection:
             return {(row.id, row.attempt) for row in connection.execute(select(Job.id, Job.attempt).where(*running))}
 
     def running_on(self, pid: int) -> set[UUID]:
-        """The jobs that the worker with this process id has in hand."""
+        """The jobs that the worker with this process id holds."""
         with self.database.read() as connection:
             which = Job.worker_id == self.worker_id(pid)
             return {job.id for job in job_queries.jobs(connection, which, states=[JobStatus.RUNNING])}

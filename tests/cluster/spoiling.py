@@ -121,7 +121,7 @@ class Sorted:
 
 
 def sort(cluster: Cluster, batch: UUID) -> Sorted:
-    """Sort the takes of a finished batch by what became of them."""
+    """Sort the takes of a finished batch by their outcome."""
     found, objects = Sorted(), _objects(cluster)
     jobs = {job.id: job for job in cluster.seen.jobs(batch)}
     with cluster.database.read() as connection:

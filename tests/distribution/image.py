@@ -96,7 +96,7 @@ def real(text: str, root: Path) -> str:
 
 @cache
 def _tops() -> tuple[str, ...]:
-    """The folders below the root that the Dockerfile names as places of its own."""
+    """The folders below the root that the Dockerfile creates."""
     steps = dockerfile.instructions(DOCKERFILE.read_text(encoding="utf-8"))
     named = " ".join(step.text for step in steps if step.name in {"WORKDIR", "VOLUME", "ENV", "COPY"})
     return tuple(sorted(set(re.findall(r"(?:^|[\s=:])/(\w+)", named))))

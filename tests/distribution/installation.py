@@ -1,4 +1,4 @@
-"""The product in an environment of its own: what its declared dependencies bring, and nothing else."""
+"""The product in a separate environment that holds its declared dependencies only."""
 
 from __future__ import annotations
 

@@ -22,7 +22,7 @@ NEVER: Final = re.compile(r"(^|/)(tests?|benchmarks|examples|__pycache__|\.env|\
 
 
 def contents(wheel: Path) -> dict[str, bytes]:
-    """Each file by its name, but for the list that has the others' checksums in an order of its own."""
+    """Each file by its name, except for the list of checksums, whose order is free."""
     with zipfile.ZipFile(wheel) as archive:
         return {name: archive.read(name) for name in archive.namelist() if not name.endswith("/RECORD")}
 

@@ -175,7 +175,7 @@ def test_an_absent_extra_is_refused_with_the_remedy(bare: Installation, home: Pa
 
 
 def test_traces_are_sent_with_their_extra_alone(traced: Installation, tmp_path: Path) -> None:
-    """`[otel]`: a collector hears of a job."""
+    """With `[otel]` a collector receives a job's spans."""
     words = ("ttsq", "serve", "--port", "0", "--all-in-one")
     with Receiver() as collector, emulator(traced, tmp_path / "emulator") as api:
         settings = {"TTSQ_TRACING": "otlp", "OTEL_EXPORTER_OTLP_ENDPOINT": collector.url.removesuffix("/hook")}

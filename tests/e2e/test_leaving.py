@@ -83,7 +83,7 @@ def test_calls_that_are_cut_use_up_no_attempt(start_cluster: StartCluster, way: 
 
 
 def test_two_signals_end_a_worker_whose_database_is_away(start_cluster: StartCluster) -> None:
-    """It can hand nothing back and is gone all the same; its jobs are rescued, noted as perhaps billed, and succeed."""
+    """It releases nothing and exits; its jobs are rescued, flagged as possibly billed, and succeed."""
     shape = Shape(workers=1, slots=5, latency_seconds=ENDLESS_SECONDS, emulator=SMALL)
     cluster = start_cluster(shape)
     postgres, leaver = cluster.services.postgres, cluster.workers[0]

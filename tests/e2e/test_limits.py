@@ -20,7 +20,7 @@ from worker.emulator.config import EmulatorConfig
 SLOTS: Final = 40
 DATABASE_CONNECTIONS: Final = 6
 OF_THE_LEADER: Final = 1
-"""Beside them: on it the one that dispatches hears of new jobs."""
+"""One more connection, for the notifications of new jobs."""
 BROKER_CONNECTIONS: Final = 6
 """To receive, to send, and what is being replaced."""
 LINES: Final = [f"Deck chair number {number} is by the pool." for number in range(1, 401)]

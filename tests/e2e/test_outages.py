@@ -46,7 +46,7 @@ def wire() -> Iterator[Wire]:
 
 
 def test_work_resumes_after_a_full_broker(start_cluster: StartCluster) -> None:
-    """In mid-run and for a worker that starts meanwhile: nothing is sent or lost, and everybody says what is wrong."""
+    """In mid-run and for a worker that starts meanwhile: nothing is sent or lost, and each worker reports why."""
     cluster = start_cluster(SHAPE)
     batch = cluster.submit(LINES)
     cluster.wait_until_succeeded(batch, 10)
@@ -163,7 +163,7 @@ def test_transactions_may_fail_for_their_isolation(start_cluster: StartCluster) 
 
 
 def test_a_leader_that_the_database_does_not_answer_is_replaced(start_cluster: StartCluster, wire: Wire) -> None:
-    """Half-open: it hears nothing, not even that it is cut off. Another one leads; only calls in flight are remade."""
+    """Half-open: its connections stay silent and open. Another worker leads; only calls in flight are repeated."""
     cluster, links = _cut_off_one_by_one(start_cluster, wire, "TTSQ_DATABASE_URL")
     lines = [f"Signal box {number} is not manned." for number in range(1, 401)]
     batch = cluster.submit(lines)
@@ -224,7 +224,7 @@ def test_work_resumes_after_an_outage_of_the_store(start_cluster: StartCluster, 
 
 
 def _cut_off_one_by_one(start_cluster: StartCluster, wire: Wire, setting: str) -> tuple[Cluster, dict[int, Link]]:
-    """Two workers, each with a way of its own to one service, by process id."""
+    """Two workers, each with its own link to one service, by process id."""
     cluster = start_cluster(
         Shape(workers=0, slots=5, latency_seconds=0.4, store=StoreKind.MOTO, emulator=SHAPE.emulator)
     )
@@ -252,7 +252,7 @@ def _full(valkey: Valkey) -> Iterator[None]:
 
 @contextmanager
 def _read_only(postgres: Postgres) -> Iterator[None]:
-    """A PostgreSQL that has thrown everybody out and takes no writes."""
+    """A PostgreSQL that has closed every connection and refuses writes."""
     with _altered(postgres, "default_transaction_read_only", "on"):
         with _administrator(postgres) as connection:
             connection.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'ttsq'")

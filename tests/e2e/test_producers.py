@@ -1,4 +1,4 @@
-"""Producers beside a running cluster: what they committed is spoken, whatever becomes of the broker."""
+"""Producers beside a running cluster: committed jobs succeed, whatever happens to the broker."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def refusals(cluster: Cluster) -> list[events.Event]:
 
 
 def test_what_was_committed_is_spoken_though_the_broker_dies(start_cluster: StartCluster) -> None:
-    """Written while the broker is dead, as by a producer that never heard of it; what was rolled back is nowhere."""
+    """Written while the broker is dead, by a producer that doesn't use it; a rolled back batch leaves nothing."""
     cluster = start_cluster(SHAPE)
     origin = cluster.emulator.base_url
     engine = cluster.database.engine

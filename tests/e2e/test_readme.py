@@ -1,4 +1,4 @@
-"""What the README says, done as it says: in a process of its own, with an empty home."""
+"""The commands of the README, run in separate processes with an empty home."""
 
 from __future__ import annotations
 

@@ -31,7 +31,7 @@ SECONDS = 180.0
 
 @pytest.fixture(params=list(DatabaseKind), ids=str)
 def cluster(request: pytest.FixtureRequest, valkey: Valkey, moto: Moto) -> Iterator[Cluster]:
-    """Servers and an API, and no worker yet, once on each database; an endpoint hears of every job's end."""
+    """Servers and an API without a worker, once on each database; an endpoint receives every job's end."""
     kind: DatabaseKind = request.param
     postgres: Postgres | None = None
     if kind is DatabaseKind.POSTGRESQL:

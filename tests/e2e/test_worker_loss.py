@@ -20,7 +20,7 @@ SHAPE = Shape(slots=5, latency_seconds=0.5, emulator=EmulatorConfig(audio_bytes=
 
 
 def test_a_killed_worker_loses_nothing(start_cluster: StartCluster) -> None:
-    """kill -9 of the worker that doesn't lead: all lines succeed; only what it had in hand may be paid twice."""
+    """kill -9 of a worker that doesn't lead: all lines succeed; only its jobs may be paid twice."""
     cluster = start_cluster(SHAPE)
     batch = cluster.submit(LINES)
     cluster.wait_until_succeeded(batch, 10)

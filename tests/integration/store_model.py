@@ -276,7 +276,7 @@ class Model:
         return before.stopped_at is None
 
     def sign_off(self, worker_id: UUID, now: datetime) -> None:
-        """A worker is gone, unless it has something under way."""
+        """Sign a worker off, unless it has running jobs."""
         if not any(job.worker_id == worker_id for job in self._in(JobStatus.RUNNING)):
             self.workers[worker_id] = replace(self.workers[worker_id], stopped_at=now, stopping=True)
 

@@ -35,7 +35,7 @@ class Answer:
 
 @dataclass
 class Drive:
-    """A queue that never runs dry before an account whose limit may change. Times are seconds since the beginning."""
+    """An endless queue and an account whose limit may change. Times are seconds since the beginning."""
 
     limit: Limit
     slots: int = 100

@@ -161,7 +161,7 @@ class TestLane:
     def test_is_left_where_only_boto3_gets_through(
         self, s3: Bucket, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        """An S3 that refuses it is asked three times in vain, and no more."""
+        """After three refusals S3 isn't asked again."""
         configure(monkeypatch, s3.server)
         with closing(open_bucket(s3.name, PREFIX, connections=2)) as store:
             assert store._lane is not None
@@ -214,7 +214,7 @@ class TestStrictLane:
 def test_leads_to_the_buckets_own_region(
     monkeypatch: pytest.MonkeyPatch, bucket: str, region: str, host: str, path: str
 ) -> None:
-    """Audio goes where boto3 would send it, and by no other region."""
+    """Audio is sent where boto3 would send it, with the same region."""
     for name in ("AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_S3", "HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"):
         monkeypatch.delenv(name, raising=False)
     for name, value in {"AWS_DEFAULT_REGION": region, "AWS_ACCESS_KEY_ID": "k", "AWS_SECRET_ACCESS_KEY": "s"}.items():

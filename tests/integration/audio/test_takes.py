@@ -50,7 +50,7 @@ NAMES: Final = ("Odile", "Mister Bram", "Дарья", "Dr. O'Hara", "Guide")
 
 
 def sentence(rng: random.Random, words: str, most: int = 16) -> str:
-    """Words in any order, which is all that is heard of them here."""
+    """Words in any order: these tests judge only their sound."""
     said = rng.choices(words.split(), k=rng.randint(2, most))
     for at in range(4, len(said), 5):
         said[at - 1] += rng.choice(["", "", ",", ";", " –"])
@@ -111,7 +111,7 @@ class Case(NamedTuple):
 
 
 def case(rng: random.Random, kind: str, effect: Effect, *, kept: float = 1.0) -> Case:
-    """A text of this kind, spoken by a voice of any model, and what became of it on its way."""
+    """A text of this kind, its voice and model, and the alterations of its take."""
     text = KINDS[kind](rng)
     first, second = rng.sample(CAST, 2)
     both = kind == "dialogue" and rng.random() < 0.7

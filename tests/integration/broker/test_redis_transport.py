@@ -97,7 +97,7 @@ def test_every_answer_calls_the_listener(redis_url: str) -> None:
 
 
 def test_closing_hands_nothing_back(redis_url: str) -> None:
-    """A worker that goes leaves its messages to the rows: none of them is in the queue again."""
+    """A worker that leaves drops its messages, because the rows are authoritative: none is published again."""
     with connected(redis_url) as connection:
         publish(connection, 3)
         consumer = Consumer(connection, queues=[QUEUE], on_message=lambda _message: None)

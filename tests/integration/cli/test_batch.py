@@ -56,7 +56,7 @@ def a_job(database: Database, batch: UUID | None, name: str | None = None, **col
 
 
 def spoken(database: Database, store: FolderStore, batch: UUID, name: str, **columns: Any) -> UUID:  # noqa: ANN401
-    """A job that succeeded, with bytes of its own."""
+    """A job that succeeded, with unique bytes."""
     source = Path(f"{name}.source")
     source.write_bytes(f"audio of {name} ".encode() * 500)
     key, digest = f"default/{batch}/{name}.wav", sha256_of(source)
@@ -66,7 +66,6 @@ def spoken(database: Database, store: FolderStore, batch: UUID, name: str, **col
 
 
 def row(database: Database, job: UUID) -> Any:  # noqa: ANN401 - a row
-    """It as it stands."""
     with database.read() as connection:
         return stored(connection, job)
 
@@ -88,7 +87,7 @@ class TestOperating:
         assert "under way" in ttsq("batch", "list").out
 
     def test_cancelling_shows_what_is_paid(self, queue: Database, ttsq: Ttsq) -> None:
-        """Of the whole batch; what is spoken stays. Trying it again goes by code."""
+        """For the whole batch; succeeded jobs stay. A retry selects by code."""
         batch = a_batch(queue)
         a_job(queue, batch, "a", status=JobStatus.SUCCEEDED, cost=PRICE)
         waiting = a_job(queue, batch, "b")
@@ -199,7 +198,7 @@ class TestFetching:
 
 
 def test_a_diff_shows_what_a_new_sheet_would_buy(queue: Database, ttsq: Ttsq) -> None:
-    """By name and content: the changed and the new are bought, the rest is there; what is gone is named."""
+    """By name and content: changed and new lines are bought, the rest exists; removed lines are named."""
     batch = a_batch(queue)
     for name, text in (("a", "One."), ("b", "Two."), ("c", "Three.")):
         a_job(queue, batch, name, text=text, status=JobStatus.SUCCEEDED)

@@ -22,7 +22,7 @@ END_SECONDS = 60.0
 
 @contextmanager
 def emulator(*arguments: str) -> Iterator[tuple[str, Admin]]:
-    """The command in a process of its own: what it printed until it took calls, and a way to ask it."""
+    """The command in a separate process: its output until it accepts calls, and a client for it."""
     process = subprocess.Popen(
         [sys.executable, "-m", "worker.cli", "emulator", "--port", "0", *arguments], stdout=subprocess.PIPE, text=True
     )

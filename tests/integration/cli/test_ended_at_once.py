@@ -1,4 +1,4 @@
-"""A run that is ended by a second Ctrl-C: what it had in hand is handed back before the process is gone."""
+"""A run ended by a second Ctrl-C releases its jobs before the process exits."""
 
 from __future__ import annotations
 

@@ -31,7 +31,7 @@ def record(queue: Database, *subjects: str, type: str = "account.held", **data: 
 
 @contextmanager
 def following(*arguments: str) -> Iterator[subprocess.Popen[str]]:
-    """The command in a process of its own, which never outlives the block."""
+    """The command in a separate process, which never outlives the block."""
     process = subprocess.Popen(
         [sys.executable, "-m", "worker.cli", "events", "--follow", "--json", *arguments],
         stdout=subprocess.PIPE,

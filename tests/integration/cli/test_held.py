@@ -24,7 +24,7 @@ PRICE: Final = Decimal("0.0067")
 
 
 def run(*arguments: str) -> Shown:
-    """`ttsq run …`, in a process of its own."""
+    """`ttsq run …`, in a separate process."""
     done = subprocess.run(
         [sys.executable, "-m", "worker.cli", "run", *arguments],
         stdin=subprocess.DEVNULL,

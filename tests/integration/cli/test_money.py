@@ -147,7 +147,7 @@ def test_credits_needs_no_queue(ttsq: Ttsq, tmp_path: Path) -> None:
 def test_credits_says_why_the_api_does_not_answer(
     ttsq: Ttsq, queue: Database, emulator: Emulator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Exit code 2, but what the workers saw last is still told."""
+    """Exit code 2, but the workers' last report is still shown."""
     with queue.begin() as connection:
         balances.note(connection, Decimal("0.5"), NOW)
     emulator.admin.account(key_valid=False)

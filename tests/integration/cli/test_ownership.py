@@ -41,7 +41,7 @@ def contents(folder: Path) -> dict[str, bytes]:
 @pytest.mark.usefixtures("emulator")
 @pytest.mark.parametrize("spelling", ["o/x", "o/../o/x/", "link/x"])
 def test_prune_leaves_the_files_of_another_batch(tmp_path: Path, spelling: str) -> None:
-    """A batch whose template leads into a folder that a later run calls its own, by any spelling."""
+    """A batch whose template leads into the folder of a later run, in any spelling."""
     (tmp_path / "o").mkdir()
     (tmp_path / "link").symlink_to("o")
     write_texts("a.txt.csv", ["One.", "Two."])

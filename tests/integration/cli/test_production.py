@@ -27,7 +27,7 @@ TEXTS: Final = [f"This is text number {number}." for number in range(1, 7)]
 
 
 class Command:
-    """One `ttsq …` in a process of its own, which ends with the test."""
+    """One `ttsq …` in a separate process, which ends with the test."""
 
     def __init__(self, *arguments: str) -> None:
         log = Path(f"{arguments[0]}.log").open("w", encoding="utf-8")  # noqa: SIM115 - closed right after the start

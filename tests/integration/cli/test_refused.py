@@ -1,4 +1,4 @@
-"""Runs whose paid takes are refused: held in time, explained, resumed; never bought again unasked. Embedded default."""
+"""Runs whose paid takes are refused, in single-process mode: held, explained, resumed, never bought again unasked."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ QUESTION: Final = "Buy them again? [y/N] "
 
 
 def run(*arguments: str) -> Shown:
-    """`ttsq …`, in a process of its own."""
+    """`ttsq …`, in a separate process."""
     done = subprocess.run(
         [sys.executable, "-m", "worker.cli", *arguments],
         stdin=subprocess.DEVNULL,
@@ -65,7 +65,7 @@ def sheet(lines: int) -> Path:
 
 
 def test_a_run_is_held_explained_and_resumed(emulator: Emulator) -> None:
-    """At most twenty takes are paid; what is said to be done, done, tries three more; once good, it goes to its end."""
+    """At most 20 takes are paid; after the remedy it tries three more; once they pass, it runs to its end."""
     sheet(LINES)
     shown = run("run", "texts.txt", "--json")
     assert shown.code == 3, shown.err

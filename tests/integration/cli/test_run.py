@@ -46,7 +46,7 @@ class Shown:
 
 @contextmanager
 def running(*arguments: str) -> Iterator[subprocess.Popen[str]]:
-    """The command in a process of its own, in the folder and environment of the test. It never outlives the block."""
+    """The command in a separate process, in the folder and environment of the test. It never outlives the block."""
     process = subprocess.Popen(
         [sys.executable, "-m", "worker.cli", *arguments],
         stdin=subprocess.DEVNULL,
@@ -140,7 +140,7 @@ def test_every_line_becomes_a_playable_file(emulator: Emulator, tmp_path: Path) 
 
 
 def test_the_same_command_buys_nothing_twice(emulator: Emulator, tmp_path: Path) -> None:
-    """It says that all is there. Only `--fresh` buys anew, under a batch of its own."""
+    """It reports that nothing remains. Only `--fresh` buys again, in a new batch."""
     write_texts("texts.csv", lines(4))
     first = ttsq("run", "texts.csv", "--json").data
     again = ttsq("run", "texts.csv", "--json")
@@ -318,7 +318,7 @@ def test_without_a_key_the_way_to_one_is_named(tmp_path: Path) -> None:
 
 
 def test_a_rehearsal_needs_nothing_and_touches_nothing_real(tmp_path: Path) -> None:
-    """No key, no settings; a queue and a folder of its own. Given again it is quick; files that went are made again."""
+    """No key, no settings; a separate queue and folder. A second run is quick; deleted files are made again."""
     write_texts("texts.csv", lines(3))
     folder = tmp_path / "audio" / "texts-rehearsal"
     shown = ttsq("run", "texts.csv", "--rehearse")

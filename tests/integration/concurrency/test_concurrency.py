@@ -36,7 +36,7 @@ def crew(reactor: Reactor) -> Iterator[ElasticThreadPool]:
 
 
 def finished(work: Callable[[], object]) -> Future[object]:
-    """A future that a thread of its own settles."""
+    """A future that another thread settles."""
     future: Future[object] = Future()
     threading.Thread(target=lambda: future.set_result(work()), daemon=True).start()
     return future
@@ -68,7 +68,7 @@ class TestSwitchboard:
             assert reactor.readable(near.fileno(), PATIENCE).result(PATIENCE) is True
 
     def test_watches_thousands(self, reactor: Reactor) -> None:
-        """Each hears of its own."""
+        """Each waiter is notified of its own descriptor."""
         pairs = [socket.socketpair() for _ in range(400)]
         futures = [reactor.readable(near.fileno(), PATIENCE) for near, _ in pairs]
         for _, far in pairs[::2]:

@@ -48,7 +48,7 @@ def between(database: Database, statements: tuple[str, str], happen: Callable[[]
 
 
 def running(stage: Stage, **columns: Any) -> Any:  # noqa: ANN401 - any column; a claim
-    """A job that a worker has in hand, and its claim."""
+    """A running job, and its claim."""
     worker = stage.worker(slots=1)
     job = stage.job(status=JobStatus.RUNNING, worker_id=worker, **columns)
     row = stage.row(job)

@@ -52,7 +52,7 @@ def find_nothing(stage: Stage, *jobs: UUID) -> None:
 
 
 def spoken(stage: Stage, leader: Dispatcher) -> UUID:
-    """A job whose audio is there, as the dispatcher knows."""
+    """A job whose audio exists, as the dispatcher knows."""
     job = stage.job(**SAME)
     leader.run_once()
     settle(stage, claim(stage, job), JobStatus.SUCCEEDED)
@@ -119,7 +119,7 @@ def test_copies_that_come_back_late_follow_the_one_that_buys(stage: Stage) -> No
 
 
 def test_copies_are_taken_from_the_one_that_bought_last(stage: Stage) -> None:
-    """Not from the one whose file was found to be gone."""
+    """Not from the job whose file was missing."""
     leader = stage.dispatcher()
     spoken(stage, leader)
     first, second = stage.jobs(2, **SAME)
@@ -184,7 +184,7 @@ def test_what_a_dead_workers_job_may_have_stored_is_waited_for(stage: Stage) -> 
 
 
 def test_who_waited_once_for_a_job_to_resume_waits_no_more(stage: Stage) -> None:
-    """It may be held by a budget of its own for as long as that takes."""
+    """Its own budget may hold it for as long as that takes."""
     leader = stage.dispatcher()
     first = stage.job(**SAME)
     leader.run_once()

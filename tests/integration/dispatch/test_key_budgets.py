@@ -28,7 +28,7 @@ PRICE: Final = MODELS[MODEL].price
 
 @pytest.fixture
 def stage(database: Database) -> Stage:
-    """A stage whose model has told its cost, with a worker of many slots."""
+    """A stage whose model has a known cost, with a worker of many slots."""
     stage = Stage(database)
     stage.ended(VerdictKind.SUCCESS, tenant="someone else", text_bytes=4_000, noted=True)
     stage.worker(slots=50)
@@ -50,7 +50,7 @@ def jobs(stage: Stage, count: int, key: UUID | None, **columns: Any) -> list[UUI
 
 
 def speak(stage: Stage, ids: list[UUID], cost: Decimal = PRICE) -> None:
-    """Jobs that were sent out are spoken, past all workers."""
+    """Published jobs succeed without a worker."""
     for job in ids:
         with stage.database.begin() as connection:
             connection.execute(delete(Job).where(Job.id == job))

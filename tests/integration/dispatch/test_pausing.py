@@ -27,7 +27,7 @@ def stage(database: Database) -> Stage:
 
 
 def pause(stage: Stage, batch: UUID) -> bool:
-    """Pause a batch, in a transaction of its own."""
+    """Pause a batch, in its own transaction."""
     with stage.database.begin() as connection:
         return batches.pause(connection, batch, now=stage.database.now(connection))
 

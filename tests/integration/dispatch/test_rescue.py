@@ -39,7 +39,7 @@ def rescue(connection: Connection, later: timedelta) -> None:
 
 @pytest.mark.parametrize("forgotten", [False, True])
 def test_a_job_claimed_by_a_retired_worker_is_rescued(database: Database, forgotten: bool) -> None:
-    """The worker dies before its next beat, and nothing of it can lapse any more: its job is missed all the same."""
+    """The worker dies before its next beat, without a heartbeat that could lapse: its job is rescued nonetheless."""
     with database.begin() as connection:
         worker, job = claimed_too_late(connection)
         if forgotten:

@@ -1,4 +1,4 @@
-"""Who shares what was bought: each tenant what is its own, or all what is anybody's, whichever way they hand it in."""
+"""Which jobs share bought audio: those of one tenant, or those of all, by every way of submission."""
 
 from __future__ import annotations
 

@@ -160,7 +160,7 @@ def test_a_memory_of_what_really_flies_is_not_read_in_every_tick(stage: Stage) -
 
 
 def test_verdicts_of_any_kind_release(stage: Stage) -> None:
-    """A rate limit sent the first one back: it is queued with the others, and one of them goes."""
+    """A rate limit requeued the first one: it is queued with the others, and one of them starts."""
     jobs = stage.jobs(2, **SAME)
     leader = stage.dispatcher()
     leader.run_once()
@@ -233,7 +233,7 @@ def submit(stage: Stage, job: UUID) -> UUID:
 
 
 def fall_silent(stage: Stage, worker: UUID) -> None:
-    """It was last heard of a minute ago."""
+    """Its last heartbeat is a minute old."""
     with stage.database.begin() as connection:
         long_ago = stage.database.now(connection) - 60 * SECOND
         connection.execute(update(Worker).where(Worker.id == worker).values(heartbeat_at=long_ago))

@@ -184,7 +184,7 @@ def test_a_resumed_batch_tries_a_few_takes(stage: Stage) -> None:
 
 
 def test_the_count_outlives_its_leader(stage: Stage) -> None:
-    """Another leader in the middle of the row begins none of its own, and a hold is the same for all."""
+    """A new leader continues the count of refusals, and a hold is the same for every leader."""
     stage.slots(4)
     batch = stage.batch()
     jobs_of(stage, batch, 80)

@@ -1,4 +1,4 @@
-"""Calls that may have been billed count against every budget at list price, until it is known what became of them."""
+"""Calls that may have been billed count against every budget at list price, until their outcome is known."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ PRICE: Final = MODELS[MODEL].price
 
 @pytest.fixture
 def stage(database: Database) -> Stage:
-    """A stage whose models have told their costs."""
+    """A stage whose models have known costs."""
     stage = Stage(database)
     for model in (MODEL, OTHER_MODEL):
         stage.ended(
@@ -110,7 +110,7 @@ def test_each_counts_at_its_own_models_price(stage: Stage) -> None:
 
 
 def test_a_call_that_becomes_clear_is_counted_once(stage: Stage) -> None:
-    """Its worker comes late with the take: the list price goes, and the cost comes."""
+    """Its worker delivers the take late: the actual cost replaces the list price."""
     columns = limited(stage, Decimal(1))
     worker = stage.worker()
     claim = claimed(stage, stage.job(**columns), worker)

@@ -62,7 +62,7 @@ def jobs(folder: Path) -> list[JobRecord]:
 
 @pytest.mark.timeout(180)
 def test_the_bulk_script_speaks_its_lines(emulator: Emulator, tmp_path: Path) -> None:
-    """One batch, every line spoken, and the bill is what the API took."""
+    """One batch, every line succeeded, and the cost is the amount that the API billed."""
     shown = run("bulk_script.py").splitlines()
     assert shown[-2] == "12 succeeded"
     assert shown[-1] == f"spent ${emulator.state().billed.normalize()}"
@@ -87,7 +87,7 @@ def test_the_nightly_run_is_made_once(emulator: Emulator, tmp_path: Path) -> Non
 
 @contextmanager
 def flask() -> Iterator[str]:
-    """The address of the web application, in a process of its own."""
+    """The address of the web application, which runs in a separate process."""
     command = [sys.executable, "-m", "flask", "--app", str(ROOT / "examples/flask_request.py"), "run", "--port", "0"]
     with subprocess.Popen(
         command,

@@ -237,7 +237,7 @@ def test_a_failed_job_that_is_tried_again_asks_after_what_it_submitted(shop: Wor
 
 
 def test_a_job_that_fails_with_its_worker_leaves_its_run_in_doubt(shop_on_both: Workshop, time: Time) -> None:
-    """No next attempt asks after it; a retry by hand does."""
+    """No further attempt polls it; a manual retry does."""
     shop = shop_on_both
     job = shop.job(attempts_used=BOUNDS.max_attempts - 1)
     runs_go_on(shop)
@@ -279,7 +279,7 @@ def test_a_failed_run_is_resubmitted(shop_on_both: Workshop) -> None:
 
 
 def test_a_run_that_the_api_has_forgotten_is_resubmitted_and_in_doubt(shop: Workshop, time: Time) -> None:
-    """Its record expired: how it ended can't be told, so the next attempt may well pay a second time."""
+    """Its record expired: its end is unknown, so the next attempt may pay a second time."""
     job = a_killed_job(shop, time)
     shop.emulator.admin.rules([Rule(match=Match(step=Step.POLL), effect=Effect(status=404), times=3)])
     other = shop.neighbour()

@@ -107,7 +107,7 @@ def test_no_container_ends_or_fills_a_worker(shop: Workshop, canned: Canned) -> 
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_undamaged_audio_is_accepted_in_any_container(shop: Workshop, canned: Canned, kind: str) -> None:
-    """As an MP3 as well as as a WAV."""
+    """Both as an MP3 and as a WAV."""
     for form in (None, "mp3"):
         canned.content = container(kind)
         row = shop.run(shop.job(text=f"{TEXT} {form}", audio_format=form))

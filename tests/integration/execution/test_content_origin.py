@@ -62,7 +62,7 @@ def test_audio_of_the_workers_api_is_never_taken_for_the_producers(
 
 
 def test_an_unknown_address_is_not_mistaken_either(shop_on_both: Workshop) -> None:
-    """And yet its jobs are bought once: what can't be explained has a fingerprint of its own."""
+    """Its jobs are bought once: an unexplained address has its own fingerprint."""
     shop = shop_on_both
     first, second = shop.run(submit(shop, OTHER)), shop.run(submit(shop, OTHER))
     assert (first.cached, second.cached, shop.bought()) == (False, True, 1)

@@ -1,4 +1,4 @@
-"""Copies of bought audio, where one source is gone, changed or out of reach: others are tried before paying again."""
+"""Copies of bought audio: if one source is missing, changed or unreachable, others are tried before paying again."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def bought(shop: Workshop, count: int) -> list[UUID]:
 
 
 def send_for_a_copy(shop: Workshop, source: UUID) -> UUID:
-    """A job whose message is out and that may not buy."""
+    """A dispatched job that must not buy."""
     job = shop.job(**SAME)
     with shop.database.begin() as connection:
         followers.send_for_copies(connection, {job: source})
@@ -49,7 +49,7 @@ def test_any_copy_will_do(shop_on_both: Workshop) -> None:
 
 
 def test_a_folder_of_files_that_is_gone_hides_no_other(shop_on_both: Workshop) -> None:
-    """More copies of one batch are gone than are tried: that of an older batch is found."""
+    """More copies of one batch are missing than are tried: the copy of an older batch is found."""
     shop = shop_on_both
     [old] = bought(shop, 1)
     batch = shop.batch()
@@ -111,7 +111,7 @@ def test_the_one_that_is_elected_buys(shop_on_both: Workshop) -> None:
 def test_audio_in_a_store_of_another_kind_is_carried_over(
     shop: Workshop, s3: Bucket, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A batch's folder and a bucket share no copy of their own: the audio passes through the worker, unpaid."""
+    """A batch's folder and a bucket can't copy directly: the audio passes through the worker, without a purchase."""
     for name, value in s3.server.environment().items():
         monkeypatch.setenv(name, value)
     bought(shop, 1)

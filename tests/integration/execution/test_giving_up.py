@@ -49,7 +49,7 @@ def test_a_call_in_flight_is_given_up_and_its_answer_found_later(shop: Workshop)
 
 
 def test_what_was_not_called_yet_is_given_up_unbilled(shop: Workshop) -> None:
-    """Waiting for its store, a job is in hand and nothing was sent for it."""
+    """A job waits for its store; no call is in flight for it."""
     shop.run(shop.job())
     left: list[int] = []
     job = shop.job(recover=True, attempt=1)

@@ -1,4 +1,4 @@
-"""A worker's sign of life: told at once when there is news, and seen from outside even while the database is away."""
+"""A worker's heartbeat: written at once on a change, and visible in a file even during an outage of the database."""
 
 from __future__ import annotations
 

@@ -63,7 +63,7 @@ def test_an_answer_that_was_left_is_opened_in_a_process_of_its_own(shop_on_both:
 
 
 def test_an_answer_that_two_workers_died_with_is_not_opened_again(shop_on_both: Workshop) -> None:
-    """It is a bad take, kept for listening; the job is bought anew."""
+    """It is a bad take, kept for listening; the job is bought again."""
     shop = shop_on_both
     job = shop.job(recover=True, attempt=1, text=TEXT)
     audio = shop.spool.path_for(job, 1)

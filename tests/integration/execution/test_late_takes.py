@@ -56,7 +56,7 @@ def apart(
 def test_a_worker_cut_off_from_the_database_leaves_the_winners_object_alone(
     apart: Workshop, way: Link, on_postgresql: Database
 ) -> None:
-    """It can't ask whose the job is, so it waits until it can: then its take is late, and charged."""
+    """It can't check the owner of the job, so it waits until it can: then its take is late, and charged."""
     other = Workshop(on_postgresql, apart.emulator, apart.folder, During(apart.client.client), machine="there")
     job = apart.job(custom_id="a")
 
@@ -111,7 +111,7 @@ def test_a_worker_that_leaves_cut_off_replaces_nothing(apart: Workshop, way: Lin
 
 
 def test_a_late_take_does_not_replace_the_winners(shop: Workshop) -> None:
-    """Stopped in its tracks between the question whose the job is and the upload: the later attempt's object stays."""
+    """Suspended between the ownership check and the upload: the later attempt's object stays."""
     other = shop.neighbour()
     job = shop.job(custom_id="a")
 

@@ -78,7 +78,7 @@ def desk(database: Database, tmp_path: Path) -> Desk:
 
 @contextmanager
 def one_answer_lost(database: Database) -> Iterator[None]:
-    """The first commit goes through, and its connection dies before anybody hears of it."""
+    """The first commit succeeds, and its connection dies before the reply."""
     left = [OperationalError("COMMIT", None, Exception("server closed the connection unexpectedly"))]
 
     def commit(connection: Any) -> None:  # noqa: ANN401 - the driver's own has no type

@@ -95,7 +95,7 @@ def test_a_look_changes_nothing(shop_on_both: Workshop) -> None:
 
 
 def test_another_jobs_object_under_the_key_is_not_adopted(shop_on_both: Workshop) -> None:
-    """Batches may share a folder: the object names the job and the content whose it is."""
+    """Batches may share a folder: the object names its job and its content."""
     shop = shop_on_both
     folder = (shop.folder / "shared").as_uri()
     first, second = shop.batch(output_url=folder), shop.batch(output_url=folder)

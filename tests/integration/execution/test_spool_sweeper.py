@@ -39,7 +39,7 @@ def emulator() -> Iterator[Emulator]:
 
 @pytest.fixture(params=BOTH)
 def shop(request: pytest.FixtureRequest, emulator: Emulator, tmp_path: Path) -> Iterator[Workshop]:
-    """A worker, once on each database, with some audio at hand."""
+    """A worker, once on each database, and some audio."""
     with closing(client_of(emulator)) as client:
         made = opened(Workshop(request.getfixturevalue(f"on_{request.param}"), emulator, tmp_path, During(client)))
         shutil.copyfile(made.file(made.run(made.job()).id), made.audio / "source.wav")
@@ -162,7 +162,7 @@ def test_a_full_spool_is_looked_through_bit_by_bit(shop: Workshop) -> None:
 
 
 def test_an_empty_spool_sends_no_query(shop: Workshop) -> None:
-    """Not even a database that is gone."""
+    """Not even an unreachable database."""
     assert shop.spooled() == []
     shop.database.close()
     shop.sweep()

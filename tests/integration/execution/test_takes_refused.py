@@ -93,7 +93,7 @@ def test_the_last_bad_take_fails_the_job_with_what_was_measured(shop_on_both: Wo
 
 @pytest.mark.parametrize("take", [Take.HEADER_ONLY, Take.EMPTY])
 def test_nothing_is_kept_where_there_is_nothing_to_hear(shop: Workshop, take: Take) -> None:
-    """The call is paid for all the same."""
+    """The call is still charged."""
     shop.script(take=take, times=1)
     job = shop.job(text=TEXT)
     assert shop.run(job).cost == PRICE
@@ -139,7 +139,7 @@ def test_no_job_has_its_audio_where_refused_takes_go(shop: Workshop, name: str) 
 
 
 def test_damaged_audio_is_kept_as_it_came(shop: Workshop, tmp_path: Path) -> None:
-    """A file that is no whole one may be heard by other programs: it keeps its own form and type."""
+    """An incomplete file may still be playable: it keeps its own format and type."""
     path = tmp_path / "take.audio"
     path.write_bytes(b"\0\0\0\x20ftypM4A " + bytes(2_000))
     found = judged(path, TEXT, GateLimits(), shop.executor.pools.codecs)
@@ -224,7 +224,7 @@ DIRECTED: Final = f"Ruhig gesprochen, von einem alten Fischer am Abend, der viel
 
 
 def answered(shop: Workshop, job: UUID, said: str) -> JobStatus:
-    """What becomes of the job when its next answer says this much of its text."""
+    """The job's state after an answer that contains this share of its text."""
     shop.spool.path_for(job, shop.row(job).attempt).write_bytes(wav(speak(Utterance(said, "Kore"))))
     return JobStatus(shop.run(job).status)
 

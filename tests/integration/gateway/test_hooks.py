@@ -124,7 +124,7 @@ def test_a_form_is_a_payload_too(gateway: Running, database: Database) -> None:
 
 @pytest.mark.parametrize("example", ["cms_post", "shop_product", "form"])
 def test_the_examples_make_what_they_say(ttsq: Ttsq, queue: Database, tmp_path: Path, example: str) -> None:
-    """Each folder of examples has a command, a payload, and the jobs that come of it."""
+    """Each folder of examples has a command, a payload, and the expected jobs."""
     assert queue.url
     (tmp_path / "secret").write_text("whsec_" + base64.b64encode(b"0" * 32).decode())
     command = json.loads((EXAMPLES / example / "hook.json").read_text(encoding="utf-8"))

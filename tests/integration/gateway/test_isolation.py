@@ -11,7 +11,7 @@ import pytest
 
 from tests.factories import add_attempt, add_batch, add_job
 from tests.gateway import Client, Reply, Running, running
-from tests.integration.webhooks.test_deliveries import Office, an_endpoint, happen, ids
+from tests.integration.webhooks.harness import WebhookHarness, add_endpoint, ids, record_events
 from worker.store.database import Database
 from worker.store.outbox import deliveries
 
@@ -41,9 +41,9 @@ def of_acme(database: Database) -> dict[str, UUID]:
         batch = add_batch(connection, tenant="acme", name=SECRET_WORD)
         job = add_job(connection, tenant="acme", batch_id=batch, text=SECRET_WORD, tags=",theirs,")
         add_attempt(connection, job_id=job, tenant="acme", message=SECRET_WORD)
-    endpoint = an_endpoint(database, "http://127.0.0.1:9/acme")
-    happen(database, *ids(1))
-    Office(database).work()
+    endpoint = add_endpoint(database, "http://127.0.0.1:9/acme")
+    record_events(database, *ids(1))
+    WebhookHarness(database).work()
     with database.read() as connection:
         (delivery,) = deliveries.listed(connection, most=2)
     return {"job_id": job, "batch_id": batch, "endpoint_id": endpoint.id, "delivery_id": delivery.id}

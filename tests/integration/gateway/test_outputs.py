@@ -31,7 +31,7 @@ def client(gateway: Running) -> Client:
 
 
 def a_spoken_job(gateway: Running, folder: Path) -> UUID:
-    """A job of `acme` whose audio is there."""
+    """A job of `acme` with audio."""
     places = gateway.gateway.destinations
     put = store_bytes(places.store(places.default_url), "acme/jobs/a b.mp3", b"ID3", folder, content_type="audio/mpeg")
     sound = {"uri": put.uri, "sha256": put.sha256, "audio_bytes": put.size, "content_type": "audio/mpeg"}
@@ -89,7 +89,7 @@ def test_a_template_that_could_bring_jobs_together_is_refused(client: Client) ->
 
 
 def test_a_job_is_deleted_with_its_audio(gateway: Running, client: Client, database: Database, tmp_path: Path) -> None:
-    """Its text and its object are gone, its audio is answered with 410, its row stays; again changes nothing."""
+    """Its text and its object are deleted, its audio returns 410, its row stays; repeating it changes nothing."""
     job = a_spoken_job(gateway, tmp_path)
     assert client.get(f"/v1/jobs/{job}/audio").body == b"ID3"
     for _ in range(2):

@@ -21,7 +21,7 @@ from worker.emulator.server import Emulator
 
 @contextmanager
 def served(folder: Path, *options: str, **settings: str) -> Iterator[tuple[subprocess.Popen[str], str]]:
-    """The command in a process of its own, and where it listens."""
+    """The command in a separate process, and its address."""
     command = [sys.executable, "-m", "worker.cli", "serve", "--port", "0", *options]
     with (
         (folder / "log").open("w") as log,

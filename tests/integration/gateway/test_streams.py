@@ -46,7 +46,7 @@ def client(gateway: Running) -> Client:
 
 
 def a_spoken_job(gateway: Running, tmp_path: Path, **columns: object) -> UUID:
-    """A job of `acme` whose audio is there."""
+    """A job of `acme` with audio."""
     store = gateway.gateway.destinations.store(gateway.gateway.destinations.default_url)
     name = columns.pop("name", "hello")
     put = store_bytes(store, f"acme/jobs/{name}.wav", SOUND, tmp_path)
@@ -204,8 +204,8 @@ def test_a_missing_range_is_refused(gateway: Running, client: Client, tmp_path: 
     assert (reply.status, reply.headers["content-range"]) == (416, f"bytes */{len(SOUND)}")
 
 
-def test_missing_audio_is_not_found(gateway: Running, client: Client, tmp_path: Path) -> None:
-    """Not yet, gone, or a row that names a place outside the store."""
+def test_missing_audio_is_a_problem(gateway: Running, client: Client, tmp_path: Path) -> None:
+    """Not yet stored, deleted, or at an address outside the store."""
     waiting = client.post("/v1/jobs", {"text": "Wait."}).json["id"]
     assert client.get(f"/v1/jobs/{waiting}/audio").trouble == "conflict"
     job = a_spoken_job(gateway, tmp_path)

@@ -45,7 +45,7 @@ def test_a_listing_has_every_object_with_its_size(bucket: Bucket) -> None:
 
 
 def test_buckets_are_apart(server: LightS3, bucket: Bucket) -> None:
-    """One whose name begins like another's has none of its objects."""
+    """A bucket whose name is a prefix of another's lists none of its objects."""
     other = server.create_bucket(f"{bucket.name}2")
     with closing(bucket.client()) as client:
         client.put_object(Bucket=other.name, Key="there", Body=b"x")

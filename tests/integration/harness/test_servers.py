@@ -60,7 +60,7 @@ def s3_client(s3: Bucket) -> Iterator[S3Client]:
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_server_answers_and_leaves_nothing_behind(kind: type[Server]) -> None:
-    """Started, it answers a real client; stopped, its processes, its folder and its address are gone."""
+    """Once started, it answers a real client; once stopped, its processes, folder and address are removed."""
     server = kind()
     server.start()
     folder, pid, port = server.folder, server.process.pid, server.port
@@ -279,7 +279,7 @@ def _inner_test(folder: Path) -> Path:
 
 @contextmanager
 def _holder(kind: type[Server]) -> Iterator[tuple[subprocess.Popen[str], int, Path]]:
-    """A process of its own that holds a server of this kind; with the server's process id and folder."""
+    """A separate process that holds a server of this kind; with the server's process id and folder."""
     command = [sys.executable, "-c", HOLDER, kind.__module__, kind.__name__]
     with subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as holder:
         try:

@@ -164,7 +164,7 @@ def test_an_object_out_of_reach_is_put_off(shop_on_both: Workshop) -> None:
 
 
 def test_a_job_that_is_tried_again_keeps_its_text(shop_on_both: Workshop) -> None:
-    """Dated or even in the hands of who takes it away; one whose text is gone is not tried again."""
+    """A dated text stays, even if a purge has selected it; a job without its text can't be retried."""
     shop = shop_on_both
     with shop.database.begin() as connection:
         jobs = [add_job(connection, status=FAILED, text=TEXT, expires_after=1, finished_at=LONG_AGO) for _ in range(2)]

@@ -83,7 +83,7 @@ def test_a_template_that_could_bring_two_jobs_together_is_refused(shop: Workshop
 
 
 def test_a_tenant_has_its_audio_at_its_destination(shop_on_both: Workshop) -> None:
-    """From the moment on at which the worker hears of it; a batch that names a place of its own goes there."""
+    """As soon as the worker reads the setting; a batch with its own destination keeps it."""
     shop, theirs, own = shop_on_both, shop_on_both.folder / "theirs", shop_on_both.folder / "own"
     give(shop, "ann", theirs.as_uri())
     row = shop.run(shop.job(tenant="ann"))
@@ -119,7 +119,7 @@ def test_a_copy_is_made_from_one_place_to_another(shop: Workshop) -> None:
 
 
 def test_a_copy_is_made_from_bucket_to_bucket(on_s3: Workshop, s3: Bucket) -> None:
-    """By the server itself; where the source is gone, the text is bought again."""
+    """By the server itself; if the source is missing, the text is bought again."""
     shop = on_s3
     other = s3.server.create_bucket(f"test-{uuid.uuid4().hex}")
     first = shop.run(shop.job(tenant="ann", text="Once.", audio_format="mp3"))

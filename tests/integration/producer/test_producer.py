@@ -148,7 +148,7 @@ def test_the_same_command_takes_its_batch_up_again(database: Database) -> None:
 
 
 def test_what_ended_without_audio_is_tried_again(database: Database) -> None:
-    """Failed, cancelled and expired jobs are queued anew, under their ids and marked for recovery."""
+    """Failed, cancelled and expired jobs are queued again, under their ids and marked for recovery."""
     with database.begin() as connection:
         jobs = jobs_of(connection, submit(connection, input_rows(5)))
         for job, status in zip(jobs, (*producer.AGAIN, JobStatus.SUCCEEDED), strict=False):

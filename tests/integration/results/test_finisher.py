@@ -37,7 +37,7 @@ def finisher(database: Database, folder: Path) -> Finisher:
 
 
 def a_mixed_batch(database: Database, folder: Path, **columns: Any) -> UUID:  # noqa: ANN401 - any column
-    """One job spoken, one failed, one cancelled."""
+    """One job succeeded, one failed, one cancelled."""
     with database.begin() as connection:
         batch = add_batch(connection, **({"tenant": "acme", "notify": True, "total": 3} | columns))
         common = {"tenant": "acme", "batch_id": batch}
@@ -143,7 +143,7 @@ def test_a_retry_reopens_the_batch_and_its_next_end_is_reported_again(database: 
 
 
 def test_files_that_are_out_of_date_finish_nothing(database: Database, tmp_path: Path) -> None:
-    """A job was retried, and ended, between the writing and the conclusion: the files are written anew."""
+    """A job was retried, and ended, between the writing and the conclusion: the files are written again."""
     batch = a_mixed_batch(database, tmp_path)
     with database.begin() as connection:
         then = results.standing(connection, batch)

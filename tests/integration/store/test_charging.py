@@ -195,7 +195,7 @@ def test_what_was_submitted_does_not_expire(database: Database, status: JobStatu
 
 @pytest.mark.parametrize(("cost", "doubt"), [(Decimal(0), True), (COST, False)])
 def test_cancelling_leaves_an_unpaid_run_in_doubt(database: Database, cost: Decimal, doubt: bool) -> None:
-    """One whose cost is in the books is in none; other jobs' attempts are not touched."""
+    """A run whose cost is recorded is not in doubt; attempts of other jobs are unchanged."""
     with database.begin() as connection:
         job, other = add_job(connection, request_id="r-1"), add_job(connection, request_id="r-1")
         for its in (job, other):

@@ -128,7 +128,7 @@ def test_counts_of_a_selection_equal_its_rows(database: Database) -> None:
 
 
 def test_folding_changes_no_figure(on_postgresql: Database) -> None:
-    """Changes become one row for each kind of jobs, and a kind that has none left goes."""
+    """Changes become one row per kind of jobs, and a kind without jobs is removed."""
     with on_postgresql.begin() as connection:
         jobs = some_work(connection)
         dispatches.dispatch(connection, jobs[:2], worker_id=None, now=NOW)

@@ -455,7 +455,7 @@ class StoreMachine(RuleBasedStateMachine):
 
     @rule(data=st.data(), worker=some(WORKERS))
     def disown(self, data: st.DataObject, worker: UUID) -> None:
-        """A worker finds jobs under its name that it never heard of."""
+        """A worker finds jobs under its name that it doesn't hold."""
         jobs = self._some_jobs(data)
         running = set(job_claims.running_here(self.connection, worker)) & set(jobs)
         given_back = rescues.disown(self.connection, jobs, worker_id=worker)

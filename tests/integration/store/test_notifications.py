@@ -122,7 +122,7 @@ def test_a_rollback_sends_no_notice(on_postgresql: Database) -> None:
 
 
 def test_a_rollback_changes_no_file(on_sqlite: Database) -> None:
-    """On SQLite neither: nothing has come, and the next commit is heard."""
+    """The same on SQLite: no notice is pending, and the next commit sends one."""
     with notifications.watch(on_sqlite) as wait:
         with on_sqlite.engine.connect() as connection:
             producer.enqueue(connection, a_request(), origin=ORIGIN)
@@ -133,7 +133,7 @@ def test_a_rollback_changes_no_file(on_sqlite: Database) -> None:
 
 
 def test_other_changes_are_no_arrivals(on_sqlite: Database) -> None:
-    """Of a file that changes all the time, only new jobs are told."""
+    """A file changes constantly; only new jobs count."""
     stage = Stage(on_sqlite)
     with notifications.watch(on_sqlite) as wait:
         stage.worker()

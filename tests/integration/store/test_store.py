@@ -234,7 +234,7 @@ def test_the_pace_outlives_its_leader(database: Database) -> None:
 
 
 def test_a_worker_that_was_given_up_is_taken_back_in(database: Database) -> None:
-    """Its next sign of life says that it had been gone; from then on it is present again."""
+    """Its next heartbeat reports that it had been retired; from then on it counts as live again."""
     with database.begin() as connection:
         worker = add_worker(connection)
         assert workers.beat(connection, worker, trouble="disk full", stopping=False, now=NOW + SECOND)

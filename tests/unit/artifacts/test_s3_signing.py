@@ -19,7 +19,7 @@ NAMES = st.from_regex(r"x-amz-meta-[a-z0-9]{1,12}(-[a-z0-9]{1,8})?", fullmatch=T
 
 
 class _Known(S3SigV4Auth):
-    """Over a body whose SHA-256 is known."""
+    """Signs with a known SHA-256 of the body."""
 
     def payload(self, request: AWSRequest) -> str:
         found: str = request.context["sha256"]

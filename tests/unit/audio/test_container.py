@@ -1,4 +1,4 @@
-"""Sniffing: the bytes decide, and headerless samples are told from every other kind of bytes."""
+"""Sniffing: the bytes decide, and headerless samples are distinguished from every other kind of bytes."""
 
 from __future__ import annotations
 

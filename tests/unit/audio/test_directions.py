@@ -122,7 +122,7 @@ def a_take(text: str, share: float) -> Measures:
 
 @pytest.mark.parametrize("name", DIRECTED)
 def test_what_is_a_direction_need_not_be_heard(tmp_path: Path, name: str) -> None:
-    """A take of the transcript alone passes, as does one of all of it; both are heard from models."""
+    """A take of the transcript alone passes, as does one of the whole text; models return both."""
     text = DIRECTED[name]
     assert refusal(heard(tmp_path, SAID), text, LIMITS) is None
     assert refusal(heard(tmp_path, text), text, LIMITS) is None

@@ -82,7 +82,7 @@ def test_a_loud_take_is_turned_down_by_all_that_is_asked() -> None:
 
 
 def test_silence_is_left_alone() -> None:
-    """Nothing is heard in it, and no gain changes that."""
+    """It is silent, and no gain changes that."""
     assert gain_for(measured(loudness_lufs=FLOOR_LUFS), -16.0) == 0.0
 
 

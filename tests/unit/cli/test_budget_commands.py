@@ -71,7 +71,7 @@ def test_a_run_waits_for_money_when_nothing_else_is_missing(snapshot: Snapshot, 
 
 
 def test_a_run_ends_when_it_has_waited_for_money_long_enough_to_be_sure() -> None:
-    """A look at which something moved begins the wait anew."""
+    """A change restarts the wait."""
     seconds = [0.0]
     patience = Patience(lambda: seconds[0])
     stuck, moving = standing(OF_BATCH, queued=2), standing(OF_BATCH, queued=1, running=1)
@@ -86,7 +86,7 @@ def test_a_run_ends_when_it_has_waited_for_money_long_enough_to_be_sure() -> Non
 
 
 def test_the_resuming_command_is_the_same_with_a_higher_budget() -> None:
-    """Quoted for a shell; never with --fresh, which would buy everything anew."""
+    """Quoted for a shell; never with --fresh, which would buy everything again."""
     (line,) = summary.ways(ORDER, [OF_BATCH], Decimal("5.70"))
     words = shlex.split(line)
     assert words[:2] == ["ttsq", "run"]

@@ -25,7 +25,7 @@ def test_a_rehearsal_keeps_out_of_the_real_folder() -> None:
 
 
 def test_the_same_folder_by_another_name_is_the_same_destination(tmp_path: Path) -> None:
-    """Otherwise the same command would begin anew, and pay anew."""
+    """Otherwise the same command would start over, and pay again."""
     (tmp_path / "real").mkdir()
     (tmp_path / "link").symlink_to("real")
     chosen = [

@@ -54,7 +54,7 @@ def test_a_moment_names_its_day_only_where_that_is_another_one(ago: timedelta, f
 
 
 def test_a_cut_text_shows_that_it_was_cut() -> None:
-    """Line breaks are gone, and the last character is an ellipsis."""
+    """Line breaks are removed, and the last character is an ellipsis."""
     assert cut("one\n two", 20) == "one two"
     assert cut("abcdef", 4) == "abc…"
 

@@ -41,7 +41,7 @@ def test_a_thousand_slots_are_full_within_three_seconds() -> None:
 
 
 def test_a_quiet_minute_is_forgotten() -> None:
-    """After it the ramp begins anew, for a window may have begun anew; after half of it it doesn't."""
+    """An idle minute restarts the ramp, because the account's window may have restarted; half a minute doesn't."""
     drive = Drive(Limit(), idle=(10, 80)).run(80.2)
     assert next(count for at, count in drive.starts if at >= 80) == ramp.FIRST_CALLS
     drive = Drive(Limit(), idle=(10, 40)).run(40.2)

@@ -133,7 +133,7 @@ def test_an_idle_queue_does_not_raise_the_rate() -> None:
 
 
 def test_refusals_of_one_burst_count_once() -> None:
-    """Calls that had been started before the first refusal was heard of change the rate no further."""
+    """Calls that began before the first refusal arrived change the rate no further."""
     steady = Search(phase=Phase.STEADY, rate=600, known=600)
     once = rate_search.after_refusal(rate_search.after_starts(steady, 10.0, 50), 10.0, 10.5)
     assert once.rate < 600

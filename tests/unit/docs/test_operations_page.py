@@ -33,7 +33,7 @@ def test_every_published_rate_is_listed() -> None:
 
 
 def test_every_setting_that_is_named_exists() -> None:
-    """A reader who copies a name must not be told that it isn't one."""
+    """A name copied from the page must be valid."""
     named = set(re.findall(r"\b(?:TTSQ|SEGMIND)_[A-Z0-9_]+\b", PAGE))
     assert named
     assert named <= set(settings.names())

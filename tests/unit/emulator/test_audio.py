@@ -86,7 +86,7 @@ def test_any_text_yields_some_sound(text: str) -> None:
 
 
 def test_every_voice_sounds_at_its_own_pitch() -> None:
-    """No two of the thirty share pitch and timbre, and the pitch is heard in the audio."""
+    """No two of the thirty share pitch and timbre, and the audio has the pitch."""
     assert len({timbre(voice) for voice in VOICES}) == len(VOICES)
     assert len({speak(Utterance(PROSE, voice)) for voice in VOICES}) == len(VOICES)
     note = Note(vowel=0, hiss=False, weight=5, step=0, stressed=True)

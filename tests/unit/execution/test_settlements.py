@@ -84,7 +84,7 @@ def test_no_job_is_tried_beyond_its_bounds(kind: VerdictKind, used: int, takes: 
 
 
 def test_a_network_that_is_down_uses_up_nothing() -> None:
-    """A retry whose call never left this machine doesn't count, however often it happens, and waits ever longer."""
+    """A retry whose call never left this machine doesn't count, however often it happens, and its backoff grows."""
     settlement = settle(a_claim(attempt=400, attempts_used=5), a_verdict(RETRY, code="unreachable", counts=False))
     assert (settlement.status, settlement.counts) == (SCHEDULED, False)
 

@@ -37,7 +37,7 @@ def test_a_head_is_what_was_asked_for() -> None:
     ],
 )
 def test_the_host_is_named_as_servers_expect_it(line: HTTPConnection, host: str) -> None:
-    """A port that goes without saying isn't said; signatures are made of this line."""
+    """A default port is left out; signatures cover this line."""
     assert host_header(line.host, line.port, line.default_port) == host
 
 

@@ -192,7 +192,7 @@ def test_what_is_no_answer_is_named(words: bytes) -> None:
     ids=lambda words: words[:70].decode("latin-1"),
 )
 def test_what_can_be_understood_in_two_ways_is_an_error(words: bytes) -> None:
-    """Of the answer itself, and no other request goes where it came from."""
+    """An error of this response; no other request is sent on its connection."""
     with reading(words) as sock, pytest.raises((ProtocolError, DecodeError)):
         whole(answer(sock))
 

@@ -51,7 +51,7 @@ def test_a_given_kind_wins_over_the_extension(tmp_path: Path) -> None:
 
 
 def test_a_source_that_can_not_be_opened_is_a_fault(tmp_path: Path) -> None:
-    """A missing file and a folder are told apart."""
+    """A missing file and a folder are distinguished."""
     assert messages(tmp_path / "gone.csv") == ["there is no such file"]
     assert messages(tmp_path) == ["is a folder; name a file in it"]
     assert messages(tmp_path / ("x" * 300 + ".csv"))[0].startswith("can't be read: ")
@@ -161,7 +161,7 @@ def test_rows_and_faults_stream_in_the_order_of_lines() -> None:
 
 
 def test_a_broken_row_is_never_handed_on() -> None:
-    """A text whose bytes were mended for the parser's sake must not be spoken."""
+    """A text whose bytes were repaired for the parser must not be synthesized."""
     found = list(read(encoded(b"One.\nTw\xff.\nThree.\n"), kind=Kind.PLAIN))
     assert [(type(item), item.line) for item in found] == [(Row, 1), (Fault, 2), (Row, 3)]
 

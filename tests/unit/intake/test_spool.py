@@ -1,4 +1,4 @@
-"""Rows that are kept to be gone through again, and names that are only marked: few or many, they are the same."""
+"""Stored rows that are read again, and names that are only marked: the result is the same for few and many."""
 
 from __future__ import annotations
 

@@ -194,7 +194,7 @@ def test_a_name_is_text_or_a_whole_number(name: object) -> None:
 
 
 def test_equal_speech_has_equal_fingerprints() -> None:
-    """How a number was written, and how the queue treats the job, don't change what is heard."""
+    """The spelling of a number, and the options of the queue, don't change the audio."""
     first = request(temperature="0", custom_id="a", priority=3).fingerprint(origin="o", audio_format="wav")
     assert first == request(temperature=0.0, custom_id="b").speech().fingerprint(origin="o", audio_format="wav")
     assert len(first) == 64
@@ -218,7 +218,7 @@ def test_everything_that_is_heard_changes_the_fingerprint(other: dict[str, objec
 
 
 def test_a_variant_is_a_content_of_its_own_and_none_is_the_plain_one() -> None:
-    """Takes are told apart by their numbers; number zero is what a request without one asks for."""
+    """Takes are distinguished by number; a request without a number means zero."""
     plain, zero, one, two = request(), request(variant=0), request(variant="1"), request(variant=2)
     prints = [job.fingerprint(origin="o", audio_format="wav") for job in (plain, zero, one, two)]
     assert prints[0] == prints[1]

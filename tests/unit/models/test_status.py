@@ -22,7 +22,7 @@ def test_a_job_that_is_not_over_can_be_cancelled(status: JobStatus) -> None:
 
 @pytest.mark.parametrize("status", sorted(TERMINAL))
 def test_a_finished_job_is_only_reopened_by_a_retry(status: JobStatus) -> None:
-    """A success is for good; the other ends lead back to queued and nowhere else."""
+    """A success is permanent; the other terminal states lead back to queued only."""
     expected = set() if status is JobStatus.SUCCEEDED else {JobStatus.QUEUED}
     assert TRANSITIONS[status] == expected
 

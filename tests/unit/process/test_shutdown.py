@@ -15,7 +15,7 @@ SECONDS = 20.0
 
 @dataclass(slots=True)
 class Parts:
-    """A worker whose calls last until the test says otherwise. It notes what is asked of it."""
+    """A worker whose calls last until the test ends them. It records its requests."""
 
     idle: bool = True
     calls: threading.Event = field(default_factory=threading.Event)

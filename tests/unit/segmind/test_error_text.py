@@ -110,7 +110,7 @@ def test_keys_are_redacted_by_their_form(text: str) -> None:
 
 
 def test_given_secrets_are_redacted() -> None:
-    """A key of another form is known by being the one in use; a longer secret goes before one it contains."""
+    """A key of another form is redacted because it is in use; a longer secret is replaced before one it contains."""
     assert redact("a hush-hush and hush", "hush", "hush-hush") == f"a {REDACTED} and {REDACTED}"
 
 

@@ -1,4 +1,4 @@
-"""Failures below HTTP: told apart by how much of the request had left."""
+"""Failures below HTTP: classified by how much of the request had been sent."""
 
 from __future__ import annotations
 

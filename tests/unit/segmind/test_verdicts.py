@@ -201,7 +201,7 @@ answers = st.builds(
 
 @given(answers)
 def test_every_answer_has_a_verdict(answer: Answer) -> None:
-    """No status and no text is without a verdict; a scope goes with gates and nothing else."""
+    """Every status and text has a verdict; only gates have a scope."""
     found = verdict(answer)
     assert found.code
     assert (found.scope is not None) is (found.kind is VerdictKind.GATE)

@@ -148,7 +148,7 @@ def test_stripe_names_its_event_in_the_payload() -> None:
 
 
 def test_a_name_of_any_length_fits_a_column() -> None:
-    """A long or unprintable one goes by its checksum."""
+    """A long or unprintable name is replaced by its checksum."""
     for name in ("x" * 5_000, "a\x00b", "\ud800"):
         found = verified(
             Scheme.BEARER, SECRET, OPTIONS, received(Scheme.BEARER, headers=GOOD[Scheme.BEARER] | {"x-id": name})

@@ -21,7 +21,7 @@ from worker.emulator.server import Emulator
 TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"
 CLIENT = "00f067aa0ba902b7"
 TEXT = "Only the voice should ever see this sentence."
-LISTENS = "The gateway listens at "
+LISTENS = "Gateway listening at "
 
 
 def spans(messages: Iterable[Message]) -> list[Span]:

@@ -1,6 +1,5 @@
-"""Producers and operators at a terminal: the command `ttsq`. No rule of the queue lives here.
+"""The command line `ttsq`, for producers and operators. Holds no rule of the queue.
 
-A folder per group of commands: `run`, `jobs`, `gates`, `look`, `money`, `doctor`, `service`. In it the module of a
-command is thin and imports the rest only when it is given. What commands share: `queue` (found, looked up, counted),
-`follow` (watched until it is over) and `talk` (streams, words, questions, errors, exit codes).
+One folder per command group, one file per command; a command is imported when it runs. `console` holds output, prompts,
+errors and exit codes; `database`, `snapshot` and `watch` are shared by several commands.
 """

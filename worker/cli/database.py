@@ -1,4 +1,4 @@
-"""From settings to a database that is ready to use, or why it isn't. Makes tables only where nobody else may."""
+"""Open the database named by the settings; look up batches and jobs. Creates tables only in the embedded default."""
 
 from __future__ import annotations
 
@@ -31,12 +31,12 @@ from worker.store.queries.jobs import JobRecord
 from worker.telemetry import logs
 
 SEARCHED_BATCHES: Final = 10_000
-"""The newest ones, in which a name or the beginning of an id is looked up; a whole id finds any."""
+"""Names and id prefixes are matched against this many of the newest batches; a full id matches any batch."""
 SHOWN_MATCHES: Final = 5
 
 
 def batch(connection: Connection, wanted: str) -> BatchRecord:
-    """The batch that is meant: by its id, by the beginning of one, or the newest of that name, with its ending or not.
+    """Find a batch by id, unique id prefix, or name with or without its suffix (the newest wins).
 
     Raises:
         UnknownBatchError, AmbiguousError
@@ -57,7 +57,7 @@ def batch(connection: Connection, wanted: str) -> BatchRecord:
 
 
 def job(connection: Connection, wanted: str) -> JobRecord:
-    """The job whose id begins like this.
+    """Find a job by a unique prefix of its id.
 
     Raises:
         UnknownJobError, AmbiguousError
@@ -78,24 +78,28 @@ def _uuid(text: str) -> UUID | None:
 
 
 def settings(terminal: Terminal) -> Settings:
-    """The settings of this process; their key is kept from the terminal."""
+    """Load the settings; from now on their API key is redacted from terminal output."""
     return terminal.guard(settings_page.load())
 
 
 def connect(chosen: Settings) -> Database:
-    """The database of the settings, not asked anything yet. Makes the folder of an SQLite file."""
+    """Return the database of the settings, not yet connected. Creates the folder of an SQLite file."""
     return Database(chosen.database_url, connections=chosen.database_connections)
 
 
 @contextmanager
 def queue(chosen: Settings) -> Iterator[Database]:
-    """An existing queue, to look at and to change."""
+    """Open an existing queue.
+
+    Raises:
+        NoQueueError, NotMigratedError, NewerDatabaseError
+    """
     if (path := sqlite_file(chosen)) and not path.exists():
         raise NoQueueError(str(path))
     database = connect(chosen)
     try:
         _check_revision(schema.revision(database))
-        with logs.silenced():  # an event that is recorded is logged as well, and a command has its own words for it
+        with logs.silenced():  # recording an event also logs it; the command prints its own message
             yield database
     finally:
         database.close()
@@ -103,7 +107,7 @@ def queue(chosen: Settings) -> Iterator[Database]:
 
 @contextmanager
 def queue_to_fill(chosen: Settings) -> Iterator[Database]:
-    """A queue for a producer. The embedded default upgrades its own file; a shared database is nobody's own."""
+    """Open a queue for submission. Creates or upgrades the embedded SQLite file, never a shared database."""
     database = connect(chosen)
     try:
         found = schema.revision(database)
@@ -117,7 +121,7 @@ def queue_to_fill(chosen: Settings) -> Iterator[Database]:
 
 
 def sqlite_file(chosen: Settings) -> Path | None:
-    """The file of an SQLite database; None for a server's, or one in memory."""
+    """Return the file of an SQLite database, or None for a server or an in-memory database."""
     scheme, _, path = chosen.database_url.partition(":///")
     return Path(path) if scheme.startswith("sqlite") and path not in {"", ":memory:"} else None
 
@@ -125,7 +129,7 @@ def sqlite_file(chosen: Settings) -> Path | None:
 def _check_revision(found: str | None) -> None:
     if found == schema.HEAD:
         return
-    # Revisions are numbers padded with zeros, so that they sort by age.
+    # Revisions are zero-padded numbers, so they sort by age.
     if found is not None and found > schema.HEAD:
         raise NewerDatabaseError(found, schema.HEAD)
     raise NotMigratedError(found, schema.HEAD)

@@ -27,7 +27,6 @@ TYPE_COLUMNS: Final = 18
 
 
 def show(*, after: int | None, types: Sequence[str], follow: bool, as_json: bool) -> Exit:
-    """Print them; with `follow`, until someone has seen enough."""
     terminal = Terminal(as_json=as_json)
     with cli_database.queue(cli_database.settings(terminal)) as database:
         seen, shown = after, 0
@@ -40,31 +39,31 @@ def show(*, after: int | None, types: Sequence[str], follow: bool, as_json: bool
         if follow:
             return _follow(database, terminal, seen, types, as_json=as_json)
     if not shown and not as_json:
-        terminal.result(f"Nothing of type {' or '.join(types)} happened." if types else "Nothing happened yet.")
+        terminal.result(f"No events of type {' or '.join(types)}." if types else "No events yet.")
     return Exit.DONE
 
 
 def _follow(database: Database, terminal: Terminal, seen: int, types: Sequence[str], *, as_json: bool) -> Exit:
-    troubled = False
+    outage = False
     with Interrupts() as interrupts:
         while not interrupts.count:
             try:
                 for event in _after(database, seen, types):
                     _print(terminal, event, as_json=as_json)
                     seen = event.id
-                troubled = False
+                outage = False
             except SQLAlchemyError as error:
                 if not is_passing(error):
                     raise
-                if not troubled:
-                    terminal.warn(f"{explain(error).message}; waiting for it to come back")
-                troubled = True
+                if not outage:
+                    terminal.warn(f"{explain(error).message}; waiting for it to recover")
+                outage = True
             interrupts.wait(POLL_SECONDS)
     return Exit.INTERRUPTED
 
 
 def _after(database: Database, seen: int, types: Sequence[str]) -> Iterator[Event]:
-    """In pages, so that a long history needs little memory and holds no transaction open."""
+    """Yield events in pages, so that a long history needs little memory and no long transaction."""
     while True:
         with database.read() as connection:
             page = outbox_events.after(connection, seen, most=PAGE, types=types)
@@ -77,7 +76,9 @@ def _after(database: Database, seen: int, types: Sequence[str]) -> Iterator[Even
 def _print(terminal: Terminal, event: Event, *, as_json: bool) -> None:
     terminal.data(_data(event))
     if not as_json:
-        details = "  ".join(f"{name}={_value(value)}" for name, value in event.data.items() if _tells(value, event))
+        details = "  ".join(
+            f"{name}={_value(value)}" for name, value in event.data.items() if _adds_detail(value, event)
+        )
         tenant = f" ({event.tenant})" if event.tenant else ""
         terminal.result(
             Text.assemble(
@@ -89,15 +90,13 @@ def _print(terminal: Terminal, event: Event, *, as_json: bool) -> None:
         )
 
 
-def _tells(value: object, event: Event) -> bool:
-    """Whether it says more than the subject does."""
+def _adds_detail(value: object, event: Event) -> bool:
     return value is not None and str(value) not in {event.subject, *event.subject.split(":", 1)}
 
 
 def _value(value: object) -> str:
-    """A word as it is, anything longer between quote marks."""
-    words = one_line(str(value))
-    return f'"{words}"' if " " in words else words
+    line = one_line(str(value))
+    return f'"{line}"' if " " in line else line
 
 
 def _data(event: Event) -> dict[str, Any]:
@@ -112,15 +111,16 @@ def _data(event: Event) -> dict[str, Any]:
 
 
 def events(
-    after: Annotated[
-        int | None, typer.Option(min=0, help="Those after the one of this number; 0 begins with the first.")
-    ] = None,
+    after: Annotated[int | None, typer.Option(min=0, help="Show events after this id; 0 shows all.")] = None,
     types: Annotated[
-        list[str] | None, typer.Option("--type", "-t", metavar="TYPE", help="Of this type, such as account.held.")
+        list[str] | None,
+        typer.Option("--type", "-t", metavar="TYPE", help="Only this type, such as account.held; repeatable."),
     ] = None,
-    follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on with what happens from now on.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON object an event, a line each.")] = False,
+    follow: Annotated[bool, typer.Option("--follow", "-f", help="Keep printing new events until Ctrl-C.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object per event.")] = False,
 ) -> None:
-    """Show the latest 50 events, such as gates that closed or a low balance."""
+    """Show recent events, such as closed gates or a low balance.
+
+    Without --after, the latest 50."""
 
     leave(show(after=after, types=types or [], follow=follow, as_json=as_json))

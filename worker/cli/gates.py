@@ -1,4 +1,4 @@
-"""`ttsq gates`, `ttsq gates open|close`."""
+"""`ttsq gates`, `ttsq gates open|close`. A gate is a circuit breaker on the account, a model or the store."""
 
 from __future__ import annotations
 
@@ -31,8 +31,7 @@ from worker.store.queries.holds import Hold
 from worker.store.queries.jobs import Counts
 
 
-def show(*, every: bool, as_json: bool) -> None:
-    """Print those that are closed, or `every` one that ever was."""
+def show(*, show_all: bool, as_json: bool) -> None:
     terminal = Terminal(as_json=as_json)
     with cli_database.queue(cli_database.settings(terminal)) as database, database.read() as connection:
         now = database.now(connection)
@@ -40,7 +39,7 @@ def show(*, every: bool, as_json: bool) -> None:
         waiting = {gate.name: jobs.counts(connection, held_by(gate.model)).of(*WAITING) for gate, _ in known}
         lanes = [holds.takes_hold(lane) for lane in lane_takes.held(connection)]
         waiting |= {lane.name: jobs.counts(connection, holds.takes_selection(lane.name)).of(*WAITING) for lane in lanes}
-    shown = [(gate, closed) for gate, closed in known if closed or every]
+    shown = [(gate, closed) for gate, closed in known if closed or show_all]
     for gate, closed in shown:
         terminal.data(_data(gate, closed=closed, waiting=waiting[gate.name]))
         if not as_json:
@@ -52,13 +51,13 @@ def show(*, every: bool, as_json: bool) -> None:
             for line in _lane_lines(lane, now, waiting[lane.name]):
                 terminal.result(line)
     if not shown and not lanes and not as_json:
-        terminal.result("No gate is closed; nothing in the account holds the queue.")
-    if not every and len(known) > len(shown):
-        terminal.note(f"{number(len(known) - len(shown), 'more gate')} closed once; --all shows them", style="dim")
+        terminal.result("No gate is closed.")
+    if not show_all and len(known) > len(shown):
+        terminal.note(f"{number(len(known) - len(shown), 'open gate')} not shown; add --all", style="dim")
 
 
 def held_by(model: str | None) -> ColumnElement[bool]:
-    """The jobs that a gate keeps back while it is closed."""
+    """Select the jobs that a gate holds while it is closed; `model` None selects all."""
     return jobs.all_jobs() if model is None else filters.of_model(jobs.all_jobs(), model)
 
 
@@ -67,20 +66,18 @@ def _lines(gate: Gate, now: datetime, *, closed: bool, waiting: int) -> Iterator
     state = ("closed", "bold yellow") if closed else ("open", "green")
     when = f" since {since} ({duration((now - gate.since).total_seconds())})" if closed else f", last closed at {since}"
     yield Text.assemble((gate.name, "bold"), "  ", state, when)
-    yield Text.assemble(("  why     ", "dim"), f"{gate.code}: {one_line(gate.message)}")
+    yield Text.assemble(("  reason  ", "dim"), f"{gate.code}: {one_line(gate.message)}")
     if closed:
         yield Text.assemble(("  next    ", "dim"), _next(gate, now))
-        yield Text.assemble(("  holds   ", "dim"), number(waiting, "waiting job"))
+        yield Text.assemble(("  holds   ", "dim"), number(waiting, "job"))
 
 
 def _lane_lines(lane: Hold, now: datetime, waiting: int) -> Iterator[Text]:
     since = "" if lane.since is None else f" since {moment(lane.since, now)}"
     yield Text.assemble((lane.name, "bold"), "  ", ("closed", "bold yellow"), since)
-    yield Text.assemble(("  why     ", "dim"), f"{lane.code}: {one_line(lane.message)}")
-    yield Text.assemble(
-        ("  next    ", "dim"), f"nothing by itself; `ttsq gates open {lane.name}` lets it try a few more"
-    )
-    yield Text.assemble(("  holds   ", "dim"), number(waiting, "waiting job"))
+    yield Text.assemble(("  reason  ", "dim"), f"{lane.code}: {one_line(lane.message)}")
+    yield Text.assemble(("  next    ", "dim"), f"stays closed; `ttsq gates open {lane.name}` allows a few more takes")
+    yield Text.assemble(("  holds   ", "dim"), number(waiting, "job"))
 
 
 def _lane_data(lane: Hold, waiting: int) -> dict[str, Any]:
@@ -101,11 +98,11 @@ def _lane_data(lane: Hold, waiting: int) -> dict[str, Any]:
 
 def _next(gate: Gate, now: datetime) -> str:
     if gate.code in rules.BY_HAND:
-        return f"nothing by itself; `ttsq gates open {gate.name}` opens it"
-    how = "a free check" if rules.is_free(gate) else "one real job"
+        return f"stays closed until `ttsq gates open {gate.name}`"
+    probe = "free check" if rules.is_free(gate) else "probe with one job"
     wait = (gate.next_probe_at - now).total_seconds()
-    when = f"in {duration(wait)}" if wait > 0 else "as soon as a worker can"
-    return f"{how} {when}, after {number(gate.probes, 'probe')} so far"
+    when = f"in {duration(wait)}" if wait > 0 else "as soon as a worker is free"
+    return f"{probe} {when}; {number(gate.probes, 'probe')} so far"
 
 
 def _data(gate: Gate, *, closed: bool, waiting: int) -> dict[str, Any]:
@@ -129,7 +126,7 @@ MODEL_PREFIX: Final = f"{GateScope.MODEL}:"
 
 @dataclass(frozen=True, slots=True)
 class GateName:
-    """One gate, whether or not it ever closed."""
+    """A gate, whether or not it ever closed."""
 
     scope: GateScope
     model: str | None = None
@@ -139,10 +136,10 @@ class GateName:
 
 
 def named(wanted: str, known: Iterable[str] = ()) -> GateName:
-    """The gate that is meant. `known` are gates that there are beside the registry's.
+    """Resolve a gate's name. `known` adds gates that are not in the registry.
 
     Raises:
-        UnknownGateError: there is none.
+        UnknownGateError
     """
     everything = [str(GateScope.ACCOUNT), str(GateScope.STORAGE), *(f"{MODEL_PREFIX}{slug}" for slug in MODELS)]
     everything += [name for name in known if name not in everything]
@@ -155,27 +152,27 @@ def named(wanted: str, known: Iterable[str] = ()) -> GateName:
     raise UnknownGateError(wanted, everything, hint)
 
 
-app = typer.Typer(name="gates", add_completion=False, help="Show what holds the queue, and open or close it by hand.")
+app = typer.Typer(name="gates", add_completion=False, help="Show, open and close the gates that hold the queue.")
 
-Name = Annotated[str, typer.Argument(metavar="NAME", help="account, storage, or a model: model:SLUG, or its SLUG.")]
+Name = Annotated[str, typer.Argument(metavar="NAME", help="account, storage, or a model's slug.")]
 
 
 @app.callback(invoke_without_command=True)
 def list_gates(
     context: typer.Context,
-    every: Annotated[bool, typer.Option("--all", "-a", help="Also those that were closed once and are open.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON object a gate, a line each.")] = False,
+    show_all: Annotated[bool, typer.Option("--all", "-a", help="Include open gates that were closed before.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object per gate.")] = False,
 ) -> None:
-    """Show what holds the queue: since when, why in the API's words, and when it is looked at again."""
+    """List closed gates: since when, the API's reason, and the next probe."""
     if context.invoked_subcommand is not None:
         return
 
-    show(every=every, as_json=as_json)
+    show(show_all=show_all, as_json=as_json)
 
 
 @app.command("open")
 def open_gate(name: Name) -> None:
-    """Open a gate now, without waiting for its next probe. It closes again if its trouble lasts."""
+    """Open a gate without waiting for its next probe. It closes again if the error persists."""
 
     _open(name)
 
@@ -183,15 +180,14 @@ def open_gate(name: Name) -> None:
 @app.command("close")
 def close_gate(
     name: Name,
-    reason: Annotated[str, typer.Option("--reason", "-r", help="Why, for whoever looks at the queue.")] = "",
+    reason: Annotated[str, typer.Option("--reason", "-r", help="Reason shown by `ttsq gates`.")] = "",
 ) -> None:
-    """Hold everything, or one model, until it is opened by hand. Calls under way finish."""
+    """Hold all jobs, or one model's, until the gate is opened by hand. Calls in flight finish."""
 
     _close(name, reason)
 
 
 def _open(wanted: str) -> None:
-    """Open it, whoever or whatever closed it."""
     terminal = Terminal()
     settings = cli_database.settings(terminal)
     if wanted.startswith(holds.TAKES_PREFIX):
@@ -206,7 +202,7 @@ def _open(wanted: str) -> None:
         others = [other.name for other, closed in known if closed and other.name != str(name)]
         waiting = job_queries.counts(connection, held_by(name.model)).of(*WAITING)
     if gate is None:
-        terminal.result(f"{name} isn't closed.")
+        terminal.result(f"{name} is not closed.")
     else:
         terminal.result(f"{name} is open. {_after_opening(gate, waiting, settings)}")
     if others:
@@ -214,18 +210,17 @@ def _open(wanted: str) -> None:
 
 
 def _open_lane(name: str, settings: Settings, terminal: Terminal) -> None:
-    """Resume what refused takes hold."""
     with cli_database.queue(settings) as database, database.begin() as connection:
         released = lane_takes.resume(connection, holds.lane_of(name), now=database.now(connection))
         waiting = job_queries.counts(connection, holds.takes_selection(name)).of(*WAITING)
     if not released:
-        terminal.result(f"{name} isn't closed.")
+        terminal.result(f"{name} is not closed.")
         return
-    terminal.result(f"{name} is open. {_waiting_words(waiting, settings)} {trying_again()}")
+    terminal.result(f"{name} is open. {_describe_waiting(waiting, settings)} {trying_again()}")
 
 
 def _close(wanted: str, reason: str) -> None:
-    """Close it until a hand opens it again.
+    """Hold jobs until the gate is opened by hand.
 
     Raises:
         UnknownGateError, StorageGateError
@@ -243,28 +238,26 @@ def _close(wanted: str, reason: str) -> None:
     terminal.result(f"{name} is closed. {_after_closing(name, counts)}")
     if before is not None and before.code not in rules.BY_HAND:
         terminal.note(
-            f"It was closed already ({before.code}: {one_line(before.message)}); now it won't open by itself."
+            f"It was already closed ({before.code}: {one_line(before.message)}); it no longer opens automatically."
         )
 
 
 def _after_opening(gate: Gate, waiting: int, settings: Settings) -> str:
-    jobs = _waiting_words(waiting, settings)
+    jobs = _describe_waiting(waiting, settings)
     if not waiting or gate.code in rules.BY_HAND:
         return jobs
-    return (
-        f"{jobs} If the trouble lasts ({gate.code}), the first call meets it and closes it again; no job fails by it."
-    )
+    return f"{jobs} If the error persists ({gate.code}), the next call closes the gate again; no job fails."
 
 
-def _waiting_words(waiting: int, settings: Settings) -> str:
+def _describe_waiting(waiting: int, settings: Settings) -> str:
     if not waiting:
-        return "No job waits for it now."
-    who = "a `ttsq run` under way, or the next one, starts them" if settings.embedded else "the workers start them now"
-    return f"{number(waiting, 'job')} {'waits' if waiting == 1 else 'wait'}: {who}."
+        return "No jobs were waiting."
+    next_step = "the current or next `ttsq run` starts them" if settings.embedded else "workers start them now"
+    return f"{number(waiting, 'job')} queued: {next_step}."
 
 
 def _after_closing(name: GateName, counts: Counts) -> str:
-    what = "Nothing more starts" if name.model is None else f"No job of {name.model} starts"
-    flying = counts.of(*IN_FLIGHT)
-    calls = f"; {number(flying, 'call')} under way may finish" if flying else ""
+    what = "No job starts" if name.model is None else f"No job of {name.model} starts"
+    in_flight = counts.of(*IN_FLIGHT)
+    calls = f"; {number(in_flight, 'call')} in flight will finish" if in_flight else ""
     return f"{what} until `ttsq gates open {name}`{calls}."

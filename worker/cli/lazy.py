@@ -1,4 +1,4 @@
-"""A command group that imports a command's module only when that command runs or shows its own help."""
+"""A command group that imports a command's module when the command runs or shows its own help."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ from typer.main import get_command, get_group
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One command of the table: `target` is `module:attribute`, a Typer application or a function."""
+    """One command: `target` is `module:attribute`, naming a Typer application or a function."""
 
     name: str
     target: str
     summary: str
-    """The first line of the command's own help."""
+    """First line of the command's own help."""
     panel: str
 
 
-def load(entry: Entry) -> Any:  # noqa: ANN401 - typer keeps the classes of its commands to itself
-    """Import the command and return it as typer runs it."""
+def load(entry: Entry) -> Any:  # noqa: ANN401 - typer does not export its command classes
+    """Import a command and build its Click command."""
     module, _, attribute = entry.target.partition(":")
     found = getattr(import_module(module), attribute)
     if isinstance(found, typer.Typer):
@@ -37,7 +37,7 @@ def load(entry: Entry) -> Any:  # noqa: ANN401 - typer keeps the classes of its 
 
 
 class LazyGroup(TyperGroup):
-    """Lists `entries` without importing them. Subclasses set `entries`."""
+    """List `entries` without importing them. Subclasses set `entries`."""
 
     entries: tuple[Entry, ...] = ()
 
@@ -47,7 +47,6 @@ class LazyGroup(TyperGroup):
             self.add_command(TyperCommand(entry.name, help=entry.summary, rich_help_panel=entry.panel))
 
     def resolve_command(self, ctx: Any, args: list[str]) -> tuple[str | None, Any, list[str]]:  # noqa: ANN401 - typer's own
-        """Find the command that the arguments name, and import it."""
         name, command, rest = super().resolve_command(ctx, args)
         entry = next((entry for entry in self.entries if entry.name == name), None)
         return name, command if entry is None else load(entry), rest

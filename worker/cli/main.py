@@ -1,4 +1,4 @@
-"""`ttsq`: the table of its commands, and the handler that prints any exception as one line. Imports nothing heavy."""
+"""The `ttsq` command table, and the handler that prints any exception as one line. Imports nothing heavy."""
 
 from __future__ import annotations
 
@@ -13,36 +13,34 @@ from worker.cli.console.exits import Exit
 from worker.cli.lazy import Entry, LazyGroup
 from worker.process.memory import freeze_startup_objects
 
-SPEAK, QUEUE, MONEY, SERVICE = "Speak texts", "The queue", "Money", "The installation"
-HTTP = "Over HTTP"
+SPEAK, QUEUE, MONEY, SERVICE = "Speech", "Queue", "Money", "Installation"
+HTTP = "HTTP API"
 
 COMMANDS: Final = (
     Entry("run", "worker.cli.run.command:run", "Speak every line of FILE and save one audio file per line.", SPEAK),
     Entry(
-        "quote", "worker.cli.money.quote:quote", "Show what `ttsq run` would buy, cost and take. Stores nothing.", SPEAK
+        "quote", "worker.cli.money.quote:quote", "Estimate the cost and duration of `ttsq run`. Queues nothing.", SPEAK
     ),
     Entry(
         "voices",
         "worker.cli.voices:voices",
-        "List the voices, their characters and the models that support them.",
+        "List voices, their character and the models that support them.",
         SPEAK,
     ),
-    Entry(
-        "status", "worker.cli.status:status", "Show the state of the queue or of one batch, and what holds it.", QUEUE
-    ),
+    Entry("status", "worker.cli.status:status", "Show the progress of the queue or one batch, and its holds.", QUEUE),
     Entry("batch", "worker.cli.batch.commands:app", "Show, change and download batches.", QUEUE),
     Entry("jobs", "worker.cli.jobs.commands:app", "Show, retry, cancel and delete single jobs.", QUEUE),
-    Entry("gates", "worker.cli.gates:app", "Show what holds the queue, and open or close it by hand.", QUEUE),
+    Entry("gates", "worker.cli.gates:app", "Show, open and close the gates that hold the queue.", QUEUE),
     Entry(
         "schedule",
         "worker.cli.schedule.commands:app",
-        "Submit files or query results on a schedule, each time once.",
+        "Submit files or query results on a cron schedule.",
         QUEUE,
     ),
     Entry(
         "events",
         "worker.cli.events:events",
-        "Show the latest 50 events, such as gates that closed or a low balance.",
+        "Show recent events, such as closed gates or a low balance.",
         QUEUE,
     ),
     Entry(
@@ -60,11 +58,11 @@ COMMANDS: Final = (
     Entry(
         "spend",
         "worker.cli.money.spend:spend",
-        "Show calls, cost, estimated and possibly billed amounts, and savings.",
+        "Show calls and cost by day, month, batch, model or tenant.",
         MONEY,
     ),
-    Entry("budget", "worker.cli.money.budget:app", "Show and set budgets of batches and of tenants by month.", MONEY),
-    Entry("tenants", "worker.cli.tenants:app", "Show and change what a tenant has of its own.", SERVICE),
+    Entry("budget", "worker.cli.money.budget:app", "Show and set the budgets of batches and tenants.", MONEY),
+    Entry("tenants", "worker.cli.tenants:app", "Show or set where a tenant's audio is stored.", SERVICE),
     Entry("doctor", "worker.cli.doctor.run:doctor", "Check settings, services, key and clock. Costs nothing.", SERVICE),
     Entry(
         "migrate",
@@ -75,49 +73,47 @@ COMMANDS: Final = (
     Entry(
         "restore-check",
         "worker.cli.service.restore_check:restore_check",
-        "After restoring a backup: find what was bought since, and adopt it.",
+        "After restoring a backup, adopt the audio bought since.",
         SERVICE,
     ),
     Entry(
-        "worker", "worker.cli.service.worker:worker", "Start a worker, as `celery -A worker.app worker` does.", SERVICE
+        "worker", "worker.cli.service.worker:worker", "Start a worker; same as `celery -A worker.app worker`.", SERVICE
     ),
     Entry(
         "emulator",
         "worker.cli.service.emulator:emulator",
-        "Emulate Segmind's API on this machine, with limits and faults.",
+        "Emulate Segmind's API locally, with limits and failures.",
         SERVICE,
     ),
-    Entry("serve", "worker.cli.gateway.commands:serve", "Serve the HTTP API. Ctrl-C stops it gracefully.", HTTP),
-    Entry("keys", "worker.cli.gateway.commands:keys", "Create and revoke API keys.", HTTP),
-    Entry("hooks", "worker.cli.gateway.commands:hooks", "Turn other systems' webhooks into jobs.", HTTP),
+    Entry("serve", "worker.cli.gateway.serve:serve", "Serve the HTTP API. Ctrl-C stops it gracefully.", HTTP),
+    Entry("keys", "worker.cli.gateway.keys:app", "Create, limit and revoke API keys.", HTTP),
+    Entry("hooks", "worker.cli.gateway.hooks:app", "Turn other systems' webhooks into jobs.", HTTP),
     Entry(
         "webhooks",
-        "worker.cli.gateway.commands:webhooks",
+        "worker.cli.gateway.webhooks:app",
         "List webhook endpoints and deliveries, and redeliver.",
         HTTP,
     ),
 )
-"""Every command, with the first line of its help; `tests/unit/cli/test_lazy.py` compares the two."""
+"""Every command with the first line of its help, which `tests/unit/cli/test_lazy.py` compares."""
 
 
 class Commands(LazyGroup):
-    """The group behind `ttsq`."""
-
     entries = COMMANDS
 
 
 app = typer.Typer(
     name="ttsq",
     cls=Commands,
-    help="Texts in, spoken audio out: a job queue for Segmind's text-to-speech API.",
+    help="A job queue for Segmind's text-to-speech API: submit texts, get audio files.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
 
-def _version(asked: bool) -> None:
-    if asked:
+def _version(requested: bool) -> None:
+    if requested:
         from importlib.metadata import version  # noqa: PLC0415 - needed by this option alone
 
         typer.echo(f"ttsq {version('ttsq')}")
@@ -134,19 +130,19 @@ def _options(
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Carry out one command line, that of this process by default, and exit with its code."""
+    """Run one command line (by default this process's arguments) and exit with its code."""
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="backslashreplace")  # a terminal that can't show a letter must not end a run
+            stream.reconfigure(errors="backslashreplace")  # an unprintable character must not abort a run
     try:
         app(args=None if arguments is None else list(arguments), prog_name="ttsq")
     except KeyboardInterrupt:
         sys.exit(Exit.INTERRUPTED)
-    except Exception as error:  # noqa: BLE001 - whatever it is, its reader gets one clear line and an exit code
-        from worker.cli.console.explain import print_error  # noqa: PLC0415 - only now is there something to explain
+    except Exception as error:  # noqa: BLE001 - any error becomes one line and an exit code
+        from worker.cli.console.explain import print_error  # noqa: PLC0415 - needed on failure only
 
         print_error(error)
         sys.exit(Exit.UNUSABLE)
     finally:
         if arguments is None:
-            freeze_startup_objects()  # on its way out
+            freeze_startup_objects()  # makes interpreter shutdown faster

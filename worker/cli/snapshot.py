@@ -1,4 +1,4 @@
-"""How a batch, or the whole queue, stands at one moment: read once, then told to people and machines alike."""
+"""The state of a batch, or of the whole queue, at one moment. Read once, printed for people or as JSON."""
 
 from __future__ import annotations
 
@@ -27,13 +27,13 @@ BUDGET: Final = "budget"
 
 
 def budgets_of(connection: Connection, which: ColumnElement[bool], now: datetime) -> list[Budget]:
-    """The budgets that limit jobs of a selection that aren't over."""
+    """Return the budgets that limit unfinished jobs of a selection."""
     found = budgets.standings(connection, now=now)
     return [one for one in found if jobs.counts(connection, filters.unfinished(_limited(which, one))).total]
 
 
 def used_up(budget: Budget) -> bool:
-    """Whether the next call isn't covered, whatever those in flight will turn out to have cost."""
+    """Return whether the next call is not covered, whatever the calls in flight turn out to cost."""
     return budget.wanted is not None and budget.used + budget.wanted > budget.limit
 
 
@@ -42,12 +42,12 @@ def count_held(
     which: ColumnElement[bool],
     counts: Counts,
     found: Sequence[Hold],
-    mine: Sequence[Budget],
+    own_budgets: Sequence[Budget],
 ) -> tuple[int, list[Hold]]:
-    """How many wait because of a hold, and which holds have a part in it: some hold only a part of the jobs."""
+    """Return the number of held jobs and the holds that apply; a hold may cover only part of the selection."""
     holding: list[Hold] = []
     parts: list[ColumnElement[bool]] = []
-    for hold, budget in _among(found, mine):
+    for hold, budget in _in_order(found, own_budgets):
         if budget is not None:
             part = _limited(which, budget)
         elif hold.name.startswith(_MODEL_PREFIX):
@@ -68,7 +68,6 @@ def count_held(
 
 
 def held_by_takes(connection: Connection, which: ColumnElement[bool], having_a_part: Sequence[Hold]) -> int:
-    """How many jobs of a selection wait because takes before them were refused."""
     parts = [holds.takes_selection(hold.name) for hold in having_a_part if hold.name.startswith(TAKES_PREFIX)]
     if not parts:
         return 0
@@ -83,12 +82,12 @@ def _limited(which: ColumnElement[bool], budget: Budget) -> ColumnElement[bool]:
     return filters.of_tenant(which, budget.tenant)
 
 
-def _among(found: Sequence[Hold], mine: Sequence[Budget]) -> Iterator[tuple[Hold, Budget | None]]:
-    """All holds, those of budgets behind the account's and before the workers'."""
+def _in_order(found: Sequence[Hold], own_budgets: Sequence[Budget]) -> Iterator[tuple[Hold, Budget | None]]:
+    """Yield all holds: the account's first, then budgets, then missing workers."""
     for hold in found:
         if hold.name != _WORKERS and not hold.name.startswith(BUDGET_PREFIX):
             yield hold, None
-    for budget in mine:
+    for budget in own_budgets:
         if used_up(budget):
             yield _hold_of(budget), budget
     for hold in found:
@@ -97,17 +96,16 @@ def _among(found: Sequence[Hold], mine: Sequence[Budget]) -> Iterator[tuple[Hold
 
 
 def _hold_of(budget: Budget) -> Hold:
-    """A budget that is used up, as something that holds jobs."""
-    figures = f"{money(budget.spent)} of {money(budget.limit)} spent"
+    usage = f"{money(budget.spent)} of {money(budget.limit)} spent"
     if budget.unclear:
-        figures += f", {money(budget.unclear)} possibly billed"
-    next_one = f", and the next call may cost {money(budget.wanted)}" if budget.wanted is not None else ""
+        usage += f", {money(budget.unclear)} possibly billed"
+    next_call = f", and the next call may cost {money(budget.wanted)}" if budget.wanted is not None else ""
     if budget.month is None:
         subject, until = budget.name if budget.key_id is None else f"API key {budget.name}", None
     else:
         subject, until = f"tenant {budget.tenant} in {budget.month}", charges.span(budget.month)[1]
     name = f"{BUDGET}:{budget.payer}"
-    return Hold(name, "budget_used_up", f"{subject}: {figures}{next_one}", None, until)
+    return Hold(name, "budget_used_up", f"{subject}: {usage}{next_call}", None, until)
 
 
 NO_WORKERS: Final = "no_workers"
@@ -115,63 +113,55 @@ NO_WORKERS: Final = "no_workers"
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """The figures of one moment."""
-
     counts: Counts
     held: int
-    """Jobs that wait while something holds them."""
+    """Queued jobs that a hold keeps from starting."""
     holds: tuple[Hold, ...]
-    """What holds jobs of this selection back, the heaviest first."""
+    """Holds on this selection, the most severe first."""
     at: datetime
     budgets: tuple[Budget, ...] = ()
-    """What limits the cost of jobs of this selection that aren't over."""
+    """Budgets of unfinished jobs."""
     held_by_takes: int = 0
-    """Jobs that wait because takes before them were refused one after another."""
+    """Jobs held because consecutive takes were refused."""
 
     @property
     def total(self) -> int:
-        """All jobs."""
         return self.counts.total
 
     @property
     def succeeded(self) -> int:
-        """Jobs whose audio is there, bought or copied."""
         return self.counts.of(JobStatus.SUCCEEDED)
 
     @property
     def failed(self) -> int:
-        """Jobs that ended without audio though nobody called them off: failed, and expired before their start."""
+        """Jobs that failed or expired; cancelled jobs are counted separately."""
         return self.counts.of(JobStatus.FAILED, JobStatus.EXPIRED)
 
     @property
     def cancelled(self) -> int:
-        """Jobs that were called off."""
         return self.counts.of(JobStatus.CANCELLED)
 
     @property
     def finished(self) -> int:
-        """Jobs that are over, one way or the other."""
         return self.counts.of(*TERMINAL)
 
     @property
     def in_flight(self) -> int:
-        """Jobs that occupy a slot."""
         return self.counts.of(*IN_FLIGHT)
 
     @property
     def all_finished(self) -> bool:
-        """Whether nothing is left to be done."""
         return self.finished == self.total
 
     @property
     def waits_for_money(self) -> bool:
-        """Whether nothing more can start before a budget is raised: nothing is under way, nor waits for a time."""
-        broke = any(used_up(budget) for budget in self.budgets)
-        return broke and self.held > 0 and self._all_queued
+        """Whether every unfinished job is queued and a used-up budget holds some of them."""
+        exhausted = any(used_up(budget) for budget in self.budgets)
+        return exhausted and self.held > 0 and self._all_queued
 
     @property
     def stands_still(self) -> bool:
-        """Whether nothing more can start before a budget is raised or what refused takes hold is resumed."""
+        """Whether nothing can start until a budget is raised or a hold by refused takes is resumed."""
         waits_for_resume = self.held_by_takes >= self.counts.of(JobStatus.QUEUED) > 0
         return self.waits_for_money or (waits_for_resume and self._all_queued)
 
@@ -181,26 +171,25 @@ class Snapshot:
 
     @property
     def exit_code(self) -> Exit:
-        """What a script should be told once it is over."""
         return Exit.DONE if self.succeeded == self.total else Exit.SOME_FAILED
 
 
 def take_snapshot(database: Database, which: ColumnElement[bool], *, embedded: bool) -> Snapshot:
-    """Read the figures of a selection. `embedded` says that workers live inside `ttsq run`."""
+    """Read the figures of a selection. `embedded` means that workers run inside `ttsq run`."""
     with database.read() as connection:
         now = database.now(connection)
         counts = jobs.counts(connection, which)
         if counts.of(*TERMINAL) == counts.total:
             return Snapshot(counts, 0, (), now)
-        mine = budgets_of(connection, which, now)
-        found = [_fitting(hold, embedded=embedded) for hold in holds.holds(connection, now=now)]
-        held, having_a_part = count_held(connection, which, counts, found, mine)
+        own_budgets = budgets_of(connection, which, now)
+        found = [_for_embedded(hold, embedded=embedded) for hold in holds.holds(connection, now=now)]
+        held, having_a_part = count_held(connection, which, counts, found, own_budgets)
         refused = held_by_takes(connection, which, having_a_part)
-        return Snapshot(counts, held, tuple(having_a_part), now, tuple(mine), refused)
+        return Snapshot(counts, held, tuple(having_a_part), now, tuple(own_budgets), refused)
 
 
 def report(snapshot: Snapshot, *, batch: object | None, seconds: float) -> dict[str, Any]:
-    """The figures for machines. The keys are a promise."""
+    """Return the figures as JSON. The keys are a stable interface."""
     return {
         "batch": None if batch is None else str(batch),
         "total": snapshot.total,
@@ -216,12 +205,12 @@ def report(snapshot: Snapshot, *, batch: object | None, seconds: float) -> dict[
 
 
 def amount(dollars: Decimal) -> str:
-    """An exact amount as machines read it: no exponent, no trailing zeros."""
+    """Format an exact amount for JSON: no exponent, no trailing zeros."""
     return f"{dollars.normalize():f}" if dollars else "0"
 
 
 def stamp(at: datetime | None) -> str | None:
-    """A moment as machines read it: ISO 8601 in UTC, ending in Z."""
+    """Format a time for JSON: ISO 8601 in UTC, ending in Z."""
     return None if at is None else at.astimezone(UTC).isoformat().replace("+00:00", "Z")
 
 
@@ -235,7 +224,7 @@ def _hold(hold: Hold) -> dict[str, Any]:
     }
 
 
-def _fitting(hold: Hold, *, embedded: bool) -> Hold:
+def _for_embedded(hold: Hold, *, embedded: bool) -> Hold:
     if hold.code == NO_WORKERS and embedded:
-        return replace(hold, message="nothing is running now; the same `ttsq run` command goes on with it")
+        return replace(hold, message="no worker is running; repeat the same `ttsq run` command to resume")
     return hold

@@ -17,7 +17,7 @@ from worker.cli.console.exits import Exit, Interrupts, leave
 from worker.cli.console.format import duration, moment, money, number, short
 from worker.cli.console.progress import describe_hold, progress
 from worker.cli.console.terminal import Terminal
-from worker.cli.run.summary import SHOWN_FAILURES, UNASKED, describe_failure
+from worker.cli.run.summary import SHOWN_FAILURES, UNEXPECTED, describe_failure
 from worker.cli.snapshot import Snapshot, report, take_snapshot
 from worker.cli.watch import watch
 from worker.settings import Settings
@@ -31,7 +31,7 @@ WATCH_SECONDS: Final = 1.0
 
 
 def show(wanted: str | None, terminal: Terminal, *, as_json: bool, follow: bool) -> Exit:
-    """Print it. DONE even where jobs have failed: looking worked."""
+    """Print the status. Returns DONE even when jobs have failed."""
     settings = cli_database.settings(terminal)
     with cli_database.queue(settings) as database:
         batch = _find(database, wanted)
@@ -69,7 +69,7 @@ def _follow(
 
 
 def _seconds(database: Database, which: ColumnElement[bool], batch: BatchRecord | None, snapshot: Snapshot) -> float:
-    """From when it was handed in until its last job ended, or until now."""
+    """Return the seconds from submission to the last job's end, or to now."""
     with database.read() as connection:
         first, last = jobs.span(connection, which)
     began = batch.created_at if batch is not None else first
@@ -78,32 +78,32 @@ def _seconds(database: Database, which: ColumnElement[bool], batch: BatchRecord 
 
 
 def _show_batch(database: Database, batch: BatchRecord, snapshot: Snapshot, seconds: float, terminal: Terminal) -> None:
-    state = "over" if snapshot.all_finished else "under way"
+    state = "finished" if snapshot.all_finished else "running"
     terminal.result(Text.assemble((batch.name, "bold"), f"  {number(snapshot.total, 'text')}, {state}"))
     for name, value in _facts(batch, snapshot, seconds):
         terminal.result(Text.assemble(("  " + name.ljust(11), "dim"), value))
     for hold in snapshot.holds:
         terminal.result(f"  {describe_hold(hold, snapshot.at)}", style="yellow")
     with database.read() as connection:
-        failures = jobs.jobs(connection, jobs.of_batch(batch.id), states=UNASKED, most=SHOWN_FAILURES)
+        failures = jobs.jobs(connection, jobs.of_batch(batch.id), states=UNEXPECTED, most=SHOWN_FAILURES)
     for job in failures:
         terminal.result(f"  {describe_failure(job)}", style="red")
     if (more := snapshot.failed - len(failures)) > 0:
-        terminal.result(f"  and {more:,} more: `ttsq jobs list --batch {short(batch.id)}` has them all")
+        terminal.result(f"  and {more:,} more: `ttsq jobs list --batch {short(batch.id)}` lists all")
 
 
 def _facts(batch: BatchRecord, snapshot: Snapshot, seconds: float) -> list[tuple[str, str]]:
     counts = snapshot.counts
-    cached = f" ({counts.cached:,} copied from audio bought before)" if counts.cached else ""
+    cached = f" ({counts.cached:,} copied from earlier audio)" if counts.cached else ""
     elapsed = "took" if snapshot.all_finished else "for"
     facts = [
         ("id", str(batch.id)),
         ("submitted", f"{moment(batch.created_at, snapshot.at)}, {elapsed} {duration(seconds)}"),
-        ("done", f"{snapshot.succeeded:,}{cached}"),
+        ("succeeded", f"{snapshot.succeeded:,}{cached}"),
         ("failed", f"{snapshot.failed:,}"),
         ("cancelled", f"{snapshot.cancelled:,}" if snapshot.cancelled else ""),
         ("in flight", f"{snapshot.in_flight:,}" if not snapshot.all_finished else ""),
-        ("waiting", f"{counts.of(*WAITING):,}" if not snapshot.all_finished else ""),
+        ("queued", f"{counts.of(*WAITING):,}" if not snapshot.all_finished else ""),
         ("spent", money(counts.cost)),
         ("audio", batch.output_url or ""),
     ]
@@ -114,17 +114,17 @@ def _show_queue(database: Database, snapshot: Snapshot, settings: Settings, term
     with database.read() as connection:
         newest = batches.latest(connection, most=SHOWN_BATCHES)
     if not newest and not snapshot.total:
-        terminal.result("Nothing has been handed in yet.")
+        terminal.result("No jobs submitted yet.")
         return
-    theirs = [take_snapshot(database, jobs.of_batch(batch.id), embedded=settings.embedded) for batch in newest]
-    some_cancelled = any(one.cancelled for one in theirs)
+    snapshots = [take_snapshot(database, jobs.of_batch(batch.id), embedded=settings.embedded) for batch in newest]
+    some_cancelled = any(one.cancelled for one in snapshots)
     table = _table(with_cancelled=some_cancelled)
-    for batch, one in zip(newest, theirs, strict=True):
+    for batch, one in zip(newest, snapshots, strict=True):
         table.add_row(*_row(batch, one, snapshot.at, with_cancelled=some_cancelled))
     terminal.result(table)
-    left = snapshot.total - snapshot.finished
-    state = f"{number(left, 'job')} to go, {snapshot.in_flight:,} in flight" if left else "nothing to do"
-    terminal.result(f"\nIn all: {number(snapshot.total, 'job')}, {state}, {money(snapshot.counts.cost)} spent.")
+    remaining = snapshot.total - snapshot.finished
+    state = f"{remaining:,} remaining, {snapshot.in_flight:,} in flight" if remaining else "all finished"
+    terminal.result(f"\nTotal: {number(snapshot.total, 'job')}, {state}, {money(snapshot.counts.cost)} spent.")
     for hold in snapshot.holds:
         terminal.result(describe_hold(hold, snapshot.at), style="yellow")
 
@@ -132,9 +132,9 @@ def _show_queue(database: Database, snapshot: Snapshot, settings: Settings, term
 def _table(*, with_cancelled: bool) -> Table:
     table = Table(box=None, pad_edge=False, header_style="dim", padding=(0, 2, 0, 0))
     table.add_column("BATCH", no_wrap=True)
-    table.add_column("NAME", overflow="ellipsis", max_width=24)  # the one that gives way on a narrow terminal
-    table.add_column("HANDED IN", no_wrap=True)
-    for name in ("TOTAL", "DONE", "FAILED", *(["CANCELLED"] if with_cancelled else []), "LEFT", "SPENT"):
+    table.add_column("NAME", overflow="ellipsis", max_width=24)  # the column that shrinks on a narrow terminal
+    table.add_column("SUBMITTED", no_wrap=True)
+    for name in ("TOTAL", "SUCCEEDED", "FAILED", *(["CANCELLED"] if with_cancelled else []), "REMAINING", "SPENT"):
         table.add_column(name, justify="right", no_wrap=True)
     return table
 
@@ -154,14 +154,12 @@ def _row(batch: BatchRecord, snapshot: Snapshot, now: datetime, *, with_cancelle
 
 
 def status(
-    batch: Annotated[
-        str | None, typer.Argument(metavar="[BATCH]", help="A batch: its id, the beginning of it, or its file's name.")
-    ] = None,
-    watch: Annotated[bool, typer.Option("--watch", "-w", help="Follow it until all is over.")] = False,
+    batch: Annotated[str | None, typer.Argument(metavar="[BATCH]", help="Batch id, id prefix, or file name.")] = None,
+    watch: Annotated[bool, typer.Option("--watch", "-w", help="Follow progress until all jobs have finished.")] = False,
     as_json: Annotated[
-        bool, typer.Option("--json", help="One JSON object, with the keys of `ttsq run --json`.")
+        bool, typer.Option("--json", help="Print one JSON object, with the keys of `ttsq run --json`.")
     ] = False,
 ) -> None:
-    """Show the state of the queue or of one batch, and what holds it."""
+    """Show the progress of the queue or one batch, and its holds."""
 
     leave(show(batch, Terminal(as_json=as_json), as_json=as_json, follow=watch))

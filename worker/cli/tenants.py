@@ -17,56 +17,49 @@ from worker.process.factories import default_artifacts_url
 from worker.store import outputs
 
 
-class UnusablePlaceError(CliError):
-    """Nothing can be stored there from here. Nothing was changed."""
+class UnusableDestinationError(CliError):
+    """The address cannot be written from this machine."""
 
     def __init__(self, address: str, error: ArtifactsError) -> None:
-        super().__init__(f"audio can't be stored at {address}: {error.message}", "nothing was changed")
-
-
-def _place(tenant: str, address: str | None, *, clear: bool) -> None:
-    """Show it, or set it once something could be stored there.
-
-    Raises:
-        CliError: the address is of no use, or given where it is to be cleared.
-    """
-    terminal = Terminal()
-    if clear and address is not None:
-        raise CliError("an address and --clear say opposite things", "give one of them")
-    if address is not None:
-        _try_out(address)
-    settings = cli_database.settings(terminal)
-    with cli_database.queue(settings) as database, database.begin() as connection:
-        if clear or address is not None:
-            outputs.give_tenant(connection, tenant, address)
-        found = outputs.of_tenant(connection, tenant)
-    whose = f"Audio of tenant {tenant} goes to {found or default_artifacts_url(settings)}"
-    terminal.result(f"{whose}." if found else f"{whose}, the place in the settings.")
-    if clear or address is not None:
-        terminal.note(f"Workers go by it within {TENANT_SECONDS:g} s; what is stored stays where it is.")
-
-
-def _try_out(address: str) -> None:
-    try:
-        with closing(open_store(address)) as store:
-            store.check()
-    except ArtifactsError as error:
-        raise UnusablePlaceError(address, error) from None
+        super().__init__(f"cannot store audio at {address}: {error.message}", "nothing was changed")
 
 
 app = typer.Typer(
-    name="tenants", add_completion=False, help="Show and change what a tenant has of its own.", no_args_is_help=True
+    name="tenants", add_completion=False, help="Show or set where a tenant's audio is stored.", no_args_is_help=True
 )
 
 
 @app.command("place")
 def place(
-    tenant: Annotated[str, typer.Argument(metavar="TENANT", help='Whose audio; that of `ttsq run` is "default".')],
+    tenant: Annotated[str, typer.Argument(metavar="TENANT", help="The tenant; `ttsq run` submits as `default`.")],
     address: Annotated[
-        str | None, typer.Argument(metavar="[ADDRESS]", help="Such as s3://bucket/prefix or file:///folder.")
+        str | None, typer.Argument(metavar="[ADDRESS]", help="s3://bucket/prefix or file:///absolute/folder.")
     ] = None,
-    clear: Annotated[bool, typer.Option("--clear", help="Back to the place in the settings.")] = False,
+    clear: Annotated[bool, typer.Option("--clear", help="Return to TTSQ_ARTIFACTS_URL.")] = False,
 ) -> None:
-    """Show or set where a tenant's audio goes. What is stored already stays where it is."""
+    """Show where a tenant's audio is stored; with ADDRESS, change it.
 
-    _place(tenant, address, clear=clear)
+    The address is tested before it is saved. Audio that is already stored does not move.
+    """
+    terminal = Terminal()
+    if clear and address is not None:
+        raise CliError("ADDRESS and --clear exclude each other", "use one of them")
+    if address is not None:
+        _check_writable(address)
+    settings = cli_database.settings(terminal)
+    with cli_database.queue(settings) as database, database.begin() as connection:
+        if clear or address is not None:
+            outputs.give_tenant(connection, tenant, address)
+        found = outputs.of_tenant(connection, tenant)
+    source = "" if found else " (the default)"
+    terminal.result(f"Audio of tenant {tenant} is stored at {found or default_artifacts_url(settings)}{source}.")
+    if clear or address is not None:
+        terminal.note(f"Workers use it within {TENANT_SECONDS:g} s; audio already stored does not move.")
+
+
+def _check_writable(address: str) -> None:
+    try:
+        with closing(open_store(address)) as store:
+            store.check()
+    except ArtifactsError as error:
+        raise UnusableDestinationError(address, error) from None

@@ -11,17 +11,16 @@ from worker.cli.console.terminal import Terminal
 
 
 def voices(
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON object a voice, a line each.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object per voice.")] = False,
 ) -> None:
-    """List the voices, their characters and the models that support them."""
-
+    """List voices, their character and the models that support them."""
     terminal = Terminal(as_json=as_json)
     defaults = {model.default_voice: model.slug for model in MODELS.values()}
     for name, character in VOICES.items():
-        speaks = [model.slug for model in MODELS.values() if name in model.voices]
-        terminal.data({"name": name, "character": character, "models": speaks})
+        models = [model.slug for model in MODELS.values() if name in model.voices]
+        terminal.data({"name": name, "character": character, "models": models})
         if not as_json:
             note = f"  default of {defaults[name]}" if name in defaults else ""
             terminal.result(f"{name:<14} {character:<13}{note}".rstrip())
     if not as_json:
-        terminal.note(f"\n{len(VOICES)} voices; each of {' and '.join(MODELS)} speaks with all of them.", style="dim")
+        terminal.note(f"\n{len(VOICES)} voices; {' and '.join(MODELS)} support all of them.", style="dim")

@@ -1,4 +1,4 @@
-"""Following jobs until none is left, through restarts of the database. Changes nothing."""
+"""Follow jobs until all have finished, through restarts of the database. Changes nothing."""
 
 from __future__ import annotations
 
@@ -15,40 +15,41 @@ from worker.cli.snapshot import Snapshot
 from worker.store.database import is_passing
 
 POLL_SECONDS: Final = 0.25
-POLLS_SHARE: Final = 10
-"""Asking may take a tenth of the time: counting a million rows four times a second would slow down the work itself."""
+INTERVALS_PER_POLL: Final = 10
+"""A poll may use a tenth of the time: counting a million rows four times a second would slow the queue down."""
 
-Look = Callable[[], Snapshot]
+Poll = Callable[[], Snapshot]
 
 
 def watch(
-    look: Look,
+    poll: Poll,
     view: Progress,
     interrupts: Interrupts,
     *,
     poll_seconds: float = POLL_SECONDS,
     enough: Callable[[Snapshot], bool] = lambda _: False,
 ) -> Snapshot:
-    """Show the figures until all jobs are over, they are `enough`, or a signal comes. Returns the last ones."""
-    snapshot = look()
+    """Show progress until all jobs have finished, `enough` returns true, or a signal arrives. Returns the last
+    snapshot."""
+    snapshot = poll()
     view.show(snapshot)
-    took = 0.0
+    elapsed = 0.0
     while not snapshot.all_finished and not enough(snapshot) and not interrupts.count:
-        interrupts.wait(max(poll_seconds, took * POLLS_SHARE))
+        interrupts.wait(max(poll_seconds, elapsed * INTERVALS_PER_POLL))
         began = time.monotonic()
-        snapshot = poll_again(look, view) or snapshot
-        took = time.monotonic() - began
+        snapshot = poll_again(poll, view) or snapshot
+        elapsed = time.monotonic() - began
     return snapshot
 
 
-def poll_again(look: Look, view: Progress) -> Snapshot | None:
-    """Show newer figures; None where the database is away just now."""
+def poll_again(poll: Poll, view: Progress) -> Snapshot | None:
+    """Show a new snapshot; returns None while the database is unavailable."""
     try:
-        snapshot = look()
+        snapshot = poll()
     except SQLAlchemyError as error:
         if not is_passing(error):
             raise
-        view.warn(f"{explain(error).message}; waiting for it to come back")
+        view.warn(f"{explain(error).message}; waiting for it to recover")
         return None
     view.show(snapshot)
     return snapshot

@@ -18,7 +18,7 @@ from worker.emulator.config import EmulatorConfig
 from worker.emulator.server import Emulator
 
 END_SECONDS: Final = 60.0
-QUESTION: Final = "Go on? [Y/n] "
+QUESTION: Final = "Continue? [Y/n] "
 ON_TERMINAL: Final = """
 import fcntl, signal, termios
 signal.signal(signal.SIGINT, signal.default_int_handler)  # which a shell that runs tests in the background ignores
@@ -190,6 +190,6 @@ def test_too_small_a_balance_is_reported_beforehand(emulator: Emulator) -> None:
     emulator.admin.account(credits=Decimal("0.0135"))
     with at_a_terminal("run", "texts.txt") as command:
         command.read_until(QUESTION)
-        assert "the balance of $0.0135 pays for about 2: the rest waits until it is topped up" in command.shown
+        assert "the balance of $0.0135 covers about 2: the rest is held until it is topped up" in command.shown
         command.answer("n\n")
         assert command.end() == 130

@@ -77,14 +77,14 @@ class TestOperating:
         """Twice changes nothing more; the list and the batch itself say how it stands."""
         batch = a_batch(queue)
         a_job(queue, batch, "a")
-        assert "is paused: 1 text waiting, 0 under way" in ttsq("batch", "pause", "welcome").out
-        assert "paused already" in ttsq("batch", "pause", "welcome").out
+        assert "is paused: 1 text queued, 0 in flight" in ttsq("batch", "pause", "welcome").out
+        assert "already paused" in ttsq("batch", "pause", "welcome").out
         assert [line["state"] for line in ttsq("batch", "list", "--json").lines] == ["paused"]
         shown = ttsq("batch", "show", "welcome", "--json").data
         assert (shown["state"], shown["hold"]["code"], shown["seconds_left"]) == ("paused", "paused", None)
         assert "is resumed" in ttsq("batch", "resume", str(batch)).out
-        assert "isn't paused" in ttsq("batch", "resume", str(batch)).out
-        assert "under way" in ttsq("batch", "list").out
+        assert "is not paused" in ttsq("batch", "resume", str(batch)).out
+        assert "running" in ttsq("batch", "list").out
 
     def test_cancelling_shows_what_is_paid(self, queue: Database, ttsq: Ttsq) -> None:
         """For the whole batch; succeeded jobs stay. A retry selects by code."""
@@ -93,11 +93,9 @@ class TestOperating:
         waiting = a_job(queue, batch, "b")
         failed = a_job(queue, batch, "c", status=JobStatus.FAILED, code="bad_audio", cost=PRICE)
         shown = ttsq("batch", "cancel", "welcome")
-        assert (
-            "1 job of welcome.csv cancelled; $0.0134 had been paid for it, and 1 of its texts are spoken" in shown.out
-        )
+        assert "1 job of welcome.csv cancelled; $0.0134 spent, 1 text spoken" in shown.out
         assert row(queue, waiting).status == "cancelled"
-        assert "Nothing to call off" in ttsq("batch", "cancel", "welcome").out
+        assert "Nothing to cancel" in ttsq("batch", "cancel", "welcome").out
         assert "1 job queued again" in ttsq("batch", "retry", "welcome", "--code", "bad_audio").out
         assert [row(queue, job).status for job in (waiting, failed)] == ["cancelled", "queued"]
 
@@ -252,7 +250,7 @@ class TestPruning:
             assert connection.execute(select(func.sum(Attempt.cost, type_=Attempt.cost.type))).scalar_one() == PRICE
         assert not list((tmp_path / "store" / "default" / str(old)).iterdir())
         assert len(list((tmp_path / "store" / "default" / str(young)).iterdir())) == 4
-        assert "Nothing is that old" in ttsq("prune", "--older-than", "30d").out
+        assert "Nothing is old enough" in ttsq("prune", "--older-than", "30d").out
 
     def test_a_file_that_a_later_run_left_in_the_same_folder_stays(
         self, queue: Database, ttsq: Ttsq, tmp_path: Path
@@ -278,7 +276,7 @@ class TestPruning:
     def test_an_invalid_age_is_refused(self, queue: Database, ttsq: Ttsq) -> None:
         """And so is one under which repeated requests would make their jobs again."""
         assert queue is not None
-        assert "is no length of time" in ttsq("prune", "--older-than", "soon", "--yes").err
+        assert "is not a duration" in ttsq("prune", "--older-than", "soon", "--yes").err
         assert "is too short" in ttsq("prune", "--older-than", "1h", "--yes").err
 
 

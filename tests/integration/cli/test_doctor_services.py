@@ -36,10 +36,10 @@ def installation(monkeypatch: pytest.MonkeyPatch, on_postgresql: Database, redis
 
 
 def test_all_well(doctor: Doctor) -> None:
-    """Every clock that can be asked is asked; the broker takes messages; nothing fails."""
+    """Every clock that can be asked is asked; the broker accepts messages; nothing fails."""
     found = doctor()
     assert found.code == 0
-    assert "takes messages" in found.words("broker")
+    assert "accepts messages" in found.words("broker")
     assert found.level("clock") == "ok"
     assert "the database, the broker, the API" in found.words("clock")
 

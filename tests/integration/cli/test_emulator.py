@@ -29,7 +29,7 @@ def emulator(*arguments: str) -> Iterator[tuple[str, Admin]]:
     assert process.stdout is not None
     try:
         said = ""
-        while "Ctrl-C ends it" not in said:
+        while "Press Ctrl-C to stop" not in said:
             line = process.stdout.readline()
             assert line, "it ended without a word"
             said += line
@@ -45,7 +45,7 @@ def test_a_scenario_changes_in_its_time(tmp_path: Path) -> None:
     scenario = tmp_path / "evening.toml"
     scenario.write_text('credits = 0.10\n[[changes]]\nat_seconds = 0.2\naccount = { credits = "5.00" }\n')
     with emulator("--scenario", str(scenario)) as (said, admin):
-        assert "1 change will follow, the last one after 0.2 s" in said
+        assert "1 change scheduled, the last one after 0.2 s" in said
         wait_for(lambda: admin.state().credits == Decimal("5.00"), seconds=30, what="the money")
 
 
@@ -54,7 +54,7 @@ def test_options_win_over_the_scenario(tmp_path: Path) -> None:
     scenario = tmp_path / "evening.json"
     scenario.write_text('{"credits": 0.10, "free_credits": "0.05"}')
     with emulator("--scenario", str(scenario), "--credits", "0.30") as (said, admin):
-        assert "will follow" not in said
+        assert "scheduled" not in said
         assert (admin.state().credits, admin.state().free_credits) == (Decimal("0.30"), Decimal("0.05"))
 
 

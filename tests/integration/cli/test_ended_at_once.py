@@ -43,7 +43,7 @@ def test_calls_that_are_cut_use_up_no_attempt(monkeypatch: pytest.MonkeyPatch, t
             wait_for(lambda: emulator.state(detail=False).in_flight == 2, seconds=30, what="two calls in flight")
             process.send_signal(signal.SIGINT)
             assert process.stderr is not None
-            while "again to end at once" not in (line := process.stderr.readline()):
+            while "again to stop immediately" not in (line := process.stderr.readline()):
                 assert line, "it ended without a word"
             process.send_signal(signal.SIGINT)
             process.communicate(timeout=END_SECONDS)

@@ -71,10 +71,10 @@ def test_a_gate_is_opened_by_hand(ttsq: Ttsq, queue: Database) -> None:
     shown = ttsq("gates", "open", "account")
     assert shown.code == 0
     assert shown.out.startswith("account is open. 1 job waits: ")
-    assert "closes it again" in shown.out
+    assert "closes the gate again" in shown.out
     assert f"Still closed: model:{MODEL}" in shown.err
     assert ttsq("gates", "open", MODEL).out.startswith(f"model:{MODEL} is open.")
-    assert ttsq("gates", "open", f"model:{MODEL}").out == f"model:{MODEL} isn't closed.\n"
+    assert ttsq("gates", "open", f"model:{MODEL}").out == f"model:{MODEL} is not closed.\n"
     with queue.read() as connection:
         assert account.closed_gates(connection) == []
 
@@ -85,7 +85,7 @@ def test_a_queue_is_held_by_hand(ttsq: Ttsq, queue: Database) -> None:
         add_job(connection)
         add_job(connection, status=JobStatus.RUNNING)
     shown = ttsq("gates", "close", "account", "--reason", "moving\nhouse")
-    assert (shown.code, "1 call under way may finish" in shown.out) == (0, True)
+    assert (shown.code, "1 call in flight will finish" in shown.out) == (0, True)
     for command in (("gates",), ("status",)):
         assert "closed by hand: moving house" in ttsq(*command).out
         assert "looked at again" not in ttsq(*command).out
@@ -133,7 +133,7 @@ def test_opening_and_closing_by_hand_are_events(ttsq: Ttsq, queue: Database) -> 
         (("open", "model:gemini-2.5-flash"), f'did you mean "{OTHER_MODEL}"?'),
         (("close", "everything"), f"there are account, storage, model:{MODEL}"),
         (("close", "storage"), "`ttsq gates close account` holds everything"),
-        (("open", ""), "no gate is called"),
+        (("open", ""), "no gate"),
     ],
 )
 def test_an_unknown_gate_changes_nothing(

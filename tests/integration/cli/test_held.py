@@ -84,9 +84,9 @@ def test_a_budget_stays_until_it_is_changed(ttsq: Ttsq, emulator: Emulator) -> N
     assert first.code == 3, first.err
     again = run("texts.txt")
     assert (again.code, emulator.state().billed_calls) == (3, 7), again.err
-    assert "Its budget of $0.0500 stays, of which $0.0469 is spent" in again.err
+    assert "Budget unchanged: $0.0469 of $0.0500 spent" in again.err
     raised = ttsq("budget", "batch", "texts", "1")
-    assert (raised.code, "goes on with what waits" in raised.out) == (0, True)
+    assert (raised.code, "to start held jobs" in raised.out) == (0, True)
     assert (run("texts.txt").code, emulator.state().billed_calls) == (0, LINES)
 
 

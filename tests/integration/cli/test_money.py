@@ -88,7 +88,7 @@ def test_spend_can_be_narrowed_to_days_and_tenants(ttsq: Ttsq, queue: Database) 
         add_attempt(connection)
     found = ttsq("spend", "--since", "2026-11-20", "--until", "2026-11-21", "--tenant", "north", "--json").data
     assert [line["key"] for line in found["lines"]] == ["2026-11-20", "2026-11-21"]
-    assert ttsq("spend", "--since", "2027-01").out == "Nothing was spent there.\n"
+    assert ttsq("spend", "--since", "2027-01").out == "Nothing spent in this selection.\n"
 
 
 @pytest.mark.usefixtures("queue")
@@ -133,7 +133,7 @@ def test_credits_shows_the_balance_and_what_it_pays_for(ttsq: Ttsq, queue: Datab
     shown = ttsq("credits")
     for words in ("$0.0200 ($0.0185 paid for, $0.0015 free)", f"2 calls of {MODEL}", "list price", "$0.5000 by the"):
         assert words in shown.out
-    assert f"mean of the last {ENOUGH_TEXTS} texts" in shown.out
+    assert f"mean of last {ENOUGH_TEXTS} texts" in shown.out
     assert emulator.state().calls == 0
 
 
@@ -191,7 +191,7 @@ def test_a_quote_goes_by_what_calls_cost_lately(ttsq: Ttsq, queue: Database, emu
             add_attempt(connection, number=number, cost=Decimal("0.001"))
     shown = ttsq("quote", str(texts))
     line = next(line for line in shown.out.splitlines() if line.startswith(MODEL))
-    assert line.split() == f"{MODEL} 5 1 4 88 $0.0010 $0.0040 mean of the last {ENOUGH_TEXTS} texts".split()
+    assert line.split() == f"{MODEL} 5 1 4 88 $0.0010 $0.0040 mean of last {ENOUGH_TEXTS} texts".split()
     assert "$0.0200: enough" in shown.out
     assert emulator.base_url
 
@@ -222,7 +222,7 @@ def test_a_quote_needs_no_queue(ttsq: Ttsq, tmp_path: Path) -> None:
     """And leaves nothing behind: neither a queue nor a folder."""
     shown = ttsq("quote", "texts.txt")
     assert shown.code == 0
-    assert "$0.0068 short; it pays for about 2 of the calls" in shown.out
+    assert "$0.0068 short; covers about 2 of the calls" in shown.out
     assert sorted(path.name for path in tmp_path.iterdir()) == ["texts.txt"]
 
 
@@ -242,7 +242,7 @@ def test_a_quote_knows_what_the_budgets_leave(ttsq: Ttsq, queue: Database, texts
     with queue.begin() as connection:
         budgets.limit_month(connection, "default", Decimal("0.02"))
     shown = ttsq("quote", str(texts))
-    assert "$0.0200 left: covers about 2 of the calls, and the rest will be held" in shown.out
+    assert "$0.0200 remaining: covers about 2 of the calls; the rest will be held" in shown.out
     assert ttsq("quote", str(texts), "--max-cost", "0.007", "--json").data["allowed"] == "0.007"
     assert ttsq("quote", str(texts), "--max-cost", "5", "--json").data["allowed"] == "0.02"
 
@@ -284,14 +284,14 @@ def test_a_month_gets_a_budget_and_loses_it(ttsq: Ttsq, queue: Database) -> None
     assert (found["tenant"], found["limit"], found["batch"], found["holds"]) == ("north", "12.5", None, False)
     assert "tenant north" in ttsq("budget").out
     assert 'did you mean "north"?' in ttsq("budget", "set", "nort", "1", "--monthly").err
-    assert ttsq("budget", "clear", "north").out.startswith("Nothing limits")
+    assert ttsq("budget", "clear", "north").out.startswith("Monthly budget of tenant north removed")
     assert [line["tenant"] for line in ttsq("budget", "--json").lines] == ["nort"]
     with queue.read() as connection:
         assert budgets.monthly(connection, "north") is None
 
 
 def test_a_batch_gets_a_budget_and_what_it_means_is_said(ttsq: Ttsq, queue: Database) -> None:
-    """Whether it holds the rest or lets it go; by name, like everywhere."""
+    """Whether it jobs held or lets it go; by name, like everywhere."""
     with queue.begin() as connection:
         batch = add_batch(connection, name="letters.csv", total=2)
         add_job(connection, batch_id=batch)
@@ -300,8 +300,8 @@ def test_a_batch_gets_a_budget_and_what_it_means_is_said(ttsq: Ttsq, queue: Data
     assert "the rest is held" in ttsq("budget", "batch", "letters", "0.001").out
     (found,) = ttsq("budget", "--json").lines
     assert (found["batch"], found["name"], found["limit"], found["holds"]) == (str(batch), "letters.csv", "0.001", True)
-    assert "holds the rest" in ttsq("budget").out
-    assert "goes on with what waits" in ttsq("budget", "batch", "letters", "5").out
+    assert "jobs held" in ttsq("budget").out
+    assert "to start held jobs" in ttsq("budget", "batch", "letters", "5").out
     assert "It is over" in ttsq("budget", "batch", "over", "5").out
     assert "1 job waits" in ttsq("budget", "clear", "--batch", "letters.csv").out
 
@@ -335,7 +335,7 @@ def test_a_month_that_is_used_up_says_until_when(ttsq: Ttsq, queue: Database) ->
         "budget:default",
         True,
     )
-    assert "looked at again in" in ttsq("status", "letters").out
+    assert "next check in" in ttsq("status", "letters").out
 
 
 @pytest.mark.parametrize(
@@ -344,11 +344,11 @@ def test_a_month_that_is_used_up_says_until_when(ttsq: Ttsq, queue: Database) ->
         (("set", "north", "5"), "ttsq budget set north 5 --monthly"),
         (("set", "north", "five", "--monthly"), 'DOLLARS: "five" is not an amount of money'),
         (("set", "", "5", "--monthly"), "TENANT"),
-        (("set", "n" * 65, "5", "--monthly"), "is no name of 1 to 64 characters"),
+        (("set", "n" * 65, "5", "--monthly"), "is not a name of 1 to 64 characters"),
         (("batch", "letters.csv", "0"), 'DOLLARS: "0" is not above 0'),
         (("batch", "leters.csv", "5"), 'did you mean "letters.csv"?'),
-        (("clear",), "which budget should be lifted?"),
-        (("clear", "north", "--batch", "letters.csv"), "which budget should be lifted?"),
+        (("clear",), "no budget selected"),
+        (("clear", "north", "--batch", "letters.csv"), "no budget selected"),
         (("clear", "south"), "tenant south has no monthly budget"),
     ],
 )

@@ -196,12 +196,12 @@ def test_jobs_retry_queues_ended_jobs_again(ttsq: Ttsq, queue: Database, batch: 
     with queue.read() as connection:
         assert stored(connection, batch[2]).status == JobStatus.QUEUED
         assert stored(connection, batch[1]).status == JobStatus.SUCCEEDED
-    assert ttsq("jobs", "retry", str(batch[1])).out.startswith("Nothing to try again")
+    assert ttsq("jobs", "retry", str(batch[1])).out.startswith("Nothing to retry")
 
 
 def test_jobs_retry_by_code_alone(ttsq: Ttsq, queue: Database, batch: Sequence[Any]) -> None:
     """Whatever batch they are of."""
-    assert ttsq("jobs", "retry", "--code", "timeout").out.startswith("Nothing to try again")
+    assert ttsq("jobs", "retry", "--code", "timeout").out.startswith("Nothing to retry")
     assert ttsq("jobs", "retry", "--code", "invalid_request").out.startswith("1 job queued again")
     with queue.read() as connection:
         assert stored(connection, batch[2]).status == JobStatus.QUEUED
@@ -210,12 +210,12 @@ def test_jobs_retry_by_code_alone(ttsq: Ttsq, queue: Database, batch: Sequence[A
 def test_jobs_cancel_says_what_was_paid_already(ttsq: Ttsq, queue: Database, batch: Sequence[Any]) -> None:
     """And that calls under way can't be called back; jobs that are over stay as they are."""
     shown = ttsq("jobs", "cancel", "--batch", str(batch[0])[:16])
-    assert shown.out == "2 jobs cancelled; $0.0010 had been paid for them.\n"
-    assert "1 call under way" in shown.err
+    assert shown.out == "2 jobs cancelled; $0.0010 spent on them.\n"
+    assert "1 call in flight" in shown.err
     with queue.read() as connection:
         states = [stored(connection, job).status for job in batch[1:]]
     assert states == ["succeeded", "failed", "cancelled", "cancelled"]
-    assert ttsq("jobs", "cancel", str(batch[3])).out.startswith("Nothing to call off")
+    assert ttsq("jobs", "cancel", str(batch[3])).out.startswith("Nothing to cancel")
 
 
 @pytest.mark.parametrize(
@@ -252,7 +252,7 @@ def test_migrate_makes_the_tables_once(ttsq: Ttsq) -> None:
     """And says from where to where."""
     assert f"is now at revision {schema.HEAD} (before: no tables)" in ttsq("migrate").out
     assert f"is at revision {schema.HEAD} already" in ttsq("migrate").out
-    assert ttsq("status").out == "Nothing has been handed in yet.\n"
+    assert ttsq("status").out == "No jobs submitted yet.\n"
 
 
 def test_a_database_of_another_version_is_refused(ttsq: Ttsq, queue: Database) -> None:

@@ -63,7 +63,7 @@ def test_what_can_not_be_is_refused_before_anything_is_stored(
 def test_a_tenant_gets_a_place_of_its_own(ttsq: Ttsq, queue: Database, tmp_path: Path) -> None:
     """Tried out, written down, shown and taken back; one that can't be used changes nothing."""
     address = (tmp_path / "theirs").as_uri()
-    assert "the place in the settings" in ttsq("tenants", "place", "ann").out
+    assert "(the default)" in ttsq("tenants", "place", "ann").out
     assert address in ttsq("tenants", "place", "ann", address).out
     (tmp_path / "file").write_text("in the way")
     refused = ttsq("tenants", "place", "ann", (tmp_path / "file").as_uri())

@@ -157,7 +157,7 @@ def test_ctrl_c_stops_watching_and_not_the_work(emulator: Emulator) -> None:
         code, out = command.end()
     assert code == 130
     batch = json.loads(out)["batch"]
-    assert "The workers go on" in command.err
+    assert "Workers continue" in command.err
     assert f"ttsq status {batch[:13]} --watch" in command.err
     code, found = ttsq("status", batch, "--watch", "--json")
     assert (code, found["succeeded"], emulator.state().billed_calls) == (0, 6, 6)

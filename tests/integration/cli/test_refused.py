@@ -109,7 +109,7 @@ def test_the_hold_is_seen_everywhere(emulator: Emulator) -> None:
     assert "takes.held" in run("events").out
     assert f"{gate['name']} is open" in run("gates", "open", gate["name"]).out
     assert "No gate is closed" in run("gates").out
-    assert "isn't closed" in run("gates", "open", gate["name"]).out
+    assert "is not closed" in run("gates", "open", gate["name"]).out
 
 
 def test_refused_takes_are_not_bought_again_unasked(emulator: Emulator) -> None:
@@ -119,7 +119,7 @@ def test_refused_takes_are_not_bought_again_unasked(emulator: Emulator) -> None:
     assert emulator.state().billed == 6 * PRICE
     shown = run("run", "texts.txt")
     assert (shown.code, emulator.state().billed) == (1, 6 * PRICE)
-    assert "2 texts of an earlier run ended without accepted audio, $0.0402 paid." in shown.err
+    assert "2 texts of an earlier run finished without accepted audio, $0.0402 paid." in shown.err
     assert "up to 6 more calls, about $0.0402 at most. Not bought again; --yes does so." in shown.err
     assert run("run", "texts.txt", "--yes").code == 1
     assert emulator.state().billed == 12 * PRICE
@@ -146,7 +146,7 @@ def test_on_a_terminal_the_question_is_asked(emulator: Emulator, answer: str, bi
         assert command.end() == 1, command.shown
     finally:
         command.close()
-    assert "Go on?" not in command.shown
+    assert "Continue?" not in command.shown
     assert emulator.state().billed == billed * PRICE
 
 

@@ -197,13 +197,13 @@ def test_ctrl_c_stops_gracefully_and_the_same_command_resumes(
 
     assert stopped.code == 130, stopped.err
     assert "Stopping" in stopped.err
-    assert "buys no accepted audio twice" in stopped.err
+    assert "accepted audio is not bought again" in stopped.err
     billed = emulator.state().billed_calls
     assert stopped.data["succeeded"] == billed < 12
     assert stopped.data["held"] == 12 - billed
     shown = ttsq("run", "texts.csv", "--json")
     assert (shown.code, shown.data["succeeded"]) == (0, 12), shown.err
-    assert f"{billed} done already, {12 - billed} to go" in shown.err
+    assert f"{billed} finished, {12 - billed} remaining" in shown.err
     assert set(emulator.state().billed_texts.values()) == {1}
 
 
@@ -228,12 +228,12 @@ def test_a_second_ctrl_c_ends_at_once(emulator: Emulator) -> None:
         wait_for(lambda: emulator.state(detail=False).in_flight == 2, seconds=30, what="two calls in flight")
         process.send_signal(signal.SIGINT)
         assert process.stderr is not None
-        while "again to end at once" not in (line := process.stderr.readline()):
+        while "again to stop immediately" not in (line := process.stderr.readline()):
             assert line, "it ended without a word"
         process.send_signal(signal.SIGINT)
         stopped = end(process)
     assert stopped.code == 130
-    assert "Ended at once" in stopped.err
+    assert "Stopped immediately" in stopped.err
     emulator.admin.latency(Latency(seconds=0.02))
     assert ttsq("run", "texts.csv", "--json").data["succeeded"] == 2
 
@@ -291,7 +291,7 @@ def test_bad_input_is_refused_at_once_and_costs_nothing(
     assert (ended.value.code, shown.out) == (2, "")
     for fault in faults:
         assert fault in shown.err
-    assert "nothing was stored or spent" in shown.err
+    assert "nothing was queued or charged" in shown.err
     assert not (tmp_path / ".ttsq").exists()
     assert not (tmp_path / "audio").exists()
     assert emulator.state().calls == 0
@@ -323,7 +323,7 @@ def test_a_rehearsal_needs_nothing_and_touches_nothing_real(tmp_path: Path) -> N
     folder = tmp_path / "audio" / "texts-rehearsal"
     shown = ttsq("run", "texts.csv", "--rehearse")
     assert shown.code == 0, shown.err
-    assert "this was a rehearsal" in shown.out
+    assert "rehearsal with the emulator" in shown.out
     assert sorted(path.name for path in folder.glob("*.wav")) == ["job-0.wav", "job-1.wav", "job-2.wav"]
     assert not (tmp_path / ".ttsq" / "ttsq.db").exists()
     assert "already spoken" in ttsq("run", "texts.csv", "--rehearse").out
@@ -341,7 +341,7 @@ def test_a_file_that_went_is_put_back(emulator: Emulator, tmp_path: Path) -> Non
     path.unlink()
     shown = ttsq("run", "texts.csv")
     assert (shown.code, path.read_bytes()) == (0, bought)
-    assert "1 file that had gone put back, at no cost" in shown.err
+    assert "1 file restored at no cost" in shown.err
     assert emulator.state().billed_calls == 3
 
 
@@ -432,7 +432,7 @@ def test_faulty_rows_are_skipped_on_request(tmp_path: Path) -> None:
     assert (spoken.data["total"], spoken.data["succeeded"], spoken.data["failed"]) == (2, 2, 0)
     assert "skipped: line 3, text: is empty" in spoken.err
     assert "skipped: line 4, voice_1: no voice" in spoken.err
-    assert "rows were skipped for 2 faults" in spoken.err
+    assert "rows skipped because of 2 errors" in spoken.err
     assert {file.stem for file in (tmp_path / "out").glob("*.wav")} == {"a", "d"}
 
 

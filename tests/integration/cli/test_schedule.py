@@ -49,10 +49,10 @@ def test_without_workers_it_says_who_must_be_running(ttsq: Ttsq, monkeypatch: py
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (("a b", "night.csv", "--cron", "* * * * *"), "other characters"),
+        (("a b", "night.csv", "--cron", "* * * * *"), "must be 1 to 64 letters"),
         (("a", "night.csv", "--cron", "* * * *"), "not a cron expression"),
         (("a", "night.csv", "--cron", "* * * * *", "--timezone", "Mars/Base"), "not a time zone"),
-        (("a", "night.csv", "--cron", "* * * * *", "--catch-up", "soon"), "is no time such as"),
+        (("a", "night.csv", "--cron", "* * * * *", "--catch-up", "soon"), "is not a duration such as"),
         (("a", "night.csv", "--cron", "* * * * *", "--voice", "kora"), "did you mean"),
         (("a", "SELECT text FROM news", "--cron", "* * * * *"), "--database-env"),
         (("a", "SELECT 1", "--cron", "* * * * *", "--database-env", ADDRESS), "the name of an environment variable"),
@@ -64,7 +64,7 @@ def test_an_invalid_schedule_is_refused_at_once(ttsq: Ttsq, arguments: tuple[str
     assert refused.code == 2
     assert words in refused.err
     assert "correct-horse" not in refused.err
-    assert ttsq("schedule", "list").out.startswith("There are no schedules")
+    assert ttsq("schedule", "list").out.startswith("No schedules")
 
 
 @pytest.mark.usefixtures("sheet")
@@ -79,8 +79,8 @@ def test_a_schedule_is_run_held_and_taken_away(ttsq: Ttsq, queue: Database) -> N
     assert "is paused." in ttsq("schedule", "pause", "nightly").out
     assert "already" in ttsq("schedule", "pause", "nightly").out
     assert ttsq("schedule", "list", "--json").data["next_due_at"] is None
-    assert "runs next" in ttsq("schedule", "resume", "nightly").out
-    assert "isn't paused" in ttsq("schedule", "resume", "nightly").out
+    assert "next runs" in ttsq("schedule", "resume", "nightly").out
+    assert "is not paused" in ttsq("schedule", "resume", "nightly").out
     assert "nightly" in ttsq("schedule", "remove", "nightli").err
     assert ttsq("schedule", "remove", "nightly").code == 0
     with queue.read() as connection:

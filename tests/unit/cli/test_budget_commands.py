@@ -87,7 +87,7 @@ def test_a_run_ends_when_it_has_waited_for_money_long_enough_to_be_sure() -> Non
 
 def test_the_resuming_command_is_the_same_with_a_higher_budget() -> None:
     """Quoted for a shell; never with --fresh, which would buy everything again."""
-    (line,) = summary.ways(ORDER, [OF_BATCH], Decimal("5.70"))
+    (line,) = summary.remedies(ORDER, [OF_BATCH], Decimal("5.70"))
     words = shlex.split(line)
     assert words[:2] == ["ttsq", "run"]
     assert words[2:-1] == ["my texts.csv", "--model", "gemini-2.5-flash-tts", "--out", "a b", "--max-cost"]
@@ -97,7 +97,7 @@ def test_the_resuming_command_is_the_same_with_a_higher_budget() -> None:
 
 def test_a_months_budget_is_raised_first_and_then_the_command_resumes() -> None:
     """Or one waits for the next one."""
-    lines = list(summary.ways(ORDER, [OF_MONTH], Decimal(1)))
+    lines = list(summary.remedies(ORDER, [OF_MONTH], Decimal(1)))
     assert lines[0].strip() == "ttsq budget set default 21.11 --monthly"
     assert "2026-12-01 00:00 UTC" in lines[1]
     assert lines[2].strip().startswith("ttsq run ")
@@ -106,7 +106,7 @@ def test_a_months_budget_is_raised_first_and_then_the_command_resumes() -> None:
 
 def test_an_input_that_came_through_a_pipe_has_to_come_again() -> None:
     """The batch can be raised without it."""
-    lines = [line.strip() for line in summary.ways(replace(ORDER, source=None), [OF_BATCH], Decimal(1))]
+    lines = [line.strip() for line in summary.remedies(replace(ORDER, source=None), [OF_BATCH], Decimal(1))]
     assert lines[0] == "ttsq budget batch 01a1fd72-f8f8 2.11"
     assert lines[1].startswith("ttsq run - ")
     assert lines[1].endswith("(with the same input)")

@@ -61,7 +61,7 @@ def test_every_rooms_errors_name_their_remedies(error: Exception, message: str, 
     assert message in found.message
     assert remedy in found.remedy
     assert type(error).__name__ not in found.message
-    assert not found.surprise
+    assert not found.unexpected
 
 
 def test_a_database_that_cannot_be_used_says_why(tmp_path: Path) -> None:
@@ -80,4 +80,4 @@ def test_an_unexpected_error_keeps_its_class_and_says_how_to_learn_more() -> Non
     found = explain(ZeroDivisionError("division by zero"))
     assert found.message == "ZeroDivisionError: division by zero"
     assert "TTSQ_LOG_LEVEL=debug" in found.remedy
-    assert found.surprise
+    assert found.unexpected

@@ -42,7 +42,7 @@ def test_the_figures_say_everything_on_one_line() -> None:
     meter.note(24, 24.0)
     now = replace(snapshot(succeeded=23, failed=1, queued=31, running=5), held=0)
     assert figures(now, meter) == (
-        "23 done · 1 failed · 0 held · 5 in flight · 60/min · $0.1541 spent · about 36 s left"
+        "23 succeeded · 1 failed · 0 held · 5 in flight · 60/min · $0.1541 spent · about 36 s remaining"
     )
 
 
@@ -90,7 +90,7 @@ def test_without_a_terminal_a_hold_is_printed_at_once_and_once(capsys: pytest.Ca
             clock.now += 0.25
             view.show(replace(snapshot(queued=40), holds=(HOLD,) if held else ()))
     told = capsys.readouterr().err.splitlines()
-    assert [line[:16] for line in told] == ["held by the acco", "nothing holds th"]
+    assert [line[:16] for line in told] == ["held by the acco", "all holds lifted"]
 
 
 def test_a_lost_database_is_reported_once(capsys: pytest.CaptureFixture[str]) -> None:

@@ -31,7 +31,7 @@ def ending(
         "spent_before": Decimal(0),
         "done_before": 0,
         "failures": failures or [],
-        "troubles": [],
+        "problems": [],
         "rehearsal": False,
     }
     return Ending(**(plain | changes))  # type: ignore[arg-type]
@@ -69,7 +69,7 @@ def test_failures_are_named_by_line_with_the_apis_words(capsys: pytest.CaptureFi
     assert "  line 2: invalid_request: The API refuses this request" in text
     assert text.count("invalid_request") == SHOWN_FAILURES
     assert "and 2 more: `ttsq jobs list --batch 01a1fd72-f8f8`" in text
-    assert "The same command tries again what failed, and buys no accepted audio twice." in text
+    assert "Repeat the command to retry failed texts; accepted audio is not bought again." in text
 
 
 def test_a_quiet_run_still_names_its_failures(capsys: pytest.CaptureFixture[str]) -> None:
@@ -92,13 +92,13 @@ def test_a_run_with_nothing_left_to_do_says_so(capsys: pytest.CaptureFixture[str
 
 def test_copies_of_earlier_audio_are_counted(capsys: pytest.CaptureFixture[str]) -> None:
     """Why it was cheaper than expected."""
-    assert "1 copied from audio bought before, at no cost" in said(capsys, ending(cached=1))
+    assert "1 copied from earlier audio at no cost" in said(capsys, ending(cached=1))
 
 
 def test_a_rehearsal_says_that_no_money_was_spent(capsys: pytest.CaptureFixture[str]) -> None:
     """And what the real thing would cost."""
     text = said(capsys, ending(rehearsal=True))
-    assert "this was a rehearsal" in text
+    assert "rehearsal with the emulator" in text
     assert "nothing" in text
     assert "$0.0134" in text
     assert "batch" not in text

@@ -34,45 +34,45 @@ from worker.intake.validation import Defaults
 
 app = typer.Typer(name="batch", add_completion=False, help="Show, change and download batches.", no_args_is_help=True)
 
-Batch = Annotated[str, typer.Argument(metavar="BATCH", help="Its id, the beginning of it, or its name.")]
-Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace files that ttsq didn't make.")]
-AsJson = Annotated[bool, typer.Option("--json", help="One JSON object.")]
+Batch = Annotated[str, typer.Argument(metavar="BATCH", help="Batch id, id prefix, or name.")]
+Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace files that ttsq did not create.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 
 
 @app.command("list")
 def list_batches(
-    limit: Annotated[int, typer.Option("--limit", "-n", min=1, help="At most so many.")] = 20,
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON object a batch, a line each.")] = False,
+    limit: Annotated[int, typer.Option("--limit", "-n", min=1, help="Maximum number of batches.")] = 20,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object per batch.")] = False,
 ) -> None:
-    """List batches, the newest first."""
+    """List batches, newest first."""
 
     batch_show.list_batches(limit=limit, as_json=as_json)
 
 
 @app.command("show")
 def show_batch(batch: Batch, as_json: AsJson = False) -> None:
-    """Show how a batch stands: its jobs by state, what is before it in the queue, and about how long it will take."""
+    """Show a batch: jobs by state, jobs ahead in the queue, time and cost remaining."""
 
     batch_show.show(batch, as_json=as_json)
 
 
 @app.command("pause")
 def pause_batch(batch: Batch) -> None:
-    """Let none of its jobs start until it is resumed. Calls under way go on."""
+    """Hold a batch until it is resumed. Calls in flight finish."""
 
     update.pause(batch)
 
 
 @app.command("resume")
 def resume_batch(batch: Batch) -> None:
-    """Resume a batch that was paused; let one that its refused takes hold try a few more."""
+    """Resume a batch that was paused, or that is held by refused takes."""
 
     update.resume(batch)
 
 
 @app.command("cancel")
 def cancel_batch(batch: Batch) -> None:
-    """Call off what isn't over, and tell what is paid already. Calls under way are still paid, and recorded."""
+    """Cancel unfinished jobs. Calls in flight are still paid and recorded."""
 
     update.cancel(batch)
 
@@ -81,12 +81,12 @@ def cancel_batch(batch: Batch) -> None:
 def retry_batch(
     batch: Batch,
     *,
-    code: Annotated[str | None, typer.Option("--code", "-c", help="Only jobs that ended with this code.")] = None,
+    code: Annotated[str | None, typer.Option("--code", "-c", help="Only jobs with this error code.")] = None,
     yes: Yes = False,
 ) -> None:
-    """Retry jobs that ended without audio, under the same ids. Their history stays.
+    """Retry jobs that finished without audio, under the same ids. Their history is kept.
 
-    Prints what was paid for them in vain and what retrying may cost; on a terminal it asks.
+    Prints what refused takes have cost and what retrying may cost; asks on a terminal.
     """
 
     retry_jobs([], job_list.Filters(batch, (), code), ask=not yes)
@@ -95,9 +95,11 @@ def retry_batch(
 @app.command("priority")
 def prioritise_batch(
     batch: Batch,
-    priority: Annotated[int, typer.Argument(metavar="N", min=-100, max=100, help="Higher goes first; 0 is usual.")],
+    priority: Annotated[
+        int, typer.Argument(metavar="N", min=-100, max=100, help="Higher starts earlier; the default is 0.")
+    ],
 ) -> None:
-    """Let what isn't over go before, or after, other jobs. A negative N comes after `--`."""
+    """Change the priority of unfinished jobs. Write a negative N after `--`."""
 
     update.prioritise(batch, priority)
 
@@ -105,14 +107,17 @@ def prioritise_batch(
 @app.command("results")
 def write_results(
     batch: Batch,
-    partial: Annotated[bool, typer.Option("--partial", help="What there is, of a batch that isn't over.")] = False,
+    partial: Annotated[bool, typer.Option("--partial", help="Write what is available of an unfinished batch.")] = False,
     out: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="Write all three files there.", show_default="standard output")
+        Path | None,
+        typer.Option(metavar="DIR", help="Write all three files to this folder.", show_default="standard output"),
     ] = None,
-    errors: Annotated[bool, typer.Option("--errors", help="Print those that ended without audio instead.")] = False,
+    errors: Annotated[
+        bool, typer.Option("--errors", help="Print the jobs that finished without audio instead.")
+    ] = False,
     overwrite: Overwrite = False,
 ) -> None:
-    """Print its results, a line of JSON each; or leave results.jsonl, errors.jsonl and manifest.csv in DIR."""
+    """Print results as JSON lines, or write results.jsonl, errors.jsonl and manifest.csv to DIR."""
 
     results.write(batch, partial=partial, out=out, errors=errors, overwrite=overwrite)
 
@@ -121,16 +126,16 @@ def write_results(
 def download_batch(  # noqa: PLR0917 - Typer reads the options from it
     batch: Batch,
     out: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="The folder.", show_default="the name of BATCH")
+        Path | None, typer.Option(metavar="DIR", help="Folder to download to.", show_default="the name of BATCH")
     ] = None,
     archive: Annotated[
-        Path | None, typer.Option("--zip", metavar="FILE", help="One archive instead of a folder.")
+        Path | None, typer.Option("--zip", metavar="FILE", help="Write one zip archive instead of a folder.")
     ] = None,
-    parallel: Annotated[int, typer.Option("--parallel", "-p", min=1, max=64, help="Objects at a time.")] = 8,
+    parallel: Annotated[int, typer.Option("--parallel", "-p", min=1, max=64, help="Concurrent downloads.")] = 8,
     overwrite: Overwrite = False,
     as_json: AsJson = False,
 ) -> None:
-    """Fetch its audio, and its result files. What is there already, whole, is not fetched again."""
+    """Download audio and result files. Files that are already complete are skipped."""
 
     target = download.Target(out, archive, overwrite=overwrite)
     leave(download.download(batch, target, parallel=parallel, as_json=as_json))
@@ -155,7 +160,7 @@ def diff_batch(
     loudness: Loudness = None,
     as_json: AsJson = False,
 ) -> None:
-    """Tell what of FILE the batch has, what would be bought anew and for how much, and what FILE no longer has."""
+    """Compare FILE with a batch: what is unchanged, changed, added or removed, and what it would cost."""
 
     defaults = Defaults(
         model=model, voice_1=voice, voice_2=voice_2, temperature=temperature, format=audio_format, loudness=loudness
@@ -166,8 +171,10 @@ def diff_batch(
 
 def prune(
     *,
-    older_than: Annotated[str, typer.Option("--older-than", metavar="TIME", help="Such as 30d; at least 2d.")],
-    yes: Annotated[bool, typer.Option("--yes", "-y", help="Don't ask.")] = False,
+    older_than: Annotated[
+        str, typer.Option("--older-than", metavar="TIME", help="Minimum age, such as 30d; at least 2d.")
+    ],
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask for confirmation.")] = False,
     as_json: AsJson = False,
 ) -> None:
     """Delete old finished batches and jobs with their audio. The ledger stays."""

@@ -1,4 +1,4 @@
-"""`ttsq batch diff`: an input beside a batch that was made of an earlier one. Nothing is stored or spent."""
+"""`ttsq batch diff`: compare an input with a batch made from an earlier version. Queues nothing."""
 
 from __future__ import annotations
 
@@ -30,19 +30,18 @@ PRICE_DIGITS: Final = 6
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """Lines of the input by what has become of them, by their names; and names that only the batch has."""
+    """The custom_ids of the input by how they differ, and those that only the batch has."""
 
     unchanged: tuple[str, ...]
-    """The same text, voice and all, and it is spoken."""
+    """Same content, and spoken."""
     unspoken: tuple[str, ...]
-    """The same, and it isn't spoken yet."""
+    """Same content, not spoken yet."""
     changed: tuple[str, ...]
     added: tuple[str, ...]
     gone: tuple[str, ...]
 
 
 def diff(wanted: str, source: Path | None, defaults: Defaults, sheet: SheetOptions, *, as_json: bool) -> None:
-    """Print it."""
     terminal = Terminal(as_json=as_json)
     settings = cli_database.settings(terminal)
     order = Order(source=source, defaults=defaults, out=None, resume=True, sheet=sheet)
@@ -56,28 +55,28 @@ def diff(wanted: str, source: Path | None, defaults: Defaults, sheet: SheetOptio
         estimate = needs.estimated(database, Input(rows, origin, None, resume=True), settings)
     terminal.data(_data(str(batch.id), found, estimate))
     if not as_json:
-        _tell(terminal, found, estimate)
+        _print(terminal, found, estimate)
 
 
 def compare(
     rows: Iterable[Row], known: dict[str, Content], *, origin: str, tenant: str, shared: bool = False
 ) -> Difference:
-    """By custom_id, which in a file without them is the line's number. Pure."""
-    sorts: dict[str, list[str]] = {"unchanged": [], "unspoken": [], "changed": [], "added": []}
+    """Compare by custom_id, which defaults to the line number. Pure."""
+    groups: dict[str, list[str]] = {"unchanged": [], "unspoken": [], "changed": [], "added": []}
     names = set[str]()
     for row in rows:
         name = row.request.custom_id or ""
         names.add(name)
         before = known.get(name)
         if before is None:
-            sort = "added"
+            group = "added"
         elif before.fingerprint != producer.content_of(row.request, origin=origin, tenant=tenant, shared=shared):
-            sort = "changed"
+            group = "changed"
         else:
-            sort = "unchanged" if before.spoken else "unspoken"
-        sorts[sort].append(name)
+            group = "unchanged" if before.spoken else "unspoken"
+        groups[group].append(name)
     gone = tuple(name for name in known if name not in names)
-    return Difference(gone=gone, **{sort: tuple(found) for sort, found in sorts.items()})
+    return Difference(gone=gone, **{group: tuple(found) for group, found in groups.items()})
 
 
 def _data(batch: str, found: Difference, estimate: Estimate) -> dict[str, Any]:
@@ -94,21 +93,21 @@ def _data(batch: str, found: Difference, estimate: Estimate) -> dict[str, Any]:
     }
 
 
-def _tell(terminal: Terminal, found: Difference, estimate: Estimate) -> None:
-    sorts = [
-        ("unchanged", "spoken already", found.unchanged, False),
-        ("unspoken", "the same, and not spoken yet", found.unspoken, True),
-        ("changed", "another text, voice or format", found.changed, True),
+def _print(terminal: Terminal, found: Difference, estimate: Estimate) -> None:
+    groups = [
+        ("unchanged", "already spoken", found.unchanged, False),
+        ("unspoken", "same content, not spoken yet", found.unspoken, True),
+        ("changed", "different text, voice or format", found.changed, True),
         ("new", "not in the batch", found.added, True),
-        ("gone", "in the batch alone; their audio stays", found.gone, True),
+        ("gone", "only in the batch; audio is kept", found.gone, True),
     ]
-    for word, meaning, names, named in sorts:
-        terminal.result(Text.assemble(f"{len(names):>9,}  {word:<10}", (meaning, "dim")))
-        if named and names:
+    for label, meaning, names, listed in groups:
+        terminal.result(Text.assemble(f"{len(names):>9,}  {label:<10}", (meaning, "dim")))
+        if listed and names:
             more = f", and {len(names) - SHOWN:,} more" if len(names) > SHOWN else ""
             terminal.result(Text(f"           {cut(', '.join(names[:SHOWN]), 160)}{more}", style="dim"))
     if not estimate.calls:
-        terminal.result("Nothing would have to be bought.")
+        terminal.result("Nothing to buy.")
         return
     cost = money(Decimal(estimate.cost))
     copies = f"; the other {number(estimate.copies, 'text')} would be copied" if estimate.copies else ""

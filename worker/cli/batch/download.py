@@ -1,6 +1,6 @@
-"""`ttsq batch download`: a batch's audio and result files in a folder, or in one archive.
+"""`ttsq batch download`: audio and result files of a batch, as a folder or one archive.
 
-Weakness: an archive is put together from a folder beside it, so while that lasts both need room.
+Weakness: an archive is built from a folder beside it, so both need disk space for a while.
 """
 
 from __future__ import annotations
@@ -43,45 +43,43 @@ PAGE_JOBS: Final = 1_000
 
 @dataclass(slots=True)
 class Fetched:
-    """What became of it."""
-
     names: list[str] = field(default_factory=list)
-    """Files that are there now, from the folder."""
+    """Names of all files that are now present."""
     bytes: int = 0
     already: int = 0
-    """Of those, the ones that were there before."""
+    """How many of them were present before."""
     removed: int = 0
-    """Jobs whose audio was removed when its time was over."""
-    troubles: list[str] = field(default_factory=list)
+    """Jobs whose audio was removed after its retention time."""
+    failures: list[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)
 class Fetcher:
-    """Of one batch, into one folder."""
+    """Download one batch into one folder."""
 
     database: Database
     places: Destinations
     batch: BatchRecord
     folder: FolderStore
     overwrite: bool = False
-    """Whether files that ttsq didn't make may be replaced."""
+    """Whether files that ttsq did not create may be replaced."""
 
     def run(self, parallel: int, progress: Callable[[Fetched], object] = lambda _: None) -> Fetched:
-        """Fetch all that is there. Safe to be given again: it goes on from where it was broken off."""
+        """Download everything. Safe to repeat: files that are already complete are skipped."""
         store = self.places.store_of(tenant=self.batch.tenant, batch_id=self.batch.id)
         shared = Results.of(self.batch, store).folder if self.batch.output_url is None else ""
-        found, under_way = Fetched(), set[Future[tuple[str, int, bool]]]()
+        found, pending = Fetched(), set[Future[tuple[str, int, bool]]]()
         with ThreadPoolExecutor(parallel, thread_name_prefix="download") as pool:
             for job in self._spoken():
                 if job.purged_at is not None:
                     found.removed += 1
                     continue
-                under_way.add(pool.submit(self._fetch, job, shared))
-                if len(under_way) >= parallel * 2:
-                    under_way = _note(found, under_way)
+                pending.add(pool.submit(self._fetch, job, shared))
+                if len(pending) >= parallel * 2:
+                    pending = _note(found, pending)
                     progress(found)
-            while under_way:
-                under_way = _note(found, under_way)
+            while pending:
+                pending = _note(found, pending)
                 progress(found)
         return found
 
@@ -97,10 +95,14 @@ class Fetcher:
             after = page[-1].id
 
     def _fetch(self, job: JobRecord, shared: str) -> tuple[str, int, bool]:
-        """The file's name, its bytes, and whether it was there before. Raises _MissedError."""
+        """Return the file's name, its size in bytes, and whether it already existed.
+
+        Raises:
+            _MissedError
+        """
         place = self.places.containing(job.uri or "", tenant=job.tenant, batch_id=job.batch_id)
         if place is None:
-            raise _MissedError(f"{job.uri} lies in no store of these settings")
+            raise _MissedError(f"{job.uri} is not in a store of these settings")
         name, size = place.key.removeprefix(shared), job.audio_bytes or 0
         try:
             there = self.folder.head(name)
@@ -109,10 +111,10 @@ class Fetcher:
             if self._receive(name, place, job):
                 return name, size, False
             other = place.store.occupant(place.key) is not None
-            why = "another take lies there than the one that was recorded" if other else "it is no longer there"
+            why = "holds a different take than the recorded one" if other else "no longer exists"
             raise _MissedError(f"{name}: {why}")
         except NameTakenError as error:
-            message = "something that ttsq didn't make has this name; choose another folder, or add --overwrite"
+            message = "exists and was not created by ttsq; choose another folder, or add --overwrite"
             raise _MissedError(f"{name}: {message}") from error
         except ArtifactsError as error:
             raise _MissedError(f"{name}: {error.message}") from error
@@ -129,16 +131,16 @@ class Fetcher:
 
 
 class _MissedError(Exception):
-    """One file couldn't be had; the message says why."""
+    """A file could not be downloaded; the message says why."""
 
 
-def _note(found: Fetched, under_way: set[Future[tuple[str, int, bool]]]) -> set[Future[tuple[str, int, bool]]]:
-    done, rest = wait(under_way, return_when=FIRST_COMPLETED)
+def _note(found: Fetched, pending: set[Future[tuple[str, int, bool]]]) -> set[Future[tuple[str, int, bool]]]:
+    done, rest = wait(pending, return_when=FIRST_COMPLETED)
     for future in done:
         try:
             name, size, was_there = future.result()
         except _MissedError as error:
-            found.troubles.append(str(error))
+            found.failures.append(str(error))
             continue
         found.names.append(name)
         found.bytes += size
@@ -146,40 +148,38 @@ def _note(found: Fetched, under_way: set[Future[tuple[str, int, bool]]]) -> set[
     return rest
 
 
-SHOWN_TROUBLES: Final = 10
+SHOWN_FAILURES: Final = 10
 MEGABYTE: Final = 1_000_000
 
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """Where it goes: a folder, or an archive."""
+    """The output: a folder or an archive."""
 
     out: Path | None
     archive: Path | None
     overwrite: bool = False
-    """Whether files that ttsq didn't make may be replaced."""
+    """Whether files that ttsq did not create may be replaced."""
 
 
 class ArchiveTakenError(CliError):
-    """Something else than an archive of this batch has the archive's name."""
-
     def __init__(self, archive: Path) -> None:
         super().__init__(
-            f"{archive} is no archive of this batch, and was left as it is",
+            f"{archive} exists and is not an archive of this batch",
             "choose another name, or add --overwrite to replace a file",
         )
 
 
 def download(wanted: str, target: Target, *, parallel: int, as_json: bool) -> Exit:
-    """Fetch it. SOME_FAILED where a file that should be there couldn't be had.
+    """Download a batch. Returns SOME_FAILED if a file could not be downloaded.
 
     Raises:
-        ArchiveTakenError, ResultsTakenError: the user's own files have the names.
+        ArchiveTakenError, ResultsTakenError: user files have these names.
     """
     terminal = Terminal(as_json=as_json)
     out, archive = target.out, target.archive
     if out is not None and archive is not None:
-        raise BadOptionError("--zip", str(archive), "doesn't go together with --out", "give one of the two")
+        raise BadOptionError("--zip", str(archive), "cannot be combined with --out", "use one of them")
     settings = cli_database.settings(terminal)
     with cli_database.queue(settings) as database:
         with database.read() as connection:
@@ -191,13 +191,13 @@ def download(wanted: str, target: Target, *, parallel: int, as_json: bool) -> Ex
         places = open_places(settings, database, connections=parallel)
         store = FolderStore(folder.absolute(), remembers=False)
         found = Fetcher(database, places, batch, store, overwrite=target.overwrite).run(parallel)
-        with temporary_folder() as passing:
-            results.gather(database, batch, settings, passing)
-            results.place_in(folder, passing, batch, overwrite=target.overwrite)
-    if archive is not None and not found.troubles:
+        with temporary_folder() as staging:
+            results.gather(database, batch, settings, staging)
+            results.place_in(folder, staging, batch, overwrite=target.overwrite)
+    if archive is not None and not found.failures:
         _pack(folder, [*found.names, *CONTENT_TYPES], archive, batch)
         shutil.rmtree(folder)
-    _tell(terminal, found, archive if archive is not None and not found.troubles else folder)
+    _print(terminal, found, archive if archive is not None and not found.failures else folder)
     terminal.data(
         {
             "batch": str(batch.id),
@@ -206,25 +206,25 @@ def download(wanted: str, target: Target, *, parallel: int, as_json: bool) -> Ex
             "already_there": found.already,
             "removed": found.removed,
             "bytes": found.bytes,
-            "troubles": found.troubles,
+            "troubles": found.failures,
         }
     )
-    return Exit.SOME_FAILED if found.troubles else Exit.DONE
+    return Exit.SOME_FAILED if found.failures else Exit.DONE
 
 
 def _folder(batch: BatchRecord, out: Path | None, archive: Path | None) -> Path:
-    """Where the files go; on their way to an archive, a folder by which the same command finds them again."""
+    """Return the target folder; for an archive, a hidden folder that the same command finds again."""
     if archive is not None:
         return archive.with_name(f".{archive.name}.{batch.id}")
     if out is not None:
         return out
-    # A name that could be a path, or lead upwards, is nobody's to choose.
+    # A batch name may contain separators or `..`; never follow it out of this folder.
     stem = Path(batch.name.replace("\\", "/")).stem
     return Path(stem if stem.strip(".") else str(batch.id))
 
 
 def _pack(folder: Path, names: Sequence[str], archive: Path, batch: BatchRecord) -> None:
-    """Stored as they are: audio doesn't get smaller. The archive appears when it is whole."""
+    """Write an uncompressed archive (audio does not compress); it appears only when complete."""
     with arriving(archive.parent) as path:
         with zipfile.ZipFile(path, "w", zipfile.ZIP_STORED) as packed:
             for name in sorted(names):
@@ -234,7 +234,7 @@ def _pack(folder: Path, names: Sequence[str], archive: Path, batch: BatchRecord)
 
 
 def _may_replace(archive: Path, batch: BatchRecord, *, overwrite: bool) -> bool:
-    """Whether there is nothing, an archive of this batch as it was made, or a file that the user gives up."""
+    """Return whether nothing is there, an unchanged archive of this batch, or a file that may be overwritten."""
     if not is_file(archive):
         return not is_taken(archive)
     if overwrite:
@@ -247,18 +247,18 @@ def _may_replace(archive: Path, batch: BatchRecord, *, overwrite: bool) -> bool:
 
 
 def _comment(packed: zipfile.ZipFile, batch: BatchRecord) -> bytes:
-    """By which an archive is known to be this batch's, and unchanged: over the names, sizes and checksums in it."""
+    """Return the archive comment that identifies this batch and its entries, to detect later changes."""
     entries = "\n".join(f"{one.filename} {one.file_size} {one.CRC}" for one in packed.infolist())
     return f"ttsq batch {batch.id} {hashlib.sha256(entries.encode(errors='surrogateescape')).hexdigest()}".encode()
 
 
-def _tell(terminal: Terminal, found: Fetched, place: Path) -> None:
+def _print(terminal: Terminal, found: Fetched, place: Path) -> None:
     fetched = len(found.names) - found.already
-    already = f", {found.already:,} there already" if found.already else ""
-    terminal.result(f"{number(fetched, 'file')} fetched{already}, {found.bytes / MEGABYTE:,.1f} MB, in {place}")
+    already = f", {found.already:,} already present" if found.already else ""
+    terminal.result(f"{number(fetched, 'file')} downloaded{already}, {found.bytes / MEGABYTE:,.1f} MB, in {place}")
     if found.removed:
-        terminal.note(f"{number(found.removed, 'file')} removed when their time was over")
-    for trouble in found.troubles[:SHOWN_TROUBLES]:
-        terminal.warn(f"  {trouble}", style="red")
-    if (more := len(found.troubles) - SHOWN_TROUBLES) > 0:
-        terminal.warn(f"  and {more:,} more; the same command tries them again")
+        terminal.note(f"{number(found.removed, 'file')} skipped: audio removed after its retention time")
+    for failure in found.failures[:SHOWN_FAILURES]:
+        terminal.warn(f"  {failure}", style="red")
+    if (more := len(found.failures) - SHOWN_FAILURES) > 0:
+        terminal.warn(f"  and {more:,} more; repeat the command to retry")

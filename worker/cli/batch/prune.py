@@ -1,6 +1,6 @@
-"""Objects of old jobs removed from their stores, then the rows that named them; in this order, to lose track of none.
+"""`ttsq prune`: remove the objects of old jobs, then their rows, so that no object is orphaned.
 
-Its weakness: broken off in between, a job's row names audio that is gone, until the same command goes on.
+Weakness: if interrupted, rows name audio that no longer exists until the command is repeated.
 """
 
 from __future__ import annotations
@@ -41,17 +41,15 @@ FIRST: Final = UUID(int=0)
 
 @dataclass(slots=True)
 class Cleared:
-    """What became of it."""
-
     batches: int = 0
     jobs: int = 0
     objects: int = 0
-    troubles: list[str] = field(default_factory=list)
+    failures: list[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)
 class Clearing:
-    """Of everything that ended before a moment."""
+    """Removes everything that finished before a moment."""
 
     database: Database
     places: Destinations
@@ -59,7 +57,8 @@ class Clearing:
     cleared: Cleared = field(default_factory=Cleared)
 
     def run(self) -> Cleared:
-        """Clear it away. What an object in trouble belongs to stays, and is told."""
+        """Remove everything that is old enough. If an object cannot be removed, its row is kept and the error
+        reported."""
         with ThreadPoolExecutor(THREADS, thread_name_prefix="prune") as pool:
             for batch in self._batches():
                 self._clear_batch(pool, batch)
@@ -97,7 +96,7 @@ class Clearing:
             return prunable.of_batch(connection, batch.id, most=JOBS_PER_PAGE)
 
     def _clear(self, pool: ThreadPoolExecutor, page: Sequence[Stored], batch: BatchRecord | None) -> bool:
-        """Whether all of the page is gone."""
+        """Return whether every job of the page was removed."""
         with self.database.read() as connection:
             others = set() if batch is None else prunable.claimed_by_others(connection, batch, page)
             needed = results.needed(connection, [job.id for job in page])
@@ -110,9 +109,9 @@ class Clearing:
         return len(gone) == len(page)
 
     def _remove(self, job: Stored, batch_id: UUID | None, others: set[str], *, forget: bool) -> int | None:
-        """How many objects of a job were removed; None where one couldn't be.
+        """Return the number of removed objects of a job, or None if one could not be removed.
 
-        One in an unknown store is left there, and so is one that another job, or the user, has put in its place.
+        Objects in an unknown store are kept, and so are objects that another job or the user has replaced.
         """
         removed, owner = 0, Owner(job=str(job.id))
         try:
@@ -122,12 +121,12 @@ class Clearing:
                 if place is not None:
                     removed += ownership.remove(place.store, place.key, owner, sha256=sha256, forget=forget)
         except ArtifactsError as error:
-            self.cleared.troubles.append(f"{job.custom_id or job.id}: {error.message}")
+            self.cleared.failures.append(f"{job.custom_id or job.id}: {error.message}")
             return None
         return removed
 
     def _remove_files(self, batch: BatchRecord) -> bool:
-        """The result files, unless another batch's have taken their place."""
+        """Remove the result files, unless another batch has replaced them."""
         if batch.results_uri is None:
             return True
         try:
@@ -137,23 +136,23 @@ class Clearing:
                     owner = Owner(batch=str(batch.id))
                     self.cleared.objects += ownership.remove(place.store, place.key, owner, sha256=None)
         except ArtifactsError as error:
-            self.cleared.troubles.append(f"{batch.name}: {error.message}")
+            self.cleared.failures.append(f"{batch.name}: {error.message}")
             return False
         return True
 
 
-LEAST: Final = idempotency.KEPT
-"""So long a request that is repeated must find the job that it made."""
+MIN_AGE: Final = idempotency.KEPT
+"""Idempotency keys are valid this long, so a repeated request must still find its job."""
 CONNECTIONS: Final = 8
 MEGABYTE: Final = 1_000_000
-SHOWN_TROUBLES: Final = 10
+SHOWN_FAILURES: Final = 10
 
 
 def prune(older_than: str, *, yes: bool, as_json: bool) -> Exit:
-    """Clear away what ended that long ago. SOME_FAILED where a store was in trouble.
+    """Remove old batches and jobs. Returns SOME_FAILED if a store failed.
 
     Raises:
-        CliError: nobody can be asked, and nobody has agreed.
+        CliError: not confirmed, and there is no terminal to ask on.
     """
     terminal = Terminal(as_json=as_json)
     age = _age(older_than)
@@ -164,8 +163,8 @@ def prune(older_than: str, *, yes: bool, as_json: bool) -> Exit:
             old = prunable.count(connection, before=before)
         if old.jobs or old.batches:
             if not yes and not console.can_ask():
-                raise CliError(f"{_words(old)} would be removed", "agree to it with --yes")
-            if not yes and not console.agreed(terminal, f"Remove {_words(old)} for good?", enter=False):
+                raise CliError(f"{_describe(old)} would be removed", "confirm with --yes")
+            if not yes and not console.agreed(terminal, f"Permanently remove {_describe(old)}?", enter=False):
                 terminal.note("Nothing was removed.")
                 return Exit.INTERRUPTED
         cleared = Clearing(database, open_places(settings, database, connections=CONNECTIONS), before).run()
@@ -174,17 +173,17 @@ def prune(older_than: str, *, yes: bool, as_json: bool) -> Exit:
             "batches": cleared.batches,
             "jobs": cleared.jobs,
             "objects": cleared.objects,
-            "troubles": cleared.troubles,
+            "troubles": cleared.failures,
         }
     )
     terminal.result(
         f"{number(cleared.jobs, 'job')} and {number(cleared.objects, 'object')} removed; the ledger keeps their costs."
         if cleared.jobs or cleared.batches
-        else "Nothing is that old."
+        else "Nothing is old enough."
     )
-    for trouble in cleared.troubles[:SHOWN_TROUBLES]:
-        terminal.warn(f"  not removed: {trouble}", style="red")
-    return Exit.SOME_FAILED if cleared.troubles else Exit.DONE
+    for failure in cleared.failures[:SHOWN_FAILURES]:
+        terminal.warn(f"  not removed: {failure}", style="red")
+    return Exit.SOME_FAILED if cleared.failures else Exit.DONE
 
 
 def _age(text: str) -> timedelta:
@@ -193,19 +192,19 @@ def _age(text: str) -> timedelta:
     except PydanticCustomError:
         seconds = None
     if seconds is None:
-        raise BadOptionError("--older-than", text, "is no length of time", "write it as 30d, 8w or 72h")
+        raise BadOptionError("--older-than", text, "is not a duration", "write it as 30d, 8w or 72h")
     age = timedelta(seconds=seconds)
-    if age < LEAST:
+    if age < MIN_AGE:
         raise BadOptionError(
             "--older-than",
             text,
             "is too short",
-            "two days are the least: until then, a request that is repeated finds the job that it made",
+            "the minimum is 2d, the lifetime of idempotency keys",
         )
     return age
 
 
-def _words(old: Old) -> str:
+def _describe(old: Old) -> str:
     size = f"{old.bytes / MEGABYTE:,.1f} MB of audio"
     batches = f"{old.batches:,} whole {'batch' if old.batches == 1 else 'batches'}"
-    return f"{number(old.jobs, 'job')} with {size}, among them {batches}"
+    return f"{number(old.jobs, 'job')} with {size}, including {batches}"

@@ -1,4 +1,4 @@
-"""One batch: its jobs by state, its place in the queue, and about how long it will take. Reads only."""
+"""`ttsq batch list|show`: jobs by state, position in the queue, time and cost remaining. Reads only."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from worker.cli.console.progress import describe_hold
 from worker.cli.console.terminal import Terminal
 from worker.cli.money import needs
 from worker.cli.money.estimate import Estimate
-from worker.cli.run.summary import SHOWN_FAILURES, UNASKED, describe_failure
+from worker.cli.run.summary import SHOWN_FAILURES, UNEXPECTED, describe_failure
 from worker.cli.snapshot import Snapshot, amount, report, stamp, take_snapshot
 from worker.settings import Settings
 from worker.store import batches
@@ -30,14 +30,21 @@ from worker.store.queries.position import Position
 
 
 def state_of(batch: BatchRecord, *, over: bool) -> str:
-    """One word: `finished` and `over` differ by the result files, which are yet to be written in the latter."""
+    """Return the state for JSON: `over` means that all jobs have finished and the result files are still being
+    written."""
     if over:
         return "over" if batch.finished_at is None else "finished"
     return "under way" if batch.paused_at is None else "paused"
 
 
+def describe_state(batch: BatchRecord, *, over: bool) -> str:
+    if over:
+        return "finishing" if batch.finished_at is None else "finished"
+    return "running" if batch.paused_at is None else "paused"
+
+
 def as_data(batch: BatchRecord, counts: Counts, *, over: bool) -> dict[str, Any]:
-    """The batch for machines. The keys are a promise."""
+    """Return the batch as JSON. The keys are a stable interface."""
     return {
         "id": str(batch.id),
         "name": batch.name,
@@ -56,22 +63,21 @@ def as_data(batch: BatchRecord, counts: Counts, *, over: bool) -> dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Outlook:
-    """What is to come."""
+    """What remains of a batch."""
 
     position: Position | None
-    """None where nothing of it is queued."""
+    """None if no job of the batch is queued."""
     rest: Estimate
 
     @property
     def seconds(self) -> float:
-        """Until it is over, if nothing holds it: its own calls, and those that start between them."""
+        """Seconds until the batch finishes if nothing holds it, including calls ahead of it."""
         if not self.rest.calls or self.position is None:
             return self.rest.seconds
         return self.rest.seconds * (self.rest.calls + self.position.all) / self.rest.calls
 
 
 def show(wanted: str, *, as_json: bool) -> None:
-    """Print it."""
     terminal = Terminal(as_json=as_json)
     settings = cli_database.settings(terminal)
     with cli_database.queue(settings) as database:
@@ -80,10 +86,10 @@ def show(wanted: str, *, as_json: bool) -> None:
         snapshot = take_snapshot(database, jobs.of_batch(batch.id), embedded=settings.embedded)
         outlook = None if snapshot.all_finished else _outlook(database, batch, settings)
         with database.read() as connection:
-            failures = jobs.jobs(connection, jobs.of_batch(batch.id), states=UNASKED, most=SHOWN_FAILURES)
+            failures = jobs.jobs(connection, jobs.of_batch(batch.id), states=UNEXPECTED, most=SHOWN_FAILURES)
     terminal.data(_data(batch, snapshot, outlook))
     if not as_json:
-        _tell(terminal, batch, snapshot, outlook, failures)
+        _print(terminal, batch, snapshot, outlook, failures)
 
 
 def _outlook(database: Database, batch: BatchRecord, settings: Settings) -> Outlook:
@@ -93,7 +99,7 @@ def _outlook(database: Database, batch: BatchRecord, settings: Settings) -> Outl
 
 
 def _is_held(snapshot: Snapshot) -> bool:
-    """Whether nothing can be said of when it will be over: all that isn't over waits for something to be lifted."""
+    """Return whether every unfinished job that is not in flight is held, so that no time can be estimated."""
     return snapshot.held > 0 and snapshot.held >= snapshot.total - snapshot.finished - snapshot.in_flight
 
 
@@ -108,44 +114,43 @@ def _data(batch: BatchRecord, snapshot: Snapshot, outlook: Outlook | None) -> di
     }
 
 
-def _tell(
+def _print(
     terminal: Terminal, batch: BatchRecord, snapshot: Snapshot, outlook: Outlook | None, failures: list[JobRecord]
 ) -> None:
-    state = state_of(batch, over=snapshot.all_finished)
+    state = describe_state(batch, over=snapshot.all_finished)
     terminal.result(Text.assemble((batch.name, "bold"), f"  {number(snapshot.total, 'text')}, {state}"))
     for name, value in _facts(batch, snapshot, outlook):
-        terminal.result(Text.assemble(("  " + name.ljust(11), "dim"), value))
+        terminal.result(Text.assemble(("  " + name.ljust(16), "dim"), value))
     for hold in snapshot.holds:
         terminal.result(f"  {describe_hold(hold, snapshot.at)}", style="yellow")
     for job in failures:
         terminal.result(f"  {describe_failure(job)}", style="red")
     if (more := snapshot.failed - len(failures)) > 0:
-        terminal.result(f"  and {more:,} more: `ttsq jobs list --batch {short(batch.id)}` has them all")
+        terminal.result(f"  and {more:,} more: `ttsq jobs list --batch {short(batch.id)}` lists all")
 
 
 def _facts(batch: BatchRecord, snapshot: Snapshot, outlook: Outlook | None) -> list[tuple[str, str]]:
-    facts = [("id", str(batch.id)), ("handed in", moment(batch.created_at, snapshot.at))]
+    facts = [("id", str(batch.id)), ("submitted", moment(batch.created_at, snapshot.at))]
     facts += [(str(status), f"{count:,}") for status, count in sorted(snapshot.counts.by_status.items())]
     facts += [("cached", f"{snapshot.counts.cached:,}"), ("spent", money(snapshot.counts.cost))]
     if outlook is not None:
-        facts += _prospects(snapshot, outlook)
+        facts += _remaining(snapshot, outlook)
     facts += [("audio", batch.output_url or ""), ("results", batch.results_uri or "")]
     return [(name, value) for name, value in facts if value]
 
 
-def _prospects(snapshot: Snapshot, outlook: Outlook) -> list[tuple[str, str]]:
-    place = outlook.position
+def _remaining(snapshot: Snapshot, outlook: Outlook) -> list[tuple[str, str]]:
+    position = outlook.position
     found = []
-    if place is not None:
-        found.append(("in between", f"{number(place.all, 'job')} of others, {place.before:,} of them more urgent"))
-    left = f"about {duration(outlook.seconds)}"
-    found.append(("time left", "not to be told while it is held" if _is_held(snapshot) else left))
-    found.append(("to be paid", f"about {money(outlook.rest.cost)} for {number(outlook.rest.calls, 'call')}"))
+    if position is not None:
+        found.append(("ahead in queue", f"{number(position.all, 'job')} ({position.before:,} with higher priority)"))
+    time = "unknown while on hold" if _is_held(snapshot) else f"about {duration(outlook.seconds)}"
+    found.append(("time remaining", time))
+    found.append(("cost remaining", f"about {money(outlook.rest.cost)} for {number(outlook.rest.calls, 'call')}"))
     return found
 
 
 def list_batches(*, limit: int, as_json: bool) -> None:
-    """A table for people, or a line of JSON each for machines."""
     terminal = Terminal(as_json=as_json)
     with cli_database.queue(cli_database.settings(terminal)) as database, database.read() as connection:
         now = database.now(connection)
@@ -157,7 +162,7 @@ def list_batches(*, limit: int, as_json: bool) -> None:
         terminal.data(as_data(batch, counts, over=_over(counts)))
     if as_json:
         return
-    terminal.result(_table(found, now) if found else "Nothing has been handed in yet.")
+    terminal.result(_table(found, now) if found else "No batches submitted yet.")
 
 
 def _over(counts: Counts) -> bool:
@@ -168,16 +173,16 @@ def _table(found: Sequence[tuple[BatchRecord, Counts]], now: datetime) -> Table:
     table = Table(box=None, pad_edge=False, header_style="dim", padding=(0, 2, 0, 0))
     table.add_column("BATCH", no_wrap=True)
     table.add_column("NAME", overflow="ellipsis", max_width=24)
-    table.add_column("HANDED IN", no_wrap=True)
+    table.add_column("SUBMITTED", no_wrap=True)
     table.add_column("STATE", no_wrap=True)
-    for name in ("TOTAL", "DONE", "LEFT", "SPENT"):
+    for name in ("TOTAL", "SUCCEEDED", "REMAINING", "SPENT"):
         table.add_column(name, justify="right", no_wrap=True)
     for batch, counts in found:
         table.add_row(
             short(batch.id),
             Text(batch.name),
             moment(batch.created_at, now),
-            state_of(batch, over=_over(counts)),
+            describe_state(batch, over=_over(counts)),
             f"{counts.total:,}",
             f"{counts.of(JobStatus.SUCCEEDED):,}",
             f"{counts.total - counts.of(*TERMINAL):,}",

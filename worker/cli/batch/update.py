@@ -1,4 +1,4 @@
-"""Batches paused, resumed, called off or moved in the queue at someone's request."""
+"""`ttsq batch pause|resume|cancel|priority`."""
 
 from __future__ import annotations
 
@@ -13,7 +13,6 @@ from worker.store.transitions import actions
 
 
 def pause(wanted: str) -> None:
-    """Nothing of it starts any more."""
     terminal = Terminal()
     with cli_database.queue(cli_database.settings(terminal)) as database:
         with database.read() as connection:
@@ -23,15 +22,14 @@ def pause(wanted: str) -> None:
         with database.read() as connection:
             counts = jobs.counts(connection, filters.unfinished(jobs.of_batch(batch.id)))
     if not paused:
-        terminal.result(f"{batch.name} is paused already.")
+        terminal.result(f"{batch.name} is already paused.")
         return
     running = counts.of(JobStatus.RUNNING)
-    terminal.result(f"{batch.name} is paused: {number(counts.total - running, 'text')} waiting, {running:,} under way.")
-    terminal.note(f"`ttsq batch resume {short(batch.id)}` goes on with it.")
+    terminal.result(f"{batch.name} is paused: {number(counts.total - running, 'text')} queued, {running:,} in flight.")
+    terminal.note(f"`ttsq batch resume {short(batch.id)}` resumes it.")
 
 
 def resume(wanted: str) -> None:
-    """Its jobs may start again."""
     terminal = Terminal()
     settings = cli_database.settings(terminal)
     with cli_database.queue(settings) as database:
@@ -41,38 +39,36 @@ def resume(wanted: str) -> None:
             held = lane_takes.is_held(connection, lane_takes.of_batch(batch.id))
             resumed = batches.resume(connection, batch.id, now=database.now(connection))
     if not resumed:
-        terminal.result(f"{batch.name} isn't paused.")
+        terminal.result(f"{batch.name} is not paused.")
         return
-    who = "the same `ttsq run` command starts" if settings.embedded else "the workers start"
-    terminal.result(f"{batch.name} is resumed: {who} its remaining texts.")
+    next_step = "repeat the same `ttsq run` command to start" if settings.embedded else "workers start"
+    terminal.result(f"{batch.name} is resumed: {next_step} its remaining texts.")
     if held:
         terminal.note(trying_again())
 
 
 def trying_again() -> str:
-    """What happens after refused takes held something and it is resumed."""
-    return f"If the next {RESUMED_TAKES} takes are refused as well, it is held again."
+    """Describe what happens after a hold by refused takes is resumed."""
+    return f"If the next {RESUMED_TAKES} takes are refused too, it is held again."
 
 
 def cancel(wanted: str) -> None:
-    """Whatever isn't over ends here."""
     terminal = Terminal()
     with cli_database.queue(cli_database.settings(terminal)) as database, database.begin() as connection:
         batch = cli_database.batch(connection, wanted)
         which = jobs.of_batch(batch.id)
         before = jobs.counts(connection, which)
         cancelled = actions.cancel(connection, which, now=database.now(connection))
-    paid = f"{money(before.cost)} had been paid for it, and {before.of(JobStatus.SUCCEEDED):,} of its texts are spoken"
+    paid = f"{money(before.cost)} spent, {number(before.of(JobStatus.SUCCEEDED), 'text')} spoken"
     if not cancelled:
-        terminal.result(f"Nothing to call off: {batch.name} is over; {paid}.")
+        terminal.result(f"Nothing to cancel: {batch.name} has finished; {paid}.")
         return
     terminal.result(f"{number(cancelled, 'job')} of {batch.name} cancelled; {paid}.")
     if running := before.of(JobStatus.RUNNING):
-        terminal.note(f"{number(running, 'call')} under way can't be called back; what they cost is still recorded.")
+        terminal.note(f"{number(running, 'call')} in flight cannot be cancelled; their cost is still recorded.")
 
 
 def prioritise(wanted: str, priority: int) -> None:
-    """What isn't over has this priority from now on."""
     terminal = Terminal()
     with cli_database.queue(cli_database.settings(terminal)) as database, database.begin() as connection:
         batch = cli_database.batch(connection, wanted)
@@ -80,4 +76,4 @@ def prioritise(wanted: str, priority: int) -> None:
     if changed:
         terminal.result(f"{number(changed, 'job')} of {batch.name} now at priority {priority}.")
     else:
-        terminal.result(f"Nothing of {batch.name} is left to be moved.")
+        terminal.result(f"{batch.name} has no unfinished jobs.")

@@ -1,1 +1,1 @@
-"""What commands print, ask and exit with."""
+"""Output, prompts, errors and exit codes of the commands."""

@@ -1,4 +1,4 @@
-"""What the command says to a script when it ends."""
+"""Exit codes, and how signals and exits are handled."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from types import FrameType
 from typing import Any, Final, NoReturn, Self
 
 SLICE_SECONDS: Final = 0.1
-"""How late a wait may notice a signal."""
+"""A wait notices a signal within this time."""
 _SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)
 
 
 class Interrupts:
-    """A context in which both signals only count."""
+    """A context in which SIGINT and SIGTERM are only counted."""
 
     def __init__(self) -> None:
         self.count = 0
@@ -32,34 +32,33 @@ class Interrupts:
             signal.signal(number, handler)
 
     def wait(self, seconds: float) -> None:
-        """Wait, but not beyond the next signal by more than a slice."""
+        """Wait; a signal ends the wait within one slice."""
         seen, until = self.count, time.monotonic() + seconds
-        # An Event would be neater, but its lock can't be taken from a signal handler that interrupts its own wait.
-        while self.count == seen and (left := until - time.monotonic()) > 0:
-            time.sleep(min(left, SLICE_SECONDS))
+        # Not an Event: a signal handler that interrupts its own wait cannot take the Event's lock.
+        while self.count == seen and (remaining := until - time.monotonic()) > 0:
+            time.sleep(min(remaining, SLICE_SECONDS))
 
     def _note(self, _number: int, _frame: FrameType | None) -> None:
         self.count += 1
 
 
 class Exit(IntEnum):
-    """The exit codes; scripts go by them."""
+    """Exit codes; a stable interface."""
 
     DONE = 0
-    """Everything that was asked for is there."""
+    """Everything succeeded."""
     SOME_FAILED = 1
-    """The work is over, and some of it failed, was cancelled or expired."""
+    """Finished, and some jobs failed, expired or were cancelled."""
     UNUSABLE = 2
-    """Bad input, bad settings, or something out of reach: what was asked for could not be done."""
+    """Invalid input or settings, or an unreachable service."""
     HELD = 3
-    """The rest is held: a budget doesn't cover it, or takes before it were refused. Raising the one, resuming the other
-    continues."""
+    """The remaining jobs are held by a budget or by refused takes."""
     INTERRUPTED = 130
-    """Stopped by Ctrl-C or SIGTERM, or by a no to the question whether to buy."""
+    """Stopped by Ctrl-C or SIGTERM, or declined at the prompt."""
 
 
 def leave(code: Exit) -> NoReturn:
-    """End with this code. Python would wait for every thread of a pool; a call may take minutes to come back."""
+    """Exit with this code, without waiting for pool threads: a call in flight may take minutes."""
     main = threading.main_thread()
     if any(thread is not main and not thread.daemon for thread in threading.enumerate()):
         leave_now(code)
@@ -67,7 +66,6 @@ def leave(code: Exit) -> NoReturn:
 
 
 def leave_now(code: Exit) -> NoReturn:
-    """End at once, with everything said that was to be said."""
     sys.stdout.flush()
     sys.stderr.flush()
     os._exit(code)

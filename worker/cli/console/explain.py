@@ -1,4 +1,4 @@
-"""From an exception to what a person needs: what is wrong, in one line, and what would mend it."""
+"""From an exception to a one-line message and a remedy."""
 
 from __future__ import annotations
 
@@ -19,24 +19,21 @@ from worker.process.factories import StartError
 from worker.store.errors import describe, is_busy
 
 SHOWN_FAULTS: Final = 20
-"""Faults of an input that are printed; a screenful. The others are counted."""
-_UNTOUCHED: Final = "nothing was stored or spent"
+"""Input errors that are printed, one screenful; the rest are counted."""
+_UNTOUCHED: Final = "nothing was queued or charged"
 
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """What to print."""
-
     message: str
     remedy: str = ""
     lines: Sequence[str] = ()
-    """One line each, for what has several faults."""
-    surprise: bool = False
-    """Nobody foresaw this; where it came from is of use."""
+    """One line per error."""
+    unexpected: bool = False
 
 
 def explain(error: BaseException) -> Explanation:
-    """What to say about any exception. Imports what it must to recognise one, so only call it when there is one."""
+    """Explain any exception. Imports what it needs to recognise one, so call it only on failure."""
     match error:
         case InvalidInputError():
             return _faults(error)
@@ -45,10 +42,10 @@ def explain(error: BaseException) -> Explanation:
         case OSError():
             return Explanation(_operating_system(error))
         case _:
-            return _of_a_room(error) or Explanation(
+            return _known(error) or Explanation(
                 f"{type(error).__name__}: {_first_line(error)}",
-                "this is not foreseen; give the command again with TTSQ_LOG_LEVEL=debug to see where it comes from",
-                surprise=True,
+                "unexpected error; repeat the command with TTSQ_LOG_LEVEL=debug for a traceback",
+                unexpected=True,
             )
 
 
@@ -59,14 +56,14 @@ def _faults(error: InvalidInputError) -> Explanation:
     if more := error.total - len(shown):
         shown.append(f"and {more:,} more")
     if error.source == "settings":
-        return Explanation("the settings can't be used", "mend them in the environment or in .env", shown)
-    return Explanation(f"{error.source}: {error.total:,} faults; {_UNTOUCHED}", "", shown)
+        return Explanation("invalid settings", "fix them in the environment or in .env", shown)
+    return Explanation(f"{error.source}: {error.total:,} errors; {_UNTOUCHED}", "", shown)
 
 
-def _of_a_room(error: BaseException) -> Explanation | None:
-    """Exceptions of the rooms below, which are imported only now that something went wrong."""
+def _known(error: BaseException) -> Explanation | None:
+    """Explain exceptions of other packages, imported only on failure."""
 
-    from worker.emulator.errors import CannotListenError  # noqa: PLC0415 - likewise
+    from worker.emulator.errors import CannotListenError  # noqa: PLC0415 - loads a web framework
 
     match error:
         case StartError():
@@ -82,10 +79,9 @@ def _of_a_room(error: BaseException) -> Explanation | None:
 
 
 def _database(error: Exception) -> Explanation:
-
     if is_busy(error):
-        return Explanation(describe(error), "give the command again")
-    return Explanation(describe(error), "check TTSQ_DATABASE_URL, and that the server is up")
+        return Explanation(describe(error), "repeat the command")
+    return Explanation(describe(error), "check TTSQ_DATABASE_URL, and that the server is running")
 
 
 def _operating_system(error: OSError) -> str:
@@ -98,7 +94,6 @@ def _first_line(error: BaseException) -> str:
 
 
 def print_error(error: Exception) -> None:
-    """Print what is wrong to standard error."""
     terminal = Terminal()
     debug = _debug(terminal)
     found = explain(error)

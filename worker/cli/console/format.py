@@ -1,4 +1,4 @@
-"""Amounts, numbers, durations and moments as people read them. Pure; machines get theirs from `reckoning`."""
+"""Amounts, numbers, durations and times for people. Pure; the formats for JSON are in `worker.cli.snapshot`."""
 
 from __future__ import annotations
 
@@ -9,30 +9,30 @@ from typing import Final
 
 from worker.cli.console.errors import BadOptionError
 
-REMEDY: Final = "give US dollars, such as 2.50"
+REMEDY: Final = "write US dollars, such as 2.50"
 MAX_DOLLARS: Final = Decimal(1_000_000)
 FINEST: Final = Decimal(10) ** -12
 """The store counts in picodollars."""
 
 
 def dollars(option: str, text: str) -> Decimal:
-    """US dollars above 0, with a $ in front or not.
+    """Parse a positive amount of US dollars, with an optional `$`.
 
     Raises:
-        BadOptionError: it is none; said with what would be one.
+        BadOptionError
     """
     bare = text.strip().removeprefix("$").strip()
     try:
         found = Decimal(bare)
     except InvalidOperation:
-        remedy = "write the cents after a point, without thousands' separators: 1250.50" if "," in bare else REMEDY
+        remedy = "use a decimal point and no thousands separators: 1250.50" if "," in bare else REMEDY
         raise BadOptionError(option, text, "is not an amount of money", remedy) from None
     if not found.is_finite():
         raise BadOptionError(option, text, "is not an amount of money", REMEDY)
     if found <= 0:
-        raise BadOptionError(option, text, "is not above 0", f"{REMEDY}; `ttsq gates close account` holds everything")
+        raise BadOptionError(option, text, "is not above 0", f"{REMEDY}; `ttsq gates close account` holds all jobs")
     if found > MAX_DOLLARS:
-        raise BadOptionError(option, text, f"is over ${MAX_DOLLARS:,}", REMEDY)
+        raise BadOptionError(option, text, f"exceeds ${MAX_DOLLARS:,}", REMEDY)
     if found != found.quantize(FINEST):
         raise BadOptionError(option, text, "is finer than a picodollar", REMEDY)
     return found
@@ -41,20 +41,20 @@ def dollars(option: str, text: str) -> Decimal:
 MINUTE: Final = 60
 HOUR: Final = 3_600
 DAY: Final = 86_400
-LEAST_DIGITS: Final = 4
-"""Behind the point of an amount, for people."""
+MIN_DIGITS: Final = 4
+"""Decimal places of an amount."""
 SHORT_BATCH_CHARACTERS: Final = 13
-"""Of an id: the part that tells the millisecond it was made in, which no two batches of one person share."""
+"""The part of a UUIDv7 that encodes its creation time in milliseconds."""
 
 
 def money(amount: Decimal) -> str:
-    """US dollars to a hundredth of a cent, which is finer than any one call costs."""
+    """Format US dollars to a hundredth of a cent, finer than the price of any call."""
     return f"${amount:,.4f}" if amount else "$0"
 
 
 def exact(amounts: Sequence[Decimal]) -> list[str]:
-    """US dollars to the last digit that any of them has, so that they stand in line below each other."""
-    digits = max((_digits(amount) for amount in amounts), default=LEAST_DIGITS)
+    """Format US dollars with the digits of the most precise amount, so that a column lines up."""
+    digits = max((_digits(amount) for amount in amounts), default=MIN_DIGITS)
     return [f"${amount:,.{digits}f}" for amount in amounts]
 
 
@@ -64,7 +64,7 @@ def number(count: int, noun: str) -> str:
 
 
 def duration(seconds: float) -> str:
-    """Two units at most: nobody plans by the seconds of an hour."""
+    """Format with at most two units."""
     if seconds < 10:
         return f"{seconds:.1f} s"
     whole = round(seconds)
@@ -78,7 +78,7 @@ def duration(seconds: float) -> str:
 
 
 def moment(at: datetime, now: datetime) -> str:
-    """A time on the reader's own clock; the day and the year are named only where they are other ones."""
+    """Format a local time; the date and the year are shown only if they differ from `now`."""
     local, today = at.astimezone(), now.astimezone()
     if local.date() == today.date():
         return f"{local:%H:%M:%S}"
@@ -86,24 +86,23 @@ def moment(at: datetime, now: datetime) -> str:
 
 
 def short(batch_id: object) -> str:
-    """Enough of a batch's id to name it by."""
+    """Return the prefix of a batch id that identifies it."""
     return str(batch_id)[:SHORT_BATCH_CHARACTERS]
 
 
 def one_line(text: str) -> str:
-    """Text of any shape on one line."""
     return " ".join(text.split())
 
 
 def cut(text: str, characters: int) -> str:
-    """At most so many characters, the loss marked."""
+    """Truncate to `characters`, ending in an ellipsis."""
     line = one_line(text)
     return line if len(line) <= characters else line[: characters - 1] + "…"
 
 
 def _digits(amount: Decimal) -> int:
     exponent = amount.normalize().as_tuple().exponent
-    return max(LEAST_DIGITS, -exponent if isinstance(exponent, int) else 0)
+    return max(MIN_DIGITS, -exponent if isinstance(exponent, int) else 0)
 
 
 def _two(whole: int, big: int, big_name: str, small: int, small_name: str) -> str:

@@ -1,7 +1,4 @@
-"""What one sees while jobs are being done: a bar on a terminal, a line now and then elsewhere, or nothing.
-
-Only shows; it decides nothing and asks nothing of the queue.
-"""
+"""Progress of a run: a bar on a terminal, periodic lines elsewhere, or nothing. Display only."""
 
 from __future__ import annotations
 
@@ -22,20 +19,18 @@ from worker.cli.snapshot import Snapshot
 from worker.store.queries.holds import Hold
 
 WINDOW_SECONDS: Final = 60.0
-"""The stretch that the rate is taken over: long enough for slow models, short enough to follow a change."""
+"""Window of the rate: long enough for slow models, short enough to follow changes."""
 SPACING_SECONDS: Final = 0.5
-LEAST_SECONDS: Final = 1.0
-"""Before this much has been seen, any rate would be a guess."""
+MIN_SECONDS: Final = 1.0
+"""No rate is shown before this much time has been observed."""
 
 
 class Meter:
-    """Fed with the number of jobs that are over."""
-
     def __init__(self) -> None:
         self._seen: deque[tuple[float, int]] = deque()
 
     def note(self, finished: int, at: float) -> None:
-        """`finished` jobs were over at `at` (seconds of a steady clock)."""
+        """Record that `finished` jobs had finished at `at` (seconds of a monotonic clock)."""
         while len(self._seen) > 1 and self._seen[1][0] <= at - WINDOW_SECONDS:
             self._seen.popleft()
         if len(self._seen) > 1 and at - self._seen[-2][0] < SPACING_SECONDS:
@@ -43,47 +38,43 @@ class Meter:
         self._seen.append((at, finished))
 
     def per_minute(self) -> float | None:
-        """Jobs a minute; None while nothing can be said."""
+        """Jobs per minute; None while there is too little data."""
         if not self._seen:
             return None
         (since, before), (until, after) = self._seen[0], self._seen[-1]
-        if until - since < LEAST_SECONDS:
+        if until - since < MIN_SECONDS:
             return None
         return (after - before) * 60 / (until - since)
 
     def seconds_left(self, remaining: int) -> float | None:
-        """Until `remaining` jobs are over; None while nothing can be said."""
+        """Seconds until `remaining` jobs finish; None while there is too little data."""
         rate = self.per_minute()
         return remaining * 60 / rate if rate else None
 
 
 REFRESHES_PER_SECOND: Final = 8
 LINE_SECONDS: Final = 10.0
-"""Between two lines where there is no terminal to draw on."""
+"""Interval between lines without a terminal."""
 MAX_BAR_COLUMNS: Final = 60
 
 Clock = Callable[[], float]
 
 
 class Progress(Protocol):
-    """One way to follow a run. A context manager."""
+    """A display of progress. A context manager."""
 
     def __enter__(self) -> Self: ...
 
     def __exit__(self, *_: object) -> None: ...
 
-    def show(self, snapshot: Snapshot) -> None:
-        """The newest figures."""
+    def show(self, snapshot: Snapshot) -> None: ...
 
-    def warn(self, words: str) -> None:
-        """Why there are no newer figures just now."""
+    def warn(self, message: str) -> None: ...
 
-    def say(self, words: str) -> None:
-        """Something that happened, to stay on the screen."""
+    def say(self, message: str) -> None: ...
 
 
 def progress(terminal: Terminal, title: str, clock: Clock) -> Progress:
-    """The way that suits the terminal."""
     if terminal.quiet:
         return NoProgress(terminal)
     return (
@@ -92,7 +83,7 @@ def progress(terminal: Terminal, title: str, clock: Clock) -> Progress:
 
 
 class LiveProgress:
-    """Redraws a bar, the figures and what holds the queue, in place."""
+    """Redraws a bar, the figures and the holds in place."""
 
     def __init__(self, console: Console, title: str, clock: Clock) -> None:
         self._console = console
@@ -100,7 +91,7 @@ class LiveProgress:
         self._clock = clock
         self._meter = Meter()
         self._snapshot: Snapshot | None = None
-        self._trouble: str | None = None
+        self._outage: str | None = None
         self._live = Live(
             get_renderable=self._render,
             console=console,
@@ -118,17 +109,14 @@ class LiveProgress:
         self._live.stop()
 
     def show(self, snapshot: Snapshot) -> None:
-        """The newest figures, drawn with the next refresh."""
         self._meter.note(snapshot.finished, self._clock())
-        self._snapshot, self._trouble = snapshot, None
+        self._snapshot, self._outage = snapshot, None
 
-    def warn(self, words: str) -> None:
-        """Keeps the last figures and says why they are old."""
-        self._trouble = words
+    def warn(self, message: str) -> None:
+        self._outage = message
 
-    def say(self, words: str) -> None:
-        """A line above the bar."""
-        self._console.print(Text(words))
+    def say(self, message: str) -> None:
+        self._console.print(Text(message))
 
     def _render(self) -> RenderableType:
         snapshot = self._snapshot
@@ -136,8 +124,8 @@ class LiveProgress:
             return Text(f"{self._title} …")
         parts: list[RenderableType] = [self._bar(snapshot), Text("  " + figures(snapshot, self._meter))]
         parts += [Text("  " + describe_hold(hold, snapshot.at), style="yellow") for hold in snapshot.holds]
-        if self._trouble:
-            parts.append(Text("  " + self._trouble, style="yellow"))
+        if self._outage:
+            parts.append(Text("  " + self._outage, style="yellow"))
         return Group(*parts)
 
     def _bar(self, snapshot: Snapshot) -> Table:
@@ -160,7 +148,7 @@ class LiveProgress:
 
 
 class PlainProgress:
-    """A line every ten seconds, and one whenever a hold begins or ends: for logs and pipes."""
+    """A line every ten seconds, and one whenever a hold begins or ends; for logs and pipes."""
 
     def __init__(self, terminal: Terminal, clock: Clock) -> None:
         self._terminal = terminal
@@ -168,35 +156,31 @@ class PlainProgress:
         self._meter = Meter()
         self._next_at = clock() + LINE_SECONDS
         self._holding: tuple[str, ...] = ()
-        self._last_trouble: str | None = None
+        self._last_outage: str | None = None
 
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, *_: object) -> None:
-        """Nothing is open."""
+    def __exit__(self, *_: object) -> None: ...
 
     def show(self, snapshot: Snapshot) -> None:
-        """A line if it is time for one."""
         now = self._clock()
         self._meter.note(snapshot.finished, now)
-        self._last_trouble = None
-        self._tell_of_holds(snapshot)
+        self._last_outage = None
+        self._note_holds(snapshot)
         if now >= self._next_at:
             self._next_at = now + LINE_SECONDS
             self._terminal.note(f"{snapshot.finished:,}/{snapshot.total:,}: {figures(snapshot, self._meter)}")
 
-    def warn(self, words: str) -> None:
-        """A line, once."""
-        if words != self._last_trouble:
-            self._terminal.warn(words)
-        self._last_trouble = words
+    def warn(self, message: str) -> None:
+        if message != self._last_outage:
+            self._terminal.warn(message)
+        self._last_outage = message
 
-    def say(self, words: str) -> None:
-        """A line."""
-        self._terminal.note(words)
+    def say(self, message: str) -> None:
+        self._terminal.note(message)
 
-    def _tell_of_holds(self, snapshot: Snapshot) -> None:
+    def _note_holds(self, snapshot: Snapshot) -> None:
         names = tuple(f"{hold.name} {hold.code}" for hold in snapshot.holds)
         if names == self._holding:
             return
@@ -204,12 +188,12 @@ class PlainProgress:
             if f"{hold.name} {hold.code}" not in self._holding:
                 self._terminal.note(describe_hold(hold, snapshot.at))
         if not names:
-            self._terminal.note("nothing holds the queue any more")
+            self._terminal.note("all holds lifted")
         self._holding = names
 
 
 class NoProgress:
-    """Shows nothing but what must not go unseen."""
+    """Shows nothing; a command that fails prints its own error."""
 
     def __init__(self, terminal: Terminal) -> None:
         self._terminal = terminal
@@ -217,41 +201,36 @@ class NoProgress:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, *_: object) -> None:
-        """Nothing is open."""
+    def __exit__(self, *_: object) -> None: ...
 
-    def show(self, snapshot: Snapshot) -> None:
-        """Nothing."""
+    def show(self, snapshot: Snapshot) -> None: ...
 
-    def warn(self, words: str) -> None:
-        """Nothing: it may pass, and a command that fails says so itself."""
+    def warn(self, message: str) -> None: ...
 
-    def say(self, words: str) -> None:
-        """Nothing."""
+    def say(self, message: str) -> None: ...
 
 
 def figures(snapshot: Snapshot, meter: Meter) -> str:
-    """The figures on one line."""
     rate = meter.per_minute()
     left = None if snapshot.all_finished else meter.seconds_left(snapshot.total - snapshot.finished)
     parts = [
-        f"{snapshot.succeeded:,} done",
+        f"{snapshot.succeeded:,} succeeded",
         f"{snapshot.failed:,} failed",
         f"{snapshot.held:,} held",
         f"{snapshot.cancelled:,} cancelled" if snapshot.cancelled else "",
         f"{snapshot.in_flight:,} in flight" if snapshot.in_flight else "",
         "" if rate is None else f"{rate:,.0f}/min",
         f"{money(snapshot.counts.cost)} spent",
-        "" if left is None or snapshot.held else f"about {duration(max(1.0, round(left)))} left",
+        "" if left is None or snapshot.held else f"about {duration(max(1.0, round(left)))} remaining",
     ]
     return " · ".join(filter(None, parts))
 
 
 def describe_hold(hold: Hold, now: datetime) -> str:
-    """What holds the queue, why, since when, and when it is looked at again."""
+    """Describe what holds the queue, why, since when, and when it is checked next."""
     since = "" if hold.since is None else f" since {moment(hold.since, now)}"
     wait = 0.0 if hold.until is None else (hold.until - now).total_seconds()
-    again = f" (looked at again in {duration(wait)})" if wait > 0 else ""
+    again = f" (next check in {duration(wait)})" if wait > 0 else ""
     return f"{_subject(hold)}{since}: {hold.message}{again}"
 
 

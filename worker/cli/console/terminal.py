@@ -1,6 +1,6 @@
-"""Where words go: results to standard output, everything else to standard error, and never a secret to either.
+"""Results go to standard output, everything else to standard error, secrets to neither.
 
-With `--json` standard output belongs to the machine, and all words move to standard error.
+With `--json`, standard output carries JSON only; all text moves to standard error.
 """
 
 from __future__ import annotations
@@ -20,21 +20,20 @@ if TYPE_CHECKING:
     from worker.settings import Settings
 
 UNBOUND_WIDTH: Final = 200
-"""Columns of a file or a pipe: wide enough that no table cuts what someone wants to search."""
+"""Columns assumed for files and pipes, so that no table is truncated."""
 
 
 class Guarded:
-    """A stream through which no API key passes, whoever writes to it."""
+    """A stream that redacts API keys from everything written to it."""
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
         self.secrets: set[str] = set()
 
     def write(self, text: str) -> int:
-        """Write without the secrets."""
         return self._stream.write(redact(text, *self.secrets))
 
-    def __getattr__(self, name: str) -> Any:  # noqa: ANN401 - whatever else the real stream offers
+    def __getattr__(self, name: str) -> Any:  # noqa: ANN401 - delegates to the real stream
         return getattr(self._stream, name)
 
 
@@ -42,7 +41,7 @@ class Terminal:
     """The two streams of one command."""
 
     def __init__(self, *, as_json: bool = False, quiet: bool = False) -> None:
-        """`as_json` leaves standard output to `data`; `quiet` keeps everything back but troubles and data."""
+        """`as_json` reserves standard output for `data`; `quiet` suppresses everything but warnings and data."""
         self._out, self._err = Guarded(sys.stdout), Guarded(sys.stderr)
         self._as_json = as_json
         self.quiet = quiet
@@ -50,7 +49,7 @@ class Terminal:
         self.results: Final = self.errors if as_json else _console(self._out)
 
     def guard(self, settings: Settings) -> Settings:
-        """From now on the key of these settings is kept from both streams."""
+        """Redact the API key of these settings from both streams."""
         if settings.segmind_api_key is not None:
             secret = settings.segmind_api_key.get_secret_value()
             self._out.secrets |= {secret, secret.strip()}
@@ -58,21 +57,19 @@ class Terminal:
         return settings
 
     def result(self, content: RenderableType = "", style: str = "") -> None:
-        """What was asked for, for people."""
         if not self.quiet:
             _print(self.results, content, style)
 
     def note(self, content: RenderableType, style: str = "") -> None:
-        """Something worth knowing on the way."""
         if not self.quiet:
             _print(self.errors, content, style)
 
     def warn(self, content: RenderableType, style: str = "") -> None:
-        """Something that must not go unseen, quiet or not."""
+        """Print to standard error, even if quiet."""
         _print(self.errors, content, style)
 
     def data(self, content: Mapping[str, Any]) -> None:
-        """One JSON object on a line of its own, for machines."""
+        """Print one JSON object on its own line, with `as_json`."""
         if self._as_json:
             self._out.write(json.dumps(content, ensure_ascii=False) + "\n")
             self._out.flush()
@@ -84,7 +81,7 @@ def _console(stream: Guarded) -> Console:
 
 
 def _print(console: Console, content: RenderableType, style: str) -> None:
-    # Words may be wrapped by a terminal that knows how wide it is; anything that reads a pipe wants whole lines.
+    # A terminal may wrap text at its width; a program reading a pipe needs whole lines.
     if isinstance(content, str):
         content = Text(content, style=style)
     console.print(content, style=style or None, soft_wrap=not console.is_terminal and isinstance(content, Text))
@@ -96,12 +93,12 @@ POLL_SECONDS: Final = 0.2
 
 
 def can_ask() -> bool:
-    """Whether someone sits there who can read a question and answer it."""
+    """Return whether standard input and standard error are terminals."""
     return sys.stdin.isatty() and sys.stderr.isatty()
 
 
 def agreed(terminal: Terminal, question: str, *, enter: bool = True) -> bool:
-    """Ask until the answer is yes or no; Enter is what `enter` says, the end of the input is no."""
+    """Ask until the answer is yes or no. Enter means `enter`; end of input means no."""
     choices = "[Y/n]" if enter else "[y/N]"
     while True:
         terminal.errors.print(f"{question} {choices} ", end="", markup=False, highlight=False)
@@ -117,7 +114,7 @@ def agreed(terminal: Terminal, question: str, *, enter: bool = True) -> bool:
 
 
 def _line() -> str:
-    """What is typed. Nothing waits in the read itself: a Ctrl-C before it would be unnoticed until the next key."""
+    """Read one line, polling: a blocking read would notice a Ctrl-C only at the next key."""
     while not select.select([sys.stdin], [], [], POLL_SECONDS)[0]:
         continue
     return sys.stdin.readline()

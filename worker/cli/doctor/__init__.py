@@ -1,1 +1,1 @@
-"""`ttsq doctor`: what is wrong with an installation, and how to mend it."""
+"""`ttsq doctor`."""

@@ -1,4 +1,4 @@
-"""Do this machine, the database, the broker and the API agree on the time?"""
+"""Compare the clocks of this machine, the database, the broker and the API."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ from worker.settings import Settings
 from worker.store.database import Database
 
 APART_SECONDS: Final = 2.0
-"""Clocks further apart than this make pauses and deadlines start at times that people don't expect."""
+"""A larger difference shifts pauses and deadlines noticeably."""
 WHOLE_SECOND: Final = timedelta(seconds=1)
-"""A date in an HTTP header has its second cut off: it was up to this much later."""
+"""An HTTP date is truncated to the second, so the time was up to this much later."""
 
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """What another clock said: some moment from the first to the last, both aware."""
+    """A reading of another clock: between `first` and `last`, both timezone-aware."""
 
     first: datetime
     last: datetime
@@ -33,40 +33,40 @@ class Reading:
 
 @dataclass(frozen=True, slots=True)
 class Offset:
-    """By how many seconds a clock is ahead of this machine's: not less than the one, not more than the other.
+    """Bounds on the seconds by which a clock is ahead of this machine's.
 
-    An answer was made at some time between question and arrival. A slow one tells little, and accuses no clock.
+    A response was created at some time between request and arrival, so a slow one yields wide bounds.
     """
 
     least: float
     most: float
 
     @classmethod
-    def found(cls, reading: Reading, asked: datetime, arrived: datetime) -> Offset:
-        """From a reading that was asked for and arrived at these times of this machine."""
-        return cls((reading.first - arrived).total_seconds(), (reading.last - asked).total_seconds())
+    def found(cls, reading: Reading, requested: datetime, arrived: datetime) -> Offset:
+        """Bound the offset by a reading requested and received at these times of this machine."""
+        return cls((reading.first - arrived).total_seconds(), (reading.last - requested).total_seconds())
 
     @property
     def sure(self) -> float:
-        """The seconds by which it is ahead (or behind, negative) whatever the answer's way took."""
+        """Seconds ahead (negative: behind) that the clock is at least."""
         return max(self.least, 0.0) + min(self.most, 0.0)
 
     @property
     def bound(self) -> float:
-        """The seconds that it is apart at the most."""
+        """Maximum seconds of difference."""
         return max(abs(self.least), abs(self.most))
 
 
 def check_clock(settings: Settings, database: Database) -> Finding:
-    """Each clock that can be asked, against this machine's. One that doesn't answer has a line of its own elsewhere."""
+    """Compare each reachable clock with this machine's. An unreachable service fails its own check."""
     offsets = dict(_offsets(settings, database))
     if not offsets:
-        return ok("one clock: everything is on this machine")
+        return ok("only this machine's clock is used")
     name, worst = max(offsets.items(), key=lambda one: abs(one[1].sure))
     if abs(worst.sure) > APART_SECONDS:
         return warning(
             f"{name} is at least {duration(abs(worst.sure))} {'ahead of' if worst.sure > 0 else 'behind'} this machine",
-            "set all clocks by NTP; the database's counts for leases and schedules, the API's for rate limits",
+            "synchronize all clocks with NTP; leases and schedules use the database's, rate limits the API's",
         )
     within = max(offset.bound for offset in offsets.values())
     return ok(f"this machine agrees with {', '.join(offsets)} within {max(within, 0.001):.3f} s")
@@ -79,12 +79,12 @@ def _offsets(settings: Settings, database: Database) -> Iterator[tuple[str, Offs
         "the API": lambda: _api(settings),
     }
     for name, ask in clocks.items():
-        # Whatever keeps it from answering, the other checks tell.
+        # Other checks report why a service does not respond.
         with suppress(Exception):
-            asked = datetime.now(UTC)
+            requested = datetime.now(UTC)
             reading = ask()
             if reading is not None:
-                yield name, Offset.found(reading, asked, datetime.now(UTC))
+                yield name, Offset.found(reading, requested, datetime.now(UTC))
 
 
 def _database(database: Database) -> Reading | None:
@@ -107,8 +107,8 @@ def _broker(settings: Settings) -> Reading | None:
 
 
 def _api(settings: Settings) -> Reading | None:
-    """By the date of any answer, for which no key is needed."""
-    import urllib3  # noqa: PLC0415 - only the doctor asks without a client
+    """Read the Date header of any response; needs no API key."""
+    import urllib3  # noqa: PLC0415 - only the doctor needs it
 
     answer = urllib3.request("HEAD", settings.segmind_base_url, timeout=PING_SECONDS, retries=False, redirect=False)
     header = answer.headers.get("date")

@@ -1,4 +1,4 @@
-"""What a check found. Data only."""
+"""The result of a check."""
 
 from __future__ import annotations
 
@@ -7,14 +7,11 @@ from enum import StrEnum
 
 
 class Level(StrEnum):
-    """How bad it is."""
-
     OK = "ok"
-    """Nothing to do."""
     WARNING = "warning"
-    """It works, or will, but something deserves a look."""
+    """Works, but needs attention."""
     FAIL = "FAIL"
-    """A run would not work."""
+    """A run would fail."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,15 +24,12 @@ class Finding:
 
 
 def ok(message: str) -> Finding:
-    """All is well."""
     return Finding(Level.OK, message)
 
 
 def warning(message: str, remedy: str = "") -> Finding:
-    """Worth a look."""
     return Finding(Level.WARNING, message, remedy)
 
 
 def fail(message: str, remedy: str = "") -> Finding:
-    """Must be mended."""
     return Finding(Level.FAIL, message, remedy)

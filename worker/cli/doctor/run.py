@@ -1,4 +1,4 @@
-"""The doctor: every check in turn, none of which can keep the next from being made."""
+"""`ttsq doctor`: run every check, whatever the others find."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ Named = tuple[str, Finding]
 
 
 def examine(terminal: Terminal, *, as_json: bool) -> Exit:
-    """Print a line a check. UNUSABLE if anything failed."""
+    """Print one line per check. Returns UNUSABLE if any failed."""
     found: list[Named] = []
     for name, finding in _checks(terminal):
         found.append((name, finding))
@@ -48,8 +48,8 @@ def _checks(terminal: Terminal) -> Iterator[Named]:
         settings = terminal.guard(settings_page.load())
     except InvalidInputError as error:
         for fault in error.faults:
-            yield "settings", fail(str(fault), "mend it in the environment or in .env")
-        yield "the rest", warning("not checked: that needs settings")
+            yield "settings", fail(str(fault), "fix it in the environment or in .env")
+        yield "others", warning("not checked: the settings are invalid")
         return
     yield "settings", ok(_kind(settings))
     with _database(settings) as (finding, database):
@@ -66,7 +66,7 @@ def _checks(terminal: Terminal) -> Iterator[Named]:
 
 @contextmanager
 def _database(settings: Settings) -> Iterator[tuple[Finding, Database | None]]:
-    """What there is to say about the database, and the database itself where it can be asked more."""
+    """Yield the finding, and the database if further checks can use it."""
     path = cli_database.sqlite_file(settings)
     if path is not None and not path.exists() and settings.embedded:
         yield checks.check_no_database_yet(path), None
@@ -87,7 +87,7 @@ def _database(settings: Settings) -> Iterator[tuple[Finding, Database | None]]:
 def _try(check: Callable[[], Finding]) -> Finding:
     try:
         return check()
-    except Exception as error:  # noqa: BLE001 - whatever ails one part, the others are still to be looked at
+    except Exception as error:  # noqa: BLE001 - one failing check must not stop the others
         return _explained(error)
 
 
@@ -99,13 +99,13 @@ def _explained(error: Exception) -> Finding:
 def _kind(settings: Settings) -> str:
     match settings.segmind_rpm:
         case None:
-            rate = "finds the rate limit by itself"
+            rate = "rate limit: auto"
         case "unlimited":
-            rate = "no rate limit"
+            rate = "rate limit: none"
         case ceiling:
-            rate = f"{ceiling:g} requests a minute"
-    kind = "embedded default" if settings.embedded else "workers of their own"
-    return f"{kind}, {settings.concurrency:,} slots, {rate}"
+            rate = f"rate limit: {ceiling:g} requests per minute"
+    kind = "single-process mode" if settings.embedded else "separate workers"
+    return f"{kind}, {settings.concurrency:,} concurrent calls, {rate}"
 
 
 def _show(terminal: Terminal, name: str, finding: Finding) -> None:
@@ -125,7 +125,7 @@ def _data(name: str, finding: Finding) -> dict[str, str]:
 
 
 def doctor(
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON object with every check.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object with every check.")] = False,
 ) -> None:
     """Check settings, services, key and clock. Costs nothing."""
 

@@ -1,1 +1,1 @@
-"""The HTTP API and its doors: `ttsq serve`, `ttsq keys`, `ttsq hooks`, `ttsq webhooks`."""
+"""`ttsq serve`, `keys`, `hooks` and `webhooks`."""

@@ -1,19 +1,20 @@
-"""Inbound hooks, made, shown, tried out and taken away."""
+"""`ttsq hooks add|list|remove|test`: inbound webhooks."""
 
 from __future__ import annotations
 
 import re
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated
 
+import typer
 from pydantic import ValidationError
 from uuid_utils.compat import uuid7
 
 from api_models.hooks import HookMapping
 from api_models.problems import Fault, InvalidInputError, faults_of
-from api_models.schemes import Scheme
+from api_models.schemes import Scheme as SignatureScheme
 from worker.cli import database as cli_database
 from worker.cli.console.errors import CliError
 from worker.cli.console.format import number
@@ -29,44 +30,87 @@ from worker.webhooks import signatures
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
 
 
-@dataclass(frozen=True, slots=True)
-class NewHook:
-    """A hook as it was asked for."""
-
-    name: str
-    tenant: str
-    scheme: Scheme
-    secret_file: Path
-    mapping: Mapping[str, str | None]
-    options: Mapping[str, str]
+_JMESPATH = "JMESPath over the payload"
 
 
-def add(wanted: NewHook) -> None:
-    """A new hook, once everything about it is right."""
+class HookOptions:
+    """Options of `ttsq hooks add`."""
+
+    Scheme = Annotated[SignatureScheme, typer.Option("--scheme", "-s", help="How the sender authenticates.")]
+    SecretFile = Annotated[
+        Path,
+        typer.Option("--secret-file", help="File with the sender's secret; - reads standard input."),
+    ]
+    Text = Annotated[str | None, typer.Option("--text", help=f"The text: {_JMESPATH}.")]
+    Template = Annotated[str | None, typer.Option("--template", help="The text, with JMESPath in {braces}.")]
+    When = Annotated[str | None, typer.Option("--when", help=f"Condition: {_JMESPATH}.")]
+    Each = Annotated[str | None, typer.Option("--each", help="A list; each element becomes a job.")]
+    Model = Annotated[str | None, typer.Option("--model", help=f"The model: {_JMESPATH}; quote a literal name.")]
+    Voice = Annotated[str | None, typer.Option("--voice", help="The voice, or a quoted name such as \"'Kore'\".")]
+    Voice2 = Annotated[str | None, typer.Option("--voice-2", help="The second speaker's voice.")]
+    CustomId = Annotated[str | None, typer.Option("--custom-id", help=f"The custom_id: {_JMESPATH}.")]
+    Tags = Annotated[str | None, typer.Option("--tags", help=f"A tag or a list of tags: {_JMESPATH}.")]
+    Header = Annotated[str, typer.Option("--header", help="With hmac: header of the signature.")]
+    Prefix = Annotated[str, typer.Option("--prefix", help="With hmac: prefix of the signature.")]
+    IdHeader = Annotated[str, typer.Option("--id-header", help="With hmac, bearer, basic: header of the delivery id.")]
+
+
+app = typer.Typer(
+    name="hooks", add_completion=False, help="Turn other systems' webhooks into jobs.", no_args_is_help=True
+)
+
+HookName = Annotated[str, typer.Argument(metavar="NAME", help="Last part of the hook's URL.")]
+
+
+@app.command("add")
+def add(
+    name: HookName,
+    *,
+    scheme: HookOptions.Scheme,
+    secret_file: HookOptions.SecretFile,
+    text: HookOptions.Text = None,
+    template: HookOptions.Template = None,
+    when: HookOptions.When = None,
+    each: HookOptions.Each = None,
+    model: HookOptions.Model = None,
+    voice: HookOptions.Voice = None,
+    voice_2: HookOptions.Voice2 = None,
+    custom_id: HookOptions.CustomId = None,
+    tags: HookOptions.Tags = None,
+    header: HookOptions.Header = "x-signature",
+    prefix: HookOptions.Prefix = "",
+    id_header: HookOptions.IdHeader = "x-delivery-id",
+    tenant: Annotated[str, typer.Option(help="Tenant of the jobs.")] = "default",
+) -> None:
+    """Create an endpoint, /v1/hooks/NAME, that turns another system's webhooks into jobs."""
     terminal = Terminal()
-    if not _NAME.fullmatch(wanted.name):
-        raise CliError(f"{wanted.name} is no name for a hook", "use letters, digits, dots, hyphens and underscores")
-    found = _mapping(wanted.mapping)
-    secret = _secret(wanted.secret_file, wanted.scheme)
+    if not _NAME.fullmatch(name):
+        raise CliError(f"{name} is not a valid hook name", "use letters, digits, dots, hyphens and underscores")
+    fields = {"text": text, "template": template, "when": when, "each": each, "model": model, "voice_1": voice}
+    found = _mapping(fields | {"voice_2": voice_2, "custom_id": custom_id, "tags": tags})
+    secret = _secret(secret_file, scheme)
     with cli_database.queue_to_fill(cli_database.settings(terminal)) as database, database.begin() as connection:
         record = HookRecord(
             id=uuid7(),
-            tenant=wanted.tenant,
-            name=wanted.name,
-            scheme=str(wanted.scheme),
+            tenant=tenant,
+            name=name,
+            scheme=str(scheme),
             secret=secret,
-            options=wanted.options,
+            options={"header": header, "prefix": prefix, "id_header": id_header},
             mapping=found.model_dump(exclude_none=True),
             created_at=database.now(connection),
         )
         if not hooks.add(connection, record):
-            raise CliError(f"there is a hook {wanted.name} already", f"`ttsq hooks remove {wanted.name}` takes it away")
-    terminal.result(f"Webhooks for it go to /v1/hooks/{wanted.name} of the gateway.")
-    terminal.note(f"`ttsq hooks test {wanted.name} PAYLOAD.json` shows what a payload would make.")
+            raise CliError(f"hook {name} already exists", f"remove it with `ttsq hooks remove {name}`")
+    terminal.result(f"Send its webhooks to /v1/hooks/{name} of the gateway.")
+    terminal.note(f"`ttsq hooks test {name} PAYLOAD.json` shows the jobs that a payload would create.")
 
 
-def show(*, as_json: bool) -> None:
-    """Every hook, without its secret."""
+@app.command("list")
+def list_hooks(
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object per line.")] = False,
+) -> None:
+    """List hooks, without their secrets."""
     terminal = Terminal(as_json=as_json)
     with cli_database.queue(cli_database.settings(terminal)) as database, database.read() as connection:
         found = hooks.listed(connection)
@@ -84,32 +128,37 @@ def show(*, as_json: bool) -> None:
             parts = ", ".join(f"{name}: {expression}" for name, expression in hook.mapping.items())
             terminal.result(f"{hook.name}  {hook.scheme}  tenant {hook.tenant}  {parts}")
     if not found:
-        terminal.note("There are no hooks; `ttsq hooks add` makes one.")
+        terminal.note("No hooks; create one with `ttsq hooks add`.")
 
 
-def remove(name: str) -> None:
-    """Take it away."""
+@app.command("remove")
+def remove(name: HookName) -> None:
+    """Remove a hook. Its jobs are kept."""
     terminal = Terminal()
     with cli_database.queue(cli_database.settings(terminal)) as database, database.begin() as connection:
         if not hooks.remove(connection, name):
-            raise CliError(f"there is no hook {name}", "`ttsq hooks list` shows all")
-    terminal.result(f"{name} is gone; its sender gets 404 from now on.")
+            raise CliError(f"no hook {name}", "`ttsq hooks list` lists all")
+    terminal.result(f"{name} removed; its URL returns 404 from now on.")
 
 
-def rehearse(name: str, payload: Path) -> None:
-    """What a payload would make."""
+@app.command("test")
+def test(
+    name: HookName,
+    payload: Annotated[Path, typer.Argument(metavar="PAYLOAD", help="JSON file with a sample payload.")],
+) -> None:
+    """Show the jobs that a payload would create. Queues nothing."""
     terminal = Terminal()
     settings = cli_database.settings(terminal)
     with cli_database.queue(settings) as database, database.read() as connection:
         hook = hooks.by_name(connection, name)
     if hook is None:
-        raise CliError(f"there is no hook {name}", "`ttsq hooks list` shows all")
+        raise CliError(f"no hook {name}", "`ttsq hooks list` lists all")
     try:
         jobs = jobs_of(hook, strict_json.loads(payload.read_bytes()), {"max_text_bytes": settings.max_text_bytes})
     except ProblemError as problem:
         faults = problem.faults or (Fault(message=problem.detail),)
         raise InvalidInputError(str(payload), faults) from None
-    terminal.result(f"{number(len(jobs), 'job')} would be made.")
+    terminal.result(f"{number(len(jobs), 'job')} would be created.")
     for job in jobs:
         terminal.result(job.model_dump_json(exclude_defaults=True))
 
@@ -125,13 +174,13 @@ def _mapping(fields: Mapping[str, str | None]) -> HookMapping:
     return found
 
 
-def _secret(path: Path, scheme: Scheme) -> str:
+def _secret(path: Path, scheme: SignatureScheme) -> str:
     secret = (sys.stdin.read() if str(path) == "-" else path.read_text(encoding="utf-8")).strip()
     if len(secret) < 8:
-        raise CliError("the secret is shorter than 8 characters", "put the sender's whole secret into the file")
-    if scheme is Scheme.STANDARD:
+        raise CliError("the secret is shorter than 8 characters", "write the sender's whole secret to the file")
+    if scheme is SignatureScheme.STANDARD:
         try:
             signatures.key_of(secret)
         except ValueError:
-            raise CliError("a Standard Webhooks secret is base64", "it looks like whsec_MfKQ9r8GKYqr…") from None
+            raise CliError("a Standard Webhooks secret is base64", "such as whsec_MfKQ9r8GKYqr…") from None
     return secret

@@ -1,10 +1,12 @@
-"""API keys, made, shown and revoked."""
+"""`ttsq keys add|list|budget|revoke`."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
+from typing import Annotated
+
+import typer
 
 from api_models.access import EVERYTHING, Scope
 from worker.cli import database as cli_database
@@ -18,44 +20,53 @@ from worker.store.money import budgets, limits
 
 MAX_BUDGET = Decimal(1_000_000)
 UNLIMITED = "none"
-"""Typed in place of an amount, it lifts a budget."""
+"""Typed instead of an amount, removes a budget."""
 
 
-@dataclass(frozen=True, slots=True)
-class NewKey:
-    """A key as it was asked for."""
+app = typer.Typer(name="keys", add_completion=False, help="Create, limit and revoke API keys.", no_args_is_help=True)
 
-    name: str
-    tenant: str
-    scopes: tuple[Scope, ...]
-    rate: int | None
-    budget: str | None
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object per line.")]
+Key = Annotated[str, typer.Argument(metavar="KEY", help="Key id, name, or the visible beginning of the key.")]
 
 
-def add(wanted: NewKey, *, as_json: bool) -> None:
-    """A new key, shown once."""
+@app.command("add")
+def add(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="A name for the key.")],
+    *,
+    tenant: Annotated[str, typer.Option(help="Tenant of the key.")] = "default",
+    scope: Annotated[
+        list[Scope] | None, typer.Option("--scope", "-s", help="A permission; repeatable.", show_default="all")
+    ] = None,
+    rate: Annotated[int | None, typer.Option(min=1, help="Requests per minute.", show_default="no limit")] = None,
+    budget: Annotated[
+        str | None, typer.Option(help="Total budget of its jobs in US dollars.", show_default="no limit")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Create a key. The key is shown only once."""
     terminal = Terminal(as_json=as_json)
-    if not wanted.tenant or len(wanted.tenant) > 64 or not wanted.tenant.isprintable():
-        raise CliError("a tenant's name has 1 to 64 visible characters", "give another --tenant")
-    budget = None if wanted.budget is None else _dollars(wanted.budget)
+    if not tenant or len(tenant) > 64 or not tenant.isprintable():
+        raise CliError("a tenant's name has 1 to 64 printable characters", "choose another --tenant")
+    limit = None if budget is None else _dollars(budget)
     with cli_database.queue_to_fill(cli_database.settings(terminal)) as database, database.begin() as connection:
         record, key = api_keys.make(
             connection,
-            tenant=wanted.tenant,
-            name=wanted.name,
-            scopes=wanted.scopes or EVERYTHING,
-            rate=wanted.rate,
-            budget=budget,
+            tenant=tenant,
+            name=name,
+            scopes=tuple(scope or EVERYTHING),
+            rate=rate,
+            budget=limit,
             now=database.now(connection),
         )
     terminal.data(_data(record) | {"key": key})
     if not as_json:
         terminal.result(key)
-        terminal.note("This is the only time it is shown. Send it as `Authorization: Bearer …`.")
+        terminal.note("Save this key now; it is not shown again. Send it as `Authorization: Bearer …`.")
 
 
-def show(*, as_json: bool) -> None:
-    """Every key, the revoked ones too."""
+@app.command("list")
+def list_keys(as_json: AsJson = False) -> None:
+    """List keys with their scopes, limits and last use."""
     terminal = Terminal(as_json=as_json)
     with cli_database.queue(cli_database.settings(terminal)) as database, database.read() as connection:
         found = api_keys.listed(connection)
@@ -64,41 +75,42 @@ def show(*, as_json: bool) -> None:
         if not as_json:
             terminal.result(_line(record))
     if not found:
-        terminal.note("There are no keys; `ttsq keys add NAME` makes one.")
+        terminal.note("No keys; create one with `ttsq keys add NAME`.")
 
 
-def revoke(wanted: str) -> None:
-    """Close the door to whoever has it."""
-    terminal = Terminal()
-    with cli_database.queue(cli_database.settings(terminal)) as database, database.begin() as connection:
-        record = _named(wanted, [one for one in api_keys.listed(connection) if one.revoked_at is None])
-        api_keys.revoke(connection, record.id, now=database.now(connection))
-    terminal.result(f"{record.name} ({record.prefix}…) is revoked.")
-
-
-def limit(wanted: str, dollars: str) -> None:
-    """Set what the jobs of a key may cost altogether. A revoked key may have jobs that wait for it.
-
-    Raises:
-        CliError, AmbiguousError
-    """
+@app.command("budget")
+def limit_key(
+    key: Key, dollars: Annotated[str, typer.Argument(metavar="DOLLARS", help="US dollars, or `none` for no budget.")]
+) -> None:
+    """Set the total budget of a key's jobs. Jobs beyond it are held."""
+    # Revoked keys are included: they may have held jobs.
     terminal = Terminal()
     budget = None if dollars == UNLIMITED else _dollars(dollars)
     with cli_database.queue(cli_database.settings(terminal)) as database, database.begin() as connection:
-        record = _named(wanted, api_keys.listed(connection))
+        record = _named(key, api_keys.listed(connection))
         budgets.limit_key(connection, record.id, budget)
         after = limits.of_key(connection, record.id)
     if after is None:
-        terminal.result(f"No budget limits the jobs of {record.name} ({record.prefix}…) now.")
+        terminal.result(f"Budget of {record.name} ({record.prefix}…) removed.")
         return
     spent = money(after.spent + after.unclear)
-    terminal.result(f"The jobs of {record.name} may cost {money(after.amount)} altogether; {spent} is spent.")
+    terminal.result(f"Budget of {record.name}: {money(after.amount)}, {spent} spent.")
+
+
+@app.command("revoke")
+def revoke(key: Key) -> None:
+    """Revoke a key; takes effect within 5 seconds."""
+    terminal = Terminal()
+    with cli_database.queue(cli_database.settings(terminal)) as database, database.begin() as connection:
+        record = _named(key, [one for one in api_keys.listed(connection) if one.revoked_at is None])
+        api_keys.revoke(connection, record.id, now=database.now(connection))
+    terminal.result(f"{record.name} ({record.prefix}…) is revoked.")
 
 
 def _named(wanted: str, records: Sequence[KeyRecord]) -> KeyRecord:
     found = [record for record in records if wanted in {str(record.id), record.name} or _begins(record, wanted)]
     if not found:
-        raise CliError(f"there is no such key that is good: {wanted}", "`ttsq keys list` shows all")
+        raise CliError(f"no valid key {wanted}", "`ttsq keys list` lists all")
     if len(found) > 1:
         raise AmbiguousError("key", wanted, [str(record.id) for record in found])
     return found[0]
@@ -114,14 +126,14 @@ def _dollars(text: str) -> Decimal:
     except InvalidOperation:
         amount = Decimal("NaN")
     if not amount.is_finite() or not 0 <= amount <= MAX_BUDGET:
-        raise CliError(f"{text} is no budget", "give US dollars, such as 25 or 0.50")
+        raise CliError(f"{text} is not a budget", "write US dollars, such as 25 or 0.50")
     return amount
 
 
 def _line(record: KeyRecord) -> str:
     parts = [f"{record.prefix}…", record.name, f"tenant {record.tenant}", " ".join(sorted(record.scopes))]
     if record.rate is not None:
-        parts.append(f"{record.rate} a minute")
+        parts.append(f"{record.rate} per minute")
     if record.budget is not None:
         parts.append(f"budget ${record.budget:f}")
     parts.append(f"used {stamp(record.last_used_at)}" if record.last_used_at else "never used")

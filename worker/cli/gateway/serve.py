@@ -1,8 +1,11 @@
-"""The gateway in the foreground, with a worker beside it where one machine does everything."""
+"""`ttsq serve`: the gateway in the foreground, optionally with a worker in the same process."""
 
 from __future__ import annotations
 
 from contextlib import ExitStack
+from typing import Annotated
+
+import typer
 
 from worker.broker.embedded import EmbeddedWorker
 from worker.cli import database as cli_database
@@ -16,20 +19,22 @@ from worker.store.access import api_keys
 from worker.store.database import Database
 from worker.telemetry import logs, tracing
 
+DEFAULT_PORT = 8000
 
-def serve(host: str, port: int, *, all_in_one: bool) -> None:
-    """Until it is told to stop.
 
-    Raises:
-        CliError: the address is taken, or nobody would do the work.
-        StartError: the worker can't start; nothing was spent.
-    """
+def serve(
+    *,
+    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="Port to listen on; 0 picks a free one.", min=0, max=65_535)] = DEFAULT_PORT,
+    all_in_one: Annotated[bool, typer.Option("--all-in-one", help="Also run a worker in this process.")] = False,
+) -> None:
+    """Serve the HTTP API. Ctrl-C stops it gracefully."""
     terminal = Terminal()
     settings = cli_database.settings(terminal)
     if all_in_one and not settings.embedded:
         raise CliError(
-            "--all-in-one runs its worker over the in-memory broker, and TTSQ_BROKER_URL names another",
-            "leave TTSQ_BROKER_URL out, or leave --all-in-one out and start workers with `ttsq worker`",
+            "--all-in-one needs the in-memory broker, but TTSQ_BROKER_URL is set",
+            "unset TTSQ_BROKER_URL, or omit --all-in-one and start workers with `ttsq worker`",
         )
     logs.configure(settings)
     without_auth = settings.embedded and is_loopback(host)
@@ -51,13 +56,13 @@ def serve(host: str, port: int, *, all_in_one: bool) -> None:
 
 
 def _announce(terminal: Terminal, address: str, settings: Settings, database: Database, *, all_in_one: bool) -> None:
-    terminal.result(f"The gateway listens at {address} (description: {address}/openapi.json). Ctrl-C ends it.")
+    terminal.result(f"Gateway listening at {address} (OpenAPI: {address}/openapi.json). Press Ctrl-C to stop.")
     if settings.embedded and is_loopback(address.split("//")[1].rpartition(":")[0].strip("[]")):
         terminal.note("Running without authentication (loopback only). If a key is sent, it must be valid.")
     else:
         with database.read() as connection:
-            good = [key for key in api_keys.listed(connection) if key.revoked_at is None]
-        if not good:
-            terminal.note("There is no API key yet, so nobody gets in; `ttsq keys add NAME` makes one.")
+            valid = [key for key in api_keys.listed(connection) if key.revoked_at is None]
+        if not valid:
+            terminal.note("No API key exists, so every request is refused; create one with `ttsq keys add NAME`.")
     if settings.embedded and not all_in_one:
-        terminal.note("No worker runs in here: jobs wait until `ttsq serve --all-in-one` or `ttsq run` takes them up.")
+        terminal.note("No worker here: jobs stay queued until `ttsq serve --all-in-one` or `ttsq run` starts them.")

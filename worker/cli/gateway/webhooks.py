@@ -1,9 +1,12 @@
-"""Outbound webhooks, as their operator looks at them and has them sent again."""
+"""`ttsq webhooks list|log|show|redeliver|enable`: outbound webhooks."""
 
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Annotated
 from uuid import UUID
+
+import typer
 
 from api_models.values import moment
 from worker.cli import database as cli_database
@@ -14,9 +17,19 @@ from worker.store.outbox import deliveries, endpoints
 from worker.store.outbox.deliveries import DeliveryRecord
 from worker.store.outbox.endpoints import EndpointRecord
 
+app = typer.Typer(
+    name="webhooks",
+    add_completion=False,
+    help="List webhook endpoints and deliveries, and redeliver.",
+    no_args_is_help=True,
+)
 
-def endpoints_shown(*, as_json: bool) -> None:
-    """Every endpoint of every tenant."""
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object per line.")]
+
+
+@app.command("list")
+def list_endpoints(as_json: AsJson = False) -> None:
+    """List endpoints of all tenants and their health."""
     terminal = Terminal(as_json=as_json)
     with cli_database.queue(cli_database.settings(terminal)) as database, database.read() as connection:
         found = endpoints.listed(connection)
@@ -27,42 +40,55 @@ def endpoints_shown(*, as_json: bool) -> None:
                 f"{record.id}  {record.url or '(callback addresses)'}  tenant {record.tenant}  {_health(record)}"
             )
     if not found:
-        terminal.note("There are no endpoints; POST /v1/endpoints makes one.")
+        terminal.note("No endpoints; create one with POST /v1/endpoints.")
 
 
-def log_shown(endpoint: str | None, most: int, *, as_json: bool) -> None:
-    """What was sent, the newest first."""
+@app.command("log")
+def list_deliveries(
+    endpoint: Annotated[str | None, typer.Option(help="Only this endpoint: its id.")] = None,
+    limit: Annotated[int, typer.Option("--limit", "-n", min=1, max=1_000, help="Maximum number of deliveries.")] = 50,
+    as_json: AsJson = False,
+) -> None:
+    """List deliveries, newest first."""
     terminal = Terminal(as_json=as_json)
-    wanted = None if endpoint is None else _id(endpoint)
+    endpoint_id = None if endpoint is None else _id(endpoint)
     with cli_database.queue(cli_database.settings(terminal)) as database, database.read() as connection:
-        found = deliveries.listed(connection, endpoint_id=wanted, most=most)
+        found = deliveries.listed(connection, endpoint_id=endpoint_id, most=limit)
     for record in found:
         terminal.data(_delivery(record))
         if not as_json:
             tries = f"{record.attempts} tries" if record.attempts != 1 else "1 try"
             terminal.result(f"{record.id}  {record.type}  {record.subject}  {record.state}, {tries}")
     if not found:
-        terminal.note("Nothing was sent.")
+        terminal.note("No deliveries.")
 
 
-def delivery_shown(wanted: str) -> None:
-    """One delivery, with every request."""
+@app.command("show")
+def show_delivery(delivery: Annotated[str, typer.Argument(metavar="ID", help="Delivery id.")]) -> None:
+    """Show all requests of one delivery and their responses."""
     terminal = Terminal()
     with cli_database.queue(cli_database.settings(terminal)) as database, database.read() as connection:
-        record = deliveries.by_id(connection, _id(wanted))
-        tries = deliveries.tries(connection, _id(wanted))
+        record = deliveries.by_id(connection, _id(delivery))
+        tries = deliveries.tries(connection, _id(delivery))
     if record is None:
-        raise CliError(f"there is no delivery {wanted}", "`ttsq webhooks log` shows them")
+        raise CliError(f"no delivery {delivery}", "`ttsq webhooks log` lists them")
     terminal.result(f"{record.type}  {record.subject}  {record.state}")
     for outcome in tries:
-        said = f"{outcome.status}" if outcome.status is not None else str(outcome.error)
-        terminal.result(f"try {outcome.number}  {stamp(outcome.at)}  {outcome.seconds:.2f} s  {said}")
+        response = f"{outcome.status}" if outcome.status is not None else str(outcome.error)
+        terminal.result(f"try {outcome.number}  {stamp(outcome.at)}  {outcome.seconds:.2f} s  {response}")
         if outcome.response:
             terminal.result(f"  {outcome.response}")
 
 
-def redeliver(which: str, since: str | None, until: str | None) -> None:
-    """Send once more: one delivery, or what failed to reach an endpoint in a span of time."""
+@app.command("redeliver")
+def redeliver(
+    which: Annotated[str, typer.Argument(metavar="ID", help="Delivery id, or with --since an endpoint id.")],
+    since: Annotated[
+        str | None, typer.Option(help="Redeliver all that failed since, such as 2026-11-20T08:00:00Z.")
+    ] = None,
+    until: Annotated[str | None, typer.Option(help="End of the period.", show_default="now")] = None,
+) -> None:
+    """Send finished deliveries again, with the same ids."""
     terminal = Terminal()
     with cli_database.queue(cli_database.settings(terminal)) as database, database.begin() as connection:
         now = database.now(connection)
@@ -72,25 +98,26 @@ def redeliver(which: str, since: str | None, until: str | None) -> None:
             selected = deliveries.between(_id(which), _moment(since), now if until is None else _moment(until))
         sent = deliveries.redeliver(connection, selected, now=now)
     if not sent:
-        raise CliError("there is nothing to send again", "`ttsq webhooks log` shows what was sent")
-    terminal.result(f"{sent} to be sent; the workers take them up now.")
+        raise CliError("nothing to redeliver", "`ttsq webhooks log` lists deliveries")
+    terminal.result(f"{sent} queued; workers send them now.")
 
 
-def enable(wanted: str) -> None:
-    """Let an endpoint hear again."""
+@app.command("enable")
+def enable(endpoint: Annotated[str, typer.Argument(metavar="ID", help="Endpoint id.")]) -> None:
+    """Re-enable an endpoint. Events from the time it was disabled are not sent."""
     terminal = Terminal()
     with cli_database.queue(cli_database.settings(terminal)) as database, database.begin() as connection:
-        well = {"disabled_at": None, "disabled_why": None, "failing_since": None}
-        if not endpoints.change(connection, _id(wanted), well):
-            raise CliError(f"there is no endpoint {wanted}", "`ttsq webhooks list` shows them")
-    terminal.result("It hears of what happens from now on.")
+        healthy = {"disabled_at": None, "disabled_why": None, "failing_since": None}
+        if not endpoints.change(connection, _id(endpoint), healthy):
+            raise CliError(f"no endpoint {endpoint}", "`ttsq webhooks list` lists them")
+    terminal.result("Endpoint enabled; it receives events from now on.")
 
 
 def _id(text: str) -> UUID:
     try:
         return UUID(text)
     except ValueError:
-        raise CliError(f"{text} is no id", "`ttsq webhooks log` and `ttsq webhooks list` show them") from None
+        raise CliError(f"{text} is not an id", "`ttsq webhooks log` and `ttsq webhooks list` show ids") from None
 
 
 def _moment(text: str) -> datetime:
@@ -99,14 +126,14 @@ def _moment(text: str) -> datetime:
     except ValueError as error:
         raise CliError(str(error), "") from None
     if found is None:
-        raise CliError("a time is needed", "write it as 2026-12-01T08:00:00Z")
+        raise CliError("no time was given", "write it as 2026-12-01T08:00:00Z")
     return found
 
 
 def _health(record: EndpointRecord) -> str:
     if record.disabled_at is not None:
         return f"disabled: {record.disabled_why}"
-    return f"failing since {stamp(record.failing_since)}" if record.failing_since is not None else "well"
+    return f"failing since {stamp(record.failing_since)}" if record.failing_since is not None else "healthy"
 
 
 def _endpoint(record: EndpointRecord) -> dict[str, object]:

@@ -1,1 +1,1 @@
-"""`ttsq jobs`: single jobs, looked at, tried again, called off."""
+"""`ttsq jobs`."""

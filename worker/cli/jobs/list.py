@@ -1,4 +1,4 @@
-"""Looking at single jobs. Reads only."""
+"""`ttsq jobs list` and `ttsq jobs show`. Reads only."""
 
 from __future__ import annotations
 
@@ -28,20 +28,23 @@ PAGE_JOBS: Final = 1_000
 
 @dataclass(frozen=True, slots=True)
 class Filters:
-    """Which jobs are meant, beside their ids."""
+    """The options that select jobs, besides their ids."""
 
     batch: str | None = None
     states: tuple[JobStatus, ...] = ()
     code: str | None = None
 
     def chosen(self, connection: Connection, job_ids: tuple[UUID, ...] = ()) -> ColumnElement[bool]:
-        """The selection. Raises UnknownBatchError, AmbiguousError."""
+        """Build the selection.
+
+        Raises:
+            UnknownBatchError, AmbiguousError
+        """
         batch_id = None if self.batch is None else cli_database.batch(connection, self.batch).id
         return job_filters.selection(batch_id=batch_id, states=self.states, code=self.code, job_ids=job_ids)
 
 
 def list_jobs(filters: Filters, *, limit: int | None, as_json: bool) -> None:
-    """A table for people, or a line of JSON each for machines."""
     terminal = Terminal(as_json=as_json)
     with cli_database.queue(cli_database.settings(terminal)) as database:
         with database.read() as connection:
@@ -53,16 +56,15 @@ def list_jobs(filters: Filters, *, limit: int | None, as_json: bool) -> None:
             return
         shown = list(_pages(database, which, limit or SHOWN_JOBS))
     if not shown:
-        terminal.result("No such jobs.")
+        terminal.result("No matching jobs.")
         return
     for line in show.lines(shown, terminal.results.width if terminal.results.is_terminal else None):
         terminal.result(line)
     if total > len(shown):
-        terminal.note(f"{total - len(shown):,} more; --limit {total} shows all", style="dim")
+        terminal.note(f"{total - len(shown):,} more; add --limit {total} to show all", style="dim")
 
 
 def show_job(wanted: str, *, as_json: bool) -> None:
-    """Everything about one job."""
     terminal = Terminal(as_json=as_json)
     settings = cli_database.settings(terminal)
     with cli_database.queue(settings) as database:
@@ -77,7 +79,7 @@ def show_job(wanted: str, *, as_json: bool) -> None:
 
 
 def _address(settings: Settings, database: Database, job: JobRecord) -> str | None:
-    """Where the audio can be had without this program, if anywhere: the settings may name a public or a signed one."""
+    """Return the audio's public or signed address, if the settings provide one."""
     if job.uri is None or job.purged_at is not None:
         return None
     places = open_places(settings, database, connections=1)
@@ -88,14 +90,14 @@ def _address(settings: Settings, database: Database, job: JobRecord) -> str | No
 
 
 def _pages(database: Database, which: ColumnElement[bool], limit: int | None) -> Iterator[JobRecord]:
-    """Jobs a page at a time, so that a long list needs little memory and holds no transaction open."""
-    left, after = limit, None
-    while left is None or left > 0:
-        size = PAGE_JOBS if left is None else min(left, PAGE_JOBS)
+    """Yield jobs in pages, so that a long list needs little memory and no long transaction."""
+    remaining, after = limit, None
+    while remaining is None or remaining > 0:
+        size = PAGE_JOBS if remaining is None else min(remaining, PAGE_JOBS)
         with database.read() as connection:
             page = jobs.jobs(connection, which, after=after, most=size)
         yield from page
         if len(page) < size:
             return
         after = page[-1].id
-        left = None if left is None else left - size
+        remaining = None if remaining is None else remaining - size

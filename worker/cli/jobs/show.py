@@ -1,4 +1,4 @@
-"""One job, and its attempts, as machines and as people read them."""
+"""One job and its attempts, as text and as JSON."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ STYLES: Final = {
     JobStatus.CANCELLED: "yellow",
 }
 TAKES: Final = {VerdictKind.BAD_TAKE: "bad take", VerdictKind.LATE: "late take"}
-"""What audio is called that an attempt kept beside the job's own."""
+"""Labels of audio that an attempt kept besides the job's own."""
 TEXT_CHARACTERS: Final = 40
 NAME_COLUMNS: Final = 24
-LEAST_REMARK_COLUMNS: Final = 30
+MIN_REMARK_COLUMNS: Final = 30
 
 
 def as_data(job: JobRecord) -> dict[str, Any]:
-    """The job for machines. The keys are a promise."""
+    """Return the job as JSON. The keys are a stable interface."""
     return {
         "id": str(job.id),
         "custom_id": job.custom_id,
@@ -47,7 +47,7 @@ def as_data(job: JobRecord) -> dict[str, Any]:
 
 
 def in_full(job: JobRecord, attempts: Sequence[AttemptRecord], address: str | None = None) -> dict[str, Any]:
-    """Everything about one job, for machines. `address` is where its audio can be had."""
+    """Return the job with its attempts as JSON. `address` is its audio's public address."""
     more = {
         "line": job.line,
         "text": job.text,
@@ -71,7 +71,7 @@ def in_full(job: JobRecord, attempts: Sequence[AttemptRecord], address: str | No
 
 
 def lines(jobs: Sequence[JobRecord], width: int | None) -> list[Text]:
-    """Jobs a line each, cut to `width` columns (None: whole). Where these are few, troubles get a line of their own."""
+    """Return one line per job, cut to `width` columns (None: uncut). On narrow terminals, errors get their own line."""
     name_columns = min(NAME_COLUMNS, max((len(job.custom_id or "") for job in jobs), default=0))
     found = [Text(f"{'ID':<36}  {'NAME':<{name_columns}}  {'STATUS':<10}  {'COST':>9}", style="dim")]
     for job in jobs:
@@ -81,7 +81,7 @@ def lines(jobs: Sequence[JobRecord], width: int | None) -> list[Text]:
             f"  {money(job.cost):>9}",
         )
         left = None if width is None else width - len(head.plain) - 2
-        if left is None or left >= LEAST_REMARK_COLUMNS:
+        if left is None or left >= MIN_REMARK_COLUMNS:
             head.append(f"  {_remark(job) if left is None else cut(_remark(job), left)}")
             found.append(head)
             continue
@@ -92,7 +92,6 @@ def lines(jobs: Sequence[JobRecord], width: int | None) -> list[Text]:
 
 
 def details(job: JobRecord, attempts: Sequence[AttemptRecord], address: str | None = None) -> list[Text]:
-    """Everything about one job, a line each."""
     voices = ", ".join(filter(None, (job.voice_1, job.voice_2))) or "the model's default"
     facts = [
         ("job", str(job.id)),
@@ -100,31 +99,30 @@ def details(job: JobRecord, attempts: Sequence[AttemptRecord], address: str | No
         ("batch", None if job.batch_id is None else str(job.batch_id)),
         ("line", job.line),
         ("status", str(job.status)),
-        ("why", f"{job.code}: {one_line(job.message or '')}" if job.code else None),
+        ("error", f"{job.code}: {one_line(job.message or '')}" if job.code else None),
         ("detail", job.detail and one_line(job.detail)),
         ("model", job.model),
         ("voices", voices),
         ("temperature", job.temperature),
         ("text", one_line(job.text) or None),
-        ("cost", money(job.cost) + (" (copied from audio bought before)" if job.cached else "")),
+        ("cost", money(job.cost) + (" (copied from earlier audio)" if job.cached else "")),
         ("removed", stamp(job.purged_at)),
         ("audio", None if job.purged_at else job.uri),
-        ("to be had at", address),
-        ("sound", _sound(job)),
+        ("address", address),
+        ("measured", _measured(job)),
         ("sha256", job.sha256),
         ("not before", stamp(job.not_before)),
         ("created", stamp(job.created_at)),
         ("started", stamp(job.started_at)),
         ("finished", stamp(job.finished_at)),
-        ("submitted", job.request_id),
+        ("request", job.request_id),
         ("attempts", f"{job.attempt} ({job.attempts_used} counted)"),
     ]
     lines = [_fact(name, value) for name, value in facts if value is not None]
     return lines + [line for attempt in attempts for line in _attempt_lines(attempt)]
 
 
-def _sound(job: JobRecord) -> str | None:
-    """What was measured of the audio; a copy has its source's measures."""
+def _measured(job: JobRecord) -> str | None:
     parts = [
         None if job.duration_ms is None else duration(job.duration_ms / 1000),
         None if job.peak_dbfs is None else f"peak {job.peak_dbfs:.1f} dBFS",
@@ -165,15 +163,15 @@ def _attempt_data(attempt: AttemptRecord) -> dict[str, Any]:
 
 
 def _attempt_lines(attempt: AttemptRecord) -> list[Text]:
-    took = duration((attempt.finished_at - attempt.started_at).total_seconds())
-    billed = ", possibly billed without our knowing" if attempt.possibly_billed else ""
+    elapsed = duration((attempt.finished_at - attempt.started_at).total_seconds())
+    billed = ", possibly billed" if attempt.possibly_billed else ""
     estimated = " (estimated)" if attempt.cost_estimated else ""
     code = f" {attempt.code}" if attempt.code else ""
-    head = f"{attempt.verdict}{code}, {money(attempt.cost)}{estimated}{billed}, {took}"
+    head = f"{attempt.verdict}{code}, {money(attempt.cost)}{estimated}{billed}, {elapsed}"
     lines = [_fact(f"attempt {attempt.number}", head)]
     take = TAKES.get(VerdictKind(attempt.verdict), "take")
     more = (
-        ("said", attempt.message),
+        ("message", attempt.message),
         ("detail", attempt.detail),
         ("request", attempt.request_id),
         (take, attempt.take_uri),

@@ -1,4 +1,4 @@
-"""Jobs tried again or called off at someone's request. Which jobs, in how many words, and what that means for money."""
+"""`ttsq jobs retry|cancel|delete`."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from worker.cli.console.errors import NothingChosenError
 from worker.cli.console.format import money, number
 from worker.cli.console.terminal import Terminal
 from worker.cli.jobs.list import Filters
-from worker.cli.run.again import QUESTION, in_words
+from worker.cli.run.again import QUESTION, describe
 from worker.maintenance.purger import Purger
 from worker.process.factories import open_places
 from worker.producer import AGAIN
@@ -24,52 +24,55 @@ from worker.store.transitions import actions, purges
 
 
 def retry_jobs(ids: Sequence[str], filters: Filters, *, ask: bool) -> None:
-    """Finished jobs without audio are queued again, under their own ids. `ask` before paying for refused takes again.
+    """Queue finished jobs without audio again, under their own ids. `ask` before paying for refused takes again.
 
     Without a terminal the command itself is the consent: unlike `ttsq run`, it does nothing else.
     """
     terminal = Terminal()
-    require_choice(ids, filters, "tried again")
+    require_choice(ids, filters, "retried")
     settings = cli_database.settings(terminal)
     with cli_database.queue(settings) as database:
         with database.read() as connection:
             which = filters.chosen(connection, chosen_ids(connection, ids))
             paid = refusals.in_vain(connection, which)
         if paid.texts:
-            terminal.warn(in_words(paid, settings.max_takes))
+            terminal.warn(describe(paid, settings.max_takes))
             if ask and console.can_ask() and not console.agreed(terminal, QUESTION, enter=False):
                 terminal.result("Nothing was queued.")
                 return
         with database.begin() as connection:
             retried = actions.retry(connection, which, states=AGAIN)
     if not retried:
-        terminal.result("Nothing to try again: none of these jobs has failed, expired or been cancelled.")
+        terminal.result("Nothing to retry: none of these jobs failed, expired or was cancelled.")
         return
-    who = "the next `ttsq run` works them off" if settings.embedded else "the workers take them up now"
-    terminal.result(f"{number(retried, 'job')} queued again; {who}.")
+    next_step = "the next `ttsq run` starts them" if settings.embedded else "workers start them now"
+    terminal.result(f"{number(retried, 'job')} queued again; {next_step}.")
 
 
 def cancel_jobs(ids: Sequence[str], filters: Filters) -> None:
-    """Whatever isn't over ends here."""
     terminal = Terminal()
-    require_choice(ids, filters, "called off")
+    require_choice(ids, filters, "cancelled")
     with cli_database.queue(cli_database.settings(terminal)) as database, database.begin() as connection:
         unfinished = job_filters.unfinished(filters.chosen(connection, chosen_ids(connection, ids)))
         before = jobs.counts(connection, unfinished)
         cancelled = actions.cancel(connection, unfinished, now=database.now(connection))
     if not cancelled:
-        terminal.result("Nothing to call off: all of these jobs are over.")
+        terminal.result("Nothing to cancel: all of these jobs have finished.")
         return
     paid = money(before.cost) if before.cost else "nothing"
-    terminal.result(f"{number(cancelled, 'job')} cancelled; {paid} had been paid for them.")
+    terminal.result(f"{number(cancelled, 'job')} cancelled; {paid} spent on them.")
     if running := before.of(JobStatus.RUNNING):
-        terminal.note(f"{number(running, 'call')} under way can't be called back; what they cost is still recorded.")
+        terminal.note(f"{number(running, 'call')} in flight cannot be cancelled; their cost is still recorded.")
 
 
-def require_choice(ids: Sequence[str], filters: Filters, done: str) -> None:
-    """Changing every job there is takes more than leaving everything out."""
+def require_choice(ids: Sequence[str], filters: Filters, action: str) -> None:
+    """Refuse to change every job of the queue just because no option was set.
+
+    Raises:
+        NothingChosenError
+    """
     if not ids and filters.batch is None and filters.code is None:
-        raise NothingChosenError(done)
+        raise NothingChosenError(action)
 
 
 def chosen_ids(connection: Connection, ids: Sequence[str]) -> tuple[UUID, ...]:
@@ -77,21 +80,20 @@ def chosen_ids(connection: Connection, ids: Sequence[str]) -> tuple[UUID, ...]:
 
 
 def delete_jobs(ids: Sequence[str], filters: Filters) -> None:
-    """What is over loses its text and audio; what isn't is left alone."""
     terminal = Terminal()
     require_choice(ids, filters, "deleted")
     settings = cli_database.settings(terminal)
     with cli_database.queue(settings) as database:
         with database.begin() as connection:
             which = filters.chosen(connection, chosen_ids(connection, ids))
-            asked, unfinished = purges.ask(connection, which, now=database.now(connection))
-            wanted = job_filters.ids(connection, which) if asked else []
-        done = Purger(database, open_places(settings, database, connections=8)).run(wanted)
-    if not asked:
-        terminal.result("Nothing to delete: none of these jobs is over and still has its text.")
+            requested, unfinished = purges.ask(connection, which, now=database.now(connection))
+            wanted = job_filters.ids(connection, which) if requested else []
+        deleted = Purger(database, open_places(settings, database, connections=8)).run(wanted)
+    if not requested:
+        terminal.result("Nothing to delete: no finished job here still has its text.")
     else:
-        terminal.result(f"Text and audio of {number(done, 'job')} removed; the rows, and what they cost, stay.")
-    if done < asked:
-        terminal.note(f"Of {number(asked - done, 'job')} something could not be removed; workers go on trying.")
+        terminal.result(f"Text and audio of {number(deleted, 'job')} deleted; rows and costs are kept.")
+    if deleted < requested:
+        terminal.note(f"{number(requested - deleted, 'job')} could not be deleted completely; workers keep retrying.")
     if unfinished:
-        terminal.note(f"{number(unfinished, 'job')} not over and left alone; `ttsq jobs cancel` ends them.")
+        terminal.note(f"{number(unfinished, 'job')} not finished, left unchanged; `ttsq jobs cancel` cancels them.")

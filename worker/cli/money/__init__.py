@@ -1,1 +1,1 @@
-"""What it costs: `ttsq quote` before, `ttsq spend` after, `ttsq budget` as the limit, `ttsq credits` as the means."""
+"""`ttsq quote`, `spend`, `budget` and `credits`."""

@@ -30,7 +30,6 @@ NO_MONEY: Final = Decimal(0)
 
 
 def show(*, as_json: bool) -> None:
-    """A table for people, or a line of JSON each for machines."""
     terminal = Terminal(as_json=as_json)
     with cli_database.queue(cli_database.settings(terminal)) as database, database.read() as connection:
         found = budgets.standings(connection, now=database.now(connection))
@@ -39,16 +38,16 @@ def show(*, as_json: bool) -> None:
     if as_json:
         return
     if not found:
-        terminal.result("No budget is set: nothing but the account's balance limits what is spent.")
+        terminal.result("No budget is set; only the account's balance limits spending.")
         return
     terminal.result(_table(found))
 
 
 def _table(found: Sequence[Budget]) -> Table:
     table = Table(box=None, pad_edge=False, header_style="dim", padding=(0, 2, 0, 0))
-    table.add_column("OF", overflow="ellipsis", max_width=32)
-    table.add_column("FOR", no_wrap=True)
-    for name in ("BUDGET", "SPENT", "POSSIBLY", "IN FLIGHT", "LEFT"):
+    table.add_column("BUDGET OF", overflow="ellipsis", max_width=32)
+    table.add_column("SCOPE", no_wrap=True)
+    for name in ("LIMIT", "SPENT", "POSSIBLY BILLED", "IN FLIGHT", "REMAINING"):
         table.add_column(name, justify="right", no_wrap=True)
     table.add_column("", no_wrap=True)
     columns = (
@@ -59,9 +58,9 @@ def _table(found: Sequence[Budget]) -> Table:
         exact([max(NO_MONEY, one.limit - one.used - one.reserved) for one in found]),
     )
     for budget, *figures in zip(found, *columns, strict=True):
-        whose = f"tenant {budget.tenant}" if budget.month is not None else budget.name
+        subject = f"tenant {budget.tenant}" if budget.month is not None else budget.name
         span = budget.month or ("API key" if budget.batch_id is None else f"batch {short(budget.batch_id)}")
-        table.add_row(Text(whose), span, *figures, Text("holds the rest", style="yellow") if used_up(budget) else "")
+        table.add_row(Text(subject), span, *figures, Text("jobs held", style="yellow") if used_up(budget) else "")
     return table
 
 
@@ -85,7 +84,7 @@ ZERO: Final = Decimal(0)
 
 
 def _set_month(tenant: str, text: str, *, monthly: bool) -> None:
-    """Limit a tenant's month.
+    """Limit a tenant's spending per month.
 
     Raises:
         BadOptionError, CliError
@@ -93,9 +92,9 @@ def _set_month(tenant: str, text: str, *, monthly: bool) -> None:
     terminal = Terminal()
     limit = dollars("DOLLARS", text)
     if not monthly:
-        raise CliError("a tenant's budget is for a month", f"say so: ttsq budget set {tenant} {text} --monthly")
+        raise CliError("a tenant's budget is per month", f"add --monthly: ttsq budget set {tenant} {text} --monthly")
     if not tenant.strip() or len(tenant) > MAX_NAME_CHARACTERS:
-        raise BadOptionError("TENANT", tenant, f"is no name of 1 to {MAX_NAME_CHARACTERS} characters")
+        raise BadOptionError("TENANT", tenant, f"is not a name of 1 to {MAX_NAME_CHARACTERS} characters")
     settings = cli_database.settings(terminal)
     with cli_database.queue(settings) as database:
         with database.begin() as connection:
@@ -103,15 +102,15 @@ def _set_month(tenant: str, text: str, *, monthly: bool) -> None:
             budgets.limit_month(connection, tenant, limit)
         month = _month(database)
         after = _standing(database, tenant)
-    terminal.result(f"The calls of tenant {tenant} may cost {money(limit)} in each calendar month (UTC).")
+    terminal.result(f"Budget of tenant {tenant}: {money(limit)} per calendar month (UTC).")
     if after is not None:
-        terminal.result(f"In {month} {money(after.spent)} is spent. {_consequence(after, settings)}".rstrip())
+        terminal.result(f"Spent in {month}: {money(after.spent)}. {_consequence(after, settings)}".rstrip())
     if tenant not in known:
-        terminal.note(f"No job of this tenant has been handed in yet{did_you_mean(tenant, known)}", style="yellow")
+        terminal.note(f"This tenant has not submitted any job yet{did_you_mean(tenant, known)}", style="yellow")
 
 
 def _set_batch(wanted: str, text: str) -> None:
-    """Limit a batch.
+    """Limit a batch's spending.
 
     Raises:
         BadOptionError, UnknownBatchError, AmbiguousError
@@ -127,63 +126,63 @@ def _set_batch(wanted: str, text: str) -> None:
         after = next((one for one in _standings(database) if one.batch_id == batch.id), None)
     name = f"{batch.name} ({short(batch.id)})"
     if after is None:
-        terminal.result(f"The calls of {name} may cost {money(limit)} altogether. It is over: nothing of it waits.")
+        terminal.result(f"Budget of {name}: {money(limit)}. The batch has finished.")
         return
     terminal.result(
-        f"The calls of {name} may cost {money(limit)} altogether; {money(after.spent)} is spent."
-        f" {_consequence(after, settings) or number(waiting, 'job') + ' to go.'}"
+        f"Budget of {name}: {money(limit)}, {money(after.spent)} spent."
+        f" {_consequence(after, settings) or number(waiting, 'job') + ' remaining.'}"
     )
 
 
 def _clear(tenant: str | None, wanted: str | None) -> None:
-    """Lift one budget.
+    """Remove one budget.
 
     Raises:
         CliError, UnknownBatchError, AmbiguousError
     """
     if (tenant is None) == (wanted is None):
-        raise CliError("which budget should be lifted?", "name a tenant, or choose a batch with --batch BATCH")
+        raise CliError("no budget selected", "pass either TENANT or --batch BATCH")
     terminal = Terminal()
     settings = cli_database.settings(terminal)
     with cli_database.queue(settings) as database, database.begin() as connection:
         if tenant is not None:
-            words = _clear_month(connection, tenant)
+            message = _clear_month(connection, tenant)
             which = filters.of_tenant(job_queries.all_jobs(), tenant)
         else:
             batch = cli_database.batch(connection, wanted or "")
             budgets.limit_batch(connection, batch.id, None)
-            words = f"Nothing limits what the calls of {batch.name} ({short(batch.id)}) cost now."
+            message = f"Budget of {batch.name} ({short(batch.id)}) removed."
             which = job_queries.of_batch(batch.id)
         waiting = _waiting(connection, which)
-    terminal.result(f"{words} {_going_on(waiting, settings)}".rstrip())
+    terminal.result(f"{message} {_next_step(waiting, settings)}".rstrip())
 
 
 def _clear_month(connection: Connection, tenant: str) -> str:
     if budgets.monthly(connection, tenant) is None:
         known = outputs.with_budget(connection)
-        there = f"budgets are set for {', '.join(known)}" if known else "no tenant has one"
-        raise CliError(f"tenant {tenant} has no monthly budget{did_you_mean(tenant, known)}", there)
+        budgeted = f"tenants with a budget: {', '.join(known)}" if known else "no tenant has one"
+        raise CliError(f"tenant {tenant} has no monthly budget{did_you_mean(tenant, known)}", budgeted)
     budgets.limit_month(connection, tenant, None)
-    return f"Nothing limits what the calls of tenant {tenant} cost in a month now."
+    return f"Monthly budget of tenant {tenant} removed."
 
 
 def _waiting(connection: Connection, which: ColumnElement[bool]) -> int:
     return job_queries.counts(connection, which).of(*WAITING)
 
 
-def _going_on(waiting: int, settings: Settings) -> str:
+def _next_step(waiting: int, settings: Settings) -> str:
     if not waiting:
         return ""
-    jobs = f"{number(waiting, 'job')} {'waits' if waiting == 1 else 'wait'}"
-    return f"{jobs}: a `ttsq run` starts them." if settings.embedded else f"{jobs}: the workers go on with them."
+    next_step = "repeat `ttsq run` to start them" if settings.embedded else "workers start them now"
+    return f"{number(waiting, 'job')} queued: {next_step}."
 
 
 def _consequence(after: Budget, settings: Settings) -> str:
     if used_up(after):
-        return f"It doesn't cover the next call, of up to {money(after.wanted or ZERO)}: the rest is held."
+        return f"It does not cover the next call (up to {money(after.wanted or ZERO)}): remaining jobs are held."
     if after.wanted is None:
         return ""
-    return "The same `ttsq run` goes on with what waits." if settings.embedded else "The workers go on with what waits."
+    return "Repeat `ttsq run` to start held jobs." if settings.embedded else "Workers start held jobs now."
 
 
 def _standings(database: Database) -> list[Budget]:
@@ -200,7 +199,7 @@ def _month(database: Database) -> str:
         return charges.month_of(database.now(connection))
 
 
-app = typer.Typer(name="budget", add_completion=False, help="Show and set budgets of batches and of tenants by month.")
+app = typer.Typer(name="budget", add_completion=False, help="Show and set the budgets of batches and tenants.")
 
 Amount = Annotated[str, typer.Argument(metavar="DOLLARS", help="US dollars, such as 25 or 2.50.")]
 
@@ -208,9 +207,9 @@ Amount = Annotated[str, typer.Argument(metavar="DOLLARS", help="US dollars, such
 @app.callback(invoke_without_command=True)
 def list_budgets(
     context: typer.Context,
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON object a budget, a line each.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object per budget.")] = False,
 ) -> None:
-    """Show the budgets of tenants, and of batches that aren't over. What they don't cover is held, and never fails."""
+    """List budgets of tenants and unfinished batches. Jobs beyond a budget are held, never failed."""
     if context.invoked_subcommand is not None:
         return
 
@@ -219,30 +218,32 @@ def list_budgets(
 
 @app.command("set")
 def set_month(
-    tenant: Annotated[str, typer.Argument(metavar="TENANT", help='Whose calls; those of `ttsq run` are "default".')],
+    tenant: Annotated[str, typer.Argument(metavar="TENANT", help="The tenant; `ttsq run` submits as `default`.")],
     amount: Amount,
-    monthly: Annotated[bool, typer.Option("--monthly", help="For each calendar month of UTC.")] = False,
+    monthly: Annotated[bool, typer.Option("--monthly", help="Per calendar month, in UTC (required).")] = False,
 ) -> None:
-    """Limit what the calls of a tenant may cost in a calendar month of UTC."""
+    """Set a tenant's budget per calendar month (UTC)."""
 
     _set_month(tenant, amount, monthly=monthly)
 
 
 @app.command("batch")
 def set_batch(
-    batch: Annotated[str, typer.Argument(metavar="BATCH", help="Its id, the beginning of it, or its file's name.")],
+    batch: Annotated[str, typer.Argument(metavar="BATCH", help="Batch id, id prefix, or file name.")],
     amount: Amount,
 ) -> None:
-    """Raise or lower what the calls of a batch may cost altogether."""
+    """Set the budget of a batch."""
 
     _set_batch(batch, amount)
 
 
 @app.command("clear")
 def clear(
-    tenant: Annotated[str | None, typer.Argument(metavar="[TENANT]", help="Whose monthly budget is lifted.")] = None,
-    batch: Annotated[str | None, typer.Option("--batch", "-b", help="The batch whose budget is lifted.")] = None,
+    tenant: Annotated[
+        str | None, typer.Argument(metavar="[TENANT]", help="Remove this tenant's monthly budget.")
+    ] = None,
+    batch: Annotated[str | None, typer.Option("--batch", "-b", help="Remove this batch's budget.")] = None,
 ) -> None:
-    """Lift a budget. What it held goes on."""
+    """Remove a budget. Held jobs resume."""
 
     _clear(tenant, batch)

@@ -32,30 +32,30 @@ NO_KEY: Final = "SEGMIND_API_KEY is not set here"
 
 @dataclass(frozen=True, slots=True)
 class AccountCredits:
-    """The account's balance, as far as it is known."""
+    """The account's balance, if known."""
 
     credits: Credits | None
-    """As the API says now; None where it doesn't."""
-    trouble: str
-    """Why it doesn't."""
+    """The API's response; None if it failed."""
+    error: str
+    """Why it failed."""
     seen: Balance | None
-    """As the workers saw it last."""
+    """The balance last seen by a worker."""
 
     @property
     def dollars(self) -> Decimal | None:
-        """The best that is known."""
+        """The current balance, or the last one a worker saw."""
         if self.credits is not None:
             return self.credits.total
         return None if self.seen is None else self.seen.remaining
 
     @property
     def seen_at(self) -> datetime | None:
-        """When that was so; None for now."""
+        """Time of that balance; None if current."""
         return None if self.credits is not None or self.seen is None else self.seen.seen_at
 
 
-def look(settings: Settings, database: Database | None) -> AccountCredits:
-    """Ask. Never raises for what the network or the API does."""
+def fetch(settings: Settings, database: Database | None) -> AccountCredits:
+    """Ask the API. Never raises for network or API errors."""
     seen = None
     if database is not None:
         with database.read() as connection:
@@ -76,7 +76,7 @@ def look(settings: Settings, database: Database | None) -> AccountCredits:
 
 
 def credits(  # noqa: A001 - the API's word
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
     """Show the account's balance and how many calls it covers. Free."""
 
@@ -84,24 +84,24 @@ def credits(  # noqa: A001 - the API's word
 
 
 def show(*, as_json: bool) -> Exit:
-    """Print it. UNUSABLE where the API doesn't say."""
+    """Print the balance. Returns UNUSABLE if the API does not report it."""
     terminal = Terminal(as_json=as_json)
     settings = cli_database.settings(terminal)
     with queue_if_any(settings) as database:
-        found = look(settings, database)
+        found = fetch(settings, database)
         bases = _bases(database)
     terminal.data(_data(found, bases))
     if not as_json:
         for line in _lines(found, bases):
             terminal.result(line)
     if found.credits is None:
-        terminal.warn(Text.assemble(("ttsq: ", "bold red"), f"the API doesn't tell the balance: {found.trouble}"))
+        terminal.warn(Text.assemble(("ttsq: ", "bold red"), f"the API did not report the balance: {found.error}"))
     return Exit.UNUSABLE if found.credits is None else Exit.DONE
 
 
 @contextmanager
 def queue_if_any(settings: Settings) -> Iterator[Database | None]:
-    """The queue; None where the first run hasn't made it yet."""
+    """Yield the queue, or None before the first run."""
     path = cli_database.sqlite_file(settings)
     if path is not None and not path.exists():
         yield None
@@ -110,14 +110,12 @@ def queue_if_any(settings: Settings) -> Iterator[Database | None]:
         yield database
 
 
-def pays_for(dollars: Decimal, basis: Basis) -> int:
-    """How many calls."""
+def calls_covered(dollars: Decimal, basis: Basis) -> int:
     return max(0, int(dollars / basis.price)) if basis.price else 0
 
 
 def describe_basis(basis: Basis) -> str:
-    """Where a price comes from."""
-    return "list price" if basis.texts is None else f"mean of the last {number(basis.texts, 'text')}"
+    return "list price" if basis.texts is None else f"mean of last {number(basis.texts, 'text')}"
 
 
 def _bases(database: Database | None) -> dict[str, Basis]:
@@ -130,24 +128,24 @@ def _bases(database: Database | None) -> dict[str, Basis]:
 def _lines(found: AccountCredits, bases: dict[str, Basis]) -> Iterator[Text]:
     if found.credits is not None:
         total, paid, free = exact([found.credits.total, found.credits.paid, found.credits.free])
-        yield _fact("balance", f"{total} ({paid} paid for, {free} free)")
+        yield _fact("balance", f"{total} ({paid} paid, {free} free)")
     if found.dollars is not None:
         for index, (model, basis) in enumerate(bases.items()):
-            calls = number(pays_for(found.dollars, basis), "call")
-            words = f"{calls} of {model} at {exact([_rounded(basis.price)])[0]} ({describe_basis(basis)})"
-            yield _fact("" if index else "pays for", words)
+            calls = number(calls_covered(found.dollars, basis), "call")
+            line = f"{calls} of {model} at {exact([_rounded(basis.price)])[0]} ({describe_basis(basis)})"
+            yield _fact("" if index else "covers", line)
     if found.seen is not None:
         at = moment(found.seen.seen_at, datetime.now(UTC))
         yield _fact("last seen", f"{exact([found.seen.remaining])[0]} by the workers, {at}")
 
 
 def _rounded(price: Decimal) -> Decimal:
-    """A mean has no end of digits."""
+    """Round a mean price."""
     return round(price, 6)
 
 
-def _fact(name: str, words: str) -> Text:
-    return Text.assemble((name.ljust(11), "dim"), words)
+def _fact(name: str, value: str) -> Text:
+    return Text.assemble((name.ljust(11), "dim"), value)
 
 
 def _data(found: AccountCredits, bases: dict[str, Basis]) -> dict[str, Any]:
@@ -163,7 +161,7 @@ def _data(found: AccountCredits, bases: dict[str, Basis]) -> dict[str, Any]:
                 "model": model,
                 "price": amount(_rounded(basis.price)),
                 "texts_seen": basis.texts,
-                "calls": None if dollars is None else pays_for(dollars, basis),
+                "calls": None if dollars is None else calls_covered(dollars, basis),
             }
             for model, basis in bases.items()
         ],

@@ -1,4 +1,4 @@
-"""What calls will cost and how long they will take, from what is known before. Pure."""
+"""Estimate cost and duration of calls. Pure."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from api_models.registry import MODELS
 from worker.store.money.pricing import Seen
 
 ENOUGH_TEXTS: Final = 20
-"""From so many spoken texts on, what they cost says more than the published average."""
+"""Observed cost replaces the published average from this many spoken texts."""
 ZERO: Final = Decimal(0)
 
 
 @dataclass(frozen=True, slots=True)
 class Need:
-    """One text, and whether it has to be bought."""
+    """One text."""
 
     model: str
     characters: int
@@ -28,12 +28,12 @@ class Need:
 
 @dataclass(frozen=True, slots=True)
 class Basis:
-    """What is expected of one call of a model."""
+    """Expected price and duration of one call of a model."""
 
     price: Decimal
     seconds: float
     texts: int | None
-    """So many spoken texts taught it; None where the registry stands in."""
+    """Number of observed texts; None for registry values."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,23 +44,21 @@ class Part:
     texts: int
     calls: int
     characters: int
-    """Of the texts that are to be bought."""
+    """Of the texts to buy."""
     basis: Basis
 
     @property
     def copies(self) -> int:
-        """Texts whose audio is there already."""
         return self.texts - self.calls
 
     @property
     def cost(self) -> Decimal:
-        """US dollars."""
         return self.basis.price * self.calls
 
 
 @dataclass(frozen=True, slots=True)
 class Speed:
-    """How fast calls can be made; None where nothing is known to limit them."""
+    """Limits on throughput; None if unknown or unlimited."""
 
     rpm: float | None
     slots: int | None
@@ -68,39 +66,34 @@ class Speed:
 
 @dataclass(frozen=True, slots=True)
 class Estimate:
-    """All of an input."""
+    """The estimate of an input."""
 
     parts: tuple[Part, ...]
     speed: Speed
 
     @property
     def texts(self) -> int:
-        """Lines of the input."""
         return sum(part.texts for part in self.parts)
 
     @property
     def calls(self) -> int:
-        """Texts that are to be bought."""
         return sum(part.calls for part in self.parts)
 
     @property
     def copies(self) -> int:
-        """Texts whose audio is there already."""
         return sum(part.copies for part in self.parts)
 
     @property
     def characters(self) -> int:
-        """Of the texts that are to be bought."""
         return sum(part.characters for part in self.parts)
 
     @property
     def cost(self) -> Decimal:
-        """US dollars."""
         return sum((part.cost for part in self.parts), ZERO)
 
     @property
     def seconds(self) -> float:
-        """Until the last text is spoken, if all goes well."""
+        """Seconds until the last text is spoken, without errors or holds."""
         if not self.calls:
             return 0.0
         work = sum(part.calls * part.basis.seconds for part in self.parts)
@@ -111,14 +104,14 @@ class Estimate:
         return max(in_slots, paced)
 
     def calls_for(self, dollars: Decimal) -> int:
-        """About how many of the calls so much money pays for."""
+        """Estimated number of calls that `dollars` covers."""
         if dollars >= self.cost or not self.cost:
             return self.calls
         return max(0, int(dollars / self.cost * self.calls))
 
 
 def basis(model: str, seen: Seen | None) -> Basis:
-    """By what was seen of the model, if that is enough; by the registry otherwise."""
+    """Use observed prices if there are enough, else the registry's."""
     if seen is not None and seen.texts >= ENOUGH_TEXTS:
         return Basis(seen.cost, seen.seconds, seen.texts)
     known = MODELS[model]
@@ -126,7 +119,7 @@ def basis(model: str, seen: Seen | None) -> Basis:
 
 
 def estimate(needs: Iterable[Need], bases: dict[str, Basis], speed: Speed) -> Estimate:
-    """Add up by model, in the registry's order."""
+    """Sum up by model, in the registry's order."""
     texts, calls, characters = Counter[str](), Counter[str](), Counter[str]()
     for need in needs:
         texts[need.model] += 1

@@ -1,4 +1,4 @@
-"""Which texts of an input have to be bought, and how fast that can go. Read from the queue; nothing is stored."""
+"""Which texts of an input must be bought, and how fast. Reads the queue; stores nothing."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ TEXTS_PER_POLL: Final = 1_000
 
 @dataclass(frozen=True, slots=True)
 class Input:
-    """What `ttsq run` would be given."""
+    """The input of `ttsq run`."""
 
     rows: Collection[Row]
     origin: str
@@ -40,17 +40,17 @@ class Input:
     resume: bool
     key_template: str | None = None
     key: str | None = None
-    """What makes the same command find its batch again, once it was worked out."""
+    """Resume key; None until `with_batch`."""
     batch: UUID | None = None
-    """The batch that the same command made before, and would take up again."""
+    """The batch that the command resumes."""
     lost: frozenset[UUID] = frozenset()
-    """Jobs of it that are done, whose audio is gone and is to be bought again."""
+    """Finished jobs whose missing audio is bought again."""
     again: bool = True
-    """Whether its texts are bought again that ended without audio after paid takes."""
+    """Whether texts whose paid takes were refused are bought again."""
 
 
 def estimated(database: Database | None, wanted: Input, settings: Settings) -> Estimate:
-    """What the input will cost and take. `database` is None where there is no queue yet."""
+    """Estimate an input. `database` is None before the first run."""
     if database is None:
         fresh = (_text(row, wanted) for row in wanted.rows)
         return estimate(_needs(fresh, lambda _: set()), prices(None), _own_speed(settings, None))
@@ -61,7 +61,7 @@ def estimated(database: Database | None, wanted: Input, settings: Settings) -> E
 
 
 def allowance(database: Database | None, wanted: Input, max_cost: Decimal | None) -> Decimal | None:
-    """What may be spent on the input before a budget holds the rest; None where none limits it."""
+    """Return what may be spent on the input before a budget holds it, or None without a budget."""
     if database is None:
         return max_cost
     with database.read() as connection:
@@ -74,25 +74,24 @@ def allowance(database: Database | None, wanted: Input, max_cost: Decimal | None
 
 
 def rest(database: Database, batch: UUID) -> Estimate:
-    """What the texts of a batch will cost that aren't spoken yet, whatever time they take."""
+    """Estimate the cost of a batch's unspoken texts; the duration is not estimated."""
     with database.read() as connection:
         return _estimated(connection, pricing.texts(connection, batch), Speed(None, None), frozenset())
 
 
 def remaining(database: Database, batch: UUID, settings: Settings) -> Estimate:
-    """What those of its jobs will cost and take that aren't over, at the pace and with the slots there are."""
+    """Estimate cost and duration of a batch's unfinished jobs at the current pace and slots."""
     with database.read() as connection:
         texts = pricing.texts(connection, batch, not_over=True)
         return _estimated(connection, texts, _speed(connection, database, settings), ())
 
 
 def prices(connection: Connection | None) -> dict[str, Basis]:
-    """What is expected of a call of each model."""
     return {model: basis(model, None if connection is None else pricing.seen(connection, model)) for model in MODELS}
 
 
 def with_batch(database: Database | None, wanted: Input) -> Input:
-    """The same, with the batch that it would take up again."""
+    """Add the batch that the same command would resume."""
     if database is None or not wanted.resume:
         return wanted
     key = producer.resume_key(
@@ -113,9 +112,9 @@ def _estimated(connection: Connection, texts: Iterable[Text], speed: Speed, lost
 def _needs(
     texts: Iterable[Text], bought: Callable[[Sequence[Text]], set[str]], lost: Collection[UUID] = ()
 ) -> Iterator[Need]:
-    """Of equal texts one is bought and the others are copied, unless each is to be spoken afresh.
+    """Yield the needs of texts: equal texts are bought once and copied, unless the cache is off.
 
-    `bought` tells which contents of a page of texts were bought before. No list of all texts is kept.
+    `bought` returns the contents of a page that were bought before. Texts are streamed, never listed.
     """
     rest, seen = iter(texts), NameIndex()
     while page := list(islice(rest, TEXTS_PER_POLL)):
@@ -141,7 +140,7 @@ def _text(row: Row, wanted: Input) -> Text:
 
 
 def _speed(connection: Connection, database: Database, settings: Settings) -> Speed:
-    """As far as it is known: the pace is the dispatcher's, and slots are those of the workers that are alive."""
+    """Return the dispatcher's pace and the slots of live workers."""
     state = account.load_pace(connection)
     rpm = pace.found_rate(state) if state.rpm is None else state.rpm
     if settings.embedded:
@@ -152,6 +151,5 @@ def _speed(connection: Connection, database: Database, settings: Settings) -> Sp
 
 
 def _own_speed(settings: Settings, found: float | None) -> Speed:
-    """Of the worker inside this process."""
     rpm = settings.segmind_rpm
     return Speed(rpm if isinstance(rpm, float) else found, settings.concurrency)

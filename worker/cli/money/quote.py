@@ -45,11 +45,10 @@ from worker.intake.sheet_options import SheetOptions
 from worker.intake.validation import Defaults
 
 PRICE_DIGITS: Final = 6
-"""Behind the point: a mean has no end of digits."""
+"""Decimal places of a mean price."""
 
 
 def show(order: Order, *, as_json: bool) -> None:
-    """Print it in full."""
     terminal = Terminal(as_json=as_json)
     settings = cli_database.settings(terminal)
     rows = read(order, settings, terminal).rows
@@ -59,64 +58,64 @@ def show(order: Order, *, as_json: bool) -> None:
         wanted = needs.with_batch(database, wanted)
         found = needs.estimated(database, wanted, settings)
         allowed = needs.allowance(database, wanted, order.max_cost)
-        means = account_credits.look(settings, database)
+        means = account_credits.fetch(settings, database)
     terminal.data(_data(order.title, found, means, allowed))
     if as_json:
         return
     terminal.result(_table(found))
-    for name, words in _facts(found, means, allowed):
-        terminal.result(Text.assemble(("  " + name.ljust(9), "dim"), words))
+    for name, value in _facts(found, means, allowed):
+        terminal.result(Text.assemble(("  " + name.ljust(9), "dim"), value))
 
 
 def in_short(found: Estimate, means: AccountCredits, allowed: Decimal | None) -> str:
-    """What `ttsq run` says before it asks. `allowed` is what the budgets leave."""
-    others = f" (the other {number(found.copies, 'text')} needn't be bought)" if found.copies else ""
-    words = f"About {money(found.cost)} for {number(found.calls, 'call')}{others}, about {duration(found.seconds)}"
+    """Return the one-line estimate of `ttsq run`. `allowed` is what the budgets leave."""
+    others = f" ({number(found.copies, 'text')} copied at no cost)" if found.copies else ""
+    summary = f"About {money(found.cost)} for {number(found.calls, 'call')}{others}, about {duration(found.seconds)}"
     if allowed is not None and allowed < found.cost:
         covers = f"covers about {found.calls_for(allowed):,}: the rest will be held"
-        words += f"; the budget leaves {money(allowed)}, which {covers}"
-    return f"{words}; {_means_words(found, means, found.cost if allowed is None else min(found.cost, allowed))}."
+        summary += f"; the budget leaves {money(allowed)}, which {covers}"
+    return f"{summary}; {_describe_balance(found, means, found.cost if allowed is None else min(found.cost, allowed))}."
 
 
-def _means_words(found: Estimate, means: AccountCredits, cost: Decimal) -> str:
+def _describe_balance(found: Estimate, means: AccountCredits, cost: Decimal) -> str:
     if means.dollars is None:
-        return f"the balance is not known ({means.trouble})"
+        return f"the balance is unknown ({means.error})"
     then = "" if means.seen_at is None else f", as last seen {moment(means.seen_at, datetime.now(UTC))}"
     if means.dollars >= cost:
         return f"the balance is {money(means.dollars)}{then}"
     calls = found.calls_for(means.dollars)
-    return f"the balance of {money(means.dollars)}{then} pays for about {calls:,}: the rest waits until it is topped up"
+    return f"the balance of {money(means.dollars)}{then} covers about {calls:,}: the rest is held until it is topped up"
 
 
 def _table(found: Estimate) -> Table:
     table = Table(box=None, pad_edge=False, header_style="dim", padding=(0, 2, 0, 0))
     table.add_column("MODEL", no_wrap=True)
-    for name in ("LINES", "CACHED", "CALLS", "CHARACTERS", "A CALL", "COST"):
+    for name in ("LINES", "CACHED", "CALLS", "CHARACTERS", "PER CALL", "COST"):
         table.add_column(name, justify="right", no_wrap=True)
-    table.add_column("BY")
+    table.add_column("PRICE BASIS")
     for part in found.parts:
         figures = (f"{part.texts:,}", f"{part.copies:,}", f"{part.calls:,}", f"{part.characters:,}")
         table.add_row(part.model, *figures, money(part.basis.price), money(part.cost), describe_basis(part.basis))
     figures = (f"{found.texts:,}", f"{found.copies:,}", f"{found.calls:,}", f"{found.characters:,}")
-    table.add_row(Text("in all", style="bold"), *figures, "", money(found.cost), "")
+    table.add_row(Text("total", style="bold"), *figures, "", money(found.cost), "")
     return table
 
 
 def _facts(found: Estimate, means: AccountCredits, allowed: Decimal | None) -> Iterator[tuple[str, str]]:
     if not found.calls:
-        yield "time", "none: everything is there already"
+        yield "time", "none: all audio already exists"
         return
     speed = found.speed
     limits = [
-        f"{speed.rpm:g} calls a minute" if speed.rpm else "no limit a minute known",
-        number(speed.slots, "slot") if speed.slots else "no worker running now",
+        f"{speed.rpm:g} calls per minute" if speed.rpm else "rate limit unknown",
+        number(speed.slots, "slot") if speed.slots else "no worker running",
     ]
     yield "time", f"about {duration(found.seconds)} ({', '.join(limits)})"
     if allowed is not None:
-        covers = f"covers about {found.calls_for(allowed):,} of the calls, and the rest will be held"
-        yield "budget", f"{money(allowed)} left: {'enough' if allowed >= found.cost else covers}"
+        covers = f"covers about {found.calls_for(allowed):,} of the calls; the rest will be held"
+        yield "budget", f"{money(allowed)} remaining: {'enough' if allowed >= found.cost else covers}"
     if means.dollars is None:
-        yield "balance", f"not known: {means.trouble}"
+        yield "balance", f"unknown: {means.error}"
         return
     then = "" if means.seen_at is None else f" (as last seen, {moment(means.seen_at, datetime.now(UTC))})"
     if means.dollars >= found.cost:
@@ -124,7 +123,7 @@ def _facts(found: Estimate, means: AccountCredits, allowed: Decimal | None) -> I
     else:
         short = found.cost - means.dollars
         calls = found.calls_for(means.dollars)
-        yield "balance", f"{money(means.dollars)}{then}: {money(short)} short; it pays for about {calls:,} of the calls"
+        yield "balance", f"{money(means.dollars)}{then}: {money(short)} short; covers about {calls:,} of the calls"
 
 
 def _data(title: str, found: Estimate, means: AccountCredits, allowed: Decimal | None) -> dict[str, Any]:
@@ -181,9 +180,9 @@ def quote(
     out: Out = None,
     resume: Resume = True,
     max_cost: MaxCost = None,
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
-    """Show what `ttsq run` would buy, cost and take. Stores nothing."""
+    """Estimate the cost and duration of `ttsq run`. Queues nothing."""
 
     order = Order(
         source=None if str(file) == "-" else file,

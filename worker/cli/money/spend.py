@@ -21,28 +21,28 @@ from worker.store.money import spending
 from worker.store.money.spending import Filter, Spent
 
 _DATE: Final = re.compile(r"(\d{4})-(\d{1,2})(?:-(\d{1,2}))?", re.ASCII)
-REMEDY: Final = "write a day as 2026-11-30, or a whole month as 2026-11; both are UTC's"
+REMEDY: Final = "write a day as 2026-11-30, or a month as 2026-11; both in UTC"
 
 
 def beginning(option: str, text: str | None) -> datetime | None:
-    """The first moment of a day or month.
+    """Return the first moment of a day or month.
 
     Raises:
-        BadOptionError: it names none.
+        BadOptionError
     """
-    return None if text is None else _stretch(option, text)[0]
+    return None if text is None else _period(option, text)[0]
 
 
 def end(option: str, text: str | None) -> datetime | None:
-    """The first moment after a day or month.
+    """Return the first moment after a day or month.
 
     Raises:
-        BadOptionError: it names none.
+        BadOptionError
     """
-    return None if text is None else _stretch(option, text)[1]
+    return None if text is None else _period(option, text)[1]
 
 
-def _stretch(option: str, text: str) -> tuple[datetime, datetime]:
+def _period(option: str, text: str) -> tuple[datetime, datetime]:
     found = _DATE.fullmatch(text.strip())
     if found is None:
         raise BadOptionError(option, text, "is neither a day nor a month", REMEDY)
@@ -56,15 +56,17 @@ def _stretch(option: str, text: str) -> tuple[datetime, datetime]:
 
 
 def spend(
-    by: Annotated[By, typer.Option("--by", help="One line for each.")] = By.DAY,
+    by: Annotated[By, typer.Option("--by", help="Group by.")] = By.DAY,
     since: Annotated[
-        str | None, typer.Option(metavar="DAY", help="From this day or month of UTC on: 2026-11-30, or 2026-11.")
+        str | None, typer.Option(metavar="DAY", help="First day or month (UTC): 2026-11-30 or 2026-11.")
     ] = None,
-    until: Annotated[str | None, typer.Option(metavar="DAY", help="To the end of this day or month of UTC.")] = None,
-    tenant: Annotated[str | None, typer.Option(help="Of this tenant alone.")] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON object with every line and the total.")] = False,
+    until: Annotated[str | None, typer.Option(metavar="DAY", help="Last day or month (UTC).")] = None,
+    tenant: Annotated[str | None, typer.Option(help="Only this tenant.")] = None,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print one JSON object with all lines and the total.")
+    ] = False,
 ) -> None:
-    """Show calls, cost, estimated and possibly billed amounts, and savings."""
+    """Show calls and cost by day, month, batch, model or tenant."""
 
     show(by, since=since, until=until, tenant=tenant, as_json=as_json)
 
@@ -74,7 +76,6 @@ NO_BATCH: Final = "no batch"
 
 
 def show(by: By, *, since: str | None, until: str | None, tenant: str | None, as_json: bool) -> None:
-    """Print it."""
     terminal = Terminal(as_json=as_json)
     which = Filter(beginning("--since", since), end("--until", until), tenant)
     if which.since is not None and which.until is not None and which.since >= which.until:
@@ -89,14 +90,14 @@ def show(by: By, *, since: str | None, until: str | None, tenant: str | None, as
     if as_json:
         return
     if not lines:
-        terminal.result("Nothing was spent." if which == Filter() else "Nothing was spent there.")
+        terminal.result("Nothing spent yet." if which == Filter() else "Nothing spent in this selection.")
         return
     terminal.result(_table(by, lines, total))
     if total.possibly_billed:
         verb = "has" if total.possibly_billed == 1 else "have"
         terminal.note(
-            f"{number(total.possibly_billed, 'call')} ended without a clear answer, and {verb} possibly been billed"
-            " beyond these sums.",
+            f"{number(total.possibly_billed, 'call')} ended without a response and {verb} possibly been billed"
+            " in addition.",
             style="dim",
         )
 
@@ -106,7 +107,7 @@ def _table(by: By, lines: Sequence[Spent], total: Spent) -> Table:
     table.add_column(str(by).upper(), no_wrap=True)
     if by is By.BATCH:
         table.add_column("NAME", overflow="ellipsis", max_width=NAME_CHARACTERS)
-    for name in ("CALLS", "PAID", "OF IT ESTIMATED", "POSSIBLY BILLED", "COPIES", "SAVED"):
+    for name in ("CALLS", "PAID", "ESTIMATED", "POSSIBLY BILLED", "COPIES", "SAVED"):
         table.add_column(name, justify="right")
     rows = [*lines, total]
     columns = (
@@ -117,7 +118,7 @@ def _table(by: By, lines: Sequence[Spent], total: Spent) -> Table:
         [f"{line.copies:,}" for line in rows],
         exact([line.saved for line in rows]),
     )
-    names = [_names(by, line) for line in lines] + [[Text("in all", style="bold"), *([""] if by is By.BATCH else [])]]
+    names = [_names(by, line) for line in lines] + [[Text("total", style="bold"), *([""] if by is By.BATCH else [])]]
     for name, *cells in zip(names, *columns, strict=True):
         table.add_row(*name, *cells)
     return table

@@ -1,1 +1,1 @@
-"""`ttsq run`: from an input's rows to audio in a folder."""
+"""`ttsq run`: from the rows of an input to audio in a folder."""

@@ -1,4 +1,4 @@
-"""Texts whose paid takes were refused before: what trying them again may cost, and whether to."""
+"""Texts whose paid takes were refused before: what retrying may cost, and whether to."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ NOTHING: Final = InVain(0, Decimal(0), {})
 
 
 def refused(database: Database, wanted: Input) -> InVain:
-    """What the same command has paid for before without getting audio."""
+    """Return what the batch has paid without getting accepted audio."""
     if wanted.batch is None:
         return NOTHING
     with database.read() as connection:
@@ -29,26 +29,28 @@ def refused(database: Database, wanted: Input) -> InVain:
 
 
 def agreed(found: InVain, *, order: Order, settings: Settings, terminal: Terminal) -> bool:
-    """Whether to buy them again. Without a terminal only `--yes` does: the same script may run every night."""
+    """Return whether to buy refused texts again. Without a terminal only `--yes` does: a script may run every night."""
     if not found.texts or order.rehearse:
         return True
-    words = in_words(found, settings.max_takes, whose="of an earlier run ")
+    summary = describe(found, settings.max_takes, source=" of an earlier run")
     if not order.ask:
-        terminal.note(f"{words} Buying them again (--yes).")
+        terminal.note(f"{summary} Buying them again (--yes).")
         return True
     if order.source is None or not console.can_ask():
-        terminal.warn(f"{words} Not bought again; --yes does so.", style="yellow")
+        terminal.warn(f"{summary} Not bought again; add --yes to buy them.", style="yellow")
         return False
-    terminal.warn(words)
+    terminal.warn(summary)
     return console.agreed(terminal, QUESTION, enter=False)
 
 
-def in_words(found: InVain, max_takes: int, *, whose: str = "") -> str:
-    """What was paid, and what trying again costs at most, by the list prices."""
-    most = sum((MODELS[model].price * texts for model, texts in found.by_model.items() if model in MODELS), Decimal(0))
+def describe(found: InVain, max_takes: int, *, source: str = "") -> str:
+    """Describe what was paid, and the maximum cost of retrying at list prices. `source` follows the number of texts."""
+    list_price = sum(
+        (MODELS[model].price * texts for model, texts in found.by_model.items() if model in MODELS), Decimal(0)
+    )
     paid = f"{money(found.cost)} paid" if found.cost else "possibly billed"
     calls = number(found.texts * max_takes, "more call")
     return (
-        f"{number(found.texts, 'text')} {whose}ended without accepted audio, {paid}."
-        f" Trying again takes up to {calls}, about {money(most * max_takes)} at most."
+        f"{number(found.texts, 'text')}{source} finished without accepted audio, {paid}."
+        f" Retrying takes up to {calls} and costs at most about {money(list_price * max_takes)}."
     )

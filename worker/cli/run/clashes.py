@@ -1,4 +1,4 @@
-"""Files of the user's that a run would write over: found before anything is bought."""
+"""User files that a run would overwrite; found before anything is bought."""
 
 from __future__ import annotations
 
@@ -18,16 +18,14 @@ from worker.intake.validation import Row
 from worker.producer import DEFAULT_TENANT
 
 _LATEST: Final = {JOB: str(UUID(int=2**128 - 1)), BATCH: str(UUID(int=2**128 - 1))}
-"""The metadata of a job that is submitted later than any other."""
-_OWN: Final = ("{batch}", "{id}")
-"""What makes a name that nothing else has."""
+"""Metadata of a job submitted later than any other."""
+_UNIQUE: Final = ("{batch}", "{id}")
+"""Template fields that make a name unique."""
 
 
 class NameClashError(CliError):
-    """Something that ttsq didn't make has the names of files to be written."""
-
     def __init__(self, first: str, count: int, *, agreed: bool) -> None:
-        what = "a folder or a link and can't be overwritten" if agreed else "not made by ttsq"
+        what = "a folder or a link and cannot be overwritten" if agreed else "not created by ttsq"
         others = f", and so {'is' if count == 2 else 'are'} {number(count - 1, 'other file')}" if count > 1 else ""
         remedy = "move them away" if agreed else "choose another --out, or add --overwrite to replace them"
         super().__init__(f"{first} is {what}{others}; nothing was queued or charged", remedy)
@@ -36,22 +34,22 @@ class NameClashError(CliError):
 def refuse(
     folder: Path, rows: Iterable[Row], *, template: str | None, overwrite: bool, but: Collection[str] = ()
 ) -> None:
-    """Look at every name that the rows may get in a folder, but those given.
+    """Check every name that the rows may get in a folder, except `but`.
 
-    With `overwrite`, plain files are marked as replaceable, as they are now.
+    With `overwrite`, existing plain files are marked as replaceable.
 
     Raises:
         NameClashError: a name is taken.
-        ArtifactsError: the folder can't be read.
+        ArtifactsError: the folder cannot be read.
     """
     template = template or FLAT_TEMPLATE
-    if any(field in template for field in _OWN):
+    if any(field in template for field in _UNIQUE):
         return
     store, spared = FolderStore(folder.absolute()), set(but)
     taken = [key for row in rows if (key := _key(row, template)) not in spared and _is_foreign(store, key)]
-    left = [key for key in taken if not store.adopt(key)] if overwrite else taken
-    if left:
-        raise NameClashError(str(folder / left[0]), len(left), agreed=overwrite)
+    blocked = [key for key in taken if not store.adopt(key)] if overwrite else taken
+    if blocked:
+        raise NameClashError(str(folder / blocked[0]), len(blocked), agreed=overwrite)
 
 
 def _key(row: Row, template: str) -> str:

@@ -34,7 +34,7 @@ from worker.cli.run.options import (
     Voice2,
 )
 from worker.cli.run.order import Order
-from worker.cli.run.run import run as carry_out
+from worker.cli.run.run import run as run_order
 from worker.intake.sheet_options import SheetOptions
 from worker.intake.validation import Defaults
 
@@ -57,34 +57,32 @@ def run(
     key_template: KeyTemplate = None,
     expires_after: Annotated[
         str | None,
-        typer.Option(metavar="TIME", help="How long after its end text and audio are kept, such as 30d."),
+        typer.Option(metavar="TIME", help="Delete text and audio this long after a job finishes, such as 30d."),
     ] = None,
     priority: Priority = None,
     deadline: Deadline = None,
     tag: Tag = None,
     on_invalid: Annotated[
-        OnInvalid, typer.Option(help="What becomes of an input with faults: nothing of it is spoken, or the rest is.")
+        OnInvalid, typer.Option(help="For an input with errors: queue nothing, or skip the faulty rows.")
     ] = OnInvalid.REJECT,
     out: Out = None,
     resume: Resume = True,
-    missing: Annotated[
-        bool, typer.Option("--missing", help="Buy audio again that was bought and whose file is gone.")
-    ] = False,
+    missing: Annotated[bool, typer.Option("--missing", help="Buy audio again whose file no longer exists.")] = False,
     overwrite: Overwrite = False,
     max_cost: MaxCost = None,
-    yes: Annotated[bool, typer.Option("--yes", "-y", help="Don't ask before buying.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask for confirmation.")] = False,
     rehearse: Annotated[
-        bool, typer.Option("--rehearse", help="Speak with the bundled emulator: no key, no network, no money.")
+        bool, typer.Option("--rehearse", help="Run against the bundled emulator: no key, no network, no cost.")
     ] = False,
     as_json: Annotated[
-        bool, typer.Option("--json", help="End with one JSON line; words go to standard error.")
+        bool, typer.Option("--json", help="Print one JSON object at the end; text goes to standard error.")
     ] = False,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Say only what went wrong.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print errors only.")] = False,
 ) -> None:
     """Speak every line of FILE and save one audio file per line.
 
-    Prints the estimated cost, and on a terminal asks. Ctrl-C stops in good order. The same command resumes the run;
-    audio that was accepted is never bought again, and texts whose takes were refused only after a question or --yes.
+    Prints the estimated cost, and asks for confirmation on a terminal. Ctrl-C lets calls in flight finish; repeat the
+    command to resume. Accepted audio is never bought again; refused takes only after confirmation or with --yes.
     """
 
     order = Order(
@@ -112,4 +110,4 @@ def run(
         max_cost=None if max_cost is None else dollars("--max-cost", max_cost),
         ask=not yes,
     )
-    leave(carry_out(order, Terminal(as_json=as_json, quiet=quiet)))
+    leave(run_order(order, Terminal(as_json=as_json, quiet=quiet)))

@@ -1,6 +1,6 @@
-"""Copies of finished audio, out of the store and into a folder, while the run goes on. Never writes to the store.
+"""Copies finished audio from the store to a folder during a run. Never writes to the store.
 
-Its weakness: what it can't copy now is tried again only at the end, and after that by the same command.
+Weakness: a failed copy is retried only at the end of the run, and then by repeating the command.
 """
 
 from __future__ import annotations
@@ -28,25 +28,25 @@ from worker.store.queries import filters, jobs
 from worker.store.queries.jobs import JobRecord
 
 ROUND_SECONDS: Final = 1.0
-LEAVE_SECONDS: Final = 2.0
-"""For the copy under way; nobody who pressed Ctrl-C waits longer for it."""
+STOP_SECONDS: Final = 2.0
+"""Maximum wait for the current copy after Ctrl-C."""
 OVERLAP_SECONDS: Final = 30.0
-"""A row may become visible this long after the time it says it finished at."""
+"""A row may become visible this long after its `finished_at`."""
 PAGE_JOBS: Final = 500
 
 
 class Copies:
-    """Fetches in a thread of its own. A context manager; `finish` leaves nothing out."""
+    """Copies in a background thread. A context manager."""
 
     def __init__(self, database: Database, which: ColumnElement[bool], store: ArtifactStore, folder: Path) -> None:
-        """`which` are the jobs of the run."""
+        """`which` selects the jobs of the run."""
         self._database = database
         self._which = which
         self._store = store
         self._folder = folder
         self._copies = FolderStore(folder.absolute(), remembers=False)
-        self._there: set[UUID] = set()
-        self._leaving = threading.Event()
+        self._copied: set[UUID] = set()
+        self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._loop, name="copies", daemon=True)
 
     def __enter__(self) -> Self:
@@ -54,21 +54,21 @@ class Copies:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._leaving.set()
-        self._thread.join(LEAVE_SECONDS)
+        self._stopping.set()
+        self._thread.join(STOP_SECONDS)
         if not self._thread.is_alive():
             self._store.close()
 
     def finish(self) -> list[str]:
-        """Copy whatever is still missing. Returns what went wrong, a line each."""
-        self._leaving.set()
+        """Copy everything still missing. Returns one message per failure."""
+        self._stopping.set()
         self._thread.join()
-        return [trouble for job in self._all() if (trouble := self._copy(job))]
+        return [message for job in self._all() if (message := self._copy(job))]
 
     def _loop(self) -> None:
-        while not self._leaving.wait(ROUND_SECONDS):
+        while not self._stopping.wait(ROUND_SECONDS):
             for job in self._recent():
-                if self._leaving.is_set():
+                if self._stopping.is_set():
                     return
                 self._copy(job)
 
@@ -79,7 +79,7 @@ class Copies:
                 which = filters.finished_since(self._which, since)
                 return jobs.jobs(connection, which, states=[JobStatus.SUCCEEDED])
         except SQLAlchemyError:
-            return []  # Whoever watches the run reads the same database, and says so.
+            return []  # `watch` reads the same database and reports the outage.
 
     def _all(self) -> Iterator[JobRecord]:
         after: UUID | None = None
@@ -92,20 +92,20 @@ class Copies:
             after = page[-1].id
 
     def _copy(self, job: JobRecord) -> str | None:
-        """See that the folder has this job's audio. Returns what prevented it."""
-        if job.id in self._there or job.purged_at is not None:
+        """Copy one job's audio to the folder if needed. Returns an error message, or None."""
+        if job.id in self._copied or job.purged_at is not None:
             return None
         target = self._folder / file_name(job)
         try:
-            if not _is_there(target, job):
+            if not _is_copied(target, job):
                 self._fetch(job)
         except NameTakenError:
-            return f"{target}: something that ttsq didn't make has this name; add --overwrite to replace it"
+            return f"{target}: exists and was not created by ttsq; add --overwrite to replace it"
         except ArtifactsError as error:
             return f"{target.name}: {error.message}"
         except OSError as error:
             return f"{target}: {error.strerror or error}"
-        self._there.add(job.id)
+        self._copied.add(job.id)
         return None
 
     def _fetch(self, job: JobRecord) -> None:
@@ -114,7 +114,7 @@ class Copies:
             raise ArtifactsError(ArtifactsFault.UNEXPECTED, f"{job.uri} is not in the store {self._store.url}")
 
     def _receive(self, name: str, source: Wanted, owner: Mapping[str, str]) -> bool:
-        """A copy gives way to the copy that was asked for last; the store keeps both. Nothing else gives way."""
+        """Receive a file. It may replace the copy of a newer job, because the store keeps both, and nothing else."""
         try:
             return self._copies.receive(name, self._store, source, metadata=owner)
         except NameTakenError:
@@ -125,9 +125,8 @@ class Copies:
 
 
 def _owner(job: JobRecord) -> dict[str, str]:
-    """By which a copy is known to be this job's."""
     return Owner(str(job.id), None if job.batch_id is None else str(job.batch_id)).metadata()
 
 
-def _is_there(target: Path, job: JobRecord) -> bool:
+def _is_copied(target: Path, job: JobRecord) -> bool:
     return is_file(target) and target.stat().st_size == job.audio_bytes and sha256_of(target) == job.sha256

@@ -1,4 +1,4 @@
-"""The options that say what is to be spoken and where the audio goes: those of `ttsq run`, and of `ttsq quote`."""
+"""Options shared by `ttsq run`, `quote`, `batch diff` and `schedule add`."""
 
 from __future__ import annotations
 
@@ -10,78 +10,76 @@ import typer
 
 
 class OnInvalid(StrEnum):
-    """What becomes of an input with faulty rows."""
+    """How to treat an input with faulty rows."""
 
     REJECT = "reject"
-    """Nothing of it is taken."""
+    """Queue nothing."""
     SKIP = "skip"
-    """The sound rows are."""
+    """Queue the valid rows."""
 
 
 File = Annotated[
     Path,
     typer.Argument(
-        metavar="FILE", help="CSV, TSV, .xlsx, JSON, JSONL or plain text, one job a line; - is standard input."
+        metavar="FILE", help="CSV, TSV, .xlsx, JSON, JSONL or plain text, one job per line; - reads standard input."
     ),
 ]
 Sheet = Annotated[
     list[str] | None,
-    typer.Option("--sheet", metavar="NAME", help="The worksheet of an .xlsx with several; may be repeated."),
+    typer.Option("--sheet", metavar="NAME", help="Worksheet of an .xlsx to read; repeatable."),
 ]
-AllSheets = Annotated[bool, typer.Option("--all-sheets", help="Every visible worksheet of an .xlsx that has rows.")]
+AllSheets = Annotated[bool, typer.Option("--all-sheets", help="Read every visible worksheet of an .xlsx.")]
 TextColumn = Annotated[
-    str | None, typer.Option("--text-column", metavar="NAME", help="The column of texts, if it isn't called text.")
+    str | None, typer.Option("--text-column", metavar="NAME", help="Column with the texts, if not `text`.")
 ]
 IdColumn = Annotated[
     str | None,
-    typer.Option("--id-column", metavar="NAME", help="The column to name files by, if it isn't called custom_id."),
+    typer.Option("--id-column", metavar="NAME", help="Column to name files by, if not `custom_id`."),
 ]
 IgnoreColumn = Annotated[
     list[str] | None,
     typer.Option(
         "--ignore-column",
         metavar="NAME",
-        help="A column that is only copied to manifest.csv, whatever it is called; may be repeated.",
+        help="Column to copy to manifest.csv only; repeatable.",
     ),
 ]
 Encoding = Annotated[
     str | None,
-    typer.Option(metavar="NAME", help="The encoding of a text file that isn't UTF-8, such as cp1252 or mac-roman."),
+    typer.Option(metavar="NAME", help="Encoding of the file if not UTF-8, such as cp1252 or mac-roman."),
 ]
-Model = Annotated[str | None, typer.Option(help="The model of rows that name none.")]
-Voice = Annotated[str | None, typer.Option(help="The voice of rows that name none. `ttsq voices` lists them.")]
-Voice2 = Annotated[str | None, typer.Option("--voice-2", help="The second speaker's voice.")]
-Temperature = Annotated[float | None, typer.Option(help="Expressiveness, 0 to 2.")]
-Format = Annotated[
-    str | None, typer.Option("--format", help="wav (the default), flac, mp3 or opus, for rows that name none.")
-]
+Model = Annotated[str | None, typer.Option(help="Default model.")]
+Voice = Annotated[str | None, typer.Option(help="Default voice; `ttsq voices` lists them.")]
+Voice2 = Annotated[str | None, typer.Option("--voice-2", help="Default voice of the second speaker.")]
+Temperature = Annotated[float | None, typer.Option(help="Default expressiveness, 0 to 2.")]
+Format = Annotated[str | None, typer.Option("--format", help="Default format: wav, flac, mp3 or opus.")]
 Loudness = Annotated[
     float | None,
-    typer.Option(metavar="LUFS", help="How loud each file is to be, such as -16, for rows that don't say."),
+    typer.Option(metavar="LUFS", help="Default loudness, such as -16."),
 ]
 KeyTemplate = Annotated[
     str | None,
     typer.Option(
         metavar="TEMPLATE",
-        help="How the files are named, such as {line:04}-{text:40}.{ext}; {NAME} is any column of the sheet.",
+        help="File names, such as {line:04}-{text:40}.{ext}; {NAME} is a column of the sheet.",
     ),
 ]
-Priority = Annotated[int | None, typer.Option(help="−100 to 100, for rows that don't say; higher starts earlier.")]
+Priority = Annotated[int | None, typer.Option(help="Default priority, -100 to 100; higher starts earlier.")]
 Deadline = Annotated[
     str | None,
-    typer.Option(metavar="TIME", help="Not started after this, such as 2026-12-01T08:00:00Z, for rows that don't say."),
+    typer.Option(metavar="TIME", help="Default time after which a job is not started, such as 2026-12-01T08:00:00Z."),
 ]
-Tag = Annotated[list[str] | None, typer.Option(help="A word to find the jobs by, for rows without; may be repeated.")]
+Tag = Annotated[list[str] | None, typer.Option(help="Default tag; repeatable.")]
 Out = Annotated[
-    Path | None, typer.Option(metavar="DIR", help="The folder for the audio.", show_default="audio/<name of FILE>")
+    Path | None, typer.Option(metavar="DIR", help="Folder for the audio.", show_default="audio/<name of FILE>")
 ]
 Resume = Annotated[
-    bool, typer.Option("--resume/--fresh", help="Take up what the same command began, or buy everything afresh.")
+    bool, typer.Option("--resume/--fresh", help="Resume the same command's earlier run, or buy everything again.")
 ]
 Overwrite = Annotated[
-    bool, typer.Option("--overwrite", help="Replace files that ttsq didn't make, or that were changed since.")
+    bool, typer.Option("--overwrite", help="Replace files that ttsq did not create or that have changed.")
 ]
 MaxCost = Annotated[
     str | None,
-    typer.Option(metavar="DOLLARS", help="What its calls may cost at most; what that doesn't cover is held."),
+    typer.Option(metavar="DOLLARS", help="Budget in US dollars; jobs beyond it are held."),
 ]

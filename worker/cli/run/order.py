@@ -1,4 +1,4 @@
-"""What was asked of `ttsq run` at the terminal, and the rows that it names."""
+"""The command line of `ttsq run`, and the rows of its input."""
 
 from __future__ import annotations
 
@@ -24,32 +24,32 @@ from worker.store.queries.jobs import JobRecord
 
 DEFAULT_FOLDER: Final = Path("audio")
 REHEARSAL_SUFFIX: Final = "-rehearsal"
-"""Keeps the emulator's tones out of the folder that real speech belongs in."""
+"""Keeps the emulator's audio out of the folder of real speech."""
 
 
 @dataclass(frozen=True, slots=True)
 class Destination:
-    """One of the three ways; `output_url` and `copies` are never both set."""
+    """Where the audio goes; `output_url` and `copies` are never both set."""
 
     shown: str
-    """What people call the place."""
+    """The place as printed."""
     output_url: str | None
-    """The batch's own folder; None sends the audio to the store of the settings."""
+    """The batch's folder; None stores the audio in TTSQ_ARTIFACTS_URL."""
     copies: Path | None
-    """The folder that gets a copy of every object in that store."""
+    """Folder that receives a copy of every object of that store."""
 
 
 def choose(settings: Settings, out: Path | None, *, stem: str, rehearsal: bool) -> Destination:
-    """The destination of a run whose input is called `stem`."""
+    """Choose the destination of a run whose input is called `stem`."""
     if settings.artifacts_url is not None:
         return Destination(str(out or settings.artifacts_url), None, out)
     folder = out or DEFAULT_FOLDER / (stem + (REHEARSAL_SUFFIX if rehearsal else ""))
-    # Resolved, so that the same folder under another name is the same destination and the run is taken up again.
+    # Resolved, so that another name of the same folder resumes the same run.
     return Destination(str(folder), folder.resolve().as_uri(), None)
 
 
 def file_name(job: JobRecord) -> str:
-    """What a job's audio is called in a folder of its own; the rule of the store itself."""
+    """Return the name of a job's audio in a flat folder, as the store names it."""
     return object_key(
         FLAT_TEMPLATE,
         tenant=job.tenant,
@@ -62,67 +62,63 @@ def file_name(job: JobRecord) -> str:
 
 
 SHOWN_FAULTS: Final = 20
-"""Of rows that are skipped; the others are counted."""
+"""Skipped rows that are printed; the rest are counted."""
 STDIN: Final = "-"
 STDIN_STEM: Final = "stdin"
 
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """The command line, understood."""
+    """The parsed command line."""
 
     source: Path | None
-    """None is standard input."""
+    """None reads standard input."""
     defaults: Defaults
     out: Path | None
     resume: bool
     sheet: SheetOptions = AS_IT_IS
-    """How the input is to be read."""
     key_template: str | None = None
-    """How its objects are named; None: as the settings have it, or flat in a folder of its own."""
+    """None: as in the settings, or flat in the batch's folder."""
     skip_invalid: bool = False
-    """Whether the sound rows of an input are spoken that has faulty ones."""
+    """Whether valid rows are queued although others are faulty."""
     rehearse: bool = False
     missing: bool = False
-    """Whether audio that was bought and is gone is bought again."""
+    """Whether missing audio is bought again."""
     overwrite: bool = False
-    """Whether files that ttsq didn't make may be replaced."""
+    """Whether files that ttsq did not create may be replaced."""
     max_cost: Decimal | None = None
-    """US dollars; None leaves a limit as it is."""
+    """US dollars; None keeps the current budget."""
     ask: bool = True
-    """Whether a person at the terminal is asked before anything is bought."""
+    """Whether to ask for confirmation on a terminal."""
 
     @property
     def title(self) -> str:
-        """What people call the input."""
         return "standard input" if self.source is None else self.source.name
 
     @property
     def stem(self) -> str:
-        """What its folder is called."""
         return STDIN_STEM if self.source is None else self.source.stem
 
     @property
     def typed(self) -> str:
-        """The input as it stands in the command."""
         return STDIN if self.source is None else str(self.source)
 
 
 def check_template(order: Order, settings: Settings) -> None:
-    """Find out before anything is stored whether two lines could get one name.
+    """Check the key template before anything is queued.
 
     Raises:
-        InvalidInputError: with what is wrong.
+        InvalidInputError: two rows could get one name.
     """
     if order.key_template is not None:
         _check_template(order.key_template, settings, None)
 
 
 def check_columns(order: Order, settings: Settings, judged: Judged) -> None:
-    """Find out likewise whether every sheet has the columns that the template names.
+    """Check that every sheet has the columns that the template names.
 
     Raises:
-        InvalidInputError: with the first that is missing.
+        InvalidInputError
     """
     if order.key_template is None:
         return
@@ -141,13 +137,13 @@ def _check_template(template: str, settings: Settings, columns: Sequence[str] | 
 
 
 def read(order: Order, settings: Settings, terminal: Terminal) -> Judged:
-    """The rows of the input, and what was skipped; that is told at once.
+    """Read and validate the input; print skipped rows, notes and warnings.
 
     Raises:
-        InvalidInputError: with every fault there is, where nothing is to be skipped, or nothing is left.
+        InvalidInputError: with every error, unless faulty rows are skipped and valid ones remain.
     """
     if order.source is None and sys.stdin.isatty():
-        terminal.note("Reading texts from the terminal, one a line; Ctrl-D ends them.", style="dim")
+        terminal.note("Reading texts from the terminal, one per line; end with Ctrl-D.", style="dim")
     judged = judge_all(
         sys.stdin.buffer if order.source is None else order.source,
         defaults=order.defaults,
@@ -158,7 +154,7 @@ def read(order: Order, settings: Settings, terminal: Terminal) -> Judged:
     if judged.faults:
         if judged.whole or not judged.rows or not order.skip_invalid:
             raise judged.error(order.title if order.source is None else order.typed)
-        _tell_skipped(judged, terminal)
+        _print_skipped(judged, terminal)
     check_columns(order, settings, judged)
     for note in notes(judged, order.sheet):
         terminal.note(note, style="dim")
@@ -167,7 +163,7 @@ def read(order: Order, settings: Settings, terminal: Terminal) -> Judged:
     return judged
 
 
-def _tell_skipped(judged: Judged, terminal: Terminal) -> None:
+def _print_skipped(judged: Judged, terminal: Terminal) -> None:
     for fault in judged.faults[:SHOWN_FAULTS]:
         terminal.warn(f"  skipped: {fault}", style="yellow")
     if more := judged.total_faults - len(judged.faults[:SHOWN_FAULTS]):

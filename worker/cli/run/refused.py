@@ -1,4 +1,4 @@
-"""A run whose texts refused takes hold: what was refused, how to listen to it, how to resume. Reads and words only."""
+"""A run held by refused takes: what was refused, how to listen to it, how to resume. Reads only."""
 
 from __future__ import annotations
 
@@ -27,18 +27,17 @@ MESSAGE_CHARACTERS: Final = 300
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """Texts that are held because takes before them were refused."""
+    """Texts held because earlier takes were refused."""
 
     held: int
-    """Texts."""
     lanes: tuple[HeldLane, ...]
     takes: tuple[KeptTake, ...]
-    """The latest refused takes that were kept."""
+    """The latest kept takes."""
     batch: UUID
 
     @property
     def why(self) -> str:
-        """In one sentence for each model."""
+        """One sentence per model."""
         return " ".join(
             f"The last {number(lane.count.refused, 'paid take')} of {lane.count.model} were all refused;"
             f" the latest: {cut(sentence(lane.count.message), MESSAGE_CHARACTERS)}"
@@ -46,8 +45,8 @@ class Refusal:
         )
 
 
-def look(database: Database, batch: UUID, snapshot: Snapshot) -> Refusal | None:
-    """What refused takes hold of a batch; None where they hold nothing."""
+def find(database: Database, batch: UUID, snapshot: Snapshot) -> Refusal | None:
+    """Return what refused takes hold of a batch, or None."""
     if not snapshot.held_by_takes:
         return None
     with database.read() as connection:
@@ -57,21 +56,21 @@ def look(database: Database, batch: UUID, snapshot: Snapshot) -> Refusal | None:
 
 
 def lines(refusal: Refusal, order: Order) -> Iterator[str]:
-    """What to do about it, a line each."""
+    """Yield the explanation and the remedies, one line each."""
     yield f"{refusal.why} Nothing more was bought."
     if refusal.takes:
         yield "To listen to refused takes:"
         yield from (f"  {path_of(take.uri) or take.uri}" for take in refusal.takes)
-        yield f"  {_here(order)}ttsq jobs show {refusal.takes[0].job_id}   (what was measured)"
-    yield f"To buy {RESUMED_TAKES} more takes, and the rest once one of them is accepted:"
-    yield f"  {_here(order)}ttsq batch resume {short(refusal.batch)}"
+        yield f"  {_environment(order)}ttsq jobs show {refusal.takes[0].job_id}   (measurements)"
+    yield f"To buy {RESUMED_TAKES} more takes, and the remaining texts once one is accepted:"
+    yield f"  {_environment(order)}ttsq batch resume {short(refusal.batch)}"
     yield f"  {summary.again(order, None)}"
     yield (
-        "To buy whatever the takes are like, set TTSQ_HOLD_AFTER_REFUSED=0 (never hold) or TTSQ_TAKE_CHECKS=off"
-        " (accept takes unmeasured) before resuming."
+        "To continue regardless, set TTSQ_HOLD_AFTER_REFUSED=0 (never hold) or TTSQ_TAKE_CHECKS=off"
+        " (accept takes unchecked) before resuming."
     )
 
 
-def _here(order: Order) -> str:
-    """A rehearsal's queue is not the one that other commands read."""
+def _environment(order: Order) -> str:
+    """Return the prefix of commands that must read the rehearsal's queue."""
     return f"TTSQ_DATABASE_URL={REHEARSAL_DATABASE_URL} " if order.rehearse else ""

@@ -1,4 +1,4 @@
-"""A rehearsal: the bundled emulator in this process, and a queue of its own that real runs never see."""
+"""A rehearsal: the bundled emulator in this process, with its own queue."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ FOLDER: Final = HOME / "rehearsal"
 DATABASE_URL: Final = f"sqlite:///{FOLDER}/ttsq.db"
 ORIGIN: Final = REHEARSAL
 LATENCY_SECONDS: Final = 0.3
-"""Quick enough to be waited for, slow enough to see the queue at work."""
+"""Short enough to wait for, long enough to see progress."""
 JITTER: Final = 0.04
 
 
 @contextmanager
 def stage() -> Iterator[Settings]:
-    """The settings of a rehearsal, for as long as its emulator runs. What else is set holds for it too."""
-    from worker.emulator.config import EmulatorConfig  # noqa: PLC0415 - a web server that only a rehearsal needs
+    """Yield the settings of a rehearsal while its emulator runs. Other settings apply unchanged."""
+    from worker.emulator.config import EmulatorConfig  # noqa: PLC0415 - loads a web server
     from worker.emulator.server import Emulator  # noqa: PLC0415 - likewise
 
     config = EmulatorConfig(latency_seconds=LATENCY_SECONDS, jitter=JITTER)
@@ -34,6 +34,6 @@ def stage() -> Iterator[Settings]:
             TTSQ_SPOOL_DIR=FOLDER / "spool",
             TTSQ_ARTIFACTS_URL=None,
         )
-        # This emulator has no rate limit that could be found.
+        # This emulator has no rate limit to discover.
         unlimited = settings.model_copy(update={"segmind_rpm": "unlimited"})
         yield unlimited if settings.segmind_rpm is None else settings

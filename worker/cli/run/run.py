@@ -1,4 +1,4 @@
-"""`ttsq run`, step by step: read, check, hand in, watch, end. Nothing is stored or spent before all of it is sound."""
+"""`ttsq run`: read, check, submit, follow. Nothing is queued or charged before the whole input is valid."""
 
 from __future__ import annotations
 
@@ -35,37 +35,36 @@ from worker.settings import HOME, Settings
 from worker.store.database import Database
 from worker.store.queries import jobs
 
-QUESTION = "Go on?"
+QUESTION = "Continue?"
 
 
 def agreed(
-    database: Database, wanted: Input, *, order: Order, settings: Settings, terminal: Terminal, asked: int
+    database: Database, wanted: Input, *, order: Order, settings: Settings, terminal: Terminal, confirmed: int
 ) -> bool:
-    """Whether to buy. Where nothing has to be bought, or nobody can answer, nobody is asked; nor is a second time of
-    the `asked` texts that are bought again."""
+    """Return whether to buy. Asks only on a terminal, and not again about the `confirmed` texts already confirmed."""
     if order.rehearse:
         return True
     asks = order.ask and order.source is not None and console.can_ask()
     if terminal.quiet and not asks:
         return True
     found = needs.estimated(database, wanted, settings)
-    if found.calls <= asked:
+    if found.calls <= confirmed:
         return True
     allowed = needs.allowance(database, wanted, order.max_cost)
-    words = in_short(found, account_credits.look(settings, database), allowed)
+    summary = in_short(found, account_credits.fetch(settings, database), allowed)
     if not asks:
-        terminal.note(words)
+        terminal.note(summary)
         return True
-    terminal.warn(words)  # a question can't be answered without it, quiet or not
+    terminal.warn(summary)  # the question needs it, even if quiet
     return console.agreed(terminal, QUESTION)
 
 
-HEADS_AT_PER_TIME: Final = 16
+CONCURRENT_HEADS: Final = 16
 LOG_NAME: Final = "ttsq.log"
 
 
 def run(order: Order, terminal: Terminal) -> Exit:
-    """Carry out the order, and tell how it went."""
+    """Run the command."""
     settings = cli_database.settings(terminal)
     check_template(order, settings)
     judged = read(order, settings, terminal)
@@ -75,23 +74,23 @@ def run(order: Order, terminal: Terminal) -> Exit:
         _require_key(order, settings)
         stage = nullcontext(settings)
     with stage as settings:
-        place = run_order.choose(settings, order.out, stem=order.stem, rehearsal=order.rehearse)
-        _check(place)
+        destination = run_order.choose(settings, order.out, stem=order.stem, rehearsal=order.rehearse)
+        _check_writable(destination)
         origin = rehearsal.ORIGIN if order.rehearse else settings.segmind_base_url
         with cli_database.queue_to_fill(settings) as database:
             wanted = needs.with_batch(
-                database, Input(judged.rows, origin, place.output_url, order.resume, order.key_template)
+                database, Input(judged.rows, origin, destination.output_url, order.resume, order.key_template)
             )
             lost = _lost(database, wanted, order, settings)
-            _refuse_clashes(place, wanted, order, lost)
+            _refuse_clashes(destination, wanted, order, lost)
             wanted = replace(wanted, lost=frozenset(lost.gone if order.missing else ()))
             if held := _held(database, wanted, order, settings, terminal):
                 return held
             before = again.refused(database, wanted)
             wanted = replace(wanted, again=again.agreed(before, order=order, settings=settings, terminal=terminal))
-            asked = before.texts if wanted.again and order.ask else 0
-            if not agreed(database, wanted, order=order, settings=settings, terminal=terminal, asked=asked):
-                terminal.note("Nothing was stored or spent.")
+            confirmed = before.texts if wanted.again and order.ask else 0
+            if not agreed(database, wanted, order=order, settings=settings, terminal=terminal, confirmed=confirmed):
+                terminal.note("Nothing was queued or charged.")
                 return Exit.INTERRUPTED
             with Interrupts() as interrupts:
                 log_file = (rehearsal.FOLDER if order.rehearse else HOME) / LOG_NAME
@@ -99,32 +98,47 @@ def run(order: Order, terminal: Terminal) -> Exit:
                 began = time.monotonic()
                 workers.start()
                 try:
-                    handed = submit(
-                        database, wanted, order=order, settings=settings, place=place, lost=lost, terminal=terminal
+                    submitted = submit(
+                        database,
+                        wanted,
+                        order=order,
+                        settings=settings,
+                        destination=destination,
+                        lost=lost,
+                        terminal=terminal,
                     )
                 except BaseException:
                     workers.stop(grace_seconds=0)
                     raise
                 workers.wake()
                 return Run(
-                    order, settings, terminal, database, workers, interrupts, place, handed, began, judged.total_faults
+                    order,
+                    settings,
+                    terminal,
+                    database,
+                    workers,
+                    interrupts,
+                    destination,
+                    submitted,
+                    began,
+                    judged.total_faults,
                 ).follow()
 
 
 def _lost(database: Database, wanted: Input, order: Order, settings: Settings) -> Lost:
-    """What of the batch that is resumed isn't where it should be."""
+    """Audit the files of a resumed batch."""
     if wanted.batch is None:
         return Lost()
-    places = open_places(settings, database, connections=HEADS_AT_PER_TIME)
+    places = open_places(settings, database, connections=CONCURRENT_HEADS)
     return Audit(
         database, places, wanted.batch, DEFAULT_TENANT, overwrite=order.overwrite, offload=not settings.embedded
     ).run()
 
 
-def _refuse_clashes(place: Destination, wanted: Input, order: Order, lost: Lost) -> None:
-    """Find out before anything is bought whether the user's own files have the names of what is to be written."""
-    if place.output_url is not None and (folder := path_of(place.output_url)) is not None:
-        shown = Path(place.shown)
+def _refuse_clashes(destination: Destination, wanted: Input, order: Order, lost: Lost) -> None:
+    """Check for user files with the names of the output before anything is bought."""
+    if destination.output_url is not None and (folder := path_of(destination.output_url)) is not None:
+        shown = Path(destination.shown)
         clashes.refuse(
             shown if shown.resolve() == folder else folder,
             wanted.rows,
@@ -132,16 +146,16 @@ def _refuse_clashes(place: Destination, wanted: Input, order: Order, lost: Lost)
             overwrite=order.overwrite,
             but=lost.changed,
         )
-    if place.copies is not None:
-        clashes.refuse(place.copies, wanted.rows, template=None, overwrite=order.overwrite)
+    if destination.copies is not None:
+        clashes.refuse(destination.copies, wanted.rows, template=None, overwrite=order.overwrite)
 
 
 def _held(database: Database, wanted: Input, order: Order, settings: Settings, terminal: Terminal) -> Exit | None:
-    """The exit of a run that refused takes hold from its start: nothing is asked, because nothing would be bought."""
+    """Return HELD if refused takes hold the whole batch: nothing would be bought, so nothing is confirmed."""
     if wanted.batch is None:
         return None
     snapshot = take_snapshot(database, jobs.of_batch(wanted.batch), embedded=settings.embedded)
-    refusal = refused.look(database, wanted.batch, snapshot) if snapshot.stands_still else None
+    refusal = refused.find(database, wanted.batch, snapshot) if snapshot.stands_still else None
     if refusal is None:
         return None
     terminal.warn(f"{order.title}: {number(refusal.held, 'text')} held by refused takes", style="yellow")
@@ -152,18 +166,22 @@ def _held(database: Database, wanted: Input, order: Order, settings: Settings, t
 
 
 def _require_key(order: Order, settings: Settings) -> None:
-    """A producer for workers elsewhere needs no key: they have it."""
+    """Require an API key, unless the work is done by external workers.
+
+    Raises:
+        NoKeyError
+    """
     if settings.embedded and settings.segmind_api_key is None and settings.segmind_base_url == OFFICIAL_BASE_URL:
         raise NoKeyError(order.typed)
 
 
-def _check(place: Destination) -> None:
-    """Find out now, and not after the first paid call, whether the folder can be written."""
-    if place.output_url is not None:
-        store = open_store(place.output_url)
+def _check_writable(destination: Destination) -> None:
+    """Check that the destination is writable before the first paid call."""
+    if destination.output_url is not None:
+        store = open_store(destination.output_url)
         store.check()
         store.close()
-    if place.copies is not None:
-        place.copies.mkdir(parents=True, exist_ok=True)
-        with arriving(place.copies) as probe:
+    if destination.copies is not None:
+        destination.copies.mkdir(parents=True, exist_ok=True)
+        with arriving(destination.copies) as probe:
             probe.touch()

@@ -1,4 +1,4 @@
-"""The rows of an input into the queue, in one transaction: as a new batch, or as one that is taken up again."""
+"""Queue the rows of an input in one transaction, as a new batch or a resumed one, and audit the files of the latter."""
 
 from __future__ import annotations
 
@@ -30,50 +30,54 @@ from worker.store.queries.results import Audio
 from worker.store.transitions import actions
 
 PAGE_JOBS: Final = 100_000
-"""A bucket is listed once for each page."""
+"""A bucket is listed once per page."""
 SHOWN_NAMES: Final = 3
 
 
 @dataclass(slots=True)
 class Lost:
-    """What is not where it should be."""
+    """Files of a batch that do not match its rows."""
 
-    put_back: int = 0
+    restored: int = 0
     gone: set[UUID] = field(default_factory=set)
-    """The jobs whose audio is nowhere to be found."""
+    """Jobs whose audio no longer exists."""
     replaced: list[str] = field(default_factory=list)
-    """Names that a later batch's audio has."""
+    """Names taken by a later batch's audio."""
     changed: list[str] = field(default_factory=list)
-    """Names of files that something else has changed or replaced."""
+    """Names of files changed by other programs."""
     renamed: list[str] = field(default_factory=list)
-    """Names that audio was given because its own was taken."""
+    """Alternative names of audio whose own name was taken."""
 
     @property
     def unsound(self) -> int:
-        """How many texts have no file of theirs under their own name."""
+        """Number of texts without a correct file under their own name."""
         return len(self.gone) + len(self.replaced) + len(self.changed) + len(self.renamed)
 
 
 @dataclass(frozen=True, slots=True)
 class Audit:
-    """Of one batch's audio."""
+    """Compares one batch's files with its rows."""
 
     database: Database
     places: Destinations
     batch: UUID
     tenant: str
     overwrite: bool = False
-    """Whether what was changed by another hand is replaced by the recorded audio."""
+    """Whether files changed by other programs are replaced by the recorded audio."""
     offload: bool = False
-    """Whether workers on other machines may have the folder."""
+    """Whether the folder may be on the workers' machines."""
 
     def run(self) -> Lost:
-        """Look at every object, and put back what can be. Buys nothing. Raises ArtifactsError."""
+        """Check every object and restore what can be restored. Buys nothing.
+
+        Raises:
+            ArtifactsError
+        """
         lost, jobs = Lost(), 0
         store = self.places.store_of(tenant=self.tenant, batch_id=self.batch)
         for page in self._pages():
             jobs += len(page)
-            self._look(store, page, lost)
+            self._check(store, page, lost)
         if self.offload and len(lost.gone) == jobs and isinstance(store, FolderStore) and not store.was_written:
             lost.gone.clear()
         return lost
@@ -89,7 +93,7 @@ class Audit:
                 return
             after = page[-1].id
 
-    def _look(self, store: ArtifactStore, page: Sequence[Audio], lost: Lost) -> None:
+    def _check(self, store: ArtifactStore, page: Sequence[Audio], lost: Lost) -> None:
         jobs = {key: job for job in page if (key := store.key_of(job.uri)) is not None}
         lost.renamed += [key for key, job in jobs.items() if str(job.id) in key and job.custom_id is not None]
         wanted = [Wanted(key, job.sha256, job.audio_bytes) for key, job in jobs.items()]
@@ -98,8 +102,8 @@ class Audit:
 
     def _sort(self, store: ArtifactStore, key: str, job: Audio, found: StoredObject | None, lost: Lost) -> None:
         if found is None or (self.overwrite and isinstance(store, FolderStore) and store.adopt(key)):
-            if self._put_back(store, key, job):
-                lost.put_back += 1
+            if self._restore(store, key, job):
+                lost.restored += 1
             else:
                 lost.gone.add(job.id)
         elif found.known and Owner.of(found.metadata).job not in {None, str(job.id)}:
@@ -107,8 +111,8 @@ class Audit:
         else:
             lost.changed.append(key)
 
-    def _put_back(self, store: ArtifactStore, key: str, job: Audio) -> bool:
-        """The very content that was bought, by its checksum; another's is worth nothing."""
+    def _restore(self, store: ArtifactStore, key: str, job: Audio) -> bool:
+        """Restore the recorded content, identified by its checksum."""
         metadata = Owner(str(job.id), str(self.batch)).metadata()
         with suppress(ArtifactsError, NameTakenError):
             return store.copy(job.uri, key, metadata=metadata, sha256=job.sha256) is not None
@@ -116,23 +120,20 @@ class Audit:
 
 
 def named(names: Sequence[str]) -> str:
-    """The first few."""
     more = f" and {len(names) - SHOWN_NAMES:,} more" if len(names) > SHOWN_NAMES else ""
     return ", ".join(names[:SHOWN_NAMES]) + more
 
 
 @dataclass(frozen=True, slots=True)
-class Handed:
-    """A batch in the queue, and how it stood at that moment."""
+class SubmittedBatch:
+    """A queued batch, and its state at that moment."""
 
     batch: BatchRecord
     before: Snapshot
     lost: Lost
-    """What of its audio is not where it should be."""
 
     @property
     def which(self) -> ColumnElement[bool]:
-        """Its jobs."""
         return jobs.of_batch(self.batch.id)
 
 
@@ -142,19 +143,19 @@ def submit(
     *,
     order: Order,
     settings: Settings,
-    place: Destination,
+    destination: Destination,
     lost: Lost,
     terminal: Terminal,
-) -> Handed:
-    """Store the rows, or find what the same command stored before, and say which."""
-    # Nothing is paid in a rehearsal, so nobody need be asked.
+) -> SubmittedBatch:
+    """Queue the rows in one transaction, or find the batch that the same command queued before."""
+    # A rehearsal costs nothing, so it needs no --missing.
     anew = bool(lost.gone) and (order.missing or order.rehearse)
-    # What a later batch has replaced is copied by a new batch, which supersedes that one.
+    # Audio replaced by a later batch is copied by a new batch, which supersedes that one.
     renew = bool(lost.replaced) and not lost.gone
     with database.begin() as connection:
         now = database.now(connection)
         if (anew or renew) and wanted.batch is not None:
-            # What isn't done yet goes on in the batch that takes this one's place.
+            # Unfinished jobs continue in the batch that replaces this one.
             actions.cancel(connection, filters.unfinished(jobs.of_batch(wanted.batch)), now=now)
         submission = producer.submit_batch(
             connection,
@@ -173,33 +174,35 @@ def submit(
             now=now,
         )
     before = take_snapshot(database, jobs.of_batch(submission.batch.id), embedded=settings.embedded)
-    _tell(terminal, order, place, submission, before)
-    if lost.put_back:
-        terminal.note(f"{number(lost.put_back, 'file')} that had gone put back, at no cost")
-    _tell_of_others(database, settings, before, terminal)
-    return Handed(submission.batch, before, lost if submission.resumed else Lost())
+    _announce(terminal, order, destination, submission, before)
+    if lost.restored:
+        terminal.note(f"{number(lost.restored, 'file')} restored at no cost")
+    _announce_others(database, settings, before, terminal)
+    return SubmittedBatch(submission.batch, before, lost if submission.resumed else Lost())
 
 
-def _tell(terminal: Terminal, order: Order, place: Destination, submission: Submission, before: Snapshot) -> None:
-    terminal.note(f"{order.title}: {number(before.total, 'text')} → {place.shown}")
+def _announce(
+    terminal: Terminal, order: Order, destination: Destination, submission: Submission, before: Snapshot
+) -> None:
+    terminal.note(f"{order.title}: {number(before.total, 'text')} → {destination.shown}")
     if not submission.resumed or before.all_finished:
         return
-    again = f", {submission.retried:,} of them once more" if submission.retried else ""
-    left = before.total - before.finished
+    again = f" ({submission.retried:,} retried)" if submission.retried else ""
+    remaining = before.total - before.finished
     terminal.note(
-        f"Taking up batch {short(submission.batch.id)}: {before.succeeded:,} done already, {left:,} to go{again}"
+        f"Resuming batch {short(submission.batch.id)}: {before.succeeded:,} finished, {remaining:,} remaining{again}"
     )
     for budget in before.budgets:
         if budget.batch_id == submission.batch.id and order.max_cost is None:
-            terminal.note(f"Its budget of {money(budget.limit)} stays, of which {money(budget.spent)} is spent")
+            terminal.note(f"Budget unchanged: {money(budget.spent)} of {money(budget.limit)} spent")
 
 
-def _tell_of_others(database: Database, settings: Settings, before: Snapshot, terminal: Terminal) -> None:
-    """A worker in this process does all there is in the queue, so its owner should know what that is."""
+def _announce_others(database: Database, settings: Settings, before: Snapshot, terminal: Terminal) -> None:
+    """Announce jobs of other runs: an embedded worker processes the whole queue."""
     if not settings.embedded:
         if settings.artifacts_url is None:
             terminal.note(
-                "TTSQ_ARTIFACTS_URL is not set: each worker leaves audio on its own machine, in a folder of this name",
+                "TTSQ_ARTIFACTS_URL is not set: each worker writes audio to this folder on its own machine",
                 style="yellow",
             )
         return
@@ -208,7 +211,7 @@ def _tell_of_others(database: Database, settings: Settings, before: Snapshot, te
     others = (everything.total - everything.finished) - (before.total - before.finished) - held
     if others:
         terminal.note(
-            f"{number(others, 'job')} of earlier runs in this queue will be done as well;"
-            " `ttsq status` lists them, `ttsq jobs cancel --batch …` calls them off",
+            f"{number(others, 'job')} of earlier runs in this queue will run too;"
+            " `ttsq status` lists them, `ttsq jobs cancel --batch …` cancels them",
             style="yellow",
         )

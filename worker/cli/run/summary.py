@@ -1,4 +1,4 @@
-"""What a run says at its end: what there is, where, what it cost, and what to do about what isn't there. Words only."""
+"""The summary at the end of a run: results, location, cost, failures and remedies. Output only."""
 
 from __future__ import annotations
 
@@ -21,27 +21,27 @@ from worker.store.money.budgets import Budget
 from worker.store.queries.jobs import JobRecord
 
 MARGIN: Final = Decimal("1.1")
-"""Calls cost more or less than the mean; a budget that is raised twice is a nuisance."""
+"""Calls vary around the mean price; a suggested budget must suffice."""
 CENT: Final = Decimal("0.01")
 ZERO: Final = Decimal(0)
 
 
-def ways(order: Order, budgets: Sequence[Budget], rest: Decimal) -> Iterator[str]:
-    """A line for each thing to do; `rest` is about what the held calls will cost."""
-    broke = [budget for budget in budgets if used_up(budget)]
-    months = [budget for budget in broke if budget.month is not None]
+def remedies(order: Order, budgets: Sequence[Budget], rest: Decimal) -> Iterator[str]:
+    """Yield one remedy per line; `rest` is the estimated cost of the held calls."""
+    exhausted = [budget for budget in budgets if used_up(budget)]
+    months = [budget for budget in exhausted if budget.month is not None]
     for budget in months:
         until = charges.span(budget.month or "")[1]
         yield f"  ttsq budget set {shlex.quote(budget.tenant)} {enough(budget, rest)} --monthly"
-        yield f"  (or wait: the month ends at {until:%Y-%m-%d %H:%M} UTC)"
-    for budget in broke:
+        yield f"  (or wait until the month ends at {until:%Y-%m-%d %H:%M} UTC)"
+    for budget in exhausted:
         if budget.month is None and order.source is None:
             yield f"  ttsq budget batch {short(budget.batch_id)} {enough(budget, rest)}"
-    yield f"  {again(order, max((enough(one, rest) for one in broke if one.month is None), default=None))}"
+    yield f"  {again(order, max((enough(one, rest) for one in exhausted if one.month is None), default=None))}"
 
 
 def again(order: Order, max_cost: Decimal | None) -> str:
-    """The same command, which takes the run up again, with this budget."""
+    """Return the command that resumes the run with this budget."""
     defaults = order.defaults
     options = {
         "--model": defaults.model,
@@ -61,118 +61,121 @@ def again(order: Order, max_cost: Decimal | None) -> str:
         "--out": order.out,
         "--max-cost": max_cost,
     }
-    words = [word for name, value in options.items() if value is not None for word in (name, str(value))]
-    words += [word for tag in defaults.tags or () for word in ("--tag", tag)]
-    words += [word for name in order.sheet.sheets for word in ("--sheet", name)]
-    words += [word for name in order.sheet.ignored_columns for word in ("--ignore-column", name)]
-    words += ["--all-sheets"] if order.sheet.all_sheets else []
+    arguments = [argument for name, value in options.items() if value is not None for argument in (name, str(value))]
+    arguments += [argument for tag in defaults.tags or () for argument in ("--tag", tag)]
+    arguments += [argument for name in order.sheet.sheets for argument in ("--sheet", name)]
+    arguments += [argument for name in order.sheet.ignored_columns for argument in ("--ignore-column", name)]
+    arguments += ["--all-sheets"] if order.sheet.all_sheets else []
     rehearse = ["--rehearse"] if order.rehearse else []
-    command = shlex.join(["ttsq", "run", order.typed, *rehearse, *words])
+    command = shlex.join(["ttsq", "run", order.typed, *rehearse, *arguments])
     return f"{command}   (with the same input)" if order.source is None else command
 
 
 def enough(budget: Budget, rest: Decimal) -> Decimal:
-    """A limit that covers the rest, in whole cents."""
+    """Return a limit in whole cents that covers the rest."""
     wanted = budget.wanted or ZERO
     return (budget.used + budget.reserved + rest * MARGIN + wanted).quantize(CENT, ROUND_UP)
 
 
 def describe_spent(budgets: Sequence[Budget]) -> str:
-    """What the budgets that hold the rest are, and how far they are used up."""
-    broke = [budget for budget in budgets if used_up(budget)]
+    """Describe the exhausted budgets."""
+    exhausted = [budget for budget in budgets if used_up(budget)]
     return "; ".join(
         f"{money(one.spent)} of "
         + ("the run's budget" if one.month is None else f"{one.tenant}'s budget for {one.month}")
         + f" of {money(one.limit)}"
-        for one in broke
+        for one in exhausted
     )
 
 
 SHOWN_FAILURES: Final = 10
-UNASKED: Final = (JobStatus.FAILED, JobStatus.EXPIRED)
-"""Ends without audio that call for a reason; a cancelled job's is known to whoever cancelled it."""
+UNEXPECTED: Final = (JobStatus.FAILED, JobStatus.EXPIRED)
+"""Outcomes without audio that need an explanation; cancelling was intended."""
 MESSAGE_CHARACTERS: Final = 160
 
 
 @dataclass(frozen=True, slots=True)
 class Shortage:
-    """What a budget keeps from being spoken."""
+    """Texts held by a budget."""
 
     held: int
-    """Texts."""
     spent: str
-    """How far the budget is used up."""
+    """Usage of the budget, as text."""
     rest: Decimal
-    """About what the held texts will cost."""
-    ways: Sequence[str]
-    """What to do about it, a line each."""
+    """Estimated cost of the held texts."""
+    remedies: Sequence[str]
+    """Commands that resume, one per line."""
 
 
 @dataclass(frozen=True, slots=True)
 class Ending:
-    """Everything the summary goes by."""
+    """The input of the summary."""
 
     snapshot: Snapshot
     batch: object
     place: str
-    """Where the audio is, for people."""
+    """Location of the audio, as printed."""
     seconds: float
     spent_before: Decimal
-    """What the batch had cost when this command took it up again."""
+    """Cost of the batch when this command resumed it."""
     done_before: int
     failures: Sequence[JobRecord]
-    """The first of those that failed or expired."""
-    troubles: Sequence[str]
-    """What else went wrong, a sentence each: audio that couldn't be copied, files that are gone."""
+    """The first failed or expired jobs."""
+    problems: Sequence[str]
+    """Other problems, one sentence each: failed copies, missing files."""
     rehearsal: bool
     shortage: Shortage | None = None
     unsound: int = 0
-    """Texts whose file doesn't hold them."""
+    """Texts without a correct file."""
     refused: int = 0
-    """Texts that are held because takes before them were refused."""
-    ways: Sequence[str] = ()
-    """What to do about those, a line each."""
+    """Texts held because earlier takes were refused."""
+    remedies: Sequence[str] = ()
+    """Remedies for those, one per line."""
     asks_again: bool = False
-    """Some texts ended without audio after paid takes."""
+    """Whether some texts finished without audio after paid takes."""
 
 
 def summarize(terminal: Terminal, ending: Ending) -> None:
-    """Print it. What failed is printed even where all else is kept quiet."""
+    """Print the summary. Failures are printed even if quiet."""
     terminal.result(_headline(ending))
     unsuccessful = ending.snapshot.total - ending.snapshot.succeeded
     if unsuccessful:
         _failures(terminal, ending)
     for name, value in _facts(ending):
         terminal.result(Text.assemble(("  " + name.ljust(8), "dim"), value))
-    for trouble in ending.troubles:
-        terminal.warn(f"  {trouble}", style="yellow")
-    for way in ending.ways:
-        terminal.warn(f"  {way}")
+    for problem in ending.problems:
+        terminal.warn(f"  {problem}", style="yellow")
+    for remedy in ending.remedies:
+        terminal.warn(f"  {remedy}")
     if ending.shortage is not None:
         _shortage(terminal, ending.shortage)
-    elif unsuccessful and not ending.ways:
-        asks = "; it asks before it buys again what was paid for and refused" if ending.asks_again else ""
-        terminal.note(f"  The same command tries again what failed, and buys no accepted audio twice{asks}.")
+    elif unsuccessful and not ending.remedies:
+        asks = "; it asks before buying refused takes again" if ending.asks_again else ""
+        terminal.note(f"  Repeat the command to retry failed texts; accepted audio is not bought again{asks}.")
 
 
 def _shortage(terminal: Terminal, shortage: Shortage) -> None:
-    rest = f"the rest needs about {money(shortage.rest)} more" if shortage.rest else "the rest is copied"
-    terminal.warn(f"  {shortage.spent} spent: {rest}. Nothing failed; to go on:")
-    for way in shortage.ways:
-        terminal.warn(f"  {way}")
+    rest = (
+        f"the remaining texts need about {money(shortage.rest)} more"
+        if shortage.rest
+        else "the remaining texts are copied"
+    )
+    terminal.warn(f"  {shortage.spent} spent: {rest}. Nothing failed; to continue:")
+    for remedy in shortage.remedies:
+        terminal.warn(f"  {remedy}")
 
 
 def _headline(ending: Ending) -> Text:
     snapshot = ending.snapshot
     if snapshot.succeeded == snapshot.total and ending.unsound:
         unsound = f"{ending.unsound:,} of {number(snapshot.total, 'file')}"
-        holds = "doesn't hold its text" if snapshot.total == 1 else "don't hold their text"
+        holds = "does not match its text" if snapshot.total == 1 else "do not match their text"
         return Text.assemble(("✗ ", "red"), f"{unsound} {holds}")
     if snapshot.succeeded == snapshot.total:
         if ending.done_before == snapshot.total:
             return Text.assemble(
                 ("✓ ", "green"),
-                f"{_all(snapshot.total)} already spoken; there was nothing left to do and nothing to buy",
+                f"{_all(snapshot.total)} already spoken; nothing to buy",
             )
         return Text.assemble(("✓ ", "green"), f"{number(snapshot.total, 'text')} spoken in {duration(ending.seconds)}")
     held = 0 if ending.shortage is None else ending.shortage.held
@@ -199,9 +202,9 @@ def _failures(terminal: Terminal, ending: Ending) -> None:
 
 
 def describe_failure(job: JobRecord) -> str:
-    """One job that ended without audio: where it stands in the input, what it is called, and why."""
+    """Describe one job that finished without audio: line, name and error."""
     line = f"line {job.line}" if job.line is not None else str(job.id)
-    # A job named after its line has its name said already.
+    # A job named after its line needs no second name.
     named = job.custom_id is not None and not (job.custom_id.isdigit() and int(job.custom_id) == job.line)
     name = f", {job.custom_id}" if named else ""
     status = "" if job.status is JobStatus.FAILED else f"{job.status}, "
@@ -213,7 +216,7 @@ def _facts(ending: Ending) -> list[tuple[str, str]]:
     facts = [("audio", ending.place)] if snapshot.succeeded else []
     facts.append(("spent", _spent(ending)))
     if snapshot.counts.cached:
-        facts.append(("cached", f"{snapshot.counts.cached:,} copied from audio bought before, at no cost"))
+        facts.append(("cached", f"{snapshot.counts.cached:,} copied from earlier audio at no cost"))
     if not ending.rehearsal:
         facts.append(("batch", short(ending.batch)))
     return facts
@@ -222,13 +225,13 @@ def _facts(ending: Ending) -> list[tuple[str, str]]:
 def _spent(ending: Ending) -> str:
     cost = ending.snapshot.counts.cost
     if ending.rehearsal:
-        return f"nothing: this was a rehearsal, spoken by the emulator (the real API would charge about {money(cost)})"
+        return f"nothing: rehearsal with the emulator (the real API would charge about {money(cost)})"
     if ending.spent_before:
-        return f"{money(cost - ending.spent_before)} now, {money(cost)} in all"
+        return f"{money(cost - ending.spent_before)} now, {money(cost)} in total"
     return money(cost)
 
 
 def _list_command(ending: Ending) -> str:
     if ending.rehearsal:
-        return "they are in the rehearsal's queue, TTSQ_DATABASE_URL=" + REHEARSAL_DATABASE_URL
-    return f"`ttsq jobs list --batch {short(ending.batch)}` has them all"
+        return "in the rehearsal's queue, TTSQ_DATABASE_URL=" + REHEARSAL_DATABASE_URL
+    return f"`ttsq jobs list --batch {short(ending.batch)}` lists all"

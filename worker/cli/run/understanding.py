@@ -1,4 +1,4 @@
-"""What was made of an input, said before anything is bought: its columns, sheets left out, markup. Words only."""
+"""How an input was read, printed before anything is bought: columns, skipped sheets, markup. Output only."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ NAME_CHARACTERS: Final = 40
 
 
 def notes(judged: Judged, options: SheetOptions) -> Iterator[str]:
-    """Columns that aren't called like their field, columns that are carried along, and hidden sheets."""
+    """Yield matched columns, columns copied to the manifest, and hidden sheets."""
     for header in dict.fromkeys(_shape(header) for header in judged.understood.headers):
         guessed, carried = header
         parts = [", ".join(f"{_name(column)} → {field}" for field, column in guessed)] if guessed else []
@@ -29,7 +29,7 @@ def notes(judged: Judged, options: SheetOptions) -> Iterator[str]:
 
 
 def warnings(judged: Judged) -> Iterator[str]:
-    """A sentence for each kind of markup that texts hold."""
+    """Yield a sentence for each kind of markup found in texts."""
     for kind, count in judged.markup.texts.items():
         lines = judged.markup.first[kind]
         places = [judged.understood.describe(line) for line in lines]

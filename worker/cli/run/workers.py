@@ -1,4 +1,4 @@
-"""Who does the work of a run: a worker inside this process, or workers that run elsewhere."""
+"""The workers of a run: one inside this process, or external ones."""
 
 from __future__ import annotations
 
@@ -18,46 +18,40 @@ POLL_SECONDS: Final = 0.25
 
 
 class Workers(Protocol):
-    """What a run asks of those who do its work."""
+    """The workers of one run."""
 
     def start(self) -> None:
-        """Be ready, or say why not before anything is stored or spent."""
+        """Get ready, or raise before anything is queued or charged."""
 
     def wake(self) -> None:
-        """There are new rows."""
+        """Announce new rows."""
 
     def finish(self, batch_id: UUID) -> str | None:
-        """See that a batch that is over has its result files. Returns what prevented it."""
+        """Write the result files of a finished batch. Returns an error message, or None."""
 
     def stop(self, *, grace_seconds: float) -> None:
-        """Start nothing more; what is in flight may finish within the grace."""
+        """Start nothing new; calls in flight may finish within the grace period."""
 
-    def kill(self) -> None:
-        """End at once."""
+    def kill(self) -> None: ...
 
 
 class ExternalWorkers:
-    """Workers that share a broker. They need no start from here, and no stop."""
+    """Workers in other processes, which start and stop independently."""
 
-    def start(self) -> None:
-        """They run, or will."""
+    def start(self) -> None: ...
 
-    def wake(self) -> None:
-        """Their dispatcher looks by itself."""
+    def wake(self) -> None: ...
 
     def finish(self, batch_id: UUID) -> str | None:  # noqa: ARG002 - the Protocol's signature
-        """They will, within a second or so."""
         return None
 
-    def stop(self, *, grace_seconds: float) -> None:
-        """They go on."""
+    def stop(self, *, grace_seconds: float) -> None: ...
 
-    def kill(self) -> None:
-        """They go on."""
+    def kill(self) -> None: ...
 
 
 def choose_workers(settings: Settings, database: Database, log_file: Path, *, origin: str) -> Workers:
-    """Those that the settings ask for. The embedded worker's log goes to a file, so that it can't tear the display."""
+    """Choose by the settings. The embedded worker logs to a file, so that log lines do not disturb the display."""
     if not settings.embedded:
         logs.silence()
         return ExternalWorkers()
@@ -74,9 +68,9 @@ def dismiss(
     tick: Callable[[], object],
     seen: int | None = None,
 ) -> bool:
-    """Stop in good order, calling `tick` meanwhile; a further signal ends it at once. True if it was in good order.
+    """Stop gracefully, calling `tick` meanwhile; a further signal kills. Returns True if it was graceful.
 
-    `seen` is how many signals had come before the user was told that one more would end it; None for those so far.
+    `seen` is the number of signals before the user was asked to press Ctrl-C again; None means all so far.
     """
     seen = interrupts.count if seen is None else seen
     failures: list[BaseException] = []
@@ -84,10 +78,10 @@ def dismiss(
     def stop() -> None:
         try:
             workers.stop(grace_seconds=grace_seconds)
-        except Exception as error:  # noqa: BLE001 - carried to the thread that waits, and raised there
+        except Exception as error:  # noqa: BLE001 - raised in the waiting thread
             failures.append(error)
 
-    # In a thread, because the main one has to go on hearing signals.
+    # In a thread, because the main thread must receive signals.
     stopping = threading.Thread(target=stop, name="stopping", daemon=True)
     stopping.start()
     while stopping.is_alive():

@@ -1,1 +1,1 @@
-"""`ttsq schedule`: back-office runs by the clock."""
+"""`ttsq schedule`."""

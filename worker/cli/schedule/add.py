@@ -1,4 +1,4 @@
-"""Schedules made, held, and taken away."""
+"""`ttsq schedule add|run|pause|resume|remove`."""
 
 from __future__ import annotations
 
@@ -37,19 +37,17 @@ _SPAN: Final = re.compile(r"(\d{1,6})\s*([smhd])")
 _SECONDS: Final = {"s": 1, "m": 60, "h": 3_600, "d": 86_400}
 MAX_CATCH_UP_SECONDS: Final = 31 * 86_400
 MAX_TENANT_CHARACTERS: Final = 64
-LOOKED_AT: Final = 100
-"""Rows and faults of a source that are looked at when a schedule is made; it may be another by the time it runs."""
+CHECKED_ROWS: Final = 100
+"""Rows of a source that are checked when a schedule is created; it may change before it runs."""
 SHOWN_FAULTS: Final = 20
 WORKERLESS: Final = (
-    "With these settings nothing runs between two commands, so nobody would look at the clock:"
+    "In single-process mode no worker runs between commands, so schedules do not start:"
     " keep `ttsq serve --all-in-one` running, or set TTSQ_BROKER_URL and run `ttsq worker`."
 )
 
 
 @dataclass(frozen=True, slots=True)
 class NewSchedule:
-    """A schedule as it was asked for."""
-
     name: str
     tenant: str
     source: str
@@ -61,7 +59,7 @@ class NewSchedule:
 
 
 def add(wanted: NewSchedule) -> None:
-    """Make it.
+    """Create a schedule.
 
     Raises:
         BadOptionError, CliError
@@ -72,7 +70,7 @@ def add(wanted: NewSchedule) -> None:
     source = wanted.source if wanted.database_env is not None else _place(wanted.source)
     options = Options(wanted.database_env, **wanted.defaults)
     if faults := Judge(options.defaults, Names(1), settings.max_text_bytes).default_faults:
-        raise CliError("the schedule can't be made", lines=[str(fault) for fault in faults])
+        raise CliError("the schedule is invalid", lines=[str(fault) for fault in faults])
     _check_source(source, options, settings)
     catch_up = _seconds(wanted.catch_up)
     with cli_database.queue_to_fill(settings) as database, database.begin() as connection:
@@ -83,38 +81,35 @@ def add(wanted: NewSchedule) -> None:
         )
         if not schedules.add(connection, schedule):
             raise CliError(
-                f"tenant {wanted.tenant} has a schedule called {wanted.name}",
-                f"take it away first: ttsq schedule remove {wanted.name}",
+                f"tenant {wanted.tenant} already has a schedule {wanted.name}",
+                f"remove it first: ttsq schedule remove {wanted.name}",
             )
-    terminal.result(f"{wanted.name} runs next at {_when(due, wanted.timezone, now)}.")
+    terminal.result(f"{wanted.name} next runs at {_when(due, wanted.timezone, now)}.")
     if wanted.database_env is None and not source.startswith(BUCKET) and not Path(source).is_file():
-        terminal.note(f"There is no {source} here now; the workers will look for it then.", style="yellow")
+        terminal.note(f"{source} does not exist on this machine; workers must be able to read it.", style="yellow")
     _warn(terminal, settings)
 
 
 def run(tenant: str, name: str) -> None:
-    """Once more, now. Raises CliError where there is no such schedule."""
     terminal = Terminal()
     settings = cli_database.settings(terminal)
     with cli_database.queue(settings) as database, database.begin() as connection:
         find(connection, tenant, name)
         now = database.now(connection)
         schedules.add_run(connection, RunKey(tenant, name, now), RunState.DUE, now=now)
-    terminal.result(f"{name} runs as soon as a worker takes it up; `ttsq schedule runs {name}` shows what comes of it.")
+    terminal.result(f"{name} runs as soon as a worker is free; `ttsq schedule runs {name}` shows the result.")
     _warn(terminal, settings)
 
 
 def pause(tenant: str, name: str) -> None:
-    """Raises CliError where there is no such schedule."""
     terminal = Terminal()
     with cli_database.queue(cli_database.settings(terminal)) as database, database.begin() as connection:
         find(connection, tenant, name)
         paused = schedules.pause(connection, tenant, name, now=database.now(connection))
-    terminal.result(f"{name} is paused." if paused else f"{name} was paused already.")
+    terminal.result(f"{name} is paused." if paused else f"{name} is already paused.")
 
 
 def resume(tenant: str, name: str) -> None:
-    """Raises CliError where there is no such schedule."""
     terminal = Terminal()
     settings = cli_database.settings(terminal)
     with cli_database.queue(settings) as database, database.begin() as connection:
@@ -122,61 +117,64 @@ def resume(tenant: str, name: str) -> None:
         due = _next(schedule.cron, schedule.timezone, now)
         resumed = schedules.resume(connection, tenant, name, next_due_at=due)
     if not resumed:
-        terminal.result(f"{name} isn't paused.")
+        terminal.result(f"{name} is not paused.")
         return
-    terminal.result(f"{name} runs next at {_when(due, schedule.timezone, now)}.")
+    terminal.result(f"{name} next runs at {_when(due, schedule.timezone, now)}.")
     _warn(terminal, settings)
 
 
 def remove(tenant: str, name: str) -> None:
-    """Raises CliError where there is no such schedule."""
     terminal = Terminal()
     with cli_database.queue(cli_database.settings(terminal)) as database, database.begin() as connection:
         find(connection, tenant, name)
         schedules.remove(connection, tenant, name)
-    terminal.result(f"{name} is taken away; what it has handed in stays.")
+    terminal.result(f"{name} removed; jobs it submitted are kept.")
 
 
 def find(connection: Connection, tenant: str, name: str) -> ScheduleRecord:
-    """The schedule of that name. Raises CliError where there is none."""
+    """Find a schedule by name.
+
+    Raises:
+        CliError: there is none.
+    """
     found = schedules.by_name(connection, tenant, name)
     if found is None:
         known = [schedule.name for schedule in schedules.every(connection, tenant)]
         raise CliError(
-            f"tenant {tenant} has no schedule called {name}{did_you_mean(name, known)}",
-            "`ttsq schedule list` shows all",
+            f"tenant {tenant} has no schedule {name}{did_you_mean(name, known)}",
+            "`ttsq schedule list` lists all",
         )
     return found
 
 
 def _check_names(wanted: NewSchedule) -> None:
     if not _NAME.fullmatch(wanted.name):
-        raise BadOptionError("NAME", wanted.name, "has other characters than letters, digits, . _ - or is too long")
+        raise BadOptionError("NAME", wanted.name, "must be 1 to 64 letters, digits, dots, hyphens or underscores")
     if not wanted.tenant.strip() or len(wanted.tenant) > MAX_TENANT_CHARACTERS:
-        raise BadOptionError("--tenant", wanted.tenant, f"is no name of 1 to {MAX_TENANT_CHARACTERS} characters")
+        raise BadOptionError("--tenant", wanted.tenant, f"is not a name of 1 to {MAX_TENANT_CHARACTERS} characters")
     if wanted.database_env is not None and not _VARIABLE.fullmatch(wanted.database_env):
-        # It may be the address itself, which must not be repeated.
+        # The value may be a database URL with a password; do not print it.
         raise CliError(
-            "--database-env wants the name of an environment variable, not an address",
-            "put the address into a variable of the workers, such as CMS_DATABASE_URL, and name that",
+            "--database-env takes the name of an environment variable, not an address",
+            "set a variable such as CMS_DATABASE_URL in the workers' environment, and pass its name",
         )
 
 
 def _place(source: str) -> str:
-    """A file's whole path, or an object's address."""
+    """Return a file's absolute path, or an object's address."""
     found = by_name(Path(source))
     if isinstance(found, Fault):
-        raise CliError(f"{source} {found.message}", "for a query, say where its database is: --database-env VARIABLE")
+        raise CliError(f"{source} {found.message}", "for a query, add --database-env VARIABLE")
     return source if source.startswith(BUCKET) else str(Path(source).absolute())
 
 
 def _check_source(source: str, options: Options, settings: Settings) -> None:
-    """Find out now, where the file is here, whether it can be read at all: its sheets, its columns, its encoding."""
+    """Check sheets, columns and encoding of the file, if it exists on this machine."""
     path = Path(source)
     if options.database_env is not None or source.startswith(BUCKET) or not path.is_file():
         return
     rows = read(path, defaults=options.defaults, max_text_bytes=settings.max_text_bytes, options=options.sheet)
-    faults = list(islice((fault for fault in islice(rows, LOOKED_AT) if _is_of_the_whole(fault)), SHOWN_FAULTS))
+    faults = list(islice((fault for fault in islice(rows, CHECKED_ROWS) if _is_of_the_whole(fault)), SHOWN_FAULTS))
     if faults:
         raise InvalidInputError(source, faults)
 
@@ -189,7 +187,7 @@ def _seconds(span: str) -> int:
     found = _SPAN.fullmatch(span.strip())
     seconds = int(found[1]) * _SECONDS[found[2]] if found else -1
     if not 0 <= seconds <= MAX_CATCH_UP_SECONDS:
-        raise BadOptionError("--catch-up", span, "is no time such as 30m, 1h or 2d, up to 31d")
+        raise BadOptionError("--catch-up", span, "is not a duration such as 30m, 1h or 2d, up to 31d")
     return seconds
 
 
@@ -199,7 +197,7 @@ def _next(expression: str, timezone: str, now: datetime) -> datetime:
     except BadTimesError as error:
         raise CliError(str(error)) from None
     if due is None:
-        raise BadOptionError("--cron", expression, "never comes")
+        raise BadOptionError("--cron", expression, "never occurs")
     return due
 
 

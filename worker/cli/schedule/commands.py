@@ -13,13 +13,13 @@ from worker.cli.schedule import list as schedule_list
 app = typer.Typer(
     name="schedule",
     add_completion=False,
-    help="Submit files or query results on a schedule, each time once.",
+    help="Submit files or query results on a cron schedule.",
     no_args_is_help=True,
 )
 
-Name = Annotated[str, typer.Argument(metavar="NAME", help="What the schedule is called.")]
-Tenant = Annotated[str, typer.Option(help="Whose it is.")]
-AsJson = Annotated[bool, typer.Option("--json", help="One JSON object a line.")]
+Name = Annotated[str, typer.Argument(metavar="NAME", help="Name of the schedule.")]
+Tenant = Annotated[str, typer.Option(help="Tenant of the schedule.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object per line.")]
 
 
 @app.command("add")
@@ -29,26 +29,29 @@ def add_schedule(
         str,
         typer.Argument(
             metavar="FILE-or-SQL",
-            help="A file that the workers can read, s3://bucket/key, or with --database-env a query.",
+            help="File readable by the workers, s3://bucket/key, or with --database-env an SQL query.",
         ),
     ],
     *,
-    cron: Annotated[str, typer.Option(metavar="TIMES", help="Minute, hour, day, month, weekday: '30 2 * * MON-FRI'.")],
-    timezone: Annotated[str, typer.Option(help="Whose clock the times mean.")] = "UTC",
+    cron: Annotated[
+        str, typer.Option(metavar="TIMES", help="Minute, hour, day, month, weekday, such as '30 2 * * MON-FRI'.")
+    ],
+    timezone: Annotated[str, typer.Option(help="Time zone of --cron.")] = "UTC",
     database_env: Annotated[
         str | None,
         typer.Option(
-            metavar="VARIABLE", help="The source is a query; the workers find its database's address in this variable."
+            metavar="VARIABLE",
+            help="Treat the source as an SQL query; the workers read its database URL from this variable.",
         ),
     ] = None,
     catch_up: Annotated[
-        str, typer.Option(metavar="TIME", help="A time that nobody was there for is made up for if it is no older.")
+        str, typer.Option(metavar="TIME", help="Run a missed time later if it is not older than this.")
     ] = "1h",
     tenant: Tenant = "default",
-    model: Annotated[str | None, typer.Option(help="Where a row names none.")] = None,
-    voice: Annotated[str | None, typer.Option(help="Where a row names none.")] = None,
-    voice_2: Annotated[str | None, typer.Option(help="Where a row names none.")] = None,
-    temperature: Annotated[float | None, typer.Option(help="Where a row names none.")] = None,
+    model: Annotated[str | None, typer.Option(help="Default model.")] = None,
+    voice: Annotated[str | None, typer.Option(help="Default voice.")] = None,
+    voice_2: Annotated[str | None, typer.Option(help="Default voice of the second speaker.")] = None,
+    temperature: Annotated[float | None, typer.Option(help="Default expressiveness, 0 to 2.")] = None,
     sheet: Sheet = None,
     all_sheets: AllSheets = False,
     text_column: TextColumn = None,
@@ -56,7 +59,7 @@ def add_schedule(
     ignore_column: IgnoreColumn = None,
     encoding: Encoding = None,
 ) -> None:
-    """Make a schedule. Workers hold it: it runs while one of them does."""
+    """Create a schedule. Workers execute it."""
 
     options: dict[str, Any] = {"model": model, "voice_1": voice, "voice_2": voice_2, "temperature": temperature}
     options |= {"sheets": tuple(sheet or ()), "all_sheets": all_sheets, "encoding": encoding}
@@ -67,7 +70,7 @@ def add_schedule(
 
 @app.command("list")
 def list_schedules(as_json: AsJson = False) -> None:
-    """Show every schedule, when it is due next, and how its latest run went."""
+    """List schedules with their next time and latest run."""
 
     schedule_list.show(as_json=as_json)
 
@@ -77,37 +80,37 @@ def list_runs(
     name: Name,
     *,
     tenant: Tenant = "default",
-    limit: Annotated[int, typer.Option("--limit", "-n", min=1, max=1_000, help="At most so many.")] = 20,
+    limit: Annotated[int, typer.Option("--limit", "-n", min=1, max=1_000, help="Maximum number of runs.")] = 20,
     as_json: AsJson = False,
 ) -> None:
-    """Show what became of a schedule's times, the latest first."""
+    """List a schedule's runs, newest first."""
 
     schedule_list.show_runs(tenant, name, limit, as_json=as_json)
 
 
 @app.command("run")
 def run_now(name: Name, tenant: Tenant = "default") -> None:
-    """Let it run once now, beside its times."""
+    """Run a schedule once now."""
 
     add.run(tenant, name)
 
 
 @app.command("pause")
 def pause(name: Name, tenant: Tenant = "default") -> None:
-    """Let none of its times become due. What is handed in goes on."""
+    """Pause a schedule. Submitted jobs continue."""
 
     add.pause(tenant, name)
 
 
 @app.command("resume")
 def resume(name: Name, tenant: Tenant = "default") -> None:
-    """Let it go on with its next time. Those that passed meanwhile are not made up for."""
+    """Resume a schedule at its next time. Missed times are skipped."""
 
     add.resume(tenant, name)
 
 
 @app.command("remove")
 def remove(name: Name, tenant: Tenant = "default") -> None:
-    """Take a schedule away. What it has handed in stays."""
+    """Remove a schedule. Submitted jobs are kept."""
 
     add.remove(tenant, name)

@@ -1,4 +1,4 @@
-"""Schedules and their runs, for people and for machines. Reads only."""
+"""`ttsq schedule list|runs`. Reads only."""
 
 from __future__ import annotations
 
@@ -20,7 +20,6 @@ SOURCE_CHARACTERS = 40
 
 
 def show(*, as_json: bool) -> None:
-    """Every schedule with its latest run."""
     terminal = Terminal(as_json=as_json)
     settings = cli_database.settings(terminal)
     with cli_database.queue(settings) as database, database.read() as connection:
@@ -35,9 +34,9 @@ def show(*, as_json: bool) -> None:
     if as_json:
         return
     if not found:
-        terminal.result("There are no schedules; `ttsq schedule add` makes one.")
+        terminal.result("No schedules; create one with `ttsq schedule add`.")
         return
-    table = _table("NAME", "TENANT", "TIMES", "NEXT", "LATEST", "SOURCE")
+    table = _table("NAME", "TENANT", "CRON", "NEXT", "LATEST", "SOURCE")
     for one in found:
         run = latest[one.tenant, one.name]
         table.add_row(
@@ -54,7 +53,6 @@ def show(*, as_json: bool) -> None:
 
 
 def show_runs(tenant: str, name: str, most: int, *, as_json: bool) -> None:
-    """What became of one schedule's times."""
     terminal = Terminal(as_json=as_json)
     with cli_database.queue(cli_database.settings(terminal)) as database, database.read() as connection:
         now = database.now(connection)
@@ -88,7 +86,7 @@ def _latest(runs: list[RunRecord]) -> RunRecord | None:
 def _next(schedule: ScheduleRecord, now: datetime) -> str:
     if schedule.paused_at is not None:
         return f"paused since {moment(schedule.paused_at, now)}"
-    return "never again" if schedule.next_due_at is None else moment(schedule.next_due_at, now)
+    return "never" if schedule.next_due_at is None else moment(schedule.next_due_at, now)
 
 
 def _data(schedule: ScheduleRecord) -> dict[str, Any]:

@@ -1,1 +1,1 @@
-"""What an installation runs and needs: `ttsq worker`, `ttsq migrate`, `ttsq emulator`."""
+"""`ttsq worker`, `migrate`, `emulator` and `restore-check`."""

@@ -18,11 +18,11 @@ from worker.emulator.server import serve
 
 
 def emulate(scenario: Path | None, given: Mapping[str, object], *, port: int) -> None:
-    """Serve until interrupted. `given` are the options of the command, by the configuration's names.
+    """Serve until interrupted. `given` maps configuration names to the options that were set.
 
     Raises:
-        UnusableEmulatorError: options out of their bounds, or a scenario that means nothing.
-        CannotListenError: the address is taken.
+        UnusableEmulatorError: invalid options or scenario.
+        CannotListenError: the address is in use.
     """
     options = _options(given)
     found = Scenario() if scenario is None else _scenario(scenario)
@@ -38,9 +38,7 @@ def _options(given: Mapping[str, object]) -> EmulatorConfig:
         return EmulatorConfig.model_validate(given)
     except ValidationError as error:
         faults = [str(fault) for fault in faults_of(error)]
-        raise UnusableEmulatorError(
-            "these options can't be used", "`ttsq emulator --help` has them all", faults
-        ) from None
+        raise UnusableEmulatorError("invalid options", "see `ttsq emulator --help`", faults) from None
 
 
 def _scenario(path: Path) -> Scenario:
@@ -49,19 +47,19 @@ def _scenario(path: Path) -> Scenario:
     except InvalidInputError as error:
         faults = [str(fault) for fault in error.faults]
         raise UnusableEmulatorError(
-            f"the scenario {path} can't be used", "docs/emulator.md has the form, and an example", faults
+            f"invalid scenario {path}", "see docs/emulator.md for the format and an example", faults
         ) from None
 
 
 def _announce(config: Scenario, base_url: str) -> None:
-    # A made-up key that opens nothing else may be shown; one that was given stays unsaid.
-    key = config.key if config.key in {DEFAULT_KEY, None} else "<the key you gave>"
-    typer.echo(f"The emulator listens at {base_url}. In another terminal:")
+    # Print the default key only; a key set by the user may be a real one.
+    key = config.key if config.key in {DEFAULT_KEY, None} else "<your --key>"
+    typer.echo(f"Emulator listening at {base_url}. In another terminal:")
     typer.echo(f"  export SEGMIND_BASE_URL={base_url} SEGMIND_API_KEY={key or DEFAULT_KEY}")
     if config.changes:
         last = config.timeline()[-1].at_seconds
-        typer.echo(f"{number(len(config.changes), 'change')} will follow, the last one after {last:g} s.")
-    typer.echo("Ctrl-C ends it.")
+        typer.echo(f"{number(len(config.changes), 'change')} scheduled, the last after {last:g} s.")
+    typer.echo("Press Ctrl-C to stop.")
 
 
 DEFAULT_PORT = 8765
@@ -71,41 +69,39 @@ def emulator(
     *,
     scenario: Annotated[
         Path | None,
-        typer.Option(
-            metavar="FILE", help="How it begins and what changes when, as TOML or JSON; see docs/emulator.md."
-        ),
+        typer.Option(metavar="FILE", help="Initial state and timed changes, as TOML or JSON; see docs/emulator.md."),
     ] = None,
-    rpm: Annotated[
-        float | None, typer.Option(help="Requests a minute; without it there is no limit.", show_default=False)
-    ] = None,
+    rpm: Annotated[float | None, typer.Option(help="Rate limit, requests per minute.", show_default="no limit")] = None,
     credits: Annotated[  # noqa: A002 - the API's word
-        str | None, typer.Option(help="US dollars in the account.", show_default="1000")
+        str | None, typer.Option(help="Account balance in US dollars.", show_default="1000")
     ] = None,
-    latency: Annotated[float | None, typer.Option(help="Seconds a call takes.", show_default="0")] = None,
+    latency: Annotated[float | None, typer.Option(help="Seconds per call.", show_default="0")] = None,
     jitter: Annotated[
-        float | None, typer.Option(help="Spread of the latency, as a share of it, 0 to 1.", show_default="0")
+        float | None, typer.Option(help="Latency spread, as a fraction from 0 to 1.", show_default="0")
     ] = None,
     port: Annotated[
-        int | None, typer.Option(help="Where to listen; 0 takes a free port.", show_default=str(DEFAULT_PORT))
+        int | None, typer.Option(help="Port to listen on; 0 picks a free one.", show_default=str(DEFAULT_PORT))
     ] = None,
     host: Annotated[
         str | None,
-        typer.Option(help="The address to listen on; anyone who reaches it can change it.", show_default="127.0.0.1"),
+        typer.Option(
+            help="Address to listen on. Anyone who can reach it can reconfigure the emulator.", show_default="127.0.0.1"
+        ),
     ] = None,
-    key: Annotated[str | None, typer.Option(help="The only API key it takes.", show_default="a made-up one")] = None,
+    key: Annotated[str | None, typer.Option(help="The only API key accepted.", show_default="a fixed test key")] = None,
     audio_bytes: Annotated[
         int | None,
-        typer.Option(help="Answer with a WAV of exactly this size; workers then need TTSQ_TAKE_CHECKS=off."),
+        typer.Option(help="Return WAV files of exactly this size; workers then need TTSQ_TAKE_CHECKS=off."),
     ] = None,
-    seed: Annotated[int | None, typer.Option(help="The same seed gives the same latencies.", show_default="0")] = None,
+    seed: Annotated[int | None, typer.Option(help="Seed of the random latencies.", show_default="0")] = None,
     window: Annotated[
         str | None,
-        typer.Option(help="How the limit counts: fixed, sliding or token_bucket.", show_default="fixed"),
+        typer.Option(help="Rate-limit algorithm: fixed, sliding or token_bucket.", show_default="fixed"),
     ] = None,
 ) -> None:
-    """Emulate Segmind's API on this machine, with limits and faults.
+    """Emulate Segmind's API locally, with limits and failures.
 
-    Options win over what a scenario's file says.
+    Options override the scenario file.
     """
 
     given = {

@@ -22,6 +22,6 @@ def migrate() -> None:
     finally:
         database.close()
     if before == schema.HEAD:
-        terminal.result(f"{where} is at revision {schema.HEAD} already.")
+        terminal.result(f"{where} is already at revision {schema.HEAD}.")
     else:
         terminal.result(f"{where} is now at revision {schema.HEAD} (before: {before or 'no tables'}).")

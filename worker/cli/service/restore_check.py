@@ -26,8 +26,6 @@ CONNECTIONS: Final = 16
 
 
 class WorkersRunningError(CliError):
-    """Workers would claim the very jobs that are being looked at."""
-
     def __init__(self, running: int) -> None:
         super().__init__(
             f"{number(running, 'worker')} running on this database",
@@ -36,7 +34,7 @@ class WorkersRunningError(CliError):
 
 
 def check_restored(terminal: Terminal, *, dry_run: bool) -> Exit:
-    """Look through the queue of the settings, and say what was found.
+    """Check the queue and print the result.
 
     Raises:
         WorkersRunningError: a worker sends heartbeats.
@@ -47,7 +45,7 @@ def check_restored(terminal: Terminal, *, dry_run: bool) -> Exit:
         if running and not dry_run:
             raise WorkersRunningError(len(running))
         if running:
-            terminal.warn(f"{number(len(running), 'worker')} running: the figures change meanwhile.")
+            terminal.warn(f"{number(len(running), 'worker')} running: the figures may change.")
         places = open_places(settings, database, connections=CONNECTIONS)
         try:
             found, moved = _checked(Restoration(database, places), dry_run=dry_run)
@@ -58,9 +56,9 @@ def check_restored(terminal: Terminal, *, dry_run: bool) -> Exit:
 
 
 def living(database: Database) -> set[UUID]:
-    """Workers that send heartbeats now: rows of a fresh backup look alive, too, but their heartbeats stand still.
+    """Return the workers whose heartbeats advance; rows of a fresh backup look alive but do not.
 
-    Takes as long as the newest heartbeat needs to grow stale, and no time where all are.
+    Takes as long as the newest heartbeat needs to become stale.
     """
     first = _fresh(database)
     while first:
@@ -79,7 +77,7 @@ def _fresh(database: Database) -> dict[UUID, datetime]:
 
 
 def _checked(restoration: Restoration, *, dry_run: bool) -> tuple[Found, tuple[int, int] | None]:
-    # First of all: should the rest break off, no id may be given out again either.
+    # First, so that no event id is reused even if the rest is interrupted.
     moved = None if dry_run else restoration.move_events_ahead()
     return sum(restoration.look() if dry_run else restoration.run(), Found()), moved
 
@@ -107,28 +105,28 @@ def _report(terminal: Terminal, found: Found, moved: tuple[int, int] | None, *, 
     if found.adopted:
         estimated = f", {found.estimated:,} of them at list price" if found.estimated else ""
         terminal.result(
-            f"{number(found.adopted, 'job')} {would}ended with audio that the store holds:"
+            f"{number(found.adopted, 'job')} {would}finished with audio found in the store:"
             f" {money(found.cost)} added to the ledger{estimated}."
         )
     if found.marked:
         terminal.result(
-            f"{number(found.marked, 'job')} {would}marked: the store holds no audio of theirs. They may have been"
-            " bought after the backup; workers look in the store and in their spools before they buy."
+            f"{number(found.marked, 'job')} {would}marked: the store has no audio for them. They may have been"
+            " bought after the backup; workers check the store and their spools before buying."
         )
     if moved is not None:
-        terminal.result(f"Event ids continue from {moved[1] + 1}; the newest one in the backup was {moved[0]}.")
-    terminal.note("Jobs submitted after the backup are unknown here: submit them again. See docs/restore.md.")
+        terminal.result(f"Event ids continue from {moved[1] + 1}; the newest in the backup was {moved[0]}.")
+    terminal.note("Jobs submitted after the backup are lost: submit them again. See docs/restore.md.")
 
 
 def restore_check(
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Report what would change, and change nothing.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Report changes without making them.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
-    """After restoring a backup: find what was bought since, and adopt it.
+    """After restoring a backup, adopt the audio bought since.
 
-    Asks the audio store for every unfinished job. Audio that is there ends its job, and its cost enters the ledger; all
-    other jobs are marked, so that workers look for their audio before they buy it. Event ids move ahead, so that no
-    webhook receives an id twice. Safe to repeat; refuses to work while workers run.
+    Looks up every unfinished job in the audio store. A job whose audio exists is finished and its cost recorded; other
+    jobs are marked, so that workers search for their audio before buying it. Event ids are advanced, so that no webhook
+    receives an id twice. Safe to repeat. Stop all workers first.
     """
 
     leave(check_restored(Terminal(as_json=as_json), dry_run=dry_run))

@@ -17,11 +17,11 @@ CELERY = ("-m", "celery", "--quiet", "-A", "worker.app", "worker")
 
 
 def exec_worker(concurrency: int | None) -> NoReturn:
-    """Become the worker: same process id, so that signals of a supervisor reach it.
+    """Replace this process with the worker, so that a supervisor's signals reach it.
 
     Raises:
-        MemoryBrokerError: nobody could reach it.
-        CliError, SQLAlchemyError: the database isn't ready.
+        MemoryBrokerError
+        CliError, SQLAlchemyError: the database is not ready.
     """
     override = {} if concurrency is None else {"TTSQ_CONCURRENCY": concurrency}
     settings = Terminal().guard(settings_page.load(**override))
@@ -29,16 +29,16 @@ def exec_worker(concurrency: int | None) -> NoReturn:
         raise MemoryBrokerError
     with database.queue(settings):
         pass
-    # The worker reads its settings from its environment, which `env` sets for it and for nobody else.
+    # The worker reads its settings from its environment, which `env` sets for it alone.
     assignments = [f"{name}={value}" for name, value in override.items()]
     os.execvp("env", ["env", *assignments, sys.executable, *CELERY])  # noqa: S606, S607 - no shell; `env` is POSIX's
 
 
 def worker(
     concurrency: Annotated[
-        int | None, typer.Option(help="Calls in flight at once.", show_default="TTSQ_CONCURRENCY, or 100")
+        int | None, typer.Option(help="Maximum concurrent calls.", show_default="TTSQ_CONCURRENCY, or 100")
     ] = None,
 ) -> None:
-    """Start a worker, as `celery -A worker.app worker` does."""
+    """Start a worker; same as `celery -A worker.app worker`."""
 
     exec_worker(concurrency)

@@ -120,7 +120,7 @@ def test_refused_takes_are_not_bought_again_unasked(emulator: Emulator) -> None:
     shown = run("run", "texts.txt")
     assert (shown.code, emulator.state().billed) == (1, 6 * PRICE)
     assert "2 texts of an earlier run finished without accepted audio, $0.0402 paid." in shown.err
-    assert "up to 6 more calls, about $0.0402 at most. Not bought again; --yes does so." in shown.err
+    assert "up to 6 more calls and costs at most about $0.0402. Not bought again; add --yes to buy them." in shown.err
     assert run("run", "texts.txt", "--yes").code == 1
     assert emulator.state().billed == 12 * PRICE
 

@@ -25,14 +25,14 @@ def faults(count: int) -> list[Fault]:
 def test_one_fault_is_one_line() -> None:
     """The input, the line, the field and what is wrong."""
     found = explain(InvalidInputError("texts.csv", faults(1)))
-    assert found.message == "texts.csv: line 1, text: is empty; nothing was stored or spent"
+    assert found.message == "texts.csv: line 1, text: is empty; nothing was queued or charged"
     assert not found.lines
 
 
 def test_a_screenful_of_faults_is_shown_and_the_rest_counted() -> None:
     """All are reported at once, up to twenty, whether the reader of the input kept the others or only counted them."""
     found = explain(InvalidInputError("texts.csv", faults(100), total=1_500))
-    assert found.message == "texts.csv: 1,500 faults; nothing was stored or spent"
+    assert found.message == "texts.csv: 1,500 errors; nothing was queued or charged"
     assert found.lines[:2] == ["line 1, text: is empty", "line 2, text: is empty"]
     assert len(found.lines) == SHOWN_FAULTS + 1
     assert found.lines[-1] == "and 1,480 more"
@@ -48,7 +48,7 @@ def test_settings_are_named_with_the_place_to_mend_them() -> None:
 @pytest.mark.parametrize(
     ("error", "message", "remedy"),
     [
-        (NotMigratedError(None, "0001"), "has no tables yet", "ttsq migrate"),
+        (NotMigratedError(None, "0001"), "has no tables", "ttsq migrate"),
         (StartError("no key", "set it"), "no key", "set it"),
         (ArtifactsError(ArtifactsFault.NO_SUCH_BUCKET, "no bucket b; create it", detail="raw"), "no bucket b", ""),
         (CannotListenError("127.0.0.1", 80, "denied"), "127.0.0.1:80: denied", "--port"),

@@ -57,10 +57,10 @@ def test_no_time_is_promised_while_the_queue_is_held() -> None:
 
 
 HOLDS = [
-    (HOLD, "held by the account since {since}: The API doesn't accept the API key (looked at again in 1 min 30 s)"),
+    (HOLD, "held by the account since {since}: The API doesn't accept the API key (next check in 1 min 30 s)"),
     (Hold("storage", "no_space", "The disk is full", NOW, NOW), "held by the storage since {since}: The disk is full"),
     (Hold("model:m-1", "model_retired", "Gone", NOW, None), "held, m-1 only, since {since}: Gone"),
-    (Hold("pace", "x", "too many", None, NOW + timedelta(seconds=5)), "paused: too many (looked at again in 5.0 s)"),
+    (Hold("pace", "x", "too many", None, NOW + timedelta(seconds=5)), "paused: too many (next check in 5.0 s)"),
     (Hold("workers", "no_workers", "no worker is running", None, None), "waiting: no worker is running"),
 ]
 

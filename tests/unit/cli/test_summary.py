@@ -79,15 +79,15 @@ def test_a_quiet_run_still_names_its_failures(capsys: pytest.CaptureFixture[str]
 
 
 def test_a_resumed_run_separates_new_cost_from_old(capsys: pytest.CaptureFixture[str]) -> None:
-    """What this command spent, and what the batch has cost in all."""
+    """What this command spent, and what the batch has cost in total."""
     text = said(capsys, ending(spent_before=Decimal("0.01"), done_before=1))
-    assert "$0.0034 now, $0.0134 in all" in text
+    assert "$0.0034 now, $0.0134 in total" in text
 
 
 def test_a_run_with_nothing_left_to_do_says_so(capsys: pytest.CaptureFixture[str]) -> None:
     """The same command, given again after all was done."""
     text = said(capsys, ending(spent_before=Decimal("0.0134"), done_before=2))
-    assert "All 2 texts were already spoken; there was nothing left to do and nothing to buy" in text
+    assert "All 2 texts were already spoken; nothing to buy" in text
 
 
 def test_copies_of_earlier_audio_are_counted(capsys: pytest.CaptureFixture[str]) -> None:
@@ -126,7 +126,7 @@ def test_a_run_held_by_its_budget_names_the_command_that_resumes_it(capsys: pyte
     lines = said(capsys, ending(states=states, shortage=shortage)).splitlines()
     assert lines[0] == "■ 2 of 5 texts spoken, 3 held by the budget, in 34 s"
     assert lines[-2:] == [
-        "  $0.0134 of the run's budget of $0.0150 spent: the rest needs about $0.0201 more. Nothing failed; to go on:",
+        "  $0.0134 of the run's budget of $0.0150 spent: the remaining texts need about $0.0201 more. Nothing failed; to continue:",
         "    ttsq run a.csv --max-cost 0.05",
     ]
     quiet = said(capsys, ending(states=states, shortage=shortage), quiet=True)

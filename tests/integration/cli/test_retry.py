@@ -18,8 +18,10 @@ from worker.cli.run.again import QUESTION
 from worker.store.database import Database
 
 COMMANDS: Final = [("jobs", "retry", "--batch", "texts.csv"), ("batch", "retry", "texts.csv")]
-COST: Final = "2 texts finished without accepted audio, $0.0402 paid."
+COST: Final = (
+    "2 texts finished without accepted audio, $0.0402 paid."
     " Retrying takes up to 6 more calls and costs at most about $0.0402."
+)
 
 pytestmark = pytest.mark.parametrize("command", COMMANDS, ids=["jobs", "batch"])
 

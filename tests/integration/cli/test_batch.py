@@ -143,7 +143,7 @@ class TestFetching:
         ]
 
     def test_an_interrupted_download_resumes(self, queue: Database, audio: FolderStore, ttsq: Ttsq) -> None:
-        """Files that are whole are left as they are, others are fetched; what is missing is named."""
+        """Missing files are fetched, whole ones left; an edited one is the user's and needs `--overwrite`."""
         batch = a_batch(queue)
         jobs = {name: spoken(queue, audio, batch, name) for name in "abc"}
         a_job(queue, batch, "d", status=JobStatus.FAILED)
@@ -152,12 +152,15 @@ class TestFetching:
         folder = Path("welcome")
         for name, job in jobs.items():
             assert hashlib.sha256((folder / f"{name}.wav").read_bytes()).hexdigest() == row(queue, job).sha256
-        (folder / "a.wav").write_bytes(b"broken")
+        (folder / "a.wav").write_bytes(b"edited")
         (folder / "b.wav").unlink()
         kept = (folder / "c.wav").stat().st_mtime_ns
-        again = ttsq("batch", "download", "welcome", "--json").data
-        assert (again["files"], again["already_there"]) == (3, 1)
-        assert (folder / "a.wav").read_bytes() != b"broken"
+        again = ttsq("batch", "download", "welcome", "--json")
+        assert (again.code, again.data["files"], again.data["already_there"]) == (1, 2, 1)
+        assert (folder / "a.wav").read_bytes() == b"edited"
+        agreed = ttsq("batch", "download", "welcome", "--overwrite", "--json")
+        assert (agreed.code, agreed.data["files"], agreed.data["already_there"]) == (0, 3, 2)
+        assert sha256_of(folder / "a.wav") == row(queue, jobs["a"]).sha256
         assert (folder / "c.wav").stat().st_mtime_ns == kept
         assert (folder / "manifest.csv").is_file()
         audio.delete(f"default/{batch}/a.wav")
@@ -169,13 +172,16 @@ class TestFetching:
     def test_audio_that_is_not_the_recorded_take_is_not_taken_for_it(
         self, queue: Database, audio: FolderStore, ttsq: Ttsq
     ) -> None:
-        """Its checksum is another: the file isn't left there."""
+        """The recorded take is read by its checksum; without it, another take under its name is left out."""
         batch = a_batch(queue)
-        spoken(queue, audio, batch, "a")
+        recorded = row(queue, spoken(queue, audio, batch, "a")).sha256
         other = Path("other")
         other.write_bytes(b"another take")
         digest = sha256_of(other)
         audio.put(f"default/{batch}/a.wav", other, content_type="audio/wav", sha256=digest, metadata={})
+        assert ttsq("batch", "download", "welcome", "--out", "kept").code == 0
+        assert sha256_of(Path("kept/a.wav")) == recorded
+        audio.forget(f"default/{batch}/a.wav", recorded or "")
         missed = ttsq("batch", "download", "welcome", "--out", "here")
         assert (missed.code, Path("here/a.wav").exists()) == (1, False)
         assert "another take" in missed.err

@@ -53,7 +53,7 @@ def test_prune_leaves_the_files_of_another_batch(tmp_path: Path, spelling: str) 
     assert ttsq("prune", "--older-than", "2d", "--yes").code == 0
     assert contents(tmp_path / "o/x") == before
     again = ttsq("run", "b.txt.csv", "--out", spelling)
-    assert (again.code, "already spoken" in again.err) == (0, True), again.err
+    assert (again.code, "already spoken" in again.out) == (0, True), again.err
 
 
 def test_an_edited_sheet_after_ctrl_c_leaves_each_line_its_own_speech(emulator: Emulator, tmp_path: Path) -> None:

@@ -118,7 +118,7 @@ def test_the_run_submits_and_watches_and_downloads(
     code, found = ttsq("run", "texts.txt", "--out", "copies", "--json")
     assert (code, found["succeeded"], found["failed"]) == (0, 6, 0)
     assert emulator.state().max_in_flight <= 3
-    with_names = sorted(path.name for path in (tmp_path / "copies").glob("*"))
+    with_names = sorted(path.name for path in (tmp_path / "copies").glob("[!.]*"))
     assert with_names == [f"{number:04}.wav" for number in range(1, 7)]
     client = services.client()
     for number in range(1, 7):
@@ -133,14 +133,18 @@ def test_the_run_submits_and_watches_and_downloads(
 
 @pytest.mark.usefixtures("worker")
 def test_copies_that_are_missing_or_changed_are_brought_again_for_nothing(emulator: Emulator, tmp_path: Path) -> None:
-    """The audio is in the bucket: the same command restores the folder and buys nothing."""
+    """The audio is in the bucket: the same command restores the folder and buys nothing; an edit needs consent."""
     assert ttsq("run", "texts.txt", "--out", "copies", "--json")[0] == 0
     copies = tmp_path / "copies"
     sound = (copies / "0001.wav").read_bytes()
     (copies / "0001.wav").unlink()
     (copies / "0002.wav").write_bytes(b"\0" * (copies / "0002.wav").stat().st_size)
     untouched = (copies / "0003.wav").stat().st_mtime_ns
-    code, found = ttsq("run", "texts.txt", "--out", "copies", "--json")
+    with closing(Command("run", "texts.txt", "--out", "copies")) as refused:
+        assert refused.end()[0] != 0
+        assert "copies/0002.wav" in refused.err
+    assert (copies / "0002.wav").read_bytes()[:4] == b"\0" * 4
+    code, found = ttsq("run", "texts.txt", "--out", "copies", "--overwrite", "--json")
     assert (code, found["succeeded"], emulator.state().billed_calls) == (0, 6, 6)
     assert (copies / "0001.wav").read_bytes() == sound
     assert (copies / "0002.wav").read_bytes()[:4] == b"RIFF"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import re
 import unicodedata
 from collections.abc import Mapping
@@ -71,6 +72,12 @@ def object_key(
         fields["line"] = job if batch is None or line is None else str(line)
     escaped = {field: _escaped(value) for field, value in fields.items()}
     return checked_key("/".join(_segment(part, escaped, cells) for part in template.split("/")))
+
+
+def cells_of(text: str | None, voice_1: str | None, voice_2: str | None, extra: str | None) -> dict[str, str | None]:
+    """The `cells` of a job, for `object_key`; `extra` is a JSON object of its sheet's other columns."""
+    found: dict[str, str | None] = json.loads(extra) if extra else {}
+    return found | {"text": text, "voice_1": voice_1, "voice_2": voice_2}
 
 
 def beside(key: str, name: str) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import threading
 import time
 from collections.abc import Callable
@@ -13,7 +12,7 @@ from uuid import UUID
 from api_models.key_templates import FLAT_TEMPLATE, SHARED_TEMPLATE, names_cells
 from worker.artifacts.addresses import public_address
 from worker.artifacts.factory import open_store
-from worker.artifacts.keys import NO_CELLS, beside, checked_key, object_key
+from worker.artifacts.keys import NO_CELLS, beside, cells_of, checked_key, object_key
 from worker.artifacts.options import NO_OPTIONS, StoreOptions
 from worker.artifacts.store import ArtifactStore
 from worker.concurrency.reactor import Reactor
@@ -149,6 +148,5 @@ class Destinations:
 
 
 def _cells(claim: Claim) -> dict[str, str | None]:
-    """What a template may name beside the fields of every job."""
-    found: dict[str, str | None] = json.loads(claim.extra) if claim.extra else {}
-    return found | {"text": claim.speech.text, "voice_1": claim.speech.voice_1, "voice_2": claim.speech.voice_2}
+    speech = claim.speech
+    return cells_of(speech.text, speech.voice_1, speech.voice_2, claim.extra)

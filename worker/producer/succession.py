@@ -19,7 +19,7 @@ from sqlalchemy import Connection
 from api_models.formats import AudioFormat
 from api_models.key_templates import FLAT_TEMPLATE, names_cells
 from worker.artifacts.addresses import path_of
-from worker.artifacts.keys import object_key
+from worker.artifacts.keys import NO_CELLS, cells_of, object_key
 from worker.intake.validation import Row
 from worker.store.batches import BatchRecord
 from worker.store.queries import rivals
@@ -36,7 +36,7 @@ def supersede(
 ) -> int:
     """Cancel queued jobs of earlier batches under this batch's names. Returns their number."""
     template = key_template or FLAT_TEMPLATE
-    if batch.output_url is None or any(field in template for field in _OWN) or names_cells(template):
+    if batch.output_url is None or any(field in template for field in _OWN):
         return 0
     root = _root(batch.output_url)
     queued = _queued(connection, batch.id, root)
@@ -44,7 +44,7 @@ def supersede(
         return 0
     superseded: list[UUID] = []
     for row in rows:
-        name = Name(batch.id, batch.tenant, row.request.custom_id, row.request.model, row.request.format)
+        name = _name(batch, row)
         if job_id := queued.pop(_address(root, template, name, batch.id), None):
             superseded.append(job_id)
     for start in range(0, len(superseded), JOBS_PER_STATEMENT):
@@ -59,13 +59,29 @@ def _queued(connection: Connection, batch_id: UUID, root: str) -> dict[str, UUID
     found: dict[str, UUID] = {}
     for place in rivals.destinations(connection, but=batch_id):
         other_root, template = _root(place.url), place.key_template or FLAT_TEMPLATE
-        if names_cells(template) or not (
+        if not (
             f"{other_root}/".startswith(f"{root}/") or f"{root}/".startswith(f"{other_root}/")
         ):
             continue
-        for job in rivals.unbought(connection, place.batch_id):
+        for job in rivals.unbought(connection, place.batch_id, with_cells=names_cells(template)):
             found[_address(other_root, template, job, place.batch_id)] = job.id
     return found
+
+
+def _name(batch: BatchRecord, row: Row) -> Name:
+    it = row.request
+    return Name(
+        batch.id,
+        batch.tenant,
+        it.custom_id,
+        it.model,
+        it.format,
+        row.line,
+        it.text,
+        it.voice_1,
+        it.voice_2,
+        row.extra,
+    )
 
 
 def _root(url: str) -> str:
@@ -82,5 +98,11 @@ def _address(root: str, template: str, name: Name, batch_id: UUID) -> str:
         job=str(name.id),
         model=name.model,
         ext=AudioFormat(name.audio_format or AudioFormat.WAV).extension,
+        line=name.line,
+        cells=_cells(name) if names_cells(template) else NO_CELLS,
     )
     return f"{root}/{key}"
+
+
+def _cells(name: Name) -> dict[str, str | None]:
+    return cells_of(name.text, name.voice_1, name.voice_2, name.extra)

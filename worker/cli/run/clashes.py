@@ -8,9 +8,9 @@ from typing import Final
 from uuid import UUID
 
 from api_models.formats import AudioFormat
-from api_models.key_templates import FLAT_TEMPLATE
+from api_models.key_templates import FLAT_TEMPLATE, names_cells
 from worker.artifacts.folder.store import FolderStore
-from worker.artifacts.keys import object_key
+from worker.artifacts.keys import NO_CELLS, cells_of, object_key
 from worker.artifacts.ownership import BATCH, JOB, REPLACEABLE, standing
 from worker.cli.console.errors import CliError
 from worker.cli.console.format import number
@@ -63,7 +63,14 @@ def _key(row: Row, template: str) -> str:
         job=str(row.line),
         model=request.model,
         ext=ext,
+        line=row.line,
+        cells=_cells(row) if names_cells(template) else NO_CELLS,
     )
+
+
+def _cells(row: Row) -> dict[str, str | None]:
+    request = row.request
+    return cells_of(request.text, request.voice_1, request.voice_2, row.extra)
 
 
 def _is_foreign(store: FolderStore, key: str) -> bool:

@@ -216,8 +216,8 @@ def _lost(lost: Lost, order: Order) -> Iterator[str]:
     again = summary.again(order, None)
     if files := len(lost.gone):
         yield (
-            f"{number(files, 'file')} of finished jobs {'is' if files == 1 else 'are'} missing: restore them,"
-            f" or buy only those again with `{again} --missing`"
+            f"{number(files, 'file')} of finished jobs {'is' if files == 1 else 'are'} missing: {named(lost.absent)};"
+            f" restore them, or buy only those again with `{again} --missing`"
         )
     if lost.replaced:
         yield f"replaced by a later batch's audio: {named(lost.replaced)}; `{again}` restores them"

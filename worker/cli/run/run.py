@@ -26,7 +26,7 @@ from worker.cli.run import again, clashes, refused, rehearsal
 from worker.cli.run import order as run_order
 from worker.cli.run.follow import Run
 from worker.cli.run.order import Destination, Order, check_template, read
-from worker.cli.run.submit import Audit, Lost, submit
+from worker.cli.run.submit import Audit, Lost, refuse_gone, submit
 from worker.cli.run.workers import choose_workers
 from worker.cli.snapshot import report, take_snapshot
 from worker.process.factories import open_places
@@ -82,6 +82,7 @@ def run(order: Order, terminal: Terminal) -> Exit:
                 database, Input(judged.rows, origin, destination.output_url, order.resume, order.key_template)
             )
             lost = _lost(database, wanted, order, settings)
+            refuse_gone(database, wanted, order, lost)
             _refuse_clashes(destination, wanted, order, lost)
             wanted = replace(wanted, lost=frozenset(lost.gone if order.missing else ()))
             if held := _held(database, wanted, order, settings, terminal):

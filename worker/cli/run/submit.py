@@ -15,9 +15,11 @@ from worker.artifacts.errors import ArtifactsError, NameTakenError
 from worker.artifacts.folder.store import FolderStore
 from worker.artifacts.ownership import Owner
 from worker.artifacts.store import ArtifactStore, StoredObject, Wanted
+from worker.cli.console.errors import CliError
 from worker.cli.console.format import money, number, short
 from worker.cli.console.terminal import Terminal
 from worker.cli.money.needs import Input
+from worker.cli.run import summary
 from worker.cli.run.order import Destination, Order
 from worker.cli.snapshot import Snapshot, take_snapshot
 from worker.execution.destinations import Destinations
@@ -25,7 +27,7 @@ from worker.producer import Submission
 from worker.settings import Settings
 from worker.store.batches import BatchRecord
 from worker.store.database import Database
-from worker.store.queries import filters, jobs, results
+from worker.store.queries import filters, jobs, results, rivals
 from worker.store.queries.results import Audio
 from worker.store.transitions import actions
 
@@ -41,6 +43,8 @@ class Lost:
     restored: int = 0
     gone: set[UUID] = field(default_factory=set)
     """Jobs whose audio no longer exists."""
+    absent: list[str] = field(default_factory=list)
+    """Names of those jobs' files."""
     replaced: list[str] = field(default_factory=list)
     """Names taken by a later batch's audio."""
     changed: list[str] = field(default_factory=list)
@@ -80,6 +84,7 @@ class Audit:
             self._check(store, page, lost)
         if self.offload and len(lost.gone) == jobs and isinstance(store, FolderStore) and not store.was_written:
             lost.gone.clear()
+            lost.absent.clear()
         return lost
 
     def _pages(self) -> Iterator[Sequence[Audio]]:
@@ -106,6 +111,7 @@ class Audit:
                 lost.restored += 1
             else:
                 lost.gone.add(job.id)
+                lost.absent.append(key)
         elif found.known and Owner.of(found.metadata).job not in {None, str(job.id)}:
             lost.replaced.append(key)
         else:
@@ -117,6 +123,30 @@ class Audit:
         with suppress(ArtifactsError, NameTakenError):
             return store.copy(job.uri, key, metadata=metadata, sha256=job.sha256) is not None
         return False
+
+
+class AudioGoneError(CliError):
+    """A superseded batch would be made anew, and would buy audio again whose files are gone."""
+
+    def __init__(self, names: Sequence[str], again: str) -> None:
+        super().__init__(
+            f"missing files of this run: {named(names)}; nothing was queued or charged",
+            f"put them back, or buy just those again: {again} --missing",
+        )
+
+
+def refuse_gone(database: Database, wanted: Input, order: Order, lost: Lost) -> None:
+    """Ask for consent where the batch can't be resumed, because a new one buys what it can't copy.
+
+    Raises:
+        AudioGoneError: there is none.
+    """
+    if wanted.batch is None or not lost.gone or order.missing or order.rehearse:
+        return
+    with database.read() as connection:
+        is_superseded = rivals.is_superseded(connection, wanted.batch)
+    if is_superseded:
+        raise AudioGoneError(lost.absent, summary.again(order, None))
 
 
 def named(names: Sequence[str]) -> str:

@@ -17,6 +17,7 @@ SUPERSEDED: Final = "superseded"
 """The code of a job whose object name a later batch has taken over."""
 _WAITING: Final = in_state(JobStatus.SCHEDULED, JobStatus.QUEUED, JobStatus.DISPATCHED)
 _NAMES: Final = (Job.id, Job.tenant, Job.custom_id, Job.model, Job.audio_format)
+_CELLS: Final = (Job.line, Job.text, Job.voice_1, Job.voice_2, Job.extra)
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +34,11 @@ class Name:
     custom_id: str | None
     model: str
     audio_format: str | None
+    line: int | None = None
+    text: str | None = None
+    voice_1: str | None = None
+    voice_2: str | None = None
+    extra: str | None = None
 
 
 def destinations(connection: Connection, *, but: UUID) -> list[Destination]:
@@ -43,10 +49,11 @@ def destinations(connection: Connection, *, but: UUID) -> list[Destination]:
     return [Destination(row.id, row.output_url, row.key_template) for row in rows if row.output_url is not None]
 
 
-def unbought(connection: Connection, batch_id: UUID) -> Iterator[Name]:
-    """Yield a batch's unstarted jobs for which no call can have been paid."""
+def unbought(connection: Connection, batch_id: UUID, *, with_cells: bool = False) -> Iterator[Name]:
+    """Yield a batch's unstarted jobs for which no call can have been paid; with their texts only `with_cells`."""
+    columns = (*_NAMES, *_CELLS) if with_cells else _NAMES
     waiting = Job.batch_id == batch_id, _WAITING, ~Job.recover, Job.request_id.is_(None)
-    for row in connection.execute(select(*_NAMES).where(*waiting)):
+    for row in connection.execute(select(*columns).where(*waiting)):
         yield Name(*row)
 
 

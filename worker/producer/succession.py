@@ -59,9 +59,7 @@ def _queued(connection: Connection, batch_id: UUID, root: str) -> dict[str, UUID
     found: dict[str, UUID] = {}
     for place in rivals.destinations(connection, but=batch_id):
         other_root, template = _root(place.url), place.key_template or FLAT_TEMPLATE
-        if not (
-            f"{other_root}/".startswith(f"{root}/") or f"{root}/".startswith(f"{other_root}/")
-        ):
+        if not (f"{other_root}/".startswith(f"{root}/") or f"{root}/".startswith(f"{other_root}/")):
             continue
         for job in rivals.unbought(connection, place.batch_id, with_cells=names_cells(template)):
             found[_address(other_root, template, job, place.batch_id)] = job.id

@@ -93,7 +93,7 @@ def test_each_part_has_a_line_for_people(
         main(["doctor"])
     assert ended.value.code == 0
     lines = [line.split()[:2] for line in capsys.readouterr().out.splitlines()]
-    names = ["settings", "database", "broker", "artifacts", "spool", "key", "clock", "workers", "restore"]
+    names = ["settings", "database", "broker", "artifacts", "spool", "key", "clock", "workers", "objects", "restore"]
     assert lines == [[name, "ok"] for name in names]
     assert emulator.state().calls == 0
 

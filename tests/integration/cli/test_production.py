@@ -22,7 +22,8 @@ from worker.emulator.config import EmulatorConfig
 from worker.emulator.latency import Latency
 from worker.emulator.server import Emulator
 
-END_SECONDS: Final = 60.0
+END_SECONDS: Final = 180.0
+pytestmark = pytest.mark.timeout(400)  # several processes a test
 TEXTS: Final = [f"This is text number {number}." for number in range(1, 7)]
 
 
@@ -98,7 +99,7 @@ def worker(services: Bucket, emulator: Emulator) -> Iterator[Command]:
     assert emulator.key
     assert ttsq("migrate")[0] == 0
     with closing(Command("worker", "--concurrency", "3")) as command:
-        wait_for(lambda: "worker_started" in command.err, seconds=30, what="the worker", instead=lambda: command.err)
+        wait_for(lambda: "worker_started" in command.err, seconds=120, what="the worker", instead=lambda: command.err)
         yield command
 
 

@@ -54,7 +54,7 @@ def test_names_made_of_cells_are_superseded_too(emulator: Emulator, tmp_path: Pa
     assert (shown.code, shown.data["succeeded"]) == (0, len(TEXTS)), shown.err
     assert superseded() == (waiting - 1 if "{text" in template else waiting)
     assert ttsq("run", "sheet.csv", "--out", "apart").code == 0
-    for line in range(1, len(TEXTS) + 1):
+    for line in range(2, len(TEXTS) + 2):
         (own,) = (path for path in (tmp_path / "audio").glob(f"{line:02}-one*.wav") if "Foxtrot" not in path.name)
         assert own.read_bytes() == (tmp_path / f"apart/{line:04}.wav").read_bytes()
     assert emulator.state().billed_texts.get("Golf.", 1) == 1
@@ -63,11 +63,11 @@ def test_names_made_of_cells_are_superseded_too(emulator: Emulator, tmp_path: Pa
 def test_a_users_file_is_found_under_a_name_made_of_cells(emulator: Emulator, tmp_path: Path) -> None:
     """Before anything is bought."""
     (tmp_path / "audio").mkdir()
-    (tmp_path / "audio/02-one-Bravo.wav").write_bytes(b"mine")
+    (tmp_path / "audio/03-one-Bravo.wav").write_bytes(b"mine")
     write(TEXTS)
     refused = ttsq("run", "sheet.csv", "--out", "audio", "--key-template", TEMPLATE)
     assert refused.code != 0
-    assert "02-one-Bravo.wav" in refused.err
+    assert "03-one-Bravo.wav" in refused.err
     assert emulator.state().billed_calls == 0
 
 
@@ -83,7 +83,7 @@ def test_a_superseded_batch_buys_missing_files_with_consent_only(emulator: Emula
     write(TEXTS)
     refused = ttsq("run", "sheet.csv", "--out", "audio", *SOME)
     assert refused.code not in {0, None}
-    assert "0001.wav" in refused.err
+    assert "0002.wav" in refused.err
     assert "--missing" in refused.err
     assert emulator.state().billed_calls == billed
     bought = ttsq("run", "sheet.csv", "--out", "audio", "--missing", "--max-cost", "1", "--json")

@@ -21,6 +21,7 @@ from api_models.jobs import EventPage
 from api_models.status import JobStatus
 from tests.factories import NOW, add_batch, add_job
 from tests.gateway import Client, Running, running
+from tests.servers.s3 import Bucket
 from tests.unit.artifacts.test_conformance import store_bytes
 from worker.store.database import Database
 from worker.store.outbox import events
@@ -216,6 +217,23 @@ def test_missing_audio_is_a_problem(gateway: Running, client: Client, tmp_path: 
     with gateway.gateway.database.begin() as connection:
         connection.execute(update(Job).where(Job.id == outside).values(uri=(tmp_path / "secret").as_uri()))
     assert client.get(f"/v1/jobs/{outside}/audio").trouble == "gone"
+
+
+def test_an_object_that_is_gone_from_a_bucket_is_answered_with_410(
+    on_sqlite: Database, s3: Bucket, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Deleted, or replaced under its key: never a redirect to it."""
+    for name, value in s3.environment().items():
+        monkeypatch.setenv(name, value)
+    with running(on_sqlite, TTSQ_ARTIFACTS_URL=s3.url) as started:
+        client, jobs = started.client(), {}
+        for name in ("kept", "deleted", "replaced"):
+            jobs[name] = a_spoken_job(started, tmp_path, name=name)
+        store = started.gateway.places.store(started.gateway.places.default_url)
+        store.delete("acme/jobs/deleted.wav")
+        store_bytes(store, "acme/jobs/replaced.wav", b"another", tmp_path)
+        statuses = {name: client.get(f"/v1/jobs/{job}/audio").status for name, job in jobs.items()}
+    assert statuses == {"kept": 302, "deleted": 410, "replaced": 410}
 
 
 def test_a_batch_comes_as_json_or_as_a_sheet(client: Client) -> None:

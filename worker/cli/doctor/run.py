@@ -19,6 +19,7 @@ from worker.cli.doctor import checks
 from worker.cli.doctor.checks import check_broker, check_database
 from worker.cli.doctor.clocks import check_clock
 from worker.cli.doctor.findings import Finding, Level, fail, ok, warning
+from worker.cli.doctor.objects import check_objects
 from worker.cli.doctor.restore import check_restore
 from worker.settings import Settings
 from worker.store import schema
@@ -61,6 +62,7 @@ def _checks(terminal: Terminal) -> Iterator[Named]:
         if database is not None:
             yield "clock", _try(lambda: check_clock(settings, database))
             yield "workers", _try(lambda: checks.check_workers(settings, database))
+            yield "objects", _try(lambda: check_objects(settings, database))
             yield "restore", _try(lambda: check_restore(settings, database))
 
 

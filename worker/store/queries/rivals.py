@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 from uuid import UUID
 
 from sqlalchemy import Connection, select
+from sqlalchemy.orm import InstrumentedAttribute
 
 from api_models.status import JobStatus
 from worker.store.states import in_state
@@ -51,7 +52,7 @@ def destinations(connection: Connection, *, but: UUID) -> list[Destination]:
 
 def unbought(connection: Connection, batch_id: UUID, *, with_cells: bool = False) -> Iterator[Name]:
     """Yield a batch's unstarted jobs for which no call can have been paid; with their texts only `with_cells`."""
-    columns = (*_NAMES, *_CELLS) if with_cells else _NAMES
+    columns: tuple[InstrumentedAttribute[Any], ...] = (*_NAMES, *_CELLS) if with_cells else _NAMES
     waiting = Job.batch_id == batch_id, _WAITING, ~Job.recover, Job.request_id.is_(None)
     for row in connection.execute(select(*columns).where(*waiting)):
         yield Name(*row)

@@ -126,8 +126,10 @@ def test_a_run_held_by_its_budget_names_the_command_that_resumes_it(capsys: pyte
     lines = said(capsys, ending(states=states, shortage=shortage)).splitlines()
     assert lines[0] == "■ 2 of 5 texts spoken, 3 held by the budget, in 34 s"
     assert lines[-2:] == [
-        "  $0.0134 of the run's budget of $0.0150 spent: the remaining texts need about $0.0201 more."
-        " Nothing failed; to continue:",
+        (
+            "  $0.0134 of the run's budget of $0.0150 spent: the remaining texts need about $0.0201 more."
+            " Nothing failed; to continue:"
+        ),
         "    ttsq run a.csv --max-cost 0.05",
     ]
     quiet = said(capsys, ending(states=states, shortage=shortage), quiet=True)

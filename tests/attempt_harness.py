@@ -185,7 +185,7 @@ class Workshop:
             workers.register(connection, worker_id=self.worker_id, host="studio", pid=1, queue="ttsq", slots=4, now=now)
         self.spool.prepare()
         heartbeat = Heartbeat(
-            self.database, self.worker_id, "studio", 1, "ttsq", 4, trouble=self.spool.trouble, clock=self.clock
+            self.database, self.worker_id, "studio", 1, "ttsq", 4, problem=self.spool.problem, clock=self.clock
         )
         heartbeat.run_once()
         return Executor(

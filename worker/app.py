@@ -1,6 +1,6 @@
-"""The Celery application: `celery -A worker.app worker` is all it takes to add a worker.
+"""The Celery application: `celery -A worker.app worker` adds a worker.
 
-The broker only wakes workers. A message says which job's turn it is, and losing every message loses nothing.
+The broker only wakes workers; losing every message loses nothing.
 """
 
 from __future__ import annotations
@@ -29,17 +29,17 @@ from worker.telemetry import logs
 
 log = structlog.get_logger("ttsq.worker")
 
-_leaving: list[Shutdown] = []
-"""How this process leaves, once it has a runtime."""
+_shutdowns: list[Shutdown] = []
+"""The shutdown of this process, once it has a runtime."""
 
 
 @lru_cache(maxsize=1)
 def _worker_app() -> Celery:
-    """The application of a worker process that Celery itself starts."""
+    """The application of a worker process that Celery starts."""
     try:
         configuration = settings.current()
     except InvalidInputError as error:
-        sys.exit("\n".join(["ttsq: the settings are not usable:", *(f"  {fault}" for fault in error.faults)]))
+        sys.exit("\n".join(["ttsq: invalid settings:", *(f"  {fault}" for fault in error.faults)]))
     app = make_app(configuration, runtime.QUEUE)
     app.set_default()
     bootsteps.add_to(app, start=_start, ask=_ask, broker=lambda: current.runtime().broker)
@@ -56,13 +56,15 @@ def _configure_logs(**_: object) -> None:
 
 
 def _build(**_: object) -> None:
-    """Before anything is consumed: a worker that could not work must not start."""
+    """Runs before anything is consumed: a worker that can't work must not start."""
     _configure_logs()
     configuration = settings.current()
     if configuration.embedded:
         sys.exit("ttsq: TTSQ_BROKER_URL is memory://, which only reaches its own process; set it to redis://…")
     if os.geteuid() == 0:
-        log.warning("runs_as_root", remedy="give the worker a user of its own; it needs no rights but on its spool")
+        log.warning(
+            "runs_as_root", remedy="run the worker as an unprivileged user that can write to its spool directory"
+        )
     release_large_blocks()
     broker = BrokerStatus()
     publisher = Publisher(_worker_app(), runtime.QUEUE, broker)
@@ -73,11 +75,11 @@ def _build(**_: object) -> None:
         sys.exit(f"ttsq: {error.message}; {error.remedy}")
     except SQLAlchemyError as error:
         sys.exit(_no_database(error))
-    _leaving.append(Shutdown(current.runtime(), grace_seconds=configuration.grace_seconds))
+    _shutdowns.append(Shutdown(current.runtime(), grace_seconds=configuration.grace_seconds))
 
 
-# Celery logs what its signals' receivers raise and goes on. Only SystemExit gets through, and a worker without its
-# runtime must not go on: it would take messages and do nothing about them.
+# Celery logs and ignores exceptions of signal receivers, except SystemExit. A worker without a runtime must exit: it
+# would receive messages and drop them.
 
 
 def _start() -> None:
@@ -92,20 +94,20 @@ def _no_database(error: SQLAlchemyError) -> str:
 
 
 def _ask(how: ShutdownRequest) -> None:
-    """In a signal handler, between any two instructions of the main thread."""
-    for leaving in _leaving:
-        leaving.ask(how)
+    """Called in a signal handler, between any two instructions of the main thread."""
+    for shutdown in _shutdowns:
+        shutdown.ask(how)
 
 
 def _leave(sender: WorkController, **_: object) -> None:
-    """Celery is done, whether it was asked to be or broke off. What kept it from starting is told by its own end."""
-    told = isinstance(sender.exitcode, str)
-    for leaving in _leaving if not told else ():
-        leaving.complete(int(sender.exitcode or 0))
+    """Celery has exited. Start-up failures are reported by Celery itself."""
+    failed_to_start = isinstance(sender.exitcode, str)
+    for shutdown in _shutdowns if not failed_to_start else ():
+        shutdown.complete(int(sender.exitcode or 0))
 
 
 def __getattr__(name: str) -> Celery:
-    """`worker.app.app` is made when Celery asks for it, so that importing this module reads no settings."""
+    """Create the application on first access, so that importing this module reads no settings."""
     if name in {"app", "celery"}:
         return _worker_app()
     raise AttributeError(name)

@@ -1,4 +1,4 @@
-"""The Celery tasks. All but `submit` carry ids; they are safe to run twice, and do nothing themselves."""
+"""The Celery tasks. All but `submit` carry only ids, are safe to run twice, and only delegate."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from worker.broker.messages import SUBMIT, AttemptMessage, DeliveryMessage, Fini
 
 @shared_task(name=AttemptMessage.task, base=AttemptTask, bind=False)
 def attempt(job_id: str, number: int) -> None:
-    """Run one attempt of a job; `number` is how many claims it has seen."""
+    """`number` is how many claims the dispatcher saw."""
     current.run_attempt(AttemptMessage.decode(job_id, number))
 
 
@@ -25,9 +25,9 @@ def submit(
     tenant: str | None = None,
     idempotency_key: str | None = None,
 ) -> None:
-    """Write a job for a producer that cannot reach the database; `docs/producers.md` describes the arguments."""
+    """Write a job for a producer without database access; see `docs/producers.md`."""
     if not current.submit(request, message_id=str(self.request.id), tenant=tenant, key=idempotency_key):
-        time.sleep(current.SUBMIT_AGAIN_SECONDS)  # the database is away; the slot has nothing better to do
+        time.sleep(current.SUBMIT_AGAIN_SECONDS)  # the database is unavailable: throttle the requeueing
         raise self.retry(countdown=0)
 
 
@@ -39,11 +39,10 @@ def finish(batch_id: str) -> None:
 
 @shared_task(name=ScheduleMessage.task)
 def schedule(tenant: str, name: str, due_at: str) -> None:
-    """Carry out this run of a schedule."""
     current.run_schedule(ScheduleMessage.decode(tenant, name, due_at))
 
 
 @shared_task(name=DeliveryMessage.task)
 def deliver(delivery_id: str, attempts: int) -> None:
-    """Send this delivery; `attempts` is how many requests were made for it."""
+    """`attempts` is the number of requests sent so far."""
     current.deliver(DeliveryMessage.decode(delivery_id, attempts))

@@ -63,7 +63,7 @@ def test_calls_that_are_cut_use_up_no_attempt(start_cluster: StartCluster, way: 
 
     leaver.send(signal.SIGTERM)
     if way == "a second signal":
-        wait_for(lambda: '"leaving"' in leaver.log, seconds=20, what="the first signal heard")
+        wait_for(lambda: '"shutting_down"' in leaver.log, seconds=20, what="the first signal heard")
         leaver.send(signal.SIGTERM)
     status = leaver.wait()
 
@@ -93,7 +93,7 @@ def test_two_signals_end_a_worker_whose_database_is_away(start_cluster: StartClu
 
     postgres.kill()
     leaver.send(signal.SIGTERM)
-    wait_for(lambda: '"leaving"' in leaver.log, seconds=20, what="the first signal heard")
+    wait_for(lambda: '"shutting_down"' in leaver.log, seconds=20, what="the first signal heard")
     leaver.send(signal.SIGTERM)
     status = leaver.wait()
     postgres.restart()

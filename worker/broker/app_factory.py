@@ -1,4 +1,4 @@
-"""Makes the Celery application for given settings. The broker only wakes workers; losing a message loses nothing."""
+"""Builds the Celery application. The broker only wakes workers; a lost message loses nothing."""
 
 from __future__ import annotations
 
@@ -12,11 +12,10 @@ from worker.broker import current
 from worker.settings import Settings
 
 MEMORY: Final = "memory://localhost/"
-"""The in-memory broker, with a host that kombu would otherwise warn of the lack of."""
+"""The in-memory broker; kombu warns about a URL without a host."""
 
 
 def make_app(configuration: Settings, queue: str) -> Celery:
-    """A Celery application for these settings, reading one queue."""
     TRANSPORT_ALIASES.update(dict.fromkeys(("redis", "rediss"), "worker.broker.redis_transport:Transport"))
     app = Celery("ttsq", set_as_current=False)
     app.conf.update(
@@ -40,7 +39,7 @@ def make_app(configuration: Settings, queue: str) -> Celery:
         worker_enable_remote_control=False,
         worker_cancel_long_running_tasks_on_connection_loss=False,
         broker_connection_retry_on_startup=True,
-        broker_channel_error_retry=True,  # a broker that is full refuses a new consumer; that passes like all else
+        broker_channel_error_retry=True,  # a full broker refuses a new consumer; retry that too
         broker_connection_max_retries=None,
         broker_pool_acquire_timeout=5,
         broker_transport_options=_transport_options(configuration),
@@ -52,7 +51,7 @@ def _transport_options(configuration: Settings) -> dict[str, Any]:
     if configuration.embedded:
         return {"polling_interval": 0.005}
     return {
-        # No copies of unacknowledged messages in Redis: the rows bring a lost one back, sooner and surely.
+        # No copies of unacknowledged messages in Redis: database rows bring lost ones back sooner.
         "ack_emulation": False,
         "socket_timeout": 15,
         "socket_connect_timeout": 5,

@@ -1,7 +1,8 @@
-"""What this project adds to Celery's own start of a worker: signal handlers, an eye on the connection, fewer words.
+"""Bootsteps added to Celery's worker: signal handlers, broker connection status, quieter logs.
 
-Celery waits for a pool of threads without bound, sleeps inside a signal handler, and tells a lost connection in three
-lines a try. Here a signal is a word to `leaving`, and what Celery notices of the broker is a word to `broker`.
+Celery waits for a thread pool without limit, sleeps inside signal handlers, and logs three lines per reconnect.
+Here
+signals go to `Shutdown`, and connection errors go to `BrokerStatus`.
 """
 
 from __future__ import annotations
@@ -27,11 +28,11 @@ from worker.process.shutdown import ShutdownRequest
 SIGNALS: Final = {
     signal.SIGTERM: ShutdownRequest.LEAVE,
     signal.SIGINT: ShutdownRequest.LEAVE,
-    signal.SIGHUP: ShutdownRequest.LEAVE,  # its terminal is gone; Celery would start it anew
+    signal.SIGHUP: ShutdownRequest.LEAVE,  # its terminal is gone; Celery would restart it
     signal.SIGQUIT: ShutdownRequest.AT_ONCE,
 }
 BREATH_SECONDS: Final = 1.0
-"""Between the loss of a connection and the next one."""
+"""Between a lost connection and the next attempt to connect."""
 CONSUMER_LOGGER: Final = celery_consumer.__name__
 TRANSPORT_LOGGER: Final = "kombu.transport.redis"
 ABOUT_CONNECTION: Final = frozenset(
@@ -40,9 +41,9 @@ ABOUT_CONNECTION: Final = frozenset(
 
 
 class Program(Worker):
-    """Celery's worker without what only costs here: talk with other workers, a banner between the logs.
+    """Celery's worker without gossip, mingle and banner.
 
-    Its events, a heartbeat among them, are for monitors such as Flower: with `-E` or `TTSQ_CELERY_EVENTS`.
+    Events and heartbeats, for monitors such as Flower, are enabled by `-E` or `TTSQ_CELERY_EVENTS`.
     """
 
     def prepare_args(self, **kwargs: Any) -> dict[str, Any]:  # noqa: ANN401 - the signature is Celery's
@@ -51,7 +52,7 @@ class Program(Worker):
         return {**kwargs, **known, "task_events": bool(events)}
 
     def emit_banner(self) -> None:
-        """The log's own first line says what it would."""
+        """Replaced by the log event `worker_started`."""
 
 
 def add_to(
@@ -61,21 +62,22 @@ def add_to(
     ask: Callable[[ShutdownRequest], None],
     broker: Callable[[], BrokerStatus],
 ) -> None:
-    """Have them in every worker that this application starts."""
+    """Install the bootsteps in every worker of this application."""
 
-    class OwnStart(StartStopStep):
-        """Comes after Celery has put its own handlers in place, and before anything connects.
+    class StartRuntime(StartStopStep):
+        """Runs after Celery has installed its signal handlers and before it connects.
 
-        While the broker is away, the worker is there, says so, and looks after what needs no messages.
+        While the broker is unreachable, the worker runs, reports the outage, and does the work that needs no
+        messages.
         """
 
         def start(self, parent: object) -> None:  # noqa: ARG002 - Celery's signature
             for number in SIGNALS:
-                signal.signal(number, heard)
+                signal.signal(number, on_signal)
             start()
 
     class Connected(StartStopStep):
-        """Begins when messages come in, at the start and after every new connection."""
+        """Starts when messages are received: at startup and after every reconnect."""
 
         requires = ("celery.worker.consumer.tasks:Tasks",)
 
@@ -83,12 +85,12 @@ def add_to(
             broker().connected()
 
         def stop(self, parent: object) -> None:  # noqa: ARG002 - Celery's signature
-            # A broker that takes connections and refuses all else would be asked hundreds of times a second.
+            # A broker that accepts connections and refuses commands would be retried hundreds of times a second.
             if celery_state.should_stop is None:
                 time.sleep(BREATH_SECONDS)
 
-    class LastWords(StartStopStep):
-        """Tells monitors of what ended on the way out: Celery gathers its events, and would leave the last unsent."""
+    class FlushEvents(StartStopStep):
+        """Flushes buffered events, which Celery leaves unsent at exit."""
 
         requires = ("celery.worker.consumer.events:Events",)
 
@@ -96,25 +98,25 @@ def add_to(
             if parent.event_dispatcher is not None:
                 parent.event_dispatcher.flush()
 
-    def heard(number: int, _frame: FrameType | None) -> None:
+    def on_signal(number: int, _frame: FrameType | None) -> None:
         setattr(celery_state, "should_stop", 0)  # noqa: B010 - its stubs know only None
         ask(SIGNALS[signal.Signals(number)])
 
     app.Worker = app.subclass_with_self(Program)  # type: ignore[misc]  # a cached property, and only a property to its stubs
-    app.steps["worker"].add(OwnStart)
-    app.steps["consumer"].update((Connected, LastWords))
+    app.steps["worker"].add(StartRuntime)
+    app.steps["consumer"].update((Connected, FlushEvents))
 
 
 def quieten(broker: Callable[[], BrokerStatus]) -> None:
-    """Take Celery's words about the broker for what they say, and leave out its warnings that nobody can act on."""
-    warnings.filterwarnings("ignore", category=SecurityWarning)  # said in one line by the worker itself
+    """Route Celery's connection logs to the broker status, and drop warnings without a remedy."""
+    warnings.filterwarnings("ignore", category=SecurityWarning)  # the worker logs `runs_as_root` instead
     logging.getLogger("py.warnings").addFilter(lambda record: "CPendingDeprecationWarning" not in record.getMessage())
     for name in (CONSUMER_LOGGER, TRANSPORT_LOGGER):
-        logging.getLogger(name).addFilter(_Understood(broker))
+        logging.getLogger(name).addFilter(_ConnectionFilter(broker))
 
 
-class _Understood(logging.Filter):
-    """Lets a record pass that isn't about the connection."""
+class _ConnectionFilter(logging.Filter):
+    """Passes records that aren't about the connection."""
 
     def __init__(self, broker: Callable[[], BrokerStatus]) -> None:
         super().__init__()
@@ -123,15 +125,15 @@ class _Understood(logging.Filter):
     def filter(self, record: logging.LogRecord) -> bool:
         if record.levelno < logging.WARNING:
             return True
-        trouble = _trouble(record)
-        if trouble is None:
+        error = _error(record)
+        if error is None:
             return True
-        self._broker().lost(trouble)
+        self._broker().lost(error)
         return False
 
 
-def _trouble(record: logging.LogRecord) -> BaseException | str | None:
-    """What a record says of the connection to the broker, if anything."""
+def _error(record: logging.LogRecord) -> BaseException | str | None:
+    """The connection error that a record reports, if any."""
     if record.name == TRANSPORT_LOGGER:
         return "the broker does not answer" if "stale connection" in str(record.msg) else None
     arguments: tuple[Any, ...] = record.args if isinstance(record.args, tuple) else ()

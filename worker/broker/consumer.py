@@ -1,7 +1,7 @@
-"""How a message for an attempt is taken in.
+"""Receives attempt messages.
 
-Celery's own way gives each a thread of its pool until it is done, which a call that waits for minutes has no use for.
-Here a message only stays unacknowledged for so long, so that Celery never has more in hand than there are slots.
+Celery's default strategy holds a pool thread per message, which a call that waits for minutes doesn't need. Here a
+message merely stays unacknowledged, so that Celery prefetches no more than there are slots.
 """
 
 from __future__ import annotations
@@ -22,17 +22,17 @@ from worker.broker.messages import AttemptMessage
 
 Taken = Callable[..., object]
 log = get_logger("celery.worker.request")
-"""To which Celery tells an acknowledgement that could not be sent."""
+"""Celery's own logger for acknowledgements that could not be sent."""
 
 
 class AttemptTask(Task[..., Any]):
-    """A task whose messages are taken in this way."""
+    """A task whose messages go through `strategy`."""
 
     Strategy = "worker.broker.consumer:strategy"
 
 
 def strategy(task: AttemptTask, celery: Celery, consumer: Any, **options: Any) -> Taken:  # noqa: ANN401 - Celery's own
-    """What the consumer calls with each message. With events on it is Celery's own way, which tells of every step."""
+    """Return the consumer's callback. With events enabled, use Celery's default, which emits them."""
     if consumer.event_dispatcher is not None and consumer.event_dispatcher.enabled:
         own_way: Taken = default(task, celery, consumer, **options)
         return own_way
@@ -46,11 +46,12 @@ def strategy(task: AttemptTask, celery: Celery, consumer: Any, **options: Any) -
 
 
 class Acknowledgements:
-    """Of messages whose attempts are over, given together: one by one, each would wake Celery's loop by itself, and
-    have it fetch a single message in its place. Safe to share between threads.
+    """Acknowledges messages in groups: each acknowledgement wakes Celery's loop and fetches one message.
+
+    Thread-safe.
     """
 
-    def __init__(self, consumer: Any, *, defer: Callable[[Callable[[], object]], object]) -> None:  # noqa: ANN401 - its stubs don't know all that is asked of it
+    def __init__(self, consumer: Any, *, defer: Callable[[Callable[[], object]], object]) -> None:  # noqa: ANN401 - its stubs are incomplete
         """`defer` runs a callback after the current burst of messages."""
         self._consumer = consumer
         self._defer = defer
@@ -58,14 +59,13 @@ class Acknowledgements:
         self._lock = threading.Lock()
 
     def add(self, message: Message) -> None:
-        """One more that is done with."""
         with self._lock:
             self._messages.append(message)
             is_first = len(self._messages) == 1
         if is_first:
-            self._defer(self._give)
+            self._defer(self._flush)
 
-    def _give(self) -> None:
+    def _flush(self) -> None:
         with self._lock:
             messages, self._messages = self._messages, []
         self._consumer.call_soon_ack(_acknowledge, messages, self._consumer.connection_errors)
@@ -77,9 +77,9 @@ def _acknowledge(messages: Sequence[Message], errors: tuple[type[BaseException],
 
 
 def _decoded(message: Message) -> AttemptMessage:
-    """Read the message. Celery logs and drops what raises InvalidTaskError."""
+    """Decode the message. Celery logs and drops a message that raises InvalidTaskError."""
     match message.payload:
         case [[str(job_id), int(attempt)], *_]:
             with suppress(ValueError):
                 return AttemptMessage.decode(job_id, attempt)
-    raise InvalidTaskError("a job and the number of its attempt were expected")
+    raise InvalidTaskError("expected a job id and an attempt number")

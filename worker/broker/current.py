@@ -1,5 +1,4 @@
-"""The runtime of this process, and what tasks do with their messages. A message without a runtime is dropped: its row
-brings it back."""
+"""The runtime of this process, used by the tasks. A message without a runtime is dropped: its row brings it back."""
 
 from __future__ import annotations
 
@@ -18,12 +17,12 @@ from worker.store.database import is_passing
 from worker.store.errors import describe
 
 SUBMIT_AGAIN_SECONDS: Final = 1.0
-"""What a producer's message waits while the database is away, before it goes back to the queue."""
+"""Delay before a producer's message is requeued while the database is unavailable."""
 
 log = structlog.get_logger("ttsq.worker")
 
 _current: list[Runtime] = []
-"""The runtime of this process; at most one."""
+"""At most one."""
 
 
 def set_runtime(parts: Runtime) -> None:
@@ -33,22 +32,16 @@ def set_runtime(parts: Runtime) -> None:
 
 
 def runtime() -> Runtime:
-    """Return the runtime of this process.
-
-    Raises:
-        IndexError: `set_runtime` was not called.
-    """
+    """Raises IndexError before `set_runtime`."""
     return _current[0]
 
 
 def note_broker_answer() -> None:
-    """Redis has answered the wait for messages."""
     if _current:
         runtime().broker.connected()
 
 
 def run_attempt(message: AttemptMessage) -> None:
-    """Run an attempt to its end on the caller's thread."""
     if _current:
         runtime().executor.run(message.job_id, message.attempt)
 
@@ -62,7 +55,7 @@ def begin_attempt(message: AttemptMessage, ended: Callable[[], object]) -> None:
 
 
 def after_burst(work: Callable[[], object]) -> None:
-    """Call `work` after the attempts have done what is ready to be done now."""
+    """Call `work` after the attempts that are ready now."""
     if _current:
         runtime().executor.pools.attempts.add(work)
     else:
@@ -76,19 +69,17 @@ def deliver(message: DeliveryMessage) -> None:
 
 
 def finish(message: FinishMessage) -> None:
-    """Queue the result files of a batch."""
     if _current:
         runtime().batches.add(message.batch_id)
 
 
 def run_schedule(message: ScheduleMessage) -> None:
-    """Queue a schedule's run."""
     if _current:
         runtime().schedule_runs.add(message.run)
 
 
 def submit(request: object, *, message_id: str, tenant: str | None, key: str | None) -> bool:
-    """Write the job that a producer's message asks for, or its refusal. Return False where neither could be written."""
+    """Write the requested job or its refusal. Return False if neither could be written."""
     if not _current:
         return False
     message = Message(message_id, request, tenant or DEFAULT_TENANT, key or f"celery {message_id}")

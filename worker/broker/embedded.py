@@ -1,4 +1,4 @@
-"""The worker inside this process, over Celery's in-memory transport: the same code as in production, one machine."""
+"""A worker inside this process, over Celery's in-memory transport; otherwise the same code as in production."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ END_SECONDS: Final = 5.0
 
 
 class EmbeddedWorker:
-    """Starts a Celery worker in a thread. One at a time in a process."""
+    """Starts a Celery worker in a thread. At most one per process."""
 
     def __init__(self, settings: Settings, database: Database, *, origin: str | None = None) -> None:
-        """Nothing is checked or started yet. `origin` stands for the API's address in a rehearsal."""
+        """`origin` replaces the API's address in a rehearsal."""
         self._origin = origin
         self._settings = settings
         self._database = database
@@ -41,12 +41,12 @@ class EmbeddedWorker:
         """Check that the worker could work, then start it.
 
         Raises:
-            StartError: the key, the spool, the schema or the store is unusable; nothing was spent.
+            StartError: the key, the spool, the schema or the store is unusable; nothing was charged.
         """
         worker_id = uuid7()
         queue = runtime.private_queue(worker_id)
         app = make_app(self._settings, queue)
-        app.set_default()  # pool threads look the current application up
+        app.set_default()  # pool threads use the default application
         broker = BrokerStatus()
         self._parts = runtime.build(
             self._settings,
@@ -73,20 +73,20 @@ class EmbeddedWorker:
         self._thread = threading.Thread(target=self._controller.start, name="ttsq-celery", daemon=True)
         self._thread.start()
         if not ready.wait(READY_SECONDS):
-            raise StartError("the embedded worker did not come up", "see the log, and please report it")
+            raise StartError("the embedded worker did not start", "see the log and report it")
         self._parts.start()
 
     def wake(self) -> None:
-        """There are new rows: look now."""
+        """Dispatch new rows now."""
         if self._parts is not None:
             self._parts.dispatcher.arrived()
 
     def finish(self, batch_id: UUID) -> str | None:
-        """Write the result files of a batch that is over. Returns what prevented it."""
+        """Write the result files of a finished batch. Return the error message, or None."""
         return None if self._parts is None else self._parts.finisher.finish(batch_id)
 
     def stop(self, *, grace_seconds: float) -> None:
-        """Start nothing more, let calls in flight finish for up to `grace_seconds`, hand back the rest, sign off."""
+        """Start nothing more, let calls in flight finish for up to `grace_seconds`, release the rest, sign off."""
         if self._parts is None:
             return
         self._parts.begin_stop()
@@ -96,14 +96,14 @@ class EmbeddedWorker:
         self._parts.dismiss()
 
     def kill(self) -> None:
-        """End at once: what is in hand is handed back as it stands, and the next worker looks for its audio first."""
+        """Release everything and sign off at once; the next worker looks for the released jobs' audio before paying."""
         if self._parts is not None:
-            last = threading.Thread(target=self._parts.abort, name="ttsq-leaving-at-once", daemon=True)
+            last = threading.Thread(target=self._parts.abort, name="ttsq-shutdown-forced", daemon=True)
             last.start()
             last.join(LAST_SECONDS)
 
     def _end_celery(self) -> None:
-        """Celery's consumer looks for the stop flag after a message, and then waits for one more: it is sent two."""
+        """Celery checks its stop flag after a message and then waits for another, so send two."""
         setattr(celery_state, "should_stop", 0)  # noqa: B010 - its stubs know only None
         if self._controller is None or self._thread is None or self._parts is None:
             return

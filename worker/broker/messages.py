@@ -1,7 +1,6 @@
-"""The messages on the queue. Each carries ids only, except `ttsq.submit`; its row is the truth.
+"""The messages on the queue. Each carries only ids, except `ttsq.submit`; the database row is the truth.
 
-`encode` returns a task's positional arguments, and `decode` reads them back. The names of the tasks and the order of
-their arguments are a wire format: workers of another version read them.
+Task names and the order of their arguments are a wire format that workers of other versions read.
 """
 
 from __future__ import annotations
@@ -15,25 +14,21 @@ from worker.store.outbox.deliveries import Due
 from worker.store.schedules import RunKey
 
 SUBMIT: Final = "ttsq.submit"
-"""A producer's request for a job: keyword arguments, as `docs/producers.md` describes them."""
+"""A producer's request for a job; its keyword arguments are documented in `docs/producers.md`."""
 
 Arguments = tuple[str | int, ...]
 
 
 class Message(Protocol):
-    """What the publisher sends."""
-
     @property
-    def task(self) -> str:
-        """The Celery task's name."""
+    def task(self) -> str: ...
 
-    def encode(self) -> Arguments:
-        """The task's positional arguments."""
+    def encode(self) -> Arguments: ...
 
 
 @dataclass(frozen=True, slots=True)
 class AttemptMessage:
-    """This job may start. `attempt` is the number of claims the dispatcher saw; a claim compares it."""
+    """The job may start. `attempt` is the number of claims the dispatcher saw; a claim compares it."""
 
     task: ClassVar[str] = "ttsq.attempt"
     job_id: UUID
@@ -44,13 +39,12 @@ class AttemptMessage:
 
     @classmethod
     def decode(cls, job_id: str, attempt: int) -> AttemptMessage:
-        """Raises ValueError where the id is no UUID."""
         return cls(UUID(job_id), attempt)
 
 
 @dataclass(frozen=True, slots=True)
 class DeliveryMessage:
-    """This delivery of a webhook is due. `attempts` is how many requests were made for it."""
+    """A webhook delivery is due. `attempts` is the number of requests sent so far."""
 
     task: ClassVar[str] = "ttsq.deliver"
     due: Due
@@ -60,13 +54,12 @@ class DeliveryMessage:
 
     @classmethod
     def decode(cls, delivery_id: str, attempts: int) -> DeliveryMessage:
-        """Raises ValueError where the id is no UUID."""
         return cls(Due(UUID(delivery_id), attempts))
 
 
 @dataclass(frozen=True, slots=True)
 class FinishMessage:
-    """All jobs of this batch have finished, and its result files are not written."""
+    """All jobs of the batch have finished; its result files are not written yet."""
 
     task: ClassVar[str] = "ttsq.finish"
     batch_id: UUID
@@ -76,13 +69,12 @@ class FinishMessage:
 
     @classmethod
     def decode(cls, batch_id: str) -> FinishMessage:
-        """Raises ValueError where the id is no UUID."""
         return cls(UUID(batch_id))
 
 
 @dataclass(frozen=True, slots=True)
 class ScheduleMessage:
-    """This run of a schedule is due."""
+    """A schedule's run is due."""
 
     task: ClassVar[str] = "ttsq.schedule"
     run: RunKey
@@ -92,5 +84,4 @@ class ScheduleMessage:
 
     @classmethod
     def decode(cls, tenant: str, schedule: str, due_at: str) -> ScheduleMessage:
-        """Raises ValueError where the time is not ISO 8601."""
         return cls(RunKey(tenant, schedule, datetime.fromisoformat(due_at)))

@@ -1,6 +1,6 @@
-"""The messages that workers send one another, a few words each: whose turn it is. Each goes to the queue that all read.
+"""Publishes the messages that wake workers, to the queue that all of them read.
 
-What can't be sent is never lost: its row is there, and whoever looks for it sends it again.
+An unsent message is never lost: its row is found and sent again.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from worker.store.schedules import RunKey
 from worker.store.transitions.dispatches import Waiting
 
 WAIT_SECONDS: Final = 5
-"""For one of the connections on which messages leave."""
+"""For a connection of the producer pool."""
 
 _HEADERS: Final = {
     "lang": "py",
@@ -35,17 +35,17 @@ _HEADERS: Final = {
     "timelimit": [None, None],
     "ignore_result": True,
 }
-_NO_SEQUEL: Final = {"callbacks": None, "errbacks": None, "chain": None, "chord": None}
-"""The part of a message that says what comes after its task; here it is always nothing."""
+_NO_FOLLOW_UP: Final = {"callbacks": None, "errbacks": None, "chain": None, "chord": None}
+"""Celery's follow-up tasks; always none."""
 
 log = structlog.get_logger("ttsq.worker")
 
 
 class Publisher:
-    """Sends messages to one queue."""
+    """Publishes to one queue."""
 
     def __init__(self, app: Celery, queue: str, broker: BrokerStatus) -> None:
-        """`broker` is told how it goes with jobs: they are what a worker lives on."""
+        """`broker` is updated by job messages only: a worker depends on these."""
         self._app = app
         self._queue = queue
         self._broker = broker
@@ -55,39 +55,39 @@ class Publisher:
         broker.probe = self._probe
 
     def jobs(self, jobs: Sequence[Waiting]) -> Sequence[Waiting]:
-        """One message a job. What could not be sent comes back, and the broker's trouble is noted."""
-        error = self._sent(AttemptMessage(job.job_id, job.attempt) for job in jobs)
+        """Publish one message per job. Return all jobs if sending failed, and record the outage."""
+        error = self._publish_all(AttemptMessage(job.job_id, job.attempt) for job in jobs)
         if error is None:
             return ()
         self._broker.unsent(error, messages=len(jobs))
         return jobs
 
     def deliveries(self, due: Sequence[Due]) -> Sequence[Due]:
-        """One message a delivery of a webhook; what could not be sent comes back."""
+        """Return all deliveries if sending failed."""
         sent = self._send_or_log([DeliveryMessage(one) for one in due])
         return () if sent else due
 
     def batches(self, batches: Sequence[UUID]) -> None:
-        """One message a batch that is over. What could not be sent is sent again like what was lost."""
+        """Unsent messages are published again, like lost ones."""
         self._send_or_log([FinishMessage(batch_id) for batch_id in batches])
 
     def runs(self, runs: Sequence[RunKey]) -> None:
-        """One message a schedule's run. What could not be sent is sent again like what was lost."""
+        """Unsent messages are published again, like lost ones."""
         self._send_or_log([ScheduleMessage(run) for run in runs])
 
     def _send_or_log(self, messages: Sequence[Message]) -> bool:
-        error = self._sent(messages)
+        error = self._publish_all(messages)
         if error is not None:
             log.warning("publish_failed", task=messages[0].task, unsent=len(messages), error=str(error).splitlines()[0])
         return error is None
 
-    def _sent(self, messages: Iterable[Message]) -> BaseException | None:
-        """In one pipeline; a transport without them sends each by itself. Gives what prevented it.
+    def _publish_all(self, messages: Iterable[Message]) -> BaseException | None:
+        """Publish in one pipeline where the transport has one. Return the error.
 
-        After a failure nobody knows how many left, so all count as unsent: a second message for a turn changes nothing.
+        After an error an unknown number was sent, so all count as unsent: a duplicate message changes nothing.
         """
         try:
-            with self._app.producer_pool.acquire(block=True, timeout=WAIT_SECONDS) as producer, _together(producer):
+            with self._app.producer_pool.acquire(block=True, timeout=WAIT_SECONDS) as producer, _pipeline(producer):
                 for message in messages:
                     self._send(producer, message)
         except self._errors as error:
@@ -95,15 +95,15 @@ class Publisher:
         return None
 
     def _probe(self) -> None:
-        """A message for a job that there is none of: whoever takes it claims nothing."""
+        """Publish a message for a job that doesn't exist: its receiver claims nothing."""
         with self._app.producer_pool.acquire(block=True, timeout=WAIT_SECONDS) as producer:
             self._send(producer, AttemptMessage(uuid7(), 0))
 
     def _send(self, producer: Producer, message: Message) -> None:
-        """One message in version 2 of Celery's documented protocol; building it by hand costs half of `send_task`."""
+        """Celery's message protocol version 2; building it directly costs half of `send_task`."""
         message_id, arguments = str(uuid7()), message.encode()
         producer.publish(
-            (arguments, {}, _NO_SEQUEL),
+            (arguments, {}, _NO_FOLLOW_UP),
             routing_key=self._queue,
             exchange="",
             serializer="json",
@@ -119,6 +119,6 @@ class Publisher:
         )
 
 
-def _together(producer: Producer) -> AbstractContextManager[object]:
+def _pipeline(producer: Producer) -> AbstractContextManager[object]:
     batch: AbstractContextManager[object] = producer.batch()  # type: ignore[attr-defined]  # its stubs are of an older kombu
     return batch

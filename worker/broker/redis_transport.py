@@ -1,14 +1,14 @@
 """kombu's Redis transport, changed in three ways.
 
-It doesn't hand back unacknowledged messages when a connection closes. The rows bring every job back, so nothing is
-lost by it. With it, a worker that had messages in hand when Redis died would hand them back over the dead connection a
-second time, fail in a way that Celery doesn't expect, and exit.
+It doesn't requeue unacknowledged messages when a connection closes: database rows bring every job back. kombu would
+requeue them over the dead connection after a Redis crash, fail in a way that Celery doesn't expect, and exit.
 
-It takes what waits at once: kombu asks for one message, waits for it on the event loop, and begins anew, which costs a
-worker more than all else that Celery does for a message.
+It fetches all queued messages at once. kombu fetches one per iteration of its event loop, which costs a worker more
+than
+everything else that Celery does for a message.
 
-And it tells of every answer. A connection on which none comes kombu replaces by itself, and nobody else would hear of
-it when the broker speaks again.
+It reports every answer: kombu replaces a silent connection by itself, without a signal that the broker answers
+again.
 """
 
 from __future__ import annotations
@@ -22,16 +22,16 @@ from kombu.utils.encoding import bytes_to_str
 from kombu.utils.json import loads
 
 MAX_CONCURRENT: Final = 100
-"""Messages that are taken in one go; between two of them the event loop does nothing else."""
+"""Messages fetched at once; the event loop does nothing else meanwhile."""
 
 
 class Channel(redis.Channel):
-    """Closes without asking anything of the broker, and drains a queue as far as its prefetch count permits."""
+    """Closes without requeueing, and drains a queue up to its prefetch count."""
 
     do_restore = False
     from_transport_options = (*redis.Channel.from_transport_options, "heard")
     heard: Callable[[], None] = staticmethod(lambda: None)
-    """Called whenever the wait for messages is answered, be it with the word that there are none."""
+    """Called whenever Redis answers the wait for messages, even with none."""
 
     def _brpop_read(self, **options: Any) -> Any:  # noqa: ANN401 - the signature is kombu's
         try:
@@ -41,11 +41,11 @@ class Channel(redis.Channel):
             raise
         self.heard()
         for queue in self.active_queues:
-            self._take_what_waits(queue)
+            self._drain(queue)
         return delivered
 
-    def _take_what_waits(self, queue: str) -> None:
-        """On the connection that has just been read from: nothing is under way on it until the next BRPOP."""
+    def _drain(self, queue: str) -> None:
+        """Uses the connection that was just read: it is idle until the next BRPOP."""
         room = min(self.qos.can_consume_max_estimate() or 0, MAX_CONCURRENT)
         if room == 0:
             return
@@ -59,6 +59,4 @@ class Channel(redis.Channel):
 
 
 class Transport(redis.Transport):
-    """What `redis://` and `rediss://` mean in this process."""
-
     Channel = Channel

@@ -1,6 +1,6 @@
-"""Work that must not occupy the threads of attempts: a few daemon threads that take items from a queue.
+"""Work that must not occupy attempt threads: a few daemon threads that take items from a queue.
 
-What is still queued when the process ends is dropped: every item is also a row, and its row brings it back.
+Items still queued when the process exits are dropped: each has a database row that brings it back.
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ log = structlog.get_logger("ttsq.worker")
 
 
 class BackgroundPool(Generic[Item]):
-    """Calls `work` with each item, on up to `threads` threads. An item equal to one queued or running is dropped."""
+    """Calls `work` with each item on up to `threads` threads. An item equal to a queued or running one is dropped."""
 
     def __init__(self, name: str, work: Callable[[Item], object], *, threads: int, close_seconds: float) -> None:
-        """No thread starts before the first item. `close_seconds` bounds how long `close` waits for running items."""
+        """`close_seconds` bounds how long `close` waits for running items."""
         self._name = name
         self._work = work
         self._most = threads
@@ -34,7 +34,6 @@ class BackgroundPool(Generic[Item]):
         self._closed = False
 
     def add(self, item: Item) -> None:
-        """Queue the item and return at once."""
         with self._lock:
             if self._closed or item in self._pending:
                 return
@@ -44,7 +43,7 @@ class BackgroundPool(Generic[Item]):
         self._queue.put(item)
 
     def close(self) -> None:
-        """Drop what is queued, and wait for running items."""
+        """Drop queued items and wait for running ones."""
         with self._lock:
             self._closed = True
             threads = tuple(self._threads)

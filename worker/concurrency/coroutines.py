@@ -1,4 +1,4 @@
-"""Coroutines on their way, each driven from wait to wait by whichever thread of a crew is free."""
+"""Runs coroutines on a thread pool; a waiting coroutine holds no thread."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from worker.concurrency.thread_pool import ElasticThreadPool
 
 
 @dataclass(frozen=True, slots=True)
-class _Course:
-    """One coroutine, the context that it keeps from thread to thread, and who is told of its end."""
+class _Run:
+    """A coroutine and the context variables that follow it from thread to thread."""
 
     steps: Steps[None]
     context: Context
@@ -21,24 +21,21 @@ class _Course:
 
 @dataclass(frozen=True, slots=True)
 class CoroutineRunner:
-    """Any number of them at a time: one that waits holds no thread."""
-
-    crew: ElasticThreadPool
+    pool: ElasticThreadPool
 
     def start(self, steps: Steps[None], ended: Callable[[], object]) -> None:
-        """Begin with it, and return at once. `ended` is called on its last thread, whatever its end."""
-        course = _Course(steps, copy_context(), ended)
-        self.crew.add(lambda: self._go_on(course))
+        """Start the coroutine and return. `ended` is called on the coroutine's last thread, even if it raised."""
+        run = _Run(steps, copy_context(), ended)
+        self.pool.add(lambda: self._resume(run))
 
-    def _go_on(self, course: _Course) -> None:
-        """To its next wait, or its end."""
+    def _resume(self, run: _Run) -> None:
         try:
-            future = course.context.run(course.steps.send, None)
+            future = run.context.run(run.steps.send, None)
         except StopIteration:
-            course.ended()
+            run.ended()
         except BaseException:
-            # It vanishes with what it had in hand: whoever started it must not wait for it for ever.
-            course.ended()
+            # Release the caller's slot; the pool logs the exception.
+            run.ended()
             raise
         else:
-            future.add_done_callback(lambda _: self.crew.add(lambda: self._go_on(course)))
+            future.add_done_callback(lambda _: self.pool.add(lambda: self._resume(run)))

@@ -1,6 +1,6 @@
-"""Waits as futures: a coroutine here awaits nothing else, so whoever drives it needs to know nothing else.
+"""Coroutines that await only `concurrent.futures.Future`, so that any driver can run them.
 
-It is no asyncio. Between two waits a coroutine may block as any function may: it has a thread for so long.
+This is not asyncio: between two waits a coroutine may block, because it owns a thread until its next wait.
 """
 
 from __future__ import annotations
@@ -12,38 +12,37 @@ from typing import Protocol, TypeVar
 
 T = TypeVar("T")
 Steps = Coroutine[Future[object], None, T]
-"""A coroutine of this kind: each wait of it is a future, and it gives a T in the end."""
+"""A coroutine that yields a future per wait and returns a T."""
 
 
 class Offload(Protocol):
-    """Has something that blocks done by another thread."""
+    """Runs blocking work on another thread."""
 
     def __call__(self, work: Callable[[], T], /) -> Future[T]:
-        """What it gives or raises."""
+        """Return a future of the work's result or exception."""
 
 
 @coroutine
 def wait_for(future: Future[T]) -> Generator[Future[T], None, T]:
-    """Wait for a future, without a thread where the driver has a better use for it; gives or raises its result."""
+    """Wait for a future and return or raise its result."""
     if not future.done():
         yield future
     return future.result()
 
 
 def resolved(result: T) -> Future[T]:
-    """A wait that is over."""
     future: Future[T] = Future()
     future.set_result(result)
     return future
 
 
 def inline(work: Callable[[], T]) -> Future[T]:
-    """`Offload` where there is nobody else."""
+    """An `Offload` that runs the work on the calling thread."""
     return resolved(work())
 
 
 def run_here(steps: Coroutine[Future[object], None, T]) -> T:
-    """Drive a coroutine to its end on this thread, which sleeps through the waits."""
+    """Drive a coroutine to its end on this thread, blocking during waits."""
     try:
         while True:
             steps.send(None).exception()

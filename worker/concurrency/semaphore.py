@@ -1,4 +1,4 @@
-"""A bound on how many do something at the same time; the others wait without a thread, in the order they came in."""
+"""A semaphore whose waiters hold no thread; first come, first served."""
 
 from __future__ import annotations
 
@@ -10,16 +10,14 @@ from worker.concurrency.futures import resolved
 
 
 class AsyncSemaphore:
-    """Safe to share between threads. Whoever has taken one gives it back."""
+    """Thread-safe."""
 
     def __init__(self, number: int) -> None:
-        """All are there."""
         self._free = number
         self._waiting: deque[Future[None]] = deque()
         self._lock = threading.Lock()
 
     def acquire(self) -> Future[None]:
-        """One, perhaps later."""
         with self._lock:
             if self._free:
                 self._free -= 1
@@ -29,7 +27,6 @@ class AsyncSemaphore:
             return future
 
     def release(self) -> None:
-        """To whoever has waited longest."""
         with self._lock:
             if not self._waiting:
                 self._free += 1

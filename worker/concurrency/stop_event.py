@@ -1,4 +1,4 @@
-"""The signal that a worker stops, and waits that it cuts short."""
+"""The signal that a worker is stopping, and waits that it interrupts."""
 
 from __future__ import annotations
 
@@ -13,14 +13,13 @@ class StopEvent(threading.Event):
     """Set once, when a worker begins to stop."""
 
     def __init__(self, reactor: Reactor) -> None:
-        """Not set yet."""
         super().__init__()
         self.reactor = reactor
         self._lock = threading.Lock()
         self._pauses: set[Future[bool]] = set()
 
     def pause(self, seconds: float) -> Future[bool]:
-        """Wait so many seconds, or until the worker stops; tells whether it does."""
+        """Wait `seconds` or until the worker stops; resolves to whether it is stopping."""
         with self._lock:
             if self.is_set():
                 return resolved(self.is_set())
@@ -30,11 +29,10 @@ class StopEvent(threading.Event):
         return future
 
     def sleep(self, seconds: float) -> Future[None]:
-        """Wait so many seconds, whether the worker stops or not."""
+        """Wait `seconds`, even if the worker stops."""
         return self.reactor.sleep(seconds)
 
     def set(self) -> None:
-        """From now on: and every pause is over."""
         super().set()
         with self._lock:
             pauses = tuple(self._pauses)

@@ -301,7 +301,7 @@ class Attempt:
         )
 
     def _spool_trouble(self, error: Exception | None) -> Settlement:
-        message = str(error) if error else self.tools.spool.trouble() or "the spool was short of space"
+        message = str(error) if error else self.tools.spool.problem() or "the spool was short of space"
         log.warning("spool_trouble", message=message)
         later = self.tools.heartbeat.now() + timedelta(seconds=TROUBLE_WAIT_SECONDS)
         return settlements.released(

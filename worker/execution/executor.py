@@ -131,7 +131,7 @@ class Executor:
         """Attempts at this moment."""
         return self._in_hand.total()
 
-    def look_for_orphans(self) -> None:
+    def release_orphans(self) -> None:
         """Give back jobs that the database says run here and that don't: the answer to their claim was lost.
 
         Raises SQLAlchemyError. A job counts as lost only when two looks in a row find it so; a claim may be under way.

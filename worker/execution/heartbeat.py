@@ -41,8 +41,8 @@ class Heartbeat:
     pid: int
     queue: str
     slots: int
-    trouble: Callable[[], str | None]
-    look_around: Callable[[], None] = lambda: None
+    problem: Callable[[], str | None]
+    periodic_check: Callable[[], None] = lambda: None
     """Called after every few beats, with the same right to raise SQLAlchemyError as a beat."""
     clock: Callable[[], float] = time.monotonic
     alive_file: Path | None = None
@@ -51,7 +51,7 @@ class Heartbeat:
     _last_good: float = 0.0
     _database_time: datetime | None = None
     """What the database's clock said at `_last_good`."""
-    _last_trouble: str | None = None
+    _last_problem: str | None = None
     _missed: OutageLog = field(default_factory=lambda: OutageLog(log, "heartbeat_failed"))
     _due: threading.Event = field(default_factory=threading.Event)
     """Set when the next beat must not wait."""
@@ -78,14 +78,14 @@ class Heartbeat:
 
     def run_once(self) -> None:
         """One beat. Raises SQLAlchemyError when the database can't be reached."""
-        trouble = self.trouble()
-        if trouble != self._last_trouble:
-            self._last_trouble = trouble
-            log.warning("worker_trouble", trouble=trouble) if trouble else log.info("worker_trouble_over")
+        problem = self.problem()
+        if problem != self._last_problem:
+            self._last_problem = problem
+            log.warning("worker_trouble", trouble=problem) if problem else log.info("worker_trouble_over")
         began = self.clock()
         with self.database.begin() as connection:
             now = self.database.now(connection)
-            kept = workers.beat(connection, self.worker_id, trouble=trouble, stopping=self.stopping, now=now)
+            kept = workers.beat(connection, self.worker_id, trouble=problem, stopping=self.stopping, now=now)
         self._last_good, self._database_time = began, now
         if not kept:
             log.warning("worker_was_given_up", remedy="its jobs went on elsewhere; it is taken back in")
@@ -144,7 +144,7 @@ class Heartbeat:
                 self.run_once()
                 self._missed.recovered()
                 if beats % LOOK_BEATS == 0:
-                    self.look_around()
+                    self.periodic_check()
             except SQLAlchemyError as error:
                 self._missed.failing(describe(error), still_fresh=self.is_fresh())
             except Exception:  # as in the dispatcher: a worker whose heart has stopped loses its jobs

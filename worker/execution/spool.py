@@ -83,7 +83,7 @@ class Spool:
                 if part.stat().st_mtime < dead_before:
                     part.unlink()
 
-    def trouble(self) -> str | None:
+    def problem(self) -> str | None:
         """Why answers can't be kept just now, with the remedy; None when they can."""
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
@@ -91,7 +91,7 @@ class Spool:
             probe = self.folder / f"writable{PART}"
             probe.write_bytes(b"")
         except OSError as error:
-            return f"the spool folder {self.folder} can't be written ({error.strerror}); mend it or set TTSQ_SPOOL_DIR"
+            return f"the spool folder {self.folder} can't be written ({error.strerror}); fix it or set TTSQ_SPOOL_DIR"
         return None if free >= self.min_free_bytes else self._too_full(free)
 
     def has_room(self) -> bool:

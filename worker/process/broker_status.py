@@ -1,7 +1,8 @@
-"""What this worker knows of its broker: whether messages go out and come in, and if not, why. Speaks to no broker.
+"""Whether this worker's messages are sent and received, and the reason if not. Never connects to the broker itself.
 
-Messages only wake workers, so a broker in trouble loses nothing. But a worker that it can't reach is given no jobs, and
-one that can send nothing leaves the lead to another.
+Messages only wake workers, so a broker outage loses nothing. A worker that the broker can't reach gets no jobs, and
+one
+that can't send leaves leadership to another.
 """
 
 from __future__ import annotations
@@ -20,9 +21,9 @@ from worker.telemetry.redaction import redact
 
 FIRST_WAIT_SECONDS: Final = 1.0
 LONGEST_WAIT_SECONDS: Final = 5.0
-"""Between two looks whether messages go out again."""
+"""Between two probes while sending fails."""
 SHOWN_CHARACTERS: Final = 200
-"""Of an error that nobody foresaw; a pipeline's has the whole command in it."""
+"""Of an unknown error; a pipeline's error contains the whole command."""
 
 _BY_NAME: Final = {
     "OutOfMemoryError": "the broker is full (its maxmemory is reached, and its policy is noeviction)",
@@ -47,7 +48,7 @@ _REMEDIES: Final = {
     ]: "give Redis more memory (maxmemory), or a Redis of its own: this queue's messages are few and small",
     _BY_WORD["READONLY"]: "set TTSQ_BROKER_URL to the primary",
     _BY_WORD["LOADING"]: "wait until it has started",
-    _BY_WORD["NOAUTH"]: "mend TTSQ_BROKER_URL: redis://user:password@host:port/0",
+    _BY_WORD["NOAUTH"]: "correct TTSQ_BROKER_URL: redis://user:password@host:port/0",
     _BY_WORD["NOPERM"]: "give that user the rights of a client (ACL SETUSER … +@all)",
     _BY_WORD["MISCONF"]: "free its disk, or start it with --save '' --appendonly no: nothing in it is worth keeping",
     _BY_NAME["TimeoutError"]: "see whether Redis is overloaded or stopped, and whether a firewall drops its packets",
@@ -60,13 +61,13 @@ _AWAY: Final = (
     errno.ENETUNREACH,
     errno.ETIMEDOUT,
 )
-"""Failures of the way there. The library words them differently when it connects and when it reads."""
+"""Connection errors. The library words them differently when it connects and when it reads."""
 
 log = structlog.get_logger("ttsq.broker")
 
 
 def describe(error: BaseException) -> str:
-    """What a failure to use the broker means, in one line for people."""
+    """Explain a broker error in one line."""
     cause = _cause(error)
     for kind in type(cause).__mro__:
         if kind.__name__ in _BY_NAME:
@@ -79,13 +80,13 @@ def describe(error: BaseException) -> str:
     return f"the broker can't be used: {redact(line)[:SHOWN_CHARACTERS]}"
 
 
-def remedy(told: str) -> str:
-    """What would mend a trouble that `describe` told."""
-    return _REMEDIES.get(told, "start Redis, or mend TTSQ_BROKER_URL")
+def remedy(message: str) -> str:
+    """The remedy for a message returned by `describe`."""
+    return _REMEDIES.get(message, "start Redis, or correct TTSQ_BROKER_URL")
 
 
 def _cause(error: BaseException) -> BaseException:
-    """Behind the wrappers of the messaging library, which say nothing themselves."""
+    """Unwrap the messaging library's exceptions, whose own text is empty."""
     while (inner := error.__cause__) is not None and type(error).__module__.startswith("kombu"):
         error = inner
     return error
@@ -93,41 +94,39 @@ def _cause(error: BaseException) -> BaseException:
 
 @dataclass(slots=True)
 class BrokerStatus:
-    """One for a process. Where nothing ever reports trouble, as in memory, there is none."""
+    """One per process. Always healthy for the in-memory broker, where nothing reports failures."""
 
     probe: Callable[[], None] = lambda: None
-    """Sends a message that means nothing; raises what sending raises."""
+    """Sends a no-op message; raises what sending raises."""
     changed: Callable[[], None] = lambda: None
-    """Called when trouble begins or ends."""
+    """Called when an outage begins or ends."""
     wait: Callable[[float], object] = field(default_factory=lambda: threading.Event().wait)
     _sending: OutageLog = field(default_factory=lambda: OutageLog(log, "broker_sending_trouble"))
     _receiving: OutageLog = field(default_factory=lambda: OutageLog(log, "broker_receiving_trouble"))
     _probing: threading.Lock = field(default_factory=threading.Lock)
 
-    def trouble(self) -> str | None:
-        """Why this worker can't be given jobs; None when it can."""
+    def problem(self) -> str | None:
+        """Why this worker can't be given jobs; None when healthy."""
         return self._receiving.message or self._sending.message
 
     def can_send(self) -> bool:
-        """Whether the last message went out."""
         return self._sending.message is None
 
     def unsent(self, error: BaseException, *, messages: int) -> None:
-        """Messages could not be sent; from now on it is tried with ones that mean nothing, until one goes out."""
+        """Record that messages could not be sent, and probe until a no-op message is sent."""
         self._sending.failing(describe(error), messages=messages)
         self.changed()
         if self._probing.acquire(blocking=False):
             threading.Thread(target=self._probe, name="ttsq-broker-probe", daemon=True).start()
 
     def lost(self, error: BaseException | str) -> None:
-        """No messages come in: the connection was lost, or can't be made."""
+        """Record that no messages are received: the connection was lost or can't be made."""
         began = self._receiving.message is None
         self._receiving.failing(error if isinstance(error, str) else describe(error))
         if began:
             self.changed()
 
     def connected(self) -> None:
-        """Messages come in."""
         ended = self._receiving.message is not None
         self._receiving.recovered()
         if ended:
@@ -140,7 +139,7 @@ class BrokerStatus:
                 self.wait(seconds)
                 try:
                     self.probe()
-                except Exception as error:  # noqa: BLE001 - whatever it is, messages don't go out yet
+                except Exception as error:  # noqa: BLE001 - any error means that sending still fails
                     self._sending.failing(describe(error))
                     seconds = min(LONGEST_WAIT_SECONDS, seconds * 2)
                 else:

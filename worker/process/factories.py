@@ -1,4 +1,4 @@
-"""What the settings name, opened and checked: the database, the places for audio, the client of the API, the spool."""
+"""Opens and checks what the settings name: database, artifact stores, API client, spool."""
 
 from __future__ import annotations
 
@@ -26,51 +26,48 @@ from worker.telemetry import tracing
 from worker.telemetry.tracing import MissingExtraError
 
 OTHER_DESCRIPTORS: Final = 300
-"""Beside the calls: uploads, database, broker, spool, and what the libraries keep open."""
+"""Beside the calls: uploads, database, broker, spool, and library internals."""
 VITAL_CONNECTIONS: Final = 2
-"""Of those that a process may hold to the database, these are its heartbeat's and its dispatcher's."""
+"""Connections reserved for the heartbeat and the dispatcher."""
 IDLE_SECONDS: Final = 10.0
-"""How long the rows that an attempt is changing stay locked when its host vanishes."""
+"""How long an attempt's rows stay locked after its host vanishes."""
 VITAL_IDLE_SECONDS: Final = 3.0
-"""The same for the dispatcher's lease: no longer than another one waits for it to run out."""
+"""Likewise for the dispatcher's lease; no longer than another dispatcher waits for its expiry."""
 
 POLL_FIRST_SECONDS: Final = 2.0
 POLL_LAST_SECONDS: Final = 5.0
-"""Polls may count against the account's rate limit, so they grow rarer; the vendor names no figure."""
+"""Polls may count against the account's rate limit (the vendor doesn't say), so they become rarer."""
 
 
 class StartError(Exception):
-    """The worker can't start. Nothing was spent."""
+    """The worker can't start. Nothing was charged."""
 
     def __init__(self, message: str, remedy: str) -> None:
-        """`message` says what is wrong, `remedy` what to do about it."""
         super().__init__(f"{message}; {remedy}")
         self.message = message
         self.remedy = remedy
 
 
 def open_database(settings: Settings) -> Database:
-    """The database of the settings, for all but a worker's own life."""
     connections = settings.database_connections - VITAL_CONNECTIONS
     return Database(settings.database_url, connections=connections, idle_seconds=IDLE_SECONDS)
 
 
 def open_heartbeat_database(database: Database, settings: Settings) -> Database:
-    """For heartbeat and dispatcher: however many attempts wait for a connection, these two never do."""
+    """A separate pool, so that heartbeat and dispatcher never wait for attempts' connections."""
     if database.is_sqlite:
         return database
     return Database(settings.database_url, connections=VITAL_CONNECTIONS, idle_seconds=VITAL_IDLE_SECONDS)
 
 
 def default_artifacts_url(settings: Settings) -> str:
-    """Where audio goes that no run gave a folder of its own."""
     return settings.artifacts_url or (HOME / "audio").absolute().as_uri()
 
 
 def open_places(
     settings: Settings, database: Database, *, connections: int, reactor: Reactor | None = None
 ) -> Destinations:
-    """Where audio goes by these settings. `connections` is how many uploads may share an S3 client."""
+    """`connections` bounds the concurrent uploads per S3 client."""
     options = StoreOptions(
         settings.s3_storage_class, settings.s3_sse, settings.s3_kms_key, tags=settings.s3_tags == "on"
     )
@@ -87,7 +84,6 @@ def open_places(
 
 
 def take_limits(settings: Settings) -> GateLimits | None:
-    """Where a good take ends; None where the settings ask for no such checks."""
     if settings.take_checks == "off":
         return None
     return GateLimits(
@@ -100,13 +96,13 @@ def take_limits(settings: Settings) -> GateLimits | None:
 
 
 def open_client(settings: Settings, stopping: StopEvent | None = None) -> Client:
-    """The client of the API that the settings name; `stopping` breaks off its waits for the next poll.
+    """Open the client of the configured API; `stopping` interrupts its waits between polls.
 
     Raises:
-        StartError: there is no key, or it or the address can't be used.
+        StartError: the key is missing, or the key or base URL is unusable.
     """
     if settings.segmind_api_key is None:
-        raise StartError("SEGMIND_API_KEY is not set", "put your Segmind key there, or into a .env file")
+        raise StartError("SEGMIND_API_KEY is not set", "set it to your Segmind key, in the environment or in .env")
     stopping = stopping or StopEvent(Reactor())
     try:
         polling = _polling_client(settings, settings.segmind_api_key, stopping)
@@ -151,28 +147,24 @@ def _polling_client(settings: Settings, api_key: SecretStr, stopping: StopEvent)
 
 
 def require_descriptors(slots: int) -> None:
-    """Refuse to work where the answer to a call might find no descriptor to be written by, and be paid for nothing.
+    """Check the open-file limit: an answer without a descriptor would be paid for and lost.
 
     Raises:
-        StartError: so many calls can't be open at once here.
+        StartError: the limit is too low for `slots` calls.
     """
     allowed, needed = raise_open_file_limit(), slots + OTHER_DESCRIPTORS
     if allowed < needed:
         raise StartError(
-            f"{slots} calls at once need about {needed} open files, and {allowed} are allowed here",
+            f"{slots} concurrent calls need about {needed} open files; the limit is {allowed}",
             f"raise the limit (ulimit -n {needed}; LimitNOFILE= of a systemd unit) or set TTSQ_CONCURRENCY lower",
         )
 
 
 def require_schema(database: Database) -> None:
-    """Refuse to work on a database of another version.
-
-    Raises:
-        StartError: it has no tables, or not the newest.
-    """
+    """Raises StartError unless the database is at this version's revision."""
     found = schema.revision(database)
     if found is None:
-        raise StartError("the database has no tables yet", "run `ttsq migrate`")
+        raise StartError("the database has no tables", "run `ttsq migrate`")
     if found < schema.HEAD:
         raise StartError(f"the database is at revision {found}, not {schema.HEAD}", "run `ttsq migrate`")
 
@@ -184,7 +176,7 @@ def open_spool(settings: Settings) -> Spool:
         spool.prepare()
     except OSError as error:
         raise StartError(
-            f"the spool folder {folder} can't be used ({error.strerror})", "mend it or set TTSQ_SPOOL_DIR"
+            f"the spool folder {folder} can't be used ({error.strerror})", "fix it or set TTSQ_SPOOL_DIR"
         ) from None
     return spool
 
@@ -197,11 +189,6 @@ def check_store(destinations: Destinations) -> None:
 
 
 def start_tracing(settings: Settings) -> None:
-    """Traces of this process, where they are wanted.
-
-    Raises:
-        StartError: what makes them isn't installed.
-    """
     try:
         tracing.start(settings)
     except MissingExtraError as error:

@@ -1,4 +1,4 @@
-"""How many files and sockets this process may have open: each call that waits is one of them."""
+"""The limit on open files: each waiting call holds one descriptor."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from contextlib import suppress
 
 
 def raise_open_file_limit() -> int:
-    """Raise this process's own limit as far as the system lets it; gives the limit. Windows has none."""
+    """Raise the soft limit to the hard limit and return it. Windows has no limit."""
     try:
         import resource  # noqa: PLC0415  # only POSIX has it
     except ImportError:

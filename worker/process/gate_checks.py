@@ -1,4 +1,4 @@
-"""What a closed gate is probed with first: looks that cost nothing."""
+"""Free checks that precede a paid probe of a closed gate."""
 
 from __future__ import annotations
 
@@ -16,8 +16,6 @@ from worker.store.account import Gate
 
 @dataclass(frozen=True, slots=True)
 class GateChecks:
-    """Looks whether a closed gate's trouble is over, without a paid call."""
-
     client: Client
     destinations: Destinations
 
@@ -35,10 +33,10 @@ class GateChecks:
     def _account(self, gate: Gate) -> ProbeResult:
         answer = self.client.credits()
         if not isinstance(answer, Credits):
-            return ProbeResult(answer.message or f"the credits endpoint answered {answer.status}")
-        trouble = None
+            return ProbeResult(answer.message or f"the credits endpoint returned {answer.status}")
+        problem = None
         dearest = max(model.price for model in MODELS.values())
         if gate.code == "insufficient_credits" and answer.total < dearest:
-            # Opening for the cheapest model would let the others run into the same refusal again and again.
-            trouble = f"the balance is ${answer.total:f}, less than a call of every model costs (${dearest:f})"
-        return ProbeResult(trouble, balance=answer.total)
+            # Opening for the cheapest model would make calls of the others fail again.
+            problem = f"the balance is ${answer.total:f}; the most expensive model costs ${dearest:f} per call"
+        return ProbeResult(problem, balance=answer.total)

@@ -1,8 +1,8 @@
-"""What a process keeps and gives back: memory of takes that are over, and the search for garbage among what stays.
+"""Process-wide memory settings of malloc and the garbage collector.
 
-What a take needs for a moment must not stay with the thread that measured it. The C library keeps what a thread has
-freed for that thread's next wish, in sizes that it learns from large wishes. With a hundred threads that measure takes
-by turns, each would keep the memory of its largest one.
+glibc keeps memory that a thread has freed for that thread, in sizes learned from its largest requests. With a
+hundred
+threads that measure takes in turn, each would retain the memory of its largest take.
 """
 
 from __future__ import annotations
@@ -12,16 +12,16 @@ import sys
 from typing import Final
 
 MMAP_THRESHOLD: Final = -3
-"""From malloc.h: blocks from this size on come from the system and go back to it. Once set, it learns no other."""
+"""From malloc.h: larger blocks are mapped and unmapped. Setting it disables glibc's dynamic threshold."""
 LARGE_BYTES: Final = 1 << 20
 GARBAGE_THRESHOLDS: Final = (10_000, 20, 20)
-"""Objects made before the youngest are looked through, and how often the older ones are. Python's: 700, 10, 10."""
+"""Python's defaults are 700, 10, 10."""
 
 
 def release_large_blocks() -> None:
-    """For this process, where the C library is GNU's; others do so anyway."""
+    """Return large freed blocks to the system. glibc only; other C libraries do so by default."""
     if sys.platform == "linux":
-        import ctypes  # noqa: PLC0415 - commands that make no takes needn't wait for it
+        import ctypes  # noqa: PLC0415 - imported only in workers
 
         mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
         if mallopt is not None:
@@ -29,9 +29,9 @@ def release_large_blocks() -> None:
 
 
 def freeze_startup_objects() -> None:
-    """Leave what is there now out of all later searches for garbage: modules and statements, which stay to the end.
+    """Exclude modules and other startup objects from garbage collection.
 
-    A search stops every thread. On the way out the last one would take half a second, for what the system clears away.
+    A collection stops every thread, and the last one, at exit, would take half a second.
     """
     gc.freeze()
     gc.set_threshold(*GARBAGE_THRESHOLDS)

@@ -1,4 +1,4 @@
-"""Everything one worker process shares, put together from its settings: the only place where the rooms meet."""
+"""The composition root: builds everything one worker process shares from its settings."""
 
 from __future__ import annotations
 
@@ -68,26 +68,22 @@ from worker.webhooks.relay import OutboxRelay
 from worker.webhooks.sender import Sender
 
 QUEUE: Final = "ttsq"
-"""The Celery queue that all workers of a shared broker read."""
+"""The Celery queue of all workers on a shared broker."""
 
 log = structlog.get_logger("ttsq.worker")
 T = TypeVar("T")
 
 
 class Messages(Protocol):
-    """What wakes workers, one message for each of what is given. What comes back could not be sent."""
+    """Publishes one message per item. Returned items could not be sent."""
 
-    def jobs(self, jobs: Sequence[Waiting]) -> Sequence[Waiting]:
-        """It is their turn."""
+    def jobs(self, jobs: Sequence[Waiting]) -> Sequence[Waiting]: ...
 
-    def deliveries(self, due: Sequence[Due]) -> Sequence[Due]:
-        """They are due."""
+    def deliveries(self, due: Sequence[Due]) -> Sequence[Due]: ...
 
-    def batches(self, batches: Sequence[UUID]) -> None:
-        """All their jobs are over."""
+    def batches(self, batches: Sequence[UUID]) -> None: ...
 
-    def runs(self, runs: Sequence[RunKey]) -> None:
-        """They are to be carried out."""
+    def runs(self, runs: Sequence[RunKey]) -> None: ...
 
 
 @dataclass(slots=True)
@@ -106,7 +102,7 @@ class Runtime:
     sweeper: SpoolSweeper
     dispatcher: Dispatcher
     broker: BrokerStatus
-    duties: Sequence[LeaderTask]
+    leader_tasks: Sequence[LeaderTask]
     finisher: Finisher
     deliveries: BackgroundPool[Due]
     batches: BackgroundPool[UUID]
@@ -114,7 +110,7 @@ class Runtime:
     restore_sign: RestoreSign
 
     def start(self) -> None:
-        """Sign on, and begin to dispatch."""
+        """Register the worker and start dispatching."""
         if self.restore_sign.is_behind():
             log.warning("database_is_behind", remedy=REMEDY)
         self.sweeper.run_once()
@@ -122,25 +118,27 @@ class Runtime:
             dead_workers.retire_dead_workers(self.database)
         self.heartbeat.start()
         self.dispatcher.start()
-        for duty in self.duties:
-            duty.start()
+        for task in self.leader_tasks:
+            task.start()
         log.info("worker_started", worker=str(self.worker_id), slots=self.heartbeat.slots, queue=self.queue)
 
     def begin_stop(self) -> None:
-        """Start nothing more: neither dispatch nor claim. Calls in flight go on."""
+        """Stop dispatching and claiming. Calls in flight continue."""
         self.executor.stopping.set()
         self.heartbeat.announce_stop()
         self.dispatcher.stop()
-        for duty in self.duties:
-            duty.stop()
-        self._try("lease_kept", self._release_leases)  # the next leader need not wait for it to run out
+        for task in self.leader_tasks:
+            task.stop()
+        self._try(
+            "lease_release_failed", self._release_leases
+        )  # so that the next leader needn't wait for the lease to expire
 
     def wait_until_idle(self, seconds: float) -> bool:
-        """Wait for attempts under way. False when some still are after so many seconds."""
+        """Return False if attempts are still running after `seconds`."""
         return self.executor.wait_until_idle(seconds)
 
     def finish_stop(self) -> None:
-        """Hand back what is left, sign off if nothing is, and close what is open."""
+        """Release unfinished attempts, sign off if none remain, and close connections."""
         idle = self.executor.wait_until_idle(0)
         for pool in (self.deliveries, self.batches, self.schedule_runs):
             pool.close()
@@ -151,26 +149,26 @@ class Runtime:
         tracing.stop()
 
     def dismiss(self) -> None:
-        """Let the threads go, in a process that lives on; nothing may be under way any more."""
+        """Stop the threads, in a process that continues to run."""
         if self.executor.wait_until_idle(0):
             self.executor.pools.close()
 
     def abort(self) -> None:
-        """Start nothing more, hand back everything as it stands, and sign off: the process is about to end."""
+        """Stop at once: release every attempt and sign off; the process is about to exit."""
         self.executor.stopping.set()
         self.dispatcher.stop(timeout=0)
-        for duty in self.duties:
-            duty.stop(timeout=0)
+        for task in self.leader_tasks:
+            task.stop(timeout=0)
         self._sign_off()
-        self._try("lease_kept", self._release_leases)
+        self._try("lease_release_failed", self._release_leases)
 
     def _sign_off(self) -> None:
-        """With nothing left in hand, or else leave the row as it is: it will be missed, and its jobs rescued."""
-        left = self._try("hand_back_failed", self.executor.give_up)
+        """Sign off only if no attempt remains; otherwise the stale row gets its jobs rescued."""
+        unfinished = self._try("release_failed", self.executor.give_up)
         if self.dispatcher.scope.only_worker is not None:
-            self._try("hand_back_failed", self._take_back_messages)
-        self._try("sign_off_failed", lambda: self.heartbeat.stop(sign_off=left == 0))
-        log.info("worker_stopped", worker=str(self.worker_id), left_under_way=left)
+            self._try("release_failed", self._take_back_messages)
+        self._try("sign_off_failed", lambda: self.heartbeat.stop(sign_off=unfinished == 0))
+        log.info("worker_stopped", worker=str(self.worker_id), unfinished=unfinished)
 
     def _take_back_messages(self) -> None:
         with self.database.begin() as connection:
@@ -198,7 +196,7 @@ def build(
     worker_id: UUID | None = None,
     origin: str | None = None,
 ) -> Runtime:
-    """Put a worker together and check that it could work. `origin` stands for the API's address in a rehearsal.
+    """Build a worker and check that it could work. `origin` replaces the API's address in a rehearsal.
 
     Raises:
         StartError: the key, the spool, the schema, the store or the tracing is unusable.
@@ -226,7 +224,7 @@ def build(
         pid=os.getpid(),
         queue=scope.queue,
         slots=settings.concurrency,
-        trouble=lambda: spool.trouble() or broker.trouble(),
+        problem=lambda: spool.problem() or broker.problem(),
         alive_file=settings.alive_file,
     )
     dispatcher = Dispatcher(
@@ -256,12 +254,12 @@ def build(
     sweeper = SpoolSweeper(database, spool, executor.in_hand)
     restore_sign = RestoreSign(database, spool.folder)
 
-    def look_around() -> None:
-        executor.look_for_orphans()
+    def check_periodically() -> None:
+        executor.release_orphans()
         sweeper.run_once()
         restore_sign.note(worker_id, now=heartbeat.now())
 
-    heartbeat.look_around = look_around
+    heartbeat.periodic_check = check_periodically
     broker.changed = heartbeat.nudge
     dispatcher.is_cut_off = lambda: not broker.can_send()
 
@@ -279,7 +277,7 @@ def build(
         sweeper=sweeper,
         dispatcher=dispatcher,
         broker=broker,
-        duties=_duties(database, destinations, messages, leads=lambda: dispatcher.leads),
+        leader_tasks=_leader_tasks(database, destinations, messages, leads=lambda: dispatcher.leads),
         finisher=batch_finisher,
         deliveries=_delivery_pool(database, settings),
         batches=BackgroundPool("results", batch_finisher.finish, threads=1, close_seconds=finisher.CLOSE_SECONDS),
@@ -311,7 +309,7 @@ def _limits(settings: Settings) -> DispatchLimits:
     )
 
 
-def _duties(
+def _leader_tasks(
     database: Database, destinations: Destinations, messages: Messages, *, leads: Callable[[], bool]
 ) -> Sequence[LeaderTask]:
     batches = FinishedBatchWatcher(database, messages.batches)
@@ -324,5 +322,5 @@ def _duties(
 
 
 def private_queue(worker_id: UUID) -> str:
-    """The queue of a worker whose broker lives in its own memory."""
+    """The queue of a worker with an in-memory broker."""
     return f"{QUEUE}-{worker_id}"

@@ -1,8 +1,9 @@
-"""How a worker process leaves: in good order when it is asked to, at once when it is asked again. Knows no Celery.
+"""Graceful and immediate shutdown of a worker process. Knows no Celery.
 
-In good order: nothing more is claimed, calls in flight end within the grace, what is left is handed back, the worker
-signs off. At once: everything is handed back as it stands, and calls in flight are cut by the end of the process.
-Whichever way it goes, and were it killed on the way: the rows know what was in hand, and bring it back.
+Graceful: claim nothing more, let calls in flight finish within the grace period, release the rest, sign off.
+Immediate, on a second request: release everything now; the exit interrupts calls in flight. After either, or after
+a
+SIGKILL, the database rows show which jobs were running and bring them back.
 """
 
 from __future__ import annotations
@@ -21,112 +22,104 @@ import structlog
 
 SLICE_SECONDS: Final = 0.1
 LAST_SECONDS: Final = 3.0
-"""What handing everything back may take, for one who wants to be gone; a database that is away takes longer."""
+"""Limit for releasing everything in an immediate shutdown; an unreachable database takes longer."""
 SIGN_OFF_SECONDS: Final = 10.0
-"""Beyond the grace: for the records of the last calls, and for signing off."""
+"""Beyond the grace period: for recording the last calls and signing off."""
 END_SECONDS: Final = 5.0
-"""For the process to end by itself, once it has signed off: Celery looks up once a second, and has its last events to
-tell. No job is at stake any more, and a broker that doesn't answer would keep it for long."""
+"""For Celery to exit by itself after sign-off: it polls its stop flag once a second and has last events to
+send. No job is at risk any more, and an unresponsive broker would delay the exit for long.
+"""
 CUT_SHORT: Final = 1
-"""The exit status of a process that left at once."""
+"""Exit status of an immediate shutdown."""
 
 log = structlog.get_logger("ttsq.worker")
 
 
 class ShutdownRequest(Enum):
-    """What the process is told."""
-
     LEAVE = "leave"
-    """In good order; at once, where it was told so before."""
+    """Graceful; immediate if requested before."""
     AT_ONCE = "at once"
-    """Now, in whatever state everything is."""
     ENDING = "ending"
-    """The process is on its way out by itself: in good order, and no faster for it."""
+    """The process is exiting by itself: graceful, and no request to hurry."""
 
 
 class ShutdownTarget(Protocol):
-    """What leaves: a worker's parts."""
-
-    def begin_stop(self) -> None:
-        """Start nothing more."""
+    def begin_stop(self) -> None: ...
 
     def wait_until_idle(self, seconds: float) -> bool:
-        """Wait for calls in flight. False when some still are after so many seconds."""
+        """Return False if calls are still in flight after `seconds`."""
 
-    def finish_stop(self) -> None:
-        """Hand back what is left, and sign off."""
+    def finish_stop(self) -> None: ...
 
-    def abort(self) -> None:
-        """Start nothing more, hand back everything as it stands, and sign off."""
+    def abort(self) -> None: ...
 
 
 def end_process(status: int) -> None:
-    """End at once: Python would wait for every thread of the pool, and calls may take minutes to come back."""
+    """Exit without waiting for pool threads, whose calls may take minutes."""
     sys.stdout.flush()
     sys.stderr.flush()
     os._exit(status)
 
 
 class Shutdown:
-    """One for a process. `ask` may be called from a signal handler, between any two instructions of any thread."""
+    """One per process. `ask` may be called from a signal handler, between any two instructions of any thread."""
 
     def __init__(
         self, parts: ShutdownTarget, *, grace_seconds: float, end: Callable[[int], None] = end_process
     ) -> None:
-        """Nothing happens before it is asked for."""
         self._parts = parts
         self._grace_seconds = grace_seconds
         self._end = end
         # A handler can't take a lock that the thread it interrupts may hold; this queue's `put` takes none.
-        self._asked: queue.SimpleQueue[ShutdownRequest] = queue.SimpleQueue()
+        self._requests: queue.SimpleQueue[ShutdownRequest] = queue.SimpleQueue()
         self._gone = threading.Event()
         self._idle = False
-        threading.Thread(target=self._run, name="ttsq-leaving", daemon=True).start()
+        threading.Thread(target=self._run, name="ttsq-shutdown", daemon=True).start()
 
     def ask(self, how: ShutdownRequest = ShutdownRequest.LEAVE) -> None:
-        """Tell it, and don't wait."""
-        self._asked.put(how)
+        """Request shutdown without waiting."""
+        self._requests.put(how)
 
     def complete(self, status: int) -> None:
-        """End the process with this status once it has left; nobody need have asked for it."""
+        """Shut down gracefully if not yet requested, then exit with this status."""
         self.ask(ShutdownRequest.ENDING)
         self._gone.wait(self._grace_seconds + SIGN_OFF_SECONDS)
         self._end(status)
 
     def _run(self) -> None:
-        if self._asked.get() is ShutdownRequest.AT_ONCE:
-            self._at_once()
+        if self._requests.get() is ShutdownRequest.AT_ONCE:
+            self._immediate()
             return
-        log.info("leaving", grace_seconds=self._grace_seconds)
-        orderly = threading.Thread(target=self._in_order, name="ttsq-leaving-in-order", daemon=True)
-        orderly.start()
-        if self._must_hurry(orderly):
-            self._at_once()
+        log.info("shutting_down", grace_seconds=self._grace_seconds)
+        graceful = threading.Thread(target=self._graceful, name="ttsq-shutdown-graceful", daemon=True)
+        graceful.start()
+        if self._must_hurry(graceful):
+            self._immediate()
             return
         self._gone.set()
         if self._idle:
             time.sleep(END_SECONDS)
         self._end(0)
 
-    def _in_order(self) -> None:
+    def _graceful(self) -> None:
         self._parts.begin_stop()
         self._idle = self._parts.wait_until_idle(self._grace_seconds)
         self._parts.finish_stop()
 
-    def _must_hurry(self, orderly: threading.Thread) -> bool:
-        """Wait while it leaves in good order. True when it is asked again, or it takes longer than it may."""
+    def _must_hurry(self, graceful: threading.Thread) -> bool:
+        """Wait for the graceful shutdown. Return True on a second request or a timeout."""
         deadline = time.monotonic() + self._grace_seconds + SIGN_OFF_SECONDS
-        while orderly.is_alive():
+        while graceful.is_alive():
             with suppress(queue.Empty):
-                if self._asked.get(timeout=SLICE_SECONDS) is not ShutdownRequest.ENDING:
+                if self._requests.get(timeout=SLICE_SECONDS) is not ShutdownRequest.ENDING:
                     return True
             if time.monotonic() > deadline:
                 return True
         return False
 
-    def _at_once(self) -> None:
-        log.warning("leaving_at_once", note="what is in hand is handed back; calls in flight may have been paid for")
-        last = threading.Thread(target=self._parts.abort, name="ttsq-leaving-at-once", daemon=True)
+    def _immediate(self) -> None:
+        log.warning("shutdown_forced", note="running jobs are released; their calls may have been charged")
+        last = threading.Thread(target=self._parts.abort, name="ttsq-shutdown-forced", daemon=True)
         last.start()
         last.join(LAST_SECONDS)
         self._gone.set()

@@ -1,4 +1,4 @@
-"""Structured logs: one event a transition, for people on a terminal, as JSON for machines, and never with a secret."""
+"""Structured logs: one event per transition; readable on a terminal, JSON for machines, API key redacted."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _LEVELS: Final = {"debug": logging.DEBUG, "info": logging.INFO, "warning": loggi
 
 
 def configure(settings: Settings, to: Path | None = None) -> None:
-    """Send log events to standard error, or append them to a file. Libraries' own logs go the same way."""
+    """Send log events, including those of libraries, to standard error or append them to a file."""
     stream = _opened(to) if to else sys.stderr
     secret = settings.segmind_api_key.get_secret_value() if settings.segmind_api_key else ""
     as_json = settings.log_format == "json" or (settings.log_format == "auto" and not stream.isatty())
@@ -55,13 +55,12 @@ def configure(settings: Settings, to: Path | None = None) -> None:
 
 
 def silence() -> None:
-    """Write no log events at all: for a command whose words tell the same to whoever gave it."""
+    """Drop all log events, for commands that print the same facts themselves."""
     structlog.configure(processors=[_drop])
 
 
 @contextmanager
 def silenced() -> Iterator[None]:
-    """`silence`, for as long as the block lasts."""
     before = structlog.get_config()
     silence()
     try:
@@ -80,7 +79,7 @@ def _drop(_logger: object, _method: str, _event: MutableMapping[str, Any]) -> Mu
 
 
 class _Redacted:
-    """Takes the API key out of every value of an event, libraries' messages and tracebacks included."""
+    """Removes the API key from every string of an event, including library messages and tracebacks."""
 
     def __init__(self, secret: str) -> None:
         self._secret = secret

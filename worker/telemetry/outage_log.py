@@ -1,4 +1,4 @@
-"""A trouble that lasts, told when it begins, again every half minute, and when it is over: not once a try."""
+"""Logs an ongoing outage when it begins, every 30 seconds while it lasts, and when it ends: not once per retry."""
 
 from __future__ import annotations
 
@@ -11,45 +11,43 @@ from typing import Final
 import structlog
 
 REMIND_SECONDS: Final = 30.0
-"""Between two lines with the same words."""
+"""Between two log events with the same message."""
 
 
 @dataclass(slots=True)
 class OutageLog:
-    """One kind of trouble of one part. `met` and `over` may be called from any thread."""
+    """One kind of outage of one component. Thread-safe."""
 
     log: structlog.typing.FilteringBoundLogger
     event: str
-    """The name in the log; the end of it is `{event}_over`."""
+    """Log event of a failure; the end of the outage is logged as `{event}_over`."""
     clock: Callable[[], float] = time.monotonic
     message: str | None = None
-    """What is wrong now; None when nothing is."""
+    """The latest error; None while there is no outage."""
     _since: float = 0.0
-    _told: dict[str, float] = field(default_factory=dict)
-    """When each of its words was last told."""
+    _logged_at: dict[str, float] = field(default_factory=dict)
+    """When each message was last logged."""
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
-    def failing(self, words: str, **more: object) -> None:
-        """It was met (again)."""
+    def failing(self, message: str, **more: object) -> None:
         now = self.clock()
         with self._lock:
             if self.message is None:
                 self._since = now
-            self.message = words
-            if now - self._told.get(words, float("-inf")) < REMIND_SECONDS:
+            self.message = message
+            if now - self._logged_at.get(message, float("-inf")) < REMIND_SECONDS:
                 return
-            self._told[words] = now
-        self.log.warning(self.event, error=words, for_seconds=round(now - self._since, 1), **more)
+            self._logged_at[message] = now
+        self.log.warning(self.event, error=message, for_seconds=round(now - self._since, 1), **more)
 
     def recovered(self) -> None:
-        """All is well; costs nothing where it was well before."""
         if self.message is None:
             return
         with self._lock:
             if self.message is None:
                 return
             self.message = None
-            self._told.clear()
+            self._logged_at.clear()
         self.log.info(self._end, after_seconds=round(self.clock() - self._since, 1))
 
     @property

@@ -1,4 +1,4 @@
-"""Takes secrets out of text before it is stored, logged or shown."""
+"""Removes secrets from text before it is stored, logged or shown."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from typing import Final
 REDACTED: Final = "***"
 
 _KEY: Final = re.compile(r"SG_[0-9a-f]{16}", re.IGNORECASE)
-"""How the vendor's keys look."""
+"""The vendor's key format."""
 
 
 def redact(text: str, *secrets: str) -> str:
-    """`text` without anything that looks like an API key, and without the given secrets."""
+    """Mask the given secrets and everything that matches the vendor's key format."""
     for secret in sorted(filter(None, secrets), key=len, reverse=True):
         text = text.replace(secret, REDACTED)
     return _KEY.sub(REDACTED, text)

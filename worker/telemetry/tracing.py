@@ -1,7 +1,7 @@
-"""Traces, where they are asked for: one for each job, from the request that handed it in to its recorded audio.
+"""Optional OpenTelemetry traces (`ttsq[otel]`): one per job, from the submitting request to its recorded audio.
 
-OpenTelemetry is an extra (`ttsq[otel]`). Where it is off, a span costs a comparison. Its exporter goes by its own
-variables, `OTEL_EXPORTER_OTLP_ENDPOINT` and the rest. No text, no address of audio and no key is ever in a span.
+With tracing off, a span costs one comparison. The exporter reads the standard `OTEL_*` variables. Spans never carry
+text, audio URLs or keys.
 """
 
 from __future__ import annotations
@@ -25,17 +25,14 @@ _NOTHING: Final[AbstractContextManager[None]] = nullcontext()
 
 
 class MissingExtraError(Exception):
-    """Traces are asked for, and what makes them isn't installed."""
+    """`TTSQ_TRACING` is on, and OpenTelemetry is not installed."""
 
     def __init__(self) -> None:
-        """See `REMEDY`."""
         super().__init__("TTSQ_TRACING is otlp, and OpenTelemetry is not installed")
 
 
 @dataclass(frozen=True, slots=True)
 class _Tracing:
-    """OpenTelemetry's parts, as far as they are used here."""
-
     provider: TracerProvider
     tracer: Any
     propagator: Any
@@ -58,11 +55,11 @@ class _Tracing:
 
 
 _on: list[_Tracing] = []
-"""One a process, or none."""
+"""At most one per process."""
 
 
 def start(settings: Settings) -> None:
-    """Begin to make traces in this process, if the settings say so.
+    """Start tracing in this process if the settings enable it.
 
     Raises:
         MissingExtraError: OpenTelemetry is not installed.
@@ -86,22 +83,20 @@ def start(settings: Settings) -> None:
 
 
 def stop() -> None:
-    """Send what is left, and make no more."""
+    """Flush buffered spans and stop tracing."""
     while _on:
         _on.pop().provider.shutdown()
 
 
 def span(name: str, *, parent: str | None = None, attributes: Attributes | None = None) -> AbstractContextManager[None]:
-    """A span around a block, within the one that this thread is in, or within `parent`: a W3C `traceparent`."""
+    """Trace a block as a child of the current span, or of `parent`, a W3C `traceparent`."""
     return _on[0].span(name, parent, attributes) if _on else _NOTHING
 
 
 def traceparent() -> str | None:
-    """The span that this thread is in, as W3C writes it; None where there is none."""
-    return _on[0].traceparent() if _on else None
+    """The current span as a W3C `traceparent`; None outside a span."""
 
 
 def annotate(attributes: Attributes) -> None:
-    """Say more of the span that this thread is in."""
     if _on:
         _on[0].annotate(attributes)

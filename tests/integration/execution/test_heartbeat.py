@@ -36,7 +36,7 @@ class Sick:
 def sick(on_sqlite: Database, tmp_path: Path) -> Iterator[Sick]:
     """Its heart beats until the test ends."""
     worker = Sick()
-    worker.heart = Heartbeat(on_sqlite, uuid7(), "studio", 1, "ttsq", 4, trouble=worker, alive_file=tmp_path / "alive")
+    worker.heart = Heartbeat(on_sqlite, uuid7(), "studio", 1, "ttsq", 4, problem=worker, alive_file=tmp_path / "alive")
     worker.heart.start()
     yield worker
     worker.heart.stop(sign_off=False)
@@ -71,7 +71,7 @@ def test_the_alive_file_is_touched_whether_the_database_answers_or_not(sick: Sic
 
 def test_one_that_never_began_has_nothing_to_announce(on_sqlite: Database) -> None:
     """Asked to leave before it has signed on, it writes nothing."""
-    heart = Heartbeat(on_sqlite, uuid7(), "studio", 1, "ttsq", 4, trouble=lambda: None)
+    heart = Heartbeat(on_sqlite, uuid7(), "studio", 1, "ttsq", 4, problem=lambda: None)
     heart.announce_stop()
     heart.stop(sign_off=True)
     with on_sqlite.read() as connection:

@@ -226,10 +226,10 @@ def test_a_claim_whose_answer_was_lost_is_released(shop: Workshop) -> None:
     with shop.database.begin() as connection:
         now = shop.database.now(connection)
         assert claims.claim(connection, job, 0, worker_id=shop.worker_id, now=now) is not None
-    executor.look_for_orphans()
+    executor.release_orphans()
     with shop.database.read() as connection:
         assert stored(connection, job).status == JobStatus.RUNNING
-    executor.look_for_orphans()
+    executor.release_orphans()
     with shop.database.read() as connection:
         row = stored(connection, job)
     assert (row.status, row.attempts_used, row.recover) == (QUEUED, 0, True)

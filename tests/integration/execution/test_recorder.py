@@ -71,7 +71,7 @@ def desk(database: Database, tmp_path: Path) -> Desk:
     worker_id = uuid7()
     spool = Spool(tmp_path / "spool", min_free_bytes=1)
     spool.prepare()
-    heartbeat = Heartbeat(database, worker_id, "studio", 1, "ttsq", 4, trouble=spool.trouble)
+    heartbeat = Heartbeat(database, worker_id, "studio", 1, "ttsq", 4, problem=spool.problem)
     destinations = Destinations(database, (tmp_path / "audio").as_uri(), connections=1)
     return Desk(database, Recorder(database, heartbeat, destinations, spool, NoWait(Reactor())), spool, worker_id)
 

@@ -139,7 +139,7 @@ def desk(database: Database, tmp_path: Path) -> Desk:
     spool = Spool(tmp_path / "spool", 1)
     spool.prepare()
     stopping = NoWait(Reactor())
-    heartbeat = Heartbeat(database, worker, "studio", 1, "ttsq", 4, trouble=lambda: None)
+    heartbeat = Heartbeat(database, worker, "studio", 1, "ttsq", 4, problem=lambda: None)
     places = Destinations(database, (tmp_path / "audio").as_uri(), connections=1)
     return Desk(database, Recorder(database, heartbeat, places, spool, stopping), spool, worker)
 

@@ -91,7 +91,7 @@ def test_sending_is_tried_with_messages_that_mean_nothing_until_one_goes_out() -
     """Waits grow to a bound; meanwhile the worker can't be given jobs, and says why."""
     bench = Bench(failing=5)
     broker = bench.broker()
-    bench.look = broker.trouble
+    bench.look = broker.problem
     broker.unsent(REFUSED, messages=3)
 
     assert bench.sound.wait(10)
@@ -99,7 +99,7 @@ def test_sending_is_tried_with_messages_that_mean_nothing_until_one_goes_out() -
     assert bench.waited == [1.0, 2.0, 4.0, 5.0, 5.0, 5.0]
     assert bench.seen == ["the broker can't be reached: Connection refused", None]
     assert broker.can_send()
-    assert broker.trouble() is None
+    assert broker.problem() is None
 
 
 def test_a_lost_connection_is_an_outage_until_the_next_one() -> None:
@@ -109,7 +109,7 @@ def test_a_lost_connection_is_an_outage_until_the_next_one() -> None:
     broker.connected()
     broker.lost(REFUSED)
     broker.lost("the broker does not answer")
-    assert (broker.trouble(), bench.changes) == ("the broker does not answer", 1)
+    assert (broker.problem(), bench.changes) == ("the broker does not answer", 1)
     assert broker.can_send()
     broker.connected()
-    assert (broker.trouble(), bench.changes) == (None, 2)
+    assert (broker.problem(), bench.changes) == (None, 2)

@@ -128,7 +128,7 @@ def check_artifacts(settings: Settings) -> Finding:
 
 def check_spool(settings: Settings) -> Finding:
     spool = Spool(settings.spool_dir.absolute(), settings.spool_min_free_mb * MEBIBYTE)
-    if error := spool.trouble():
+    if error := spool.problem():
         return fail(error)
     free = shutil.disk_usage(spool.folder).free / GIBIBYTE
     return ok(f"{spool.folder} is writable, {free:,.1f} GiB free")

@@ -201,7 +201,7 @@ class Workshop:
             ),
             spool=self.spool,
             heartbeat=heartbeat,
-            bounds=BOUNDS,
+            attempt_limits=BOUNDS,
             limits=self.limits,
             probe_seconds=30,
             slots=4,

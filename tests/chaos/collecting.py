@@ -22,7 +22,7 @@ READERS: Final = 4
 SURPRISES: Final = (
     "attempt_crashed",
     "dispatcher_crashed",
-    "heartbeat_surprised",
+    "heartbeat_crashed",
     "raised unexpected",
     "Unrecoverable error",
     "Exception in thread",

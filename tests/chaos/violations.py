@@ -44,7 +44,7 @@ class Breach(StrEnum):
     GATE_CLOSED = "gate closed"
     """Something still holds the queue."""
     SURPRISED = "surprised"
-    """A worker met an error that it doesn't know."""
+    """A worker met an unexpected error."""
     LEFT_BY_ITSELF = "left by itself"
     """A worker that had signed on ended without having been told to."""
     RUN_FAILED = "run failed"

@@ -1,4 +1,4 @@
-"""Whether an answer is the take that was asked for: audio, whole, and good by what can be measured. Stores nothing."""
+"""Decides whether an answer is a good take: complete audio that passes the measurements. Stores nothing."""
 
 from __future__ import annotations
 
@@ -19,49 +19,47 @@ from worker.execution.judging_mark import marked
 from worker.execution.spool import converted
 
 _AUDIBLE: Final = frozenset({BadAudio.CUT_OFF, BadAudio.UNREADABLE, BadAudio.UNSUPPORTED, BadAudio.OUT_OF_RANGE})
-"""Files that aren't accepted, and in which there may be something to hear all the same."""
+"""Reasons for refusing a file that may still contain sound."""
 _BY_FORM: Final = frozenset({BadAudio.UNREADABLE, BadAudio.NOT_AUDIO})
-"""What can't be read for its container, codec or encoding. Its bytes are kept: another program may know them."""
+"""Unreadable container, codec or encoding. The file is kept: another program may read it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Accepted:
-    """A take as a WAV."""
-
     take: Take
     measures: Measures | None = None
-    """How it sounds; None where takes aren't measured."""
+    """None if takes aren't measured."""
 
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """An answer that is no take, or not a good one."""
+    """An answer without a good take."""
 
     finding: str
-    """For people: what is wrong with it, in numbers."""
+    """The defect, with numbers, for users."""
     measured: str
-    """For the operator: the stable word for it, and all that was measured."""
+    """The stable flaw code and all measurements, for operators."""
     path: Path | None = None
-    """What there is to listen to; None where there is nothing."""
+    """The file to keep for listening; None without audible content."""
     container: Container = Container.WAV
-    """What `path` is."""
+    """The format of `path`."""
     final: bool = False
-    """No other take would be any better: it is what was asked for that can't be made."""
+    """No other take would be better: the requested audio can't be produced."""
     if_alike: Accepted | None = None
-    """What it is after all, if an earlier take of this job was as long."""
+    """The take to accept if an earlier take of this job had the same length."""
     is_by_form: bool = False
-    """It is the answer's form that can't be read, which the API gives to every take: two alike are enough."""
+    """The file format is unreadable, which the API returns for every take: two of a kind suffice."""
 
 
 def judged(
     path: Path, text: str, limits: GateLimits | None, codecs: CodecPool, *, is_suspect: bool = False
 ) -> Accepted | Refused:
-    """Look at an answer in the spool. Without limits only its container and its frames are looked at.
+    """Judge a spooled answer. Without `limits` only its container and frames are checked.
 
-    `is_suspect`: a worker may have died of it, so that even a plain WAV is only opened in a process of its own.
+    `is_suspect`: a worker may have crashed on it, so even a plain WAV is opened in a codec process.
 
     Raises:
-        OSError: it can't be read, or its WAV not be written; or no codec process can be started.
+        OSError: the file can't be read, its WAV can't be written, or no codec process can be started.
     """
     try:
         found = _inspected(path, codecs, is_measured=limits is not None, is_suspect=is_suspect)
@@ -86,12 +84,12 @@ def judged(
 
 
 def unjudged(path: Path) -> Refused:
-    """What is said of an answer that ended workers. Raises OSError."""
-    return Refused("audio on which workers ended", "flaw unreadable; not opened again", path, _container_of(path))
+    """The refusal of an answer that crashed workers. Raises OSError."""
+    return Refused("audio that crashed workers", "flaw unreadable; not opened again", path, _container_of(path))
 
 
 def is_plain(path: Path) -> bool:
-    """Whether a look at an answer takes no codec process, and no time. Raises OSError."""
+    """Whether the answer can be judged quickly and without a codec process. Raises OSError."""
     try:
         return plain_take(path) is not None
     except BadAudioError:
@@ -115,8 +113,8 @@ def _unmeasured(path: Path, take: Take) -> Accepted | Refused:
 
 
 def _measured(take: Take) -> Measures:
-    # numpy takes long to import, which only a worker with a take at hand need pay.
-    from worker.audio.measurement import measure  # noqa: PLC0415  (the reason is the line above)
+    # numpy is slow to import; only workers that measure takes need it.
+    from worker.audio.measurement import measure  # noqa: PLC0415
 
     return measure(take)
 

@@ -1,4 +1,4 @@
-"""How long a job waits before it is tried again. Pure."""
+"""How long a job waits before its next attempt. Pure."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ CAP_SECONDS: Final = 300.0
 
 
 def next_delay(tries: int, rng: random.Random) -> float:
-    """Seconds before the next try after `tries` of them: exponential with full jitter, up to five minutes.
+    """Seconds before the next try: exponential with full jitter, at most five minutes.
 
     Full jitter spreads retries evenly, so that jobs that failed together don't come back together.
     """

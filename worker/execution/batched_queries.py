@@ -1,4 +1,4 @@
-"""What attempts ask of the database on their way, in groups: to have a job, to have it still, to keep a handle."""
+"""Database queries of attempts, batched: claim a job, check ownership, store a request handle."""
 
 from __future__ import annotations
 
@@ -13,21 +13,18 @@ from worker.store.transitions.claims import Claim
 
 
 class BatchedQueries:
-    """One for a worker, so that what its attempts ask at the same moment is asked once.
-
-    Answers come as futures, and may be a SQLAlchemyError.
-    """
+    """One per worker. Results are futures and may be a SQLAlchemyError."""
 
     def __init__(self, database: Database, heartbeat: Heartbeat, offload: Offload) -> None:
-        gathers = not database.is_sqlite
+        collects = not database.is_sqlite
         self._database = database
         self._heartbeat = heartbeat
-        self.claim: Batcher[tuple[UUID, int], Claim | None] = Batcher(self._claim, gathers=gathers, offload=offload)
-        """The job of a message; None where someone else has it."""
-        self.owns: Batcher[Claim, bool] = Batcher(self._owns, gathers=gathers, offload=offload)
-        """Whether a job is still the claim's."""
-        self.keep: Batcher[tuple[Claim, str], None] = Batcher(self._keep, gathers=gathers, offload=offload)
-        """Commit the handle of what was submitted."""
+        self.claim: Batcher[tuple[UUID, int], Claim | None] = Batcher(self._claim, collects=collects, offload=offload)
+        """Claim a message's job; None if another worker has it."""
+        self.owns: Batcher[Claim, bool] = Batcher(self._owns, collects=collects, offload=offload)
+        """Whether the claim still owns its job."""
+        self.keep: Batcher[tuple[Claim, str], None] = Batcher(self._keep, collects=collects, offload=offload)
+        """Commit the handle of a submitted request."""
 
     def _claim(self, turns: Sequence[tuple[UUID, int]]) -> list[Claim | None]:
         me = self._heartbeat.worker_id

@@ -1,7 +1,8 @@
-"""Doing together what many attempts ask for at the same moment: one transaction for a whole burst of jobs.
+"""Batches work that many attempts request at the same time into one transaction.
 
-The first to ask is served at once. Whoever asks meanwhile waits, and when the first is served all that wait are served
-together. Where many ask, each group may be given a moment to gather: one transaction for ten is much cheaper.
+The first item runs at once. Items that arrive meanwhile run together as the next group. At high rates a group may
+wait a
+moment to collect more items: one transaction for ten is much cheaper than ten.
 """
 
 from __future__ import annotations
@@ -15,37 +16,39 @@ from typing import Final, Generic, TypeVar
 from worker.store.writing.groups import carried_out
 
 MAX_GROUP_SIZE: Final = 200
-LONGEST_GATHER_SECONDS: Final = 0.04
+MAX_COLLECT_SECONDS: Final = 0.04
 FEW: Final = 2.5
-"""A group that would gather no more than that isn't worth the wait."""
+"""A group expected to collect no more than this isn't worth the wait."""
 ENOUGH: Final = 5.0
-"""A group of so many costs nearly as little as a larger one."""
+"""A larger group costs nearly as much per item."""
 OF_THE_LAST: Final = 0.3
-"""How much the last group says of how many will ask, beside all those before it."""
+"""Weight of the last group in the moving average of the rate."""
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 Offload = Callable[[Callable[[], object]], object]
-"""Has something done by another thread than the one that calls it."""
+"""Runs work on another thread."""
 
 
 class Batcher(Generic[Item, Result]):
-    """A function of one item, carried out by a function of many."""
+    """A function of one item, executed by a function of many."""
 
     def __init__(
         self,
         work: Callable[[Sequence[Item]], Sequence[Result]],
         *,
-        gathers: bool = False,
+        collects: bool = False,
         offload: Offload | None = None,
     ) -> None:
-        """`work` gives one result an item, in order. What it raises, everyone in the group is told, unless a value of
-        one item is to blame: then that one is told alone (`worker.store.writing.groups`).
+        """`work` returns one result per item, in order. Its exception is raised for every item of the group, or for
+        one
+        item alone if a value of that item caused it (`worker.store.writing.groups`).
 
-        To let groups gather pays where a statement is a round trip to another process, and only costs time where the
-        database is a file. Groups are served by the thread that asks first, or `offload`.
+        `collects` pays where a statement is a round trip to another process. Groups run on the thread of the first
+        item,
+        or on `offload`.
         """
-        self._gathers = gathers
+        self._collects = collects
         self._offload = offload
         self._work = work
         self._waiting: list[tuple[Item, Future[Result]]] = []
@@ -55,7 +58,6 @@ class Batcher(Generic[Item, Result]):
         self._rate = 0.0
 
     def __call__(self, item: Item) -> Future[Result]:
-        """The result for this item, perhaps later."""
         future: Future[Result] = Future()
         with self._lock:
             self._waiting.append((item, future))
@@ -67,38 +69,38 @@ class Batcher(Generic[Item, Result]):
         return future
 
     def _serve(self) -> None:
-        """Group by group, until nobody waits."""
+        """Run groups until no item is queued."""
         while self._serve_group():
             pass
 
     def _serve_group(self) -> bool:
-        """Carry out everything that waits now; whether there is more."""
-        if self._gathers and (seconds := gather_seconds(self._rate)):
+        """Run one group; return whether items remain."""
+        if self._collects and (seconds := collect_seconds(self._rate)):
             time.sleep(seconds)
         with self._lock:
             group, self._waiting = self._waiting[:MAX_GROUP_SIZE], self._waiting[MAX_GROUP_SIZE:]
         results = carried_out(self._work, [item for item, _ in group])
-        self._learn(len(group))
+        self._update_rate(len(group))
         for (_, future), result in zip(group, results, strict=True):
-            _tell(future, result)
+            _resolve(future, result)
         with self._lock:
             self._served = bool(self._waiting)
             return self._served
 
-    def _learn(self, asked: int) -> None:
+    def _update_rate(self, size: int) -> None:
         now = time.monotonic()
-        rate = asked / max(now - self._last, 1e-4)
+        rate = size / max(now - self._last, 1e-4)
         self._rate, self._last = self._rate + OF_THE_LAST * (rate - self._rate), now
 
 
-def gather_seconds(rate: float) -> float:
-    """How long a group waits for more to come, where so many ask in a second. Pure."""
-    if rate * LONGEST_GATHER_SECONDS < FEW:
+def collect_seconds(rate: float) -> float:
+    """How long a group waits to collect items at a rate of `rate` per second. Pure."""
+    if rate * MAX_COLLECT_SECONDS < FEW:
         return 0.0
-    return min(LONGEST_GATHER_SECONDS, ENOUGH / rate)
+    return min(MAX_COLLECT_SECONDS, ENOUGH / rate)
 
 
-def _tell(future: Future[Result], result: Result | BaseException) -> None:
+def _resolve(future: Future[Result], result: Result | BaseException) -> None:
     if isinstance(result, BaseException):
         future.set_exception(result)
     else:

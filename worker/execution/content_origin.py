@@ -1,11 +1,10 @@
-"""Which content a job's audio is, by the API that this worker buys from.
+"""Computes a job's content fingerprint for the API that this worker buys from.
 
-A producer fingerprints with the base URL of its own settings. Where that isn't the worker's, the audio comes from
-another API than the fingerprint says: the emulator's would be taken for the real thing, or the reverse. The worker's
-origin decides, because it is the one that buys.
+Producers fingerprint with their own base URL. If the worker's differs, the audio comes from another API than the
+fingerprint says: the emulator's would be mistaken for the real one, or the reverse. The worker's origin decides.
 
-A job's row doesn't hold its variant, so variants are tried: the first 20,000. What can't be explained gets a
-fingerprint of its own, the same each time, so that it is bought once and copied, and never mistaken for another.
+A job's row doesn't contain its variant number, so the first 20,000 are tried. A fingerprint that none explains is
+replaced by a deterministic one that no other content shares, so that the audio is bought once and then copied.
 """
 
 from __future__ import annotations
@@ -20,10 +19,10 @@ from api_models.origins import OFFICIAL_BASE_URL, REHEARSAL, content_origin
 from worker.store.transitions.claims import Claim
 
 OUR_VARIANTS: Final = 20_000
-"""Tried before a fingerprint counts as another API's: some 16 ms of CPU, where producers have another base URL."""
+"""Tried before a fingerprint counts as another API's: about 16 ms of CPU."""
 THEIR_VARIANTS: Final = 1_000
 KNOWN: Final = (OFFICIAL_BASE_URL, REHEARSAL)
-"""Origins that a producer may have had by mistake."""
+"""Origins that a producer may use by mistake."""
 UNKNOWN: Final = "another address"
 
 log = structlog.get_logger("ttsq.execution")
@@ -31,17 +30,17 @@ log = structlog.get_logger("ttsq.execution")
 
 @dataclass(frozen=True, slots=True)
 class ContentOrigin:
-    """The API of one worker. It logs each other origin once."""
+    """The API of one worker. Logs each differing origin once."""
 
     origin: str
     shared: bool = False
-    """New jobs of all tenants share what is bought."""
+    """Audio is shared between tenants."""
     _reported: set[str] = field(default_factory=set, compare=False, repr=False)
 
     def fingerprint(self, claim: Claim) -> str:
-        """What this job's audio is when it is bought here: the row's own fingerprint, unless that names another API."""
+        """The row's own fingerprint, unless it belongs to another API."""
         plain = _plain(claim, self.origin, shared=self.shared)
-        # What was submitted before the setting of sharing changed keeps its fingerprint.
+        # Jobs submitted before the sharing setting changed keep their fingerprints.
         ours = (plain, _plain(claim, self.origin, shared=not self.shared))
         if claim.fingerprint in ours or any(_variant(one, claim.fingerprint, OUR_VARIANTS) for one in ours):
             return claim.fingerprint
@@ -72,16 +71,16 @@ def _plain(claim: Claim, origin: str, *, shared: bool) -> str:
 
 
 def _form(claim: Claim) -> str:
-    """As `JobRequest.form` has it."""
+    """Must match `JobRequest.form`."""
     return str(claim.audio_format) if claim.target_lufs is None else f"{claim.audio_format} {claim.target_lufs:g}"
 
 
-def _variant(plain: str, wanted: str, most: int) -> int | None:
-    return next((number for number in range(1, most + 1) if _of_variant(plain, number) == wanted), None)
+def _variant(plain: str, wanted: str, max_number: int) -> int | None:
+    return next((number for number in range(1, max_number + 1) if _of_variant(plain, number) == wanted), None)
 
 
 def _of_variant(plain: str, number: int) -> str:
-    """As `JobRequest.of_variant` has it."""
+    """Must match `JobRequest.of_variant`."""
     return _sha256(f"{plain} {number}")
 
 

@@ -1,4 +1,4 @@
-"""What all attempts of a worker share."""
+"""Everything that the attempts of a worker share."""
 
 from __future__ import annotations
 
@@ -21,17 +21,15 @@ from worker.store.database import Database
 
 @dataclass(frozen=True, slots=True)
 class AttemptContext:
-    """One for a worker."""
-
     database: Database
     client: Client
     destinations: Destinations
     spool: Spool
     heartbeat: Heartbeat
-    bounds: AttemptLimits
+    attempt_limits: AttemptLimits
     limits: GateLimits | None
-    """Where a good take ends; None where only container and frames are looked at."""
-    asked: BatchedQueries
+    """None if only container and frames are checked."""
+    queries: BatchedQueries
     database_retry: DatabaseRetry
     store_retry: StoreRetry
     rng: random.Random

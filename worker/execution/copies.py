@@ -1,7 +1,7 @@
-"""Audio that was bought for another job with the same content, copied to this job's key instead of paying again.
+"""Copies audio bought for another job with the same content instead of paying again.
 
-One source may be gone, changed or out of reach while others are there, so several are tried: first the one that the
-dispatcher named, then the newest of each batch.
+Sources may be gone, changed or unreachable, so several are tried: first the one that the dispatcher named, then the
+newest of each batch.
 """
 
 from __future__ import annotations
@@ -24,15 +24,13 @@ from worker.store.transitions.claims import Bought, Claim
 from worker.store.transitions.settlement import StoredAudio
 
 COPY: Final = "ttsq-copy"
-"""What the metadata of an object says that was copied from another job's."""
+"""Metadata that marks an object as a copy of another job's audio."""
 
 log = structlog.get_logger("ttsq.execution")
 
 
 @dataclass(frozen=True, slots=True)
 class CopySource:
-    """Where the audio of one claim's content can be copied from."""
-
     claim: Claim
     destination: Destination
     database: Database
@@ -40,9 +38,9 @@ class CopySource:
     spool: Spool
 
     def copied(self) -> StoredAudio | None:
-        """The copy; None where no source has the audio any more, so that a call must be made.
+        """Return the copy, or None if no source has the audio any more and a call is needed.
 
-        Raises ArtifactsError where a store has an outage, and SQLAlchemyError.
+        Raises ArtifactsError during a store outage, and SQLAlchemyError.
         """
         for bought in self._sources():
             stored = self._stored(bought)
@@ -51,7 +49,7 @@ class CopySource:
         return None
 
     def _sources(self) -> Iterator[Bought]:
-        """The likeliest first; the rest is asked for only where these have nothing."""
+        """The likely sources first; the others are queried only if those fail."""
         likely = {job for job in (self.claim.copies, self.claim.twin) if job is not None}
         with self.database.read() as connection:
             first = claims.bought(connection, likely, self.claim.fingerprint)
@@ -62,7 +60,7 @@ class CopySource:
         yield from (bought for bought in others if bought.uri not in tried)
 
     def _stored(self, bought: Bought) -> StoredObject | None:
-        """Under the job's own key, or beside it where that is taken."""
+        """Store under the job's own key, or next to it if that is taken."""
         *names, last = self.destination.names(self.claim.job_id)
         for name in names:
             try:
@@ -75,11 +73,11 @@ class CopySource:
         return self.destination.store.copy(bought.uri, key, sha256=bought.sha256, metadata=self._metadata(bought))
 
     def _transfer(self, bought: Bought, key: str) -> StoredObject | None:
-        """By way of this machine, where the source lies in a store of another kind, as other tenants' may."""
+        """Copy through this machine, from a store of another kind."""
         source = self.destinations.containing(bought.uri, tenant=bought.tenant, batch_id=bought.batch_id)
         if source is None or _scheme(source.store.url) == _scheme(self.destination.store.url):
             return None
-        path = self.spool.copy_place(self.claim.job_id, self.claim.attempt)
+        path = self.spool.copy_path(self.claim.job_id, self.claim.attempt)
         try:
             if source.store.fetch(source.key, path, sha256=bought.sha256) is None:
                 return None

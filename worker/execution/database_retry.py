@@ -1,4 +1,4 @@
-"""Asking the database again and again, however long it is away: what is to be written may be a payment."""
+"""Retries database work for as long as an outage lasts, because it may record a payment."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ from worker.store.errors import describe
 from worker.telemetry.outage_log import OutageLog
 
 WAITS_SECONDS: Final = (0.2, 0.5, 1.0, 2.0, 5.0)
-"""Between two tries; the last goes on."""
+"""Between tries; the last repeats."""
 LAST_TRIES_SECONDS: Final = 0.5
-"""Between two tries of a worker that is stopping."""
+"""Between tries of a stopping worker."""
 
 log = structlog.get_logger("ttsq.execution")
 T = TypeVar("T")
@@ -27,11 +27,9 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class DatabaseRetry:
-    """How long to go on."""
-
     heartbeat: Heartbeat
     stopping: StopEvent
-    _troubles: dict[str, OutageLog] = field(default_factory=dict)
+    _outages: dict[str, OutageLog] = field(default_factory=dict)
 
     async def run(
         self,
@@ -40,32 +38,32 @@ class DatabaseRetry:
         event: str,
         is_passing: Callable[[SQLAlchemyError], bool] = lambda _: True,
     ) -> T:
-        """What `work` gives, once the database lets it. `event` is what the log calls a failure.
+        """Return the result of `work`, retried through outages. `event` is the log event of a failure.
 
         Raises:
-            SQLAlchemyError: it isn't passing; or the worker is stopping, and has lost touch with the database.
+            SQLAlchemyError: `is_passing` denies the error, or the worker is stopping and its heartbeat isn't fresh.
         """
         tries = 0
         while True:
             try:
-                done = await wait_for(work())
+                result = await wait_for(work())
             except SQLAlchemyError as error:
                 wait = WAITS_SECONDS[min(tries, len(WAITS_SECONDS) - 1)]
-                self._trouble(event).failing(describe(error))
+                self._outage(event).failing(describe(error))
                 tries += 1
-                if not is_passing(error) or await self._must_leave(wait):
+                if not is_passing(error) or await self._must_give_up(wait):
                     raise
             else:
                 if tries:
-                    self._trouble(event).recovered()
-                return done
+                    self._outage(event).recovered()
+                return result
 
-    def _trouble(self, event: str) -> OutageLog:
-        """All attempts of a worker tell one together: a hundred of them meet the same database."""
-        return self._troubles.setdefault(event, OutageLog(log, event))
+    def _outage(self, event: str) -> OutageLog:
+        """One log per event, shared by all attempts: they meet the same outage."""
+        return self._outages.setdefault(event, OutageLog(log, event))
 
-    async def _must_leave(self, wait: float) -> bool:
-        """Wait; true for a worker that is stopping and that others no longer know to be alive."""
+    async def _must_give_up(self, wait: float) -> bool:
+        """Wait; return True if the worker is stopping and no longer counts as alive."""
         if not await wait_for(self.stopping.pause(wait)):
             return False
         if self.heartbeat.is_fresh():

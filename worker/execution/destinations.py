@@ -1,4 +1,4 @@
-"""Which store and key a job's audio belongs to: its batch's place, its tenant's, or that of the settings."""
+"""Chooses the store and key of a job's audio: those of its batch, its tenant or the settings."""
 
 from __future__ import annotations
 
@@ -21,33 +21,31 @@ from worker.store.database import Database
 from worker.store.transitions.claims import Claim
 
 REFUSED: Final = "refused"
-"""The folder of refused takes: whoever opens, counts or copies the files beside it meets only good ones."""
+"""The folder of refused takes, so that the files next to it are all good."""
 REMEMBERED: Final = 10_000
 PRESIGN_SECONDS: Final = 300
-"""How long an address with a signature works."""
+"""Lifetime of a presigned URL."""
 TENANT_SECONDS: Final = 10.0
-"""A tenant's place may change; a batch's never does."""
+"""Cache lifetime of a tenant's store, which may change; a batch's never does."""
 
 
 @dataclass(frozen=True, slots=True)
 class Destination:
-    """Where one object goes."""
-
     store: ArtifactStore
     key: str
 
     def names(self, job_id: UUID) -> tuple[str, ...]:
-        """The job's key, and those that it gets where the user's own files stand in the way."""
+        """The job's key, and its alternatives if a foreign file occupies it."""
         return self.key, beside(self.key, str(job_id)), f"{job_id}.{self.key.rpartition('.')[2]}"
 
     def refused_key(self, attempt: int, extension: str) -> str:
-        """Where a take is kept that was refused: in a folder beside the job's audio, in which no job has its own."""
+        """A key for a refused take, in a folder that contains no job's audio."""
         folder, slash, file = self.key.rpartition("/")
         return checked_key(f"{folder}{slash}{REFUSED}/{file.rpartition('.')[0]}.{attempt}.{extension}")
 
 
 class _Seen(NamedTuple):
-    """What a tenant's place was, and until when that is taken for true."""
+    """A tenant's store URL and the monotonic time until which it is cached."""
 
     url: str | None
     until: float
@@ -55,16 +53,16 @@ class _Seen(NamedTuple):
 
 @dataclass(slots=True)
 class Destinations:
-    """Finds a job's place; opens each store once a process."""
+    """Resolves a job's destination. Opens each store once per process."""
 
     database: Database
     default_url: str
     connections: int
     template: str = SHARED_TEMPLATE
-    """How objects are named whose batch says nothing else."""
+    """Key template of batches without their own."""
     options: StoreOptions = NO_OPTIONS
     public_url: str | None = None
-    """The address under which everybody can read what is in the default store."""
+    """Base URL at which objects of the default store are publicly readable."""
     presign_seconds: int = PRESIGN_SECONDS
     reactor: Reactor | None = None
     clock: Callable[[], float] = time.monotonic
@@ -74,7 +72,7 @@ class Destinations:
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def for_claim(self, claim: Claim) -> Destination:
-        """The place of this job's audio."""
+        """The destination of this job's audio."""
         output = self._of_batch(claim.batch_id)
         template = output.key_template or (self.template if output.url is None else FLAT_TEMPLATE)
         key = object_key(
@@ -91,9 +89,9 @@ class Destinations:
         return Destination(self.store(output.url or self._of_tenant(claim.tenant) or self.default_url), key)
 
     def containing(self, uri: str, *, tenant: str, batch_id: UUID | None) -> Destination | None:
-        """Where an object lies that a job's row names; None where that is no place of this job's.
+        """The destination that contains the object of a job's row; None if the job has no access to it.
 
-        An address alone opens nothing: it must lie in the store of its batch, of its tenant, or of the settings.
+        A URI alone grants nothing: it must lie in the store of the job's batch, its tenant or the settings.
         """
         for url in (self._of_batch(batch_id).url, self._of_tenant(tenant), self.default_url):
             if url is not None and (key := self.store(url).key_of(uri)) is not None:
@@ -101,17 +99,16 @@ class Destinations:
         return None
 
     def address(self, destination: Destination, *, name: str | None = None) -> str | None:
-        """Where an object can be had without this program, saved under that name; None where it can't be."""
+        """A URL for direct download, saved as `name`; None if the store has none."""
         if self.public_url is not None and destination.store.url == self.store(self.default_url).url:
             return public_address(self.public_url, destination.key)
         return destination.store.link(destination.key, seconds=self.presign_seconds, name=name)
 
     def store_of(self, *, tenant: str, batch_id: UUID) -> ArtifactStore:
-        """The store that a batch's audio goes to."""
+        """The store of a batch's audio."""
         return self.store(self._of_batch(batch_id).url or self._of_tenant(tenant) or self.default_url)
 
     def store(self, url: str) -> ArtifactStore:
-        """The store at this address."""
         with self._lock:
             if url not in self._stores:
                 self._stores[url] = open_store(
@@ -120,7 +117,7 @@ class Destinations:
             return self._stores[url]
 
     def opened(self) -> list[ArtifactStore]:
-        """Every store in use; the settings' own first of all."""
+        """Every store in use, the default one first."""
         self.store(self.default_url)
         with self._lock:
             return list(self._stores.values())

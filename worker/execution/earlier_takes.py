@@ -1,4 +1,4 @@
-"""Takes of one job that were refused for their length: two alike are what the text sounds like, directions left out."""
+"""Earlier takes of a job that were refused as too short. Two of the same length are accepted: the text is that short."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _LENGTH: Final = re.compile(rf"flaw {Flaw.TOO_SHORT}; length (\d+\.\d+) s")
 
 
 def measured(flaw: Flaw, found: Measures) -> str:
-    """A refused take in the words of the ledger, which `agrees` reads."""
+    """A refused take's measurements in the ledger's format, which `agrees` parses."""
     return (
         f"flaw {flaw}; length {found.duration_s:.2f} s; peak {found.peak_dbfs:.1f} dBFS;"
         f" loudness {found.loudness_lufs:.1f} LUFS;"
@@ -30,13 +30,13 @@ def measured(flaw: Flaw, found: Measures) -> str:
 
 
 def details(database: Database, job_id: UUID) -> list[str]:
-    """What the ledger says of this job's refused takes. Raises SQLAlchemyError."""
+    """The ledger's details of this job's refused takes. Raises SQLAlchemyError."""
     query = select(Attempt.detail).where(Attempt.job_id == job_id, Attempt.verdict == VerdictKind.BAD_TAKE)
     with database.read() as connection:
         return [detail for detail in connection.execute(query).scalars() if detail]
 
 
 def agrees(seconds: float, refused: Iterable[str]) -> bool:
-    """Whether a take of that length has one like it among those that were refused for theirs."""
+    """Whether an earlier take, refused for its length, was as long as this one."""
     lengths = [float(found[1]) for detail in refused if (found := _LENGTH.match(detail))]
     return any(are_alike(seconds, length) for length in lengths)

@@ -1,6 +1,6 @@
-"""An accepted take in the form that its producer asked for: another container, another loudness. Stores nothing.
+"""Encodes an accepted take into the requested container and loudness. Stores nothing.
 
-A take that stays as it came is not touched, and costs nothing here.
+A take that needs neither isn't touched.
 """
 
 from __future__ import annotations
@@ -27,34 +27,33 @@ SILENCE: Final = "ttsq-silence-share"
 
 @dataclass(frozen=True, slots=True)
 class Sound:
-    """Peak in dBFS, loudness in LUFS, and the silent part of the duration."""
+    """Peak in dBFS, loudness in LUFS, and silence as a share of the duration."""
 
     peak_dbfs: float | None = None
     loudness_lufs: float | None = None
     silence_share: float | None = None
 
     def metadata(self) -> dict[str, str]:
-        """For the object; what isn't known is left out."""
+        """Object metadata; unknown values are left out."""
         named = {PEAK: self.peak_dbfs, LOUDNESS: self.loudness_lufs, SILENCE: self.silence_share}
-        return {name: str(figure) for name, figure in named.items() if figure is not None}
+        return {name: str(value) for name, value in named.items() if value is not None}
 
 
 UNKNOWN: Final = Sound()
 
 
 def sound_of(measures: Measures | None) -> Sound:
-    """What was measured, as finely as anyone can hear it."""
+    """Rounded to audible precision."""
     if measures is None:
         return UNKNOWN
     return Sound(round(measures.peak_dbfs, 2), round(measures.loudness_lufs, 2), round(measures.silence_share, 4))
 
 
 def sound_from_metadata(metadata: Mapping[str, str]) -> Sound:
-    """What an object's metadata says."""
-    return Sound(*(_figure(metadata.get(name)) for name in (PEAK, LOUDNESS, SILENCE)))
+    return Sound(*(_value(metadata.get(name)) for name in (PEAK, LOUDNESS, SILENCE)))
 
 
-def _figure(text: str | None) -> float | None:
+def _value(text: str | None) -> float | None:
     with suppress(ValueError):
         return float(text) if text else None
     return None
@@ -62,7 +61,7 @@ def _figure(text: str | None) -> float | None:
 
 @dataclass(frozen=True, slots=True)
 class EncodedTake:
-    """A file that is ready to be stored."""
+    """A file ready to store."""
 
     path: Path
     duration_ms: int
@@ -70,20 +69,19 @@ class EncodedTake:
 
 
 def is_unchanged(claim: Claim) -> bool:
-    """Whether the WAV is what was asked for."""
+    """Whether the request is for the WAV as it is."""
     return claim.audio_format is AudioFormat.WAV and claim.target_lufs is None
 
 
 def unchanged(accepted: Accepted) -> EncodedTake:
-    """The take as it is."""
     return EncodedTake(accepted.take.path, accepted.take.duration_ms, sound_of(accepted.measures))
 
 
 def encode_take(claim: Claim, answer: Path, accepted: Accepted, codecs: CodecPool) -> EncodedTake | Refused:
-    """What was asked for, made of the take that came in this answer of the spool.
+    """Encode the take into the requested form.
 
     Raises:
-        OSError: it can't be written; or no codec process can be started.
+        OSError: the file can't be written, or no codec process can be started.
     """
     take, into = accepted.take, converted(answer)
     try:
@@ -97,7 +95,7 @@ def encode_take(claim: Claim, answer: Path, accepted: Accepted, codecs: CodecPoo
 
 
 def _louder(sound: Sound, gain_db: float) -> Sound:
-    """How a take sounds after one gain over all of it: what is silent in it is told by its own level, and stays so."""
+    """Apply one gain. The silent share stays: silence is measured relative to the take's own level."""
     if sound.peak_dbfs is None or sound.loudness_lufs is None:
         return sound
     return replace(

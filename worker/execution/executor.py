@@ -1,7 +1,8 @@
-"""From a message to a record: a worker's attempts, each claimed, carried out and recorded.
+"""Runs a worker's attempts from message to record.
 
-An attempt has a thread only while there is work to do for it. It has none while the API speaks, while it waits for the
-next poll or try, while a group's transaction is made, and while a store takes its time.
+An attempt holds a thread only while it computes: not during the API call, between polls and retries, while its
+group's
+transaction runs, or while a store is slow.
 """
 
 from __future__ import annotations
@@ -44,50 +45,50 @@ log = structlog.get_logger("ttsq.execution")
 
 @dataclass(slots=True)
 class Executor:
-    """Carries out attempts, any number at a time."""
+    """Runs any number of attempts concurrently."""
 
     database: Database
     client: Client
     destinations: Destinations
     spool: Spool
     heartbeat: Heartbeat
-    bounds: AttemptLimits
+    attempt_limits: AttemptLimits
     limits: GateLimits | None
-    """Where a good take ends; None where only container and frames are looked at."""
+    """None if only container and frames are checked."""
     probe_seconds: float
     slots: int
-    """The most attempts at a time."""
+    """Maximum concurrent attempts."""
     finished: Callable[[], None]
-    """Called after each attempt: a slot is free."""
+    """Called after each attempt, when a slot is free."""
     stopping: StopEvent
     pools: Pools
     origin: ContentOrigin
     """The API that audio is bought from."""
     rng: random.Random = field(default_factory=random.Random)
-    _asked: BatchedQueries = field(init=False)
-    _tools: AttemptContext = field(init=False)
+    _queries: BatchedQueries = field(init=False)
+    _context: AttemptContext = field(init=False)
     _recorder: Recorder = field(init=False)
     _in_hand: Counter[UUID] = field(default_factory=Counter)
-    """Messages by job: one may come twice, and the second ends long before the first."""
+    """Messages by job: a duplicate ends long before the first one."""
     _attempts: dict[tuple[UUID, int], Attempt] = field(default_factory=dict)
-    """Those that are claimed and not on their way into the books, by job and number."""
+    """Claimed attempts that are not being recorded yet, by job and number."""
     _missing: set[UUID] = field(default_factory=set)
     _idle: threading.Condition = field(default_factory=threading.Condition)
 
     def __post_init__(self) -> None:
-        self._asked = BatchedQueries(self.database, self.heartbeat, self.pools.database.add)
+        self._queries = BatchedQueries(self.database, self.heartbeat, self.pools.database.add)
         self._recorder = Recorder(
             self.database, self.heartbeat, self.destinations, self.spool, self.stopping, self.pools.database.add
         )
-        self._tools = AttemptContext(
+        self._context = AttemptContext(
             database=self.database,
             client=self.client,
             destinations=self.destinations,
             spool=self.spool,
             heartbeat=self.heartbeat,
-            bounds=self.bounds,
+            attempt_limits=self.attempt_limits,
             limits=self.limits,
-            asked=self._asked,
+            queries=self._queries,
             database_retry=DatabaseRetry(self.heartbeat, self.stopping),
             store_retry=StoreRetry(self.database, self.stopping, self.probe_seconds),
             rng=self.rng,
@@ -96,45 +97,45 @@ class Executor:
         )
 
     def begin(self, job_id: UUID, attempt: int, ended: Callable[[], object]) -> None:
-        """One message: its job is carried out here, or was taken by someone else, or is handed back. Returns at once.
+        """Start the attempt of one message and return. `ended` is called when the message is finished.
 
-        `ended` is called when nothing more will be done about it. Over the slots, as after a new connection to the
-        broker, which doesn't know of the messages of the old one, the job is handed back.
+        Without a free slot the job is released: after a reconnect the broker doesn't count the old connection's
+        messages.
         """
-        is_over = len(self._in_hand) >= self.slots
-        self._take_up(job_id)
+        is_full = len(self._in_hand) >= self.slots
+        self._enter(job_id)
 
-        def over() -> None:
+        def finished() -> None:
             try:
-                self._put_down(job_id)
+                self._leave(job_id)
             finally:
                 ended()
 
         CoroutineRunner(self.pools.attempts).start(
-            self._declined(job_id) if is_over else self._whole(job_id, attempt), over
+            self._decline(job_id) if is_full else self._run_message(job_id, attempt), finished
         )
 
     def run(self, job_id: UUID, attempt: int) -> None:
-        """As `begin`, on this thread and to the end."""
-        self._take_up(job_id)
+        """`begin`, but synchronous on this thread."""
+        self._enter(job_id)
         try:
-            run_here(self._whole(job_id, attempt))
+            run_here(self._run_message(job_id, attempt))
         finally:
-            self._put_down(job_id)
+            self._leave(job_id)
 
     def in_hand(self) -> frozenset[UUID]:
-        """The jobs that attempts are under way for at this moment."""
+        """The jobs with a running attempt."""
         with self._idle:
             return frozenset(self._in_hand)
 
     def under_way(self) -> int:
-        """Attempts at this moment."""
+        """The number of running attempts."""
         return self._in_hand.total()
 
     def release_orphans(self) -> None:
-        """Give back jobs that the database says run here and that don't: the answer to their claim was lost.
+        """Release jobs that the database lists as running here but aren't: the reply to their claim was lost.
 
-        Raises SQLAlchemyError. A job counts as lost only when two looks in a row find it so; a claim may be under way.
+        A job must be missing in two consecutive checks, because a claim may be in progress. Raises SQLAlchemyError.
         """
         with self.database.glance() as connection:
             running = set(claims.running_here(connection, self.heartbeat.worker_id))
@@ -143,18 +144,18 @@ class Executor:
         orphans, self._missing = missing & self._missing, missing
         if orphans:
             with self.database.begin() as connection:
-                given_back = rescues.disown(connection, sorted(orphans), worker_id=self.heartbeat.worker_id)
-            log.warning("claims_lost", jobs=given_back)
+                released = rescues.disown(connection, sorted(orphans), worker_id=self.heartbeat.worker_id)
+            log.warning("claims_lost", jobs=released)
 
     def wait_until_idle(self, timeout: float) -> bool:
-        """Wait for attempts to end. False when some are still under way after `timeout` seconds."""
+        """Return False if attempts are still running after `timeout` seconds."""
         with self._idle:
             return self._idle.wait_for(lambda: not self._in_hand, timeout)
 
     def give_up(self) -> int:
-        """Hand back every attempt as it stands; what its call brings is not recorded any more. For one that leaves.
+        """Release every running attempt; their calls' results are no longer recorded. For a stopping worker.
 
-        Returns how many messages are still in hand of which nobody knows yet what becomes. Raises SQLAlchemyError.
+        Returns the number of messages whose outcome is unknown. Raises SQLAlchemyError.
         """
         with self._idle:
             attempts, self._attempts = tuple(self._attempts.values()), {}
@@ -163,17 +164,17 @@ class Executor:
             self._recorder.record_all([(attempt.claim, attempt.given_up()) for attempt in attempts])
         return unknown
 
-    async def _whole(self, job_id: UUID, attempt: int) -> None:
+    async def _run_message(self, job_id: UUID, attempt: int) -> None:
         with structlog.contextvars.bound_contextvars(job=str(job_id)):
             claim = await self._claim(job_id, attempt)
             if claim is not None:
-                await self._carry_out(Attempt(claim, self._tools))
+                await self._run_attempt(Attempt(claim, self._context))
 
-    async def _declined(self, job_id: UUID) -> None:
-        self._hand_back(job_id)
+    async def _decline(self, job_id: UUID) -> None:
+        self._release(job_id)
 
-    async def _carry_out(self, attempt: Attempt) -> None:
-        """To its record, unless it is given up before."""
+    async def _run_attempt(self, attempt: Attempt) -> None:
+        """Run and record the attempt, unless `give_up` released it meanwhile."""
         name = attempt.claim.job_id, attempt.claim.attempt
         with self._idle:
             self._attempts[name] = attempt
@@ -190,29 +191,29 @@ class Executor:
                     await self._recorder.record(attempt.claim, settlement)
 
     async def _claim(self, job_id: UUID, attempt: int) -> Claim | None:
-        """Take the job. A message that can't be served now is dropped: its row brings the job back."""
+        """Claim the job. A message that can't be served is dropped: its row brings the job back."""
         if self.stopping.is_set() or not self.heartbeat.is_fresh():
-            self._hand_back(job_id)
+            self._release(job_id)
             return None
         try:
-            return await wait_for(self._asked.claim((job_id, attempt)))
+            return await wait_for(self._queries.claim((job_id, attempt)))
         except SQLAlchemyError as error:
             log.warning("claim_failed", error=describe(error))
             return None
 
-    def _hand_back(self, job_id: UUID) -> None:
+    def _release(self, job_id: UUID) -> None:
         try:
             with self.database.begin() as connection:
                 dispatches.take_back(connection, [job_id])
         except SQLAlchemyError as error:
-            log.warning("hand_back_failed", error=describe(error))
+            log.warning("release_failed", error=describe(error))
 
-    def _take_up(self, job_id: UUID) -> None:
+    def _enter(self, job_id: UUID) -> None:
         with self._idle:
             self._in_hand[job_id] += 1
 
-    def _put_down(self, job_id: UUID) -> None:
+    def _leave(self, job_id: UUID) -> None:
         with self._idle:
-            self._in_hand -= Counter((job_id,))  # what is left at zero goes
+            self._in_hand -= Counter((job_id,))  # removes the job at zero
             self._idle.notify_all()
         self.finished()

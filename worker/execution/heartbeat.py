@@ -1,6 +1,6 @@
-"""A worker's sign of life, from a thread of its own, and the question whether it may still start paid calls.
+"""The worker's heartbeat thread, and whether the worker may start paid calls.
 
-Liveness is one row a worker, not a lease a job: when the row falls silent, all its jobs go on elsewhere.
+Liveness is one row per worker, not a lease per job: when the row goes stale, other workers take over all its jobs.
 """
 
 from __future__ import annotations
@@ -24,16 +24,16 @@ from worker.store.errors import describe
 from worker.telemetry.outage_log import OutageLog
 
 BEAT_SECONDS: Final = 2.0
-LOOK_BEATS: Final = 5
+CHECK_BEATS: Final = 5
 FRESH_SECONDS: Final = 5.0
-"""Own silence after which no paid call is started. Below the eight seconds after which others take the jobs over."""
+"""Age of the last heartbeat after which no paid call starts; below the eight seconds after which jobs are rescued."""
 
 log = structlog.get_logger("ttsq.worker")
 
 
 @dataclass(slots=True)
 class Heartbeat:
-    """Registers the worker, beats, and signs off."""
+    """Registers the worker, sends heartbeats and signs off."""
 
     database: Database
     worker_id: UUID
@@ -43,23 +43,23 @@ class Heartbeat:
     slots: int
     problem: Callable[[], str | None]
     periodic_check: Callable[[], None] = lambda: None
-    """Called after every few beats, with the same right to raise SQLAlchemyError as a beat."""
+    """Called every `CHECK_BEATS` heartbeats; may raise SQLAlchemyError."""
     clock: Callable[[], float] = time.monotonic
     alive_file: Path | None = None
-    """Touched after every beat, one that failed included: a database that is away is no reason to end this worker."""
+    """Touched after every heartbeat, even a failed one: a database outage is no reason to kill this worker."""
     stopping: bool = False
     _last_good: float = 0.0
     _database_time: datetime | None = None
-    """What the database's clock said at `_last_good`."""
+    """The database's time at `_last_good`."""
     _last_problem: str | None = None
     _missed: OutageLog = field(default_factory=lambda: OutageLog(log, "heartbeat_failed"))
     _due: threading.Event = field(default_factory=threading.Event)
-    """Set when the next beat must not wait."""
+    """Requests an immediate heartbeat."""
     _ended: threading.Event = field(default_factory=threading.Event)
     _thread: threading.Thread | None = None
 
     def start(self) -> None:
-        """Register, and begin to beat."""
+        """Register the worker and start the thread."""
         with self.database.begin() as connection:
             now = self.database.now(connection)
             workers.register(
@@ -77,7 +77,7 @@ class Heartbeat:
         threading.Thread(target=self._watch, name="ttsq-heartbeat-watch", daemon=True).start()
 
     def run_once(self) -> None:
-        """One beat. Raises SQLAlchemyError when the database can't be reached."""
+        """Send one heartbeat. Raises SQLAlchemyError."""
         problem = self.problem()
         if problem != self._last_problem:
             self._last_problem = problem
@@ -88,24 +88,24 @@ class Heartbeat:
             kept = workers.beat(connection, self.worker_id, trouble=problem, stopping=self.stopping, now=now)
         self._last_good, self._database_time = began, now
         if not kept:
-            log.warning("worker_was_given_up", remedy="its jobs went on elsewhere; it is taken back in")
+            log.warning("worker_was_given_up", remedy="its jobs were rescued by other workers; it is registered again")
 
     def is_fresh(self) -> bool:
-        """Whether others still know this worker to be alive, so that it may start a call that costs."""
+        """Whether this worker still counts as alive, so that it may start a paid call."""
         return self.clock() - self._last_good < FRESH_SECONDS
 
     def now(self) -> datetime:
-        """The time by the database's clock, carried on from the last beat without asking again."""
+        """The database's time, extrapolated from the last heartbeat."""
         if self._database_time is None:
             return datetime.now(UTC)
         return self._database_time + timedelta(seconds=self.clock() - self._last_good)
 
     def nudge(self) -> None:
-        """Beat now: there is news of this worker."""
+        """Send a heartbeat now."""
         self._due.set()
 
     def announce_stop(self) -> None:
-        """Tell the dispatcher at once that this worker takes no more jobs."""
+        """Tell the dispatcher immediately that this worker takes no more jobs."""
         self.stopping = True
         if self._thread is None:
             return
@@ -115,19 +115,19 @@ class Heartbeat:
             self._missed.failing(describe(error))
 
     def stop(self, *, sign_off: bool) -> None:
-        """End beating; with `sign_off` the row says that nothing of this worker is left to rescue."""
+        """Stop; with `sign_off` the row says that this worker has no jobs to rescue."""
         self._ended.set()
         self._due.set()
         if self._thread is not None:
             self._thread.join(5)
         if sign_off:
             with self.database.begin() as connection:
-                # The lease first, as a leader does that signs off the dead: so neither waits for the other.
+                # Same lock order as a leader that signs off dead workers, to avoid a deadlock.
                 workers.release_leases(connection, self.worker_id)
                 workers.sign_off(connection, self.worker_id, now=self.database.now(connection))
 
     def _watch(self) -> None:
-        """A database that neither answers nor hangs up keeps a beat for ever; somebody must say so."""
+        """Log an outage even while a heartbeat hangs in a database that doesn't answer."""
         while not self._ended.wait(FRESH_SECONDS):
             if not self.is_fresh():
                 self._missed.failing(self._missed.message or "the database does not answer")
@@ -143,12 +143,12 @@ class Heartbeat:
             try:
                 self.run_once()
                 self._missed.recovered()
-                if beats % LOOK_BEATS == 0:
+                if beats % CHECK_BEATS == 0:
                     self.periodic_check()
             except SQLAlchemyError as error:
                 self._missed.failing(describe(error), still_fresh=self.is_fresh())
-            except Exception:  # as in the dispatcher: a worker whose heart has stopped loses its jobs
-                log.exception("heartbeat_surprised")
+            except Exception:  # a worker without heartbeats loses its jobs
+                log.exception("heartbeat_crashed")
             if self.alive_file is not None:
                 with suppress(OSError):
                     self.alive_file.touch()

@@ -1,6 +1,6 @@
-"""A mark on an answer of the spool while a codec process has it: found there later, a worker died with it in hand.
+"""Marks a spooled answer while a codec process reads it; a leftover mark means that a worker crashed on it.
 
-An answer that ends two workers would end every other one in turn, each with all the calls it has under way.
+Without the mark, such an answer would crash one worker after another, each with all its running calls.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ ATTRIBUTE: Final = "user.ttsq.judging"
 
 
 def deaths(audio: Path) -> int:
-    """How many workers left the mark behind. Raises nothing."""
+    """How many workers left the mark behind. Never raises."""
     with suppress(OSError, ValueError):
         return int(_read(audio))
     return 0
@@ -24,7 +24,7 @@ def deaths(audio: Path) -> int:
 
 @contextmanager
 def marked(audio: Path) -> Iterator[None]:
-    """Bear the mark inside, one more than was found; none after it. A disk that can't hold it is no reason to stop."""
+    """Increment the mark during the block, then remove it. Disk errors are ignored."""
     with suppress(OSError):
         _write(audio, str(deaths(audio) + 1).encode())
     try:

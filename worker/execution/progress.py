@@ -1,4 +1,4 @@
-"""How far an attempt has come: what it owes if it breaks off there, and how long its steps have taken."""
+"""An attempt's progress: what it owes if it ends now, and how long its steps took."""
 
 from __future__ import annotations
 
@@ -21,19 +21,19 @@ UPLOAD: Final = "upload"
 
 @dataclass(slots=True)
 class Progress:
-    """Written by whichever thread the attempt has; read by another one only when the worker leaves."""
+    """Written by the attempt's current thread; read by another one only during shutdown."""
 
     model: str
     handle: JobHandle
     calling: bool = False
-    """The call has begun, and nothing of its end is known."""
+    """The call has begun and not returned."""
     bought: Receipt | None = None
-    """What the call brought is in the spool, with this receipt."""
+    """Receipt of the spooled answer."""
     _seconds: dict[str, float] = field(default_factory=dict)
 
     @contextmanager
     def step(self, name: str) -> Iterator[None]:
-        """Time a part of the attempt, and show it in its trace."""
+        """Time a step and trace it."""
         began = time.monotonic()
         try:
             with tracing.span(name):
@@ -42,12 +42,12 @@ class Progress:
             self._seconds[name] = self._seconds.get(name, 0.0) + time.monotonic() - began
 
     def milliseconds(self, step: str) -> int | None:
-        """How long a step took; None where it was not come to."""
+        """Duration of a step; None if it was not reached."""
         seconds = self._seconds.get(step)
         return None if seconds is None else round(1000 * seconds)
 
     def bill(self, error: Exception | None = None) -> Bill:
-        """What is owed at this moment, or was when `error` came."""
+        """What is owed now, or was when `error` was raised."""
         followed = self.handle.request_id is not None
         if isinstance(error, SpoolError):
             return settlements.bill_so_far(error.answer, followed=followed) if error.answer else settlements.NO_BILL

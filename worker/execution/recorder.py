@@ -1,4 +1,4 @@
-"""Writing an attempt's outcome, however long the database is away: it may be a payment. Then the spool is cleared."""
+"""Records an attempt's outcome, retried through database outages because it may be a payment; then clears the spool."""
 
 from __future__ import annotations
 
@@ -39,12 +39,12 @@ log = structlog.get_logger("ttsq.execution")
 
 
 class _TakenAwayError(Exception):
-    """A job of the group is no longer its claim's: the group is rolled back."""
+    """A claim of the group no longer owns its job; rolls the group back."""
 
 
 @dataclass(slots=True)
 class Recorder:
-    """The last step of an attempt. One a worker, so that attempts that end together are written together."""
+    """One per worker, so that attempts that end together are recorded together."""
 
     database: Database
     heartbeat: Heartbeat
@@ -52,60 +52,60 @@ class Recorder:
     spool: Spool
     stopping: StopEvent
     offload: Offload | None = None
-    _insistence: DatabaseRetry = field(init=False)
-    _together: Batcher[tuple[Claim, Settlement], bool] = field(init=False)
+    _retry: DatabaseRetry = field(init=False)
+    _batch: Batcher[tuple[Claim, Settlement], bool] = field(init=False)
 
     def __post_init__(self) -> None:
-        gathers = not self.database.is_sqlite
-        self._insistence = DatabaseRetry(self.heartbeat, self.stopping)
-        self._together = Batcher(self._write, gathers=gathers, offload=self.offload)
+        collects = not self.database.is_sqlite
+        self._retry = DatabaseRetry(self.heartbeat, self.stopping)
+        self._batch = Batcher(self._write, collects=collects, offload=self.offload)
 
     async def record(self, claim: Claim, settlement: Settlement) -> None:
-        """Write the outcome and forget the answer, or keep it for whoever has the job now."""
+        """Write the outcome; delete the spooled answer, or keep it if another attempt may need it."""
         try:
-            won = await self._insist(claim, settlement)
+            won = await self._settle(claim, settlement)
         except Exception as error:
             if not is_unstorable(error):
                 raise
-            settlement = _instead(claim, settlement, error)
-            won = await self._insist(claim, settlement)
-        if won is not None:  # else the take stays stored and spooled; whoever rescues the job finds it
+            settlement = _storable(claim, settlement, error)
+            won = await self._settle(claim, settlement)
+        if won is not None:  # otherwise the rescued job's next attempt finds the stored or spooled take
             self._conclude(claim, settlement, won=won)
 
     def record_all(self, ended: Sequence[tuple[Claim, Settlement]]) -> None:
-        """`record` for a worker that leaves: in one go, and tried once. Raises SQLAlchemyError."""
+        """`record` for a stopping worker: one transaction, one try. Raises SQLAlchemyError."""
         for (claim, settlement), won in zip(ended, carried_out(self._write, ended), strict=True):
-            self._conclude_at_last(claim, settlement, won)
+            self._conclude_or_replace(claim, settlement, won)
 
-    def _conclude_at_last(self, claim: Claim, settlement: Settlement, won: bool | BaseException) -> None:
+    def _conclude_or_replace(self, claim: Claim, settlement: Settlement, won: bool | BaseException) -> None:
         if isinstance(won, BaseException):
             if not is_unstorable(won):
                 raise won
-            settlement = _instead(claim, settlement, won)
+            settlement = _storable(claim, settlement, won)
             won = self._write([(claim, settlement)])[0]
         self._conclude(claim, settlement, won=won)
 
     def _conclude(self, claim: Claim, settlement: Settlement, *, won: bool) -> None:
-        _tell(claim, settlement, won=won)
+        _log_outcome(claim, settlement, won=won)
         answer = self.spool.path_for(claim.job_id, claim.attempt)
-        if won and not _broke_off(settlement):
+        if won and not _is_interrupted(settlement):
             self.spool.discard_answer(answer)
             if claim.recover:
                 self.spool.discard(claim.job_id, up_to=claim.attempt)
             return
         if settlement.cost:
-            self.spool.note_charged(answer)  # it may wait here for the next attempt
+            self.spool.note_charged(answer)  # the next attempt may use the answer
         if not won:
-            self._look_after(claim, settlement)
+            self._reconcile(claim, settlement)
 
-    async def _insist(self, claim: Claim, settlement: Settlement) -> bool | None:
-        """Whether the job was still this claim's; None where a stopping worker had to leave without knowing.
+    async def _settle(self, claim: Claim, settlement: Settlement) -> bool | None:
+        """Return whether the claim still owned the job; None if a stopping worker gave up without knowing.
 
-        Raises what says that the settlement can't be stored, which no repetition changes.
+        Raises errors that say that the settlement can't be stored; retrying can't help.
         """
         try:
-            return await self._insistence.run(
-                lambda: self._together((claim, settlement)),
+            return await self._retry.run(
+                lambda: self._batch((claim, settlement)),
                 event="record_failed",
                 is_passing=lambda error: not is_unstorable(error),
             )
@@ -115,7 +115,7 @@ class Recorder:
             return None
 
     def _write(self, ended: Sequence[tuple[Claim, Settlement]]) -> list[bool]:
-        """One transaction for all that end together as a rule; one each where others may have had a hand in the job."""
+        """One transaction for first attempts; one each for jobs that another worker may have changed."""
         now = self.heartbeat.now()
         first = [one for one in ended if not job_settlement.may_repeat(one[0])]
         done = len(first) > 1 and self._write_all(first, now)
@@ -125,7 +125,7 @@ class Recorder:
         ]
 
     def _write_all(self, ended: Sequence[tuple[Claim, Settlement]], now: datetime) -> bool:
-        """False, and nothing written, where one of the jobs had been taken away."""
+        """Return False, with nothing written, if a claim no longer owned its job."""
         with suppress(_TakenAwayError), self.database.begin() as connection:
             won = job_settlement.settle_all_at_once(connection, ended, now=now)
             if won is None or not all(won):
@@ -141,8 +141,8 @@ class Recorder:
         with self.database.begin() as connection:
             return job_settlement.settle(connection, claim, settlement, now=now)
 
-    def _look_after(self, claim: Claim, settlement: Settlement) -> None:
-        """What came too late was stored all the same: see that the object and the job's row agree."""
+    def _reconcile(self, claim: Claim, settlement: Settlement) -> None:
+        """Reconcile the object of a late attempt with the job's row."""
         if settlement.audio is None:
             return
         try:
@@ -155,13 +155,15 @@ class Recorder:
                 ownership.remove(destination.store, key, Owner(job=str(claim.job_id)), sha256=sha256, forget=not needed)
                 self.spool.discard(claim.job_id, up_to=claim.attempt)
             elif status is JobStatus.SUCCEEDED:
-                self._own_up(claim, destination, settlement.audio)
+                self._restate(claim, destination, settlement.audio)
         except (SQLAlchemyError, ArtifactsError) as error:
             log.warning("orphan_left", uri=settlement.audio.uri, error=str(error).splitlines()[0])
 
-    def _own_up(self, claim: Claim, destination: Destination, audio: StoredAudio) -> None:
-        """The job was taken away between the question whose it is and the upload, as from a worker that was stopped in
-        its tracks: where this take replaced the winner's, the row must not name the one that is gone."""
+    def _restate(self, claim: Claim, destination: Destination, audio: StoredAudio) -> None:
+        """Correct the row if this take replaced the winner's object.
+
+        That happens when the worker was paused between the ownership check and the upload.
+        """
         found = destination.store.head(destination.store.key_of(audio.uri) or destination.key)
         if not ownership.belongs(found, Owner(job=str(claim.job_id)), audio.sha256):
             return
@@ -173,18 +175,18 @@ class Recorder:
             log.warning("object_replaced", uri=audio.uri, sha256=audio.sha256)
 
 
-def _instead(claim: Claim, settlement: Settlement, error: BaseException) -> Settlement:
-    """What is recorded in place of a settlement that no column takes."""
+def _storable(claim: Claim, settlement: Settlement, error: BaseException) -> Settlement:
+    """A storable replacement for a settlement that no column accepts."""
     log.error("outcome_unstorable", job=str(claim.job_id), attempt=claim.attempt, error=str(error).splitlines()[0])
     return settlements.unstorable(claim, settlement, error)
 
 
-def _broke_off(settlement: Settlement) -> bool:
-    """Whether the attempt ended without settling what it bought: a store or worker in trouble, a surprise."""
+def _is_interrupted(settlement: Settlement) -> bool:
+    """Whether the attempt was interrupted before settling what it bought."""
     return settlement.recover and settlement.verdict in {VerdictKind.RELEASED, VerdictKind.RETRY}
 
 
-def _tell(claim: Claim, settlement: Settlement, *, won: bool) -> None:
+def _log_outcome(claim: Claim, settlement: Settlement, *, won: bool) -> None:
     event = log.info if settlement.status is not JobStatus.FAILED else log.warning
     event(
         "attempt" if won else "attempt_late",

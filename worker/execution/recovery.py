@@ -1,4 +1,4 @@
-"""Audio that an earlier attempt of this job stored, looked for before paying again."""
+"""Finds audio that an earlier attempt of this job stored, before paying again."""
 
 from __future__ import annotations
 
@@ -21,27 +21,27 @@ from worker.store.transitions.claims import Claim
 from worker.store.transitions.settlement import StoredAudio
 
 MAX_DIGITS: Final = 9
-"""Of a number in an object's metadata, which anybody with the bucket may have changed."""
+"""Bounds numbers in object metadata, which anyone with bucket access may have changed."""
 
 log = structlog.get_logger("ttsq.execution")
 
 
 @dataclass(frozen=True, slots=True)
 class Recovered:
-    """Audio of an earlier attempt, already under the job's key."""
+    """An earlier attempt's audio, already under the job's key."""
 
     audio: StoredAudio
     receipt: Receipt
     source: int
-    """The attempt that stored it."""
+    """Number of the attempt that stored it."""
     is_copy: bool
     """It was bought for another job."""
     content: str
-    """The fingerprint of what it is, by the API that it was bought from."""
+    """Fingerprint, including the API that it was bought from."""
 
 
 def stored_before(claim: Claim, destination: Destination) -> Recovered | None:
-    """An object that an attempt of this very job stored and died before recording."""
+    """An object that an attempt stored before it crashed unrecorded."""
     found = stored_for(claim, destination)
     if found is None or found.content != claim.fingerprint:
         return None
@@ -50,7 +50,7 @@ def stored_before(claim: Claim, destination: Destination) -> Recovered | None:
 
 
 def stored_for(claim: Claim, destination: Destination) -> Recovered | None:
-    """An object that any attempt of this job stored, from whichever API it was bought."""
+    """Like `stored_before`, from whichever API it was bought."""
     found = _own_object(claim, destination)
     if found is None or found.sha256 is None:
         return None
@@ -69,7 +69,7 @@ def stored_for(claim: Claim, destination: Destination) -> Recovered | None:
 
 
 def _own_object(claim: Claim, destination: Destination) -> StoredObject | None:
-    """The job's own, under the first of its names that nothing else has."""
+    """The job's object under its first name that no foreign file occupies."""
     for name in destination.names(claim.job_id):
         found = destination.store.occupant(name)
         if found is None or found.metadata.get(JOB) == str(claim.job_id):
@@ -78,7 +78,7 @@ def _own_object(claim: Claim, destination: Destination) -> StoredObject | None:
 
 
 def _cost(found: StoredObject) -> Decimal | None:
-    """The cost as reported. An estimated one is left out, so that the record marks it as estimated again."""
+    """The reported cost; None for an estimate, so that the record is marked as estimated again."""
     if found.metadata.get("ttsq-cost-estimated") == "yes":
         return None
     with suppress(InvalidOperation, KeyError):

@@ -1,4 +1,4 @@
-"""Refused takes, kept beside the job's audio so that somebody can listen to them. Losing one must hold up nothing."""
+"""Keeps refused takes next to the job's audio, for listening. A failure to keep one must not delay the job."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ log = structlog.get_logger("ttsq.execution")
 
 
 def kept(claim: Claim, destination: Destination, refused: Refused, receipt: Receipt) -> str | None:
-    """The address of the take that was refused; None where there is nothing to hear, or it could not be kept."""
+    """The URI of the refused take; None if it is inaudible or could not be stored."""
     if refused.path is None:
         return None
     try:
@@ -40,7 +40,7 @@ def kept(claim: Claim, destination: Destination, refused: Refused, receipt: Rece
 
 
 def _free_key(claim: Claim, destination: Destination, refused: Refused) -> str:
-    """An earlier batch's refused take of that name is nobody's to replace: the job's id then tells the two apart."""
+    """Adds the job's id if another batch's refused take has that name."""
     key = destination.refused_key(claim.attempt, refused.container.extension)
     found, owner = destination.store.occupant(key), Owner(job=str(claim.job_id))
     return key if found is None or ownership.belongs(found, owner, None) else beside(key, str(claim.job_id))

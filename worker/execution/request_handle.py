@@ -1,5 +1,6 @@
-"""The handle of what an attempt submits (v2), as the client sees it: committed before the first poll, however long the
-database is away, because from the submission on it is the only way to audio that is paid for.
+"""The handle of a submitted request (v2), committed before the first poll and retried through database outages.
+
+After submission, the handle is the only way to audio that is paid for.
 """
 
 from __future__ import annotations
@@ -15,24 +16,24 @@ from worker.store.transitions.claims import Claim
 
 @dataclass(slots=True)
 class JobHandle:
-    """A `Handle` in the job's row."""
+    """A `Handle` stored in the job's row."""
 
     claim: Claim
     write: Callable[[tuple[Claim, str]], Future[None]]
     database_retry: DatabaseRetry
     request_id: str | None = field(init=False)
-    """What the row names, as far as this attempt knows."""
+    """The request id in the row, as far as this attempt knows."""
     unkept: str | None = None
-    """What was submitted and isn't in the row: should the attempt end now, nobody finds it."""
+    """A submitted request not yet in the row: if the attempt ends now, it can't be found."""
 
     def __post_init__(self) -> None:
         self.request_id = self.claim.request_id
 
     async def keep(self, request_id: str) -> None:
-        """Commit it; see `Handle`.
+        """Commit the request id; see `Handle`.
 
         Raises:
-            SQLAlchemyError: the worker is stopping, and the database still away; or it will never take the handle.
+            SQLAlchemyError: the worker is stopping during an outage, or the database can't store the id.
         """
         self.unkept = request_id
         await self.database_retry.run(

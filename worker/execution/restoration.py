@@ -1,8 +1,9 @@
-"""What a restored database lacks: audio that was bought and stored after its backup had been taken.
+"""Finds audio stored after the backup of a restored database was taken.
 
-The store is asked by key for each unfinished job; an object counts only where its metadata name this very job. What is
-found ends its job, at the cost that the object records. All else is marked, so that a worker looks in the store and in
-its spool before it buys. Its weakness: jobs that were submitted after the backup are unknown here.
+Each unfinished job's key is looked up in the store; an object counts only if its metadata names the job. Such a job
+succeeds, at the cost that the object records. Other jobs are marked, so that a worker checks the store and its
+spool
+before it buys. Limitation: jobs submitted after the backup are unknown.
 """
 
 from __future__ import annotations
@@ -29,24 +30,24 @@ from worker.store.transitions.settlement import Settlement
 
 JOBS_AT_A_TIME: Final = 200
 THREADS: Final = 16
-"""Each question to the store waits for an answer."""
+"""Concurrent requests to the store."""
 
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """What was found, and done unless it was only looked for."""
+    """Counts of a restoration, or of its dry run."""
 
     unfinished: int = 0
     adopted: int = 0
-    """Jobs whose audio the store holds."""
+    """Jobs whose audio is in the store."""
     copies: int = 0
-    """Of these, copies of other jobs' audio, which cost nothing."""
+    """Of these, copies of other jobs' audio, at no cost."""
     cost: Decimal = Decimal(0)
-    """US dollars that the adopted audio has cost, which the ledger did not have."""
+    """US dollars for adopted audio missing from the ledger."""
     estimated: int = 0
-    """Adopted jobs whose cost is the list price, because the API had named none."""
+    """Adopted jobs billed at list price, because the API reported no cost."""
     marked: int = 0
-    """Jobs of which the store holds nothing; they may have been bought all the same."""
+    """Jobs without a stored object; they may have been bought all the same."""
 
     def __add__(self, other: Found) -> Found:
         return Found(*(getattr(self, name) + getattr(other, name) for name in self.__slots__))
@@ -54,26 +55,26 @@ class Found:
 
 @dataclass(frozen=True, slots=True)
 class Restoration:
-    """Goes through the unfinished jobs once. Safe to repeat; no worker may run meanwhile."""
+    """Processes the unfinished jobs once. Safe to repeat. No worker may run meanwhile."""
 
     database: Database
     destinations: Destinations
 
     def look(self) -> Iterator[Found]:
-        """Ask only, and change nothing; a piece at a time. Raises ArtifactsError and SQLAlchemyError."""
+        """Dry run, page by page. Raises ArtifactsError and SQLAlchemyError."""
         for jobs in self._pages():
-            yield self._counted(self._asked(jobs))
+            yield self._counted(self._found(jobs))
 
     def run(self) -> Iterator[Found]:
-        """Adopt what the store holds and mark the rest; a piece at a time. Raises as `look`."""
+        """Adopt stored audio and mark the rest, page by page. Raises like `look`."""
         me = uuid7()
         for jobs in self._pages():
-            asked = self._asked(jobs)
-            self._write(asked, me)
-            yield self._counted(asked)
+            found_by_job = self._found(jobs)
+            self._write(found_by_job, me)
+            yield self._counted(found_by_job)
 
     def move_events_ahead(self) -> tuple[int, int]:
-        """Leave a gap in the events' numbers: the newest one before it, and the first behind it."""
+        """Leave a gap in the event numbers; return the newest before and the first after it."""
         with self.database.begin() as connection:
             return events.move_ahead(connection, now=self.database.now(connection))
 
@@ -88,16 +89,16 @@ class Restoration:
             yield jobs
             after = jobs[-1].job_id
 
-    def _asked(self, jobs: Sequence[Claim]) -> list[tuple[Claim, Recovered | None]]:
+    def _found(self, jobs: Sequence[Claim]) -> list[tuple[Claim, Recovered | None]]:
         destinations = [self.destinations.for_claim(job) for job in jobs]
         with ThreadPoolExecutor(THREADS, thread_name_prefix="ttsq-restore") as pool:
             return list(zip(jobs, pool.map(recovery.stored_for, jobs, destinations), strict=True))
 
-    def _write(self, asked: Sequence[tuple[Claim, Recovered | None]], me: UUID) -> None:
+    def _write(self, found_by_job: Sequence[tuple[Claim, Recovered | None]], me: UUID) -> None:
         with self.database.begin() as connection:
             now = self.database.now(connection)
-            adoption.mark(connection, [job.job_id for job, found in asked if found is None])
-            for job, found in asked:
+            adoption.mark(connection, [job.job_id for job, found in found_by_job if found is None])
+            for job, found in found_by_job:
                 if found is None:
                     continue
                 claim = adoption.take_over(connection, job, found.source, found.content, by=me, now=now)
@@ -105,15 +106,15 @@ class Restoration:
                     job_settlement.settle(connection, claim, _settlement(claim, found), now=now)
 
     @staticmethod
-    def _counted(asked: Sequence[tuple[Claim, Recovered | None]]) -> Found:
-        ended = [(found, _settlement(job, found)) for job, found in asked if found is not None]
+    def _counted(found_by_job: Sequence[tuple[Claim, Recovered | None]]) -> Found:
+        ended = [(found, _settlement(job, found)) for job, found in found_by_job if found is not None]
         return Found(
-            unfinished=len(asked),
+            unfinished=len(found_by_job),
             adopted=len(ended),
             copies=sum(found.is_copy for found, _ in ended),
             cost=sum((settlement.cost for _, settlement in ended), Decimal(0)),
             estimated=sum(settlement.cost_estimated for _, settlement in ended),
-            marked=len(asked) - len(ended),
+            marked=len(found_by_job) - len(ended),
         )
 
 

@@ -1,7 +1,7 @@
-"""How far the database had come when this machine last saw it: a restored database is behind that.
+"""Detects a restored database: it is older than what this machine last saw.
 
-A worker notes the time beside its spool. Its own row in a database that was restored since has an older heartbeat, or
-is not there at all. Its weakness: a machine that was never seen by the old database sees nothing.
+A worker stores its heartbeat time next to its spool. In a restored database the worker's row is older or missing.
+Limitation: a machine that never used the old database detects nothing.
 """
 
 from __future__ import annotations
@@ -22,13 +22,13 @@ from worker.store.outbox import events
 
 NAME: Final = "database.seen"
 TOLERANCE: Final = timedelta(seconds=60)
-"""A failover to a replica that is a little behind is no restore."""
+"""Replication lag after a failover is no restore."""
 REMEDY: Final = "if it was restored: stop all workers and run `ttsq restore-check` (docs/restore.md)"
 
 
 @dataclass(frozen=True, slots=True)
 class _Seen:
-    """What the file says."""
+    """The file's content."""
 
     database: str
     worker: UUID
@@ -50,7 +50,7 @@ class RestoreSign:
     folder: Path
 
     def note(self, worker_id: UUID, *, now: datetime) -> None:
-        """This worker has just beaten at this time of the database. A file that can't be written is left out."""
+        """Store this heartbeat's database time. Write errors are ignored."""
         known = {"database": self._address(), "worker": str(worker_id), "at": now.isoformat()}
         fresh = self.folder / f"{NAME}.{os.getpid()}"
         with suppress(OSError):
@@ -58,7 +58,7 @@ class RestoreSign:
             fresh.replace(self.folder / NAME)
 
     def is_behind(self) -> bool:
-        """Whether the database has lost what this machine has seen, and no check was made since. SQLAlchemyError."""
+        """Whether the database lost what this machine saw, without a restore check since. Raises SQLAlchemyError."""
         seen = _Seen.read(self.folder / NAME)
         if seen is None or seen.database != self._address():
             return False
@@ -69,5 +69,5 @@ class RestoreSign:
             return not events.happened_since(connection, events.RESTORED, seen.at)
 
     def _address(self) -> str:
-        """Hashed, without the password: the file reveals no address."""
+        """Hashed, without the password: the file reveals no URL."""
         return hashlib.sha256(self.database.url.render_as_string(hide_password=True).encode()).hexdigest()

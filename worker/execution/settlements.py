@@ -1,4 +1,4 @@
-"""From what an attempt met to what becomes of its job. Pure: the verdict, the limits and the dice come in."""
+"""Turns an attempt's outcome into a settlement of its job. Pure: limits, clock and randomness are arguments."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from worker.store.transitions.settlement import ZERO, Settlement, StoredAudio
 from worker.telemetry.redaction import redact
 
 NO_RECEIPT: Final = Receipt()
-"""What is known of a call that was never made."""
+"""For attempts without a call."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +35,7 @@ class AttemptLimits:
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """What a call cost, and how sure that is."""
+    """In US dollars."""
 
     amount: Decimal
     estimated: bool
@@ -43,7 +43,7 @@ class Cost:
 
 @dataclass(frozen=True, slots=True)
 class Bill:
-    """What an attempt owes for its call, where it ends before the call's outcome could be settled."""
+    """What an attempt owes when it ends before its call was settled."""
 
     cost: Cost = Cost(ZERO, estimated=False)
     request_id: str | None = None
@@ -55,20 +55,20 @@ NO_BILL: Final = Bill()
 
 
 def bill_for(model: str, receipt: Receipt) -> Bill:
-    """The audio is here, so it is paid for."""
+    """The bill of a call whose audio arrived."""
     cost = cost_of(model, receipt.cost, billed=True)
     return Bill(cost, receipt.request_id, remaining_credits=receipt.remaining_credits)
 
 
 def bill_so_far(answer: Answer, *, followed: bool) -> Bill:
-    """A call of which only so much is known. What is followed by its handle is paid for by whoever ends it."""
+    """The bill of an incomplete call. A followed request is billed to the attempt that finishes it."""
     cost = Cost(answer.cost or ZERO, estimated=False)
     unclear = answer.sent and answer.cost is None and not followed
     return Bill(cost, answer.request_id, unclear, answer.remaining_credits)
 
 
 def cost_of(model: str, reported: Decimal | None, *, billed: bool) -> Cost:
-    """The reported cost; for a billed call without one, the registry's price, marked as estimated."""
+    """The reported cost; for a billed call without one, the list price, marked as estimated."""
     if reported is not None:
         return Cost(reported, estimated=False)
     known = MODELS.get(model)
@@ -79,16 +79,16 @@ def unsuccessful(
     claim: Claim,
     verdict: Verdict,
     answer: Answer,
-    bounds: AttemptLimits,
+    limits: AttemptLimits,
     *,
     handle: str | None = None,
     now: datetime,
     rng: random.Random,
 ) -> Settlement:
-    """The settlement of every verdict but success. `handle` is what the job's row names as submitted (v2)."""
+    """The settlement of every verdict except success. `handle` is the submitted request in the job's row (v2)."""
     followed = handle is not None and not verdict.handle_spent
     is_take = verdict.kind is VerdictKind.BAD_TAKE or (verdict.is_take and not followed)
-    status, not_before = _next(claim, verdict, bounds, now, rng, is_take=is_take)
+    status, not_before = _next(claim, verdict, limits, now, rng, is_take=is_take)
     cost = cost_of(claim.speech.model, answer.cost, billed=verdict.kind is VerdictKind.BAD_TAKE)
     return Settlement(
         status=status,
@@ -105,7 +105,7 @@ def unsuccessful(
         request_id=answer.request_id,
         cost=cost.amount,
         cost_estimated=cost.estimated,
-        # What the next attempt will ask after is in no doubt, unless there is no next one.
+        # The next attempt learns the cost of a followed request, unless there is none.
         possibly_billed=status is JobStatus.FAILED if followed else verdict.possibly_billed,
         remaining_credits=answer.remaining_credits,
         spent_handle=answer.request_id if verdict.handle_spent else None,
@@ -113,18 +113,18 @@ def unsuccessful(
 
 
 def _next(
-    claim: Claim, verdict: Verdict, bounds: AttemptLimits, now: datetime, rng: random.Random, *, is_take: bool
+    claim: Claim, verdict: Verdict, limits: AttemptLimits, now: datetime, rng: random.Random, *, is_take: bool
 ) -> tuple[JobStatus, datetime | None]:
     match verdict.kind:
         case VerdictKind.REFUSED:
             return JobStatus.FAILED, None
-        case _ if is_take and claim.takes_used + 1 >= bounds.max_takes:
+        case _ if is_take and claim.takes_used + 1 >= limits.max_takes:
             return JobStatus.FAILED, None
         case VerdictKind.GATE | VerdictKind.PACE | VerdictKind.RELEASED:
             return JobStatus.QUEUED, None
         case VerdictKind.BAD_TAKE:
-            return (JobStatus.FAILED if claim.attempts_used >= bounds.max_attempts else JobStatus.QUEUED), None
-        case _ if verdict.counts and claim.attempts_used >= bounds.max_attempts:
+            return (JobStatus.FAILED if claim.attempts_used >= limits.max_attempts else JobStatus.QUEUED), None
+        case _ if verdict.counts and claim.attempts_used >= limits.max_attempts:
             return JobStatus.FAILED, None
         case _:
             later = now + timedelta(seconds=next_delay(claim.attempt, rng))
@@ -134,9 +134,9 @@ def _next(
 def succeeded(
     claim: Claim, audio: StoredAudio, receipt: Receipt, *, verdict: VerdictKind, source: int | None = None
 ) -> Settlement:
-    """Audio is stored: all that is left is to record it. A copy of what was bought before costs nothing.
+    """The settlement of stored audio. Copies cost nothing.
 
-    `source` is the earlier attempt that bought it, if one did.
+    `source` is the earlier attempt that bought the audio, if any.
     """
     paid = verdict is VerdictKind.SUCCESS
     cost = cost_of(claim.speech.model, receipt.cost, billed=True) if paid else Cost(ZERO, estimated=False)
@@ -155,25 +155,25 @@ def succeeded(
 
 
 def copy_gone(claim: Claim) -> Settlement:
-    """There is nothing to copy any more, and this job was not sent to buy: the dispatcher elects the one that is."""
+    """The audio to copy is gone; the dispatcher chooses which of the waiting jobs buys it."""
     return Settlement(
         status=JobStatus.QUEUED,
         verdict=VerdictKind.RELEASED,
         counts=False,
         recover=claim.recover,
         code=COPY_GONE,
-        message="The audio to copy is gone; one of the jobs that want it will buy it again.",
+        message="The audio to copy is gone; one of the jobs that need it will buy it again.",
     )
 
 
 def _doubt(receipt: Receipt) -> str | None:
     if not receipt.disbelieved_cost:
         return None
-    return f"The API named a cost of {receipt.disbelieved_cost}, which no call has; the list price stands in."
+    return f"The API reported an implausible cost of {receipt.disbelieved_cost}; the list price is used instead."
 
 
 def overtaken(claim: Claim, receipt: Receipt) -> Settlement:
-    """The job was given to another worker, or cancelled, before this take could be stored; it is paid all the same."""
+    """Another worker got the job, or it was cancelled, before this take could be stored; the call is billed anyway."""
     bill = bill_for(claim.speech.model, receipt)
     return Settlement(
         status=JobStatus.QUEUED,
@@ -181,7 +181,7 @@ def overtaken(claim: Claim, receipt: Receipt) -> Settlement:
         counts=False,
         recover=True,
         code="overtaken",
-        message="The audio came after the job had been taken away.",
+        message="The audio arrived after the job was taken over or cancelled.",
         request_id=bill.request_id,
         cost=bill.cost.amount,
         cost_estimated=bill.cost.estimated,
@@ -192,28 +192,28 @@ def overtaken(claim: Claim, receipt: Receipt) -> Settlement:
 def crashed(
     claim: Claim,
     error: Exception,
-    bounds: AttemptLimits,
+    limits: AttemptLimits,
     *,
     bill: Bill = NO_BILL,
     handle: str | None = None,
     now: datetime,
     rng: random.Random,
 ) -> Settlement:
-    """An error that nobody foresaw ended the attempt. It counts, so that a job that always meets it ends."""
+    """The settlement of an unexpected error. It counts as an attempt, so that a job that always fails ends."""
     verdict = Verdict(
         VerdictKind.RETRY,
         code="internal_error",
-        message="The worker met an error that it doesn't know; its log has more.",
+        message="The worker failed with an unexpected error; see its log.",
         detail=redact(f"{type(error).__name__}: {error}"),
         possibly_billed=bill.possibly_billed,
     )
     known = Answer(request_id=bill.request_id, remaining_credits=bill.remaining_credits)
-    settlement = unsuccessful(claim, verdict, known, bounds, handle=handle, now=now, rng=rng)
+    settlement = unsuccessful(claim, verdict, known, limits, handle=handle, now=now, rng=rng)
     return replace(settlement, recover=True, cost=bill.cost.amount, cost_estimated=bill.cost.estimated)
 
 
 def unstorable(claim: Claim, settlement: Settlement, error: BaseException) -> Settlement:
-    """A settlement that can't be stored, as one that can: the job fails, and its call keeps a cost.
+    """A storable replacement for a settlement that can't be stored: the job fails, and its call keeps a cost.
 
     The answer stays in the spool, where a retry finds it.
     """
@@ -224,7 +224,7 @@ def unstorable(claim: Claim, settlement: Settlement, error: BaseException) -> Se
         status=JobStatus.FAILED,
         verdict=VerdictKind.RETRY,
         code="internal_error",
-        message="What came of this attempt can't be stored; the worker's log has more.",
+        message="The outcome of this attempt can't be stored; see the worker's log.",
         detail=redact(f"{type(error).__name__}: {error}"),
         recover=True,
         cost=cost.amount,
@@ -234,9 +234,9 @@ def unstorable(claim: Claim, settlement: Settlement, error: BaseException) -> Se
 
 
 def released(*, code: str, message: str, not_before: datetime | None = None, bill: Bill = NO_BILL) -> Settlement:
-    """The worker can't go on with the job, through no fault of the job: it uses up no attempt.
+    """The worker can't continue, through no fault of the job: no attempt is used up.
 
-    `bill` is for a call that was made all the same.
+    `bill` covers a call that was made all the same.
     """
     return Settlement(
         status=JobStatus.QUEUED if not_before is None else JobStatus.SCHEDULED,

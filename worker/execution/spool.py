@@ -1,6 +1,6 @@
-"""The spool: answers on this machine's disk between the call and the record, so that nothing paid for is lost.
+"""The spool: answers on this machine's disk between call and record, so that nothing paid for is lost.
 
-A file named after its job and attempt is a whole answer; what its call cost stands in a receipt beside it.
+A file named after its job and attempt is a complete answer; a receipt next to it records what the call cost.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ RECEIPT: Final = ".receipt"
 PART: Final = ".part"
 CONVERTED: Final = ".wav"
 PART_LIFE_SECONDS: Final = 6 * 3600
-"""Longer than any call may take by its timeouts."""
+"""Longer than any call's timeouts."""
 MAX_SPARES: Final = 256
 _NUMBERS: Final = itertools.count()
 ATTRIBUTE: Final = "user.ttsq.receipt"
@@ -36,15 +36,15 @@ ATTRIBUTE: Final = "user.ttsq.receipt"
 
 @dataclass(frozen=True, slots=True)
 class Receipt:
-    """What is known of the call that brought an answer."""
+    """What is known of the call that returned an answer."""
 
     cost: Decimal | None = None
     request_id: str | None = None
     remaining_credits: Decimal | None = None
     sha256: str | None = None
-    """Of the answer as it came in, in hex."""
+    """Of the answer as received, in hex."""
     disbelieved_cost: str = ""
-    """What the API named as the cost, where no call can cost that."""
+    """An implausible cost that the API reported."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,27 +54,27 @@ class Spooled:
     path: Path
     receipt: Receipt
     deaths: int = 0
-    """Workers that may have died of it: one at least where an earlier attempt left it, for whatever reason."""
+    """Workers that may have crashed on it: at least one if an earlier attempt left it, for whatever reason."""
 
     @property
     def attempt(self) -> int:
-        """The number of the attempt whose call brought it."""
+        """Number of the attempt that bought it."""
         return _attempt_number(self.path)
 
 
 @dataclass(frozen=True, slots=True)
 class Spool:
-    """A folder for answers, with a floor of free space under which nothing more is bought."""
+    """A folder for answers, with a minimum of free disk space below which nothing is bought."""
 
     folder: Path
     min_free_bytes: int
     _spares: deque[str] = field(default_factory=deque, compare=False, repr=False)
-    """Emptied files of answers that are done with. Giving one a new name costs far less than making and deleting."""
+    """Emptied files of finished answers. Renaming one costs far less than deleting and creating."""
 
     def prepare(self) -> None:
-        """Make the folder, and clear what dead processes left half-written long ago. Raises OSError.
+        """Create the folder and delete old partial files of dead processes. Raises OSError.
 
-        Younger parts may belong to another worker that shares the folder, and to a call that it is paying for.
+        Recent partial files may belong to a running call of another worker that shares the folder.
         """
         self.folder.mkdir(parents=True, exist_ok=True)
         dead_before = time.time() - PART_LIFE_SECONDS
@@ -84,7 +84,7 @@ class Spool:
                     part.unlink()
 
     def problem(self) -> str | None:
-        """Why answers can't be kept just now, with the remedy; None when they can."""
+        """Why answers can't be stored now, with the remedy; None if they can."""
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
             free = shutil.disk_usage(self.folder).free
@@ -95,27 +95,26 @@ class Spool:
         return None if free >= self.min_free_bytes else self._too_full(free)
 
     def has_room(self) -> bool:
-        """Whether there is space for another answer; cheap enough to ask before every call."""
+        """Whether there is space for another answer; cheap enough to check before every call."""
         try:
             return shutil.disk_usage(self.folder).free >= self.min_free_bytes
         except OSError:
             return False
 
     def path_for(self, job_id: UUID, attempt: int) -> Path:
-        """Where the answer of this attempt goes."""
         return self.folder / f"{job_id}.{attempt}{AUDIO}"
 
-    def copy_place(self, job_id: UUID, attempt: int) -> Path:
-        """Where audio rests while it passes from one store to another; removed later if a process dies."""
+    def copy_path(self, job_id: UUID, attempt: int) -> Path:
+        """A temporary file for a copy between stores; removed later if the process dies."""
         return self.folder / f"{job_id}.{attempt}.copy{PART}"
 
-    def lay_out(self, destination: Path) -> None:
-        """Have a used file ready where the next answer will be written, if there is one."""
+    def prepare_file(self, destination: Path) -> None:
+        """Prepare a spare file, if any, at the path where the next answer will be written."""
         with suppress(IndexError, OSError):
-            os.rename(self._spares.pop(), f"{destination}{PART}")  # noqa: PTH104 - on every job's way
+            os.rename(self._spares.pop(), f"{destination}{PART}")  # noqa: PTH104 - hot path
 
     def keep_receipt(self, audio: Path, answer: Answer) -> Receipt:
-        """Note beside an answer what its call cost. Where it can't be written, whoever finds the answer estimates."""
+        """Write the receipt of an answer. Without one, the cost will be estimated."""
         receipt = Receipt(
             answer.cost, answer.request_id, answer.remaining_credits, answer.sha256, answer.disbelieved_cost
         )
@@ -133,15 +132,15 @@ class Spool:
         return receipt
 
     def note_charged(self, audio: Path) -> None:
-        """The cost of this answer, if it is still here, is in the books: whoever delivers it adds nothing to it."""
+        """Set the receipt's cost to zero: the ledger has it already."""
         if audio.exists():
             known = _read_receipt(audio)
             self.keep_receipt(audio, Answer(cost=Decimal(0), request_id=known.request_id, sha256=known.sha256))
 
     def find(self, job_id: UUID) -> Spooled | None:
-        """The latest answer that an earlier attempt of this job left here whole.
+        """The latest complete answer of an earlier attempt of this job.
 
-        Nothing is fsynced on its way here, so a machine that lost its power may have kept a name and not its content.
+        Answers aren't fsynced, so after a power failure a file may have lost its content.
         """
         for path in sorted(self.folder.glob(f"{job_id}.*{AUDIO}"), key=_attempt_number, reverse=True):
             spooled = Spooled(path, _read_receipt(path), max(1, deaths(path)))
@@ -150,33 +149,32 @@ class Spool:
         return None
 
     def discard(self, job_id: UUID, *, up_to: int | None = None) -> None:
-        """Forget the answers of a job up to this attempt: it is recorded, or they are worth nothing.
+        """Delete a job's answers up to this attempt, or all of them.
 
-        What a later attempt is writing meanwhile is its own; without a limit, everything of the job goes.
+        A later attempt may be writing its answer meanwhile.
         """
         for path in self.folder.glob(f"{job_id}.*"):
             if up_to is None or _attempt_number(path) <= up_to:
                 path.unlink(missing_ok=True)
 
     def discard_answer(self, audio: Path) -> None:
-        """Forget one answer, its receipt and what was made of it."""
+        """Delete one answer, its receipt and its converted file."""
         for name in (_beside(audio, RECEIPT), _beside(audio, CONVERTED)):
             with suppress(FileNotFoundError):
-                os.unlink(name)  # noqa: PTH108 - on every job's way, where pathlib doubles its cost
+                os.unlink(name)  # noqa: PTH108 - hot path; pathlib doubles the cost
         with suppress(FileNotFoundError):
             if len(self._spares) < MAX_SPARES:
                 self._spares.append(_emptied(str(audio), f"{self.folder}/spare-{os.getpid()}-{next(_NUMBERS)}{PART}"))
             else:
                 os.unlink(audio)  # noqa: PTH108 - likewise
 
-    def clear_away(self) -> None:
-        """Delete the files that were kept ready: no answer comes any more."""
+    def close(self) -> None:
+        """Delete the spare files."""
         while self._spares:
             with suppress(OSError):
                 os.unlink(self._spares.pop())  # noqa: PTH108 - likewise
 
     def answers(self) -> dict[UUID, list[Path]]:
-        """Every answer here, by its job."""
         found: dict[UUID, list[Path]] = {}
         for path in self.folder.glob(f"*{AUDIO}"):
             with suppress(ValueError):
@@ -184,7 +182,6 @@ class Spool:
         return found
 
     def with_receipt(self, audio: Path) -> Spooled:
-        """One of the answers, with what is known of its call."""
         return Spooled(audio, _read_receipt(audio))
 
     def _too_full(self, free: int) -> str:
@@ -196,7 +193,7 @@ class Spool:
 
 
 def converted(audio: Path) -> Path:
-    """Where the WAV made of an answer in another container goes."""
+    """The path of the WAV converted from an answer in another container."""
     return Path(_beside(audio, CONVERTED))
 
 
@@ -205,7 +202,7 @@ def _beside(audio: Path, suffix: str) -> str:
 
 
 def _emptied(name: str, spare: str) -> str:
-    """Take a file's name, content and receipt away."""
+    """Remove a file's name, content and receipt."""
     os.rename(name, spare)  # noqa: PTH104 - likewise
     os.truncate(spare, 0)
     if hasattr(os, "removexattr"):
@@ -215,7 +212,7 @@ def _emptied(name: str, spare: str) -> str:
 
 
 def _attach(audio: Path, receipt: bytes) -> None:
-    """As an attribute of the file itself where the file system has them: making another file costs many times more."""
+    """Uses an extended attribute where supported: creating another file costs many times more."""
     if hasattr(os, "setxattr"):
         with suppress(OSError):
             os.setxattr(audio, ATTRIBUTE, receipt)
@@ -231,7 +228,7 @@ def _attached(audio: Path) -> bytes:
 
 
 def _write(name: str, content: bytes) -> None:
-    """The plain system calls: a file object takes five times as long for a few bytes."""
+    """Plain system calls: a file object takes five times as long for a few bytes."""
     file = os.open(name, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     try:
         os.write(file, content)
@@ -250,7 +247,7 @@ def _sha256_of(path: Path) -> str:
 
 
 def _read_receipt(audio: Path) -> Receipt:
-    """The receipt, or an empty one: the process may have died between the two files."""
+    """The receipt, or an empty one if the process died before writing it."""
     try:
         known = json.loads(_attached(audio))
         return Receipt(

@@ -1,10 +1,9 @@
-"""What the spool still holds of attempts that are over. It was paid for, so its cost goes into the books first.
+"""Cleans the spool of finished attempts, after recording unrecorded costs.
 
-A worker that died after a call left its answer here, and an attempt without a cost in the ledger. Whoever goes on with
-the job may never see this machine, and a job that failed with its worker has no next attempt at all.
+A worker that crashed after a call leaves its answer here and an attempt without a cost in the ledger. The job may
+continue on another machine, or have failed with no next attempt.
 
-Answers of jobs that the database doesn't know stay: the database may be a restored or the wrong one. An operator
-removes them.
+Answers of unknown jobs are kept, because the database may be restored or the wrong one. An operator removes them.
 """
 
 from __future__ import annotations
@@ -27,10 +26,10 @@ from worker.store.transitions import adoption, billing, claims
 from worker.store.transitions.billing import Lost
 
 REST_SECONDS: Final = 60.0
-"""How long an answer of a job that is over is left alone: a neighbour that shares the folder may come late with it."""
+"""Minimum age before deletion: a worker that shares the folder may record late."""
 
 CHARGES_PER_POLL: Final = 100
-"""The rest waits for the next look: it is a heartbeat's thread that looks."""
+"""Bounds the time that a sweep takes from the heartbeat thread."""
 ROWS_PER_STATEMENT: Final = 500
 
 WAITING: Final = frozenset({JobStatus.SCHEDULED, JobStatus.QUEUED, JobStatus.DISPATCHED})
@@ -43,27 +42,27 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class SpoolSweeper:
-    """Looks through one spool, at the start and every now and then."""
+    """Sweeps one spool, at startup and periodically."""
 
     database: Database
     spool: Spool
     in_hand: Callable[[], frozenset[UUID]]
-    """The jobs that are being worked at here."""
+    """The jobs that are running in this process."""
     clock: Callable[[], float] = time.time
     _reported: set[UUID] = field(default_factory=set)
-    """Unknown jobs that the log has named."""
+    """Unknown jobs already logged."""
 
     def run_once(self) -> None:
-        """Charge what was lost and is here, and drop what is over. Raises SQLAlchemyError."""
+        """Record unrecorded costs and delete answers of finished jobs. Raises SQLAlchemyError."""
         found = self.spool.answers()
         at_work = self.in_hand() if found else frozenset()
-        left = {job_id: paths for job_id, paths in found.items() if job_id not in at_work}
-        if left:
-            self._charge(left)
-            self._drop(left)
+        remaining = {job_id: paths for job_id, paths in found.items() if job_id not in at_work}
+        if remaining:
+            self._charge(remaining)
+            self._discard(remaining)
 
-    def _charge(self, left: Answers) -> None:
-        answers = ((job_id, self.spool.with_receipt(path)) for job_id, paths in left.items() for path in paths)
+    def _charge(self, remaining: Answers) -> None:
+        answers = ((job_id, self.spool.with_receipt(path)) for job_id, paths in remaining.items() for path in paths)
         by_attempt = {(job_id, answer.attempt): answer for job_id, answer in answers}
         lost: list[Lost] = []
         with self.database.read() as connection:
@@ -85,17 +84,17 @@ class SpoolSweeper:
                 self.spool.note_charged(answer.path)
                 log.info("found_in_spool", job=str(attempt.job_id), attempt=attempt.number, cost=f"{paid:f}")
 
-    def _drop(self, left: Answers) -> None:
+    def _discard(self, remaining: Answers) -> None:
         known: dict[UUID, JobStatus] = {}
         with self.database.read() as connection:
-            for page in _pages(sorted(left)):
+            for page in _pages(sorted(remaining)):
                 known |= claims.statuses(connection, page)
-        self._report_unknown(left.keys() - known.keys())
-        rested = {job_id for job_id, paths in left.items() if all(self._has_rested(path) for path in paths)}
-        self._mark([job_id for job_id in sorted(rested & known.keys()) if known[job_id] in WAITING])
-        for job_id in rested & known.keys():
+        self._report_unknown(remaining.keys() - known.keys())
+        settled = {job_id for job_id, paths in remaining.items() if all(self._has_settled(path) for path in paths)}
+        self._mark([job_id for job_id in sorted(settled & known.keys()) if known[job_id] in WAITING])
+        for job_id in settled & known.keys():
             if known[job_id] in TERMINAL:
-                last = max(self.spool.with_receipt(path).attempt for path in left[job_id])
+                last = max(self.spool.with_receipt(path).attempt for path in remaining[job_id])
                 self.spool.discard(job_id, up_to=last)
 
     def _report_unknown(self, unknown: Set[UUID]) -> None:
@@ -111,13 +110,13 @@ class SpoolSweeper:
             )
 
     def _mark(self, waiting: Sequence[UUID]) -> None:
-        """A restored database may not know that these were bought: their next attempts look here first."""
+        """A restored database may not know that these were bought, so their next attempts check the spool first."""
         for page in _pages(waiting):
             with self.database.begin() as connection:
                 if marked := adoption.mark(connection, page):
                     log.warning("answers_found_for_queued_jobs", jobs=marked)
 
-    def _has_rested(self, path: Path) -> bool:
+    def _has_settled(self, path: Path) -> bool:
         with suppress(FileNotFoundError):
             return self.clock() - path.stat().st_mtime >= REST_SECONDS
         return True

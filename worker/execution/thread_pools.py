@@ -1,4 +1,4 @@
-"""Who does what for a worker's attempts: one thread drives them all, and others do what would hold it up."""
+"""The thread pools of a worker: one thread drives all attempts, and blocking work runs elsewhere."""
 
 from __future__ import annotations
 
@@ -10,48 +10,47 @@ from worker.audio.codec.pool import CodecPool
 from worker.concurrency.reactor import Reactor
 from worker.concurrency.thread_pool import ElasticThreadPool
 
-CLERKS: Final = 3
-"""One for claims, one for the question whose a job is, one for records; v2's handles go in between."""
+DATABASE_THREADS: Final = 3
+"""One each for claims, ownership checks and records; v2 handles share them."""
 STALL_SECONDS: Final = 0.5
-"""For which the thread of all attempts may be held up, as by a disk, before another one helps."""
+"""How long the attempts thread may block, for example on a disk, before another one helps."""
 MAX_HELPERS: Final = 32
-"""However few the slots."""
+"""Lower bound of the helpers' limit, for few slots."""
 
 
 @dataclass(frozen=True, slots=True)
 class Pools:
-    """One for a worker. No thread before there is work."""
+    """One set per worker. Threads start with the first work."""
 
     attempts: ElasticThreadPool
-    """Go on with attempts. A second thread would contend with the first for the interpreter."""
+    """Drives attempts. A second thread would contend for the interpreter."""
     database: ElasticThreadPool
-    """Make the transactions of groups."""
+    """Runs batched transactions."""
     io: ElasticThreadPool
-    """Connect, and carry to and from stores."""
+    """Connects, uploads and downloads."""
     analysis: ElasticThreadPool
-    """Measure takes and judge them."""
+    """Measures takes."""
     encoding: ElasticThreadPool
-    """Put takes into another form."""
+    """Encodes takes."""
     codecs: CodecPool
-    """In which foreign audio is decoded and every take encoded."""
+    """Processes that decode foreign audio and encode every take."""
 
     @classmethod
     def start(cls, reactor: Reactor, *, slots: int) -> Self:
-        """For so many attempts at a time."""
-        cores, most = os.cpu_count() or 1, max(slots, MAX_HELPERS)
-        porters = ElasticThreadPool("porter", reactor, most=most)
-        reactor.offload = porters.submit
+        cores, max_threads = os.cpu_count() or 1, max(slots, MAX_HELPERS)
+        io = ElasticThreadPool("io", reactor, most=max_threads)
+        reactor.offload = io.submit
         return cls(
-            attempts=ElasticThreadPool("attempts", reactor, usual=1, most=most, look_seconds=STALL_SECONDS),
-            database=ElasticThreadPool("clerk", reactor, usual=CLERKS, most=0),
-            io=porters,
-            analysis=ElasticThreadPool("judge", reactor, usual=cores, most=0),
-            encoding=ElasticThreadPool("encoder", reactor, usual=cores, most=0),
+            attempts=ElasticThreadPool("attempts", reactor, usual=1, most=max_threads, look_seconds=STALL_SECONDS),
+            database=ElasticThreadPool("database", reactor, usual=DATABASE_THREADS, most=0),
+            io=io,
+            analysis=ElasticThreadPool("analysis", reactor, usual=cores, most=0),
+            encoding=ElasticThreadPool("encoding", reactor, usual=cores, most=0),
             codecs=CodecPool(cores),
         )
 
     def close(self) -> None:
-        """Let the threads go; nothing may be under way any more."""
-        for crew in (self.attempts, self.database, self.io, self.analysis, self.encoding):
-            crew.close()
+        """Stop the threads; nothing may be running."""
+        for pool in (self.attempts, self.database, self.io, self.analysis, self.encoding):
+            pool.close()
         self.codecs.close()

@@ -1,7 +1,8 @@
-"""Putting a finished take where it belongs, however long the store is in trouble: it is paid for and on this disk.
+"""Stores finished takes, retried through store outages: they are paid for and on this disk.
 
-While the store refuses, the storage gate is closed, so that nothing more is bought that couldn't be stored. Whether it
-would take a take again, a take that waits shows best: a full disk still has room for the few bytes of a probe.
+During an outage the storage gate is closed, so that nothing is bought that couldn't be stored. A waiting take is a
+better
+probe than a small object: a nearly full disk still accepts a few bytes.
 """
 
 from __future__ import annotations
@@ -32,32 +33,32 @@ from worker.store.transitions.settlement import StoredAudio
 from worker.telemetry.outage_log import OutageLog
 
 FIRST_WAIT_SECONDS: Final = 0.5
-LONGEST_WAIT_SECONDS: Final = 15.0
+MAX_WAIT_SECONDS: Final = 15.0
 QUIET_TRIES: Final = 2
-"""Passing troubles that are tried again before the gate closes."""
+"""Transient errors that are retried before the gate closes."""
 PATIENCE_SECONDS: Final = 5.0
-"""What the next try may be late, or take, before a probe is made in its place: its worker may have died."""
+"""Grace for the next try before a probe replaces it: its worker may have died."""
 
 log = structlog.get_logger("ttsq.execution")
 T = TypeVar("T")
 
 
 class InterruptedStoringError(Exception):
-    """The worker stops while the store is still in trouble; the take stays in the spool."""
+    """The worker is stopping during a store outage; the take stays in the spool."""
 
 
 @dataclass(frozen=True, slots=True)
 class StoreRetry:
-    """How long to insist, and what to do about a store in trouble."""
+    """Retries store operations and holds the storage gate closed meanwhile."""
 
     database: Database
     stopping: StopEvent
     probe_seconds: float
-    _trouble: OutageLog = field(default_factory=lambda: OutageLog(log, "store_trouble"))
-    """All attempts of a worker tell it together."""
+    _outage: OutageLog = field(default_factory=lambda: OutageLog(log, "store_outage"))
+    """Shared by all attempts of a worker."""
 
     async def run(self, work: Callable[[], Awaitable[T]]) -> T:
-        """Do the work, again and again while the store is in trouble.
+        """Retry the work through store outages.
 
         Raises:
             InterruptedStoringError: the worker is stopping.
@@ -65,23 +66,23 @@ class StoreRetry:
         tries = 0
         while True:
             try:
-                done = await work()
+                result = await work()
             except ArtifactsError as error:
-                wait = min(LONGEST_WAIT_SECONDS, FIRST_WAIT_SECONDS * 2 ** min(tries, 20))
+                wait = min(MAX_WAIT_SECONDS, FIRST_WAIT_SECONDS * 2 ** min(tries, 20))
                 tries += 1
                 if not error.transient or tries > QUIET_TRIES:
                     self._close_gate(error, wait)
-                self._trouble.failing(error.message, code=error.code)
+                self._outage.failing(error.message, code=error.code)
                 if await wait_for(self.stopping.pause(wait)):
                     raise InterruptedStoringError from error
             else:
                 if tries:
-                    self._trouble.recovered()
+                    self._outage.recovered()
                     self._open_gate()
-                return done
+                return result
 
     def _close_gate(self, error: ArtifactsError, wait: float) -> None:
-        """Or keep it closed until after the next try."""
+        """Close the gate, or keep it closed until after the next try."""
         try:
             with self.database.begin() as connection:
                 now = self.database.now(connection)
@@ -99,23 +100,23 @@ class StoreRetry:
                     account.put_off_probe(connection, str(GateScope.STORAGE), until=probe_at)
             if closed:
                 log.warning("gate_closed", gate=str(GateScope.STORAGE), code=error.code, message=error.message)
-        except SQLAlchemyError as trouble:
-            log.warning("database_trouble", error=str(trouble).splitlines()[0])
+        except SQLAlchemyError as outage:
+            log.warning("database_outage", error=str(outage).splitlines()[0])
 
     def _open_gate(self) -> None:
         try:
             with self.database.begin() as connection:
                 if account.open_gate(connection, str(GateScope.STORAGE)):
                     log.info("gate_opened", gate=str(GateScope.STORAGE))
-        except SQLAlchemyError as trouble:
-            log.warning("database_trouble", error=str(trouble).splitlines()[0])
+        except SQLAlchemyError as outage:
+            log.warning("database_outage", error=str(outage).splitlines()[0])
 
 
 async def upload(
     claim: Claim, destination: Destination, made: EncodedTake, receipt: Receipt, cost: Cost
 ) -> StoredAudio:
-    """Store what was made of a take under its job's key, with all that a recovery would need to record it."""
-    # The API's own bytes were hashed as they came in; what was made of them was not.
+    """Store an encoded take under its job's key, with the metadata that a recovery needs."""
+    # The answer was hashed on receipt; an encoded file wasn't.
     sha256 = receipt.sha256 if receipt.sha256 and made.path.suffix == AUDIO else _sha256_of(made)
     metadata = {
         **named(claim),
@@ -132,7 +133,7 @@ async def upload(
 async def _put(
     destination: Destination, claim: Claim, made: EncodedTake, sha256: str, metadata: dict[str, str]
 ) -> StoredObject:
-    """Under the job's own key, or beside it where that is taken: it is paid for, and replaces nobody's file."""
+    """Store under the job's own key, or next to it if a foreign file occupies it."""
     *names, last = destination.names(claim.job_id)
     content_type = claim.audio_format.content_type
     for name in names:
@@ -148,7 +149,7 @@ async def _put(
 
 
 def named(claim: Claim) -> dict[str, str]:
-    """Whose object it is."""
+    """Metadata that identifies the object's job."""
     batch = {} if claim.batch_id is None else {BATCH: str(claim.batch_id)}
     return {
         JOB: str(claim.job_id),
@@ -165,7 +166,7 @@ def _sha256_of(made: EncodedTake) -> str:
 
 
 def described(stored: StoredObject, *, sha256: str, duration_ms: int, sound: Sound) -> StoredAudio:
-    """A stored object as the job's row records it."""
+    """A stored object as recorded in the job's row."""
     return StoredAudio(
         uri=stored.uri,
         content_type=stored.content_type,

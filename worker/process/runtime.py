@@ -145,7 +145,7 @@ class Runtime:
         self._sign_off()
         if idle:
             self.client.close()
-            self.spool.clear_away()
+            self.spool.close()
         tracing.stop()
 
     def dismiss(self) -> None:
@@ -241,7 +241,7 @@ def build(
         destinations=destinations,
         spool=spool,
         heartbeat=heartbeat,
-        bounds=AttemptLimits(settings.max_attempts, settings.max_takes),
+        attempt_limits=AttemptLimits(settings.max_attempts, settings.max_takes),
         limits=take_limits(settings),
         probe_seconds=settings.probe_seconds,
         slots=settings.concurrency,

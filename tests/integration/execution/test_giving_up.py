@@ -71,7 +71,7 @@ def test_what_was_not_called_yet_is_given_up_unbilled(shop: Workshop) -> None:
 def test_a_message_that_is_being_claimed_counts_as_left(shop: Workshop) -> None:
     """Its outcome is unknown: the worker's row must stay, so that the worker is found dead."""
     job = shop.job()
-    shop.executor._take_up(job)
+    shop.executor._enter(job)
     assert shop.executor.give_up() == 1
 
 

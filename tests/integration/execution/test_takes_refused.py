@@ -165,7 +165,7 @@ def test_two_answers_in_a_form_that_cannot_be_read_end_the_job(shop_on_both: Wor
     shop.spool.path_for(job, 2).write_bytes(noise)
     row = shop.run(job)
     assert (row.status, row.takes_used, row.code) == (FAILED, 2, "bad_audio")
-    assert "the take before it was the same, so no more are bought" in row.message
+    assert "the previous take had the same flaw, so no more are bought" in row.message
     assert all(attempt.take_uri for attempt in shop.books(job))
 
 

@@ -9,10 +9,10 @@ from concurrent.futures import Future, ThreadPoolExecutor
 import pytest
 
 from worker.execution.batcher import (
-    LONGEST_GATHER_SECONDS,
+    MAX_COLLECT_SECONDS,
     MAX_GROUP_SIZE,
     Batcher,
-    gather_seconds,
+    collect_seconds,
 )
 
 
@@ -102,8 +102,8 @@ def test_a_thread_that_asks_need_not_serve() -> None:
 
 
 @pytest.mark.parametrize(
-    ("rate", "seconds"), [(0, 0), (1, 0), (60, 0), (100, LONGEST_GATHER_SECONDS), (1_000, 0.005), (10_000, 0.0005)]
+    ("rate", "seconds"), [(0, 0), (1, 0), (60, 0), (100, MAX_COLLECT_SECONDS), (1_000, 0.005), (10_000, 0.0005)]
 )
 def test_a_group_waits_for_enough_and_not_for_few(rate: float, seconds: float) -> None:
     """With few jobs none waits; with hundreds none waits long."""
-    assert gather_seconds(rate) == pytest.approx(seconds)
+    assert collect_seconds(rate) == pytest.approx(seconds)

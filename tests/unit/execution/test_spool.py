@@ -33,7 +33,7 @@ def test_a_file_used_again_brings_nothing_of_its_past(tmp_path: Path) -> None:
     spool.keep_receipt(first, Answer(cost=Decimal(9), request_id="r-1"))
     spool.discard_answer(first)
     assert spool.find(JOB) is None
-    spool.lay_out(second)
+    spool.prepare_file(second)
     part = Path(f"{second}.part")
     assert part.read_bytes() == b""
     part.rename(second)
@@ -76,5 +76,5 @@ def test_spare_files_go_when_the_worker_does(tmp_path: Path) -> None:
     audio.write_bytes(b"sound")
     spool.discard_answer(audio)
     assert len(list(tmp_path.iterdir())) == 1
-    spool.clear_away()
+    spool.close()
     assert list(tmp_path.iterdir()) == []

@@ -1,4 +1,4 @@
-"""Earlier takes of a job that were refused as too short. Two of the same length are accepted: the text is that short."""
+"""A job's takes that were refused as too short. Two of the same length are accepted: the text is that short."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Requests over HTTP that hold no thread while they wait for their answer."""
+"""HTTP requests that hold no thread while they wait for the answer."""
 
 from __future__ import annotations
 
@@ -23,19 +23,20 @@ from worker.http_client.responses import Response, answer_begun
 from worker.http_client.source import HEAD_RECEIVE_BYTES, LateError, Source, has_pending
 
 ANSWERED_EARLY: Final = frozenset({errno.EPIPE, errno.ECONNRESET, errno.EPROTOTYPE})
-"""What sending meets where the other end has closed already: its answer may be there all the same."""
+"""Send errors after the peer has closed; its answer may still be readable."""
 FIRST_REFUSAL: Final = 300
-"""A success that was answered to a part of a request isn't believed."""
+"""A success status in answer to an incomplete request isn't believed."""
 
 
 class Exchange:
-    """One request and its answer. Left, its connection serves the next one, if the answer was read to its end."""
+    """One request and its answer. On exit the connection is reused if the answer was read to its end."""
 
-    def __init__(self, connections: Connections, line: HTTPConnection, answer: Response, *, sent_whole: bool) -> None:
-        """The answer's head is there, its body yet to be read."""
+    def __init__(
+        self, connections: Connections, connection: HTTPConnection, answer: Response, *, sent_whole: bool
+    ) -> None:
         self._connections = connections
         self._sent_whole = sent_whole
-        self._line = line
+        self._connection = connection
         self._answer = answer
 
     def __enter__(self) -> Response:
@@ -45,13 +46,13 @@ class Exchange:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         if self._sent_whole and self._answer.is_spent:
-            self._connections.keep(self._line)
+            self._connections.keep(self._connection)
         else:
-            self._line.close()
+            self._connection.close()
 
 
 class HttpClient:
-    """Connections to one origin. Safe to share between threads; raises urllib3's errors."""
+    """Connections to one origin. Thread-safe; raises urllib3's errors."""
 
     def __init__(
         self,
@@ -62,7 +63,7 @@ class HttpClient:
         reactor: Reactor,
         tls: ssl.SSLContext | None = None,
     ) -> None:
-        """So many idle `connections` are kept, and any number used. With `tls` it is https."""
+        """`connections` bounds idle connections, not concurrent ones. `tls` selects https."""
         self._connections = Connections(host, port, most_idle=connections, tls=tls, socket_options=socket_options())
         self._reactor = reactor
 
@@ -77,32 +78,32 @@ class HttpClient:
         read_seconds: float,
         send_seconds: float | None = None,
     ) -> Exchange:
-        """Send a request, and wait for the head of its answer.
+        """Send a request and wait for the head of its answer.
 
-        Each phase has one deadline, however slowly bytes come or go: connecting and sending `connect_seconds` each,
-        or sending its own; the final head `read_seconds`, and the body the same again. A request is sent once: what
-        is to be repeated is the caller's to decide.
+        Each phase has one deadline, at any transfer rate: `connect_seconds` for connecting and again for sending
+        (unless
+        `send_seconds` is given), `read_seconds` for the final head and again for the body. Never retries.
         """
-        line = self._connections.take(connect_seconds)
+        connection = self._connections.take(connect_seconds)
         try:
             with _named():
-                if line.is_closed:
-                    await wait_for(self._reactor.offload(line.connect))
-                whole = _send(line, method, target, headers, body=body, seconds=send_seconds or connect_seconds)
-                answer = await self._answered(line.sock, method, read_seconds)
+                if connection.is_closed:
+                    await wait_for(self._reactor.offload(connection.connect))
+                whole = _send(connection, method, target, headers, body=body, seconds=send_seconds or connect_seconds)
+                answer = await self._answered(connection.sock, method, read_seconds)
                 if not whole and answer.status < FIRST_REFUSAL:
                     raise ProtocolError("the answer came before the request was sent whole")
-                return Exchange(self._connections, line, answer, sent_whole=whole)
+                return Exchange(self._connections, connection, answer, sent_whole=whole)
         except BaseException:
-            line.close()
+            connection.close()
             raise
 
     def close(self) -> None:
-        """Close what is idle, and make nothing new; what is still in use closes when it is done."""
+        """Close idle connections; those in use close when their exchange ends."""
         self._connections.close()
 
     async def _answered(self, sock: socket.socket, method: str, seconds: float) -> Response:
-        """Wait for the final head, without a thread however it drips; what reads it is made when something is there."""
+        """Wait for the final head without holding a thread."""
         source, heads = Source(sock, seconds), Heads()
         while True:
             if not has_pending(sock):
@@ -115,7 +116,7 @@ class HttpClient:
 
 
 def socket_options() -> list[tuple[int, int, int | bytes]]:
-    """Keep-alive probes: a router that forgot a quiet connection is found out in a minute, before the read timeout."""
+    """Keep-alive probes detect a dropped connection within a minute, before the read timeout."""
     options: list[tuple[int, int, int | bytes]] = [
         *HTTPConnection.default_socket_options,
         (socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1),
@@ -131,7 +132,7 @@ def socket_options() -> list[tuple[int, int, int | bytes]]:
 
 @contextmanager
 def _named() -> Iterator[None]:
-    """Errors from below as urllib3 calls them."""
+    """Translate lower-level errors to urllib3's."""
     try:
         yield
     except HTTPError:
@@ -145,12 +146,24 @@ def _named() -> Iterator[None]:
 
 
 def _send(
-    line: HTTPConnection, method: str, target: str, headers: Mapping[str, str], *, body: Body | None, seconds: float
+    connection: HTTPConnection,
+    method: str,
+    target: str,
+    headers: Mapping[str, str],
+    *,
+    body: Body | None,
+    seconds: float,
 ) -> bool:
-    """Whether the system has taken all of it. The other end may close early, and have said why."""
+    """Return whether the system accepted all of it. A peer may close early and have sent its reason."""
     size = None if body is None else len(body)
-    first = head(method, target, headers, host=host_header(line.host, line.port, line.default_port), body_bytes=size)
-    outlet = Outlet(line.sock, seconds)
+    first = head(
+        method,
+        target,
+        headers,
+        host=host_header(connection.host, connection.port, connection.default_port),
+        body_bytes=size,
+    )
+    outlet = Outlet(connection.sock, seconds)
     try:
         if body is None:
             outlet.sendall(first)

@@ -1,5 +1,6 @@
-"""Content codings that were not asked for: every request asks for bodies as they are stored, and gateways compress them
-all the same. gzip and deflate are decoded; of others it is said which they are.
+"""Decodes unrequested content codings: requests ask for identity, and gateways compress anyway.
+
+Decodes gzip and deflate, and names any other coding.
 """
 
 from __future__ import annotations
@@ -12,15 +13,15 @@ from urllib3.exceptions import DecodeError, ProtocolError
 from worker.http_client.framing import Body
 
 MAX_CODINGS: Final = 3
-"""One upon another."""
+"""Nested codings."""
 _GZIP: Final = frozenset({"gzip", "x-gzip"})
 _GZIP_BEGINNING: Final = b"\x1f\x8b"
 _OPENING_BYTES: Final = 512
-"""From which a body that isn't in the coding it claims is recognised."""
+"""Enough to recognise a body that isn't in its declared coding."""
 
 
 class Readable(Protocol):
-    """What a body is read by."""
+    """A readable body."""
 
     def read1(self, limit_bytes: int) -> bytes:
         """At most that many bytes; empty at the end."""
@@ -28,10 +29,10 @@ class Readable(Protocol):
 
 
 def decoded(body: Body, codings: tuple[str, ...]) -> tuple[Readable, str | None]:
-    """The body with its codings undone, and the name of the coding that can't be; the body then comes as it is.
+    """The decoded body, or the raw body and the name of its unsupported coding.
 
     Raises:
-        ProtocolError: more codings than anybody has a use for.
+        ProtocolError: more than `MAX_CODINGS` codings.
     """
     applied = [coding for coding in codings if coding != "identity"]
     if len(applied) > MAX_CODINGS:
@@ -46,7 +47,7 @@ def decoded(body: Body, codings: tuple[str, ...]) -> tuple[Readable, str | None]
 
 
 class _Inflated:
-    """One coding undone. At most as much is in memory as is asked for, whatever it was compressed to."""
+    """Decodes one coding; holds no more decoded bytes than requested."""
 
     __slots__ = ("_body", "_coding", "_decoder", "_held")
 
@@ -54,11 +55,11 @@ class _Inflated:
         self._body = body
         self._coding = coding
         self._held: bytes | None = None
-        """What was read and not decoded yet; None until something was read."""
+        """Read and not decoded yet; None before the first read."""
         self._decoder: zlib._Decompress | None = None
 
     def read1(self, limit_bytes: int) -> bytes:
-        """See `Readable`. Raises DecodeError for what is damaged or not whole."""
+        """Raises DecodeError if the body is damaged or incomplete."""
         if self._held is None:
             self._held = self._opening()
             self._decoder = _decoder(self._coding, self._held)
@@ -91,7 +92,7 @@ class _Inflated:
             raise DecodeError("the encoded body is damaged", error) from error
 
     def _behind(self, decoder: zlib._Decompress, limit_bytes: int) -> bytes:
-        """What follows the end of the coding: another member of gzip, or nothing that counts."""
+        """Continue after the end of a gzip member with the next one; discard anything else."""
         self._held = decoder.unused_data + (self._held or b"")
         while len(self._held) < len(_GZIP_BEGINNING) and (piece := self._body.read1(limit_bytes)):
             self._held += piece
@@ -105,7 +106,7 @@ class _Inflated:
 
 
 def _decoder(coding: str, opening: bytes) -> zlib._Decompress | None:
-    """None for a body that isn't in the coding that its head claims, and comes as it is."""
+    """None for a body that isn't in its declared coding; it is returned as it is."""
     if not opening:
         return None
     if coding in _GZIP:

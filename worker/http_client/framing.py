@@ -1,4 +1,4 @@
-"""Where an answer's body ends: by its length, its last chunk, or the end of the connection."""
+"""Determines the end of an answer's body: by its length, its last chunk, or the end of the connection."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from worker.http_client.heads import Head
 from worker.http_client.source import Source
 
 MAX_LINE_BYTES: Final = 4 * 1024
-"""Of a chunk's size with its extensions, and of a trailer."""
+"""Of a chunk's size line, and of a trailer."""
 MAX_TRAILER_BYTES: Final = 16 * 1024
-"""Of all trailers, which are read and forgotten."""
+"""Of all trailers, which are discarded."""
 MAX_EXCESS_BYTES: Final = 16 * 1024
-"""By which a body's chunk lines may exceed what its chunks need: extensions are no place for data."""
+"""Allowance for chunk extensions over the whole body."""
 
 _PLAIN_LINE_BYTES: Final = 16
 _CHUNK: Final = re.compile(rb"([0-9A-Fa-f]{1,15})[ \t]*(?:;[^\r\n]*)?\r\n")
@@ -25,15 +25,15 @@ _WITHOUT_BODY: Final = frozenset({204, 304})
 
 
 class Body(Protocol):
-    """The bytes of a body as they are framed."""
+    """The framed bytes of a body."""
 
     ended: bool
-    """Whether it was read to its end, and nothing more of it can come."""
+    """Whether it was read to its end."""
     marks_its_end: bool
-    """Whether a connection may outlive it."""
+    """Whether the connection may be reused."""
 
     def read1(self, limit_bytes: int) -> bytes:
-        """At most that many bytes, as soon as there are any; empty at the end.
+        """At most that many bytes, as soon as any are available; empty at the end.
 
         Raises:
             LateError: the deadline passed.
@@ -43,42 +43,38 @@ class Body(Protocol):
 
 
 class NoBody:
-    """The answer has none, whatever its head says. Should one come all the same, it comes on no other exchange."""
+    """No body, whatever the head declares. The connection isn't reused, in case one arrives."""
 
     __slots__ = ()
     ended: bool = True
     marks_its_end: bool = False
 
     def read1(self, limit_bytes: int) -> bytes:  # noqa: ARG002 - as `Body`
-        """See `Body`."""
         return b""
 
 
 class FixedLength:
-    """A body whose head gives its length."""
-
-    __slots__ = ("_left", "_source", "ended", "marks_its_end")
+    __slots__ = ("_remaining", "_source", "ended", "marks_its_end")
 
     def __init__(self, source: Source, length: int) -> None:
         self._source = source
-        self._left = length
+        self._remaining = length
         self.ended = not length
         self.marks_its_end = True
 
     def read1(self, limit_bytes: int) -> bytes:
-        """See `Body`."""
         if self.ended:
             return b""
-        piece = self._source.take(min(limit_bytes, self._left))
+        piece = self._source.take(min(limit_bytes, self._remaining))
         if not piece:
-            raise _cut(self._left)
-        self._left -= len(piece)
-        self.ended = not self._left
+            raise _cut(self._remaining)
+        self._remaining -= len(piece)
+        self.ended = not self._remaining
         return piece
 
 
 class UntilClose:
-    """A body that ends with its connection. Whether it is whole can't be seen here."""
+    """A body that ends with its connection; truncation can't be detected here."""
 
     __slots__ = ("_source", "ended", "marks_its_end")
 
@@ -88,36 +84,35 @@ class UntilClose:
         self.marks_its_end = False
 
     def read1(self, limit_bytes: int) -> bytes:
-        """See `Body`."""
         piece = b"" if self.ended else self._source.take(limit_bytes)
         self.ended = not piece
         return piece
 
 
 class Chunked:
-    """A body in chunks. Extensions and trailers are bounded, and dropped."""
+    """A chunked body. Extensions and trailers are bounded and discarded."""
 
-    __slots__ = ("_begun", "_excess", "_left", "_source", "ended", "marks_its_end")
+    __slots__ = ("_begun", "_excess", "_remaining", "_source", "ended", "marks_its_end")
 
     def __init__(self, source: Source) -> None:
         self._source = source
-        self._left = 0
+        self._remaining = 0
         self._begun = False
         self._excess = 0
         self.ended = False
         self.marks_its_end = True
 
     def read1(self, limit_bytes: int) -> bytes:
-        """See `Body`. Small chunks that have arrived come together."""
+        """Combines small chunks that have arrived."""
         pieces: list[bytes] = []
         room = limit_bytes
         while room and not self.ended:
-            if not self._left and not self._next_chunk():
+            if not self._remaining and not self._next_chunk():
                 break
-            piece = self._source.take(min(room, self._left))
+            piece = self._source.take(min(room, self._remaining))
             if not piece:
-                raise _cut(self._left)
-            self._left -= len(piece)
+                raise _cut(self._remaining)
+            self._remaining -= len(piece)
             room -= len(piece)
             pieces.append(piece)
             if not self._source.has_more:
@@ -125,7 +120,7 @@ class Chunked:
         return pieces[0] if len(pieces) == 1 else b"".join(pieces)
 
     def _next_chunk(self) -> bool:
-        """Read the line before a chunk; False once the last one was read."""
+        """Read the next chunk's size line; False after the last chunk."""
         if self._begun and self._source.line(2) != b"\r\n":
             raise ProtocolError("a chunk is longer than its size says")
         self._begun = True
@@ -133,11 +128,11 @@ class Chunked:
         found = _CHUNK.fullmatch(line)
         if found is None:
             raise ProtocolError("a chunk without a valid size")
-        self._left = int(found[1], 16)
-        self._excess = max(0, self._excess + len(line) - _PLAIN_LINE_BYTES - 2 * self._left)
+        self._remaining = int(found[1], 16)
+        self._excess = max(0, self._excess + len(line) - _PLAIN_LINE_BYTES - 2 * self._remaining)
         if self._excess > MAX_EXCESS_BYTES:
             raise ProtocolError("the chunk extensions are too large")
-        if not self._left:
+        if not self._remaining:
             self._skip_trailers()
             self.ended = True
         return not self.ended
@@ -151,10 +146,10 @@ class Chunked:
 
 
 def body_of(head: Head, method: str, source: Source) -> tuple[Body, tuple[str, ...]]:
-    """The body behind `head`, and the transfer codings that it is in beside its chunks.
+    """The body after `head`, and its transfer codings besides chunked.
 
     Raises:
-        ProtocolError: the head leaves open where the body ends.
+        ProtocolError: the end of the body is ambiguous.
     """
     if method == "HEAD" or head.status in _WITHOUT_BODY:
         return NoBody(), ()
@@ -169,7 +164,7 @@ def body_of(head: Head, method: str, source: Source) -> tuple[Body, tuple[str, .
 
 
 def tokens(value: str) -> tuple[str, ...]:
-    """The entries of a header that is a list, in lower case."""
+    """The entries of a list header, in lower case."""
     return tuple(entry for entry in (part.strip().lower() for part in value.split(",")) if entry)
 
 

@@ -1,6 +1,8 @@
-"""The heads of one answer: interim ones are skipped, the final one is returned. Nearly every head is HTTP/1.1 to the
-letter, and httptools parses it. Any other is read leniently where that leaves no doubt, because an answer may have been
-paid for; its connection then serves no other request.
+"""Parses an answer's heads: skips interim ones and returns the final one.
+
+httptools parses well-formed HTTP/1.1. Any other head is parsed leniently where it is unambiguous, because the
+answer may
+be paid for; its connection is then not reused.
 """
 
 from __future__ import annotations
@@ -15,9 +17,8 @@ from httptools import HttpParserError, HttpResponseParser
 from urllib3.exceptions import ProtocolError
 
 MAX_HEAD_BYTES: Final = 64 * 1024
-"""Of one head."""
 MAX_HEADS_BYTES: Final = 256 * 1024
-"""Of all heads of one answer, interim ones included: their number is bounded by it."""
+"""Of all heads of one answer, which bounds the number of interim ones."""
 
 _END: Final = b"\r\n\r\n"
 _BEGINNING: Final = b"HTTP/1."
@@ -26,23 +27,21 @@ _LENIENT_STATUS: Final = re.compile(rb"HTTP/1\.\d[ \t]+(\d{3})(?:\s|$)")
 _SHOWN_BYTES: Final = 60
 _INTERIM: Final = range(100, 200)
 _SWITCHING: Final = 101
-"""Never asked for: what follows it isn't HTTP/1.1."""
+"""Never requested: what follows isn't HTTP/1.1."""
 _FINAL: Final = range(200, 600)
 
 
 @dataclass(frozen=True, slots=True)
 class Head:
-    """A final head."""
-
     status: int
     headers: Mapping[str, str]
-    """By names in lower case; several of one name are joined by commas."""
+    """Lower-case names; repeated headers are joined by commas."""
     is_strict: bool
     """HTTP/1.1 to the letter, with no interim answer before it."""
 
 
 class Heads:
-    """Fed with the bytes of one answer as they come."""
+    """Incremental parser for one answer."""
 
     __slots__ = ("_data", "_had_interim", "_received")
 
@@ -55,7 +54,7 @@ class Heads:
         """The final head, once it is complete.
 
         Raises:
-            ProtocolError: this is no answer to an HTTP/1.1 request, or its heads exceed their bounds.
+            ProtocolError: this is no answer to an HTTP/1.1 request, or its heads are too large.
         """
         self._data = self._data + piece if self._data else piece
         self._received += len(piece)
@@ -73,7 +72,6 @@ class Heads:
 
     @property
     def rest(self) -> bytes:
-        """What came behind the final head."""
         return self._data
 
     def _final(self, head: Head) -> Head:
@@ -83,7 +81,7 @@ class Heads:
 
 
 class _Parsed:
-    """What httptools reports of a head."""
+    """Receives httptools' callbacks."""
 
     __slots__ = ("complete", "headers")
 
@@ -99,7 +97,7 @@ class _Parsed:
 
 
 def _next_head(data: bytes) -> tuple[Head, int] | None:
-    """The head that begins here and where it ends, if it is complete."""
+    """The next complete head and its end."""
     end = data.find(_END) + len(_END)
     if end >= len(_END) and end <= MAX_HEAD_BYTES and (head := _strict(data[:end])) is not None:
         return head, end
@@ -107,7 +105,7 @@ def _next_head(data: bytes) -> tuple[Head, int] | None:
 
 
 def _refuse_body(interim: Head) -> None:
-    """Whether what follows is its body or the next answer, nobody can know."""
+    """Its body can't be distinguished from the next answer."""
     if "transfer-encoding" in interim.headers or interim.headers.get("content-length", "0") != "0":
         raise ProtocolError("not an answer", BadStatusLine("an interim answer with a body"))
 
@@ -124,7 +122,7 @@ def _strict(data: bytes) -> Head | None:
 
 
 def _lenient(data: bytes) -> tuple[Head, int] | None:
-    """Line by line: bare line feeds, folded lines and stray characters are taken, as browsers take them."""
+    """Accepts bare line feeds, folded lines and stray characters, as browsers do."""
     begun = data.lstrip(b"\r\n")
     if not begun.startswith(_BEGINNING[: len(begun)]):
         raise ProtocolError("not an answer", BadStatusLine(_shown(begun)))

@@ -1,5 +1,6 @@
-"""Connections to one origin, kept for the next request. They are urllib3's; its pool does much more around each request
-than ours need, and can't be left in the middle of one.
+"""Idle connections to one origin, kept for reuse. urllib3's own pool does more per request than needed, and can't be
+left
+in the middle of one.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ SocketOptions = Sequence[tuple[int, int, int | bytes]]
 
 
 class Connections:
-    """Any number at a time. Safe to share between threads; a connection has one user at a time."""
+    """Thread-safe. A connection has one user at a time."""
 
     def __init__(
         self,
@@ -30,20 +31,20 @@ class Connections:
         tls: ssl.SSLContext | None = None,
         socket_options: SocketOptions = HTTPConnection.default_socket_options,
     ) -> None:
-        """Nothing is connected yet. With `tls` it is https; one context for all, for each takes half a megabyte."""
+        """`tls` selects https; share one context, because each takes half a megabyte."""
         self._host, self._port = host, port
         self._tls = tls
         self._socket_options = socket_options
         self._idle: deque[HTTPConnection] = deque()
-        weakref.finalize(self, _close_all, self._idle)  # where nobody comes to close them, as urllib3's own pool does
+        weakref.finalize(self, _close_all, self._idle)  # if never closed explicitly, like urllib3's pool
         self._most_idle = most_idle
         self._closed = False
 
     def take(self, connect_seconds: float) -> HTTPConnection:
-        """The one used last, which the other end has the least reason to have given up; or a new one, not connected.
+        """The most recently used connection, which is least likely to be closed; or a new, unconnected one.
 
         Raises:
-            HTTPError: they were closed.
+            HTTPError: the pool was closed.
         """
         while True:
             try:
@@ -56,14 +57,14 @@ class Connections:
             connection.close()
 
     def keep(self, connection: HTTPConnection) -> None:
-        """For the next request: the answer to the last one was read to its end."""
+        """Keep a connection whose last answer was read to its end."""
         self._idle.append(connection)
         if len(self._idle) > self._most_idle:
-            with suppress(IndexError):  # somebody else has just closed them all
+            with suppress(IndexError):  # closed by another thread
                 self._idle.popleft().close()
 
     def close(self) -> None:
-        """Close what is idle, and make nothing new; what is still in use closes when it is done."""
+        """Close idle connections; those in use close when their exchange ends."""
         self._closed, self._most_idle = True, 0
         _close_all(self._idle)
 
@@ -80,12 +81,12 @@ class Connections:
 
 def _close_all(idle: deque[HTTPConnection]) -> None:
     while idle:
-        with suppress(IndexError):  # somebody else has taken the last
+        with suppress(IndexError):  # taken by another thread
             idle.pop().close()
 
 
 def tls_trusting(trusted: Path | None = None) -> ssl.SSLContext:
-    """Servers are known by the authorities of the system, or by those in this file or folder."""
+    """Trust the system's authorities, or those in this file or folder."""
     context = create_urllib3_context()
     if trusted is None:
         context.load_default_certs()

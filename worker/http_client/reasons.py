@@ -1,10 +1,10 @@
-"""What went wrong in an exchange, for people."""
+"""Error messages of failed exchanges."""
 
 from __future__ import annotations
 
 
 def reason(error: BaseException) -> str:
-    """What went wrong below HTTP, in the operating system's words where it has any."""
+    """The cause below HTTP, in the operating system's words if it has any."""
     seen: BaseException | None = error
     while seen is not None:
         if isinstance(seen, OSError) and seen.strerror:

@@ -1,5 +1,5 @@
-"""One answer: its final head is there, its body is yet to be read. It knows whether its connection is good for another
-request, which is so only where nothing of this answer, or of any other, can still be due on it.
+"""One answer whose head is read and whose body is not. Knows whether its connection can be reused, which requires that
+no bytes of this or another answer are still due on it.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ _DRAIN_BYTES: Final = 64 * 1024
 
 
 class Response:
-    """An answer that is read from its connection."""
+    """Reads its body from its connection."""
 
-    __slots__ = ("_body", "_may_serve_on", "_readable", "_source", "headers", "status", "undecoded")
+    __slots__ = ("_body", "_is_reusable", "_readable", "_source", "headers", "status", "undecoded")
 
     def __init__(self, head: Head, method: str, source: Source) -> None:
         self.status = head.status
@@ -32,30 +32,30 @@ class Response:
         self._body, codings = body_of(head, method, source)
         self._readable: Readable = self._body
         self.undecoded: str | None = None
-        """The coding of a body that comes as it is, because its coding can't be undone."""
+        """The unsupported coding of a body that is returned raw."""
         if codings or "content-encoding" in head.headers:
             content_codings = tokens(head.headers.get("content-encoding", ""))
             self._readable, self.undecoded = decoded(self._body, content_codings + codings)
         closes = "connection" in head.headers and "close" in tokens(head.headers["connection"])
-        self._may_serve_on = head.is_strict and self._body.marks_its_end and not closes
+        self._is_reusable = head.is_strict and self._body.marks_its_end and not closes
 
     @property
     def is_spent(self) -> bool:
-        """Whether it was read to its end, nothing came behind it, and its connection is good for another request."""
-        return self._may_serve_on and self._body.ended and not self._source.has_more
+        """Whether it was read to its end, nothing follows it, and its connection can be reused."""
+        return self._is_reusable and self._body.ended and not self._source.has_more
 
     def read1(self, limit_bytes: int) -> bytes:
-        """At most that many bytes of the body, as soon as there are any; empty at the end.
+        """At most that many bytes of the body, as soon as any are available; empty at the end.
 
         Raises:
             LateError: the deadline passed.
-            DecodeError: the body isn't in the coding that it claims.
+            DecodeError: the body isn't in its declared coding.
             ProtocolError: the body is cut off or garbled, or the connection broke.
         """
         return self._readable.read1(limit_bytes)
 
     def read(self, limit_bytes: int = _DRAIN_BYTES) -> bytes:
-        """The body, or that much of it. Raises as `read1`."""
+        """The body, up to `limit_bytes`. Raises like `read1`."""
         body = b""
         while len(body) < limit_bytes and (piece := self.read1(limit_bytes - len(body))):
             body += piece
@@ -65,11 +65,11 @@ class Response:
 def read_answer(
     sock: socket.socket, method: str, *, head_seconds: float, body_seconds: float | None = None
 ) -> Response:
-    """Wait on this thread for the head of an answer. The body has a deadline of its own, or what is left of the head's.
+    """Wait on this thread for the head of an answer. The body has its own deadline, or shares the head's.
 
     Raises:
         LateError: the deadline passed.
-        ProtocolError: no answer came, or none that can be understood.
+        ProtocolError: there is no valid answer.
     """
     source, heads = Source(sock, head_seconds), Heads()
     while (response := answer_begun(heads, source, method, source.receive(HEAD_RECEIVE_BYTES))) is None:
@@ -80,7 +80,7 @@ def read_answer(
 
 
 def answer_begun(heads: Heads, source: Source, method: str, piece: bytes) -> Response | None:
-    """The answer, once the bytes that came complete its head. Raises ProtocolError for what is none."""
+    """The answer, once `piece` completes its head. Raises ProtocolError."""
     if not piece:
         raise ProtocolError("Connection aborted.", RemoteDisconnected("the connection ended without an answer"))
     head = heads.feed(piece)

@@ -1,4 +1,4 @@
-"""The bytes that come in on a connection, each phase of an exchange within one deadline, however they drip."""
+"""Reads from a connection; each phase of an exchange has one deadline, at any transfer rate."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from typing import Final
 from urllib3.exceptions import HTTPError, ProtocolError
 
 HEAD_RECEIVE_BYTES: Final = 32 * 1024
-"""Taken in one read until the body begins: the head, and of most answers the beginning of the body."""
+"""Per read until the body begins."""
 LATE_READS: Final = 16
-"""After the deadline, of what has arrived before: an answer that was paid for isn't lost to a busy machine."""
+"""Reads allowed after the deadline, for bytes that arrived before it: a busy machine must not lose a paid answer."""
 
 
 class LateError(HTTPError):
-    """Something was sent, and no answer came in the time it had, or no more of it."""
+    """The request was sent, and the answer or its remainder timed out."""
 
 
 class Source:
-    """One answer's bytes. What it holds back is the next in order."""
+    """One answer's bytes, with a buffer for those read early."""
 
     __slots__ = ("_at", "_buffer", "_due", "_late_reads", "_monotonic", "_seconds", "_sock")
 
@@ -34,7 +34,7 @@ class Source:
         self.restart(seconds)
 
     def restart(self, seconds: float) -> None:
-        """Begin a new phase with a deadline of its own."""
+        """Begin a new phase with its own deadline."""
         self._seconds = seconds
         self._due = self._monotonic() + seconds
         self._late_reads = 0
@@ -46,19 +46,18 @@ class Source:
 
     @property
     def has_more(self) -> bool:
-        """Whether bytes are held back here, or decrypted and not read yet."""
+        """Whether bytes are buffered here or in TLS."""
         return self._at < len(self._buffer) or has_pending(self._sock)
 
     def late(self) -> LateError:
-        """The error for a deadline that has passed."""
         return LateError(f"no answer within {self._seconds:g} s, or no more of it")
 
     def hold(self, data: bytes, start: int) -> None:
-        """Return from `start` on what was read too early."""
+        """Return `data` from `start` on before reading more."""
         self._buffer, self._at = data, start
 
     def receive(self, limit_bytes: int) -> bytes:
-        """Read from the connection at most that much; empty at its end.
+        """Read at most `limit_bytes`; empty at the connection's end.
 
         Raises:
             LateError: the deadline passed.
@@ -73,32 +72,32 @@ class Source:
             raise ProtocolError(f"Connection broken: {error!r}", error) from error
 
     def receive_present(self, limit_bytes: int) -> bytes | None:
-        """Read without waiting; else as `receive`.
+        """Like `receive`, but without waiting.
 
-        None where nothing came: a TLS connection that can be read may bring only its own protocol.
+        Returns None if nothing was available: TLS records may carry no data.
         """
-        left = self._time()
+        remaining = self._time()
         try:
             self._sock.settimeout(0)
             return self._sock.recv(limit_bytes)
         except (BlockingIOError, ssl.SSLWantReadError) as error:
-            if not left:
+            if not remaining:
                 raise self.late() from error
             return None
         except OSError as error:
             raise ProtocolError(f"Connection broken: {error!r}", error) from error
 
     def _time(self) -> float:
-        """Seconds for the next read. A process that was stopped over its deadline may read what has arrived."""
-        left = self.seconds_left
-        if not left:
+        """Seconds for the next read. A process that was suspended past its deadline may read what has arrived."""
+        remaining = self.seconds_left
+        if not remaining:
             self._late_reads += 1
             if self._late_reads > LATE_READS:
                 raise self.late()
-        return left
+        return remaining
 
     def take(self, limit_bytes: int) -> bytes:
-        """The next bytes, at most that many; empty at the connection's end. Raises as `receive`."""
+        """At most `limit_bytes`; empty at the connection's end. Raises like `receive`."""
         at = self._at
         if at < len(self._buffer):
             piece = self._buffer[at : at + limit_bytes]
@@ -107,7 +106,7 @@ class Source:
         return self.receive(limit_bytes)
 
     def line(self, limit_bytes: int) -> bytes:
-        """The next line with its end. Raises as `receive`, and ProtocolError for one that is longer or cut off."""
+        """The next line with its end. Raises like `receive`, and ProtocolError if it is too long or cut off."""
         while (end := self._buffer.find(b"\n", self._at)) < 0 and len(self._buffer) - self._at <= limit_bytes:
             piece = self.receive(HEAD_RECEIVE_BYTES)
             if not piece:
@@ -121,5 +120,5 @@ class Source:
 
 
 def has_pending(sock: socket.socket) -> bool:
-    """Whether TLS has decrypted bytes that no poll of the connection shows."""
+    """Whether TLS has decrypted bytes that a poll of the socket doesn't show."""
     return isinstance(sock, ssl.SSLSocket) and sock.pending() > 0

@@ -1,1 +1,1 @@
-"""The Segmind API: asking it to speak, what came back, and what that means. Knows nothing of jobs or queues."""
+"""The Segmind API: requests, answers and verdicts. Knows nothing of jobs or queues."""

@@ -1,6 +1,6 @@
-"""Reads the headers in which the API speaks of the account: cost, balance, request id, limits. Junk reads as None.
+"""Parses the account headers: cost, balance, request id, limits. Invalid values parse as None.
 
-The one place where the API's figures are bounded: what leaves it fits every column that takes it.
+The only place that bounds the API's figures, so that they fit every database column.
 """
 
 from __future__ import annotations
@@ -15,41 +15,41 @@ from api_models.registry import MODELS
 from worker.segmind.reset_times import reset_stamp, retry_after
 
 RESET_CAP: Final = timedelta(hours=1)
-"""A pause asked for beyond this is not believed; the ordinary backoff asks again sooner."""
+"""A longer requested pause is ignored; the ordinary backoff retries sooner."""
 
 _AMOUNT: Final = re.compile(r"\$?\s?(-?[0-9]{1,12}(?:\.[0-9]{1,30})?(?:[eE][+-]?[0-9]{1,2})?)")
 MAX_AMOUNT: Final = Decimal(9_000_000)
-"""US dollars. A balance beyond it, either side of zero, counts as this much: a column holds little more."""
+"""US dollars. Balances are clamped to this on either side of zero, because columns hold little more."""
 JUNK_FROM: Final = Decimal(10) ** 9
-"""US dollars. A figure from here on is none at all."""
+"""US dollars. Larger figures are discarded."""
 MAX_COST: Final = 1_000 * max(model.price for model in MODELS.values())
-"""US dollars. No call costs a thousand times the dearest list price: a figure beyond it is taken for a mistake."""
+"""US dollars. No call costs a thousand times the highest list price; a larger figure is a mistake."""
 MAX_SHOWN_CHARACTERS: Final = 60
 
 
 def amount(value: str | None) -> Decimal | None:
-    """US dollars as an exact number, within `MAX_AMOUNT`."""
+    """US dollars, clamped to `MAX_AMOUNT`."""
     dollars = _number(value)
     return None if dollars is None else max(-MAX_AMOUNT, min(dollars, MAX_AMOUNT))
 
 
 def cost(value: str | None) -> Decimal | None:
-    """What a call cost: from nothing to `MAX_COST`. Any other figure says nothing of it."""
+    """The cost of a call, from zero to `MAX_COST`; None for any other figure."""
     return credible(_number(value))
 
 
 def credible(dollars: Decimal | None) -> Decimal | None:
-    """A cost as it may have been written down elsewhere, if it is one that a call can have."""
+    """The cost if it is plausible; None otherwise."""
     return dollars if dollars is not None and dollars.is_finite() and 0 <= dollars <= MAX_COST else None
 
 
 def disbelieved(value: str | None) -> str:
-    """A cost that was named and says nothing, as it stood; else the empty string."""
+    """An implausible cost as reported; otherwise the empty string."""
     return "" if value is None or not value.strip() or cost(value) is not None else value[:MAX_SHOWN_CHARACTERS]
 
 
 def seconds(value: str | None) -> float | None:
-    """A duration, as a plain number of seconds, perhaps with its unit."""
+    """A duration in seconds, with or without its unit."""
     figure = amount(value.strip().removesuffix("s")) if value else None
     return None if figure is None or figure < 0 else float(figure)
 
@@ -63,7 +63,7 @@ def _number(value: str | None) -> Decimal | None:
 
 
 def reset_at(headers: Mapping[str, str], now: datetime) -> datetime | None:
-    """When the API will take requests again, by whichever header says so sensibly."""
+    """When the API accepts requests again, by the first header with a plausible value."""
     stamp = headers.get("x-rate-limit-reset-at-utc")
     if stamp and (at := reset_stamp(stamp, now, RESET_CAP)):
         return at

@@ -1,4 +1,4 @@
-"""What came back from one call, as values. Says what happened; what follows from it is the verdicts' part."""
+"""The outcome of one call as a value. Its meaning is decided in `verdicts`."""
 
 from __future__ import annotations
 
@@ -12,86 +12,86 @@ from worker.segmind.account import MAX_AMOUNT
 
 
 class Failure(StrEnum):
-    """How a call went wrong beside its HTTP status."""
+    """What went wrong besides the HTTP status."""
 
     CONNECT = "connect"
-    """No connection came about (name, route, refusal, TLS): nothing of the text left this machine."""
+    """Connecting failed (DNS, route, refusal, TLS): no text was sent."""
     TIMEOUT_CONNECT = "timeout_connect"
-    """No connection came about in time: nothing of the text left this machine."""
+    """Connecting timed out: no text was sent."""
     SEND = "send"
-    """The connection died before the whole request had left: the API can't have acted on it."""
+    """The connection broke before the whole request was sent: the API can't have acted on it."""
     TIMEOUT_READ = "timeout_read"
-    """The request was sent, and the answer, or the rest of it, didn't come in time."""
+    """The request was sent, and the answer or its remainder timed out."""
     RESET = "reset"
-    """The request was sent, and the connection died before the answer was whole."""
+    """The request was sent, and the connection broke before the answer was complete."""
     GARBLED = "garbled"
-    """What came back isn't HTTP, or not decodable as it says."""
+    """The answer is not HTTP, or doesn't decode as declared."""
     UNDECODABLE = "undecodable"
-    """A whole 2xx in a content coding that nobody asked for and that can't be undone; `message` names it."""
+    """A complete 2xx in an unsupported content coding; `message` names it."""
     CUT_OFF = "cut_off"
     """A body shorter than its Content-Length, or without its last chunk."""
     TOO_LARGE = "too_large"
-    """A body over the size cap; it was not read to its end."""
+    """A body over the size limit; not read to its end."""
     EMPTY = "empty"
     """A 2xx with no body."""
     RUN_FAILED = "run_failed"
-    """A 2xx whose JSON says that the run failed; `message` has its words."""
+    """A 2xx whose JSON reports a failed run; `message` holds its text."""
     UNREADABLE = "unreadable"
-    """A 2xx whose body is text in which no audio is found, or whose audio can't be fetched."""
+    """A 2xx with a text body in which no audio is found, or whose audio can't be fetched."""
     FAILED = "failed"
-    """v2 says of the submitted run that it FAILED, under whatever HTTP status. Such runs aren't billed."""
+    """v2 reports the run as FAILED, under any HTTP status. Such runs aren't billed."""
     EXPIRED = "expired"
-    """v2 keeps no record of the submitted request any more: how its run ended can't be told."""
+    """v2 no longer has a record of the request: the run's outcome is unknown."""
     UNFINISHED = "unfinished"
-    """Polling was given up after its time; the run may well go on, and its request id still leads to it."""
+    """Polling timed out; the run may continue, and its request id remains valid."""
     INTERRUPTED = "interrupted"
-    """This worker was told to stop while it polled; the request id still leads to the run."""
+    """The worker stopped while polling; the request id remains valid."""
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """One call's outcome. Holds no API key, wherever the API may have echoed it."""
+    """One call's outcome. Never contains the API key, even if the API echoed it."""
 
     status: int | None = None
-    """The HTTP status; None where no HTTP answer came."""
+    """The HTTP status; None without an HTTP answer."""
     failure: Failure | None = None
     sent: bool = False
-    """The whole request may have reached the API: with no clear answer it may have been billed."""
+    """The whole request may have reached the API: without a clear answer it may be billed."""
     audio: Path | None = None
     """The spooled body of a 2xx that may be audio."""
     size: int = 0
     """Bytes of `audio`."""
     sha256: str | None = None
-    """Of `audio`, in hex, as it came in."""
+    """Of `audio`, in hex, as received."""
     content_type: str = ""
-    """What the API calls the body; never to be trusted."""
+    """As declared by the API; not to be trusted."""
     message: str = ""
-    """The API's own words, redacted, at most 2,000 characters; for a call that came to no answer, what went wrong."""
+    """The API's error text, redacted, at most 2,000 characters; without an answer, the reason."""
     codes: tuple[str, ...] = ()
-    """The API's own codes for why there is no audio, such as `PROHIBITED_CONTENT`, the outermost first."""
+    """The API's codes for missing audio, such as `PROHIBITED_CONTENT`, outermost first."""
     cost: Decimal | None = None
-    """US dollars, as the API reported them."""
+    """US dollars, as reported."""
     disbelieved_cost: str = ""
-    """What the API named as the cost, where no call can cost that. Redacted."""
+    """An implausible cost as reported. Redacted."""
     remaining_credits: Decimal | None = None
-    """US dollars left, as the API reported them."""
+    """US dollars, as reported."""
     request_id: str | None = None
-    """v1: what the API calls this call. v2: the handle of the submitted request, and never anything else."""
+    """v1: the API's id of the call. v2: the handle of the submitted request, never anything else."""
     handle_spent: bool = False
-    """v2: nothing more can come of the submitted request; a later attempt must submit anew."""
+    """v2: the submitted request can't produce audio any more; the next attempt must submit anew."""
     generation_seconds: float | None = None
     reset_at: datetime | None = None
-    """When the API said it will take requests again, in UTC; None where it said nothing usable."""
+    """When the API accepts requests again, in UTC; None without a usable value."""
 
 
 @dataclass(frozen=True, slots=True)
 class Credits:
-    """What is left in the account, in US dollars."""
+    """The account's balance in US dollars."""
 
     paid: Decimal
     free: Decimal
 
     @property
     def total(self) -> Decimal:
-        """Everything that can be spent, as far as a column holds it."""
+        """Spendable balance, clamped to what a column holds."""
         return min(self.paid + self.free, MAX_AMOUNT)

@@ -1,4 +1,4 @@
-"""The API's own host as both clients reach it: its connections, and the key, which goes nowhere else."""
+"""The API's host: its connections, and the key, which is sent nowhere else."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _PORTS: Final = {"http": 80, "https": 443}
 
 
 class Api:
-    """One account's way to the API. Safe to share between threads; raises urllib3's errors."""
+    """One account's connections to the API. Thread-safe; raises urllib3's errors."""
 
     def __init__(
         self,
@@ -34,26 +34,25 @@ class Api:
         """Timeouts in seconds.
 
         Raises:
-            UnusableKeyError: the key can't stand in a header.
-            UnusableAddressError: the base URL is no address.
+            UnusableKeyError: the key is not a valid header value.
+            UnusableAddressError: the base URL is invalid.
         """
         self.url = address(base_url)
         self.key = SecretStr(_header_value(api_key))
         self.connect_seconds, self.read_seconds = connect_timeout, read_timeout
         self.reactor = reactor
-        self._lines = _lines(self.url, connections, reactor)
+        self._http = _http_client(self.url, connections, reactor)
         self._headers = {
             "x-api-key": self.key.get_secret_value(),
             "User-Agent": USER_AGENT,
         }
 
     def target(self, *parts: str) -> str:
-        """The request target of the endpoint with this path."""
         below = "/".join(quote(part, safe="") for part in parts)
         return f"{(self.url.path or '').rstrip('/')}/{below}"
 
     def own_target(self, link: object) -> str | None:
-        """The request target of an address that the API gave, if it lies at the API itself; else it isn't trusted."""
+        """The request target of a URL that the API returned, or None if it points to another host."""
         if not isinstance(link, str):
             return None
         try:
@@ -63,8 +62,8 @@ class Api:
         return None if url.auth or _origin(url) != _origin(self.url) else url.request_uri
 
     async def post(self, target: str, body: Outgoing) -> Exchange:
-        """Send JSON; the answer's body is yet to be read."""
-        return await self._lines.exchange(
+        """Send JSON. The body of the answer is not read yet."""
+        return await self._http.exchange(
             "POST",
             target,
             self._headers | {"Content-Type": "application/json"},
@@ -76,8 +75,7 @@ class Api:
     async def get(
         self, target: str, *, connect_seconds: float | None = None, read_seconds: float | None = None
     ) -> Exchange:
-        """Ask for something; the answer's body is yet to be read. Timeouts that aren't given are the account's."""
-        return await self._lines.exchange(
+        return await self._http.exchange(
             "GET",
             target,
             self._headers,
@@ -86,11 +84,10 @@ class Api:
         )
 
     def close(self) -> None:
-        """Close all idle connections."""
-        self._lines.close()
+        self._http.close()
 
 
-def _lines(url: Url, connections: int, reactor: Reactor) -> HttpClient:
+def _http_client(url: Url, connections: int, reactor: Reactor) -> HttpClient:
     if url.scheme not in _PORTS or not url.host:
         raise UnusableAddressError(url.url)
     tls = tls_trusting() if url.scheme == "https" else None
@@ -98,7 +95,7 @@ def _lines(url: Url, connections: int, reactor: Reactor) -> HttpClient:
 
 
 def _header_value(api_key: SecretStr) -> str:
-    """The key without the white space that copying adds."""
+    """The key without surrounding white space."""
     key = api_key.get_secret_value().strip()
     if not key or not key.isascii() or not key.isprintable() or " " in key:
         raise UnusableKeyError

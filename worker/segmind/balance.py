@@ -1,4 +1,4 @@
-"""Asks for the account's balance, free of charge. The vendor's own way to check a key, whichever way one speaks."""
+"""Requests the account's balance, free of charge: the vendor's recommended way to check a key, for v1 and v2."""
 
 from __future__ import annotations
 
@@ -14,12 +14,11 @@ from worker.segmind.reader import Reader
 from worker.segmind.transport import call_failure
 
 PROBE_SECONDS: Final = 5.0
-"""For the credits endpoint to be reached, to answer, and for the answer's body, unless the account's timeouts are
-shorter: it only reads a figure."""
+"""Upper bound of the connect and read timeouts."""
 
 
 def balance(api: Api, reader: Reader) -> Credits | Answer:
-    """What is left. It costs nothing, so an answer that says why not is never marked as sent."""
+    """Return the balance. The request is free, so an error is never marked as sent."""
     target = api.target("v1", "get-user-credits")
     connect_seconds, read_seconds = min(PROBE_SECONDS, api.connect_seconds), min(PROBE_SECONDS, api.read_seconds)
     try:

@@ -1,4 +1,4 @@
-"""What every client of the API can do. Execution and the probes know this Protocol and no HTTP."""
+"""The Protocol of API clients. Execution and probes know only this and no HTTP."""
 
 from __future__ import annotations
 
@@ -11,72 +11,69 @@ from worker.segmind.answers import Answer, Credits
 
 
 class Handle(Protocol):
-    """What a job's attempts know of a request that was submitted for it."""
+    """The record of a request submitted for a job."""
 
     @property
     def request_id(self) -> str | None:
-        """What an earlier attempt submitted: it is polled, and nothing is submitted again."""
+        """The request of an earlier attempt: poll it instead of submitting again."""
         ...
 
     async def keep(self, request_id: str) -> None:
-        """Commit what was just submitted. No poll is made before this has returned; what it raises passes through."""
+        """Commit a submitted request. Polling starts after this returns; its exceptions propagate."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class NoHandle:
-    """Knows of no request, and keeps none: a crash leaves what was submitted unfound."""
+    """Stores nothing: a crash loses the submitted request."""
 
     request_id: None = None
 
     async def keep(self, request_id: str) -> None:
-        """Forget it."""
+        """Does nothing."""
 
 
 NO_HANDLE: Final = NoHandle()
 
 
 class Client(Protocol):
-    """One account at the API. Safe to share between threads."""
+    """One account at the API. Thread-safe."""
 
     async def synthesize(self, speech: Speech, spool: Path, handle: Handle = NO_HANDLE) -> Answer:
-        """Buy one take; its body lands in `spool`, which appears only when the body is whole.
+        """Buy one take; its body is written to `spool`, which appears only when complete.
 
-        Never raises for what the network or the API does.
+        Network and API errors are returned, not raised.
 
         Raises:
-            SpoolError: this machine couldn't keep the answer.
+            SpoolError: this machine couldn't store the answer.
         """
         ...
 
     def credits(self) -> Credits | Answer:
-        """The account's balance, free of charge: also the vendor's own way to check a key. An `Answer` says why not."""
+        """The account's balance, free of charge; an `Answer` describes the error."""
         ...
 
     def close(self) -> None:
-        """Close all idle connections; calls in flight end by themselves."""
+        """Close idle connections; calls in flight finish."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class SubmitOrPollClient:
-    """For a queue that has changed from v2 to v1: nothing that it submitted is bought again."""
+    """For a queue that switched from v2 to v1: polls requests already submitted instead of buying them again."""
 
     buyer: Client
-    """Makes the calls that cost."""
+    """Makes paid calls."""
     follower: Client
-    """Polls what a handle names."""
+    """Polls submitted requests."""
 
     async def synthesize(self, speech: Speech, spool: Path, handle: Handle = NO_HANDLE) -> Answer:
-        """Buy one take, or go on with the one that `handle` names; see `Client`."""
         client = self.buyer if handle.request_id is None else self.follower
         return await client.synthesize(speech, spool, handle)
 
     def credits(self) -> Credits | Answer:
-        """The account's balance; see `Client`."""
         return self.buyer.credits()
 
     def close(self) -> None:
-        """Close all idle connections; calls in flight end by themselves."""
         self.buyer.close()
         self.follower.close()

@@ -1,7 +1,8 @@
-"""Finds the machine-readable reasons in an answer without audio: error codes, finish reasons, block reasons.
+"""Extracts machine-readable codes from an answer without audio: error codes, finish reasons, block reasons.
 
-Sources: Google's `Candidate.finishReason`, `PromptFeedback.blockReason` and `Status`, OpenAI's `error.code`, and the
-vendor's own `error`. What a code means is decided in the verdict table alone.
+Sources: Google's `Candidate.finishReason`, `PromptFeedback.blockReason` and `Status`, OpenAI's `error.code`, and
+the
+vendor's own `error`. The verdict table alone decides what a code means.
 """
 
 from __future__ import annotations
@@ -39,7 +40,7 @@ _SAYS_NOTHING: Final = frozenset(
         *("finish_reason_unspecified", "block_reason_unspecified", "queued", "processing"),
     }
 )
-"""Values of those fields that name no reason."""
+"""Field values that are no reason."""
 
 _CODE: Final = re.compile(r"[A-Za-z][A-Za-z0-9_.-]{2,63}")
 _MAX_CODES: Final = 4
@@ -48,13 +49,13 @@ _MAX_ENTRIES: Final = 20
 
 
 def codes(document: object) -> tuple[str, ...]:
-    """The codes in a JSON value, the outermost first, each once, at most four."""
+    """The codes in a JSON value, outermost first, without duplicates, at most four."""
     found = dict.fromkeys(code for depth in range(_MAX_DEPTH) for code in _at(document, depth))
     return tuple(found)[:_MAX_CODES]
 
 
 def _at(node: object, depth: int) -> Iterator[str]:
-    """The codes in the objects `depth` levels below `node`. Some models write their output's JSON into a string."""
+    """The codes `depth` levels below `node`. Some models embed JSON in a string."""
     node = parse(node) if isinstance(node, str) and node[:1] in {"{", "["} else node
     if depth > 0:
         entries = node.values() if isinstance(node, dict) else node if isinstance(node, list) else ()

@@ -1,4 +1,4 @@
-"""Finds the audio in a JSON answer: a link, a data URI or base64. Fetches nothing, and takes no prose for audio."""
+"""Finds the audio in a JSON answer: a link, a data URI or base64. Fetches nothing."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ from worker.segmind.spool import is_container
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """The audio lies at another address."""
+    """Audio at another URL."""
 
     url: str
     least_bytes: int = 0
-    """What the API says of the file's size; 0 where it says nothing."""
+    """File size according to the API; 0 if unknown."""
 
 
 @dataclass(frozen=True, slots=True)
 class Inline:
-    """The audio is here, in the standard alphabet of base64, padded, without line breaks."""
+    """Audio as standard base64, padded, without line breaks."""
 
     encoded: str
 
@@ -33,7 +33,7 @@ _FIELDS: Final = (
     *("output", "outputs", "output_url", "result", "results", "data", "url", "uri", "file", "b64_json"),
     *("candidates", "content", "parts", "inlineData", "inline_data"),
 )
-"""Where the vendor, its models and their maker put audio, the plainest first. Poll addresses are not among them."""
+"""Where the vendor and the models put audio, most specific first. Poll URLs are excluded."""
 
 _SIZE_FIELD: Final = "file_size"
 _TYPE_FIELDS: Final = ("content_type", "mime_type", "mimeType", "media_type", "type")
@@ -41,10 +41,10 @@ _MAX_DEPTH: Final = 8
 _MAX_URL_CHARACTERS: Final = 4_096
 
 _CONTAINER_CHARACTERS: Final = 56
-"""The least base64 that is taken for a file: a WAV's header alone is 44 bytes."""
+"""Minimum base64 length of a file: a WAV header alone is 44 bytes."""
 
 _RAW_CHARACTERS: Final = 4_000
-"""The least base64 that is taken for raw PCM where nothing declares it as audio: 62 ms of it, longer than any word."""
+"""Minimum base64 length of undeclared raw PCM: 62 ms of audio, longer than any word."""
 
 _URL: Final = re.compile(r"https?://[^\s\"'<>]+", re.IGNORECASE)
 _BASE64: Final = re.compile(r"[A-Za-z0-9+/]+={0,2}")
@@ -53,7 +53,7 @@ _STANDARD_ALPHABET: Final = str.maketrans({"-": "+", "_": "/", "\r": None, "\n":
 
 @dataclass(frozen=True, slots=True)
 class _Said:
-    """A string in a usual place, and what stands beside it."""
+    """A string in a known field, and its context."""
 
     text: str
     declared: bool = False
@@ -62,7 +62,6 @@ class _Said:
 
 
 def find_audio(document: object) -> Link | Inline | None:
-    """The first thing in `document` that is, or leads to, audio."""
     for said in _strings(document, _Said(""), depth=0):
         if found := _audio_in(said.text.strip(), said):
             return found
@@ -70,14 +69,14 @@ def find_audio(document: object) -> Link | Inline | None:
 
 
 def is_blank(document: object) -> bool:
-    """Whether nothing at all stands where audio would."""
+    """Whether the audio fields are empty."""
     return not any(said.text.strip() for said in _strings(document, _Said(""), depth=0))
 
 
 def _strings(node: object, beside: _Said, *, depth: int) -> Iterator[_Said]:
-    """Every string in a usual place, below what `beside` says of its surroundings."""
+    """Every string in a known field, with the context from its parents."""
     if isinstance(node, str):
-        # Some models write their output's JSON into a string.
+        # Some models embed JSON in a string.
         inner = parse(node) if node[:1] in {"{", "["} and depth < _MAX_DEPTH else node
         if isinstance(inner, str):
             yield replace(beside, text=node)
@@ -96,7 +95,7 @@ def _strings(node: object, beside: _Said, *, depth: int) -> Iterator[_Said]:
 
 
 def _described(node: dict[str, object], beside: _Said) -> _Said:
-    """What an object says of the strings in it."""
+    """The context that an object adds to its strings."""
     types = (node.get(field) for field in _TYPE_FIELDS)
     declared = beside.declared or any(isinstance(name, str) and name.lower().startswith("audio/") for name in types)
     size = node.get(_SIZE_FIELD)
@@ -123,7 +122,7 @@ def _inline(text: str, *, declared: bool) -> Inline | None:
         return None
     encoded = encoded.rstrip("=")
     encoded += "=" * (-len(encoded) % 4)
-    # A remainder of one character is no base64 at all; the opening is whole groups of four.
+    # A remainder of one character is invalid base64.
     if encoded.endswith("==="):
         return None
     opening = binascii.a2b_base64(encoded[:48])

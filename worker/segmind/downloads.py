@@ -1,4 +1,6 @@
-"""Fetches audio that an answer only links to. Never sends the API key, follows a redirect, or asks an inside host."""
+"""Downloads audio that an answer links to. Never sends the API key, follows a redirect or connects to an internal
+host.
+"""
 
 from __future__ import annotations
 
@@ -20,24 +22,24 @@ from worker.segmind.spool import OPENING_BYTES, Draft, is_plain
 from worker.segmind.transport import USER_AGENT, address, call_failure, pieces
 
 TRIES: Final = 3
-"""How often a paid file is asked for before the take is given up."""
+"""Requests for a paid file before the take is given up."""
 
 _GONE: Final = frozenset({400, 401, 403, 404, 410})
-"""Answers of a file host that asking again won't change."""
+"""Permanent errors of a file host."""
 
 
 @dataclass(frozen=True, slots=True)
 class Miss:
-    """Why a file couldn't be had."""
+    """Why a file could not be downloaded."""
 
-    words: str
+    message: str
     failure: Failure = Failure.UNREADABLE
     useless: bool = False
-    """The file itself is no good, or not there: only another take could bring one."""
+    """The file is invalid or missing: only another take could help."""
 
 
 class Downloads:
-    """Fetches files into drafts, within the same bounds as the API's own bodies."""
+    """Downloads files into drafts, with the same limits as the API's own bodies."""
 
     def __init__(
         self,
@@ -49,14 +51,14 @@ class Downloads:
         max_bytes: int,
         reactor: Reactor,
     ) -> None:
-        """`read_seconds` is the deadline of a file's head, and again of the file."""
+        """`read_seconds` is the deadline of a file's head, and again of its body."""
         self._api = api
         self._hosts = FileHosts(connections=connections, reactor=reactor)
         self._connect_seconds, self._read_seconds = connect_seconds, read_seconds
         self._max_bytes = max_bytes
 
     def fetch(self, url: str, draft: Draft, *, least_bytes: int = 0) -> Miss | None:
-        """Write the file behind `url` into `draft`; None for done. One of under `least_bytes` was cut off."""
+        """Write the file to `draft` and return None, or return the error. Under `least_bytes` it counts as cut off."""
         try:
             source = address(url)
         except UnusableAddressError:
@@ -70,16 +72,14 @@ class Downloads:
             if found is None and draft.size >= least_bytes:
                 return None
             miss = found or Miss(f"{draft.size} bytes where the API named {least_bytes}", useless=True)
-        return replace(miss, words=f"its audio at {_shown(source)} can't be had: {miss.words}")
+        return replace(miss, message=f"its audio at {_shown(source)} can't be had: {miss.message}")
 
     def close(self) -> None:
-        """Close all idle connections."""
         self._hosts.close()
 
     def _try(self, source: Url, draft: Draft) -> Miss | None:
-        """One go."""
         try:
-            with self._asked(source) as response:
+            with self._request(source) as response:
                 if response.status != 200:
                     return Miss(f"status {response.status}", useless=response.status in _GONE)
                 for piece in pieces(response, limit_bytes=self._max_bytes):
@@ -94,7 +94,7 @@ class Downloads:
             return Miss(f"{call_failure(error)}, {reason(error)}")
         return None
 
-    def _asked(self, source: Url) -> Exchange:
+    def _request(self, source: Url) -> Exchange:
         return run_here(
             self._hosts.at(source).exchange(
                 "GET",
@@ -107,9 +107,9 @@ class Downloads:
 
 
 def permitted(source: Url, api: Url) -> bool:
-    """https to a public host; anything else only at the API's own host, where a rehearsal keeps its files.
+    """Allow https to public hosts; anything else only at the API's own host, where a rehearsal keeps its files.
 
-    A rehearsal on this machine may keep them under another of the machine's own names.
+    A rehearsal on this machine may use any loopback name.
     """
     if source.auth or not source.host:
         return False
@@ -135,5 +135,5 @@ def _loopback(host: str) -> bool:
 
 
 def _shown(source: Url) -> str:
-    """The address without its query, which may hold a signature."""
+    """The URL without its query, which may contain a signature."""
     return f"{source.scheme}://{source.host}{source.path or ''}"

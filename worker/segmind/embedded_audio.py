@@ -1,4 +1,4 @@
-"""Turns a 2xx whose body is text into the audio it stands for, in the same draft, or says why there is none."""
+"""Replaces a text body of a 2xx by the audio that it contains or links to."""
 
 from __future__ import annotations
 
@@ -14,26 +14,23 @@ from worker.segmind.error_text import parse, reports_failure, spoken
 from worker.segmind.spool import OPENING_BYTES, Draft, is_text
 
 EXCERPT_CHARACTERS: Final = 64 * 1024
-"""Of a text without audio that is searched for words."""
+"""How much of a text without audio is searched for an error message."""
 
 _SLICE_CHARACTERS: Final = 256 * 1024
-"""Decoded at a time, so that a long take isn't in memory twice more; a multiple of four."""
+"""Decoded at a time, to bound memory; a multiple of four."""
 
 
 @dataclass(frozen=True, slots=True)
 class NoAudio:
-    """Why there is no audio."""
-
     failure: Failure
-    words: str
+    message: str
     codes: tuple[str, ...] = ()
-    """The API's own codes for it."""
     useless: bool = False
-    """Asking for the same output again brings nothing better."""
+    """Requesting the same output again can't help."""
 
 
 def unwrap(draft: Draft, downloads: Downloads) -> NoAudio | None:
-    """Leave in `draft` the audio that its text stands for; None for done."""
+    """Replace the draft's text by its audio and return None, or return why not."""
     text = draft.read(draft.size).decode("utf-8", "replace").lstrip("\ufeff")
     document = parse(text)
     if reports_failure(document):
@@ -44,17 +41,17 @@ def unwrap(draft: Draft, downloads: Downloads) -> NoAudio | None:
 
 
 def bring(found: Link | Inline, draft: Draft, downloads: Downloads) -> NoAudio | None:
-    """Leave in `draft` the audio that was found; None for done."""
+    """Write the audio to `draft` and return None, or return why not."""
     match found:
         case Link(url, least_bytes):
             if miss := downloads.fetch(url, draft, least_bytes=least_bytes):
-                return NoAudio(miss.failure, miss.words, useless=miss.useless)
+                return NoAudio(miss.failure, miss.message, useless=miss.useless)
         case Inline(encoded):
             _decode(encoded, draft)
     if not draft.size:
         return NoAudio(Failure.EMPTY, "its audio is empty", useless=True)
-    words = _still_text(draft)
-    return NoAudio(Failure.UNREADABLE, words, useless=True) if words else None
+    message = _still_text(draft)
+    return NoAudio(Failure.UNREADABLE, message, useless=True) if message else None
 
 
 def _decode(encoded: str, draft: Draft) -> None:
@@ -64,6 +61,6 @@ def _decode(encoded: str, draft: Draft) -> None:
 
 
 def _still_text(draft: Draft) -> str:
-    """Text within text isn't unwrapped a second time."""
+    """The error for audio that is text again; it isn't unwrapped twice."""
     opening = draft.read(OPENING_BYTES)
     return f"its audio is text: {spoken(opening.decode('utf-8', 'replace'))}" if is_text(opening) else ""

@@ -1,4 +1,4 @@
-"""Finds what the API says in the body of an error, whichever of its shapes it has. Never trusts the shape."""
+"""Extracts the error message from a body of any shape."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _FIELDS: Final = (
     *("error", "errors", "error_description", "detail", "details", "message", "msg", "title", "reason"),
     *("promptFeedback", "candidates", "finishMessage", "blockReasonMessage"),
 )
-"""Where the API, its framework, its gateway and the models' maker put their words."""
+"""Where the API, its framework, its gateway and the models put messages."""
 
 _MAX_DEPTH: Final = 5
 _UNSEEN: Final = re.compile(r"<(script|style)\b.*?(</\1\s*>|$)|<!--.*?(-->|$)", re.IGNORECASE | re.DOTALL)
@@ -25,7 +25,7 @@ _MARKUP: Final = re.compile(r"\s*<(!doctype|html|head|body|\?xml)\b", re.IGNOREC
 
 
 def parse(text: str) -> object:
-    """The JSON value of `text`, its fractions exact, or `text` itself where it is no JSON."""
+    """The JSON value of `text` with exact decimals, or `text` itself if it isn't JSON."""
     try:
         return json.loads(text, parse_float=Decimal)
     except (ValueError, RecursionError):
@@ -33,12 +33,12 @@ def parse(text: str) -> object:
 
 
 def error_message(body: bytes, *secrets: str) -> str:
-    """The API's words in an error's body, on one line, redacted, at most 2,000 characters; "" where there are none."""
+    """The message of an error body: one line, redacted, at most 2,000 characters; "" if none."""
     return spoken(body.decode("utf-8", "replace").lstrip("\ufeff"), *secrets)
 
 
 def spoken(text: str, *secrets: str) -> str:
-    """The same for a body that is text already."""
+    """`error_message` for decoded text."""
     if _MARKUP.match(text):
         plain = html.unescape(_TAG.sub(" ", _UNSEEN.sub(" ", text)))
     else:
@@ -48,14 +48,14 @@ def spoken(text: str, *secrets: str) -> str:
 
 
 def tidy(text: str, *secrets: str) -> str:
-    """Any text as a message: one line, redacted, at most 2,000 characters."""
+    """Text as a message: one line, redacted, at most 2,000 characters."""
     shortened = redact(" ".join(text.split()), *secrets)[:MAX_MESSAGE_CHARACTERS]
-    # A lone surrogate can come out of JSON's escapes, and no database or terminal takes it.
+    # JSON escapes can produce lone surrogates, which databases and terminals reject.
     return shortened.replace("\x00", " ").encode("utf-8", "replace").decode()
 
 
 def reports_failure(document: object) -> bool:
-    """Whether a JSON value says that the run failed, whatever the HTTP status was."""
+    """Whether a JSON value reports a failed run, under any HTTP status."""
     if not isinstance(document, dict):
         return False
     status = document.get("status")
@@ -65,7 +65,7 @@ def reports_failure(document: object) -> bool:
 
 
 def _said(node: object, depth: int = 0) -> str:
-    """The words under the known fields, each said once."""
+    """The text of the known fields, without duplicates."""
     match node:
         case str():
             return node.strip()
@@ -81,5 +81,5 @@ def _said(node: object, depth: int = 0) -> str:
 
 
 def _bare(document: object, text: str) -> str:
-    """A JSON value without known fields speaks for itself, unless it is empty."""
+    """JSON without known fields is the message itself, unless it is empty."""
     return text if document else ""

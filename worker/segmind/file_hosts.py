@@ -1,4 +1,4 @@
-"""Connections to hosts that aren't known beforehand. Requests to them carry no key."""
+"""Connections to file hosts. Requests to them carry no key."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ from worker.http_client.pool import tls_trusting
 from worker.segmind.errors import UnusableAddressError
 
 MAX_HOSTS: Final = 8
-"""Hosts whose connections are kept for the next file; the vendor has one."""
+"""Hosts with kept connections; the vendor has one."""
 
 _Origin = tuple[str, str, int | None]
 
 
 class FileHosts:
-    """Safe to share between threads."""
+    """Thread-safe."""
 
     def __init__(self, *, connections: int, reactor: Reactor) -> None:
-        """At most that many idle `connections` to each host."""
+        """`connections` is the maximum of idle connections per host."""
         self._connections = connections
         self._reactor = reactor
         self._lock = threading.Lock()
@@ -32,29 +32,28 @@ class FileHosts:
         self._tls: ssl.SSLContext | None = None
 
     def at(self, url: Url) -> HttpClient:
-        """The connections to the host of `url`.
+        """The client for the host of `url`.
 
         Raises:
-            UnusableAddressError: it names no host, or neither http nor https.
+            UnusableAddressError: it has no host, or isn't http or https.
         """
         if url.scheme not in {"http", "https"} or not url.host:
             raise UnusableAddressError(url.url)
         origin = (url.scheme, url.host, url.port)
         with self._lock:
-            lines = self._hosts.pop(origin, None) or self._opened(*origin)
-            self._hosts[origin] = lines
+            client = self._hosts.pop(origin, None) or self._opened(*origin)
+            self._hosts[origin] = client
             dropped = self._hosts.popitem(last=False)[1] if len(self._hosts) > MAX_HOSTS else None
         if dropped is not None:
             dropped.close()
-        return lines
+        return client
 
     def close(self) -> None:
-        """Close all idle connections."""
         with self._lock:
             hosts = tuple(self._hosts.values())
             self._hosts.clear()
-        for lines in hosts:
-            lines.close()
+        for client in hosts:
+            client.close()
 
     def _opened(self, scheme: str, host: str, port: int | None) -> HttpClient:
         if scheme == "https" and self._tls is None:

@@ -1,6 +1,6 @@
-"""Reads HTTP responses into answers: headers, body, words. The one place where the API's bytes become values.
+"""Reads HTTP responses into answers: the only place where the API's bytes become values.
 
-It never judges, and lets no API key through, wherever the API may have echoed it.
+Never judges an answer, and removes the API key wherever the API echoed it.
 """
 
 from __future__ import annotations
@@ -33,11 +33,11 @@ from worker.segmind.v2_replies import Page, metered, request_id
 
 log = structlog.get_logger("ttsq.segmind")
 
-MAX_WORDS_BYTES: Final = 64 * 1024
-"""Of a body that holds words, or the balance."""
+MAX_TEXT_BYTES: Final = 64 * 1024
+"""Of an error body, or of the balance."""
 
 MAX_HEADER_CHARACTERS: Final = 200
-"""Of a header's value that is kept, such as a request id."""
+"""Of a header value that is stored, such as a request id."""
 
 _UNSENT: Final = frozenset({Failure.CONNECT, Failure.TIMEOUT_CONNECT, Failure.SEND})
 
@@ -52,7 +52,7 @@ class Reader:
     clock: Callable[[], datetime]
 
     def take(self, response: Response, draft: Draft) -> Answer:
-        """What an answer to a synthesis brought; its audio, if any, becomes the spool file."""
+        """Read the answer to a synthesis; its audio becomes the spool file."""
         if not 200 <= response.status < 300:
             return self.refusal(response)
         answer = self._head(response)
@@ -68,16 +68,16 @@ class Reader:
             message = self.tidy(f"content-encoding {response.undecoded}")
             return replace(answer, failure=Failure.UNDECODABLE, message=message)
         if is_text(draft.read(OPENING_BYTES)) and (nothing := unwrap(draft, self.downloads)):
-            words, named = self.tidy(nothing.words), self.without_key(nothing.codes)
-            return replace(answer, failure=nothing.failure, message=words, codes=named)
+            message, codes_found = self.tidy(nothing.message), self.without_key(nothing.codes)
+            return replace(answer, failure=nothing.failure, message=message, codes=codes_found)
         return replace(answer, audio=draft.keep(), size=draft.size, sha256=draft.sha256)
 
     def balance(self, response: Response) -> Credits | Answer:
-        """What an answer of the credits endpoint says."""
+        """Read an answer of the credits endpoint."""
         if not 200 <= response.status < 300:
             return self.refusal(response)
         try:
-            body = b"".join(self._pieces(response, MAX_WORDS_BYTES))
+            body = b"".join(self._pieces(response, MAX_TEXT_BYTES))
         except BrokenBodyError as error:
             return replace(self._head(response), failure=error.failure)
         said = error_message(body, self.key.get_secret_value())
@@ -86,36 +86,33 @@ class Reader:
         return _credits(body) or replace(self._head(response), failure=Failure.UNREADABLE, message=said)
 
     def page(self, response: Response) -> Page:
-        """One reply of the v2 endpoints, whole and in memory.
+        """Read one v2 reply into memory.
 
         Raises:
-            BrokenBodyError: a 2xx that didn't arrive whole, or can't be decoded.
+            BrokenBodyError: a 2xx is incomplete or can't be decoded.
         """
         if 200 <= response.status < 300:
             body = b"".join(self._pieces(response, self.max_audio_bytes))
             if response.undecoded and not is_plain(body[:OPENING_BYTES]):
                 raise BrokenBodyError(Failure.UNDECODABLE)
             return self._paged(self._head(response), body)
-        body = self._what_came(response, self.max_audio_bytes)
+        body = self._lenient_body(response, self.max_audio_bytes)
         return self._paged(self._refused(response, body), body)
 
     def said(self, page: Page) -> str:
-        """The words in a page."""
-        return error_message(page.body[:MAX_WORDS_BYTES], self.key.get_secret_value())
+        return error_message(page.body[:MAX_TEXT_BYTES], self.key.get_secret_value())
 
     def codes(self, document: object) -> tuple[str, ...]:
-        """The codes in a JSON value, without the key."""
         return self.without_key(codes(document))
 
     def without_key(self, named: tuple[str, ...]) -> tuple[str, ...]:
-        """Those codes that don't hold the key."""
         return tuple(code for code in named if self._word(code) == code)
 
     def refusal(self, response: Response) -> Answer:
-        """An answer that isn't a 2xx. Its status is clear, so whatever becomes of its body, that is no failure."""
-        return self._refused(response, self._what_came(response, MAX_WORDS_BYTES))
+        """Read an answer that isn't a 2xx. Its status is clear, so a broken body is no failure."""
+        return self._refused(response, self._lenient_body(response, MAX_TEXT_BYTES))
 
-    def _what_came(self, response: Response, limit_bytes: int) -> bytes:
+    def _lenient_body(self, response: Response, limit_bytes: int) -> bytes:
         body = bytearray()
         with suppress(BrokenBodyError):
             for piece in self._pieces(response, limit_bytes):
@@ -123,21 +120,21 @@ class Reader:
         return b"" if response.undecoded and not is_plain(bytes(body[:OPENING_BYTES])) else bytes(body)
 
     def _refused(self, response: Response, body: bytes) -> Answer:
-        said = error_message(body[:MAX_WORDS_BYTES], self.key.get_secret_value())
+        said = error_message(body[:MAX_TEXT_BYTES], self.key.get_secret_value())
         if not said and (location := response.headers.get("location")):
             said = self.tidy(f"redirects to {location}")
         reset_at = account.reset_at(response.headers, self.clock())
         return replace(self._head(response), message=said, codes=self.codes(_document(body)), reset_at=reset_at)
 
     def unanswered(self, failure: Failure, error: HTTPError) -> Answer:
-        """A call that came to no HTTP answer."""
+        """The answer for a call without an HTTP answer."""
         return Answer(failure=failure, sent=failure not in _UNSENT, message=self.tidy(reason(error)))
 
     def _paged(self, answer: Answer, body: bytes) -> Page:
         text = is_text(body[:OPENING_BYTES])
         document = parse(body.decode("utf-8", "replace").lstrip("\ufeff")) if text else None
         handle = request_id(document)
-        # An id that holds the key, or isn't whole once tidied, can't be written down and so can't be polled later.
+        # An id that contains the key, or that tidying changes, can't be stored and so can't be polled later.
         handle = handle if handle and self._word(handle) == handle else None
         metered_answer = metered(answer, document)
         return Page(
@@ -154,7 +151,7 @@ class Reader:
         headers = response.headers
         doubtful = self._word(account.disbelieved(headers.get("x-cost"))) or ""
         if doubtful:
-            log.warning("cost_disbelieved", cost=doubtful, remedy="see what was billed in the vendor's own account")
+            log.warning("cost_disbelieved", cost=doubtful, remedy="check the charge in the Segmind console")
         return Answer(
             status=response.status,
             sent=True,
@@ -167,7 +164,6 @@ class Reader:
         )
 
     def tidy(self, text: str) -> str:
-        """Any text as a message, without the key."""
         return tidy(text, self.key.get_secret_value())
 
     def _word(self, value: str | None) -> str | None:
@@ -175,7 +171,7 @@ class Reader:
 
 
 def open_reader(api: Api, *, connections: int, max_audio_bytes: int, clock: Callable[[], datetime]) -> Reader:
-    """The reader of what comes from `api`. A file that a body links to has the account's timeouts and the cap."""
+    """Create the reader for `api`. Linked files share its timeouts and size limit."""
     downloads = Downloads(
         api=api.url,
         connections=connections,
@@ -188,7 +184,7 @@ def open_reader(api: Api, *, connections: int, max_audio_bytes: int, clock: Call
 
 
 def _document(body: bytes) -> object:
-    return parse(body[:MAX_WORDS_BYTES].decode("utf-8", "replace").lstrip("\ufeff"))
+    return parse(body[:MAX_TEXT_BYTES].decode("utf-8", "replace").lstrip("\ufeff"))
 
 
 def _credits(body: bytes) -> Credits | None:

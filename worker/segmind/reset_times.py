@@ -1,4 +1,4 @@
-"""Reads the times that the API names, in every format it might use. Never raises, never believes a senseless one."""
+"""Parses the times that the API names, in any likely format. Never raises, and ignores implausible ones."""
 
 from __future__ import annotations
 
@@ -9,15 +9,16 @@ from typing import Final
 
 _NUMBER: Final = re.compile(r"[0-9]{1,20}(?:\.[0-9]{1,20})?")
 _MILLISECONDS_FROM: Final = 1e11
-"""Epoch numbers from here on count milliseconds: as seconds they would lie after the year 5000."""
+"""Larger epoch numbers are milliseconds: as seconds they would be after the year 5000."""
 _MICROSECONDS_FROM: Final = 1e14
 
 
 def reset_stamp(value: str, now: datetime, cap: timedelta) -> datetime | None:
-    """The time that `value` names, in UTC; None where it can't be read, has passed, or lies further off than `cap`.
+    """Parse `value` to UTC; None if it is invalid, has passed, or is later than `cap` from now.
 
-    Takes epoch seconds and milliseconds, ISO 8601 and `YYYY-MM-DD HH:MM:SS` with or without a zone (none is UTC), and
-    HTTP dates. The vendor names the header but not its format.
+    Accepts epoch seconds and milliseconds, ISO 8601 and `YYYY-MM-DD HH:MM:SS` with or without a zone (default UTC),
+    and
+    HTTP dates. The vendor documents the header but not its format.
     """
     text = value.strip()
     try:
@@ -28,7 +29,7 @@ def reset_stamp(value: str, now: datetime, cap: timedelta) -> datetime | None:
 
 
 def retry_after(value: str, now: datetime, cap: timedelta) -> datetime | None:
-    """The time that a `Retry-After` names: seconds from now, or a date."""
+    """Parse a `Retry-After`: seconds from now, or a date."""
     text = value.strip()
     if not _NUMBER.fullmatch(text):
         return reset_stamp(text, now, cap)

@@ -1,6 +1,6 @@
-"""The file an answer is written to. It bears its final name only once it is whole; until then it ends in `.part`.
+"""The file that an answer is written to: named `.part` until it is complete.
 
-Never fsyncs: after a crash of the machine the API's answer is asked for again, after one of the process it is there.
+Never fsynced: after a power failure the answer is requested again; after a process crash the file is intact.
 """
 
 from __future__ import annotations
@@ -17,35 +17,34 @@ from worker.segmind.answers import Answer
 from worker.segmind.errors import SpoolError
 
 OPENING_BYTES: Final = 512
-"""How much of a body's beginning is looked at."""
+"""How much of a body is inspected."""
 
 _BINARY: Final = re.compile(rb"[\x00-\x08\x0e-\x1a\x1c-\x1f\x7f]")
-"""Control bytes that no text holds."""
+"""Control bytes that no text contains."""
 
 
 def is_text(opening: bytes) -> bool:
-    """Whether a body beginning so is text (JSON, HTML, prose) and thus no audio.
+    """Whether a body with this opening is text (JSON, HTML, prose) and so not audio.
 
-    Every container has control bytes, or bytes that aren't UTF-8, within its first few hundred; so has raw PCM, where
-    silence is zeros and sound is noise.
+    Every container, and raw PCM, has control bytes or invalid UTF-8 within its first few hundred bytes.
     """
     if not opening or _BINARY.search(opening):
         return False
     try:
         opening.decode()
     except UnicodeDecodeError as error:
-        # A character that the look itself cut in two is no sign of audio.
+        # The opening may end within a character; that is no sign of audio.
         return len(opening) >= OPENING_BYTES and error.start > len(opening) - 4
     return True
 
 
 def is_plain(opening: bytes) -> bool:
-    """Whether a body beginning so can be used as it is, whatever coding its head claims."""
+    """Whether a body with this opening is usable, whatever its declared coding."""
     return not opening or is_text(opening) or is_container(opening)
 
 
 def is_container(opening: bytes) -> bool:
-    """Whether an audio file begins so: WAV, MP3, Ogg, FLAC, MP4."""
+    """Whether an audio file starts like this: WAV, MP3, Ogg, FLAC, MP4."""
     if opening.startswith((b"RIFF", b"RIFX", b"RF64", b"ID3", b"OggS", b"fLaC")) or opening[4:8] == b"ftyp":
         return True
     return len(opening) > 1 and opening[0] == 0xFF and opening[1] & 0xE0 == 0xE0
@@ -55,9 +54,9 @@ PART_SUFFIX: Final = ".part"
 
 
 class Draft:
-    """A spool file being written. Created before the call is paid for; left without `keep`, it vanishes.
+    """A spool file being written. Created before the paid call; deleted on exit unless `keep` was called.
 
-    It is open only from `open` on, so that calls waiting for their answer hold a socket each and no file.
+    Opened only by `open`, so that waiting calls hold a socket each and no file.
     """
 
     __slots__ = ("_answer", "_descriptor", "_digest", "_head", "_kept", "_part", "path", "size")
@@ -85,12 +84,12 @@ class Draft:
         if self._descriptor >= 0:
             os.close(self._descriptor)
         if not self._kept:
-            # A part that can't be removed does no harm: nothing ever takes it for an answer.
+            # A leftover part is harmless: it is never read as an answer.
             with suppress(OSError):
                 os.unlink(self._part)  # noqa: PTH108 - as in `keep`
 
     def open(self, answer: Answer) -> None:
-        """Begin to write. `answer` is what is known of the call so far; an error of the disk carries it along."""
+        """Open for writing. `answer` is what is known of the call; a disk error carries it."""
         self._answer = answer
         try:
             self._descriptor = os.open(self._part, os.O_RDWR | os.O_CLOEXEC)
@@ -98,7 +97,7 @@ class Draft:
             raise SpoolError(self.path, error, answer) from error
 
     def write(self, piece: bytes) -> None:
-        """Append; a short write (a full disk makes one) is followed up, so that the disk's error is seen."""
+        """Append; a short write is continued, so that a full disk raises its error."""
         try:
             written = os.write(self._descriptor, piece)
             while written < len(piece):
@@ -111,7 +110,6 @@ class Draft:
         self._digest.update(piece)
 
     def read(self, limit_bytes: int) -> bytes:
-        """The beginning of what was written, or all of it."""
         if limit_bytes <= OPENING_BYTES:
             return self._head[:limit_bytes]
         try:
@@ -120,7 +118,7 @@ class Draft:
             raise SpoolError(self.path, error, self._answer) from error
 
     def restart(self) -> None:
-        """Forget what was written."""
+        """Discard what was written."""
         if not self.size:
             return
         try:
@@ -133,13 +131,11 @@ class Draft:
 
     @property
     def sha256(self) -> str:
-        """Of what was written: taken as it passes, so that nobody reads the file again for it."""
         return self._digest.hexdigest()
 
     def keep(self) -> Path:
-        """Give the file its final name."""
         try:
-            os.replace(self._part, self.path)  # noqa: PTH105 - a Path would be built for every call, to no use
+            os.replace(self._part, self.path)  # noqa: PTH105 - hot path
         except OSError as error:
             raise SpoolError(self.path, error, self._answer) from error
         self._kept = True

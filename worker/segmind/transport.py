@@ -1,4 +1,4 @@
-"""How a call can fail, told apart by what was sent; and the body of an answer. Repeats and follows nothing."""
+"""Classifies call failures by how much was sent, and streams the answer's body. Never retries or redirects."""
 
 from __future__ import annotations
 
@@ -24,15 +24,11 @@ from worker.segmind.errors import BrokenBodyError, UnusableAddressError
 
 USER_AGENT: Final = "ttsq"
 PIECE_BYTES: Final = 256 * 1024
-"""The most of a body that is taken in one read."""
+"""Maximum per read."""
 
 
 def address(text: str) -> Url:
-    """`text` taken apart.
-
-    Raises:
-        UnusableAddressError: not an address at all.
-    """
+    """Parse a URL. Raises UnusableAddressError."""
     try:
         return parse_url(text)
     except LocationParseError as error:
@@ -40,7 +36,7 @@ def address(text: str) -> Url:
 
 
 def call_failure(error: HTTPError, body: Outgoing | None = None) -> Failure:
-    """Why a request got no HTTP answer. A GET has no `body`: what isn't a failure to connect came after it."""
+    """Why a request got no HTTP answer. A GET has no `body`: it counts as sent once connected."""
     begun, sent = (body.begun, body.sent) if body is not None else (True, True)
     late = isinstance(error, (LateError, ConnectTimeoutError)) and not isinstance(error, NewConnectionError)
     if not begun or isinstance(error, ConnectTimeoutError):
@@ -51,12 +47,12 @@ def call_failure(error: HTTPError, body: Outgoing | None = None) -> Failure:
 
 
 def pieces(response: Response, *, limit_bytes: int) -> Iterator[bytes]:
-    """The body as it comes in, within the deadline of its exchange.
+    """Stream the body within the deadline of its exchange.
 
-    Read to its end, its connection is free for the next call; the exchange drops any other.
+    Only a body read to its end frees its connection for the next call.
 
     Raises:
-        BrokenBodyError: the body is cut off, too late, too large or garbled.
+        BrokenBodyError: the body is cut off, late, too large or garbled.
     """
     received = 0
     try:
@@ -70,7 +66,7 @@ def pieces(response: Response, *, limit_bytes: int) -> Iterator[bytes]:
 
 
 def _broken(error: HTTPError) -> Failure:
-    """What became of an answer that had begun, or was due."""
+    """Why an answer is missing or incomplete after the request was sent."""
     if isinstance(error, SSLError):
         return Failure.RESET
     match error.args:

@@ -1,4 +1,4 @@
-"""The blocking client: one POST, and the audio is its body. Knows nothing of what an answer means for a job."""
+"""The blocking client: one POST whose answer is the audio."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from worker.segmind.transport import call_failure
 
 
 class ClientV1:
-    """`POST /v1/{model}`. One for a process; safe to share between threads."""
+    """`POST /v1/{model}`. One per process; thread-safe."""
 
     def __init__(
         self,
@@ -37,11 +37,11 @@ class ClientV1:
         clock: Callable[[], datetime],
         reactor: Reactor | None = None,
     ) -> None:
-        """Timeouts in seconds; the read timeout holds for the wait for an answer, and again for its whole body.
+        """Timeouts in seconds; the read timeout applies to the answer's head, and again to its body.
 
         Raises:
-            UnusableKeyError: the key can't stand in a header.
-            UnusableAddressError: the base URL is no address.
+            UnusableKeyError: the key is not a valid header value.
+            UnusableAddressError: the base URL is invalid.
         """
         self._api = Api(
             base_url=base_url,
@@ -56,11 +56,12 @@ class ClientV1:
     async def synthesize(self, speech: Speech, spool: Path, handle: Handle = NO_HANDLE) -> Answer:  # noqa: ARG002 - a v1 call leaves nothing to poll
         """Buy one take; see `Client`.
 
-        A kept-alive connection that dies under the request counts as sent once the whole request was handed to the
-        operating system: the API may have acted on it, so it is never repeated from here.
+        A request counts as sent once the operating system has accepted all of it, even if the kept-alive connection
+        then
+        breaks: the API may have acted on it, so it is never repeated here.
         """
         body = Outgoing(json.dumps(speech.body(), ensure_ascii=False).encode())
-        # The draft is opened first: a disk that takes no file must be found out before the call is paid for.
+        # Create the draft first, so that an unwritable disk is detected before the call is paid for.
         with Draft(spool) as draft:
             try:
                 exchange = await self._api.post(self._api.target("v1", speech.model), body)
@@ -70,10 +71,8 @@ class ClientV1:
                 return self._reader.take(response, draft)
 
     def credits(self) -> Credits | Answer:
-        """The account's balance; see `Client`."""
         return balance(self._api, self._reader)
 
     def close(self) -> None:
-        """Close all idle connections; calls in flight end by themselves."""
         self._api.close()
         self._reader.downloads.close()

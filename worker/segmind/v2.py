@@ -1,6 +1,6 @@
-"""The submitting client: one POST that is answered with a handle, then polls until the run is over.
+"""The submitting client: one POST that returns a handle, then polls until the run finishes.
 
-A handle is kept before the first poll, so that no crash makes anyone submit twice. Knows nothing of jobs.
+The handle is committed before the first poll, so that no crash leads to a second submission.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ from worker.segmind.v2_replies import Page, Stage
 
 
 class ClientV2:
-    """`POST /v2/{model}`, then `GET /v2/requests/{id}`. One for a process; safe to share between threads."""
+    """`POST /v2/{model}`, then `GET /v2/requests/{id}`. One per process; thread-safe."""
 
     def __init__(
         self,
@@ -58,11 +58,11 @@ class ClientV2:
     ) -> None:
         """Timeouts in seconds; `run_timeout` is how long one call polls before it leaves the run to a later one.
 
-        `pause` waits so many seconds and answers whether the worker is stopping.
+        `pause` waits and resolves to whether the worker is stopping.
 
         Raises:
-            UnusableKeyError: the key can't stand in a header.
-            UnusableAddressError: the base URL is no address.
+            UnusableKeyError: the key is not a valid header value.
+            UnusableAddressError: the base URL is invalid.
         """
         self._api = Api(
             base_url=base_url,
@@ -85,8 +85,8 @@ class ClientV2:
         )
 
     async def synthesize(self, speech: Speech, spool: Path, handle: Handle = NO_HANDLE) -> Answer:
-        """Buy one take, or go on with the one that `handle` names; see `Client`."""
-        # The draft is opened first: a disk that takes no file must be found out before the call is paid for.
+        """Buy one take, or poll the submitted request of `handle`; see `Client`."""
+        # Create the draft first, so that an unwritable disk is detected before the call is paid for.
         with Draft(spool) as draft:
             if handle.request_id:
                 run = run_at(self._api, handle.request_id)
@@ -97,16 +97,14 @@ class ClientV2:
             return await self._taken(submitted, draft, handle)
 
     def credits(self) -> Credits | Answer:
-        """The account's balance; see `Client`."""
         return balance(self._api, self._reader)
 
     def close(self) -> None:
-        """Close all idle connections; calls in flight end by themselves."""
         self._api.close()
         self._reader.downloads.close()
 
     async def _submit(self, speech: Speech) -> Seen:
-        """Send the text. An answer that was lost, whole or in part, leaves open whether the API acts on it."""
+        """Submit the text. If the reply is lost, the API may or may not act on it."""
         body = Outgoing(json.dumps(speech.body(), ensure_ascii=False).encode())
         try:
             with await self._api.post(self._api.target("v2", speech.model), body) as response:
@@ -119,7 +117,7 @@ class ClientV2:
             return Answer(status=200 if arrived else None, failure=lost, sent=True)
 
     async def _taken(self, page: Page, draft: Draft, handle: Handle) -> Answer:
-        """What follows from the reply to a submission."""
+        """Handle the reply to a submission."""
         if page.stage is Stage.REFUSED:
             return page.answer
         if page.request_id is None:
@@ -134,22 +132,22 @@ class ClientV2:
         return self._delivered(run.request_id, seen, draft)
 
     def _without_handle(self, page: Page, draft: Draft) -> Answer:
-        """A reply that names no request: the audio itself, an error's words, or nothing to be made sense of."""
+        """Handle a reply without a request id: the audio itself, an error, or an unknown reply."""
         if page.stage is Stage.COMPLETED and page.has_output:
             return self._delivered(None, page, draft)
         if not page.is_accepted:
             return page.answer
         failure = Failure.RUN_FAILED if reports_failure(page.document) else Failure.UNREADABLE
-        words = self._reader.said(page) or "the reply names no request"
-        return replace(page.answer, failure=failure, message=words, codes=self._reader.codes(page.document))
+        message = self._reader.said(page) or "the reply names no request"
+        return replace(page.answer, failure=failure, message=message, codes=self._reader.codes(page.document))
 
     def _delivered(self, request_id: str | None, seen: Seen, draft: Draft) -> Answer:
-        """Leave the output in the spool; an end without output is handed on."""
+        """Write the output to the spool; pass on an `Answer`."""
         if isinstance(seen, Answer):
             return seen
-        # A page may come under any HTTP status; what it says of the run is what counts from here on.
+        # A page may have any HTTP status; from here on only its run status counts.
         answer = replace(seen.answer, status=200, message="", reset_at=None, request_id=request_id)
-        # With a disk in trouble the handle leads on, so the cost is left to the attempt that ends the run.
+        # After a disk error the handle remains valid, so the cost is left to the attempt that finishes the run.
         draft.open(answer if request_id is None else replace(answer, cost=None))
         nothing = self._fill(seen, draft)
         if nothing is not None:
@@ -157,12 +155,12 @@ class ClientV2:
         return replace(answer, audio=draft.keep(), size=draft.size, sha256=draft.sha256)
 
     def _without_audio(self, answer: Answer, nothing: NoAudio) -> Answer:
-        """A run is paid for once: while its handle leads on, its cost is left to the attempt that ends it."""
+        """A run is billed once: while its handle remains valid, the cost is left to the attempt that finishes it."""
         spent = nothing.useless or answer.request_id is None
         return replace(
             answer,
             failure=nothing.failure,
-            message=self._reader.tidy(nothing.words),
+            message=self._reader.tidy(nothing.message),
             codes=self._reader.without_key(nothing.codes),
             cost=answer.cost if spent else None,
             handle_spent=spent,
@@ -179,5 +177,5 @@ class ClientV2:
             return NoAudio(Failure.RUN_FAILED, said, named, useless=True)
         if is_blank(page.document):
             return NoAudio(Failure.EMPTY, said, named, useless=True)
-        # It may be this program that can't read it: the same output is looked at again before another is paid for.
+        # This program may be unable to read it: retry the same output before paying for another.
         return NoAudio(Failure.UNREADABLE, said, named, useless=bool(named))

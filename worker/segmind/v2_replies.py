@@ -1,4 +1,4 @@
-"""One reply of the v2 endpoints as a value: how the run stands, its handle, its money, its output. Fetches nothing."""
+"""One v2 reply as a value: run status, handle, cost and output. Fetches nothing."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from worker.segmind.documents import Inline, Link, find_audio
 
 
 class Stage(StrEnum):
-    """What a reply says of its run."""
+    """The run status in a reply."""
 
     RUNNING = "running"
-    """It waits or works, or is in a state that this program doesn't know."""
+    """Queued, running, or in an unknown state."""
     COMPLETED = "completed"
-    """It is over, and its output is here or can be had."""
+    """Finished; the output is here or can be fetched."""
     FAILED = "failed"
-    """It is over, without output."""
+    """Finished without output."""
     REFUSED = "refused"
-    """Nothing: the reply is an error's."""
+    """Unknown: the reply is an error."""
 
 
 _STAGES: Final = {
@@ -30,63 +30,58 @@ _STAGES: Final = {
     "COMPLETED": Stage.COMPLETED,
     "FAILED": Stage.FAILED,
 }
-"""The vendor's words. One of these in the body counts, whatever the HTTP status is."""
+"""The vendor's run statuses. One of these in the body counts, under any HTTP status."""
 
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """A whole reply."""
+    """A complete reply."""
 
     answer: Answer
-    """Status, money, and of an error the words. Never names a request."""
+    """Status, cost and error text, without a request id."""
     body: bytes
     document: object
-    """The body's JSON, or its text; None where it is neither."""
+    """The body's JSON, or its text; None for binary."""
     request_id: str | None = None
 
     @property
     def stage(self) -> Stage:
-        """How the run stands."""
         status = self.field("status")
         if isinstance(status, str) and (stage := _STAGES.get(status.strip().upper())):
             return stage
         if not self.is_accepted:
             return Stage.REFUSED
-        # Audio under a state that isn't known may be a part of it; under none at all it is the output.
+        # With an unknown status, audio may be partial; without a status it is the output.
         return Stage.COMPLETED if status is None and self.has_output else Stage.RUNNING
 
     @property
     def is_accepted(self) -> bool:
-        """Whether the HTTP status is one of success."""
         return self.answer.status is not None and 200 <= self.answer.status < 300
 
     @property
     def is_audio(self) -> bool:
-        """Whether the body is no text, and so the audio itself."""
         return self.is_accepted and self.document is None and bool(self.body)
 
     @property
     def has_output(self) -> bool:
-        """Whether the audio is in this reply, or an address that leads to it."""
+        """Whether the reply contains the audio or a link to it."""
         return self.is_audio or self.audio() is not None
 
     def audio(self) -> Link | Inline | None:
-        """The audio in the JSON."""
         return find_audio(self.document)
 
     def field(self, name: str) -> object:
-        """A field of the JSON; None where there is none."""
         return self.document.get(name) if isinstance(self.document, dict) else None
 
     def completing(self, status_page: Page) -> Page:
-        """This page, with the money that only the status before it named."""
-        mine, earlier = self.answer, status_page.answer
+        """This page, with the cost that only the preceding status reported."""
+        own, earlier = self.answer, status_page.answer
         answer = replace(
-            mine,
-            cost=earlier.cost if mine.cost is None else mine.cost,
-            disbelieved_cost=mine.disbelieved_cost or earlier.disbelieved_cost,
-            remaining_credits=earlier.remaining_credits if mine.remaining_credits is None else mine.remaining_credits,
-            generation_seconds=mine.generation_seconds or earlier.generation_seconds,
+            own,
+            cost=earlier.cost if own.cost is None else own.cost,
+            disbelieved_cost=own.disbelieved_cost or earlier.disbelieved_cost,
+            remaining_credits=earlier.remaining_credits if own.remaining_credits is None else own.remaining_credits,
+            generation_seconds=own.generation_seconds or earlier.generation_seconds,
         )
         return replace(self, answer=answer)
 
@@ -100,7 +95,7 @@ def request_id(document: object) -> str | None:
 
 
 def metered(answer: Answer, document: object) -> Answer:
-    """`answer` with what the body's `metrics` say; a header speaks only where they are silent."""
+    """`answer` with the body's `metrics`; headers fill the gaps."""
     metrics = document.get("metrics") if isinstance(document, dict) else None
     known = metrics if isinstance(metrics, dict) else {}
     named = _figure(known.get("cost"))
@@ -118,5 +113,5 @@ def metered(answer: Answer, document: object) -> Answer:
 
 
 def _figure(value: object) -> str | None:
-    """A number, or text that may be one; JSON's fractions arrive as exact decimals."""
+    """A number, or text that may be one; JSON fractions arrive as exact decimals."""
     return None if value is None or isinstance(value, bool) else str(value)

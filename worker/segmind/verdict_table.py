@@ -1,6 +1,6 @@
-"""The rows of the verdict table: which answers they fit, and what follows. Data only; `verdicts` reads it.
+"""The rows of the verdict table: conditions and outcomes. Data only; `verdicts` reads it.
 
-Order matters: the first row that fits decides, and a status's rows go from the particular to the general.
+Order matters: the first matching row decides, so a status's specific rows precede its general ones.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from worker.segmind.answers import Answer, Failure
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What follows from an answer; see `Verdict` for the fields."""
+    """The consequence of an answer; see `Verdict` for the fields."""
 
     kind: VerdictKind
     code: str
@@ -25,26 +25,25 @@ class Outcome:
     scope: GateScope | None = None
     counts: bool = True
     bill_unknown: bool = False
-    """Whether such an answer leaves open what was billed, if the request got there."""
+    """The charge is unknown if the request reached the API."""
     is_take: bool = False
-    """The call was answered as a success, so it is billed, or may be, and brought no audio: one of the job's takes."""
+    """The call was answered as a success without audio, so it may be billed: it uses up one of the job's takes."""
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One row: a status, a failure or both, and perhaps words."""
+    """A condition on status, failure, codes and text; omitted fields match everything."""
 
     outcome: Outcome
     statuses: Container[int] | None = None
     failures: Container[Failure] | None = None
     pattern: re.Pattern[str] | None = None
-    """Found in the API's words."""
+    """Searched in the API's text."""
     codes: re.Pattern[str] | None = None
-    """Found in one of the API's own codes."""
+    """Searched in each of the API's codes."""
     has_audio: bool = False
 
     def fits(self, answer: Answer) -> bool:
-        """Whether this row speaks of `answer`; a field left out minds nothing."""
         if self.has_audio and (answer.audio is None or answer.failure is not None):
             return False
         if self.statuses is not None and (answer.status is None or answer.status not in self.statuses):
@@ -80,9 +79,9 @@ _2XX: Final = range(200, 300)
 _3XX: Final = range(300, 400)
 
 _NO_SPEECH: Final = frozenset({Failure.RUN_FAILED, Failure.UNREADABLE, Failure.EMPTY})
-"""A 2xx that arrived whole and without audio."""
+"""A complete 2xx without audio."""
 _FILTERED: Final = frozenset({400, 403, 406, 422, 451, 500})
-"""Errors under which a content filter answers; of a 500, words alone may speak of the filter's own failure."""
+"""Statuses of content filters; the text of a 500 may describe the filter's own failure."""
 
 _SUCCESS: Final = Outcome(VerdictKind.SUCCESS, "success", "")
 _BAD_AUDIO: Final = Outcome(
@@ -113,7 +112,7 @@ _EXPIRED: Final = _retry(
     "request_expired", "The API has forgotten the request, so its audio is lost", bill_unknown=True
 )
 _UNFINISHED: Final = _retry("run_unfinished", "The API hasn't finished the request in time; it is asked for again")
-# The request id leads the next attempt to the same run: nothing is lost, and nothing was used up.
+# The next attempt resumes the run by its request id: nothing is lost or used up.
 _INTERRUPTED: Final = Outcome(
     VerdictKind.RELEASED,
     "interrupted",
@@ -133,11 +132,11 @@ _BAD_GATEWAY: Final = _retry("bad_gateway", "The API was not available")
 _UNCLEAR_SERVER_ERROR: Final = _retry("server_error", "The API failed within", bill_unknown=True)
 _GATEWAY_TIMEOUT: Final = _retry("gateway_timeout", "The API's gateway gave up waiting", bill_unknown=True)
 _TIMEOUT: Final = _retry("timeout", "The API didn't answer in time", bill_unknown=True)
-# No connection came about: a network that is down for an hour must not use up the attempts of a night's jobs.
+# A network outage must not use up the attempts of queued jobs.
 _UNREACHABLE: Final = Outcome(VerdictKind.RETRY, "unreachable", "The API can't be reached", counts=False)
 _CONNECTION: Final = _retry("connection", "The connection to the API failed", bill_unknown=True)
 UNKNOWN: Final = _retry("unknown_answer", "The API gave an answer that this program doesn't know")
-"""What no row knows is tried again, with its text kept."""
+"""Unmatched answers are retried; their text is kept."""
 
 _SAYS_SPEND: Final = _words(r"\bspend(ing)?\b|\bbudget\b")
 _SAYS_CREDITS: Final = _words(
@@ -150,7 +149,7 @@ _SAYS_SUSPENDED: Final = _words(
     r"\b(account|team|organi[sz]ation|user)\b.{0,40}\b(suspended|disabled|blocked|banned|deactivated)\b"
 )
 _NAMES_PARAMETER: Final = _words(
-    # A message that opens by naming what it refuses may go on to quote the text, whatever words that holds.
+    # A message that starts with the refused parameter may quote any text after it.
     r"^\W*(invalid|unsupported|unknown)\s+(\w+\s+){0,2}(value|parameter|voice\w*|temperature|argument|field|text)\b"
     r"|^\W*(body\.)?(voice_[12]|temperature|text)\b"
 )
@@ -164,7 +163,7 @@ _FILTER_CODE: Final = re.compile(
     r"|responsible_?ai|(prompt|output|input)_?(blocked|flagged|filtered)",
     re.IGNORECASE,
 )
-"""The makers' codes of content filters: Google's finish and block reasons, OpenAI's and Azure's error codes."""
+"""Codes of content filters: Google's finish and block reasons, OpenAI's and Azure's error codes."""
 _SAYS_FILTER: Final = _words(
     r"\b(prohibited_content|blocklist|spii|image_safety|content_filter\w*|content_policy_violation)\b"
     r"|\b(finish|block)[_ ]?reason\W{1,4}(\w+\.)?(safety|recitation|blocklist|spii|language|prohibited\w*)\b"
@@ -177,7 +176,7 @@ _SAYS_FILTER: Final = _words(
     r"\b(content|safety|moderation|usage|acceptable use)\s+(polic\w+|filters?|guidelines|system|settings|reasons"
     r"|concerns)\b"
 )
-"""What content filters say in sentences."""
+"""Sentences of content filters."""
 
 _BY_FILTER: Final = (
     Row(_CONTENT_BILLED, _2XX, _NO_SPEECH, codes=_FILTER_CODE),
@@ -188,7 +187,7 @@ _BY_FILTER: Final = (
     Row(_CONTENT, _FILTERED, codes=_FILTER_CODE),
     Row(_CONTENT, _FILTERED - {500}, pattern=_SAYS_FILTER),
 )
-"""The text itself is refused: no repetition helps, and no other job is concerned."""
+"""The text itself is refused: no retry helps, and other jobs aren't affected."""
 
 _BY_RUN: Final = (
     Row(_RUN_UNBILLED, failures={Failure.FAILED}),
@@ -196,7 +195,7 @@ _BY_RUN: Final = (
     Row(_UNFINISHED, failures={Failure.UNFINISHED}),
     Row(_INTERRUPTED, failures={Failure.INTERRUPTED}),
 )
-"""What became of a submitted request, whatever the status of the reply that said so."""
+"""The outcome of a submitted request, under any HTTP status."""
 
 _BY_HTTP: Final = (
     Row(_INVALID, {400}),
@@ -220,7 +219,7 @@ _BY_HTTP: Final = (
     Row(_UNCLEAR_SERVER_ERROR, range(500, 600)),
     Row(_REDIRECTED, _3XX),
 )
-"""Answers whose status is clear."""
+"""Answers with a clear status."""
 
 _RAN_BADLY: Final = {Failure.RUN_FAILED}
 _BY_BODY: Final = (
@@ -235,7 +234,7 @@ _BY_BODY: Final = (
     Row(_UNDECODABLE, _2XX, {Failure.UNDECODABLE}),
     Row(_BAD_AUDIO, _2XX, {Failure.EMPTY, Failure.CUT_OFF, Failure.TOO_LARGE}),
 )
-"""Answers that say success and aren't one."""
+"""2xx answers that report or contain a failure."""
 
 _BY_FAILURE: Final = (
     Row(_UNREACHABLE, failures={Failure.CONNECT, Failure.TIMEOUT_CONNECT}),
@@ -243,7 +242,7 @@ _BY_FAILURE: Final = (
     Row(_CONNECTION, failures={Failure.SEND, Failure.RESET, Failure.CUT_OFF}),
     Row(_UNREADABLE, failures={Failure.GARBLED}),
 )
-"""Answers that never came, or not to their end."""
+"""Missing or incomplete answers."""
 
 
 TABLE: Final = (
@@ -255,18 +254,18 @@ TABLE: Final = (
     *_BY_FAILURE,
     Row(_BAD_AUDIO, _2XX),
 )
-"""Every row, in order. A 2xx that no row knew better has no audio."""
+"""Every row, in order. Any other 2xx has no audio."""
 
 
 class Poll(StrEnum):
-    """What an error in answer to a poll means. The request was taken, so none of them says anything of the job."""
+    """What an error reply to a poll means. None of them says anything about the job."""
 
     AGAIN = "again"
-    """It passes, or can't be understood: the same is asked again."""
+    """Transient or unknown: poll again."""
     GONE = "gone"
-    """The record isn't there. Said more than once, it means that it has expired."""
+    """The record is missing. Repeatedly, it means that the request expired."""
     STOP = "stop"
-    """The account's trouble, or the address's: it is judged by its row like any other, and the handle is kept."""
+    """An account or address error: judged by its row like any other; the handle is kept."""
 
 
 _POLLS: Final[dict[int, Poll]] = {404: Poll.GONE, 410: Poll.GONE} | dict.fromkeys(
@@ -275,5 +274,4 @@ _POLLS: Final[dict[int, Poll]] = {404: Poll.GONE, 410: Poll.GONE} | dict.fromkey
 
 
 def poll_refused(status: int | None) -> Poll:
-    """What follows from a poll that was answered with the error `status`."""
     return _POLLS.get(status or 0, Poll.AGAIN)

@@ -1,6 +1,6 @@
-"""The one table that turns what the API answered into what happens next. No other code looks at an HTTP status.
+"""Maps the API's answer to what happens next, by one table. No other code interprets an HTTP status.
 
-Its first row that fits an answer decides. Sources are the vendor's error table and the reports about it.
+The first matching row decides. Sources are the vendor's error table and reports about it.
 """
 
 from __future__ import annotations
@@ -16,31 +16,29 @@ from worker.telemetry.redaction import redact
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What one answer means."""
-
     kind: VerdictKind
     code: str
-    """Stable, in snake_case: what programs and the operator's filters go by."""
+    """Stable, in snake_case, for programs and filters."""
     scope: GateScope | None = None
     """What a gate holds; None for every other kind."""
     message: str = ""
-    """For the user: what happened, in plain words, and the API's own."""
+    """For users: what happened, and the API's own text."""
     detail: str = ""
-    """For the operator: status, failure, request id, the API's words."""
+    """For operators: status, failure, request id, the API's text."""
     counts: bool = True
     """Whether an attempt is used up."""
     possibly_billed: bool = False
-    """The call may have been paid for, and no answer says whether or how much."""
+    """The call may have been charged, by an unknown amount."""
     reset_at: datetime | None = None
-    """The API's own word on when to come back."""
+    """When the API asked to be retried."""
     handle_spent: bool = False
-    """v2: the submitted request is of no more use, so the next attempt submits anew; else it polls on."""
+    """v2: the next attempt submits anew instead of polling."""
     is_take: bool = False
-    """The call is paid for, or may be, and brought no good audio: it uses up one of the job's takes."""
+    """A paid, or possibly paid, call without good audio: it uses up one of the job's takes."""
 
 
 def verdict(answer: Answer) -> Verdict:
-    """What follows from `answer`. Never raises. Whether audio is acceptable is not judged here; see `bad_take`."""
+    """The verdict on `answer`. Never raises. Doesn't judge audio; see `bad_take`."""
     row = next((row for row in TABLE if row.fits(answer)), None)
     outcome = row.outcome if row else UNKNOWN
     return Verdict(
@@ -58,16 +56,16 @@ def verdict(answer: Answer) -> Verdict:
 
 
 def _is_paid_in_vain(outcome: Outcome, answer: Answer) -> bool:
-    """Whether a price was named for an answer without audio. A 429 or 402 may name one and not have taken it."""
+    """Whether an answer without audio was charged. A 429 or 402 may name a cost without charging it."""
     is_2xx = answer.status is not None and 200 <= answer.status < 300
     paid = bool(answer.cost) and (is_2xx or outcome.kind is VerdictKind.RETRY)
     return paid and outcome.kind is not VerdictKind.SUCCESS
 
 
 def bad_take(answer: Answer, finding: str, *, measured: str = "") -> Verdict:
-    """The verdict on audio that arrived and was then not accepted.
+    """The verdict on audio that was not accepted.
 
-    `finding` says for people what is wrong with it, `measured` for the operator all that was measured.
+    `finding` describes the defect for users, `measured` all measurements for operators.
     """
     return Verdict(
         kind=VerdictKind.BAD_TAKE,
@@ -87,7 +85,7 @@ def _message(outcome: Outcome, answer: Answer) -> str:
 
 
 def _said(answer: Answer) -> str:
-    """The API's codes and words; JSON that holds no words is left to the detail where a code says more."""
+    """The API's codes and text; JSON without a message is omitted if there is a code."""
     named = [code for code in answer.codes if code not in answer.message]
     if answer.codes and answer.message[:1] in {"{", "["}:
         return ": ".join(answer.codes)

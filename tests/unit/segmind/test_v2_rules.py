@@ -17,7 +17,7 @@ from worker.segmind.answers import Answer, Failure
 from worker.segmind.api import Api
 from worker.segmind.documents import Inline, Link, find_audio, is_blank
 from worker.segmind.downloads import permitted
-from worker.segmind.polling import TROUBLE_CAP_SECONDS, Cadence
+from worker.segmind.polling import FAILURE_CAP_SECONDS, Cadence
 from worker.segmind.transport import address
 from worker.segmind.v2_replies import Page, Stage, metered, request_id
 from worker.segmind.verdict_table import Poll, poll_refused
@@ -149,7 +149,7 @@ def test_metrics_come_before_headers() -> None:
 def test_waits_stay_within_their_bounds(polls: int, troubles: int, seed: int) -> None:
     """Never shorter than the first wait, never longer than the steady one plus the maximum that errors add."""
     wait = Cadence(2.0, 5.0).wait(polls, troubles, random.Random(seed))
-    assert 2.0 <= wait <= 5.0 + (TROUBLE_CAP_SECONDS if troubles else 0.0)
+    assert 2.0 <= wait <= 5.0 + (FAILURE_CAP_SECONDS if troubles else 0.0)
 
 
 def test_waits_grow() -> None:

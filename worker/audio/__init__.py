@@ -1,1 +1,1 @@
-"""What arrived as audio: which container it is, whether it is whole, how it sounds. Knows files; nothing of jobs."""
+"""Audio files: container, completeness, measurements. Knows nothing of jobs."""

@@ -1,4 +1,4 @@
-"""Which container a file is, told from its first bytes alone; what the sender called it doesn't count."""
+"""Detects a file's container by its first bytes; the declared type is ignored."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from itertools import pairwise
 from typing import Final
 
 SNIFF_BYTES: Final = 64 * 1024
-"""As much of a file's beginning as is of use. Known containers need 16 bytes; headerless samples, some to judge by."""
+"""Enough of a file's beginning. Known containers need 16 bytes; headerless samples need more."""
 MIN_SAMPLES: Final = 1024
-"""Fewer samples that aren't zero tell nothing about how smooth a signal is."""
+"""Fewer non-zero samples don't show whether a signal is smooth."""
 MAX_ROUGHNESS: Final = 1.0
 """Mean step between neighbouring samples by mean amplitude: speech at 24 kHz has 0.05 to 0.7, random bytes 1.33."""
 
@@ -20,14 +20,14 @@ ID3_HEADER_BYTES: Final = 10
 MAX_JUNK_BYTES: Final = 8192
 """Before the first frame of an MP3."""
 MIN_FRAMES: Final = 4
-"""Frames in a row that are no accident."""
+"""Consecutive frames that can't be a coincidence."""
 _MPEG_RATES: Final = (44_100, 48_000, 32_000)
 _KILOBITS_FIRST: Final = (0, 32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320)
 _KILOBITS_LATER: Final = (0, 8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160)
 
 
 class Container(StrEnum):
-    """The containers that are told apart."""
+    """The containers that are distinguished."""
 
     WAV = "wav"
     """RIFF, RIFX or RF64 with WAVE inside."""
@@ -66,12 +66,11 @@ class Container(StrEnum):
 
     @property
     def content_type(self) -> str:
-        """The media type to store it under."""
         return _CONTENT_TYPES[self]
 
     @property
     def extension(self) -> str:
-        """The file name's ending, without the dot."""
+        """File name extension, without the dot."""
         return _EXTENSIONS.get(self, self.value)
 
 
@@ -109,7 +108,7 @@ _SIGNATURES: Final = (
 
 
 def sniff(head: bytes) -> Container:
-    """The container of a file that begins with `head`, of which `SNIFF_BYTES` are always enough."""
+    """The container of a file that begins with `head`; `SNIFF_BYTES` are always enough."""
     found = _by_signature(head) or _by_frame(head)
     if found is not None:
         return found
@@ -121,7 +120,7 @@ def sniff(head: bytes) -> Container:
 
 
 def junk_bytes(head: bytes) -> int:
-    """What stands before the first MPEG frames of a file that begins so; 0 where it is known by its first bytes."""
+    """Bytes before the first MPEG frame; 0 if the first bytes identify the file."""
     return 0 if _by_signature(head) or _by_frame(head) else max(0, _first_frame(head))
 
 
@@ -144,7 +143,7 @@ def _by_frame(head: bytes) -> Container | None:
 
 
 def _is_layer_three(head: bytes) -> bool:
-    """Whether an MPEG frame header stands here: eleven bits of sync, then no reserved value in any field."""
+    """An MPEG frame header: eleven sync bits, then no reserved value in any field."""
     if len(head) < 4 or head[0] != 0xFF or head[1] & 0xE0 != 0xE0:
         return False
     version, layer = head[1] >> 3 & 3, head[1] >> 1 & 3
@@ -153,12 +152,12 @@ def _is_layer_three(head: bytes) -> bool:
 
 
 def _is_adts(head: bytes) -> bool:
-    """Whether an ADTS header stands here: twelve bits of sync, layer 0, a known rate."""
+    """An ADTS header: twelve sync bits, layer 0, a known rate."""
     return len(head) >= 7 and head[0] == 0xFF and head[1] & 0xF6 == 0xF0 and head[2] >> 2 & 15 < 13
 
 
 def _after_tag(head: bytes) -> Container:
-    """What an ID3 tag stands before: MP3, unless the bytes at hand show another container."""
+    """What follows an ID3 tag: MP3, unless the bytes show another container."""
     if len(head) < ID3_HEADER_BYTES:
         return Container.MP3
     size = sum((byte & 0x7F) << shift for byte, shift in zip(head[6:10], (21, 14, 7, 0), strict=True))
@@ -167,7 +166,7 @@ def _after_tag(head: bytes) -> Container:
 
 
 def _first_frame(head: bytes) -> int:
-    """Where MPEG frames of one kind begin to follow each other, near the beginning; -1 where none do."""
+    """Offset of the first of several consecutive MPEG frames near the beginning; -1 if none."""
     at = head.find(0xFF)
     while 0 <= at < MAX_JUNK_BYTES and not _frames_follow(head, at):
         at = head.find(0xFF, at + 1)
@@ -185,7 +184,7 @@ def _frames_follow(head: bytes, at: int) -> bool:
 
 
 def _frame_bytes(header: bytes) -> int:
-    """The length of the MPEG layer III frame that begins so; 0 where none does."""
+    """Length of the MPEG layer III frame with this header; 0 if it is none."""
     if not _is_layer_three(header):
         return 0
     is_first = header[1] >> 3 & 3 == 3
@@ -206,7 +205,7 @@ def _is_text(head: bytes) -> bool:
 
 
 def _is_smooth(head: bytes) -> bool:
-    """Whether 16-bit little-endian samples of sound lie here, after silence or not: neighbours resemble each other."""
+    """Whether these are 16-bit little-endian samples of sound: neighbours resemble each other."""
     silent = len(head) - len(head.lstrip(b"\0"))
     samples = array("h", head[silent // 2 * 2 : len(head) // 2 * 2])
     return len(samples) >= MIN_SAMPLES and _roughness(samples) <= MAX_ROUGHNESS

@@ -1,4 +1,4 @@
-"""Any take as a WAV with true sizes in its header, streamed in blocks; sample rate and channels stay as they are."""
+"""Writes any take as a WAV with correct sizes in its header, in blocks; sample rate and channels are unchanged."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ PCM_SAMPLE_BITS: Final = 8 * PCM_FRAME_BYTES
 
 
 def as_wav(take: Take, into: Path) -> Take:
-    """The take as a WAV: `take` itself where it is one already, else a new file that appears only when whole.
+    """The take as a WAV: `take` itself if it is one, otherwise a new file that appears only when complete.
 
     Raises:
-        BadAudioError: the sound can't be decoded to its end.
+        BadAudioError: the audio can't be decoded to its end.
         OSError: `into` can't be written.
     """
     if take.container is Container.WAV and not _is_to_be_written(take):
@@ -35,7 +35,7 @@ def as_wav(take: Take, into: Path) -> Take:
 
 
 def _is_to_be_written(take: Take) -> bool:
-    """Whether the header's sizes are wrong, which many players show as hours, or it is a kind that few players know."""
+    """Whether the header has wrong sizes, which many players show as hours, or few players know its kind."""
     header = read_header(take.path)
     return header.streamed if header is not None else not _is_riff(take.path)
 
@@ -46,7 +46,7 @@ def _is_riff(path: Path) -> bool:
 
 
 def _written(take: Take, into: Path) -> int:
-    """Write the WAV; the number of its frames."""
+    """Write the WAV and return its number of frames."""
     match take.container:
         case Container.WAV if (header := read_header(take.path)) is not None:
             _complete(take.path, header, into)
@@ -78,7 +78,7 @@ def _complete(path: Path, header: WavHeader, into: Path) -> None:
 
 
 def _write_samples(path: Path, offset: int, size: int, head: bytes, into: Path) -> None:
-    """`head`, then `size` bytes of the source from `offset` on, then the padding that RIFF asks for."""
+    """Write `head`, `size` bytes of the source from `offset`, and RIFF's padding."""
     with path.open("rb") as source, into.open("wb") as target:
         source.seek(offset)
         target.write(head)

@@ -1,7 +1,6 @@
-"""Containers that need a library: opened, measured, read and turned into WAV by libsndfile, in blocks.
+"""Containers that need libsndfile: opened, measured, read and converted to WAV, in blocks.
 
-A worker runs this in a process of its own (`codec_process`): a foreign file may crash the library, or make it take
-memory without limit.
+Runs in a codec process, because a foreign file may crash the library or make it allocate without limit.
 """
 
 from __future__ import annotations
@@ -22,20 +21,20 @@ from worker.audio.take import require_bounds
 
 BLOCK_FRAMES: Final = 65_536
 MAX_DECODED_BYTES: Final = 128 * 2**20
-"""As 16-bit samples: three quarters of an hour at 24 kHz. A small file may stand for any number of them."""
+"""As 16-bit samples: 45 minutes at 24 kHz. A small file may decode to any number of samples."""
 MAX_AMPLITUDE: Final = 4.0
-"""Of full scale, in a float: 12 dB above is loud, and is clipped; more is no sound."""
+"""Relative to full scale: up to 12 dB above is clipped; more is not audio."""
 _LOSSLESS: Final = {"PCM_S8": ("PCM_16", "int16"), "PCM_16": ("PCM_16", "int16"), "PCM_24": ("PCM_24", "int32")}
-"""The kind of sample to write, and to read so that nothing is rounded."""
+"""The sample format to write, and the type to read it with, so that nothing is rounded."""
 _LOSSY: Final = ("PCM_16", "float32")
 _FLOATS: Final = frozenset({"FLOAT", "DOUBLE"})
 
 
 def measured(path: Path) -> tuple[int, int, int]:
-    """Sample rate in hertz, channels, and frames that are really there.
+    """Sample rate in hertz, channels, and frames present.
 
     Raises:
-        BadAudioError: `unreadable`, or `cut_off` where the last frame promised can't be decoded.
+        BadAudioError: `unreadable`, or `cut_off` if the last declared frame can't be decoded.
     """
     with _opened(path) as sound:
         if sound.frames > 0 and not _reaches_its_end(sound):
@@ -44,9 +43,9 @@ def measured(path: Path) -> tuple[int, int, int]:
 
 
 def decode(path: Path, into: Path) -> int:
-    """Write the sound as a WAV of the same rate and channels; the number of frames written.
+    """Write the audio as a WAV of the same rate and channels; return the number of frames.
 
-    Lossy containers become 16-bit samples, lossless ones keep their width. What exceeds full scale is clipped.
+    Lossy containers become 16-bit samples; lossless ones keep their width. Samples above full scale are clipped.
 
     Raises:
         BadAudioError: `unreadable`, or `out_of_range`.
@@ -60,7 +59,7 @@ def decode(path: Path, into: Path) -> int:
 
 
 def decoded_blocks(path: Path, block_frames: int) -> Iterator[npt.NDArray[np.float32]]:
-    """The samples in order, one row a frame, full scale being 1; of floats, no more than 12 dB above.
+    """The samples in order, one row per frame, with full scale at 1; floats may be up to 12 dB above.
 
     Raises:
         BadAudioError: `unreadable`, or `out_of_range`.
@@ -72,14 +71,14 @@ def decoded_blocks(path: Path, block_frames: int) -> Iterator[npt.NDArray[np.flo
 
 
 def holds_floats(path: Path) -> bool:
-    """Whether the samples can exceed full scale. Raises BadAudioError, `unreadable`."""
+    """Whether samples can exceed full scale. Raises BadAudioError, `unreadable`."""
     with _opened(path) as sound:
         return sound.subtype in _FLOATS
 
 
 @contextmanager
 def _opened(path: Path) -> Iterator[soundfile.SoundFile]:
-    """The sound in a file; the library's errors, whenever they come, become ours."""
+    """Open a file; the library's errors become BadAudioError."""
     try:
         with soundfile.SoundFile(_without_junk(path)) as sound:
             require_bounds(sound.samplerate, sound.channels, sound.frames)
@@ -91,7 +90,7 @@ def _opened(path: Path) -> Iterator[soundfile.SoundFile]:
 
 
 def _without_junk(path: Path) -> Path | io.BytesIO:
-    """The file, or all of it from the first MPEG frame on: the library looks for one at the beginning only."""
+    """The file from its first MPEG frame on: the library looks for one only at the beginning."""
     with path.open("rb") as file:
         junk = junk_bytes(file.read(SNIFF_BYTES))
         file.seek(junk)
@@ -101,7 +100,7 @@ def _without_junk(path: Path) -> Path | io.BytesIO:
 def _bounded(
     blocks: Iterator[npt.NDArray[np.float32]], sound: soundfile.SoundFile
 ) -> Iterator[npt.NDArray[np.float32]]:
-    """The blocks, up to the limit: some containers promise fewer frames than they hold."""
+    """The blocks, up to the limit: some containers declare fewer frames than they hold."""
     frames = 0
     for block in blocks:
         frames += len(block)
@@ -129,7 +128,7 @@ def _clipped(block: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
 
 
 def _reaches_its_end(sound: soundfile.SoundFile) -> bool:
-    """Whether the last frame promised can be decoded. Ogg promises none: there a cut shows in the length only."""
+    """Whether the last declared frame can be decoded. Ogg declares none: a cut shows only in the length."""
     try:
         sound.seek(sound.frames - 1)
         return len(sound.read(1)) == 1

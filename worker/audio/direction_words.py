@@ -1,6 +1,6 @@
-"""The vocabulary of directions: how people tell a voice what to say and how, in the languages the models speak.
+"""The vocabulary of directions in the models' languages.
 
-A word that is missing here costs one more take: two alike agree with each other (`gate.may_agree`).
+A missing word costs one more take: two takes of the same length are accepted (`gate.may_agree`).
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
-"""Which part of a text is spoken for certain, and which may be a direction to the voice. Knows words, not sound.
+"""Separates text that is certainly spoken from possible directions to the voice. Knows words, not sound.
 
-Directions are not spoken: a persona, notes before a transcript, labels, tags. Nothing marks them reliably, so what
-looks like one counts as possible, not as certain. Something always remains certain, unless the text is tags alone.
+Directions (a persona, notes before a transcript, labels, tags) aren't spoken, and nothing marks them reliably: text
+that
+looks like one counts as possible, not as certain. Something remains certain unless the text consists of tags alone.
 """
 
 from __future__ import annotations
@@ -73,7 +74,7 @@ _TEXT_KEYS: Final = re.compile(rf"(?:{SPOKEN_LABELS}|text\w*|transcript\w*)", re
 
 
 def certain(text: str) -> str:
-    """The part of a text that is spoken whatever its reader takes for a direction."""
+    """The part of a text that is spoken whatever the voice takes for a direction."""
     if not _MARKED.search(text) and not _INSTRUCTION.match(text[:OPENING_CHARACTERS]):
         return text.strip()
     words = _of_elements(_of_json(_squeezed(text)))
@@ -82,7 +83,7 @@ def certain(text: str) -> str:
 
 
 def pieces(text: str) -> list[str]:
-    """The text cut wherever a direction could end: each piece alone may be all that is spoken."""
+    """The text split wherever a direction could end: any piece alone may be all that is spoken."""
     words = _squeezed(_ASIDE.sub("\n", _TAG.sub("\n", _MARKUP.sub("\n", text))))
     return [piece for piece in re.split(rf"\n+|{_COLON}|[\"“”„«»「」『』]", words) if _says(piece)]
 

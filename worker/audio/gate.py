@@ -34,7 +34,7 @@ class Flaw(StrEnum):
     TOO_LONG = "too_long"
     """The text could not take so long."""
     TOO_SHORT = "too_short"
-    """Nobody speaks the text so fast: the rest of it is missing."""
+    """Too short for the text at any speaking rate: part of it is missing."""
     UNFINISHED = "unfinished"
     """It breaks off in the midst of a sound, and is rather short."""
     CUT_OFF = "cut_off"
@@ -162,7 +162,7 @@ def _sound_flaws(found: Measures, expected: Expected, limits: GateLimits) -> Ite
 
 
 def _length_flaws(found: Measures, expected: Expected, limits: GateLimits) -> Iterator[Refusal]:
-    """What the length gives away."""
+    """Flaws that the length shows."""
     longest = expected.most * limits.max_length
     if found.duration_s > longest:
         yield Refusal(Flaw.TOO_LONG, f"{found.duration_s:.1f} s of sound, where the text takes at most {longest:.1f} s")

@@ -1,6 +1,6 @@
 """Integrated loudness by ITU-R BS.1770-4 from the spectra of short pieces, at any sample rate, without a filter's loop.
 
-A piece is taken as if it repeated for ever, so a sound that begins or ends inside it is weighted a little wrong:
+Each piece is treated as periodic, so a sound that begins or ends inside it is weighted a little wrong:
 against the recommendation's own filters the figure for speech is right within a tenth of a decibel.
 """
 
@@ -18,7 +18,7 @@ from worker.audio.measures import FLOOR_LUFS
 Powers = npt.NDArray[np.float64]
 
 DESIGN_HZ: Final = 48_000
-"""The rate for which the recommendation gives its filters."""
+"""The sample rate of the recommendation's filters."""
 SHELF: Final = ((1.53512485958697, -2.69169618940638, 1.19839281085285), (1.0, -1.69065929318241, 0.73248077421585))
 """The effect of the head (table 1), as coefficients before and after the fraction stroke."""
 HIGH_PASS: Final = ((1.0, -2.0, 1.0), (1.0, -1.99004745483398, 0.99007225036621))

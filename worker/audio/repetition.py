@@ -20,7 +20,7 @@ MIN_SHIFT_S: Final = 0.25
 SHIFTS: Final = (0.24, 0.52)
 """Parts of the duration. Of what is said two, three, four or more times, one multiple always falls between."""
 SAME_LIKENESS: Final = 0.75
-"""Of the best. What comes four times is about as much like itself two places on as one: the farthest is told."""
+"""Relative to the best likeness. A sound that occurs four times matches at several distances: report the farthest."""
 
 QUIET_SHARE: Final = 0.01
 """Of the energy: a part with less is silence, in which rounding alone would look like a likeness."""

@@ -45,7 +45,7 @@ class CodecChild:
             # Ctrl-C and the signals of a process group are for the worker, which closes the pipe when it leaves.
             start_new_session=True,
         )
-        # Also where nobody closes it: then it ends with this object, or with the interpreter.
+        # If never closed explicitly, it ends with this object or the interpreter.
         self._end = weakref.finalize(self, _end, self._process)
 
     @property

@@ -229,7 +229,7 @@ def test_an_object_that_is_gone_from_a_bucket_is_answered_with_410(
         client, jobs = started.client(), {}
         for name in ("kept", "deleted", "replaced"):
             jobs[name] = a_spoken_job(started, tmp_path, name=name)
-        store = started.gateway.destinations.store(started.gateway.places.default_url)
+        store = started.gateway.destinations.store(started.gateway.destinations.default_url)
         store.delete("acme/jobs/deleted.wav")
         store_bytes(store, "acme/jobs/replaced.wav", b"another", tmp_path)
         statuses = {name: client.get(f"/v1/jobs/{job}/audio").status for name, job in jobs.items()}

@@ -1,4 +1,4 @@
-"""Runs migrations on the connection that `worker.store.schema` hands in. There is no other way to run them."""
+"""Runs migrations on the connection that `worker.store.schema` passes. There is no other way to run them."""
 
 from alembic import context
 from sqlalchemy import text
@@ -8,7 +8,7 @@ from worker.store.tables.base import Base
 LOCK_TIMEOUT = "800ms"
 """A change waits no longer for its table, because everybody else's statements wait behind it meanwhile. Less than
 PostgreSQL's `deadlock_timeout` of one second: of a migration and a worker that wait for each other, it is the
-migration that gives way, and is begun again."""
+migration that is rolled back, and started again."""
 STATEMENT_TIMEOUT = "15min"
 """Filling a new column or building an index takes longer than any statement of a worker may."""
 

@@ -51,7 +51,7 @@ class ArtifactsError(Exception):
             code: the stable word for what is wrong.
             message: for people; names the bucket or folder, and the remedy.
             detail: for operators; the operation and the store's own words.
-            transient: whether the same call may succeed later with nobody mending anything.
+            transient: whether the same call may succeed later without intervention.
         """
         super().__init__(message)
         self.code: str = code

@@ -1,4 +1,4 @@
-"""From an address to a store that is ready to use; `check()` on it tells whether it really is."""
+"""Makes a store from its address. `check()` on the store says whether it can be used."""
 
 from __future__ import annotations
 

@@ -44,7 +44,7 @@ class Wanted:
 class ArtifactStore(Protocol):
     """A place for audio. Safe to use from any number of threads and processes at once.
 
-    Every method raises `ArtifactsError` when the store is in trouble, and ValueError for a key that could leave the
+    Every method raises `ArtifactsError` when the store fails, and ValueError for a key that could leave the
     store or a metadata name other than lowercase letters, digits and hyphens. Metadata values may be any text.
     """
 

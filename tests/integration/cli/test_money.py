@@ -302,7 +302,7 @@ def test_a_batch_gets_a_budget_and_what_it_means_is_said(ttsq: Ttsq, queue: Data
     assert (found["batch"], found["name"], found["limit"], found["holds"]) == (str(batch), "letters.csv", "0.001", True)
     assert "jobs held" in ttsq("budget").out
     assert "to start held jobs" in ttsq("budget", "batch", "letters", "5").out
-    assert "It is over" in ttsq("budget", "batch", "over", "5").out
+    assert "The batch has finished" in ttsq("budget", "batch", "over", "5").out
     assert "1 job waits" in ttsq("budget", "clear", "--batch", "letters.csv").out
 
 

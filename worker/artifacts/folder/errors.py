@@ -21,7 +21,7 @@ def gone(root: Path) -> ArtifactsError:
 
 
 def fault_of(error: OSError, root: Path) -> ArtifactsError:
-    """The trouble behind an error that came up while writing below `root`, or reading from there."""
+    """Classify an error raised while reading or writing below `root`."""
     detail = f"{error.strerror or error} ({errno.errorcode.get(error.errno or 0, '?')}): {error.filename or root}"
     match error.errno:
         case code if code in _FULL:

@@ -25,7 +25,7 @@ _NO_LINKS: Final = frozenset({errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errn
 def one_writer(folder: Path) -> Iterator[None]:
     """Keep other writers of ours away from the files of a folder, whatever path they came by.
 
-    The lock is on the folder itself. On file systems without such locks (some network mounts) it holds nobody off.
+    The lock is on the folder itself. On file systems without such locks (some network mounts) it has no effect.
     """
     if fcntl is None:
         yield

@@ -53,6 +53,6 @@ class Sidecar:
             return None
 
     def write(self, path: Path) -> None:
-        """Write the whole description to a file that nobody else writes to."""
+        """Write the whole description to a file of its own, which no other process writes."""
         fields = {"content_type": self.content_type, "metadata": dict(self.metadata)}
         path.write_text(json.dumps(fields, ensure_ascii=False), encoding="utf-8")

@@ -77,7 +77,7 @@ class FolderStore:
     ) -> StoredObject:
         self._path(key)
         sidecar = Sidecar(content_type, checked_metadata(metadata))
-        source.stat()  # A source that can't be read is the caller's trouble, not the folder's.
+        source.stat()  # A source that can't be read is the caller's error, not the folder's.
         with self._using(), self._arriving() as audio:
             with self._writers:
                 shutil.copyfile(source, audio)
@@ -356,6 +356,6 @@ def _show(audio: Path, target: Path, *, is_free: bool) -> None:
 
 
 def _flush(path: Path) -> None:
-    """See the content on the disk before anyone is told that it is stored."""
+    """Sync the content to disk before its storage is reported."""
     with path.open("rb") as content:
         os.fsync(content.fileno())

@@ -67,7 +67,7 @@ _PASSING: Final = frozenset({ArtifactsFault.THROTTLED, ArtifactsFault.UNREACHABL
 
 
 def fault_of(error: BotoCoreError | ClientError, *, bucket: str, endpoint: str) -> ArtifactsError:
-    """The trouble behind an error that came up while working with `bucket` at `endpoint`."""
+    """Classify an error raised while working with `bucket` at `endpoint`."""
     if isinstance(error, ClientError):
         return _answered(error, bucket, endpoint)
     if isinstance(error, _NO_CREDENTIALS):
@@ -87,7 +87,7 @@ def code_of(error: ClientError) -> str:
 
 
 def fault_kind(error: ClientError) -> ArtifactsFault:
-    """The kind of trouble that the store's answer tells of."""
+    """Classify the store's error response."""
     fallback = ArtifactsFault.THROTTLED if _status_of(error) == 503 else ArtifactsFault.UNEXPECTED
     return _BY_CODE.get(code_of(error), fallback)
 

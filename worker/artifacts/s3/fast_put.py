@@ -48,7 +48,7 @@ _PLACE: Final = "ttsq"
 _SIGNED_OTHERWISE: Final = "--x-s3"
 """The end of a directory bucket's name, whose requests are signed in sessions."""
 _MOST_REFUSALS: Final = 3
-"""So many in a row, and this S3 wants something that the lane doesn't give."""
+"""After this number of refusals in a row, the store needs something that the fast path does not send."""
 _PASSING: Final = frozenset({408, 429})
 """Of the 4xx, what says nothing about the request itself. 5xx and broken connections say nothing either."""
 _PROXIES: Final = frozenset({"http", "https", "all"})
@@ -63,7 +63,7 @@ class FastPut:
     def __init__(
         self, path: str, signer: Signer, lines: HttpClient, *, most: int, answer_seconds: float = READ_TIMEOUT_SECONDS
     ) -> None:
-        """`path` is what keys are added to, quoted; at most so many objects are on their way at a time."""
+        """`path` is the quoted prefix of keys; at most `most` uploads run at a time."""
         self._answer_seconds = answer_seconds
         self._path = path
         self._signer = signer

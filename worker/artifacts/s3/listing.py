@@ -14,7 +14,7 @@ PAGE_KEYS: Final = 1_000
 """What S3 returns at most for one request."""
 SPARE_PAGES: Final = 50
 FOREIGN_SHARE: Final = 4
-"""A listing that meets more than so many objects of others for each of ours is given up."""
+"""A listing is given up after this number of unrelated objects for each of ours."""
 
 
 @dataclass(slots=True)

@@ -2,7 +2,7 @@
 objects are held whole, and they have a short way of their own (`s3_lane`).
 
 Two checks guard an upload: the caller's SHA-256 travels along for the store to compare (AWS, MinIO, Swift and current
-SeaweedFS do), and the signature is over that hash, or over the one of what boto3 sends, which every S3 verifies.
+SeaweedFS do), and the signature covers that hash, or the hash of what boto3 sends, which every S3 verifies.
 Weakness: above `MULTIPART_BYTES` the caller's SHA-256 is compared here, before the parts are sent with their own.
 """
 
@@ -49,7 +49,7 @@ IN_MEMORY_BYTES: Final = 2 * 1024 * 1024
 """Audio up to this size (45 s of speech) takes the short way, or is handed to boto3 whole."""
 
 HEADS: Final = 1_000
-"""Up to so many objects are looked at one by one, with their checksums; more are listed, with their sizes."""
+"""Up to this number, objects are checked one by one, with checksums; beyond it they are listed, with sizes."""
 HEADS_AT_PER_TIME: Final = 16
 
 log = structlog.get_logger("ttsq.artifacts")
@@ -71,7 +71,7 @@ def open_bucket(
     options: StoreOptions = NO_OPTIONS,
     reactor: Reactor | None = None,
 ) -> S3Store:
-    """The store below `prefix`, with a pool of so many connections.
+    """The store below `prefix`, with a pool of `connections` connections.
 
     Raises:
         ArtifactsError: boto3's configuration is unusable.
@@ -358,7 +358,7 @@ class S3Store:
             raise
 
     def _headers(self, key: str) -> HeadObjectOutputTypeDef | None:
-        """What HEAD says of an object, if there is one. An absent bucket is an error, though HEAD tells it alike."""
+        """Return what HEAD says of an object, or None. HEAD answers alike for an absent bucket, which is an error."""
         try:
             return self._client.head_object(Bucket=self._bucket, Key=key)
         except ClientError as error:

@@ -35,7 +35,7 @@ def median_seconds(ask: Callable[[], object], times: int) -> float:
 
 
 def main(times: int, batch: str, job: str, gateway: str, key: str) -> None:
-    """`ttsq status`, all and of one batch; and what the gateway tells of batches and of a job."""
+    """Run `ttsq status` for all jobs and for one batch, and the gateway's requests for batches and for a job."""
     http = urllib3.PoolManager(headers={"authorization": f"Bearer {key}"})
 
     def get(path: str) -> None:

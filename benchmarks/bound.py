@@ -70,7 +70,7 @@ class Run:
 
     @property
     def seconds(self) -> float:
-        """From the first text handed in to the last row done."""
+        """From the first text submitted to the last row finished."""
         return self.outing.books.seconds
 
     @property

@@ -12,7 +12,7 @@ from worker.emulator.limits import SECONDS_PER_MINUTE, WindowKind
 
 JITTER: Final = 0.3
 BURST_SECONDS: Final = 1.0
-"""The limit's bucket holds what flows in within it: nobody gains more than that on an even rate."""
+"""The rate limit's bucket holds the calls of this many seconds: the most that a contender can gain on an even rate."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,7 +26,7 @@ class Books:
 
     done: int
     seconds: float
-    """From the first job handed in to the last one done, by the rows' times; 0 where none is done."""
+    """From the first job submitted to the last one finished, by the rows' times; 0 if no job finished."""
 
 
 class Contender(Protocol):
@@ -43,16 +43,16 @@ class Contender(Protocol):
         """Make the tables."""
 
     def environment(self, scene: Scene, slots: int) -> dict[str, str]:
-        """Of its programs and of the process that hands in the work; `slots` in each process."""
+        """Environment variables of its programs and of the submitting process; `slots` is per process."""
 
     def crew(self, processes: int, slots: int) -> Sequence[Program]:
-        """Its programs: `processes` of its own, as far as it is free to choose, with `slots` calls in each.
+        """Its programs: `processes` of them where their number can be chosen, with `slots` calls in each.
 
-        None where the process that hands in the work does it as well.
+        Empty if the submitting process also runs the jobs.
         """
 
     def submit(self, jobs: int) -> list[str]:
-        """The command that hands in this many jobs and ends."""
+        """The command that submits this many jobs and exits."""
 
     def books(self, scene: Scene) -> Books:
         """How many jobs are done, and in what time."""

@@ -54,7 +54,7 @@ class Knobs:
 
     @property
     def bound_seconds(self) -> float:
-        """No executor with so many slots is faster."""
+        """Lower bound for any executor with this many slots."""
         return self.jobs / (self.workers * self.slots) * self.latency
 
 
@@ -90,7 +90,7 @@ def _emulator(knobs: Knobs) -> EmulatorConfig:
 
 
 def _outing(contender: Contender, scene: Scene, knobs: Knobs, *, jobs: int) -> Outing:
-    """Start all, hand in, wait for the end, stop all."""
+    """Start the programs, submit the jobs, wait until they finish, stop the programs."""
     with started(contender, scene, f"worker-of-{jobs}", knobs.workers, knobs.slots) as crew:
         began = time.perf_counter()
         handed_in = _work(contender, scene, knobs, jobs)
@@ -100,7 +100,7 @@ def _outing(contender: Contender, scene: Scene, knobs: Knobs, *, jobs: int) -> O
 
 
 def _work(contender: Contender, scene: Scene, knobs: Knobs, jobs: int) -> Usage:
-    """Hand in, and wait for the end; what the handing in used."""
+    """Submit the jobs and wait until they finish; return the CPU usage of the submitting process."""
     patience = START_SECONDS + PATIENCE * knobs.bound_seconds
     # A contender without workers is its own: it has all the slots.
     slots = knobs.slots if contender.crew(knobs.workers, knobs.slots) else knobs.slots * knobs.workers

@@ -53,7 +53,7 @@ _END: Final = text("""
 """)
 QUEUE: Final = "bench"
 MESSAGES_TIMEOUT: Final = 600.0
-"""Nobody claims here for a while now and then, and nothing is lost by it."""
+"""Long, because messages stay unclaimed for a while at times and must not be treated as lost."""
 
 
 @dataclass(slots=True)
@@ -143,7 +143,7 @@ class Driven:
             connection.execute(_CLAIM, {"crew": self.crew})
 
     def end(self, jobs: int) -> None:
-        """So many of those that run have ended well. PostgreSQL alone."""
+        """Mark up to `jobs` running jobs as succeeded. PostgreSQL only."""
         with self.crew_database.begin() as connection:
             connection.execute(_END, {"most": jobs})
 

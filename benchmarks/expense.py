@@ -13,7 +13,7 @@ class Outing:
     """One contender's processes, all ended."""
 
     seconds: float
-    """From the first job handed in to the last one done."""
+    """From the first job submitted to the last one finished."""
     producer: Usage
     workers: Sequence[Usage]
     faults: Sequence[str]

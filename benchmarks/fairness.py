@@ -61,12 +61,12 @@ FULL = Knobs(bulk=100_000, singles=200)
 
 @dataclass(frozen=True, slots=True)
 class Waits:
-    """Of one kind of jobs, from being handed in to the start of their calls, in seconds; in order."""
+    """Waits of one kind of jobs, from submission to the start of their calls, in seconds, ascending."""
 
     seconds: Sequence[float]
 
     def at(self, share: float) -> float:
-        """That of so many of them, or less."""
+        """The quantile `share` (0 to 1) of the waits."""
         return self.seconds[min(len(self.seconds) - 1, int(share * len(self.seconds)))]
 
 
@@ -96,7 +96,9 @@ def _waits(cluster: Cluster, knobs: Knobs, *, priority: int, most: int | None = 
             text=text(-number - 1_000 * priority - (1 if most else 0)), priority=priority, cache="bypass"
         )
         with cluster.database.begin() as connection:
-            jobs.append(producer.enqueue(connection, request, tenant="somebody else", origin=cluster.emulator.base_url))
+            jobs.append(
+                producer.enqueue(connection, request, tenant="another tenant", origin=cluster.emulator.base_url)
+            )
         time.sleep(knobs.gap)
 
     def started() -> list[float]:

@@ -1,4 +1,4 @@
-"""How many jobs a second one gateway process takes into PostgreSQL, how long that lasts, and what overload is told."""
+"""Jobs a second that one gateway process stores in PostgreSQL, the latency, and the responses under overload."""
 
 from __future__ import annotations
 

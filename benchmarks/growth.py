@@ -62,7 +62,7 @@ FULL: Final = Knobs(seconds=30.0)
 
 @dataclass(frozen=True, slots=True)
 class Grown:
-    """With so many workers."""
+    """Measurements with one number of workers."""
 
     workers: int
     per_second: float
@@ -70,7 +70,7 @@ class Grown:
     holders: int
     """Different workers that held the dispatcher's lease."""
     led: dict[str, Any]
-    """What the leader tells of its time in the lead."""
+    """The statistics that the leader logs when its leadership ends."""
     led_seconds: float
 
     @property
@@ -109,7 +109,7 @@ def _grown(cluster: Cluster, workers: int, knobs: Knobs) -> Grown:
     end = time.time()
     began = [at for at in admin.state().admitted_at if begin <= at < end]
     leader.send(signal.SIGTERM)
-    led = wait_for(lambda: _led(leader), seconds=PATIENCE_SECONDS, what="what the leader tells of its time")
+    led = wait_for(lambda: _led(leader), seconds=PATIENCE_SECONDS, what="the leader's statistics")
     return Grown(workers, len(began) / (end - begin), len(holders), led, time.monotonic() - led_from)
 
 

@@ -1,4 +1,4 @@
-"""A producer in Python that hands in one batch and ends. Called as `python -m benchmarks.handing_in JOBS`."""
+"""A producer in Python that submits one batch and exits. Called as `python -m benchmarks.handing_in JOBS`."""
 
 from __future__ import annotations
 

@@ -23,7 +23,7 @@ TARGET_CALLS: Final = 3_000
 """What the target is meant for."""
 POLL_SECONDS: Final = 0.1
 SETTLE_SECONDS: Final = 1.0
-"""From the last start to the reading: what the starts needed besides is over."""
+"""Between the last start and the reading, so that memory needed only for starting has been released."""
 PATIENCE_SECONDS: Final = 120.0
 
 
@@ -33,7 +33,7 @@ class Knobs:
 
     calls: int = 600
     few: int = 60
-    """The other size, from which the cost of one more call is told."""
+    """The smaller size; the difference to `calls` yields the memory of one more call."""
     processes: int = 1
     latency: float = 12.0
     """Seconds: long enough for all calls to be started while the first one is still open."""
@@ -57,10 +57,10 @@ class Watch:
     memory_mb: float = 0.0
     """The proportional shares (PSS) of all processes together; 0 where the calls never were open all at once."""
     start_seconds: float = 0.0
-    """From the beginning of the handing in to the last call's start."""
+    """From the start of submission to the last call's start."""
 
     def __call__(self, scene: Scene, crew: Sequence[Measured]) -> None:
-        """Ends when they are, or when the first of them is over."""
+        """Wait until all calls are in flight, or until the first one has finished."""
         began = time.perf_counter()
         while time.perf_counter() < began + PATIENCE_SECONDS:
             seen = scene.emulator.admin.state(detail=False)
@@ -103,7 +103,7 @@ def measure(knobs: Knobs, say: Callable[[str], None]) -> Report:
 
 
 def _lineup(knobs: Knobs) -> list[Contender]:
-    """Whoever can hold so many calls at all."""
+    """The contenders that can hold `knobs.calls` calls."""
     return [one for one in (Ours(rpm="unlimited"), *chosen(knobs.peers)) if one.held(knobs.calls) == knobs.calls]
 
 

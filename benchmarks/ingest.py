@@ -1,4 +1,4 @@
-"""How fast a sheet is handed in, in how little memory, and what the broker has to hold for it.
+"""How fast a sheet is submitted, the peak memory this takes, and how much the broker stores for it.
 
 Beside it, in turns and of the same texts: bare COPY (or executemany), which is the database's own bound, and of the
 first rows one Celery message each, which is what people do instead. The bare rows belong to no batch, so that the
@@ -39,7 +39,7 @@ BARE: Final = {"postgresql": "COPY", "sqlite": "executemany"}
 
 @dataclass(frozen=True, slots=True)
 class Knobs:
-    """What is handed in."""
+    """Size of the sheet, and how often each way of submitting it is measured."""
 
     rows: int = 100_000
     messages: int = 5_000
@@ -88,7 +88,7 @@ def measure(knobs: Knobs, say: Callable[[str], None]) -> Report:
         outings += [_go(MESSAGES, "sqlite", sheet, knobs.messages, shared) for _ in range(knobs.rounds)]
     return Report(
         name="ingest",
-        title=f"A sheet of {knobs.rows:,} rows, judged and handed in (medians of {knobs.rounds} rounds)",
+        title=f"A sheet of {knobs.rows:,} rows, validated and submitted (medians of {knobs.rounds} rounds)",
         columns=("", "rows/s", "µs CPU a row", "peak MB", "broker KB"),
         rows=[_row(_of(outings, way, name)) for name in TARGETS for way in WAYS]
         + [_row(_of(outings, MESSAGES, "sqlite"))],

@@ -86,7 +86,7 @@ def _database() -> Database:
 
 
 def _peak_mb() -> float:
-    """Of this program alone: what a parent is told of a child includes the parent's own size at the fork."""
+    """Measured inside the process: a parent's `wait4` reports a peak that includes the parent's size at the fork."""
     try:
         status = Path("/proc/self/status").read_text(encoding="utf-8")
     except OSError:

@@ -146,7 +146,7 @@ def _submit(database: Database, origin: str, objects: int) -> None:
 def _watch(
     database: Database, worker: Measured, spool: Path, knobs: Knobs, say: Callable[[str], None]
 ) -> tuple[Counts, int]:
-    """Until all is over: the counts, and the most that lay in the spool."""
+    """Wait until all jobs have finished; return the counts and the peak size of the spool in bytes."""
     deadline = time.monotonic() + PATIENCE_SECONDS + knobs.objects * knobs.megabytes * SECONDS_PER_MEGABYTE
     most, told = 0, 0
     while time.monotonic() < deadline:

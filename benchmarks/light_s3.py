@@ -134,7 +134,7 @@ class Connection(asyncio.BufferedProtocol):
         return ROOM
 
     def buffer_updated(self, nbytes: int) -> None:
-        """So many bytes have come."""
+        """Process `nbytes` received bytes."""
         at = 0
         while at < nbytes:
             if self._request is None:

@@ -1,4 +1,4 @@
-"""This project as a contender: `celery -A worker.app worker`, and a producer that hands in one batch."""
+"""This project as a contender: `celery -A worker.app worker`, and a producer that submits one batch."""
 
 from __future__ import annotations
 
@@ -29,13 +29,13 @@ class Ours:
     """Set up by its settings alone; all that aren't named here keep their defaults."""
 
     rpm: str = "auto"
-    """What it is told of the rate limit; by default nothing."""
+    """Value of `SEGMIND_RPM`; by default the workers find the rate limit."""
     through: tuple[str, ...] = CELERY
     """The program that its workers are; another one may watch them."""
     name: str = OURS
 
     def held(self, slots: int) -> int:
-        """As many as it is told."""
+        """Every slot: the number of calls has no other limit."""
         return slots
 
     def prepare(self, scene: Scene) -> None:

@@ -1,5 +1,5 @@
-"""How much of the account's rate limit a run uses and how many calls are refused, where it is told the limit and where
-it has to find it."""
+"""How much of the account's rate limit a run uses and how many calls are refused, with the limit configured and with
+the limit to be found."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class Knobs:
 
     lines: int = 80
     rpm: float = 120.0
-    """The emulator's limit, and what the queue is told of it."""
+    """The emulator's limit, and the limit configured in the queue."""
     window_seconds: float = 10.0
     """Short, so that a short run meets the end of several."""
     burst: int = 5

@@ -40,7 +40,7 @@ class Series:
     name: str
     points: Sequence[Point]
     peer: bool = False
-    """Somebody else's, or a bound."""
+    """True for a peer's figures and for a bound."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""What the kernel tells of running processes: their processor time, and the memory that is theirs. Linux alone."""
+"""CPU time and memory of running processes, read from `/proc`. Linux only."""
 
 from __future__ import annotations
 

@@ -77,7 +77,7 @@ class Measured:
         return self._log.read_text(errors="replace")
 
     def await_line(self, marker: str, seconds: float = READY_SECONDS, *, times: int = 1) -> float:
-        """Wait until the log says `marker` so many times; the seconds since the start of the process."""
+        """Wait until the log contains `marker` `times` times; return the seconds since the process started."""
         deadline = time.perf_counter() + seconds
         while self.log.count(marker) < times:
             if self._reap(0) is not None:
@@ -102,7 +102,7 @@ class Measured:
         return usage
 
     def _reap(self, seconds: float) -> Usage | None:
-        """Its usage if it ends within `seconds`. Asked through `wait4`, which alone tells the usage of one child."""
+        """Return its usage if it exits within `seconds`. Only `wait4` reports the usage of a single child."""
         deadline = time.perf_counter() + seconds
         while self.usage is None:
             pid, status, used = os.wait4(self._process.pid, os.WNOHANG)

@@ -1,4 +1,4 @@
-"""One contender's turn in a race: its programs up, a course handed in and done, and what rows and servers saw of it."""
+"""One contender's run in a race: start its programs, submit the jobs, wait for them, read the rows and the servers."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class Course:
     slots: int
     """Of all processes together."""
     patience_seconds: float
-    """When it is given up, from the moment at which all is handed in."""
+    """Time limit of the run, from the moment all jobs are submitted."""
 
     @property
     def slots_each(self) -> int:

@@ -14,7 +14,7 @@ PASSED_THROUGH: Final = (
     "worker/telemetry/tracing",
     "worker/http_client/",
 )
-"""Used by many rooms: whoever called decides."""
+"""Used by many rooms: the calling frame decides."""
 ROOMS: Final = (
     ("worker/store/transitions/claims", "claim"),
     ("worker/store/transitions/settlement", "record"),
@@ -44,7 +44,7 @@ def room(files: Iterable[str]) -> str:
 
 @lru_cache(maxsize=4_096)
 def of_file(file: str) -> str | None:
-    """What a frame in this file says; None where whoever called decides."""
+    """Return the room of a frame in this file, or None if the calling frame decides."""
     found = next((name for part, name in ROOMS if part in file), None)
     if found is None and "worker/" in file and not any(part in file for part in PASSED_THROUGH):
         return REST

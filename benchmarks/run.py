@@ -29,7 +29,7 @@ class Knobs:
 
     @property
     def bound_seconds(self) -> float:
-        """No executor with so many slots is faster: whole waves of calls."""
+        """Lower bound for any executor with this many slots: whole waves of calls."""
         return -(-self.lines // self.slots) * self.latency
 
 

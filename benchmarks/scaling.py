@@ -131,7 +131,7 @@ def _scene(name: str, database: Database, valkey: Valkey, workers: int, knobs: K
 
 
 def _fill(driven: Driven) -> None:
-    """Until no slot is free, or nobody waits."""
+    """Tick until no slot is free or no job is queued."""
     while True:
         driven.beat()
         jobs, _ = driven.tick()

@@ -42,7 +42,7 @@ PATIENCE_SECONDS: Final = 60.0
 LISTENS: Final = re.compile(r"The gateway listens at (\S+)")
 
 Submit = Callable[[int], float]
-"""Hands in the job of that number; the moment from which it waits, in seconds since the epoch."""
+"""Submits the job with this number; returns the time from which it waits, in seconds since the epoch."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,13 +67,13 @@ FULL: Final = Knobs(jobs=200, gap=0.4, rounds=15)
 
 @dataclass(frozen=True, slots=True)
 class Waits:
-    """Of jobs that were handed in one way, in milliseconds, in order."""
+    """Waits of the jobs submitted in one way, in milliseconds, ascending."""
 
     way: str
     ms: Sequence[float]
 
     def at(self, share: float) -> float:
-        """That of so many of them, or less."""
+        """The quantile `share` (0 to 1) of the waits."""
         return self.ms[min(len(self.ms) - 1, int(share * len(self.ms)))]
 
 
@@ -141,7 +141,7 @@ def _waits(way: str, submit: Submit, emulator: EmulatorProcess, knobs: Knobs) ->
         seconds=PATIENCE_SECONDS,
         what="all calls made",
     )
-    # Whoever waits longest makes the others' figures no better: sorted, each moment has its call.
+    # Paired in time order, not by job: the total wait is the same for any pairing.
     came = sorted(emulator.admin.state().admitted_at)[before:]
     return Waits(way, sorted(1_000 * (call - start) for start, call in zip(begun, came, strict=True)))
 

@@ -1,7 +1,7 @@
 """A queue with a long past and a long backlog, written inside the database: millions of rows in minutes.
 
-What is over has its attempts in the ledger, all read. What waits belongs to batches of several tenants and is ready to
-start. Ids are UUIDs of version 7 in the order of handing in, as the queue's own are.
+Finished jobs have their attempts in the ledger, all marked as noted. Queued jobs belong to batches of several tenants
+and are ready to start. Ids are UUIDs of version 7 in order of submission, like the queue's own.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from worker.store.database import Database
 
 TENANTS: Final = 10
 BATCHES: Final = 100
-"""For what is over, and as many for what waits."""
+"""Of the finished jobs, and as many of the queued jobs."""
 ROWS_PER_BLOCK: Final = 1_000_000
 EPOCH_MS: Final = 1_767_225_600_000
 """The first row's time, in milliseconds since 1970: long ago."""
@@ -58,7 +58,7 @@ class Lot:
         return self.first == 1
 
     def pieces(self) -> Iterator[Lot]:
-        """The same, so many rows at a time."""
+        """Split the lot into lots of at most `ROWS_PER_BLOCK` rows."""
         for first in range(self.first, self.last + 1, ROWS_PER_BLOCK):
             yield Lot(first, min(ROWS_PER_BLOCK, self.last + 1 - first), self.is_over)
 

@@ -41,7 +41,7 @@ FULL: Final = Knobs(jobs=5_000, peers="all")
 
 @dataclass(frozen=True, slots=True)
 class Heat:
-    """One contender with so many processes."""
+    """One contender with one number of processes."""
 
     processes: int
     slots: int
@@ -49,7 +49,7 @@ class Heat:
 
     @property
     def rate(self) -> float:
-        """Jobs a second, from the first one handed in to the last one recorded."""
+        """Jobs a second, from the first one submitted to the last one recorded."""
         books = self.outing.books
         return books.done / books.seconds if books.seconds else 0.0
 

@@ -139,7 +139,7 @@ class WaitingLine:
         """From the commit of one job to its claim, in seconds."""
         request = JobRequest(text=text(-number - 1), model=FREE_MODEL, cache="bypass")
         with self.database.begin() as connection:
-            job = producer.enqueue(connection, request, tenant="somebody else", origin=origin)
+            job = producer.enqueue(connection, request, tenant="another tenant", origin=origin)
 
         def times() -> tuple[float, float] | None:
             with self.database.read() as connection:

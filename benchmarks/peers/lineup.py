@@ -1,4 +1,4 @@
-"""The peers as contenders: how many calls each holds, and the commands that its documentation gives."""
+"""The peers as contenders: how many calls each holds, and the commands from its documentation."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ class Tutorial(Kept):
         return min(slots, FORKED) if self.pool is Pool.PREFORK else slots
 
     def crew(self, processes: int, slots: int) -> Sequence[Program]:
-        """The command that Celery's documentation gives."""
+        """The command from Celery's documentation."""
         each = self.held(processes * slots) // processes
         # For long tasks, says its guide: else the first of several workers takes more than its share.
         options = ["--pool", self.pool, "--concurrency", str(each), "--prefetch-multiplier", "1", "--loglevel", "INFO"]
@@ -90,7 +90,7 @@ class Dramatiq(Kept):
         return {**books.whereabouts(scene, slots), "dramatiq_queue_prefetch": str(slots)}
 
     def crew(self, processes: int, slots: int) -> Sequence[Program]:
-        """The command that its guide gives."""
+        """The command from Dramatiq's guide."""
         command = [sys.executable, "-m", "dramatiq", f"{PACKAGE}.{self.module}"]
         options = ["--processes", str(processes), "--threads", str(slots)]
         return [Program([*command, *options], "Worker process is ready for action.", processes)]

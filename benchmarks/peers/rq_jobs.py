@@ -18,7 +18,7 @@ from benchmarks.peers import work
 
 QUEUE: Final = "default"
 PIECE: Final = 1_000
-"""Jobs handed in by one pipeline."""
+"""Jobs submitted in one pipeline."""
 RETRY: Final = Retry(max=work.RETRIES)
 
 

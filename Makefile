@@ -85,6 +85,7 @@ check: $(STAMP) ## lint, types, import rules, dependencies, security
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports --no-cache
 	@$(BIN)/deptry --no-ansi .
+	@$(BIN)/python -m tests.wording
 	@$(BIN)/bandit --quiet --recursive --severity-level medium --skip B608 api_models worker migrations
 
 wording: $(STAMP) ## list phrases that are not plain technical English

@@ -167,7 +167,7 @@ class TestFetching:
         (folder / "a.wav").unlink()
         missed = ttsq("batch", "download", "welcome")
         assert missed.code == 1
-        assert "a.wav: it is no longer there" in missed.err
+        assert "a.wav: no longer exists" in missed.err
 
     def test_audio_that_is_not_the_recorded_take_is_not_taken_for_it(
         self, queue: Database, audio: FolderStore, ttsq: Ttsq
@@ -176,7 +176,7 @@ class TestFetching:
         batch = a_batch(queue)
         recorded = row(queue, spoken(queue, audio, batch, "a")).sha256
         other = Path("other")
-        other.write_bytes(b"another take")
+        other.write_bytes(b"a different take")
         digest = sha256_of(other)
         audio.put(f"default/{batch}/a.wav", other, content_type="audio/wav", sha256=digest, metadata={})
         assert ttsq("batch", "download", "welcome", "--out", "kept").code == 0
@@ -184,7 +184,7 @@ class TestFetching:
         audio.forget(f"default/{batch}/a.wav", recorded or "")
         missed = ttsq("batch", "download", "welcome", "--out", "here")
         assert (missed.code, Path("here/a.wav").exists()) == (1, False)
-        assert "another take" in missed.err
+        assert "a different take" in missed.err
 
     def test_a_zip_has_it_all_and_leaves_nothing_beside_it(
         self, queue: Database, audio: FolderStore, ttsq: Ttsq
@@ -244,7 +244,7 @@ class TestPruning:
             connection.execute(update(Batch).where(Batch.id != young).values(finished_at=long_ago))
         refused = ttsq("prune", "--older-than", "30d")
         assert refused.code == 2
-        assert "2 jobs with 0.0 MB of audio, among them 1 whole batch would be removed" in refused.err
+        assert "2 jobs with 0.0 MB of audio, including 1 whole batch would be removed" in refused.err
         done = ttsq("prune", "--older-than", "30d", "--yes", "--json").data
         assert done == {"batches": 1, "jobs": 2, "objects": 4, "troubles": []}
         with queue.read() as connection:

@@ -39,9 +39,9 @@ def test_a_closed_gate_is_shown_with_its_reason_and_its_next_probe(ttsq: Ttsq, q
         add_job(connection, model=OTHER_MODEL)
         add_job(connection, model=MODEL, status=JobStatus.RUNNING)
     shown = ttsq("gates").out
-    for words in (WORDS, "closed since", "a free check in", "after 3 probes", "2 waiting jobs", "1 waiting job\n"):
+    for words in (WORDS, "closed since", "free check in", "3 probes so far", "2 jobs", "1 job\n"):
         assert words in shown
-    assert "one real job in" in shown
+    assert "probe with one job in" in shown
     found = {line["name"]: line for line in ttsq("gates", "--json").lines}
     assert {name: (line["code"], line["probes"], line["waiting"]) for name, line in found.items()} == {
         "account": ("insufficient_credits", 3, 2),
@@ -56,7 +56,7 @@ def test_gates_that_were_closed_once_are_shown_on_request(ttsq: Ttsq, queue: Dat
         add_gate(connection, a_gate(message=WORDS), closed=False)
     shown = ttsq("gates")
     assert "No gate is closed" in shown.out
-    assert "1 more gate closed once" in shown.err
+    assert "1 open gate not shown" in shown.err
     assert "open, last closed at" in ttsq("gates", "--all").out
     (found,) = ttsq("gates", "--all", "--json").lines
     assert (found["closed"], found["next_probe_at"], found["message"]) == (False, None, WORDS)
@@ -70,7 +70,7 @@ def test_a_gate_is_opened_by_hand(ttsq: Ttsq, queue: Database) -> None:
         add_job(connection)
     shown = ttsq("gates", "open", "account")
     assert shown.code == 0
-    assert shown.out.startswith("account is open. 1 job waits: ")
+    assert shown.out.startswith("account is open. 1 job queued: ")
     assert "closes the gate again" in shown.out
     assert f"Still closed: model:{MODEL}" in shown.err
     assert ttsq("gates", "open", MODEL).out.startswith(f"model:{MODEL} is open.")
@@ -131,8 +131,8 @@ def test_opening_and_closing_by_hand_are_events(ttsq: Ttsq, queue: Database) -> 
         (("open", "acount"), 'did you mean "account"?'),
         (("open", "gemini-2.5-flash"), f'did you mean "{OTHER_MODEL}"?'),
         (("open", "model:gemini-2.5-flash"), f'did you mean "{OTHER_MODEL}"?'),
-        (("close", "everything"), f"there are account, storage, model:{MODEL}"),
-        (("close", "storage"), "`ttsq gates close account` holds everything"),
+        (("close", "everything"), f"gates: account, storage, model:{MODEL}"),
+        (("close", "storage"), "`ttsq gates close account` holds all jobs"),
         (("open", ""), "no gate"),
     ],
 )

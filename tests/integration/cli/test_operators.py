@@ -183,7 +183,7 @@ def test_jobs_show_has_the_measurements_of_the_audio(ttsq: Ttsq, queue: Database
     found = ttsq("jobs", "show", str(done), "--json").data
     assert {name: found[name] for name in measured} == measured
     shown = [line.split() for line in ttsq("jobs", "show", str(running)).out.splitlines()]
-    assert ["submitted", "req-77"] in shown
+    assert ["request", "req-77"] in shown
     assert ["request", "req-76"] in shown
     assert ["late", "take", "file:///takes/2.wav"] in shown
     assert ttsq("jobs", "show", str(running), "--json").data["request_id"] == "req-77"
@@ -221,9 +221,9 @@ def test_jobs_cancel_says_what_was_paid_already(ttsq: Ttsq, queue: Database, bat
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        ((), "which jobs"),
-        (("--status", "queued"), "which jobs"),
-        (("ffff",), 'begins with "ffff"'),
+        ((), "no jobs selected"),
+        (("--status", "queued"), "no jobs selected"),
+        (("ffff",), 'no job with id "ffff"'),
         (("--batch", "text.csv"), 'did you mean "texts.csv"?'),
     ],
 )
@@ -251,7 +251,7 @@ def test_a_missing_queue_is_not_created(ttsq: Ttsq, tmp_path: Path, command: Seq
 def test_migrate_makes_the_tables_once(ttsq: Ttsq) -> None:
     """And says from where to where."""
     assert f"is now at revision {schema.HEAD} (before: no tables)" in ttsq("migrate").out
-    assert f"is at revision {schema.HEAD} already" in ttsq("migrate").out
+    assert f"is already at revision {schema.HEAD}" in ttsq("migrate").out
     assert ttsq("status").out == "No jobs submitted yet.\n"
 
 

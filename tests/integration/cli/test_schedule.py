@@ -71,7 +71,9 @@ def test_an_invalid_schedule_is_refused_at_once(ttsq: Ttsq, arguments: tuple[str
 def test_a_schedule_is_run_held_and_taken_away(ttsq: Ttsq, queue: Database) -> None:
     """Each command reports what it did; an unknown name is an error."""
     ttsq("schedule", "add", "nightly", "night.csv", "--cron", "30 2 * * *")
-    assert "has a schedule called nightly" in ttsq("schedule", "add", "nightly", "night.csv", "--cron", "0 0 * * *").err
+    assert (
+        "already has a schedule nightly" in ttsq("schedule", "add", "nightly", "night.csv", "--cron", "0 0 * * *").err
+    )
     assert "has not run yet" in ttsq("schedule", "runs", "nightly").out
     assert ttsq("schedule", "run", "nightly").code == 0
     [run] = ttsq("schedule", "runs", "nightly", "--json").lines

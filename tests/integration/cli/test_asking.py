@@ -190,6 +190,8 @@ def test_too_small_a_balance_is_reported_beforehand(emulator: Emulator) -> None:
     emulator.admin.account(credits=Decimal("0.0135"))
     with at_a_terminal("run", "texts.txt") as command:
         command.read_until(QUESTION)
-        assert "the balance of $0.0135 covers about 2: the rest is held until it is topped up" in command.shown
+        assert "the balance of $0.0135 covers about 2: the rest is held until it is topped up" in " ".join(
+            command.shown.split()
+        )
         command.answer("n\n")
         assert command.end() == 130

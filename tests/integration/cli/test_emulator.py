@@ -45,7 +45,7 @@ def test_a_scenario_changes_in_its_time(tmp_path: Path) -> None:
     scenario = tmp_path / "evening.toml"
     scenario.write_text('credits = 0.10\n[[changes]]\nat_seconds = 0.2\naccount = { credits = "5.00" }\n')
     with emulator("--scenario", str(scenario)) as (said, admin):
-        assert "1 change scheduled, the last one after 0.2 s" in said
+        assert "1 change scheduled, the last after 0.2 s" in said
         wait_for(lambda: admin.state().credits == Decimal("5.00"), seconds=30, what="the money")
 
 
@@ -95,7 +95,7 @@ def test_a_scenario_that_means_nothing_is_refused(ttsq: Ttsq, name: str, content
     Path(name).write_bytes(content)
     shown = ttsq("emulator", "--scenario", name)
     assert shown.code == 2
-    assert f"the scenario {name} can't be used" in shown.err
+    assert f"invalid scenario {name}" in shown.err
     for fault in faults:
         assert fault in shown.err
     assert "docs/emulator.md" in shown.err
@@ -104,7 +104,7 @@ def test_a_scenario_that_means_nothing_is_refused(ttsq: Ttsq, name: str, content
 def test_a_missing_scenario_is_an_error(ttsq: Ttsq) -> None:
     """By its name."""
     shown = ttsq("emulator", "--scenario", "none.toml")
-    assert (shown.code, "the scenario none.toml" in shown.err, "No such file" in shown.err) == (2, True, True)
+    assert (shown.code, "invalid scenario none.toml" in shown.err, "No such file" in shown.err) == (2, True, True)
 
 
 def test_options_out_of_their_bounds_are_named_together(ttsq: Ttsq) -> None:

@@ -56,7 +56,7 @@ def next_subject(process: subprocess.Popen[str]) -> str:
 def test_an_empty_list_says_so(ttsq: Ttsq) -> None:
     """And of a type that never was, too."""
     assert ttsq("events").out == "No events yet.\n"
-    assert ttsq("events", "--type", "account.held").out == "Nothing of type account.held happened.\n"
+    assert ttsq("events", "--type", "account.held").out == "No events of type account.held.\n"
     assert ttsq("events", "--json").out == ""
 
 

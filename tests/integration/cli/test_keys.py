@@ -47,7 +47,7 @@ def test_a_budget_is_set_raised_and_lifted(ttsq: Ttsq, queue: Database, key: api
     """By the key's name, its id or its beginning."""
     shown = ttsq("keys", "budget", "studio", "0.50")
     assert (shown.code, budget(queue, key)) == (0, Decimal("0.50"))
-    assert "$0.5000 altogether" in shown.out
+    assert "Budget of studio: $0.5000" in shown.out
     assert ttsq("keys", "list", "--json").data["budget"] == "0.5"
     assert ttsq("keys", "budget", str(key.id), "25").code == 0
     assert budget(queue, key) == Decimal(25)
@@ -71,7 +71,7 @@ def test_an_amount_that_is_no_budget_is_refused(
     assert ttsq("keys", "budget", "studio", "2").code == 0
     shown = ttsq("keys", "budget", "--", "studio", dollars)
     assert (shown.code, budget(queue, key)) == (2, Decimal(2))
-    assert "is no budget" in shown.err
+    assert "is not a budget" in shown.err
 
 
 def test_a_key_that_is_unknown_or_ambiguous_is_refused(ttsq: Ttsq, queue: Database, key: api_keys.KeyRecord) -> None:

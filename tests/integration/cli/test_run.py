@@ -355,7 +355,7 @@ def test_files_that_went_for_good_are_missed(emulator: Emulator, tmp_path: Path)
     (folder / "job-1.wav").unlink()
     shown = ttsq("run", "texts.csv", "--out", "my audio")
     assert shown.code == 1
-    assert "1 file recorded as done is no longer there" in shown.err
+    assert "1 file of finished jobs is missing" in shown.err
     assert "`ttsq run texts.csv --out 'my audio' --missing`" in shown.err
     assert emulator.state().billed_calls == 3
     shown = ttsq("run", "texts.csv", "--out", "my audio", "--missing", "--json")

@@ -50,7 +50,7 @@ def _checks(terminal: Terminal) -> Iterator[Named]:
     except InvalidInputError as error:
         for fault in error.faults:
             yield "settings", fail(str(fault), "fix it in the environment or in .env")
-        yield "others", warning("not checked: the settings are invalid")
+        yield "the rest", warning("not checked: the settings are invalid")
         return
     yield "settings", ok(_kind(settings))
     with _database(settings) as (finding, database):

@@ -24,7 +24,7 @@ from worker.store.queries import jobs
 TARGET: Final = 1_000.0
 OVERLOAD_CONNECTIONS: Final = 200
 """More than one key may have requests under way."""
-LISTENS: Final = "The gateway listens at "
+LISTENS: Final = "Gateway listening at "
 
 
 @dataclass(frozen=True, slots=True)

@@ -39,7 +39,7 @@ ONE_LINE_SECONDS: Final = 1.5
 SHORTEST_GAP_SECONDS: Final = 0.05
 SETTLE_SECONDS: Final = 1.0
 PATIENCE_SECONDS: Final = 60.0
-LISTENS: Final = re.compile(r"The gateway listens at (\S+)")
+LISTENS: Final = re.compile(r"Gateway listening at (\S+)")
 
 Submit = Callable[[int], float]
 """Submits the job with this number; returns the time from which it waits, in seconds since the epoch."""
@@ -182,7 +182,7 @@ def _gateway(words: Sequence[str], settings: dict[str, str]) -> Iterator[str]:
     """`ttsq serve` in a process and a folder of its own; where it listens."""
     command = [sys.executable, "-u", "-m", "worker.cli", *words, "--port", "0"]
     with harness.temporary_folder() as folder, Measured("gateway", command, folder, settings) as process:
-        process.await_line("The gateway listens at")
+        process.await_line("Gateway listening at")
         found = LISTENS.search(process.log)
         assert found is not None
         yield found[1]

@@ -41,7 +41,7 @@ WARMING: Final = 5
 PAUSE_SECONDS: Final = 0.03
 GAP_SECONDS: Final = 0.1
 PATIENCE_SECONDS: Final = 30.0
-LISTENS: Final = "The gateway listens at "
+LISTENS: Final = "Gateway listening at "
 FREE_MODEL: Final = next(model for model in MODELS if model != DEFAULT_MODEL)
 """What waits is of the other model."""
 

@@ -20,7 +20,7 @@ ANSWER_SECONDS: Final = 180.0
 KEY: Final = "SG_0123456789abcdef"
 """The API key of the emulator."""
 WORKS: Final = "worker_started"
-SERVES: Final = r"The gateway listens at (http://\S+:\d+)"
+SERVES: Final = r"Gateway listening at (http://\S+:\d+)"
 _EMULATES: Final = r"(http://127\.0\.0\.1:\d+)"
 
 

@@ -33,7 +33,7 @@ def emulator(*arguments: str) -> Iterator[tuple[str, Admin]]:
             line = process.stdout.readline()
             assert line, "it ended without a word"
             said += line
-        with Admin(said.split()[4].rstrip(".")) as admin:
+        with Admin(said.split()[3].rstrip(".")) as admin:
             yield said, admin
     finally:
         process.terminate()

@@ -98,7 +98,7 @@ def test_jobs_are_deleted_with_their_audio(
     shown = ttsq("jobs", "delete", "--batch", str(batch))
     assert shown.code == 0, shown
     assert "Text and audio of 1 job deleted" in shown.out
-    assert "1 job not over" in shown.err
+    assert "1 job not finished" in shown.err
     with queue.read() as connection:
         assert [stored(connection, job).text == "" for job in (done, waiting, other)] == [True, False, False]
     assert [path.name for path in audio.glob("*.wav")] == ["1.wav"]

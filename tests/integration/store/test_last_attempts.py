@@ -28,6 +28,6 @@ def test_last_attempts_are_made_one_by_one(database: Database) -> None:
         assert [row.status for row in rows] == [JobStatus.QUEUED, JobStatus.SCHEDULED, JobStatus.SCHEDULED]
         assert [row.not_before for row in rows[1:]] == [NOW + APART, NOW + 2 * APART]
         assert {(row.worker_id, row.recover, row.attempts_used) for row in rows} == {(None, True, 2)}
-        assert all("apart from others" in row.message for row in rows[1:])
+        assert all("apart from the jobs lost with it" in row.message for row in rows[1:])
         assert stored(connection, fresh).status == JobStatus.QUEUED
         assert stored(connection, over).status == JobStatus.FAILED

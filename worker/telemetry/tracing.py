@@ -95,6 +95,7 @@ def span(name: str, *, parent: str | None = None, attributes: Attributes | None 
 
 def traceparent() -> str | None:
     """The current span as a W3C `traceparent`; None outside a span."""
+    return _on[0].traceparent() if _on else None
 
 
 def annotate(attributes: Attributes) -> None:

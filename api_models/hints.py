@@ -7,6 +7,8 @@ import json
 from collections.abc import Iterable
 from typing import Final
 
+from api_models.escaping import escaped_json
+
 QUOTED_CHARACTERS: Final = 60
 """A value is cut there: enough to find it in the file, too little to flood a terminal."""
 
@@ -22,8 +24,7 @@ def quoted(value: object) -> str:
         return f"that {type(value).__name__}"
     if len(text) > QUOTED_CHARACTERS:
         text = text[: QUOTED_CHARACTERS - 2] + ('…"' if isinstance(value, str) else "…")
-    # Half of a surrogate pair can't be printed or sent anywhere as UTF-8.
-    return text.encode("utf-8", "backslashreplace").decode()
+    return escaped_json(text)  # half of a surrogate pair can't even be sent as UTF-8
 
 
 def printable(name: str) -> str:

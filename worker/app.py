@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import logging
 import os
-import sys
 from functools import lru_cache
 
 import structlog
@@ -39,7 +38,7 @@ def _worker_app() -> Celery:
     try:
         configuration = settings.current()
     except InvalidInputError as error:
-        sys.exit("\n".join(["ttsq: invalid settings:", *(f"  {fault}" for fault in error.faults)]))
+        logs.exit_with("\n".join(["ttsq: invalid settings:", *(f"  {fault}" for fault in error.faults)]))
     app = make_app(configuration, runtime.QUEUE)
     app.set_default()
     bootsteps.add_to(app, start=_start, ask=_ask, broker=lambda: current.runtime().broker)
@@ -60,7 +59,7 @@ def _build(**_: object) -> None:
     _configure_logs()
     configuration = settings.current()
     if configuration.embedded:
-        sys.exit("ttsq: TTSQ_BROKER_URL is memory://, which only reaches its own process; set it to redis://…")
+        logs.exit_with("ttsq: TTSQ_BROKER_URL is memory://, which only reaches its own process; set it to redis://…")
     if os.geteuid() == 0:
         log.warning(
             "runs_as_root", remedy="run the worker as an unprivileged user that can write to its spool directory"
@@ -72,9 +71,9 @@ def _build(**_: object) -> None:
         database = open_database(configuration)
         current.set_runtime(runtime.build(configuration, database, publisher, broker=broker))
     except StartError as error:
-        sys.exit(f"ttsq: {error.message}; {error.remedy}")
+        logs.exit_with(f"ttsq: {error.message}; {error.remedy}", *configuration.secrets)
     except SQLAlchemyError as error:
-        sys.exit(_no_database(error))
+        logs.exit_with(_no_database(error), *settings.current().secrets)
     _shutdowns.append(Shutdown(current.runtime(), grace_seconds=configuration.grace_seconds))
 
 
@@ -86,7 +85,7 @@ def _start() -> None:
     try:
         current.runtime().start()
     except SQLAlchemyError as error:
-        sys.exit(_no_database(error))
+        logs.exit_with(_no_database(error), *settings.current().secrets)
 
 
 def _no_database(error: SQLAlchemyError) -> str:

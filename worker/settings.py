@@ -4,20 +4,21 @@ from __future__ import annotations
 
 import difflib
 import os
+from collections.abc import Iterable, Iterator, Mapping
 from decimal import Decimal
 from functools import lru_cache
 from pathlib import Path
 from typing import Annotated, Final, Literal
+from urllib.parse import urlsplit
 
 from pydantic import AliasChoices, Field, SecretStr, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
-from sqlalchemy.engine import make_url
-from sqlalchemy.exc import ArgumentError
 
 from api_models.key_templates import SHARED_TEMPLATE, checked_template
-from api_models.origins import OFFICIAL_BASE_URL, canonical_base_url
+from api_models.origins import EMULATOR_KEY, OFFICIAL_BASE_URL
 from api_models.problems import Fault, InvalidInputError, faults_of
 from api_models.values import OptionalSpan
+from worker import addresses, dotenv
 
 HOME: Final = Path(".ttsq")
 """Database, spool and audio of single-process mode, below the working directory."""
@@ -33,15 +34,19 @@ class Settings(BaseSettings):
     """The settings of one process, read from the environment and a `.env` file; immutable."""
 
     model_config = SettingsConfigDict(
-        frozen=True, env_file=".env", env_file_encoding="utf-8", env_ignore_empty=True, extra="ignore"
+        frozen=True,
+        env_file=dotenv.FILE,
+        env_file_encoding=dotenv.ENCODING,
+        env_ignore_empty=True,
+        extra="ignore",
+        allow_inf_nan=False,
     )
 
     segmind_api_key: Annotated[SecretStr | None, Field(validation_alias=_env("SEGMIND_API_KEY"))] = None
     """API key of the Segmind account to charge."""
-    segmind_base_url: Annotated[str, Field(validation_alias=_env("SEGMIND_BASE_URL"), pattern=r"^https?://")] = (
-        OFFICIAL_BASE_URL
-    )
-    """Address of the API; change it to use the emulator."""
+    segmind_base_url: Annotated[str, Field(validation_alias=_env("SEGMIND_BASE_URL"))] = OFFICIAL_BASE_URL
+    """Address of the API; change it to use the emulator. Plain http only to this machine, or with the emulator's key.
+    In `.env`, another address than Segmind's needs the key in `.env` too."""
     segmind_api: Annotated[Literal["v1", "v2"], Field(validation_alias=_env("SEGMIND_API"))] = "v1"
     """API version: `v1` waits for the audio; `v2` submits and polls, so that no text is paid for twice after a
     crash."""
@@ -65,9 +70,7 @@ class Settings(BaseSettings):
     """Maximum PostgreSQL connections of one process."""
     broker_url: Annotated[str, Field(validation_alias=_env("TTSQ_BROKER_URL"))] = "memory://"
     """Celery broker: `memory://` (the worker runs inside `ttsq run`) or `redis://…`."""
-    artifacts_url: Annotated[
-        str | None, Field(validation_alias=_env("TTSQ_ARTIFACTS_URL"), pattern=r"^(file:///|s3://[^/]+)")
-    ] = None
+    artifacts_url: Annotated[str | None, Field(validation_alias=_env("TTSQ_ARTIFACTS_URL"))] = None
     """Destination of the audio: `file:///folder` or `s3://bucket/prefix`. Unset: the `--out` folder of a run."""
     key_template: Annotated[str, Field(validation_alias=_env("TTSQ_KEY_TEMPLATE"))] = SHARED_TEMPLATE
     """Template of object names, with fields in braces: `{tenant}`, `{batch}`, `{custom_id}`, `{id}`, `{ext}` and
@@ -82,9 +85,7 @@ class Settings(BaseSettings):
     """KMS key for `aws:kms`. Unset: the account's default key."""
     s3_tags: Annotated[Literal["on", "off"], Field(validation_alias=_env("TTSQ_S3_TAGS"))] = "off"
     """`on` tags objects in a bucket with tenant and batch, for lifecycle rules; not every S3 service supports tags."""
-    public_url: Annotated[str | None, Field(validation_alias=_env("TTSQ_PUBLIC_URL"), pattern=r"^https?://[^/?#]+")] = (
-        None
-    )
+    public_url: Annotated[str | None, Field(validation_alias=_env("TTSQ_PUBLIC_URL"))] = None
     """Public base URL of TTSQ_ARTIFACTS_URL. Unset: audio is served by presigned URLs."""
     presign_seconds: Annotated[int, Field(validation_alias=_env("TTSQ_PRESIGN_SECONDS"), ge=1, le=604_800)] = 300
     """Validity of a presigned URL in seconds."""
@@ -101,7 +102,7 @@ class Settings(BaseSettings):
 
     probe_seconds: Annotated[float, Field(validation_alias=_env("TTSQ_PROBE_SECONDS"), gt=0, le=3_600)] = 30.0
     """Seconds before the first probe of a closed gate; the wait doubles from probe to probe."""
-    low_balance: Annotated[Decimal, Field(validation_alias=_env("TTSQ_LOW_BALANCE"), ge=0)] = Decimal("1.00")
+    low_balance: Annotated[Decimal, Field(validation_alias=_env("TTSQ_LOW_BALANCE"), ge=0, le=1_000_000)] = Decimal("1.00")
     """Balance in US dollars below which a warning event is written, once until it has recovered."""
     share_cache: Annotated[Literal["tenant", "all"], Field(validation_alias=_env("TTSQ_SHARE_CACHE"))] = "tenant"
     """Who may copy audio already bought: the same `tenant`, or `all`. With `all`, a text that costs nothing reveals
@@ -159,20 +160,33 @@ class Settings(BaseSettings):
 
     @field_validator("database_url")
     @classmethod
-    def _known_database(cls, value: str) -> str:
-        try:
-            url = make_url(value.replace("postgres://", "postgresql://", 1))
-        except ArgumentError:
-            raise ValueError("is not a database URL; use sqlite:///file or postgresql+psycopg://host/name") from None
-        match url.get_backend_name():
-            case "sqlite":
-                return value
-            case "postgresql":
-                return url.set(drivername="postgresql+psycopg").render_as_string(hide_password=False)
-            case other:
-                raise ValueError(
-                    f"names the unsupported database {other}; use sqlite:///file or postgresql+psycopg://host/name"
-                )
+    def _database(cls, value: str) -> str:
+        return addresses.database_address(value)
+
+    @field_validator("broker_url")
+    @classmethod
+    def _broker(cls, value: str) -> str:
+        return addresses.broker_address(value)
+
+    @field_validator("artifacts_url")
+    @classmethod
+    def _artifacts(cls, value: str | None) -> str | None:
+        return None if value is None else addresses.artifacts_address(value)
+
+    @field_validator("public_url")
+    @classmethod
+    def _public(cls, value: str | None) -> str | None:
+        return None if value is None else addresses.public_address(value)
+
+    @field_validator("webhook_allow")
+    @classmethod
+    def _allowed(cls, value: str) -> str:
+        return addresses.allowed_destinations(value)
+
+    @field_validator("spool_dir", "alive_file")
+    @classmethod
+    def _expanded(cls, value: Path | None) -> Path | None:
+        return None if value is None else value.expanduser()
 
     @field_validator("key_template")
     @classmethod
@@ -203,8 +217,22 @@ class Settings(BaseSettings):
 
     @field_validator("segmind_base_url")
     @classmethod
-    def _canonical(cls, value: str) -> str:
-        return canonical_base_url(value)
+    def _api(cls, value: str, info: ValidationInfo) -> str:
+        address = addresses.api_address(value)
+        key = info.data.get("segmind_api_key")
+        is_secret = key is not None and key.get_secret_value() != EMULATOR_KEY
+        if is_secret and address.startswith("http://") and not addresses.is_loopback(address):
+            raise ValueError(
+                "would send SEGMIND_API_KEY over plain http, readable on the way; write https://"
+                " (the emulator's own key may go to any address)"
+            )
+        return address
+
+    @property
+    def secrets(self) -> set[str]:
+        """What must not be shown: the API key, and passwords in addresses."""
+        key = "" if self.segmind_api_key is None else self.segmind_api_key.get_secret_value()
+        return {key, key.strip()} - {""} | addresses.passwords(self.database_url) | addresses.passwords(self.broker_url)
 
     @property
     def shares_content(self) -> bool:
@@ -226,12 +254,11 @@ def load(**overrides: object) -> Settings:
     Raises:
         InvalidInputError: unknown `TTSQ_…` or `SEGMIND_…` names and values out of bounds, all at once.
     """
-    known = names()
-    faults = [
-        Fault(field=name, message=f"is not a setting{_suggest(name, known)}")
-        for name in sorted(os.environ)
-        if name.startswith(("TTSQ_", "SEGMIND_")) and name not in known
-    ]
+    try:
+        written = dotenv.read()
+    except dotenv.UnreadableError as error:
+        raise InvalidInputError("settings", [Fault(field=dotenv.FILE, message=str(error))]) from None
+    faults = [*_unknown(os.environ, ""), *_unknown(written, f" of {dotenv.FILE}"), *_redirections(written, overrides)]
     try:
         settings = Settings(**overrides)  # type: ignore[arg-type]
     except ValidationError as error:
@@ -243,6 +270,44 @@ def load(**overrides: object) -> Settings:
     if faults:
         raise InvalidInputError("settings", faults)
     return settings
+
+
+def _unknown(given: Iterable[str], where: str) -> Iterator[Fault]:
+    """Names with a prefix of ours that no setting has; case does not count, as for pydantic."""
+    known = names()
+    for name in sorted({name.upper() for name in given} - set(known)):
+        if name.startswith(("TTSQ_", "SEGMIND_")):
+            yield Fault(field=name, message=f"is not a setting{where and f' ({where.strip()})'}{_suggest(name, known)}")
+
+
+def _redirections(written: Mapping[str, str], overrides: Mapping[str, object]) -> Iterator[Fault]:
+    """Ways in which a `.env` file, which may have come with the folder, would send a secret elsewhere."""
+    around = {name.upper() for name, value in os.environ.items() if value} | set(overrides)
+    address = "" if "SEGMIND_BASE_URL" in around else written.get("SEGMIND_BASE_URL", "")
+    if address and "SEGMIND_API_KEY" in around and not dotenv.refers(address):
+        host = _api_host(address)
+        if host is not None:
+            yield Fault(
+                field="SEGMIND_BASE_URL",
+                message=f"in {dotenv.FILE} names {host}, which gets no key from the environment;"
+                f" set both in the environment, or both in {dotenv.FILE}",
+            )
+    for name in sorted(written):
+        if name.endswith("_URL") and name in names() and dotenv.refers(written[name]):
+            yield Fault(
+                field=name,
+                message=f"in {dotenv.FILE} refers to a variable, which may be a secret; write the address out,"
+                " or set it in the environment",
+            )
+
+
+def _api_host(address: str) -> str | None:
+    """The host of an address other than Segmind's. An invalid one is reported by the validator."""
+    try:
+        canonical = addresses.api_address(address)
+    except ValueError:
+        return None
+    return None if canonical == OFFICIAL_BASE_URL else urlsplit(canonical).netloc
 
 
 def variable(name: str) -> str | None:

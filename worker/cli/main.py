@@ -116,7 +116,9 @@ def _version(requested: bool) -> None:
     if requested:
         from importlib.metadata import version  # noqa: PLC0415 - needed by this option alone
 
-        typer.echo(f"ttsq {version('ttsq')}")
+        from worker.cli.console.terminal import Terminal  # noqa: PLC0415 - likewise
+
+        Terminal().result(f"ttsq {version('ttsq')}")
         raise typer.Exit
 
 
@@ -135,7 +137,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")  # an unprintable character must not abort a run
     try:
-        app(args=None if arguments is None else list(arguments), prog_name="ttsq")
+        code = app(args=None if arguments is None else list(arguments), prog_name="ttsq", standalone_mode=False)
+        sys.exit(code if isinstance(code, int) else Exit.DONE)
     except KeyboardInterrupt:
         sys.exit(Exit.INTERRUPTED)
     except Exception as error:  # noqa: BLE001 - any error becomes one line and an exit code

@@ -7,6 +7,7 @@ from typing import Annotated, Final
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from api_models.origins import EMULATOR_KEY
 from worker.emulator.account import Money
 from worker.emulator.api.reset_times import StampFormat
 from worker.emulator.api.responses import OutputShape
@@ -14,7 +15,7 @@ from worker.emulator.faults import Rule
 from worker.emulator.latency import Latency, Share
 from worker.emulator.limits import SECONDS_PER_MINUTE, Limit, WindowKind
 
-DEFAULT_KEY: Final = "SG_0123456789abcdef"
+DEFAULT_KEY: Final = EMULATOR_KEY
 """Accepted by the emulator only."""
 
 

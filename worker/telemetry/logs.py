@@ -4,36 +4,39 @@ from __future__ import annotations
 
 import logging
 import sys
-from collections.abc import Iterator, MutableMapping
+from collections.abc import Collection, Iterator, MutableMapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Final, TextIO
+from typing import Any, Final, NoReturn, TextIO
 
 import structlog
 
+from api_models.escaping import escaped, escaped_line
 from worker.settings import Settings
 from worker.telemetry.redaction import redact
 
+Event = MutableMapping[str, Any]
+_MULTILINE: Final = frozenset({"exception", "stack"})
 _LEVELS: Final = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}
 
 
 def configure(settings: Settings, to: Path | None = None) -> None:
     """Send log events, including those of libraries, to standard error or append them to a file."""
     stream = _opened(to) if to else sys.stderr
-    secret = settings.segmind_api_key.get_secret_value() if settings.segmind_api_key else ""
     as_json = settings.log_format == "json" or (settings.log_format == "auto" and not stream.isatty())
     shared: list[structlog.typing.Processor] = [
         structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         structlog.processors.format_exc_info,
-        _Redacted(secret),
+        _Redacted(settings.secrets),
     ]
     renderer: structlog.typing.Processor = (
         structlog.processors.JSONRenderer(default=str)
         if as_json
         else structlog.dev.ConsoleRenderer(colors=stream.isatty())
     )
+    safe = [] if as_json else [_escaped]  # JSON escapes by itself
     level = _LEVELS[settings.log_level]
     structlog.configure(
         processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
@@ -45,13 +48,18 @@ def configure(settings: Settings, to: Path | None = None) -> None:
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=shared,
-            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, renderer],
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *safe, renderer],
         )
     )
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(max(level, logging.WARNING))
     logging.getLogger("ttsq").setLevel(level)
+
+
+def exit_with(message: str, *secrets: str) -> NoReturn:
+    """Exit with status 1 and a message on standard error, escaped and redacted."""
+    sys.exit(escaped(redact(message, *secrets)))
 
 
 def silence() -> None:
@@ -74,18 +82,37 @@ def _opened(path: Path) -> TextIO:
     return path.open("a", encoding="utf-8")
 
 
-def _drop(_logger: object, _method: str, _event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+def _drop(_logger: object, _method: str, _event: Event) -> Event:
     raise structlog.DropEvent
 
 
 class _Redacted:
-    """Removes the API key from every string of an event, including library messages and tracebacks."""
+    """Removes secrets from every value of an event, including library messages and tracebacks."""
 
-    def __init__(self, secret: str) -> None:
-        self._secret = secret
+    def __init__(self, secrets: Collection[str]) -> None:
+        self._secrets = secrets
 
-    def __call__(self, _logger: object, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    def __call__(self, _logger: object, _method: str, event: Event) -> Event:
         for name, value in event.items():
-            if isinstance(value, str):
-                event[name] = redact(value, self._secret)
+            if not name.startswith("_"):  # structlog's own
+                event[name] = self._redacted(value)
         return event
+
+    def _redacted(self, value: object) -> object:
+        match value:
+            case bool() | int() | float() | None:
+                return value
+            case list() | tuple():
+                return [self._redacted(one) for one in value]
+            case dict():
+                return {name: self._redacted(one) for name, one in value.items()}
+            case _:
+                return redact(str(value), *self._secrets)
+
+
+def _escaped(_logger: object, _method: str, event: Event) -> Event:
+    """Keep foreign text from commanding the terminal, or from looking like another event."""
+    for name, value in event.items():
+        if isinstance(value, str):
+            event[name] = escaped(value) if name in _MULTILINE else escaped_line(value)
+    return event

@@ -6,9 +6,13 @@ import json
 from pathlib import Path
 
 import pytest
+from rich.console import RenderableType
+from rich.table import Table
+from rich.text import Text
 
 from worker import settings
 from worker.cli.console.terminal import Terminal
+from worker.cli.main import main
 
 KEY = "not-shaped-like-a-key-at-all"
 
@@ -64,3 +68,46 @@ def test_lines_of_a_pipe_are_never_wrapped(capsys: pytest.CaptureFixture[str], t
     """What someone greps for stays on its line, however long it is."""
     Terminal().result(f"{tmp_path} " * 50)
     assert capsys.readouterr().out.count("\n") == 1
+
+
+HOSTILE = "\x1b]0;title\x07 \x9b31m \u202egpj.exe \x85"
+
+
+@pytest.mark.parametrize("method", ["result", "note", "warn"])
+@pytest.mark.parametrize("form", ["text", "rich", "table"])
+def test_foreign_text_commands_no_terminal(method: str, form: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """However it is laid out."""
+    table = Table()
+    table.add_column(HOSTILE)
+    table.add_row(Text(HOSTILE), HOSTILE)
+    content: RenderableType = {"text": HOSTILE, "rich": Text.assemble(("a", "bold"), HOSTILE), "table": table}[form]
+    getattr(Terminal(), method)(content)
+    shown = capsys.readouterr()
+    assert r"\x1b]0;title" in shown.out + shown.err
+    assert all(character.isprintable() or character == "\n" for character in shown.out + shown.err)
+
+
+def test_json_reaches_a_terminal_by_codes_only(capsys: pytest.CaptureFixture[str]) -> None:
+    """And is read back as it was."""
+    Terminal(as_json=True).data({HOSTILE: HOSTILE})
+    shown = capsys.readouterr().out
+    assert all(character.isprintable() or character == "\n" for character in shown)
+    assert json.loads(shown) == {HOSTILE: HOSTILE}
+
+
+def test_an_argument_of_the_command_line_is_quoted_safely(capsys: pytest.CaptureFixture[str]) -> None:
+    """A pattern of the shell may have put a file's name there."""
+    with pytest.raises(SystemExit) as ended:
+        main(["jobs", HOSTILE])
+    shown = capsys.readouterr().err
+    assert ended.value.code == 2
+    assert "No such command" in shown
+    assert all(character.isprintable() or character == "\n" for character in shown)
+
+
+def test_a_password_of_an_address_passes_no_stream(capsys: pytest.CaptureFixture[str]) -> None:
+    """Of any address, and those of the settings wherever they stand."""
+    terminal = Terminal()
+    terminal.guard(settings.load(TTSQ_BROKER_URL="redis://:swordfish-7@h/0"))
+    terminal.warn("swordfish-7 and postgresql://u:other@h/db, https://h:80/@x")
+    assert capsys.readouterr().err == "*** and postgresql://u:***@h/db, https://h:80/@x\n"

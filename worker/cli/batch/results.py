@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -63,7 +61,8 @@ def write(wanted: str, *, partial: bool, out: Path | None, errors: bool, overwri
         with temporary_folder() as folder:
             written = gather(database, batch, settings, folder)
             if out is None:
-                _print(folder / (ERRORS if errors else RESULTS))
+                with (folder / (ERRORS if errors else RESULTS)).open(encoding="utf-8", newline="") as lines:
+                    terminal.documents(lines)
             else:
                 place_in(out, folder, batch, overwrite=overwrite)
                 terminal.result(f"{_describe(written)}, in {out}")
@@ -90,13 +89,6 @@ def place_in(out: Path, folder: Path, batch: BatchRecord, *, overwrite: bool) ->
     for name, content_type in CONTENT_TYPES.items():
         source = folder / name
         store.put(name, source, content_type=content_type, sha256=sha256_of(source), metadata=metadata)
-
-
-def _print(file: Path) -> None:
-    sys.stdout.flush()
-    with file.open("rb") as lines:
-        shutil.copyfileobj(lines, sys.stdout.buffer)
-    sys.stdout.flush()
 
 
 def _describe(written: Written) -> str:

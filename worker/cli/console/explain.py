@@ -5,11 +5,12 @@ from __future__ import annotations
 import traceback
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 from rich.text import Text
 from sqlalchemy.exc import SQLAlchemyError
 
+from api_models.escaping import escaped_line
 from api_models.problems import InvalidInputError
 from worker import settings
 from worker.artifacts.errors import ArtifactsError
@@ -94,16 +95,28 @@ def _first_line(error: BaseException) -> str:
 
 
 def print_error(error: Exception) -> None:
+    if hasattr(error, "format_message"):  # an error of the command line's parser, whose class typer does not export
+        _print_usage_error(error)
+        return
     terminal = Terminal()
     debug = _debug(terminal)
     found = explain(error)
     if debug:
         terminal.warn("".join(traceback.format_exception(error)).rstrip(), style="dim")
-    terminal.warn(Text.assemble(("ttsq: ", "bold red"), found.message))
+    terminal.warn(Text.assemble(("ttsq: ", "bold red"), escaped_line(found.message)))
     for line in found.lines:
-        terminal.warn(f"  {line}")
+        terminal.warn(f"  {escaped_line(line)}")
     if found.remedy:
         terminal.warn(f"  {found.remedy}", style="dim" if found.lines else "")
+
+
+def _print_usage_error(error: Any) -> None:  # noqa: ANN401 - as above
+    """Print as typer does, with the arguments that the message quotes escaped: a file's name may be one."""
+    from typer import rich_utils  # noqa: PLC0415 - needed on failure only
+
+    message = escaped_line(error.format_message())
+    error.format_message = lambda: message
+    rich_utils.rich_format_error(error)
 
 
 def _debug(terminal: Terminal) -> bool:

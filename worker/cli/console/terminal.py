@@ -1,6 +1,7 @@
-"""Results go to standard output, everything else to standard error, secrets to neither.
+"""The only place of the commands that prints. Results go to standard output, everything else to standard error.
 
-With `--json`, standard output carries JSON only; all text moves to standard error.
+Secrets reach neither. Control characters of texts, names and answers are escaped, so that they can't command the
+terminal. With `--json`, standard output carries JSON only; all text moves to standard error.
 """
 
 from __future__ import annotations
@@ -8,12 +9,14 @@ from __future__ import annotations
 import json
 import select
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Final, TextIO, cast
 
-from rich.console import Console, RenderableType
+from rich.console import Console, ConsoleOptions, RenderableType
+from rich.segment import Segment
 from rich.text import Text
 
+from api_models.escaping import escaped, escaped_json
 from worker.telemetry.redaction import redact
 
 if TYPE_CHECKING:
@@ -33,8 +36,20 @@ class Guarded:
     def write(self, text: str) -> int:
         return self._stream.write(redact(text, *self.secrets))
 
+    def unredacted(self, text: str) -> None:
+        self._stream.write(text)
+        self._stream.flush()
+
     def __getattr__(self, name: str) -> Any:  # noqa: ANN401 - delegates to the real stream
         return getattr(self._stream, name)
+
+
+class SafeConsole(Console):
+    """Escapes all text, whatever renders it; the control codes are the console's own."""
+
+    def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterable[Segment]:
+        for segment in super().render(renderable, options):
+            yield segment if segment.control else Segment(escaped(segment.text), segment.style)
 
 
 class Terminal:
@@ -49,11 +64,9 @@ class Terminal:
         self.results: Final = self.errors if as_json else _console(self._out)
 
     def guard(self, settings: Settings) -> Settings:
-        """Redact the API key of these settings from both streams."""
-        if settings.segmind_api_key is not None:
-            secret = settings.segmind_api_key.get_secret_value()
-            self._out.secrets |= {secret, secret.strip()}
-            self._err.secrets |= {secret, secret.strip()}
+        """Redact the secrets of these settings from both streams."""
+        self._out.secrets |= settings.secrets
+        self._err.secrets |= settings.secrets
         return settings
 
     def result(self, content: RenderableType = "", style: str = "") -> None:
@@ -71,19 +84,28 @@ class Terminal:
     def data(self, content: Mapping[str, Any]) -> None:
         """Print one JSON object on its own line, with `as_json`."""
         if self._as_json:
-            self._out.write(json.dumps(content, ensure_ascii=False) + "\n")
-            self._out.flush()
+            self.documents([json.dumps(content, ensure_ascii=False) + "\n"])
+
+    def documents(self, lines: Iterable[str]) -> None:
+        """Print lines of JSON to standard output as they are; unsafe characters by their codes."""
+        for line in lines:
+            self._out.write(escaped_json(line))
+        self._out.flush()
+
+    def public(self, text: str) -> None:
+        """Print a line to standard output without redaction: the emulator's key is no secret, and looks like one."""
+        self._out.unredacted(f"{escaped(text)}\n")
 
 
 def _console(stream: Guarded) -> Console:
     width = None if stream.isatty() else UNBOUND_WIDTH
-    return Console(file=cast("TextIO", stream), width=width, highlight=False, markup=False, emoji=False)
+    return SafeConsole(file=cast("TextIO", stream), width=width, highlight=False, markup=False, emoji=False)
 
 
 def _print(console: Console, content: RenderableType, style: str) -> None:
     # A terminal may wrap text at its width; a program reading a pipe needs whole lines.
     if isinstance(content, str):
-        content = Text(content, style=style)
+        content = Text(escaped(content), style=style)
     console.print(content, style=style or None, soft_wrap=not console.is_terminal and isinstance(content, Text))
 
 
@@ -101,7 +123,7 @@ def agreed(terminal: Terminal, question: str, *, enter: bool = True) -> bool:
     """Ask until the answer is yes or no. Enter means `enter`; end of input means no."""
     choices = "[Y/n]" if enter else "[y/N]"
     while True:
-        terminal.errors.print(f"{question} {choices} ", end="", markup=False, highlight=False)
+        terminal.errors.print(escaped(f"{question} {choices} "), end="", markup=False, highlight=False)
         answer = _line()
         if not answer:
             terminal.errors.print()

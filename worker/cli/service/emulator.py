@@ -12,6 +12,7 @@ from pydantic import ValidationError
 from api_models.problems import InvalidInputError, faults_of
 from worker.cli.console.errors import UnusableEmulatorError
 from worker.cli.console.format import number
+from worker.cli.console.terminal import Terminal
 from worker.emulator.config import DEFAULT_KEY, EmulatorConfig
 from worker.emulator.scenario import Scenario, load
 from worker.emulator.server import serve
@@ -54,12 +55,13 @@ def _scenario(path: Path) -> Scenario:
 def _announce(config: Scenario, base_url: str) -> None:
     # Print the default key only; a key set by the user may be a real one.
     key = config.key if config.key in {DEFAULT_KEY, None} else "<your --key>"
-    typer.echo(f"Emulator listening at {base_url}. In another terminal:")
-    typer.echo(f"  export SEGMIND_BASE_URL={base_url} SEGMIND_API_KEY={key or DEFAULT_KEY}")
+    terminal = Terminal()
+    terminal.public(f"Emulator listening at {base_url}. In another terminal:")
+    terminal.public(f"  export SEGMIND_BASE_URL={base_url} SEGMIND_API_KEY={key or DEFAULT_KEY}")
     if config.changes:
         last = config.timeline()[-1].at_seconds
-        typer.echo(f"{number(len(config.changes), 'change')} scheduled, the last after {last:g} s.")
-    typer.echo("Press Ctrl-C to stop.")
+        terminal.public(f"{number(len(config.changes), 'change')} scheduled, the last after {last:g} s.")
+    terminal.public("Press Ctrl-C to stop.")
 
 
 DEFAULT_PORT = 8765

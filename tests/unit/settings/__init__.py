@@ -1,0 +1,1 @@
+"""Tests of the settings: addresses, numbers, and where they are read from."""

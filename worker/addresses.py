@@ -18,8 +18,8 @@ from sqlalchemy.exc import ArgumentError
 from api_models.hints import did_you_mean, quoted
 from api_models.origins import OFFICIAL_BASE_URL, canonical_base_url
 
-DATABASE_EXAMPLE: Final = "sqlite:///folder/file.db or postgresql+psycopg://user:password@host:5432/name"
-BROKER_EXAMPLE: Final = "redis://:password@host:6379/0"
+DATABASE_EXAMPLE: Final = "sqlite:///folder/file.db or postgresql+psycopg://user@host:5432/name"
+BROKER_EXAMPLE: Final = "redis://host:6379/0"
 MEMORY: Final = "memory://"
 MIN_MASKED_CHARACTERS: Final = 8
 """A shorter password is masked in addresses only: it may be part of ordinary words."""

@@ -102,7 +102,9 @@ class Settings(BaseSettings):
 
     probe_seconds: Annotated[float, Field(validation_alias=_env("TTSQ_PROBE_SECONDS"), gt=0, le=3_600)] = 30.0
     """Seconds before the first probe of a closed gate; the wait doubles from probe to probe."""
-    low_balance: Annotated[Decimal, Field(validation_alias=_env("TTSQ_LOW_BALANCE"), ge=0, le=1_000_000)] = Decimal("1.00")
+    low_balance: Annotated[Decimal, Field(validation_alias=_env("TTSQ_LOW_BALANCE"), ge=0, le=1_000_000)] = Decimal(
+        "1.00"
+    )
     """Balance in US dollars below which a warning event is written, once until it has recovered."""
     share_cache: Annotated[Literal["tenant", "all"], Field(validation_alias=_env("TTSQ_SHARE_CACHE"))] = "tenant"
     """Who may copy audio already bought: the same `tenant`, or `all`. With `all`, a text that costs nothing reveals

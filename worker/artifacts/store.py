@@ -57,6 +57,9 @@ class ArtifactStore(Protocol):
     def check(self) -> None:
         """Prove that audio could be written and found again right now, by doing so."""
 
+    def forecast(self) -> None:
+        """As `check`, leaving this machine's disk as it is: a folder is neither created nor written to."""
+
     def put(
         self, key: str, source: Path, *, content_type: str, sha256: str, metadata: Mapping[str, str]
     ) -> StoredObject:

@@ -7,6 +7,7 @@ import shutil
 from pathlib import Path
 from typing import Final
 
+from worker import private_files
 from worker.audio.container import Container
 from worker.audio.riff import WavHeader, completed_head, new_head, read_header
 from worker.audio.take import PCM_CHANNELS, PCM_FRAME_BYTES, PCM_SAMPLE_RATE, Take
@@ -79,7 +80,7 @@ def _complete(path: Path, header: WavHeader, into: Path) -> None:
 
 def _write_samples(path: Path, offset: int, size: int, head: bytes, into: Path) -> None:
     """Write `head`, `size` bytes of the source from `offset`, and RIFF's padding."""
-    with path.open("rb") as source, into.open("wb") as target:
+    with path.open("rb") as source, private_files.opened(into) as target:
         source.seek(offset)
         target.write(head)
         shutil.copyfileobj(source, target, BLOCK_BYTES)

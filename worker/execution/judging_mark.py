@@ -11,6 +11,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final
 
+from worker import private_files
+
 MARK: Final = ".judging"
 ATTRIBUTE: Final = "user.ttsq.judging"
 
@@ -46,7 +48,7 @@ def _write(audio: Path, number: bytes) -> None:
         with suppress(OSError):
             os.setxattr(audio, ATTRIBUTE, number)
             return
-    _beside(audio).write_bytes(number)
+    private_files.write(_beside(audio), number)
 
 
 def _clear(audio: Path) -> None:

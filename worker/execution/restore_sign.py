@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Final, Self
 from uuid import UUID
 
+from worker import private_files
 from worker.store import workers
 from worker.store.database import Database
 from worker.store.outbox import events
@@ -54,7 +55,7 @@ class RestoreSign:
         known = {"database": self._address(), "worker": str(worker_id), "at": now.isoformat()}
         fresh = self.folder / f"{NAME}.{os.getpid()}"
         with suppress(OSError):
-            fresh.write_text(json.dumps(known), encoding="utf-8")
+            private_files.write(fresh, json.dumps(known).encode())
             fresh.replace(self.folder / NAME)
 
     def is_behind(self) -> bool:

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Final
 from uuid import UUID
 
+from worker import private_files
 from worker.execution.judging_mark import deaths
 from worker.segmind import account
 from worker.segmind.answers import Answer
@@ -27,6 +28,8 @@ AUDIO: Final = ".audio"
 RECEIPT: Final = ".receipt"
 PART: Final = ".part"
 CONVERTED: Final = ".wav"
+_SUFFIXES: Final = frozenset({AUDIO, RECEIPT, PART, CONVERTED, ".judging", ".seen"})
+"""Of all files in the folder."""
 PART_LIFE_SECONDS: Final = 6 * 3600
 """Longer than any call's timeouts."""
 MAX_SPARES: Final = 256
@@ -76,7 +79,8 @@ class Spool:
 
         Recent partial files may belong to a running call of another worker that shares the folder.
         """
-        self.folder.mkdir(parents=True, exist_ok=True)
+        private_files.make_folder(self.folder)
+        self._tighten()
         dead_before = time.time() - PART_LIFE_SECONDS
         for part in self.folder.glob(f"*{PART}"):
             with suppress(FileNotFoundError):
@@ -86,13 +90,34 @@ class Spool:
     def problem(self) -> str | None:
         """Why answers can't be stored now, with the remedy; None if they can."""
         try:
-            self.folder.mkdir(parents=True, exist_ok=True)
-            free = shutil.disk_usage(self.folder).free
-            probe = self.folder / f"writable{PART}"
-            probe.write_bytes(b"")
+            private_files.make_folder(self.folder)
+            private_files.write(self.folder / f"writable{PART}", b"")
         except OSError as error:
-            return f"the spool folder {self.folder} can't be written ({error.strerror}); fix it or set TTSQ_SPOOL_DIR"
+            return self._unwritable(error)
+        return self._shortage(self.folder)
+
+    def forecast(self) -> str | None:
+        """As `problem`, of a folder that need not exist yet, and without creating anything."""
+        if error := private_files.unwritable(self.folder, b"ttsq"):
+            return self._unwritable(error)
+        above = next(folder for folder in (self.folder, *self.folder.parents) if folder.exists())
+        return self._shortage(above)
+
+    def _shortage(self, folder: Path) -> str | None:
+        try:
+            free = shutil.disk_usage(folder).free
+        except OSError as error:
+            return self._unwritable(error)
         return None if free >= self.min_free_bytes else self._too_full(free)
+
+    def _unwritable(self, error: OSError) -> str:
+        return f"the spool folder {self.folder} can't be written ({error.strerror}); fix it or set TTSQ_SPOOL_DIR"
+
+    def _tighten(self) -> None:
+        """Files of earlier versions had the modes of their umask."""
+        for path in self.folder.iterdir():
+            if path.suffix in _SUFFIXES:
+                private_files.tighten(path)
 
     def has_room(self) -> bool:
         """Whether there is space for another answer; cheap enough to check before every call."""
@@ -229,7 +254,7 @@ def _attached(audio: Path) -> bytes:
 
 def _write(name: str, content: bytes) -> None:
     """Plain system calls: a file object takes five times as long for a few bytes."""
-    file = os.open(name, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    file = private_files.descriptor(name, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
     try:
         os.write(file, content)
     finally:

@@ -64,19 +64,20 @@ def default_artifacts_url(settings: Settings) -> str:
     return settings.artifacts_url or (HOME / "audio").absolute().as_uri()
 
 
+def store_options(settings: Settings) -> StoreOptions:
+    return StoreOptions(settings.s3_storage_class, settings.s3_sse, settings.s3_kms_key, tags=settings.s3_tags == "on")
+
+
 def open_places(
     settings: Settings, database: Database, *, connections: int, reactor: Reactor | None = None
 ) -> Destinations:
     """`connections` bounds the concurrent uploads per S3 client."""
-    options = StoreOptions(
-        settings.s3_storage_class, settings.s3_sse, settings.s3_kms_key, tags=settings.s3_tags == "on"
-    )
     return Destinations(
         database,
         default_artifacts_url(settings),
         connections,
         template=settings.key_template,
-        options=options,
+        options=store_options(settings),
         public_url=settings.public_url,
         presign_seconds=settings.presign_seconds,
         reactor=reactor,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
@@ -12,7 +13,9 @@ from typing import Any, Final
 from sqlalchemy import Connection, Engine, create_engine, event, func, select
 from sqlalchemy.engine import URL, ExceptionContext, make_url
 from sqlalchemy.exc import DBAPIError
+from sqlalchemy.pool import StaticPool
 
+from worker import private_files
 from worker.store.errors import is_unstorable
 
 SQLITE_BUSY_SECONDS: Final = 15
@@ -25,21 +28,26 @@ READ_ONLY: Final = "25006"
 class Database:
     """One engine with reading and writing transactions."""
 
-    def __init__(self, url: str, *, connections: int = 16, idle_seconds: float = 60.0) -> None:
-        """`url` is in SQLAlchemy's format; `connections` limits this process's connections to PostgreSQL.
+    def __init__(self, url: str, *, connections: int = 16, idle_seconds: float = 60.0, only_look: bool = False) -> None:
+        """`only_look` opens an SQLite file without changing anything on disk; it must be there.
+
+        `url` is in SQLAlchemy's format; `connections` limits this process's connections to PostgreSQL.
 
         `idle_seconds` is how long PostgreSQL waits for a transaction's next statement. If this host vanishes, its rows
         stay locked for that long, because the server notices it in no other way.
         """
         self.url: URL = make_url(url)
         self.is_sqlite: Final = self.url.get_backend_name() == "sqlite"
-        self.engine: Final[Engine] = (
-            _sqlite(self.url) if self.is_sqlite else _postgresql(self.url, connections, idle_seconds)
-        )
+        self.engine: Final[Engine] = self._open(connections, idle_seconds, only_look=only_look)
         self._writing = self.engine.execution_options(ttsq_writes=True)
         self._at_once = self._writing if self.is_sqlite else self.engine.execution_options(isolation_level="AUTOCOMMIT")
         # SQLite has one writer. A lock here is fair and idle; SQLite's own busy handler sleeps and starves.
         self._turn = threading.Lock() if self.is_sqlite else nullcontext()
+
+    def _open(self, connections: int, idle_seconds: float, *, only_look: bool) -> Engine:
+        if not self.is_sqlite:
+            return _postgresql(self.url, connections, idle_seconds)
+        return _sqlite_unchanged(self.url) if only_look else _sqlite(self.url)
 
     @contextmanager
     def begin(self) -> Iterator[Connection]:
@@ -93,7 +101,8 @@ def is_passing(error: Exception) -> bool:
 def _sqlite(url: URL) -> Engine:
     if url.database and url.database != ":memory:":
         path = Path(url.database).absolute()
-        path.parent.mkdir(parents=True, exist_ok=True)
+        private_files.make_folder(path.parent)
+        _make_private(path)
         url = url.set(database=str(path))
     engine = create_engine(url, pool_size=8, max_overflow=100, connect_args={"timeout": SQLITE_BUSY_SECONDS})
 
@@ -113,6 +122,23 @@ def _sqlite(url: URL) -> Engine:
         connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
 
     return engine
+
+
+def _sqlite_unchanged(url: URL) -> Engine:
+    """Nothing is created beside the file: without a live log of changes it is read as it is."""
+    path = Path(url.database or "").absolute()
+    live = all(path.with_name(path.name + suffix).exists() for suffix in ("-wal", "-shm"))
+    address = f"{path.as_uri()}?mode=ro{'' if live else '&immutable=1'}"
+    return create_engine(
+        "sqlite:///", creator=lambda: sqlite3.connect(address, uri=True, check_same_thread=False), poolclass=StaticPool
+    )
+
+
+def _make_private(path: Path) -> None:
+    """The files beside the database, with its newest rows, get the mode of the database from SQLite."""
+    private_files.make_file(path)
+    for suffix in ("-wal", "-shm", "-journal"):
+        private_files.tighten(path.with_name(path.name + suffix))
 
 
 def _postgresql(url: URL, connections: int, idle_seconds: float) -> Engine:

@@ -12,6 +12,7 @@ from typing import Any, Final, NoReturn, TextIO
 import structlog
 
 from api_models.escaping import escaped, escaped_line
+from worker import private_files
 from worker.settings import Settings
 from worker.telemetry.redaction import redact
 
@@ -78,7 +79,8 @@ def silenced() -> Iterator[None]:
 
 
 def _opened(path: Path) -> TextIO:
-    path.parent.mkdir(parents=True, exist_ok=True)
+    private_files.make_folder(path.parent)
+    private_files.make_file(path)
     return path.open("a", encoding="utf-8")
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, Final
 
 from worker.settings import Settings
@@ -56,6 +57,19 @@ class _Tracing:
 
 _on: list[_Tracing] = []
 """At most one per process."""
+
+
+def is_missing(settings: Settings) -> bool:
+    """Whether the settings ask for traces, and the extra isn't installed."""
+    names = ("opentelemetry", "opentelemetry.sdk.trace", "opentelemetry.exporter.otlp.proto.http")
+    return settings.tracing != "off" and not all(map(_is_installed, names))
+
+
+def _is_installed(name: str) -> bool:
+    try:
+        return find_spec(name) is not None
+    except ImportError:  # a package above it is missing
+        return False
 
 
 def start(settings: Settings) -> None:

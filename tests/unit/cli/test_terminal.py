@@ -80,8 +80,12 @@ def test_foreign_text_commands_no_terminal(method: str, form: str, capsys: pytes
     table = Table()
     table.add_column(HOSTILE)
     table.add_row(Text(HOSTILE), HOSTILE)
-    content: RenderableType = {"text": HOSTILE, "rich": Text.assemble(("a", "bold"), HOSTILE), "table": table}[form]
-    getattr(Terminal(), method)(content)
+    contents: dict[str, RenderableType] = {
+        "text": HOSTILE,
+        "rich": Text.assemble(("a", "bold"), HOSTILE),
+        "table": table,
+    }
+    getattr(Terminal(), method)(contents[form])
     shown = capsys.readouterr()
     assert r"\x1b]0;title" in shown.out + shown.err
     assert all(character.isprintable() or character == "\n" for character in shown.out + shown.err)

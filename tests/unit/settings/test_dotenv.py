@@ -57,7 +57,7 @@ def test_segminds_own_address_may_stand_in_the_file(monkeypatch: pytest.MonkeyPa
 
 
 def test_address_and_key_of_one_file_belong_together() -> None:
-    """Both come from whoever wrote the file."""
+    """Both come from the writer of the file."""
     ENV.write_text(f"SEGMIND_BASE_URL=https://api.example.com\nSEGMIND_API_KEY={KEY}\n")
     assert settings.load().segmind_base_url == "https://api.example.com"
 

@@ -32,6 +32,7 @@ from worker.artifacts.partial import PARTIAL_SUFFIX, arriving, sha256_of
 from worker.artifacts.store import ArtifactStore, StoredObject, Wanted
 from worker.concurrency.futures import wait_for
 from worker.concurrency.reactor import Reactor
+from worker.private_files import unwritable
 
 STALE_SECONDS: Final = 24 * 3600
 """A file still on its way after this long belongs to a process that died."""
@@ -71,6 +72,10 @@ class FolderStore:
             probe.replace(visible)
             visible.unlink()
             self._sweep()
+
+    def forecast(self) -> None:
+        if error := unwritable(self._root, b"ttsq" * 1024):
+            raise fault_of(error, self._root) from error
 
     def put(
         self, key: str, source: Path, *, content_type: str, sha256: str, metadata: Mapping[str, str]

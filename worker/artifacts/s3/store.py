@@ -117,9 +117,13 @@ class S3Store:
         """A small object is written and removed; the look-up of a key that never exists shows that absence is seen."""
         probe = f"{self._prefix}{OWN_FOLDER}/check"
         with self._asking():
-            self._client.put_object(Bucket=self._bucket, Key=probe, Body=b"ttsq", ContentType="text/plain")
+            extra = self._options.asked({})
+            self._client.put_object(Bucket=self._bucket, Key=probe, Body=b"ttsq", ContentType="text/plain", **extra)
             self._headers(f"{self._prefix}{OWN_FOLDER}/absent")
             self._client.delete_object(Bucket=self._bucket, Key=probe)
+
+    def forecast(self) -> None:
+        self.check()
 
     def put(
         self, key: str, source: Path, *, content_type: str, sha256: str, metadata: Mapping[str, str]

@@ -27,6 +27,7 @@ def main() -> None:
     with open(os.devnull, "wb") as nowhere:  # noqa: PTH123 - before anything else is imported
         os.dup2(nowhere.fileno(), 1)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    os.umask(0o077)  # what it writes lies in the spool
     _limit()
     lines: SimpleQueue[bytes] = SimpleQueue()
     threading.Thread(target=_work, args=(lines, answers), daemon=True).start()

@@ -1,4 +1,4 @@
-"""The doctor's checks. Each checks one thing and costs nothing.
+"""The doctor's checks of what needs neither broker nor database. Each checks one thing and costs nothing.
 
 A check may raise; the doctor explains the exception.
 """
@@ -7,137 +7,79 @@ from __future__ import annotations
 
 import shutil
 from datetime import timedelta
-from pathlib import Path
-from typing import Any, Final
-from urllib.parse import urlsplit
-
-from redis import Redis
-from redis.exceptions import RedisError
-from sqlalchemy import text
+from typing import Final
 
 from api_models.origins import OFFICIAL_BASE_URL
 from api_models.registry import MODELS
+from worker.artifacts.errors import ArtifactsError
 from worker.artifacts.factory import open_store
 from worker.cli.console.format import money, number
 from worker.cli.console.progress import describe_hold
 from worker.cli.doctor.findings import Finding, fail, ok, warning
 from worker.execution.spool import Spool
-from worker.process.broker_status import describe, remedy
-from worker.process.factories import open_client
+from worker.private_files import unwritable
+from worker.process.factories import StartError, default_artifacts_url, open_client, require_descriptors, store_options
 from worker.segmind import verdicts
 from worker.segmind.answers import Credits
 from worker.settings import Settings
-from worker.store import schema, workers
+from worker.store import workers
 from worker.store.database import Database
 from worker.store.queries import holds
-
-PING_SECONDS: Final = 5.0
-PROBE: Final = "ttsq.doctor"
-PROBE_SECONDS: Final = 10
-BROKER_CROWDED: Final = 0.9
-"""Share of memory in use from which to warn."""
-
-
-def check_broker(settings: Settings) -> Finding:
-    """Write a key: a broker that is full or a replica answers everything else."""
-    if settings.embedded:
-        return ok("memory://: the worker runs inside `ttsq run`")
-    parts = urlsplit(settings.broker_url)
-    where = f"{parts.scheme}://{parts.hostname or ''}{f':{parts.port}' if parts.port else ''}{parts.path}"
-    if parts.scheme not in {"redis", "rediss"}:
-        return warning(f"{where} is not checked", "ttsq is tested with memory:// and redis://")
-
-    client = Redis.from_url(settings.broker_url, socket_timeout=PING_SECONDS, socket_connect_timeout=PING_SECONDS)
-    try:
-        client.set(PROBE, "1", ex=PROBE_SECONDS)
-        memory: Any = client.info("memory")
-    except (RedisError, OSError) as error:
-        message = describe(error)
-        return fail(f"{where}: {message}", remedy(message))
-    finally:
-        client.close()
-    return _roomy(where, used=int(memory["used_memory"]), most=int(memory.get("maxmemory", 0)))
-
-
-def _roomy(where: str, *, used: int, most: int) -> Finding:
-    """Warn before the broker refuses messages; `most` is 0 for unlimited memory."""
-    if most and used > BROKER_CROWDED * most:
-        return warning(
-            f"{where} uses {used / 2**20:,.0f} of {most / 2**20:,.0f} MiB",
-            "raise maxmemory before it refuses messages",
-        )
-    return ok(f"{where} accepts messages")
-
-
-CROWDED: Final = 0.9
-"""Share of connections in use from which to warn."""
-
-
-def check_database(settings: Settings, database: Database) -> Finding:
-    where = database.url.render_as_string(hide_password=True)
-    found = schema.revision(database)
-    if found == schema.HEAD:
-        return _at_work(database, f"{where} at revision {found}")
-    if found is not None and found > schema.HEAD:
-        return fail(f"{where} is at revision {found}, newer than this version of ttsq", "upgrade ttsq")
-    state = "has no tables" if found is None else f"is at revision {found}, not {schema.HEAD}"
-    if settings.embedded and database.is_sqlite:
-        return ok(f"{where} {state}; the next `ttsq run` upgrades it")
-    return fail(f"{where} {state}", "run `ttsq migrate`")
-
-
-def _at_work(database: Database, described: str) -> Finding:
-    if database.is_sqlite:
-        return ok(described)
-    with database.read() as connection:
-        facts: Any = connection.execute(
-            text(
-                "SELECT current_setting('transaction_read_only')::bool AS read_only,"
-                " (SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'client backend') AS taken,"
-                " current_setting('max_connections')::int AS most"
-            )
-        ).one()
-    if facts.read_only:
-        remedy = "wait for the failover to complete, or set TTSQ_DATABASE_URL to the primary"
-        return fail(f"{described}, but read-only: no job can be submitted, claimed or recorded", remedy)
-    if facts.taken > CROWDED * facts.most:
-        remedy = "raise max_connections, or lower TTSQ_DATABASE_CONNECTIONS of each worker"
-        return warning(f"{described}; {facts.taken} of {facts.most} connections in use", remedy)
-    return ok(described)
-
+from worker.telemetry import tracing
 
 MEBIBYTE: Final = 2**20
 GIBIBYTE: Final = 2**30
 
 
-def check_no_database_yet(path: Path) -> Finding:
-    return ok(f"{path} will be created by the first `ttsq run`")
-
-
 def check_artifacts(settings: Settings) -> Finding:
-    """Write and read an object."""
-    if settings.artifacts_url is None:
+    """Write and read an object with a worker's options; in a folder, find out whether it could be."""
+    if settings.artifacts_url is None and settings.embedded:
         return ok("the folder set with --out")
-    store = open_store(settings.artifacts_url)
+    url = default_artifacts_url(settings)
+    store = open_store(url, options=store_options(settings))
     try:
-        store.check()
+        store.forecast()
+    except ArtifactsError as error:
+        return fail(error.message, ARTIFACTS_REMEDY)
     finally:
         store.close()
-    return ok(f"{settings.artifacts_url} is readable and writable")
+    return ok(f"{url} is writable")
+
+
+ARTIFACTS_REMEDY: Final = "mend it, or correct TTSQ_ARTIFACTS_URL, AWS_ENDPOINT_URL_S3 and the credentials"
 
 
 def check_spool(settings: Settings) -> Finding:
     spool = Spool(settings.spool_dir.absolute(), settings.spool_min_free_mb * MEBIBYTE)
-    if error := spool.problem():
-        return fail(error)
-    free = shutil.disk_usage(spool.folder).free / GIBIBYTE
+    if error := spool.forecast():
+        return fail(error, "see TTSQ_SPOOL_DIR and TTSQ_SPOOL_MIN_FREE_MB in docs/settings.md")
+    above = next(folder for folder in (spool.folder, *spool.folder.parents) if folder.exists())
+    free = shutil.disk_usage(above).free / GIBIBYTE
     return ok(f"{spool.folder} is writable, {free:,.1f} GiB free")
 
 
-def check_key(settings: Settings) -> Finding:
+def check_process(settings: Settings) -> Finding:
+    """What else a worker needs to start on this machine."""
+    require_descriptors(settings.concurrency)
+    if tracing.is_missing(settings):
+        raise StartError("TTSQ_TRACING is otlp, and OpenTelemetry is not installed", tracing.REMEDY)
+    file = settings.alive_file
+    if file is not None and (error := unwritable(file.absolute().parent)):
+        return fail(
+            f"the folder of TTSQ_ALIVE_FILE can't be written ({error.strerror}), so health checks would fail",
+            "fix it or set another TTSQ_ALIVE_FILE",
+        )
+    return ok(f"{number(settings.concurrency, 'concurrent call')} can be opened")
+
+
+def check_key(settings: Settings, *, works: bool = True) -> Finding:
+    """`works` is false on a machine without a worker, which needs no key."""
+    if settings.segmind_api_key is None and not works:
+        return ok("no API key is set, and none is needed without a worker")
     if settings.segmind_api_key is None:
         remedy = "set SEGMIND_API_KEY in the environment or in .env; `ttsq run FILE --rehearse` needs none"
-        return fail("no API key is set", remedy) if settings.embedded else warning("no API key is set here", remedy)
+        other = "" if settings.embedded else "; where no worker runs: `ttsq doctor --no-worker`"
+        return fail("no API key is set", remedy + other)
     client = open_client(settings)
     try:
         answer = client.credits()

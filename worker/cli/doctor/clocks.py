@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import closing, suppress
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from typing import Any, Final
 
-from redis import Redis
-
 from worker.cli.console.format import duration
-from worker.cli.doctor.checks import PING_SECONDS
+from worker.cli.doctor import broker
 from worker.cli.doctor.findings import Finding, ok, warning
 from worker.settings import Settings
 from worker.store.database import Database
 
+PING_SECONDS: Final = 5.0
 APART_SECONDS: Final = 2.0
 """A larger difference shifts pauses and deadlines noticeably."""
 WHOLE_SECOND: Final = timedelta(seconds=1)
@@ -96,11 +95,10 @@ def _database(database: Database) -> Reading | None:
 
 
 def _broker(settings: Settings) -> Reading | None:
-    if not settings.broker_url.startswith(("redis://", "rediss://")):
+    if settings.embedded:
         return None
-
-    with closing(Redis.from_url(settings.broker_url, socket_timeout=PING_SECONDS)) as client:
-        answer: Any = client.time()
+    with broker.client(settings) as redis:
+        answer: Any = redis.time()
     seconds, microseconds = answer
     now = datetime.fromtimestamp(seconds, UTC) + timedelta(microseconds=microseconds)
     return Reading(now, now)

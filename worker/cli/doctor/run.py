@@ -16,11 +16,13 @@ from worker.cli.console.exits import Exit, leave
 from worker.cli.console.explain import explain
 from worker.cli.console.terminal import Terminal
 from worker.cli.doctor import checks
-from worker.cli.doctor.checks import check_broker, check_database
+from worker.cli.doctor.broker import check_broker
 from worker.cli.doctor.clocks import check_clock
+from worker.cli.doctor.database import check_database, check_file
 from worker.cli.doctor.findings import Finding, Level, fail, ok, warning
 from worker.cli.doctor.objects import check_objects
 from worker.cli.doctor.restore import check_restore
+from worker.process.factories import IDLE_SECONDS
 from worker.settings import Settings
 from worker.store import schema
 from worker.store.database import Database
@@ -28,14 +30,15 @@ from worker.store.database import Database
 STYLES: Final = {Level.OK: "green", Level.WARNING: "yellow", Level.FAIL: "bold red"}
 NAME_COLUMNS: Final = 10
 LEVEL_COLUMNS: Final = 8
+CONNECTIONS: Final = 2
 
 Named = tuple[str, Finding]
 
 
-def examine(terminal: Terminal, *, as_json: bool) -> Exit:
-    """Print one line per check. Returns UNUSABLE if any failed."""
+def examine(terminal: Terminal, *, as_json: bool, works: bool = True) -> Exit:
+    """Print one line per check. Returns UNUSABLE if any failed. `works` is false on a machine without a worker."""
     found: list[Named] = []
-    for name, finding in _checks(terminal):
+    for name, finding in _checks(terminal, works=works):
         found.append((name, finding))
         if not as_json:
             _show(terminal, name, finding)
@@ -44,7 +47,7 @@ def examine(terminal: Terminal, *, as_json: bool) -> Exit:
     return Exit.DONE if sound else Exit.UNUSABLE
 
 
-def _checks(terminal: Terminal) -> Iterator[Named]:
+def _checks(terminal: Terminal, *, works: bool) -> Iterator[Named]:
     try:
         settings = terminal.guard(settings_page.load())
     except InvalidInputError as error:
@@ -57,8 +60,10 @@ def _checks(terminal: Terminal) -> Iterator[Named]:
         yield "database", finding
         yield "broker", _try(lambda: check_broker(settings))
         yield "artifacts", _try(lambda: checks.check_artifacts(settings))
-        yield "spool", _try(lambda: checks.check_spool(settings))
-        yield "key", _try(lambda: checks.check_key(settings))
+        if works:
+            yield "spool", _try(lambda: checks.check_spool(settings))
+            yield "process", _try(lambda: checks.check_process(settings))
+        yield "key", _try(lambda: checks.check_key(settings, works=works))
         if database is not None:
             yield "clock", _try(lambda: check_clock(settings, database))
             yield "workers", _try(lambda: checks.check_workers(settings, database))
@@ -70,17 +75,14 @@ def _checks(terminal: Terminal) -> Iterator[Named]:
 def _database(settings: Settings) -> Iterator[tuple[Finding, Database | None]]:
     """Yield the finding, and the database if further checks can use it."""
     path = cli_database.sqlite_file(settings)
-    if path is not None and not path.exists() and settings.embedded:
-        yield checks.check_no_database_yet(path), None
+    finding = None if path is None else check_file(path, embedded=settings.embedded)
+    if finding is not None:
+        yield finding, None
         return
-    try:
-        database = cli_database.connect(settings)
-    except OSError as error:
-        yield _explained(error), None
-        return
+    database = Database(settings.database_url, connections=CONNECTIONS, idle_seconds=IDLE_SECONDS, only_look=True)
     try:
         finding = _try(lambda: check_database(settings, database))
-        ready = finding.level is Level.OK and schema.revision(database) is not None
+        ready = finding.level is not Level.FAIL and schema.revision(database) is not None
         yield finding, database if ready else None
     finally:
         database.close()
@@ -127,8 +129,12 @@ def _data(name: str, finding: Finding) -> dict[str, str]:
 
 
 def doctor(
+    *,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object with every check.")] = False,
+    worker: Annotated[
+        bool, typer.Option("--worker/--no-worker", help="Whether workers run on this machine, and need key and spool.")
+    ] = True,
 ) -> None:
     """Check settings, services, key and clock. Costs nothing."""
 
-    leave(examine(Terminal(as_json=as_json), as_json=as_json))
+    leave(examine(Terminal(as_json=as_json), as_json=as_json, works=worker))

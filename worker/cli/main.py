@@ -21,6 +21,7 @@ COMMANDS: Final = (
     Entry(
         "quote", "worker.cli.money.quote:quote", "Estimate the cost and duration of `ttsq run`. Queues nothing.", SPEAK
     ),
+    Entry("plan", "worker.cli.plan:plan", "Show how a book or long text is divided into parts. Buys nothing.", SPEAK),
     Entry(
         "voices",
         "worker.cli.voices:voices",

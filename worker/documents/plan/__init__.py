@@ -1,0 +1,1 @@
+"""Divides a document into parts, losslessly and repeatably."""

@@ -1,0 +1,1 @@
+"""Reads documents of several file formats into text, blocks and chapters."""

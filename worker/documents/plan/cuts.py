@@ -27,9 +27,9 @@ CHARACTER_PENALTY: Final = 4_000.0
 _DEVIATION: Final = 100.0
 """The cost of a part that is as far from the target as the target is long."""
 _ANCHOR_REACH: Final = 1.7
-"""An anchor is the best place within so many targets on either side."""
+"""In targets: an anchor is the best place within this reach on either side."""
 _EDGE: Final = 0.9
-"""No anchor lies nearer than so many targets to the end of its stretch."""
+"""In targets: no anchor lies nearer to the end of its stretch."""
 _CONTEXT: Final = 16
 """Characters on either side of a place that decide its rank as an anchor."""
 

@@ -27,7 +27,7 @@ REPORTING: Final[Mapping[str, re.Pattern[str]]] = {
     "es": re.compile(r"\s*[—–-]\s*[a-záéíóúñ]"),
     "pl": re.compile(r"\s*[—–-]\s*[a-ząćęłńóśźż]"),
 }
-"""What follows a quotation if its sentence goes on with who says it."""
+"""What follows a quotation if its sentence continues with who says it."""
 
 SPACELESS: Final = frozenset({"ja", "km", "lo", "my", "th", "zh"})
 """Languages written without spaces between words."""

@@ -19,14 +19,14 @@ from worker.documents.plan.spoken import SENTENCE_END, spoken
 from worker.documents.plan.unbreakable import Unbreakable
 
 ORPHAN: Final = 0.25
-"""A piece is short if it is less than so many targets long."""
+"""In targets: a shorter piece joins a neighbour."""
 
 
 class Gap(StrEnum):
     """What separates a part from the next one. Decides the pause between them."""
 
     NONE = "none"
-    """A sentence goes on."""
+    """The sentence continues."""
     SENTENCE = "sentence"
     PARAGRAPH = "paragraph"
     HEADING = "heading"

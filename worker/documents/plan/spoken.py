@@ -10,7 +10,7 @@ from worker.documents.plan.languages import SPACELESS
 MIN_CHARACTERS: Final = 60
 """Shorter texts are known to yield no audio unless they end in punctuation."""
 WRAPPED: Final = 45
-"""Lines of a wrapped paragraph have at least so many characters on average."""
+"""Characters: lines of a wrapped paragraph have at least this many on average."""
 
 _FULL_STOPS: Final = {"ja": "。", "zh": "。", "hi": "।", "bn": "।", "my": "။", "km": "។"}
 ENDED: Final = re.compile(r"[.!?…。！？؟।။។:;,—–-][\"'”’»)\]}」』】）]*\Z")

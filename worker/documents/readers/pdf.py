@@ -20,7 +20,7 @@ WARNING: Final = (
     "or use the document the PDF was made from"
 )
 _MIN_REPEATS: Final = 3
-"""A first or last line that occurs on so many pages is a running head."""
+"""Pages: a first or last line that occurs on as many is a running head."""
 _NUMBER: Final = re.compile(
     r"[-–—\s]*(?:page\s+)?(?:\d{1,4}|[ivxlc]{1,7})(?:\s*(?:of|/)\s*\d{1,4})?[-–—\s]*", re.IGNORECASE
 )

@@ -13,7 +13,7 @@ import stat
 import tempfile
 from contextlib import suppress
 from pathlib import Path
-from typing import BinaryIO, Final
+from typing import BinaryIO, Final, TextIO
 
 FILE_MODE: Final = 0o600
 FOLDER_MODE: Final = 0o700
@@ -37,12 +37,17 @@ def make_folder(path: Path) -> None:
 
 def make_file(path: Path) -> None:
     """Create an empty file that others can't read, and tighten one that is there. Raises OSError."""
-    os.close(descriptor(path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC))
+    os.close(_descriptor(path, 0))
 
 
-def descriptor(path: Path | str, flags: int) -> int:
-    """Open as `os.open` does; a file that it creates, or finds, is private afterwards. Raises OSError."""
-    opened = os.open(path, flags, FILE_MODE)
+def emptied(path: Path | str) -> int:
+    """Return the descriptor of an empty file, open for writing. Raises OSError."""
+    return _descriptor(path, os.O_TRUNC)
+
+
+def _descriptor(path: Path | str, flags: int) -> int:
+    """A file that is created, or found, is private afterwards."""
+    opened = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC | flags, FILE_MODE)
     with suppress(OSError):
         if os.fstat(opened).st_mode & _OTHERS:
             os.fchmod(opened, FILE_MODE)
@@ -57,7 +62,12 @@ def write(path: Path, content: bytes) -> None:
 
 def opened(path: Path) -> BinaryIO:
     """Open an empty file for writing. Raises OSError."""
-    return os.fdopen(descriptor(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC), "wb")
+    return os.fdopen(emptied(path), "wb")
+
+
+def appended(path: Path) -> TextIO:
+    """Open a text file for writing at its end. Raises OSError."""
+    return os.fdopen(_descriptor(path, os.O_APPEND), "a", encoding="utf-8")
 
 
 def tighten(path: Path) -> None:

@@ -168,7 +168,9 @@ class Attempt:
             self._progress.calling = False
             verdict = verdicts.verdict(answer)
             if verdict.kind is not VerdictKind.SUCCESS or answer.audio is None:
-                return self._unsuccessful(verdict, answer)
+                proved = self.context.succeeded.is_set()
+                return self._unsuccessful(verdict if proved else verdicts.before_success(verdict), answer)
+            self.context.succeeded.set()
             spooled = Spooled(answer.audio, spool.keep_receipt(answer.audio, answer))
         except (SpoolError, OSError) as error:
             return self._spool_failed(error)

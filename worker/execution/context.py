@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import random
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from threading import Event
 
 from worker.audio.gate import GateLimits
 from worker.execution.batched_queries import BatchedQueries
@@ -35,3 +36,5 @@ class AttemptContext:
     rng: random.Random
     pools: Pools
     origin: ContentOrigin
+    succeeded: Event = field(default_factory=Event)
+    """Set once a call of this process has returned audio: the API's address is right."""

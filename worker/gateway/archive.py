@@ -6,7 +6,7 @@ Audio is stored uncompressed: it would not shrink, and compressing costs more th
 from __future__ import annotations
 
 import zipfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from typing import IO, Final, cast
 
 from api_models.status import JobStatus
@@ -44,7 +44,7 @@ class _ZipBuffer:
 
 def of(gateway: Gateway, entries: Iterable[JobEntry]) -> Iterator[bytes]:
     """Yield the archive in blocks. A job whose audio was removed is listed in the results but has no file."""
-    buffer, lines = _ZipBuffer(), []
+    buffer, lines, taken = _ZipBuffer(), [], {RESULTS_NAME}
     with zipfile.ZipFile(cast("IO[bytes]", buffer), "w", zipfile.ZIP_STORED) as archive:
         for entry in entries:
             lines.append(answers.line(views.job(entry)))
@@ -57,7 +57,9 @@ def of(gateway: Gateway, entries: Iterable[JobEntry]) -> Iterator[bytes]:
                 continue
             if blocks is None:
                 continue
-            with archive.open(zipfile.ZipInfo(_name(entry, found.key)), "w", force_zip64=True) as file:
+            name = _name(entry, found.key, taken)
+            taken.add(name.casefold())
+            with archive.open(zipfile.ZipInfo(name), "w", force_zip64=True) as file:
                 for block in blocks:
                     file.write(block)
                     yield buffer.take()
@@ -65,7 +67,10 @@ def of(gateway: Gateway, entries: Iterable[JobEntry]) -> Iterator[bytes]:
     yield buffer.take()
 
 
-def _name(entry: JobEntry, key: str) -> str:
-    """Return the file name from the store, valid on every system; the job id if it clashes with the list's name."""
+def _name(entry: JobEntry, key: str, taken: Collection[str]) -> str:
+    """Return the file name from the store, valid on every system; with the job's id where another file has it.
+
+    `taken` is in lower case: some systems unpack names that differ in case to one file.
+    """
     name = key.rpartition("/")[2]
-    return f"{entry.id}-{name}" if name == RESULTS_NAME else name
+    return f"{entry.id}-{name}" if name.casefold() in taken else name

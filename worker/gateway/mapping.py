@@ -20,6 +20,7 @@ MAX_JOBS: Final = 1_000
 """Jobs per webhook."""
 _PARTS: Final = ("text", "model", "voice_1", "voice_2", "temperature", "custom_id", "tags")
 _HOLE: Final = re.compile(r"\{\{|\}\}|\{([^{}]*(?:\{[^{}]*\}[^{}]*)*)\}")
+_BRACE: Final = re.compile(r"[{}]")
 _TAG_CHARACTERS: Final = re.compile(r"[^A-Za-z0-9_.:-]+")
 
 
@@ -115,6 +116,19 @@ def _parse_template(template: str) -> list[str | ParsedResult | Fault]:
         end = hole.end()
     found.append(template[end:])
     return [part for part in found if part != ""]
+
+
+def unmatched_brace(template: str) -> Fault | None:
+    """The first brace that begins or ends no expression. Checked when a hook is created: it would be spoken."""
+    ends = [0, *(hole.end() for hole in _HOLE.finditer(template))]
+    begins = [*(hole.start() for hole in _HOLE.finditer(template)), len(template)]
+    for begin, end in zip(ends, begins, strict=True):
+        if found := _BRACE.search(template, begin, end):
+            remedy = f"close the expression, or write {found[0] * 2} for a brace that is spoken"
+            return Fault(
+                field="template", message=f"has an unmatched {found[0]} at character {found.start() + 1}; {remedy}"
+            )
+    return None
 
 
 def _is_true(value: object) -> bool:

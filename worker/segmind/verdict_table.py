@@ -26,6 +26,8 @@ class Outcome:
     counts: bool = True
     bill_unknown: bool = False
     """The charge is unknown if the request reached the API."""
+    unproved: GateScope | None = None
+    """What to hold instead while no call of this process has succeeded: the address may be wrong, and not the job."""
     is_take: bool = False
     """The call was answered as a success without audio, so it may be billed: it uses up one of the job's takes."""
 
@@ -96,7 +98,9 @@ _SPEND_LIMIT: Final = _gate("spend_limit", GateScope.ACCOUNT, "The account's spe
 _BAD_KEY: Final = _gate("bad_key", GateScope.ACCOUNT, "The API doesn't accept the API key")
 _SUSPENDED: Final = _gate("forbidden", GateScope.ACCOUNT, "The API has shut the account out")
 _FORBIDDEN: Final = _gate("forbidden", GateScope.MODEL, "The account is not permitted to use this model")
-_NOT_FOUND: Final = _gate("model_not_found", GateScope.MODEL, "The API doesn't know this model")
+_NOT_FOUND: Final = replace(
+    _gate("model_not_found", GateScope.MODEL, "The API doesn't know this model"), unproved=GateScope.MODEL
+)
 _RETIRED: Final = _gate("model_retired", GateScope.MODEL, "The API has retired this model")
 _REDIRECTED: Final = _gate(
     "redirected", GateScope.ACCOUNT, "The API's address answers with a redirect; correct SEGMIND_BASE_URL"
@@ -104,6 +108,7 @@ _REDIRECTED: Final = _gate(
 _RATE_LIMITED: Final = Outcome(VerdictKind.PACE, "rate_limited", "Too many requests for this account", counts=False)
 _INVALID: Final = _refused("invalid_request", "The API refuses this request")
 _OURS: Final = _refused("our_request", "The API refuses the way this program asks; please report it")
+_WRONG_METHOD: Final = replace(_OURS, unproved=GateScope.MODEL)
 _CONTENT: Final = _refused("content_refused", "The API refuses to speak this text")
 _CONTENT_BILLED: Final = replace(_CONTENT, bill_unknown=True)
 _RUN_FAILED: Final = _no_take("run_failed", "The API took the request, and its run failed")
@@ -203,7 +208,7 @@ _BY_HTTP: Final = (
     Row(_CREDITS, {402}),
     Row(_FORBIDDEN, {403}),
     Row(_NOT_FOUND, {404}),
-    Row(_OURS, {405}),
+    Row(_WRONG_METHOD, {405}),
     Row(_INVALID, {406}, pattern=_NAMES_PARAMETER),
     Row(_SPEND_LIMIT, {406}, pattern=_SAYS_SPEND),
     Row(_OURS, {406}, pattern=_SAYS_CONTENT_TYPE),

@@ -5,13 +5,18 @@ The first matching row decides. Sources are the vendor's error table and reports
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import Final
 
 from api_models.verdict import GateScope, VerdictKind
 from worker.segmind.answers import Answer
 from worker.segmind.verdict_table import TABLE, UNKNOWN, Outcome
 from worker.telemetry.redaction import redact
+
+WRONG_ADDRESS: Final = "wrong_address"
+"""Code of a gate: the address answers, and not as the API does."""
+ADDRESS_HINT: Final = "No call has succeeded yet; check SEGMIND_BASE_URL"
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +38,8 @@ class Verdict:
     """When the API asked to be retried."""
     handle_spent: bool = False
     """v2: the next attempt submits anew instead of polling."""
+    unproved: GateScope | None = None
+    """What to hold instead while no call of this process has succeeded; see `before_success`."""
     is_take: bool = False
     """A paid, or possibly paid, call without good audio: it uses up one of the job's takes."""
 
@@ -51,6 +58,7 @@ def verdict(answer: Answer) -> Verdict:
         possibly_billed=outcome.bill_unknown and answer.sent and answer.cost is None,
         reset_at=answer.reset_at,
         handle_spent=answer.handle_spent,
+        unproved=outcome.unproved,
         is_take=outcome.is_take or _is_paid_in_vain(outcome, answer),
     )
 
@@ -60,6 +68,21 @@ def _is_paid_in_vain(outcome: Outcome, answer: Answer) -> bool:
     is_2xx = answer.status is not None and 200 <= answer.status < 300
     paid = bool(answer.cost) and (is_2xx or outcome.kind is VerdictKind.RETRY)
     return paid and outcome.kind is not VerdictKind.SUCCESS
+
+
+def before_success(verdict: Verdict) -> Verdict:
+    """The verdict while no call of this process has succeeded: a wrong address holds jobs, and fails none."""
+    if verdict.unproved is None:
+        return verdict
+    known = verdict.kind is VerdictKind.GATE
+    return replace(
+        verdict,
+        kind=VerdictKind.GATE,
+        scope=verdict.unproved,
+        code=verdict.code if known else WRONG_ADDRESS,
+        message=f"{ADDRESS_HINT}: {verdict.message}",
+        counts=False,
+    )
 
 
 def bad_take(answer: Answer, finding: str, *, measured: str = "") -> Verdict:

@@ -80,8 +80,7 @@ def silenced() -> Iterator[None]:
 
 def _opened(path: Path) -> TextIO:
     private_files.make_folder(path.parent)
-    private_files.make_file(path)
-    return path.open("a", encoding="utf-8")
+    return private_files.appended(path)
 
 
 def _drop(_logger: object, _method: str, _event: Event) -> Event:

@@ -169,6 +169,16 @@ class TestFetching:
         assert missed.code == 1
         assert "a.wav: no longer exists" in missed.err
 
+    @pytest.mark.parametrize("name", [".ssh", "..", ".ssh.csv", "../up", "a\x1b[31m", "x:y", " "])
+    def test_a_batchs_name_leads_into_no_folder_of_the_user(
+        self, name: str, queue: Database, audio: FolderStore, ttsq: Ttsq
+    ) -> None:
+        """A hidden folder, one above and a name that no folder may have are replaced."""
+        batch = a_batch(queue, name=name)
+        spoken(queue, audio, batch, "a")
+        assert ttsq("batch", "download", str(batch)).code == 0
+        assert Path("up" if name == "../up" else str(batch), "a.wav").is_file()
+
     def test_audio_that_is_not_the_recorded_take_is_not_taken_for_it(
         self, queue: Database, audio: FolderStore, ttsq: Ttsq
     ) -> None:

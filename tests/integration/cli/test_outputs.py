@@ -47,6 +47,8 @@ def test_a_run_leaves_what_was_asked_for(tmp_path: Path) -> None:
         (("--format", "aac"), 'no format "aac"'),
         (("--loudness", "-3"), "-3 is outside"),
         (("--expires-after", "soon"), "no length of time"),
+        (("--expires-after", "3"), "has no unit"),
+        (("--expires-after", " 2592000 "), "has no unit"),
     ],
 )
 def test_what_can_not_be_is_refused_before_anything_is_stored(

@@ -139,6 +139,22 @@ def test_a_refused_text_fails_with_the_apis_words(shop_on_both: Workshop) -> Non
     assert "status 400" in row.detail
 
 
+def test_a_method_that_is_not_allowed_holds_the_jobs_until_a_call_has_succeeded(shop: Workshop) -> None:
+    """A wrong address must not fail a queue; with the right one, it is the request that is wrong."""
+    shop.script(status=405, message="Method Not Allowed", times=2)
+    job = shop.job()
+    for _ in range(2):
+        row = shop.run(job)
+        assert (row.status, row.attempts_used) == (QUEUED, 0)
+    attempt = shop.books(job)[-1]
+    assert (attempt.verdict, attempt.scope, attempt.code) == (VerdictKind.GATE, GateScope.MODEL, "wrong_address")
+    assert "check SEGMIND_BASE_URL" in attempt.message
+    assert shop.run(job).status == SUCCEEDED
+    shop.script(status=405, message="Method Not Allowed", times=1)
+    row = shop.run(shop.job())
+    assert (row.status, row.code) == (FAILED, "our_request")
+
+
 def key_revoked(emulator: Emulator) -> None:
     """401."""
     emulator.admin.account(key_valid=False)

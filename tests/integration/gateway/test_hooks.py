@@ -145,6 +145,8 @@ def test_the_examples_make_what_they_say(ttsq: Ttsq, queue: Database, tmp_path: 
         (["--text", "a", "--template", "b"], "either"),
         ([], "either"),
         (["--template", "{a[}"], "JMESPath"),
+        (["--template", "{title"], "unmatched { at character 1"),
+        (["--template", "New: title}"], "unmatched } at character 11"),
     ],
 )
 def test_a_hook_that_could_not_work_is_not_made(

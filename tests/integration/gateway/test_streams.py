@@ -281,6 +281,19 @@ def test_a_batch_comes_as_an_archive(gateway: Running, client: Client, tmp_path:
         assert len(archive.namelist()) == 2
 
 
+def test_an_archive_holds_no_name_twice(gateway: Running, client: Client, tmp_path: Path, database: Database) -> None:
+    """Folders of a key are dropped, and some systems unpack names that differ in case to one file."""
+    with database.begin() as connection:
+        batch = add_batch(connection, tenant="acme", total=3)
+    for folder in ("one/take", "two/take", "three/TAKE"):
+        a_spoken_job(gateway, tmp_path, batch_id=batch, custom_id=folder, name=folder)
+    with zipfile.ZipFile(io.BytesIO(client.get(f"/v1/batches/{batch}/zip").body)) as archive:
+        names = archive.namelist()
+    assert len(names) == 4
+    assert len({name.casefold() for name in names}) == 4
+    assert sum(name.casefold().endswith("take.wav") for name in names) == 3
+
+
 def test_a_quote_counts_what_would_be_bought(client: Client) -> None:
     """The same text twice is bought once; a fresh take is bought again."""
     again = {"text": "Twice."}

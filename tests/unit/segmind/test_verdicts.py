@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from api_models.verdict import GateScope, VerdictKind
 from worker.segmind.answers import Answer, Failure
-from worker.segmind.verdicts import bad_take, verdict
+from worker.segmind.verdicts import bad_take, before_success, verdict
 
 KEY = "SG_0123456789abcdef"
 AUDIO = Path("spool/one")
@@ -221,3 +221,19 @@ def test_only_whole_audio_of_a_2xx_succeeds(answer: Answer) -> None:
     """Success needs a 2xx, audio, and nothing that went wrong on the way."""
     whole = answer.status in range(200, 300) and answer.audio is not None and answer.failure is None
     assert (verdict(answer).kind is VerdictKind.SUCCESS) is whole
+
+
+@pytest.mark.parametrize(("status", "code"), [(404, "model_not_found"), (405, "wrong_address")])
+def test_a_wrong_address_holds_jobs_while_no_call_has_succeeded(status: int, code: str) -> None:
+    """And the message names the setting."""
+    found = before_success(verdict(Answer(status, message="Not here")))
+    assert (found.kind, found.scope, found.code, found.counts) == (VerdictKind.GATE, GateScope.MODEL, code, False)
+    assert "SEGMIND_BASE_URL" in found.message
+    assert "Not here" in found.message
+
+
+@pytest.mark.parametrize("case", [*BY_STATUS, *BY_406_MESSAGE])
+def test_other_verdicts_need_no_success_before(case: type_of_case) -> None:
+    """They are about the account, the job or the network."""
+    found = verdict(case[0])
+    assert before_success(found) == found or case[0].status in {404, 405}

@@ -16,6 +16,7 @@ from typing import Final
 from uuid import UUID
 
 from api_models.status import JobStatus
+from api_models.values import name_fault
 from worker.artifacts.errors import ArtifactsError, NameTakenError
 from worker.artifacts.folder.files import is_file, is_taken
 from worker.artifacts.folder.store import FolderStore
@@ -218,16 +219,16 @@ def _folder(batch: BatchRecord, out: Path | None, archive: Path | None) -> Path:
         return archive.with_name(f".{archive.name}.{batch.id}")
     if out is not None:
         return out
-    # A batch name may contain separators or `..`; never follow it out of this folder.
+    # A batch's name may lead out of this folder, or into a hidden one such as .ssh.
     stem = Path(batch.name.replace("\\", "/")).stem
-    return Path(stem if stem.strip(".") else str(batch.id))
+    return Path(str(batch.id) if not stem or name_fault(stem) else stem)
 
 
 def _pack(folder: Path, names: Sequence[str], archive: Path, batch: BatchRecord) -> None:
     """Write an uncompressed archive (audio does not compress); it appears only when complete."""
     with arriving(archive.parent) as path:
         with zipfile.ZipFile(path, "w", zipfile.ZIP_STORED) as packed:
-            for name in sorted(names):
+            for name in sorted(set(names)):
                 packed.write(folder / name, name)
             packed.comment = _comment(packed, batch)
         path.replace(archive)

@@ -169,8 +169,11 @@ def _mapping(fields: Mapping[str, str | None]) -> HookMapping:
     except ValidationError as error:
         raise InvalidInputError("the hook's command line", faults_of(error)) from None
     understood = mapping.parse(found)
-    if isinstance(understood, list):
-        raise InvalidInputError("the hook's command line", understood)
+    faults = understood if isinstance(understood, list) else []
+    if brace := mapping.unmatched_brace(found.template or ""):
+        faults = [*faults, brace]
+    if faults:
+        raise InvalidInputError("the hook's command line", faults)
     return found
 
 

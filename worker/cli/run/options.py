@@ -2,11 +2,39 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Final
 
 import typer
+from pydantic_core import PydanticCustomError
+
+from api_models.values import span
+from worker.cli.console.errors import BadOptionError
+from worker.cli.console.format import duration
+from worker.cli.console.terminal import Terminal
+
+SHORT_SECONDS: Final = 3_600
+"""A shorter retention is probably a mistake: results may be gone before they are fetched."""
+
+
+def retention(value: str | None) -> str | None:
+    """Require a unit, and warn of a short span. An impossible span is reported with the other defaults.
+
+    Raises:
+        BadOptionError
+    """
+    if value is None:
+        return None
+    bare = value.strip()
+    if bare.replace(".", "", 1).isdigit():
+        raise BadOptionError("--expires-after", value, "has no unit", f"write {bare}d for days, or {bare}s, m, h or w")
+    with suppress(PydanticCustomError):
+        seconds = span(bare)
+        if seconds is not None and seconds < SHORT_SECONDS:
+            Terminal().warn(f"texts and audio will be deleted {duration(seconds)} after each job finishes", "yellow")
+    return value
 
 
 class OnInvalid(StrEnum):
@@ -62,6 +90,14 @@ KeyTemplate = Annotated[
     typer.Option(
         metavar="TEMPLATE",
         help="File names, such as {line:04}-{text:40}.{ext}; {NAME} is a column of the sheet.",
+    ),
+]
+ExpiresAfter = Annotated[
+    str | None,
+    typer.Option(
+        metavar="TIME",
+        help="Delete text and audio this long after a job finishes, such as 30d.",
+        callback=retention,
     ),
 ]
 Priority = Annotated[int | None, typer.Option(help="Default priority, -100 to 100; higher starts earlier.")]

@@ -97,7 +97,8 @@ class Order:
 
     @property
     def stem(self) -> str:
-        return STDIN_STEM if self.source is None else self.source.stem
+        """Names the default folder, which is never a hidden one, nor one above."""
+        return STDIN_STEM if self.source is None else self.source.stem.lstrip(".") or STDIN_STEM
 
     @property
     def typed(self) -> str:

@@ -45,7 +45,7 @@ def configure(settings: Settings, to: Path | None = None) -> None:
         logger_factory=structlog.stdlib.LoggerFactory(),
         cache_logger_on_first_use=False,
     )
-    handler = logging.StreamHandler(stream)
+    handler = _FileHandler(stream) if to else logging.StreamHandler(stream)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=shared,
@@ -53,6 +53,9 @@ def configure(settings: Settings, to: Path | None = None) -> None:
         )
     )
     root = logging.getLogger()
+    for earlier in root.handlers:
+        if isinstance(earlier, _FileHandler):
+            earlier.close()
     root.handlers[:] = [handler]
     root.setLevel(max(level, logging.WARNING))
     logging.getLogger("ttsq").setLevel(level)
@@ -85,6 +88,14 @@ def _opened(path: Path) -> TextIO:
 
 def _drop(_logger: object, _method: str, _event: Event) -> Event:
     raise structlog.DropEvent
+
+
+class _FileHandler(logging.StreamHandler[TextIO]):
+    """Owns its stream."""
+
+    def close(self) -> None:
+        super().close()
+        self.stream.close()
 
 
 class _Redacted:

@@ -120,7 +120,13 @@ class Runtime:
         self.dispatcher.start()
         for task in self.leader_tasks:
             task.start()
-        log.info("worker_started", worker=str(self.worker_id), slots=self.heartbeat.slots, queue=self.queue)
+        log.info(
+            "worker_started",
+            worker=str(self.worker_id),
+            slots=self.heartbeat.slots,
+            queue=self.queue,
+            api=self.settings.segmind_base_url,
+        )
 
     def begin_stop(self) -> None:
         """Stop dispatching and claiming. Calls in flight continue."""

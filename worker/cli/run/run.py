@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Final
 
 from api_models.origins import OFFICIAL_BASE_URL
+from worker.addresses import is_loopback
 from worker.artifacts.addresses import path_of
 from worker.artifacts.factory import open_store
 from worker.artifacts.partial import arriving
@@ -72,6 +73,7 @@ def run(order: Order, terminal: Terminal) -> Exit:
         stage: AbstractContextManager[Settings] = rehearsal.stage()
     else:
         _require_key(order, settings)
+        _name_host(settings, terminal)
         stage = nullcontext(settings)
     with stage as settings:
         destination = run_order.choose(settings, order.out, stem=order.stem, rehearsal=order.rehearse)
@@ -174,6 +176,13 @@ def _require_key(order: Order, settings: Settings) -> None:
     """
     if settings.embedded and settings.segmind_api_key is None and settings.segmind_base_url == OFFICIAL_BASE_URL:
         raise NoKeyError(order.typed)
+
+
+def _name_host(settings: Settings, terminal: Terminal) -> None:
+    """Name the host that gets the key, if it is neither Segmind's nor this machine."""
+    address = settings.segmind_base_url
+    if settings.embedded and address != OFFICIAL_BASE_URL and not is_loopback(address):
+        terminal.note(f"Calls go to {address} (SEGMIND_BASE_URL), not to Segmind.", "yellow")
 
 
 def _check_writable(destination: Destination) -> None:

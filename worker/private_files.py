@@ -15,15 +15,16 @@ from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO, Final, TextIO
 
+OWN_FOLDER: Final = ".ttsq"
 FILE_MODE: Final = 0o600
 FOLDER_MODE: Final = 0o700
 _OTHERS: Final = 0o077
 
 
-def make_folder(path: Path) -> None:
-    """Create a folder that others can't enter, and tighten one that is there. Raises OSError.
+def make_folder(path: Path, *, is_own: bool = False) -> None:
+    """Create a folder that others can't enter, with those above it that are missing. Raises OSError.
 
-    Folders above it that are missing become private too. A folder that programs share is left as it is.
+    Of folders that are there, `.ttsq` is tightened; with `is_own` this one too, unless others use it.
     """
     for missing in reversed([folder for folder in (path, *path.parents) if not folder.exists()]):
         with suppress(FileExistsError):
@@ -31,8 +32,9 @@ def make_folder(path: Path) -> None:
             missing.chmod(FOLDER_MODE)  # a umask may have taken rights of our own
     if not path.is_dir():
         raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(path))
-    if not _is_shared(path):
-        tighten(path)
+    for folder in (path, *path.parents):
+        if folder.name == OWN_FOLDER or (is_own and folder == path and not _is_shared(path)):
+            tighten(folder)
 
 
 def make_file(path: Path) -> None:

@@ -79,7 +79,7 @@ class Spool:
 
         Recent partial files may belong to a running call of another worker that shares the folder.
         """
-        private_files.make_folder(self.folder)
+        private_files.make_folder(self.folder, is_own=True)
         self._tighten()
         dead_before = time.time() - PART_LIFE_SECONDS
         for part in self.folder.glob(f"*{PART}"):
@@ -90,7 +90,7 @@ class Spool:
     def problem(self) -> str | None:
         """Why answers can't be stored now, with the remedy; None if they can."""
         try:
-            private_files.make_folder(self.folder)
+            private_files.make_folder(self.folder, is_own=True)
             private_files.write(self.folder / f"writable{PART}", b"")
         except OSError as error:
             return self._unwritable(error)

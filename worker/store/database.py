@@ -136,8 +136,9 @@ def _sqlite_unchanged(url: URL) -> Engine:
 
 def _make_private(path: Path) -> None:
     """The files beside the database, with its newest rows, get the mode of the database from SQLite."""
-    private_files.make_file(path)
-    for suffix in ("-wal", "-shm", "-journal"):
+    if not path.exists():
+        private_files.make_file(path)
+    for suffix in ("", "-wal", "-shm", "-journal"):
         private_files.tighten(path.with_name(path.name + suffix))
 
 

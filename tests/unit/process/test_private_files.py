@@ -100,8 +100,26 @@ def test_a_shared_folder_keeps_its_mode(tmp_path: Path, monkeypatch: pytest.Monk
     monkeypatch.chdir(tmp_path / "here")
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
     for name in ("here", "home", "tmp"):
-        private_files.make_folder(tmp_path / name)
+        private_files.make_folder(tmp_path / name, is_own=True)
     assert [mode(tmp_path / name) for name in ("here", "home", "tmp")] == [0o755, 0o755, 0o1777]
+
+
+def test_the_folder_of_a_database_elsewhere_keeps_its_mode(tmp_path: Path) -> None:
+    """Another program may serve files from it; the database in it is private."""
+    folder = tmp_path / "data"
+    folder.mkdir()
+    loosened(folder)
+    Database(f"sqlite:///{folder}/ttsq.db").close()
+    assert (mode(folder), mode(folder / "ttsq.db")) == (0o755, 0o600)
+
+
+def test_a_folder_of_ours_is_tightened_whatever_is_made_in_it(tmp_path: Path) -> None:
+    """An earlier version, or the audio in it, may have made it."""
+    folder = tmp_path / ".ttsq"
+    folder.mkdir()
+    loosened(folder)
+    Spool(folder / "spool", 0).prepare()
+    assert mode(folder) == 0o700
 
 
 def test_a_link_is_not_followed(tmp_path: Path) -> None:

@@ -250,7 +250,7 @@ BROKEN: Final[dict[str, tuple[Break, str, str]]] = {
     "TLS to a broker without it": (
         broker("rediss://127.0.0.1:{port}/0?ssl_cert_reqs=CERT_REQUIRED"),
         "broker",
-        "speaks TLS",
+        "must speak TLS",
     ),
     "a full broker": (full_broker, "broker", "maxmemory"),
     "a replica": (replica, "broker", "the primary"),

@@ -17,8 +17,9 @@ HEAD: Final = """# Settings
 
 Read from the environment and from a `.env` file in the working directory; the environment wins. Unknown names are
 refused, in `.env` too. An address there (`SEGMIND_BASE_URL`) gets no API key from the environment, and may not refer to
-variables. In addresses, percent-encode passwords (`%23` for `#`, `%2F` for `/`, `%5B` for `[`). `python -m tests.settings_page` writes this page from [worker/settings.py](../worker/settings.py), which also
-has the bounds.
+variables. In addresses, percent-encode passwords (`%23` for `#`, `%2F` for `/`, `%5B` for `[`).
+`python -m tests.settings_page` writes this page from [worker/settings.py](../worker/settings.py), which also has the
+bounds.
 
 | setting | default | meaning |
 |---|---|---|

@@ -14,6 +14,7 @@ from tests.terminal import Ttsq, queue, ttsq
 from worker.store.database import Database
 from worker.store.outbox import events
 from worker.store.tables.base import Base
+from worker.store.tables.workers import Worker
 
 __all__ = ["queue", "ttsq"]
 
@@ -79,7 +80,7 @@ FREE: Final = {
     "attempts": ("message", "detail", "code", "request_id"),
     "batches": ("name",),
     "gates": ("message",),
-    "workers": ("host", "problem", "trouble"),
+    "workers": ("host", Worker.trouble.key),
 }
 
 

@@ -115,3 +115,19 @@ def test_a_password_of_an_address_passes_no_stream(capsys: pytest.CaptureFixture
     terminal.guard(settings.load(TTSQ_BROKER_URL="redis://:swordfish-7@h/0"))
     terminal.warn("swordfish-7 and postgresql://u:other@h/db, https://h:80/@x")
     assert capsys.readouterr().err == "*** and postgresql://u:***@h/db, https://h:80/@x\n"
+
+
+@pytest.mark.parametrize("form", [str, Text])
+def test_a_secret_that_a_terminal_wraps_is_masked_before(
+    form: type[str] | type[Text], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Half of it at the end of a line would pass the stream."""
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    monkeypatch.setenv("COLUMNS", "40")
+    terminal = Terminal()
+    terminal.guard(settings.load(SEGMIND_API_KEY=KEY))
+    terminal.errors.width = 40
+    terminal.warn(form(f"{'x' * 30}{KEY} {'y' * 20}redis://:swordfish-of-great-length@h/0"))
+    shown = capsys.readouterr().err.replace("\n", "")
+    assert KEY not in shown
+    assert "swordfish" not in shown

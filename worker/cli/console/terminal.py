@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import select
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Final, TextIO, cast
 
 from rich.console import Console, ConsoleOptions, RenderableType
@@ -71,15 +71,15 @@ class Terminal:
 
     def result(self, content: RenderableType = "", style: str = "") -> None:
         if not self.quiet:
-            _print(self.results, content, style)
+            self._print(self.results, content, style)
 
     def note(self, content: RenderableType, style: str = "") -> None:
         if not self.quiet:
-            _print(self.errors, content, style)
+            self._print(self.errors, content, style)
 
     def warn(self, content: RenderableType, style: str = "") -> None:
         """Print to standard error, even if quiet."""
-        _print(self.errors, content, style)
+        self._print(self.errors, content, style)
 
     def data(self, content: Mapping[str, Any]) -> None:
         """Print one JSON object on its own line, with `as_json`."""
@@ -92,21 +92,28 @@ class Terminal:
             self._out.write(escaped_json(line))
         self._out.flush()
 
+    def _print(self, console: Console, content: RenderableType, style: str) -> None:
+        content = _safe(content, self._err.secrets)
+        # A terminal may wrap text at its width; a program reading a pipe needs whole lines.
+        console.print(content, style=style or None, soft_wrap=not console.is_terminal and isinstance(content, Text))
+
     def public(self, text: str) -> None:
         """Print a line to standard output without redaction: the emulator's key is no secret, and looks like one."""
         self._out.unredacted(f"{escaped(text)}\n")
 
 
+def _safe(content: RenderableType, secrets: Collection[str]) -> RenderableType:
+    """Redact a text before it is wrapped: the stream would not know half of a secret at the end of a line."""
+    if isinstance(content, str):
+        return Text(escaped(redact(content, *secrets)))
+    if isinstance(content, Text) and redact(content.plain, *secrets) != content.plain:
+        return Text(redact(content.plain, *secrets), style=content.style)
+    return content
+
+
 def _console(stream: Guarded) -> Console:
     width = None if stream.isatty() else UNBOUND_WIDTH
     return SafeConsole(file=cast("TextIO", stream), width=width, highlight=False, markup=False, emoji=False)
-
-
-def _print(console: Console, content: RenderableType, style: str) -> None:
-    # A terminal may wrap text at its width; a program reading a pipe needs whole lines.
-    if isinstance(content, str):
-        content = Text(escaped(content), style=style)
-    console.print(content, style=style or None, soft_wrap=not console.is_terminal and isinstance(content, Text))
 
 
 YES = frozenset({"y", "yes"})

@@ -45,7 +45,11 @@ def check_broker(settings: Settings) -> Finding:
             return _roomy(where, _memory(redis))
     except (RedisError, KombuError, OSError, ValueError, TypeError, AttributeError) as error:
         message = describe(error)
-        tls = "; over rediss:// it must speak TLS, with a certificate that is trusted (ssl_ca_certs)" if parts.scheme == "rediss" else ""
+        tls = (
+            "; over rediss:// it must speak TLS, with a certificate that is trusted (ssl_ca_certs)"
+            if parts.scheme == "rediss"
+            else ""
+        )
         return fail(f"{where}: {message}", remedy(message) + tls)
 
 

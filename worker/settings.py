@@ -15,6 +15,7 @@ from pydantic import AliasChoices, Field, SecretStr, ValidationError, Validation
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from api_models.key_templates import SHARED_TEMPLATE, checked_template
+from api_models.openai_names import model_names, voice_names
 from api_models.origins import EMULATOR_KEY, OFFICIAL_BASE_URL
 from api_models.problems import Fault, InvalidInputError, faults_of
 from api_models.values import OptionalSpan
@@ -149,6 +150,16 @@ class Settings(BaseSettings):
     max_upload_mb: Annotated[int, Field(validation_alias=_env("TTSQ_MAX_UPLOAD_MB"), ge=1, le=16_384)] = 256
     """Maximum size of one sheet uploaded to the gateway, in mebibytes."""
 
+    openai_models: Annotated[str, Field(validation_alias=_env("TTSQ_OPENAI_MODELS"))] = ""
+    """Changes to the table of OpenAI's model names, such as `tts-1=gemini-3.1-flash-tts,my-voice=gemini-2.5-flash-tts`;
+    see docs/openai.md."""
+    openai_voices: Annotated[str, Field(validation_alias=_env("TTSQ_OPENAI_VOICES"))] = ""
+    """Changes to the table of OpenAI's voice names, such as `alloy=Puck,narrator=Charon`; see docs/openai.md."""
+    openai_hold_seconds: Annotated[float, Field(validation_alias=_env("TTSQ_OPENAI_HOLD_SECONDS"), gt=0, le=3_600)] = (
+        110.0
+    )
+    """Seconds that a speech request waits for its audio before it is answered with 503 and asked to come back."""
+
     log_level: Annotated[
         Literal["debug", "info", "warning", "error"], Field(validation_alias=_env("TTSQ_LOG_LEVEL"))
     ] = "info"
@@ -194,6 +205,18 @@ class Settings(BaseSettings):
     @classmethod
     def _unique_names(cls, value: str) -> str:
         return checked_template(value, shared=True)
+
+    @field_validator("openai_models")
+    @classmethod
+    def _known_models(cls, value: str) -> str:
+        model_names(value)
+        return value
+
+    @field_validator("openai_voices")
+    @classmethod
+    def _known_voices(cls, value: str) -> str:
+        voice_names(value)
+        return value
 
     @field_validator("s3_kms_key")
     @classmethod

@@ -28,18 +28,18 @@ MAX_GAIN_DB: Final = 30.0
 PARTIAL_SUFFIX: Final = ".part"
 
 
-class _Codec(NamedTuple):
+class Codec(NamedTuple):
     """What libsndfile calls it."""
 
     container: str
     subtype: str
 
 
-_CODECS: Final = {
-    AudioFormat.WAV: _Codec("WAV", "PCM_16"),
-    AudioFormat.FLAC: _Codec("FLAC", "PCM_16"),
-    AudioFormat.MP3: _Codec("MP3", "MPEG_LAYER_III"),
-    AudioFormat.OPUS: _Codec("OGG", "OPUS"),
+CODECS: Final = {
+    AudioFormat.WAV: Codec("WAV", "PCM_16"),
+    AudioFormat.FLAC: Codec("FLAC", "PCM_16"),
+    AudioFormat.MP3: Codec("MP3", "MPEG_LAYER_III"),
+    AudioFormat.OPUS: Codec("OGG", "OPUS"),
 }
 _RATES: Final = {
     AudioFormat.OPUS: frozenset({8_000, 12_000, 16_000, 24_000, 48_000}),
@@ -81,7 +81,7 @@ def encode(take: Take, into: Path, form: AudioFormat, *, gain_db: float = 0.0) -
 
 
 def _opened(partial: Path, take: Take, form: AudioFormat) -> soundfile.SoundFile:
-    codec = _CODECS[form]
+    codec = CODECS[form]
     try:
         return soundfile.SoundFile(partial, "w", take.sample_rate, take.channels, codec.subtype, format=codec.container)
     except soundfile.LibsndfileError as error:

@@ -23,8 +23,11 @@ from api_models.http_problems import Problem, Trouble
 from api_models.jobs import JobIn
 from api_models.problems import Fault, faults_of_errors
 from worker.artifacts.errors import ArtifactsError
+from worker.gateway import dialects
 from worker.gateway.answers import reject_unknown_parameters
 from worker.gateway.middleware.guard import MAX_BODY_BYTES, METRICS, Guard, problem_for
+from worker.gateway.openai import catalogue, speech
+from worker.gateway.openai.errors import OpenAIError
 from worker.gateway.parts import Gateway
 from worker.gateway.problems import ProblemError, invalid, not_found
 from worker.gateway.routes import account, batches, endpoints, events, health, hooks, jobs
@@ -55,6 +58,7 @@ def make_app(gateway: Gateway) -> FastAPI:
         gateway.submissions.start()
         yield
         gateway.submissions.stop()
+        gateway.renderer.close()
 
     app = FastAPI(
         title="ttsq",
@@ -70,6 +74,9 @@ def make_app(gateway: Gateway) -> FastAPI:
     app.state.gateway = gateway
     for part in (jobs, batches, events, account, endpoints, hooks, health):
         app.include_router(part.router)
+    for part in (catalogue, speech):
+        app.include_router(part.router)
+    app.add_exception_handler(OpenAIError, _openai_error)
     app.add_exception_handler(ProblemError, _problem)
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(HTTPException, _http)
@@ -99,15 +106,24 @@ def _request_id(request: Request) -> str | None:
 
 async def _problem(request: Request, error: Exception) -> Response:
     assert isinstance(error, ProblemError)  # noqa: S101 - registered for this class only
-    return error.response(_request_id(request))
+    return _answer(request, error)
+
+
+async def _openai_error(_request: Request, error: Exception) -> Response:
+    assert isinstance(error, OpenAIError)  # noqa: S101 - registered for this class only
+    return error.response()
+
+
+def _answer(request: Request, problem: ProblemError) -> Response:
+    return dialects.response(problem, request.url.path, _request_id(request))
 
 
 async def _invalid(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)  # noqa: S101 - as above
     if any(entry["loc"][0] == "path" for entry in error.errors()):
-        return not_found("object: the id is malformed").response(_request_id(request))
+        return _answer(request, not_found("object: the id is malformed"))
     faults: list[Fault] = faults_of_errors([{**entry, "loc": entry["loc"][1:]} for entry in error.errors()])
-    return invalid(faults).response(_request_id(request))
+    return _answer(request, invalid(faults))
 
 
 async def _http(request: Request, error: Exception) -> Response:
@@ -119,13 +135,13 @@ async def _http(request: Request, error: Exception) -> Response:
             problem = ProblemError(Trouble.WRONG_METHOD, "See /openapi.json.", headers=error.headers)
         case _:
             problem = ProblemError(Trouble.MALFORMED, str(error.detail))
-    return problem.response(_request_id(request))
+    return _answer(request, problem)
 
 
 async def _unexpected(request: Request, error: Exception) -> Response:
     if isinstance(error, ClientDisconnect):
-        return ProblemError(Trouble.TOO_SLOW, "The body is incomplete.").response(_request_id(request))
-    return problem_for(error).response(_request_id(request))
+        return _answer(request, ProblemError(Trouble.TOO_SLOW, "The body is incomplete."))
+    return _answer(request, problem_for(error))
 
 
 def _openapi(app: FastAPI) -> dict[str, Any]:

@@ -19,7 +19,7 @@ from worker.store.database import Database
 from worker.store.queries import tenant_pages
 from worker.store.queries.tenant_pages import EventEntry, OwnedEvent
 
-POLL_SECONDS: Final = 0.05
+POLL_SECONDS: Final = 0.02
 """A finished job is seen within this time plus that of one poll."""
 RETRY_SECONDS: Final = 1.0
 EVENTS_PER_POLL: Final = 500

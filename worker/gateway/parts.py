@@ -7,10 +7,15 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+from api_models import openai_names
+from worker.audio.availability import has_aac
 from worker.execution.destinations import Destinations
 from worker.gateway.event_stream import Watch
 from worker.gateway.metrics import GatewayMetrics
 from worker.gateway.middleware.api_keys import Keyring
+from worker.gateway.openai.quota import QuotaWatch
+from worker.gateway.openai.rendering import Renderer
+from worker.gateway.openai.requests import Dialect
 from worker.gateway.uploads import Submissions
 from worker.process import factories
 from worker.settings import Settings
@@ -28,6 +33,9 @@ class Gateway:
     metrics: GatewayMetrics
     destinations: Destinations
     allowed: Allowed
+    dialect: Dialect
+    renderer: Renderer
+    quota: QuotaWatch
     on_new_jobs: Callable[[], None]
     """Called when there are new jobs."""
 
@@ -53,5 +61,13 @@ def assemble(
         metrics=GatewayMetrics.of(database),
         destinations=factories.open_places(settings, database, connections=16),
         allowed=Allowed.parse(settings.webhook_allow.split(",")),
+        dialect=Dialect(
+            openai_names.model_names(settings.openai_models),
+            openai_names.voice_names(settings.openai_voices),
+            has_aac=has_aac(),
+            max_text_bytes=settings.max_text_bytes,
+        ),
+        renderer=Renderer(),
+        quota=QuotaWatch(database),
         on_new_jobs=on_new_jobs,
     )

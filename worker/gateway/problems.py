@@ -63,13 +63,13 @@ class ProblemError(Exception):
             "type": TYPE_BEGINNING + self.trouble,
             "title": self.title,
             "status": self.status,
-            "detail": _sendable(self.detail),
+            "detail": sendable(self.detail),
             "instance": request_id,
             "faults": [
                 {
-                    "field": fault.field and _sendable(fault.field),
+                    "field": fault.field and sendable(fault.field),
                     "line": fault.line,
-                    "message": _sendable(f"{fault.place}: {fault.message}" if fault.place else fault.message),
+                    "message": sendable(f"{fault.place}: {fault.message}" if fault.place else fault.message),
                 }
                 for fault in self.faults[:MAX_FAULTS]
             ],
@@ -88,6 +88,6 @@ def not_found(what: str) -> ProblemError:
     return ProblemError(Trouble.NOT_FOUND, f"No such {what}.")
 
 
-def _sendable(text: str) -> str:
+def sendable(text: str) -> str:
     """Replace unpaired surrogates, which UTF-8 cannot encode."""
     return text.encode("utf-8", "backslashreplace").decode()

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final
 
-from worker.store.access import hooks, idempotency
+from worker.store.access import hooks, idempotency, joined_requests
 from worker.store.database import Database
 from worker.store.outbox import deliveries, events
 from worker.store.outbox.deliveries import Due
@@ -69,4 +69,5 @@ class OutboxRelay:
             deliveries.forget(connection, finished_before=now - KEPT)
             hooks.forget(connection, received_before=now - KEPT)
             idempotency.forget(connection, made_before=now - idempotency.KEPT)
+            joined_requests.forget(connection, made_before=now - idempotency.KEPT)
             events.forget(connection, written_before=now - EVENTS_KEPT)

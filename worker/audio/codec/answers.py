@@ -6,7 +6,7 @@ import errno
 import os
 
 from worker.audio.codec import work
-from worker.audio.codec.messages import InspectRequest, read_request, write_error, write_result
+from worker.audio.codec.messages import InspectRequest, RenderRequest, read_request, write_error, write_result
 from worker.audio.errors import BadAudio, BadAudioError
 
 
@@ -16,6 +16,8 @@ def answer(line: bytes) -> bytes:
     try:
         if isinstance(request, InspectRequest):
             return write_result(work.inspect(request))
+        if isinstance(request, RenderRequest):
+            return write_result(work.rendered(request))
         return write_result(work.encoded(request))
     except (BadAudioError, OSError) as error:
         return write_error(error)

@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from api_models.formats import AudioFormat
+from api_models.formats import AudioFormat, DeliveryFormat
 from worker.audio.container import Container
 from worker.audio.errors import BadAudio, BadAudioError
 from worker.audio.measures import Measures
@@ -58,8 +58,25 @@ class Encoded:
     measures: Measures | None
 
 
-Request = InspectRequest | EncodeRequest
-Result = Inspected | Encoded
+@dataclass(frozen=True, slots=True)
+class RenderRequest:
+    """Write the stored audio at `path` to `into`, as one channel of 24 kHz at this speed."""
+
+    path: Path
+    into: Path
+    form: DeliveryFormat
+    speed: float
+
+
+@dataclass(frozen=True, slots=True)
+class Rendered:
+    """Frames of 24 kHz that were written."""
+
+    frames: int
+
+
+Request = InspectRequest | EncodeRequest | RenderRequest
+Result = Inspected | Encoded | Rendered
 
 
 def write_request(request: Request) -> bytes:
@@ -72,6 +89,10 @@ def read_request(line: bytes) -> Request:
     said = json.loads(line)
     if said["do"] == InspectRequest.__name__:
         return InspectRequest(Path(said["path"]), Path(said["into"]), said["is_measured"])
+    if said["do"] == RenderRequest.__name__:
+        return RenderRequest(
+            Path(said["path"]), Path(said["into"]), DeliveryFormat(said["form"]), _finite(said["speed"])
+        )
     return EncodeRequest(
         _take(said["take"]),
         Path(said["into"]),
@@ -108,6 +129,8 @@ def read_result(line: bytes) -> Result:
             raise OSError(int(said["errno"]), str(said["message"]))
         if said["result"] == Inspected.__name__:
             return Inspected(_take(said["take"]), _measures(said["measures"]))
+        if said["result"] == Rendered.__name__:
+            return Rendered(int(said["frames"]))
         return Encoded(_finite(said["gain_db"]), _measures(said["measures"]))
     except (KeyError, TypeError, ValueError) as error:
         raise CodecCrashError(f"no answer of a codec process: {line[:200]!r}") from error

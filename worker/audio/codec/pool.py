@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
-from api_models.formats import AudioFormat
+from api_models.formats import AudioFormat, DeliveryFormat
 from worker.audio.codec.child import CodecChild, CodecTimeoutError
 from worker.audio.codec.messages import (
     CodecCrashError,
@@ -19,6 +19,8 @@ from worker.audio.codec.messages import (
     EncodeRequest,
     Inspected,
     InspectRequest,
+    Rendered,
+    RenderRequest,
     Request,
     Result,
     read_result,
@@ -69,6 +71,21 @@ class CodecPool:
         if not isinstance(result, Encoded):
             raise TypeError(result)
         return result
+
+    def render(self, path: Path, into: Path, form: DeliveryFormat, *, speed: float) -> Rendered:
+        """Write stored audio in that form at that speed. Raises as `inspect`."""
+        result = self._result(RenderRequest(path, into, form, speed))
+        if not isinstance(result, Rendered):
+            raise TypeError(result)
+        return result
+
+    def warm(self) -> None:
+        """Start a process unless one is idle, so that the next request need not wait for its imports."""
+        if not self.pids() and self._free.acquire(blocking=False):
+            try:
+                self._put_back(CodecChild())
+            finally:
+                self._free.release()
 
     def pids(self) -> list[int]:
         """Of the processes that are idle."""

@@ -8,12 +8,13 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-from worker.audio.codec.messages import Encoded, EncodeRequest, Inspected, InspectRequest
+from worker.audio.codec.messages import Encoded, EncodeRequest, Inspected, InspectRequest, Rendered, RenderRequest
 from worker.audio.container import Container
 from worker.audio.conversion import PARTIAL_SUFFIX, as_wav
 from worker.audio.decoding import decode, holds_floats
 from worker.audio.encoding import encode, gain_for
 from worker.audio.measurement import measure
+from worker.audio.rendering import render
 from worker.audio.riff import FLOAT_TAG, read_header
 from worker.audio.take import Take, accept
 
@@ -47,6 +48,11 @@ def encoded(request: EncodeRequest) -> Encoded:
         gain_db = gain_for(measures, request.target_lufs)
     encode(request.take, request.into, request.form, gain_db=gain_db)
     return Encoded(gain_db, measures)
+
+
+def rendered(request: RenderRequest) -> Rendered:
+    """Write the audio in the form and at the speed asked for. Raises as `encoded`."""
+    return Rendered(render(accept(request.path, is_whole=True), request.into, request.form, speed=request.speed))
 
 
 def _may_exceed(take: Take) -> bool:

@@ -30,6 +30,8 @@ CACHE_SECONDS: Final = 5.0
 MAX_CACHED: Final = 10_000
 MAX_CONCURRENT: Final = 64
 """Requests of one key in progress in this process, including waits and event streams."""
+MAX_HELD: Final = 600
+"""Speech requests of one key that wait for their audio in this process; they cost little."""
 USE_NOTED_SECONDS: Final = 60.0
 MAX_KEY_CHARACTERS: Final = 200
 
@@ -66,7 +68,7 @@ class Keyring:
     _buckets: dict[UUID, Bucket] = field(default_factory=dict)
     _use_noted: dict[UUID, float] = field(default_factory=dict)
     _spent: dict[UUID, tuple[float, Decimal]] = field(default_factory=dict)
-    _in_progress: Counter[str] = field(default_factory=Counter)
+    _in_progress: Counter[tuple[str, bool]] = field(default_factory=Counter)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def cached(self, given: str | None) -> Caller | None:
@@ -108,7 +110,7 @@ class Keyring:
                 self._cached.clear()
             self._cached[name] = (now + CACHE_SECONDS, record)
 
-    def begin(self, caller: Caller) -> None:
+    def begin(self, caller: Caller, *, held: bool = False) -> None:
         """Count a request in progress. Raises ProblemError over the rate or concurrency limit."""
         if caller.key is not None and caller.key.rate is not None:
             now = self.clock()
@@ -119,18 +121,19 @@ class Keyring:
                 raise ProblemError(
                     Trouble.TOO_MANY, f"This key is limited to {caller.key.rate} requests per minute.", retry_after=wait
                 )
+        most = MAX_HELD if held else MAX_CONCURRENT
         with self._lock:
-            if self._in_progress[caller.name] >= MAX_CONCURRENT:
+            if self._in_progress[caller.name, held] >= most:
                 raise ProblemError(
-                    Trouble.TOO_MANY, f"This key already has {MAX_CONCURRENT} requests in progress.", retry_after=1
+                    Trouble.TOO_MANY, f"This key already has {most} requests in progress.", retry_after=1
                 )
-            self._in_progress[caller.name] += 1
+            self._in_progress[caller.name, held] += 1
 
-    def end(self, caller: Caller) -> None:
+    def end(self, caller: Caller, *, held: bool = False) -> None:
         with self._lock:
-            self._in_progress[caller.name] -= 1
-            if self._in_progress[caller.name] <= 0:
-                del self._in_progress[caller.name]
+            self._in_progress[caller.name, held] -= 1
+            if self._in_progress[caller.name, held] <= 0:
+                del self._in_progress[caller.name, held]
 
     def refuse_overspending(self, caller: Caller) -> None:
         """Raise ProblemError if what the key's jobs have cost and may still cost has reached its budget."""

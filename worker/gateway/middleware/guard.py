@@ -20,6 +20,7 @@ from uuid_utils.compat import uuid7
 
 from api_models.http_problems import Trouble
 from worker.artifacts.errors import ArtifactsError
+from worker.gateway import dialects
 from worker.gateway.metrics import GatewayMetrics
 from worker.gateway.middleware.api_keys import Caller, Keyring
 from worker.gateway.problems import ProblemError
@@ -41,6 +42,10 @@ SINGLE: Final = frozenset(
     {b"authorization", b"content-type", b"content-length", b"content-encoding", b"host", b"idempotency-key", b"range"}
 )
 """Headers that readers interpret differently when repeated."""
+OPENAI: Final = "/openai/v1/"
+SPEECH: Final = "/openai/v1/audio/speech"
+OPEN: Final = frozenset({"/openai/v1/audio/models", "/openai/v1/audio/voices"})
+"""Names only, the same for everybody: Open WebUI reads them without its key."""
 METRICS: Final = "/metrics"
 """The only path outside `/v1` that shows tenant activity."""
 LOCAL_HOSTS: Final = frozenset({"localhost", "127.0.0.1", "[::1]", "::1"})
@@ -93,7 +98,7 @@ class Guard:
             headers = request.checked_headers()
             caller = await self._caller(request, headers)
             if caller is not None:
-                self.keyring.begin(caller)
+                self.keyring.begin(caller, held=request.is_held)
                 request.scope["state"]["caller"] = caller
                 request.caller = caller.name
             method, parent = request.scope["method"][:16], headers.get(tracing.HEADER.encode(), b"").decode("latin-1")
@@ -103,7 +108,7 @@ class Guard:
                     tracing.annotate({"http.route": request.route, "http.response.status_code": request.status})
             finally:
                 if caller is not None:
-                    self.keyring.end(caller)
+                    self.keyring.end(caller, held=request.is_held)
         except ProblemError as problem:
             await request.refuse(problem)
         except ClientGoneError:
@@ -115,7 +120,9 @@ class Guard:
     async def _caller(self, request: _Request, headers: Mapping[bytes, bytes]) -> Caller | None:
         """Authenticate the caller; None if the route needs no key."""
         path = request.scope["path"]
-        if path.startswith("/v1/hooks/") or not (path.startswith("/v1/") or path == METRICS):
+        if path.startswith("/v1/hooks/") or path in OPEN:
+            return None
+        if not (path.startswith(("/v1/", OPENAI)) or path == METRICS):
             return None
         given = _key(headers)
         if given is None and self.keyring.without_auth:
@@ -158,6 +165,11 @@ class _Request:
     def route(self) -> str:
         """The route template of the request, known after routing."""
         return getattr(self.scope.get("route"), "path", "none")
+
+    @property
+    def is_held(self) -> bool:
+        """Whether the request waits for its audio, and may then be one of many of its key."""
+        return bool(self.scope["path"] == SPEECH)
 
     def checked_headers(self) -> dict[bytes, bytes]:
         """Return the headers by name. Raises ProblemError if two readers could interpret them differently."""
@@ -223,7 +235,8 @@ class _Request:
         """Respond with a problem; if a response has already begun, close the connection."""
         if self.status:
             return
-        await problem.response(self.id)(self.scope, self._receive, self.send)
+        answer = dialects.response(problem, self.scope["path"], self.id)
+        await answer(self.scope, self._receive, self.send)
 
 
 def _key(headers: Mapping[bytes, bytes]) -> str | None:

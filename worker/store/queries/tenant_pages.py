@@ -106,11 +106,28 @@ class PageFilter:
 _JOB = tuple(getattr(Job, name) for name in JobEntry.__slots__)
 _BATCH = tuple(getattr(Batch, name) for name in BatchEntry.__slots__)
 _ONE_JOB = select(*_JOB).where(Job.id == bindparam("job"), Job.tenant == bindparam("owner"))
+_BOUGHT = (
+    select(*_JOB)
+    .where(
+        Job.fingerprint == bindparam("content"),
+        in_state(JobStatus.SUCCEEDED),
+        Job.tenant == bindparam("owner"),
+        Job.purged_at.is_(None),
+    )
+    .order_by(Job.id.desc())
+    .limit(1)
+)
 _OVER = select(Job.id).where(Job.id.in_(bindparam("jobs", expanding=True)), in_state(*sorted(TERMINAL)))
 
 
 def job(connection: Connection, tenant: str, job_id: UUID) -> JobEntry | None:
     row = connection.execute(_ONE_JOB, {"job": job_id, "owner": tenant}).one_or_none()
+    return None if row is None else JobEntry(*row)
+
+
+def bought(connection: Connection, tenant: str, fingerprint: str) -> JobEntry | None:
+    """Return the tenant's latest job with this content whose audio is kept."""
+    row = connection.execute(_BOUGHT, {"content": fingerprint, "owner": tenant}).one_or_none()
     return None if row is None else JobEntry(*row)
 
 

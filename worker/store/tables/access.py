@@ -1,4 +1,4 @@
-"""API keys, idempotency keys, inbound hooks."""
+"""API keys, idempotency keys, joined requests, inbound hooks."""
 
 from __future__ import annotations
 
@@ -51,6 +51,24 @@ class IdempotencyKey(Base):
     created_at: Mapped[datetime]
 
     __table_args__ = (Index("ix_idempotency_keys_created_at", "created_at"),)
+
+
+class JoinedRequest(Base):
+    """Requests of one caller for one content. Its unique key makes them share one job, whichever process they reach."""
+
+    __tablename__ = "joined_requests"
+
+    tenant: Mapped[str] = mapped_column(String(64), primary_key=True)
+    caller: Mapped[str] = mapped_column(String(64), primary_key=True)
+    """The API key's id, or a word for callers without one."""
+    fingerprint: Mapped[str] = mapped_column(String(64), primary_key=True)
+    job_id: Mapped[UUID]
+    clients: Mapped[int]
+    """Clients that wait for it; too high after a gateway process was killed."""
+    created_at: Mapped[datetime]
+    """When the job was submitted."""
+
+    __table_args__ = (Index("ix_joined_requests_created_at", "created_at"),)
 
 
 class Hook(Base):

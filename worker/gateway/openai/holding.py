@@ -1,0 +1,79 @@
+"""Holds a speech request until its job has finished, its client has left, or nothing can come of waiting."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Final
+
+from fastapi import Request
+from starlette.concurrency import run_in_threadpool
+
+from worker.gateway.middleware.api_keys import Caller
+from worker.gateway.openai.errors import SERVER, OpenAIError
+from worker.gateway.parts import Gateway
+from worker.store.access import joined_requests
+from worker.store.access.joined_requests import Joined
+
+QUOTA_SECONDS: Final = 0.5
+"""Between two looks at what may keep the job from starting."""
+RETRY_SECONDS: Final = 1
+
+
+class ClientLeftError(Exception):
+    """The client has disconnected."""
+
+
+async def until_finished(request: Request, gateway: Gateway, joined: Joined, *, caller: Caller, model: str) -> None:
+    """Return when the job has finished.
+
+    Raises:
+        ClientLeftError: nobody waits here any more. The job is cancelled if nothing was paid and no other client waits.
+        OpenAIError: an account, model or budget holds the job, which is treated the same; or the time is over.
+    """
+    try:
+        finished = await _wait(request, gateway, joined, caller=caller, model=model)
+    except (ClientLeftError, OpenAIError):
+        await run_in_threadpool(_leave, gateway, joined, cancels=True)
+        raise
+    if not finished:
+        await run_in_threadpool(_leave, gateway, joined, cancels=False)
+        raise _still_running(joined)
+
+
+async def _wait(request: Request, gateway: Gateway, joined: Joined, *, caller: Caller, model: str) -> bool:
+    seconds = gateway.settings.openai_hold_seconds
+    finished = asyncio.create_task(gateway.watch.until_finished(joined.job_id, seconds))
+    left = asyncio.create_task(_disconnected(request))
+    try:
+        while True:
+            await asyncio.wait({finished, left}, timeout=QUOTA_SECONDS, return_when=asyncio.FIRST_COMPLETED)
+            if finished.done():
+                return finished.result()
+            if left.done():
+                raise ClientLeftError
+            if refusal := await gateway.quota.refusal(caller, model):
+                raise refusal
+    finally:
+        finished.cancel()
+        left.cancel()
+
+
+async def _disconnected(request: Request) -> None:
+    while (await request.receive())["type"] != "http.disconnect":
+        pass
+
+
+def _leave(gateway: Gateway, joined: Joined, *, cancels: bool) -> None:
+    with gateway.database.begin() as connection:
+        joined_requests.leave(connection, joined, now=gateway.database.now(connection), cancels=cancels)
+
+
+def _still_running(joined: Joined) -> OpenAIError:
+    return OpenAIError(
+        503,
+        SERVER,
+        "The audio is not ready yet. Send the same request again: it joins the job and is charged once.",
+        code="not_ready",
+        retries=True,
+        headers={"retry-after": str(RETRY_SECONDS), "x-ttsq-job-id": str(joined.job_id)},
+    )

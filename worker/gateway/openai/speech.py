@@ -1,0 +1,170 @@
+"""`POST /openai/v1/audio/speech`: one job for one request, however often its client repeats it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from decimal import Decimal
+from enum import StrEnum
+from typing import Any, Final
+
+from fastapi import APIRouter, Request
+from starlette.concurrency import run_in_threadpool
+from starlette.responses import Response
+
+from api_models.openai import SpeechIn
+from api_models.status import JobStatus
+from worker.gateway import answers, audio, entries, strict_json, views
+from worker.gateway.answers import Submitter, gateway_of
+from worker.gateway.entries import Origin
+from worker.gateway.middleware.api_keys import Caller
+from worker.gateway.openai import delivery, holding
+from worker.gateway.openai.errors import INVALID, SERVER, OpenAIError
+from worker.gateway.openai.holding import ClientLeftError
+from worker.gateway.openai.rendering import LostAudioError, Rendition, Source
+from worker.gateway.parts import Gateway
+from worker.gateway.problems import ProblemError, invalid
+from worker.store.access import joined_requests
+from worker.store.access.joined_requests import Joined
+from worker.store.queries import tenant_pages
+from worker.store.queries.tenant_pages import JobEntry
+
+router = APIRouter(prefix="/openai/v1", tags=["openai"], include_in_schema=False)
+
+CLIENT_LEFT: Final = 499
+"""nginx's status; nobody reads it."""
+_CLIENTS_FAULT: Final = frozenset({"invalid_request", "content_refused"})
+
+
+class Origination(StrEnum):
+    """How a request came by its audio."""
+
+    HIT = "hit"
+    """It was bought before."""
+    JOIN = "join"
+    """An earlier request of the same key is buying it."""
+    MISS = "miss"
+    """This request bought it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A valid request."""
+
+    wanted: SpeechIn
+    caller: Caller
+    row: dict[str, Any]
+    """The job it would be."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    entry: JobEntry
+    how: Origination
+    content: bytes
+
+    @property
+    def headers(self) -> dict[str, str]:
+        cost = self.entry.cost if self.how is Origination.MISS else Decimal(0)
+        return {
+            "x-ttsq-job-id": str(self.entry.id),
+            "x-ttsq-cost": views.amount(cost),
+            "x-ttsq-cache": self.how.value,
+        }
+
+
+@router.post("/audio/speech")
+async def create_speech(request: Request, caller: Submitter) -> Response:
+    """Speak a text: from what was bought before, or by a job that the request waits for."""
+    gateway = gateway_of(request)
+    asked = await _asked(request, gateway, caller)
+    entry = await run_in_threadpool(_find, gateway, asked)
+    try:
+        found = await _kept(gateway, asked, entry) or await _bought(request, gateway, asked, lost=entry)
+    except ClientLeftError:
+        return Response(status_code=CLIENT_LEFT)
+    return delivery.response(found.content, found.entry, asked.wanted, found.headers)
+
+
+async def _asked(request: Request, gateway: Gateway, caller: Caller) -> Asked:
+    answers.require_json(request)
+    wanted = strict_json.parsed(SpeechIn, await request.body())
+    job = gateway.dialect.job(wanted)
+    if isinstance(job, list):
+        raise invalid(job)
+    origin = Origin.of(gateway.settings, caller, request.headers)
+    return Asked(wanted, caller, entries.entry(job, origin, now=gateway.now()))
+
+
+async def _kept(gateway: Gateway, asked: Asked, entry: JobEntry | None) -> Answered | None:
+    """The audio of an earlier job; None if there is none, or the store has lost it."""
+    if entry is None:
+        return None
+    try:
+        return Answered(entry, Origination.HIT, await _content(gateway, entry, asked.wanted))
+    except LostAudioError:
+        return None
+
+
+async def _bought(request: Request, gateway: Gateway, asked: Asked, *, lost: JobEntry | None) -> Answered:
+    await run_in_threadpool(gateway.keyring.refuse_overspending, asked.caller)
+    if refusal := await gateway.quota.refusal(asked.caller, asked.row["model"]):
+        raise refusal
+    joined = await run_in_threadpool(_attach, gateway, asked, lost)
+    if joined.is_new:
+        gateway.on_new_jobs()
+        gateway.keyring.count_submitted(asked.caller, asked.row["model"])
+        gateway.metrics.submitted.labels("job").inc()
+    gateway.renderer.warm()
+    await holding.until_finished(request, gateway, joined, caller=asked.caller, model=asked.row["model"])
+    entry = await run_in_threadpool(_read, gateway, joined)
+    if entry.status != JobStatus.SUCCEEDED:
+        raise _failure(entry)
+    try:
+        content = await _content(gateway, entry, asked.wanted)
+    except LostAudioError:
+        raise OpenAIError(
+            502, SERVER, "The audio is missing from the store.", code="lost_audio", retries=True
+        ) from None
+    return Answered(entry, Origination.MISS if joined.is_new else Origination.JOIN, content)
+
+
+def _find(gateway: Gateway, asked: Asked) -> JobEntry | None:
+    with gateway.database.glance() as connection:
+        return tenant_pages.bought(connection, asked.caller.tenant, asked.row["fingerprint"])
+
+
+def _attach(gateway: Gateway, asked: Asked, lost: JobEntry | None) -> Joined:
+    with gateway.database.begin() as connection:
+        return joined_requests.attach(
+            connection,
+            asked.row,
+            caller=asked.caller.name,
+            now=gateway.database.now(connection),
+            lost=None if lost is None else lost.id,
+        )
+
+
+def _read(gateway: Gateway, joined: Joined) -> JobEntry:
+    with gateway.database.glance() as connection:
+        entry = tenant_pages.job(connection, joined.tenant, joined.job_id)
+    if entry is None:
+        raise OpenAIError(502, SERVER, "The job was removed while it ran.", code="removed", retries=True)
+    return entry
+
+
+async def _content(gateway: Gateway, entry: JobEntry, wanted: SpeechIn) -> bytes:
+    try:
+        found = await run_in_threadpool(audio.destination_of, gateway, entry)
+    except ProblemError:
+        raise LostAudioError from None
+    rendition = Rendition(entry.sha256 or "", wanted.response_format, wanted.speed)
+    return await gateway.renderer.rendered(rendition, Source(found.store, found.key))
+
+
+def _failure(entry: JobEntry) -> OpenAIError:
+    """The error for a job that finished without audio: repeating the request would find the same job."""
+    headers = {"x-ttsq-job-id": str(entry.id), "x-ttsq-cost": views.amount(entry.cost)}
+    message = entry.message or f"The job finished without audio: it is {entry.status}."
+    if entry.code in _CLIENTS_FAULT:
+        return OpenAIError(400, INVALID, message, code=entry.code, param="input", headers=headers)
+    return OpenAIError(502, SERVER, message, code=entry.code or entry.status, headers=headers)

@@ -60,7 +60,7 @@ class OpenAIError(Exception):
         retries: bool = False,
         headers: Mapping[str, str] | None = None,
     ) -> None:
-        """`kind` is OpenAI's `type`; `retries` tells the client whether to repeat the request."""
+        """`kind` is OpenAI's `type`; `retries`: whether repeating the request can help."""
         super().__init__(message)
         self.status = status
         self.body = {"message": sendable(message), "type": kind, "param": param and sendable(param), "code": code}

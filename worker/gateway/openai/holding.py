@@ -27,8 +27,8 @@ async def until_finished(request: Request, gateway: Gateway, joined: Joined, *, 
     """Return when the job has finished.
 
     Raises:
-        ClientLeftError: nobody waits here any more. The job is cancelled if nothing was paid and no other client waits.
-        OpenAIError: an account, model or budget holds the job, which is treated the same; or the time is over.
+        ClientLeftError: the client disconnected. The last one cancels a job that nothing was paid for.
+        OpenAIError: an account, model or budget holds the job, which is treated the same; or the hold time has passed.
     """
     try:
         finished = await _wait(request, gateway, joined, caller=caller, model=model)

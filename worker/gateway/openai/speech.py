@@ -31,7 +31,7 @@ from worker.store.queries.tenant_pages import JobEntry
 router = APIRouter(prefix="/openai/v1", tags=["openai"], include_in_schema=False)
 
 CLIENT_LEFT: Final = 499
-"""nginx's status; nobody reads it."""
+"""nginx's status, for the log."""
 _CLIENTS_FAULT: Final = frozenset({"invalid_request", "content_refused"})
 
 

@@ -47,8 +47,8 @@ def attach(
     which = {"tenant": row["tenant"], "caller": caller, "fingerprint": row["fingerprint"]}
     fresh = {"job_id": row["id"], "clients": 1, "created_at": now}
     dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
-    added = connection.execute(dialect.insert(JoinedRequest).values(**which, **fresh).on_conflict_do_nothing())
-    if not added.rowcount:
+    adding = dialect.insert(JoinedRequest).values(**which, **fresh).on_conflict_do_nothing()
+    if connection.execute(adding.returning(JoinedRequest.job_id)).one_or_none() is None:
         known: UUID = connection.execute(select(JoinedRequest.job_id).filter_by(**which).with_for_update()).scalar_one()
         if known != lost and _answers(connection, known, now=now):
             connection.execute(update(JoinedRequest).filter_by(**which).values(clients=JoinedRequest.clients + 1))

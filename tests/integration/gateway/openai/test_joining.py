@@ -1,4 +1,4 @@
-"""Requests that are repeated: one job for all of them, by whichever gateway process; cancelled if nobody waits."""
+"""Requests that are repeated: one job for all, in whichever process; cancelled when the last client leaves."""
 
 from __future__ import annotations
 
@@ -110,7 +110,7 @@ def test_the_last_client_that_leaves_cancels_the_job(two: list[Running], databas
 
 
 def test_a_job_that_runs_is_kept_for_the_retry(two: list[Running], database: Database) -> None:
-    """Its call may be paid: it goes on without its client, and the repeated request joins it."""
+    """Its call may be paid: it continues without its client, and the repeated request joins it."""
     client = two[0].client()
     with closing(waiting(client)) as connection:
         until(lambda: clients(database) == 1)
@@ -158,7 +158,7 @@ def keep(row: dict[str, Any]) -> dict[str, Any]:
 
 
 def test_a_failure_that_may_have_been_billed_is_not_bought_again(database: Database) -> None:
-    """No cost was reported, and nobody knows: as if it had been paid."""
+    """No cost was reported and the bill is unknown: treated as paid."""
     row = job_row(tenant="acme", status=JobStatus.FAILED)
     with database.begin() as connection:
         joined_requests.attach(connection, row, caller="k", now=NOW)

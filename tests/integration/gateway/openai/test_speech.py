@@ -64,7 +64,7 @@ def test_each_format_is_what_its_label_says(speaks: Speaking, tmp_path: Path, fo
 
 
 def audio_of(body: bytes) -> bytes:
-    """The pieces of an event stream, joined; the last event tells the usage."""
+    """The pieces of an event stream, joined; the last event reports the usage."""
     events = [json.loads(line.removeprefix(b"data: ")) for line in body.strip().split(b"\n\n")]
     assert [event["type"] for event in events[:-1]] == ["speech.audio.delta"] * (len(events) - 1)
     assert events[-1]["type"] == "speech.audio.done"

@@ -18,7 +18,7 @@ UV := $(shell command -v uv 2>/dev/null || echo .tools/bin/uv)
 RUN_UV := $(if $(filter .tools/bin/uv,$(UV)),PYTHONPATH=.tools) $(UV)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo stack stack-stop hostile fuzz audio-fuzz test unit coverage release chaos proof check wording format bench lock clean
+.PHONY: help setup demo stack stack-stop hostile fuzz audio-fuzz clients test unit coverage release chaos proof check wording format bench lock clean
 
 help: ## list the commands
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -77,6 +77,10 @@ fuzz: $(STAMP) ## send 10,000 requests made from the API's description, good and
 
 audio-fuzz: $(STAMP) ## take CONTAINERS (5000) damaged audio files through a worker; SEED chooses others
 	@AUDIO_FUZZ=$(or $(CONTAINERS),5000) $(if $(SEED),AUDIO_FUZZ_SEED=$(SEED)) $(BIN)/python -m pytest -q -s -p no:logging tests/integration/execution/test_audio_fuzz.py
+
+clients: $(STAMP) ## try the gateway with other people's clients: LiteLLM, LangChain, OpenAI's SDKs, the AI SDK
+	@$(BIN)/python -m tests.clients.environment
+	@$(BIN)/python -m pytest -q tests/e2e/clients $(PYTEST_ARGS)
 
 # B608 asks what ruff's S608 asks, which is answered on the line.
 check: $(STAMP) ## lint, types, import rules, dependencies, security

@@ -138,6 +138,6 @@ def test_the_sdk_understands_what_it_is_refused(keyless: Speaking) -> None:
         with pytest.raises(openai.BadRequestError) as refused:
             client.audio.speech.create(model="tts-1", voice="alloy", input=TEXT, speed=4)
         assert refused.value.param == "speed"
-    with sdk(keyless.base_url, "wrong") as client, pytest.raises(openai.AuthenticationError):
+    with sdk(keyless.base_url, "ttsq_wrong") as client, pytest.raises(openai.AuthenticationError):
         client.models.list()
     assert keyless.bills == 0

@@ -24,6 +24,7 @@ from worker.gateway import dialects
 from worker.gateway.metrics import GatewayMetrics
 from worker.gateway.middleware.api_keys import Caller, Keyring
 from worker.gateway.problems import ProblemError
+from worker.store.access.api_keys import is_ours
 from worker.telemetry import tracing
 
 MAX_HEADERS: Final = 100
@@ -125,6 +126,8 @@ class Guard:
         if not (path.startswith(("/v1/", OPENAI)) or path == METRICS):
             return None
         given = _key(headers)
+        if given is not None and self.keyring.without_auth and path.startswith(OPENAI) and not is_ours(given):
+            given = None  # OpenAI's clients cannot send no key
         if given is None and self.keyring.without_auth:
             _refuse_foreign_origins(headers)
         known = self.keyring.cached(given)

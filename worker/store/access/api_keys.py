@@ -48,6 +48,11 @@ _COLUMNS = tuple(getattr(ApiKey, name) for name in KeyRecord.__slots__)
 _BY_HASH = select(*_COLUMNS).where(ApiKey.hash == bindparam("hash"), ApiKey.revoked_at.is_(None))
 
 
+def is_ours(key: str) -> bool:
+    """Whether this looks like a key of a gateway, valid or not."""
+    return key.startswith(BEGINNING)
+
+
 def hashed(key: str) -> str:
     return hashlib.sha256(key.encode()).hexdigest()
 

@@ -68,9 +68,9 @@ def clients(database: Database) -> int:
 
 
 def test_equal_requests_of_a_key_make_one_job(two: list[Running], database: Database) -> None:
-    """Forty at once, spread over two processes."""
+    """Sixteen at once, spread over two processes."""
     key = two[0].client().key
-    clients = [Client(gateway.address, key) for gateway in two] * 20
+    clients = [Client(gateway.address, key) for gateway in two] * 8
     with ThreadPoolExecutor(len(clients)) as pool:
         replies = list(pool.map(lambda client: client.post(SPEECH, ASKED), clients))
     assert {reply.status for reply in replies} == {503}

@@ -20,7 +20,7 @@ REQUESTS: Final[dict[str, tuple[dict[str, str], dict[str, Any]]]] = {
         {"model": "tts-1", "input": TEXT, "voice": "nova", "response_format": "mp3", "speed": 1},
     ),
     "LibreChat": (
-        {"content-type": "application/json", "accept": "application/json, text/plain, */*", "user-agent": "axios/1.8"},
+        {"Content-Type": "application/json", "accept": "application/json, text/plain, */*", "user-agent": "axios/1.8"},
         {"input": TEXT, "model": "tts-1-hd", "voice": "shimmer"},
     ),
     "Home Assistant": (

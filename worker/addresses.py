@@ -73,8 +73,10 @@ def _sqlite(url: URL, value: str) -> str:
     if url.host:
         raise ValueError("has two slashes; write three for a relative path (sqlite:///file.db), four for an absolute")
     path = url.database or ""
-    if path in {"", ":memory:"} or "mode=memory" in value:
+    if path in {"", ":memory:"} or path.startswith("file:"):
         raise ValueError("names no file, and a database in memory is lost at the end; write sqlite:///folder/file.db")
+    if url.query:
+        raise ValueError("has options, which an SQLite file does not take; remove what follows the ?")
     if path.endswith("/"):
         raise ValueError("names a folder; write the file too, as in sqlite:///folder/file.db")
     if path.startswith("~"):

@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from api_models.status import JobStatus
+from tests.factories import add_attempt, add_job
 from tests.integration.cli.broken_setups import BROKEN, PASSWORD, Break, Installation
 from tests.servers.moto import Moto
 from tests.servers.postgres import Postgres
@@ -178,3 +180,20 @@ def test_a_machine_without_a_worker_needs_no_key(
     installation.monkeypatch.delenv("SEGMIND_API_KEY")
     installation.set(TTSQ_SPOOL_MIN_FREE_MB="999999999")
     assert report(capsys, "--no-worker")[:2] == (0, {})
+
+
+def test_an_audio_folder_that_has_gone_is_named_and_not_made_anew(
+    installation: Installation, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A worker's disk may be missing: a folder in its place would hide that."""
+    gone = installation.folder / "gone"
+    installation.set(TTSQ_ARTIFACTS_URL=gone.as_uri(), TTSQ_BROKER_URL="memory://")
+    with installation.database.begin() as connection:
+        sound = {"uri": (gone / "a.wav").as_uri(), "sha256": "0" * 64, "audio_bytes": 4}
+        job = add_job(connection, status=JobStatus.SUCCEEDED, **sound)
+        add_attempt(connection, job_id=job)
+    code, failed, shown = report(capsys)
+    assert failed == {}
+    assert code == 0
+    assert "1 missing or changed, such as file://" in shown
+    assert not gone.exists()

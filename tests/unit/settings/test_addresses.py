@@ -37,6 +37,7 @@ def test_a_database_address_is_taken(written: str, taken: str) -> None:
         ("sqlite:///", "names no file"),
         ("sqlite:///:memory:", "names no file"),
         ("sqlite:///file:x?mode=memory&uri=true", "names no file"),
+        ("sqlite:///ttsq.db?timeout=60", "remove what follows the ?"),
         ("sqlite://ttsq.db", "three for a relative path"),
         ("sqlite:///folder/", "names a folder"),
         ("sqlite:///~/ttsq.db", "~, which is not expanded"),

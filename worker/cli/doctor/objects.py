@@ -44,6 +44,8 @@ def _place(places: Destinations, job: Spoken, settings: Settings) -> Destination
 
 def _is_lost(place: Destination, job: Spoken) -> bool:
     """A later job's audio under its name is no loss: that is how an edited sheet replaces files."""
+    if not _is_here(place.store):
+        return True  # without asking the store, which would make its folder anew
     wrong = place.store.unsound([Wanted(place.key, job.sha256, job.audio_bytes)])
     there = wrong.get(place.key)
     return bool(wrong) and (there is None or Owner.of(there.metadata).job in {None, str(job.id)})

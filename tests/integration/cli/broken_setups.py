@@ -271,6 +271,12 @@ BROKEN: Final[dict[str, tuple[Break, str, str]]] = {
         "artifacts",
         "credentials",
     ),
+    "an S3 endpoint without a scheme": (
+        variable(AWS_ENDPOINT_URL_S3="localhost:9000"),
+        "artifacts",
+        "AWS_ENDPOINT_URL",
+    ),
+    "a profile that is not there": (variable(AWS_PROFILE="nowhere"), "artifacts", "credentials"),
     "a file in the audio's way": (
         file_in_the_way("TTSQ_ARTIFACTS_URL", "file://{}/audio"),
         "artifacts",

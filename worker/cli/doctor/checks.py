@@ -6,6 +6,7 @@ A check may raise; the doctor explains the exception.
 from __future__ import annotations
 
 import shutil
+from contextlib import closing
 from datetime import timedelta
 from typing import Final
 
@@ -36,13 +37,11 @@ def check_artifacts(settings: Settings) -> Finding:
     if settings.artifacts_url is None and settings.embedded:
         return ok("the folder set with --out")
     url = default_artifacts_url(settings)
-    store = open_store(url, options=store_options(settings))
     try:
-        store.forecast()
+        with closing(open_store(url, options=store_options(settings))) as store:
+            store.forecast()
     except ArtifactsError as error:
         return fail(error.message, ARTIFACTS_REMEDY)
-    finally:
-        store.close()
     return ok(f"{url} is writable")
 
 

@@ -59,7 +59,8 @@ def _checks(terminal: Terminal, *, works: bool) -> Iterator[Named]:
     with _database(settings) as (finding, database):
         yield "database", finding
         yield "broker", _try(lambda: check_broker(settings))
-        yield "artifacts", _try(lambda: checks.check_artifacts(settings))
+        artifacts = _try(lambda: checks.check_artifacts(settings))
+        yield "artifacts", artifacts
         if works:
             yield "spool", _try(lambda: checks.check_spool(settings))
             yield "process", _try(lambda: checks.check_process(settings))
@@ -67,7 +68,8 @@ def _checks(terminal: Terminal, *, works: bool) -> Iterator[Named]:
         if database is not None:
             yield "clock", _try(lambda: check_clock(settings, database))
             yield "workers", _try(lambda: checks.check_workers(settings, database))
-            yield "objects", _try(lambda: check_objects(settings, database))
+            if artifacts.level is not Level.FAIL:
+                yield "objects", _try(lambda: check_objects(settings, database))
             yield "restore", _try(lambda: check_restore(settings, database))
 
 

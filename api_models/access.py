@@ -16,8 +16,10 @@ class Scope(StrEnum):
     OPERATE = "operate"
     """Cancel and retry; see what holds the queue, and the account's balance."""
     ADMIN = "admin"
-    """Manage webhook endpoints and read their secrets; open and close gates, which affect every tenant."""
+    """Manage the tenant's webhook endpoints and read their secrets."""
+    INSTALLATION = "installation"
+    """Open and close gates, which hold the jobs of every tenant. No key has it unless it is named."""
 
 
-EVERYTHING: Final = frozenset(Scope)
-"""An unrestricted key."""
+EVERYTHING: Final = frozenset(Scope) - {Scope.INSTALLATION}
+"""Everything that concerns one tenant: the scopes of a key for which none are named."""

@@ -13,7 +13,7 @@ from pydantic_core import PydanticCustomError
 
 from api_models.formats import LOUDNESS_RANGE, AudioFormat
 from api_models.jobs import MAX_CALLBACK_CHARACTERS, Amount, JobIn
-from api_models.key_templates import TemplateError, checked_template
+from api_models.key_templates import TemplateError, checked_template, own_folder
 from api_models.status import JobStatus
 from api_models.values import OptionalSpan
 
@@ -30,7 +30,7 @@ def _shared_template(value: str | None) -> str | None:
     if value is None:
         return None
     try:
-        return checked_template(value, shared=True)
+        return own_folder(checked_template(value, shared=True))
     except TemplateError as error:
         raise PydanticCustomError("key_template", "{why}", {"why": str(error)}) from None
 
@@ -40,7 +40,7 @@ def _sheet_template(value: str | None) -> str | None:
     if value is None:
         return None
     try:
-        return checked_template(value, shared=True, columns=None)
+        return own_folder(checked_template(value, shared=True, columns=None))
     except TemplateError as error:
         raise PydanticCustomError("key_template", "{why}", {"why": str(error)}) from None
 

@@ -19,6 +19,8 @@ class Trouble(StrEnum):
     """The request cannot be parsed."""
     NO_KEY = "no-key"
     """The API key is missing or invalid."""
+    WRONG_SIGNATURE = "wrong-signature"
+    """The webhook is not signed by the hook's sender, or too long ago."""
     NOT_PERMITTED = "not-permitted"
     """The key lacks the required scope."""
     BUDGET_EXHAUSTED = "budget-exhausted"

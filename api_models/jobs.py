@@ -55,7 +55,7 @@ class AudioView(BaseModel):
     bytes: int | None
     sha256: str | None
     duration_ms: int | None
-    url: Annotated[str, Field(description="URL of the audio, relative to this API.")]
+    url: Annotated[str, Field(description="URL of the audio: absolute with TTSQ_GATEWAY_URL, else a path.")]
 
 
 class JobView(BaseModel):

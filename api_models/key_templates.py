@@ -111,6 +111,20 @@ def checked_template(template: str, *, shared: bool, columns: Collection[str] | 
     return template
 
 
+def own_folder(template: str) -> str:
+    """Return a valid template if it can't lead into another tenant's folder.
+
+    The first folder must be the tenant's, or be told apart from every tenant's name by the id of a batch or job.
+
+    Raises:
+        TemplateError: with the remedy.
+    """
+    first = template.split("/", maxsplit=1)[0]
+    if first != "{tenant}" and "{batch}" not in first and "{id}" not in first:
+        raise TemplateError("may lead into another tenant's folder; begin it with {tenant}/")
+    return template
+
+
 def _begins_with_line(segment: str) -> bool:
     """Whether a leading line number identifies the name, whatever follows."""
     first, *rest = parts_of(segment)

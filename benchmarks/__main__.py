@@ -22,6 +22,7 @@ from benchmarks import (
     formats,
     gateway,
     growth,
+    hostile,
     inflight,
     ingest,
     kills,
@@ -34,6 +35,7 @@ from benchmarks import (
     takes,
     throughput,
     twins,
+    webhooks,
 )
 from benchmarks.keeping import keep, machine
 from benchmarks.report import Report, show
@@ -71,6 +73,8 @@ BENCHMARKS: Final = {
     "start": Benchmark(start.Knobs(), start.FULL, start.measure),
     "growth": Benchmark(growth.Knobs(), growth.FULL, growth.measure),
     "gateway": Benchmark(gateway.Knobs(), gateway.FULL, gateway.measure),
+    "hostile": Benchmark(hostile.Knobs(), hostile.FULL, hostile.measure),
+    "webhooks": Benchmark(webhooks.Knobs(), webhooks.FULL, webhooks.measure),
 }
 
 

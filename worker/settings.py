@@ -149,6 +149,11 @@ class Settings(BaseSettings):
     `10.0.0.0/8,hooks.lan`."""
     max_upload_mb: Annotated[int, Field(validation_alias=_env("TTSQ_MAX_UPLOAD_MB"), ge=1, le=16_384)] = 256
     """Maximum size of one sheet uploaded to the gateway, in mebibytes."""
+    gateway_url: Annotated[
+        str | None, Field(validation_alias=_env("TTSQ_GATEWAY_URL"), pattern=r"^https?://[^/?#@\s]+(/[^?#\s]*)?$")
+    ] = None
+    """Public base URL of the gateway, such as `https://example.org/speech`: links in its responses and webhooks begin
+    with it. Unset: links are paths. For the gateway and the workers alike."""
 
     openai_models: Annotated[str, Field(validation_alias=_env("TTSQ_OPENAI_MODELS"))] = ""
     """Changes to the table of OpenAI's model names, such as `tts-1=gemini-3.1-flash-tts,my-voice=gemini-2.5-flash-tts`;
@@ -262,6 +267,11 @@ class Settings(BaseSettings):
     @property
     def shares_content(self) -> bool:
         return self.share_cache == "all"
+
+    @property
+    def gateway_base(self) -> str:
+        """The beginning of links to the gateway; empty for paths."""
+        return (self.gateway_url or "").rstrip("/")
 
     @property
     def embedded(self) -> bool:

@@ -1,4 +1,4 @@
-"""Receives notifications of new jobs while the dispatcher leads: one thread, one dedicated connection.
+"""Receives notifications of new jobs or events while the dispatcher leads: one thread, one dedicated connection.
 
 Followers do not listen: they have nothing to start, and each would keep an idle connection open. Weakness: while the
 connection is down no notification arrives, and jobs wait for the dispatcher's next poll.
@@ -33,6 +33,7 @@ class Listener:
     database: Database
     on_arrival: Callable[[], None]
     leads: Callable[[], bool]
+    channel: str = notifications.CHANNEL
     _is_down: bool = False
     _stopping: threading.Event = field(default_factory=threading.Event)
     _thread: threading.Thread | None = None
@@ -61,7 +62,7 @@ class Listener:
                 self._stopping.wait(RECONNECT_SECONDS)
 
     def _listen(self) -> None:
-        with notifications.watch(self.database) as wait:
+        with notifications.watch(self.database, self.channel) as wait:
             if self._is_down:
                 self._is_down = False
                 log.info("notify_available")
@@ -78,4 +79,4 @@ class Listener:
         """Log once: the dispatcher reports database outages itself, and the effect is only a slower start."""
         if not self._is_down:
             self._is_down = True
-            log.info("notify_unavailable", error=error, meanwhile="polling for new jobs four times a second")
+            log.info("notify_unavailable", error=error, channel=self.channel, meanwhile="polling four times a second")

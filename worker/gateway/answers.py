@@ -43,10 +43,26 @@ def prefers_audio(headers: Mapping[str, str]) -> bool:
     return first.startswith("audio/")
 
 
-PROBLEM: Final[Mapping[str, Any]] = {
-    "description": "The error.",
-    "content": {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}},
+DESCRIPTIONS: Final[Mapping[int, str]] = {
+    400: "The request cannot be parsed: the JSON, a header or the query is malformed or ambiguous.",
+    401: "The API key is missing, invalid or revoked; for a webhook, its signature is missing, invalid or too old.",
+    402: "The key's budget is used up: what its jobs cost and may still cost has reached it.",
+    403: "The key lacks the scope, or a gateway without authentication was reached through a proxy or a web page.",
+    404: "There is no such object, or it belongs to another tenant.",
+    408: "The body arrived too slowly.",
+    409: "The request conflicts with the object's state, or the Idempotency-Key belongs to another request.",
+    410: "It existed and was removed, or is missing from the store.",
+    413: "The body is too large.",
+    415: "The Content-Type or Content-Encoding is not supported.",
+    416: "The audio does not have this range; `Content-Range` has its size.",
+    422: "Fields of the request are invalid; `faults` lists the first hundred with their places and remedies.",
+    429: "The key's rate limit or its limit of concurrent requests is exceeded; `Retry-After` says when to retry.",
+    431: "Too many header fields, or too long ones.",
+    500: "An internal error; `instance` is the request id in the log.",
+    502: "The audio store does not respond; `Retry-After` says when to retry.",
+    503: "The gateway is overloaded or its database is unavailable; nothing was stored. Retry after `Retry-After`.",
 }
+"""Of error responses, in the API's description."""
 ALWAYS: Final = (400, 401, 403, 413, 415, 422, 429, 431, 503)
 """Status codes that any route may return."""
 RETRY_AFTER: Final[Mapping[str, Any]] = {
@@ -60,7 +76,12 @@ def json(content: Any, status: int = 200, headers: Mapping[str, str] | None = No
 
 def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
     """Document the problems that a route returns."""
-    return {status: dict(PROBLEM) for status in sorted({*ALWAYS, *statuses})}
+    return {status: _problem(status) for status in sorted({*ALWAYS, *statuses})}
+
+
+def _problem(status: int) -> dict[str, Any]:
+    content = {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}}
+    return {"description": DESCRIPTIONS[status], "content": content} if status in DESCRIPTIONS else {}
 
 
 def with_body(
@@ -108,6 +129,7 @@ Submitter = Annotated[Caller, may(Scope.SUBMIT)]
 Reader = Annotated[Caller, may(Scope.READ)]
 Operator = Annotated[Caller, may(Scope.OPERATE)]
 Admin = Annotated[Caller, may(Scope.ADMIN)]
+InstallationAdmin = Annotated[Caller, may(Scope.INSTALLATION)]
 
 
 async def reject_unknown_parameters(request: Request) -> None:

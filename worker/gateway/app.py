@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from fastapi import Depends, FastAPI, Request
 from fastapi.exceptions import RequestValidationError
+from fastapi.routing import APIRoute
 from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 from sqlalchemy.exc import SQLAlchemyError
@@ -23,9 +24,9 @@ from api_models.http_problems import Problem, Trouble
 from api_models.jobs import JobIn
 from api_models.problems import Fault, faults_of_errors
 from worker.artifacts.errors import ArtifactsError
-from worker.gateway import dialects
+from worker.gateway import dialects, docs_page
 from worker.gateway.answers import reject_unknown_parameters
-from worker.gateway.middleware.guard import MAX_BODY_BYTES, METRICS, Guard, problem_for
+from worker.gateway.middleware.guard import HOOKS, MAX_BODY_BYTES, METRICS, Guard, problem_for
 from worker.gateway.openai import catalogue, speech
 from worker.gateway.openai.errors import OpenAIError
 from worker.gateway.parts import Gateway
@@ -50,6 +51,23 @@ DESCRIPTION: Final = """Texts in, spoken audio out: an asynchronous job queue fo
 A submitted job is stored durably. Poll it, follow its events, or receive a webhook when it has finished."""
 
 
+TAGS: Final = [
+    {"name": "jobs", "description": "Single texts: submit, follow, cancel, retry, and get the audio."},
+    {"name": "batches", "description": "Many texts submitted together, as JSON or as a sheet."},
+    {"name": "events", "description": "What happened, as a log and as a stream."},
+    {"name": "account", "description": "Prices, models, voices, spend, and what holds the queue."},
+    {"name": "webhooks", "description": "Signed messages to your endpoints, and the log of their deliveries."},
+    {"name": "hooks", "description": "Other systems' webhooks, which become jobs."},
+    {"name": "operating", "description": "Health checks and metrics."},
+]
+
+
+def operation_id(route: APIRoute) -> str:
+    """Return the route's name in camel case, such as `createJob`: generated clients name their methods after it."""
+    first, *rest = route.name.split("_")
+    return first + "".join(word.capitalize() for word in rest)
+
+
 def make_app(gateway: Gateway) -> FastAPI:
     """Return the application without its guard."""
 
@@ -67,11 +85,16 @@ def make_app(gateway: Gateway) -> FastAPI:
         lifespan=lifespan_context,
         docs_url=None,
         redoc_url=None,
-        openapi_url="/openapi.json",
+        openapi_url=None,
+        openapi_tags=TAGS,
+        servers=[{"url": gateway.base or "/"}],
+        generate_unique_id_function=operation_id,
         dependencies=[Depends(reject_unknown_parameters)],
         redirect_slashes=False,
     )
     app.state.gateway = gateway
+    app.state.rendered = {}
+    app.include_router(docs_page.router)
     for part in (jobs, batches, events, account, endpoints, hooks, health):
         app.include_router(part.router)
     for part in (catalogue, speech):
@@ -92,7 +115,7 @@ def guarded(gateway: Gateway) -> Guard:
     def body_limit(path: str) -> int:
         if path == "/v1/batches":
             return upload
-        if path.startswith("/v1/hooks/"):
+        if path.startswith(HOOKS):
             return MAX_HOOK_BYTES
         return MAX_QUOTE_BYTES if path == "/v1/quote" else MAX_BODY_BYTES
 
@@ -155,6 +178,6 @@ def _openapi(app: FastAPI) -> dict[str, Any]:
         components["securitySchemes"] = {"key": {"type": "http", "scheme": "bearer"}}
         for path, operations in schema["paths"].items():
             for operation in operations.values():
-                if path == METRICS or (path.startswith("/v1/") and not path.startswith("/v1/hooks/")):
+                if path == METRICS or (path.startswith("/v1/") and not path.startswith(HOOKS)):
                     operation["security"] = [{"key": []}]
     return app.openapi_schema or {}

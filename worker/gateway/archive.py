@@ -47,7 +47,7 @@ def of(gateway: Gateway, entries: Iterable[JobEntry]) -> Iterator[bytes]:
     buffer, lines, taken = _ZipBuffer(), [], {RESULTS_NAME}
     with zipfile.ZipFile(cast("IO[bytes]", buffer), "w", zipfile.ZIP_STORED) as archive:
         for entry in entries:
-            lines.append(answers.line(views.job(entry)))
+            lines.append(answers.line(views.job(entry, gateway.base)))
             if entry.status != JobStatus.SUCCEEDED:
                 continue
             try:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from itertools import islice
@@ -17,8 +17,9 @@ from api_models.http_problems import Trouble
 from api_models.jobs import JobIn
 from api_models.key_templates import TemplateError, checked_template, columns_of
 from api_models.problems import Fault, faults_of
-from worker.gateway import entries
+from worker.gateway import entries, strict_json
 from worker.gateway.entries import Origin
+from worker.gateway.middleware.guard import ClientGoneError
 from worker.gateway.parts import Gateway
 from worker.gateway.problems import MAX_FAULTS, ProblemError, invalid
 from worker.intake.kinds import Kind
@@ -34,9 +35,14 @@ from worker.store.outbox import endpoints
 from worker.store.transitions import actions
 from worker.webhooks import signatures
 
+MAX_COUNTED_FAULTS: Final = 1_000
+"""Validation stops after this many: a fault takes a hundred times as long as a valid job."""
 MAX_ROWS: Final = 200_000
 """Rows of one upload; all are held in memory until they are validated."""
 ROWS_PER_STATEMENT: Final = 1_000
+
+IsGone = Callable[[], bool]
+"""Whether the client has disconnected: then the work is of no use to anyone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,33 +76,47 @@ class Line:
     """The row's other columns, as JSON."""
 
 
-def validated(jobs: Sequence[dict[str, Any]], gateway: Gateway) -> list[Line]:
-    """Validate the jobs of a JSON batch. Raises ProblemError with all their errors."""
+def validated(jobs: Sequence[dict[str, Any]], gateway: Gateway, is_gone: IsGone) -> list[Line]:
+    """Validate the jobs of a JSON batch. Raises ProblemError with their errors, or ClientGoneError."""
     lines: list[Line] = []
     faults: list[Fault] = []
     names: dict[str, int] = {}
     for number, fields in enumerate(jobs):
-        try:
-            job = JobIn.model_validate(fields, context=gateway.context)
-        except ValidationError as error:
-            faults += [_placed(fault, number) for fault in faults_of(error, known=JobIn.model_fields)]
-            continue
-        if job.custom_id is not None and (first := names.setdefault(job.custom_id, number)) != number:
-            faults.append(
-                Fault(field=f"jobs.{number}.custom_id", message=f"is already used by jobs.{first}; use a unique one")
-            )
-        if job.callback_url is not None:
-            faults.append(
-                Fault(field=f"jobs.{number}.callback_url", message="applies to single jobs only; set it on the batch")
-            )
-        lines.append(Line(number + 1, job))
+        if is_gone():
+            raise ClientGoneError
+        found = _validated(fields, gateway)
+        if isinstance(found, list):
+            faults += [_placed(fault, number) for fault in found]
+        else:
+            faults += _faults_in_batch(found, number, names)
+            lines.append(Line(number + 1, found))
+        if len(faults) >= MAX_COUNTED_FAULTS:
+            break
     if faults:
         raise invalid(faults[:MAX_FAULTS], len(faults))
     return lines
 
 
-def read(content: IO[bytes], sheet: Sheet, gateway: Gateway) -> list[Line]:
-    """Read the jobs of a sheet. Raises ProblemError with all their errors."""
+def _validated(fields: dict[str, Any], gateway: Gateway) -> JobIn | list[Fault]:
+    if faults := strict_json.too_many_unknown(fields, JobIn.model_fields):
+        return faults
+    try:
+        return JobIn.model_validate(fields, context=gateway.context)
+    except ValidationError as error:
+        return faults_of(error, known=JobIn.model_fields)
+
+
+def _faults_in_batch(job: JobIn, number: int, names: dict[str, int]) -> Iterator[Fault]:
+    if job.custom_id is not None and (first := names.setdefault(job.custom_id, number)) != number:
+        message = f"is already used by jobs.{first}; use a unique one"
+        yield Fault(field=f"jobs.{number}.custom_id", message=message)
+    if job.callback_url is not None:
+        message = "applies to single jobs only; set it on the batch"
+        yield Fault(field=f"jobs.{number}.callback_url", message=message)
+
+
+def read(content: IO[bytes], sheet: Sheet, gateway: Gateway, is_gone: IsGone) -> list[Line]:
+    """Read the jobs of a sheet. Raises ProblemError with their errors, or ClientGoneError."""
     lines: list[Line] = []
     faults: list[Fault] = []
     total = 0
@@ -107,6 +127,8 @@ def read(content: IO[bytes], sheet: Sheet, gateway: Gateway) -> list[Line]:
         max_text_bytes=gateway.settings.max_text_bytes,
         options=sheet.options,
     ):
+        if is_gone():
+            raise ClientGoneError
         if isinstance(item, Row):
             if len(lines) >= MAX_ROWS:
                 raise ProblemError(Trouble.TOO_LARGE, f"A sheet may have at most {MAX_ROWS:,} rows; split it.")

@@ -6,7 +6,8 @@ It polls only while clients wait. A poll costs a statement or two, however many 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections import OrderedDict
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 from uuid import UUID
@@ -23,6 +24,8 @@ POLL_SECONDS: Final = 0.02
 """A finished job is seen within this time plus that of one poll."""
 RETRY_SECONDS: Final = 1.0
 EVENTS_PER_POLL: Final = 500
+MAX_RENDERED: Final = 1_000
+"""Latest events kept as they are sent: hundreds of streams of one tenant send the same bytes."""
 MAX_BUFFERED: Final = 2_000
 """Events buffered for a slow reader; beyond that it reads from the database at its own speed."""
 
@@ -60,14 +63,27 @@ class Watch:
     """One per process; runs on its event loop."""
 
     database: Database
+    _rendered: OrderedDict[int, bytes] = field(default_factory=OrderedDict)
     _jobs: dict[UUID, list[asyncio.Event]] = field(default_factory=dict)
     _streams: set[_Stream] = field(default_factory=set)
     _position: int | None = None
     """The last event delivered to the streams; None without streams."""
     _poller: asyncio.Task[None] | None = None
+    _closed: bool = False
+
+    def close(self) -> None:
+        """End all streams and waits, and let new ones end at once: the server shuts down."""
+        self._closed = True
+        for stream in self._streams:
+            stream.ready.set()
+        for waiting in self._jobs.values():
+            for finished in waiting:
+                finished.set()
 
     async def until_finished(self, job_id: UUID, seconds: float) -> bool:
-        """Wait up to `seconds`; return whether the job finished."""
+        """Wait up to `seconds`; return whether the job finished. Returns early at a shutdown."""
+        if self._closed:
+            return False
         finished = asyncio.Event()
         self._jobs.setdefault(job_id, []).append(finished)
         self._ensure_polling()
@@ -81,7 +97,7 @@ class Watch:
             waiting.remove(finished)
             if not waiting:
                 del self._jobs[job_id]
-        return True
+        return not self._closed
 
     async def follow(
         self, tenant: str, types: Sequence[str], after: int, *, quiet_seconds: float
@@ -91,8 +107,8 @@ class Watch:
         self._streams.add(stream)
         try:
             missed = True  # earlier events are read from the database, while new ones are buffered
-            while True:
-                while missed:
+            while not self._closed:
+                while missed and not self._closed:
                     page = await run_in_threadpool(self._read, tenant, after, types)
                     missed = len(page) == EVENTS_PER_POLL
                     if page:
@@ -115,6 +131,15 @@ class Watch:
     def _read(self, tenant: str, after: int, types: Sequence[str]) -> list[EventEntry]:
         with self.database.read() as connection:
             return tenant_pages.events(connection, tenant, after=after, most=EVENTS_PER_POLL, types=types)
+
+    def rendered(self, event: EventEntry, render: Callable[[EventEntry], bytes]) -> bytes:
+        """Return the event as it is sent, rendered once for all streams."""
+        found = self._rendered.get(event.id)
+        if found is None:
+            found = self._rendered[event.id] = render(event)
+            if len(self._rendered) > MAX_RENDERED:
+                self._rendered.popitem(last=False)
+        return found
 
     async def newest(self) -> int:
         return await run_in_threadpool(self._newest)

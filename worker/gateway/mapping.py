@@ -1,4 +1,8 @@
-"""Maps the payload of another system's webhook to jobs, by the operator's expressions. Pure; makes no rows."""
+"""Maps the payload of another system's webhook to jobs, by the operator's expressions. Pure; makes no rows.
+
+JMESPath's functions raise Python's own errors for values that they do not expect (`sum` of text, `join` of numbers,
+comparisons of unlike types), so any exception of an expression means that it does not match the payload.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +12,6 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 import jmespath
-from jmespath.exceptions import JMESPathError
 from jmespath.parser import ParsedResult
 from pydantic import ValidationError
 
@@ -18,6 +21,8 @@ from api_models.problems import Fault, faults_of
 
 MAX_JOBS: Final = 1_000
 """Jobs per webhook."""
+MAX_ERROR_CHARACTERS: Final = 300
+"""JMESPath's errors quote the payload."""
 _PARTS: Final = ("text", "model", "voice_1", "voice_2", "temperature", "custom_id", "tags")
 _HOLE: Final = re.compile(r"\{\{|\}\}|\{([^{}]*(?:\{[^{}]*\}[^{}]*)*)\}")
 _BRACE: Final = re.compile(r"[{}]")
@@ -46,7 +51,7 @@ class Mapping:
             elements = [payload] if self.each is None else self.each.search(payload)
             if isinstance(elements, list) and len(elements) <= MAX_JOBS:
                 return _combined([self._job(element, context) for element in elements])
-        except JMESPathError as error:
+        except Exception as error:  # noqa: BLE001 - see above
             return Outcome(faults=[Fault(message=f"an expression does not match this payload: {_first_line(error)}")])
         if elements is None:
             return Outcome()
@@ -102,7 +107,7 @@ def parse(mapping: HookMapping) -> Mapping | list[Fault]:
 def _compile(name: str, expression: str) -> ParsedResult | Fault:
     try:
         return jmespath.compile(expression)
-    except JMESPathError as error:
+    except Exception as error:  # noqa: BLE001 - the parser recurses, and looks up what it did not check
         return Fault(field=name, message=f"is not valid JMESPath: {_first_line(error)}")
 
 
@@ -158,4 +163,6 @@ def _tags(value: object) -> list[str]:
 
 
 def _first_line(error: Exception) -> str:
-    return (str(error) or type(error).__name__).splitlines()[0]
+    if isinstance(error, RecursionError):
+        return "it is nested too deeply"
+    return (str(error) or type(error).__name__).splitlines()[0][:MAX_ERROR_CHARACTERS]

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Final
 
 from api_models import openai_names
 from worker.audio.availability import has_aac
@@ -16,11 +17,15 @@ from worker.gateway.middleware.api_keys import Keyring
 from worker.gateway.openai.quota import QuotaWatch
 from worker.gateway.openai.rendering import Renderer
 from worker.gateway.openai.requests import Dialect
+from worker.gateway.parsing import MAX_PARSING, Slots
 from worker.gateway.uploads import Submissions
 from worker.process import factories
 from worker.settings import Settings
 from worker.store.database import Database
 from worker.webhooks.addresses import Allowed
+
+MAX_HOOK_BODIES: Final = 200
+"""Webhooks received at the same time. Their senders are unknown until the body is complete."""
 
 
 @dataclass(slots=True)
@@ -38,10 +43,17 @@ class Gateway:
     quota: QuotaWatch
     on_new_jobs: Callable[[], None]
     """Called when there are new jobs."""
+    parsing: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(MAX_PARSING))
+    hook_bodies: Slots = field(default_factory=lambda: Slots(MAX_HOOK_BODIES, "Too many webhooks are being received."))
 
     @property
     def context(self) -> dict[str, Any]:
         return {"max_text_bytes": self.settings.max_text_bytes}
+
+    @property
+    def base(self) -> str:
+        """The beginning of links in responses."""
+        return self.settings.gateway_base
 
     def now(self) -> datetime:
         """The local clock, for informational timestamps only."""

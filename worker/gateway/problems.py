@@ -18,6 +18,7 @@ _ANSWERS: Final[Mapping[Trouble, tuple[int, str]]] = {
     Trouble.INVALID_INPUT: (422, "Invalid request"),
     Trouble.MALFORMED: (400, "Malformed request"),
     Trouble.NO_KEY: (401, "Authentication required"),
+    Trouble.WRONG_SIGNATURE: (401, "Invalid webhook signature"),
     Trouble.NOT_PERMITTED: (403, "Permission denied"),
     Trouble.BUDGET_EXHAUSTED: (402, "Budget used up"),
     Trouble.NOT_FOUND: (404, "Not found"),

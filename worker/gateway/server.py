@@ -7,56 +7,25 @@ import ipaddress
 import socket
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any, Final
+from typing import Final
 
 import uvicorn
 from anyio import to_thread
-from uvicorn.protocols.http.h11_impl import H11Protocol
 
-from api_models.http_problems import Trouble
 from worker.gateway.app import guarded
-from worker.gateway.middleware.guard import HEADERS, MAX_HEADER_BYTES
+from worker.gateway.connections import BoundedProtocol
+from worker.gateway.middleware.guard import MAX_HEADER_BYTES
 from worker.gateway.parts import Gateway
-from worker.gateway.problems import ProblemError
 
 THREADS: Final = 16
 """Requests that use the database or the store at the same time; the others wait."""
-MAX_CONNECTIONS: Final = 1_000
-"""Further connections are answered with 503."""
-SILENT_SECONDS: Final = 10.0
-"""A connection is closed after this time without a complete request head."""
 KEEP_ALIVE_SECONDS: Final = 30
-END_SECONDS: Final = 10
+END_SECONDS: Final = 5
+"""At a shutdown event streams and waits end at once; other requests have this long to finish."""
 
 
 class CannotListenError(Exception):
     """The address is in use, or not an address of this machine."""
-
-
-class _Bounded(H11Protocol):
-    """uvicorn's protocol with a timeout for silent clients, and problems for its own rejections."""
-
-    def connection_made(self, transport: Any) -> None:  # noqa: ANN401 - uvicorn's signature
-        super().connection_made(transport)
-        if len(self.connections) > MAX_CONNECTIONS:
-            self._refuse(ProblemError(Trouble.OVERLOADED, "Too many connections.", retry_after=1))
-            return
-        self.loop.call_later(SILENT_SECONDS, self._cut_if_silent)
-
-    def _cut_if_silent(self) -> None:
-        if self.cycle is None and not self.transport.is_closing():
-            self.transport.close()
-
-    def send_400_response(self, msg: str) -> None:
-        self._refuse(ProblemError(Trouble.MALFORMED, msg))
-
-    def _refuse(self, problem: ProblemError) -> None:
-        answer = problem.response()
-        self.transport.write(f"HTTP/1.1 {answer.status_code} {problem.title}\r\n".encode())
-        given = [*answer.raw_headers, *HEADERS, (b"connection", b"close")]
-        self.transport.write(b"".join(name + b": " + value + b"\r\n" for name, value in given) + b"\r\n")
-        self.transport.write(bytes(answer.body))
-        self.transport.close()
 
 
 class Server(uvicorn.Server):
@@ -71,7 +40,8 @@ class Server(uvicorn.Server):
         self.socket: Final = _bound(host, port)
         config = uvicorn.Config(
             guarded(gateway),
-            http=_Bounded,
+            http=BoundedProtocol,
+            loop="asyncio",
             ws="none",
             lifespan="on",
             log_config=None,
@@ -85,6 +55,7 @@ class Server(uvicorn.Server):
             backlog=1024,
         )
         super().__init__(config)
+        self._watch: Final = gateway.watch
         self._ready: Callable[[], None] = lambda: None
 
     @property
@@ -110,6 +81,11 @@ class Server(uvicorn.Server):
         await super().startup(sockets)
         if self.started:
             self._ready()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """As in uvicorn, but streams and waits, which would last until the client leaves, are ended first."""
+        self._watch.close()
+        await super().shutdown(sockets)
 
 
 def is_loopback(host: str) -> bool:

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
+from api_models import links
 from api_models.formats import AudioFormat
 from api_models.status import TERMINAL, JobStatus
 from worker.store.queries.jobs import AttemptRecord, Counts
@@ -23,7 +24,8 @@ def amount(dollars: Decimal) -> str:
     return f"{dollars.normalize():f}" if dollars else "0"
 
 
-def job(entry: JobEntry) -> dict[str, Any]:
+def job(entry: JobEntry, base: str = "") -> dict[str, Any]:
+    """`base` is the beginning of links: the gateway's public URL, or nothing for paths."""
     return {
         "id": str(entry.id),
         "batch_id": None if entry.batch_id is None else str(entry.batch_id),
@@ -47,7 +49,7 @@ def job(entry: JobEntry) -> dict[str, Any]:
         "message": entry.message,
         "cost": amount(entry.cost),
         "cached": entry.cached,
-        "audio": _audio(entry),
+        "audio": _audio(entry, base),
         "created_at": stamp(entry.created_at),
         "started_at": stamp(entry.started_at),
         "finished_at": stamp(entry.finished_at),
@@ -89,7 +91,7 @@ def tags(stored: str | None) -> list[str]:
     return stored.strip(",").split(",") if stored else []
 
 
-def _audio(entry: JobEntry) -> dict[str, Any] | None:
+def _audio(entry: JobEntry, base: str) -> dict[str, Any] | None:
     if entry.status != JobStatus.SUCCEEDED or entry.purged_at is not None:
         return None
     return {
@@ -97,7 +99,7 @@ def _audio(entry: JobEntry) -> dict[str, Any] | None:
         "bytes": entry.audio_bytes,
         "sha256": entry.sha256,
         "duration_ms": entry.duration_ms,
-        "url": f"/v1/jobs/{entry.id}/audio",
+        "url": base + links.audio_path(entry.id),
     }
 
 
@@ -131,13 +133,13 @@ def batch(entry: BatchEntry, counts: Counts) -> dict[str, Any]:
     }
 
 
-def event(entry: EventEntry) -> dict[str, Any]:
+def event(entry: EventEntry, base: str = "") -> dict[str, Any]:
     return {
         "id": entry.id,
         "type": entry.type,
         "at": stamp(entry.at),
         "subject": entry.subject,
-        "data": dict(entry.data),
+        "data": dict(links.absolute(entry.data, base)),
     }
 
 

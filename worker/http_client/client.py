@@ -62,9 +62,15 @@ class HttpClient:
         connections: int,
         reactor: Reactor,
         tls: ssl.SSLContext | None = None,
+        public_only: bool = False,
     ) -> None:
-        """`connections` bounds idle connections, not concurrent ones. `tls` selects https."""
-        self._connections = Connections(host, port, most_idle=connections, tls=tls, socket_options=socket_options())
+        """`connections` bounds idle connections, not concurrent ones. `tls` selects https.
+
+        `public_only` refuses to connect to an address outside the public internet.
+        """
+        self._connections = Connections(
+            host, port, most_idle=connections, tls=tls, socket_options=socket_options(), public_only=public_only
+        )
         self._reactor = reactor
 
     async def exchange(

@@ -16,6 +16,8 @@ from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.exceptions import HTTPError
 from urllib3.util.ssl_ import create_urllib3_context
 
+from worker.http_client.addresses import CheckedHTTPConnection, CheckedHTTPSConnection
+
 SocketOptions = Sequence[tuple[int, int, int | bytes]]
 
 
@@ -30,10 +32,16 @@ class Connections:
         most_idle: int,
         tls: ssl.SSLContext | None = None,
         socket_options: SocketOptions = HTTPConnection.default_socket_options,
+        public_only: bool = False,
     ) -> None:
-        """`tls` selects https; share one context, because each takes half a megabyte."""
+        """`tls` selects https; share one context, because each takes half a megabyte.
+
+        `public_only` is for hosts named by others: no connection is made to an address outside the public internet.
+        """
         self._host, self._port = host, port
         self._tls = tls
+        self._plain = CheckedHTTPConnection if public_only else HTTPConnection
+        self._encrypted = CheckedHTTPSConnection if public_only else HTTPSConnection
         self._socket_options = socket_options
         self._idle: deque[HTTPConnection] = deque()
         weakref.finalize(self, _close_all, self._idle)  # if never closed explicitly, like urllib3's pool
@@ -73,8 +81,8 @@ class Connections:
             raise HTTPError("the client is closed")
         options = list(self._socket_options)
         if self._tls is None:
-            return HTTPConnection(self._host, self._port, timeout=connect_seconds, socket_options=options)
-        return HTTPSConnection(
+            return self._plain(self._host, self._port, timeout=connect_seconds, socket_options=options)
+        return self._encrypted(
             self._host, self._port, timeout=connect_seconds, socket_options=options, ssl_context=self._tls
         )
 

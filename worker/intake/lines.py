@@ -18,6 +18,10 @@ def parse_text(lines: Iterable[Line]) -> Parsed:
             yield Record(number, number, {TEXT: words})
 
 
+MAX_CONTAINERS: Final = 10_000
+"""Brackets of one line. Python parses JSON without releasing its lock, and lists cost most."""
+MAX_KEYS: Final = 1_000
+"""Keys of one line; each unknown one is an error."""
 _EXAMPLE: Final = 'a line is one object such as {"text": "Hello."}'
 
 
@@ -42,6 +46,8 @@ def parse(lines: Iterable[Line]) -> Parsed:
 
 
 def _record(number: int, text: str) -> Record | Fault:
+    if text.count("[") + text.count("{") > MAX_CONTAINERS:
+        return Fault(line=number, message=f"has more than {MAX_CONTAINERS:,} brackets; {_EXAMPLE}")
     try:
         value = DECODER.decode(text)
     except json.JSONDecodeError as error:
@@ -60,6 +66,8 @@ def _record(number: int, text: str) -> Record | Fault:
 def _of_value(number: int, value: object) -> Record | Fault:
     if not isinstance(value, dict):
         return Fault(line=number, message=f"is {kind_of(value)}, not an object; {_EXAMPLE}")
+    if len(value) > MAX_KEYS:
+        return Fault(line=number, message=f"has more than {MAX_KEYS:,} keys; {_EXAMPLE}")
     return openai_fault(number) if is_of_openai(value) else Record(number, number, value)
 
 

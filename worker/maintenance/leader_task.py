@@ -8,6 +8,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Final
 
 import structlog
 from sqlalchemy.exc import SQLAlchemyError
@@ -16,6 +17,10 @@ from worker.store.errors import describe
 from worker.telemetry.outage_log import OutageLog
 
 log = structlog.get_logger("ttsq.worker")
+
+
+BURST_SECONDS: Final = 0.02
+"""Pause after being woken: what happens together is handled together."""
 
 
 def _nothing() -> None:
@@ -35,6 +40,7 @@ class LeaderTask:
     """Called instead while another process leads."""
     _outage: OutageLog = field(init=False)
     _stopping: threading.Event = field(default_factory=threading.Event)
+    _woken: threading.Event = field(default_factory=threading.Event)
     _thread: threading.Thread | None = None
 
     def __post_init__(self) -> None:
@@ -44,14 +50,19 @@ class LeaderTask:
         self._thread = threading.Thread(target=self._loop, name=f"ttsq-{self.name}", daemon=True)
         self._thread.start()
 
+    def wake(self) -> None:
+        """Run soon instead of at the next poll. Thread-safe."""
+        self._woken.set()
+
     def stop(self, timeout: float = 10.0) -> None:
         """Start no further run, and wait up to `timeout` seconds for the current one."""
         self._stopping.set()
+        self._woken.set()
         if self._thread is not None:
             self._thread.join(timeout)
 
     def _loop(self) -> None:
-        while not self._stopping.wait(self.poll_seconds):
+        while not self._is_stopping_after_wait():
             try:
                 if not self.leads():
                     self.on_follower()
@@ -63,3 +74,9 @@ class LeaderTask:
             except Exception:
                 # Without its thread the task would stop unnoticed, so the thread must survive any error.
                 log.exception("leader_task_crashed", task=self.name)
+
+    def _is_stopping_after_wait(self) -> bool:
+        if self._woken.wait(self.poll_seconds) and self._stopping.wait(BURST_SECONDS):
+            return True
+        self._woken.clear()
+        return self._stopping.is_set()

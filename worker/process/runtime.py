@@ -20,6 +20,7 @@ from worker.concurrency.stop_event import StopEvent
 from worker.dispatch.config import DispatchLimits, WorkerScope
 from worker.dispatch.dispatcher import Dispatcher
 from worker.dispatch.gates.probes import Prober
+from worker.dispatch.listener import Listener
 from worker.execution.content_origin import ContentOrigin
 from worker.execution.destinations import Destinations
 from worker.execution.executor import Executor
@@ -53,7 +54,7 @@ from worker.schedules.runner import ScheduleRunner
 from worker.schedules.scheduler import Scheduler
 from worker.segmind.client import Client
 from worker.settings import Settings, variable
-from worker.store import workers
+from worker.store import notifications, workers
 from worker.store.database import Database
 from worker.store.errors import describe
 from worker.store.outbox.deliveries import Due
@@ -102,7 +103,7 @@ class Runtime:
     sweeper: SpoolSweeper
     dispatcher: Dispatcher
     broker: BrokerStatus
-    leader_tasks: Sequence[LeaderTask]
+    leader_tasks: Sequence[LeaderTask | Listener]
     finisher: Finisher
     deliveries: BackgroundPool[Due]
     batches: BackgroundPool[UUID]
@@ -293,7 +294,8 @@ def build(
 
 
 def _delivery_pool(database: Database, settings: Settings) -> BackgroundPool[Due]:
-    deliverer = Deliverer(database, Sender(Allowed.parse(settings.webhook_allow.split(","))))
+    sender = Sender(Allowed.parse(settings.webhook_allow.split(",")))
+    deliverer = Deliverer(database, sender, public_base=settings.gateway_base)
     return BackgroundPool("deliver", deliverer.run, threads=delivery.THREADS, close_seconds=delivery.CLOSE_SECONDS)
 
 
@@ -317,10 +319,12 @@ def _limits(settings: Settings) -> DispatchLimits:
 
 def _leader_tasks(
     database: Database, destinations: Destinations, messages: Messages, *, leads: Callable[[], bool]
-) -> Sequence[LeaderTask]:
+) -> Sequence[LeaderTask | Listener]:
     batches = FinishedBatchWatcher(database, messages.batches)
+    outbox = LeaderTask("postman", relay.POLL_SECONDS, OutboxRelay(database, messages.deliveries).run_once, leads)
     return (
-        LeaderTask("postman", relay.POLL_SECONDS, OutboxRelay(database, messages.deliveries).run_once, leads),
+        outbox,
+        Listener(database, outbox.wake, leads, notifications.EVENTS),
         LeaderTask("lookout", watcher.POLL_SECONDS, batches.run_once, leads, batches.on_follower),
         LeaderTask("timekeeper", scheduler.POLL_SECONDS, Scheduler(database, messages.runs).run_once, leads),
         LeaderTask("purger", purger.POLL_SECONDS, Purger(database, destinations).run_once, leads),

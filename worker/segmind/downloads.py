@@ -13,6 +13,7 @@ from urllib3.util import Url
 
 from worker.concurrency.futures import run_here
 from worker.concurrency.reactor import Reactor
+from worker.http_client.addresses import is_public, written
 from worker.http_client.client import Exchange
 from worker.http_client.reasons import reason
 from worker.segmind.answers import Failure
@@ -96,7 +97,7 @@ class Downloads:
 
     def _request(self, source: Url) -> Exchange:
         return run_here(
-            self._hosts.at(source).exchange(
+            self._hosts.at(source, public_only=not _of_api(source, self._api)).exchange(
                 "GET",
                 source.request_uri,
                 {"User-Agent": USER_AGENT},
@@ -109,22 +110,28 @@ class Downloads:
 def permitted(source: Url, api: Url) -> bool:
     """Allow https to public hosts; anything else only at the API's own host, where a rehearsal keeps its files.
 
-    A rehearsal on this machine may use any loopback name.
+    A rehearsal on this machine may use any loopback name. What a name resolves to is checked upon connecting.
     """
     if source.auth or not source.host:
         return False
-    if source.host == api.host:
+    if _of_api(source, api):
         return source.scheme in {"https", api.scheme}
-    if source.scheme == "http":
-        return api.scheme == "http" and _loopback(source.host) and _loopback(api.host or "")
     return source.scheme == "https" and _public(source.host)
 
 
+def _of_api(source: Url, api: Url) -> bool:
+    """Whether it is the API's own host, or like it this machine."""
+    if source.host == api.host:
+        return True
+    local = source.scheme == api.scheme == "http"
+    return local and _loopback(source.host or "") and _loopback(api.host or "")
+
+
 def _public(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host.strip("[]")).is_global
-    except ValueError:
-        return "." in host and not host.endswith((".local", ".internal", ".localhost"))
+    address = written(host)
+    if address is not None:
+        return is_public(address)
+    return "." in host and not host.rstrip(".").endswith((".local", ".internal", ".localhost"))
 
 
 def _loopback(host: str) -> bool:

@@ -17,7 +17,7 @@ from worker.segmind.errors import UnusableAddressError
 MAX_HOSTS: Final = 8
 """Hosts with kept connections; the vendor has one."""
 
-_Origin = tuple[str, str, int | None]
+_Origin = tuple[str, str, int | None, bool]
 
 
 class FileHosts:
@@ -31,15 +31,15 @@ class FileHosts:
         self._hosts: OrderedDict[_Origin, HttpClient] = OrderedDict()
         self._tls: ssl.SSLContext | None = None
 
-    def at(self, url: Url) -> HttpClient:
-        """The client for the host of `url`.
+    def at(self, url: Url, *, public_only: bool) -> HttpClient:
+        """The client for the host of `url`; with `public_only` it must resolve to a public address.
 
         Raises:
             UnusableAddressError: it has no host, or isn't http or https.
         """
         if url.scheme not in {"http", "https"} or not url.host:
             raise UnusableAddressError(url.url)
-        origin = (url.scheme, url.host, url.port)
+        origin = (url.scheme, url.host, url.port, public_only)
         with self._lock:
             client = self._hosts.pop(origin, None) or self._opened(*origin)
             self._hosts[origin] = client
@@ -55,8 +55,10 @@ class FileHosts:
         for client in hosts:
             client.close()
 
-    def _opened(self, scheme: str, host: str, port: int | None) -> HttpClient:
+    def _opened(self, scheme: str, host: str, port: int | None, public_only: bool) -> HttpClient:
         if scheme == "https" and self._tls is None:
             self._tls = tls_trusting()
         tls = self._tls if scheme == "https" else None
-        return HttpClient(host, port, connections=self._connections, reactor=self._reactor, tls=tls)
+        return HttpClient(
+            host, port, connections=self._connections, reactor=self._reactor, tls=tls, public_only=public_only
+        )

@@ -7,22 +7,18 @@ check is the one that protects, because a name may resolve to another address by
 from __future__ import annotations
 
 import ipaddress
-import socket
 from collections.abc import Iterable
 from dataclasses import dataclass
-from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
+from ipaddress import IPv4Network, IPv6Network
 from typing import Final
 from urllib.parse import urlsplit
 
-from worker.webhooks.errors import ForbiddenAddressError, UnusableUrlError
+from worker.http_client.addresses import is_public, written
+from worker.webhooks.errors import UnusableUrlError
 
 MAX_URL_CHARACTERS: Final = 2_000
-
-_Address = IPv4Address | IPv6Address
-_SIX_TO_FOUR: Final = ipaddress.IPv6Network("2002::/16")
-_NAT64: Final = (ipaddress.IPv6Network("64:ff9b::/96"), ipaddress.IPv6Network("64:ff9b:1::/48"))
-_TEREDO: Final = ipaddress.IPv6Network("2001::/32")
-_COMPATIBLE: Final = ipaddress.IPv6Network("::/96")
+_PERMIT: Final = "the operator permits it with TTSQ_WEBHOOK_ALLOW={}"
+"""The gateway checks the URL, and workers check again when they connect: both need the setting."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,29 +53,6 @@ class Allowed:
         return is_public(found)
 
 
-def is_public(address: _Address) -> bool:
-    """Whether an address, and every IPv4 address embedded in it, is on the public internet."""
-    if isinstance(address, IPv4Address):
-        return address.is_global and not address.is_multicast
-    inner = _carried(address)
-    if inner is not None:
-        return is_public(inner)
-    return address.is_global and not address.is_multicast and not address.is_site_local
-
-
-def _carried(address: IPv6Address) -> IPv4Address | None:
-    if address.ipv4_mapped is not None:
-        return address.ipv4_mapped
-    if address in _SIX_TO_FOUR:
-        return address.sixtofour
-    if address in _TEREDO:
-        # No webhook receiver uses Teredo, so it is refused like a loopback address.
-        return IPv4Address("127.0.0.1")
-    if any(address in network for network in _NAT64) or address in _COMPATIBLE:
-        return IPv4Address(int(address) & 0xFFFF_FFFF)
-    return None
-
-
 def checked_url(url: str, allowed: Allowed) -> str:
     """Return `url` if webhooks may be sent there, judged without resolving the name.
 
@@ -108,54 +81,25 @@ def checked_url(url: str, allowed: Allowed) -> str:
         raise UnusableUrlError("uses port 0")
     _refuse_written_address(host, allowed)
     if parts.scheme == "http" and not _is_trusted(host, allowed):
-        raise UnusableUrlError("is not encrypted; use https://")
+        raise UnusableUrlError(f"is not encrypted; use https://, or {_PERMIT.format(host)}")
     return url
-
-
-def resolved(host: str, port: int, allowed: Allowed) -> list[tuple[int, tuple[str, int]]]:
-    """Return the permitted addresses of a host, with their families.
-
-    Raises:
-        ForbiddenAddressError: none of its addresses is permitted.
-        OSError: it has none.
-    """
-    found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    places = [(family, (str(place[0]), int(place[1]))) for family, *_, place in found]
-    permitted: list[tuple[int, tuple[str, int]]] = [
-        (family, place) for family, place in places if allowed.permits(host, place[0])
-    ]
-    if not permitted:
-        raise ForbiddenAddressError(host)
-    return permitted
 
 
 def _refuse_written_address(host: str, allowed: Allowed) -> None:
     """Refuse numeric addresses, in every notation that resolvers accept."""
     if host.rstrip(".").lower() in {"localhost", "localhost.localdomain"} or host.lower().endswith(".localhost"):
         if host.lower() not in allowed.hosts:
-            raise UnusableUrlError("points to this machine")
+            raise UnusableUrlError(f"points to this machine; {_PERMIT.format('localhost')}")
         return
-    address = _written(host)
+    address = written(host)
     if address is not None and not allowed.permits(host, str(address)):
-        raise UnusableUrlError(f"points to {address}, which is not on the public internet")
-
-
-def _written(host: str) -> _Address | None:
-    try:
-        return ipaddress.ip_address(host.partition("%")[0])
-    except ValueError:
-        pass
-    try:
-        # Many resolvers accept 127.1, 0x7f000001 and 017700000001.
-        return IPv4Address(socket.inet_aton(host.rstrip(".")))
-    except OSError:
-        return None
+        raise UnusableUrlError(f"points to {address}, which is not on the public internet; {_PERMIT.format(address)}")
 
 
 def _is_trusted(host: str, allowed: Allowed) -> bool:
     if host.lower().rstrip(".") in allowed.hosts:
         return True
-    address = _written(host)
+    address = written(host)
     return address is not None and any(
         address in network for network in allowed.networks if network.version == address.version
     )

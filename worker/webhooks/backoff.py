@@ -19,6 +19,10 @@ DISABLED_AFTER: Final = timedelta(days=5)
 """An endpoint without a successful delivery for this long is disabled."""
 
 
+GONE: Final = 410
+"""The status of a receiver that no longer exists: the endpoint is disabled."""
+
+
 class NextStep(StrEnum):
     DELIVERED = "delivered"
     AGAIN = "pending"
@@ -30,8 +34,6 @@ class NextStep(StrEnum):
 class Next:
     fate: NextStep
     at: datetime | None = None
-    gone: bool = False
-    """The receiver no longer exists: the endpoint is disabled."""
 
 
 def after(*, status: int | None, tries: int, asked_seconds: float | None, now: datetime, rng: random.Random) -> Next:
@@ -40,8 +42,8 @@ def after(*, status: int | None, tries: int, asked_seconds: float | None, now: d
     """
     if status is not None and 200 <= status < 300:
         return Next(NextStep.DELIVERED)
-    if status == 410:
-        return Next(NextStep.FAILED, gone=True)
+    if status == GONE:
+        return Next(NextStep.FAILED)
     if tries >= MAX_TRIES:
         return Next(NextStep.FAILED)
     planned = DELAYS_SECONDS[tries - 1] * (1 + JITTER * (2 * rng.random() - 1))

@@ -1,4 +1,4 @@
-"""Executes one delivery: claim, sign, send, settle. Safe to repeat.
+"""Executes deliveries: claim, sign, send, settle, then the next ones of the endpoint. Safe to repeat.
 
 If the process dies between sending and recording, the delivery is sent again: at least once, not exactly once.
 """
@@ -7,18 +7,21 @@ from __future__ import annotations
 
 import json
 import random
-from collections.abc import Mapping
+import time
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import Any, Final
+from typing import Final
 
 import structlog
 from sqlalchemy import Connection
 from sqlalchemy.exc import SQLAlchemyError
 
+from api_models import links
 from worker.store.database import Database
-from worker.store.outbox import deliveries, endpoints, events
-from worker.store.outbox.deliveries import Due, Parcel, Try
+from worker.store.outbox import deliveries, delivery_runs, endpoints, events
+from worker.store.outbox.deliveries import Due, Try
+from worker.store.outbox.delivery_runs import Parcel, Run, Settled
 from worker.store.outbox.endpoints import EndpointRecord
 from worker.webhooks import backoff, signatures
 from worker.webhooks.backoff import Next, NextStep
@@ -26,6 +29,13 @@ from worker.webhooks.sender import Answer, Sender
 
 LEASE_SECONDS: Final = 60.0
 """A delivery whose worker has not reported for this long is sent again; four times the limit of a request."""
+LEASE: Final = timedelta(seconds=LEASE_SECONDS)
+RUN_SECONDS: Final = 1.0
+"""A run ends after this time, so that other endpoints get the thread."""
+MAX_CLAIMED: Final = 16
+"""Deliveries claimed and settled together. If the worker dies in between, they are sent twice."""
+CLAIMED_SECONDS: Final = 0.2
+"""They should take about this long, judged by the requests before."""
 THREADS: Final = 16
 CLOSE_SECONDS: Final = 20.0
 """How long shutdown waits for current requests: slightly longer than one may take."""
@@ -39,32 +49,47 @@ class Deliverer:
     database: Database
     sender: Sender
     rng: random.Random = field(default_factory=random.Random)
+    public_base: str = ""
+    """Base URL of the gateway: links in messages begin with it."""
 
     def run(self, due: Due) -> None:
-        """Execute one delivery. A database outage is only logged: the delivery's row is sent again."""
+        """Execute one delivery and those that follow. A database outage is only logged: rows are sent again."""
         try:
             self.deliver(due)
         except SQLAlchemyError as error:
             log.warning("database_trouble", delivery=str(due.id), error=str(error).splitlines()[0])
 
     def deliver(self, due: Due) -> None:
+        ends = time.monotonic() + RUN_SECONDS
         with self.database.begin() as connection:
             now = self.database.now(connection)
-            lease = now + timedelta(seconds=LEASE_SECONDS)
-            parcel = deliveries.claim(connection, due, lease_until=lease)
-        if parcel is None:
-            return
-        if parcel.endpoint.disabled_at is not None:
-            self._record(parcel, now, {}, Answer(0.0, error="the endpoint is disabled"), Next(NextStep.FAILED))
-            return
-        body = body_of(parcel)
+            run = delivery_runs.claim(connection, due, lease_until=now + LEASE)
+        while run is not None:
+            results = list(self._send(run, now))
+            run, now = self._settle(run, results, may_go_on=time.monotonic() < ends)
+
+    def _send(self, run: Run, now: datetime) -> Iterator[Settled]:
+        """Send until one fails or the run has taken long enough; a receiver that hangs holds up nothing else."""
+        ends = time.monotonic() + RUN_SECONDS
+        for parcel in run.parcels:
+            result = self._sent(run.endpoint, parcel, now)
+            yield result
+            if result.state != NextStep.DELIVERED or time.monotonic() >= ends:
+                return
+
+    def _sent(self, endpoint: EndpointRecord, parcel: Parcel, now: datetime) -> Settled:
+        if endpoint.disabled_at is not None:
+            outcome = _try(parcel, now, {}, Answer(0.0, error="the endpoint is disabled"))
+            return Settled(parcel, outcome, str(NextStep.FAILED), None)
+        body = body_of(endpoint, parcel, self.public_base)
         headers = {
-            **signatures.headers(parcel.endpoint.secrets(now), message_id(parcel.event_id), now, body),
+            **signatures.headers(endpoint.secrets(now), message_id(parcel.event_id), now, body),
             "content-type": "application/json",
             "user-agent": USER_AGENT,
         }
         answer = self.sender.post(parcel.url, headers, body)
-        self._record(parcel, now, headers, answer, self._next(parcel, answer, now))
+        follows = self._next(parcel, answer, now)
+        return Settled(parcel, _try(parcel, now, headers, answer), str(follows.fate), follows.at)
 
     def _next(self, parcel: Parcel, answer: Answer, now: datetime) -> Next:
         return backoff.after(
@@ -75,58 +100,54 @@ class Deliverer:
             rng=self.rng,
         )
 
-    def _record(
-        self, parcel: Parcel, began: datetime, headers: Mapping[str, str], answer: Answer, follows: Next
-    ) -> None:
-        outcome = Try(
-            number=parcel.attempts,
-            at=began,
-            seconds=answer.seconds,
-            status=answer.status,
-            request={name: value for name, value in headers.items() if name != "webhook-signature"},
-            response=answer.body,
-            error=answer.error,
-        )
+    def _settle(self, run: Run, results: Sequence[Settled], *, may_go_on: bool) -> tuple[Run | None, datetime]:
+        """Record the results, and claim what follows if all were delivered."""
+        unsent = run.parcels[len(results) :]
+        delivered = all(one.state == NextStep.DELIVERED for one in results)
         with self.database.begin() as connection:
             now = self.database.now(connection)
-            if not deliveries.settle(connection, parcel, outcome, state=str(follows.fate), next_at=follows.at, now=now):
-                return
-            self._note_health(connection, parcel, follows, now)
-        log.info(
-            "delivery",
-            delivery=str(parcel.id),
-            endpoint=str(parcel.endpoint.id),
-            type=parcel.type,
-            attempt=parcel.attempts,
-            status=answer.status,
-            error=answer.error,
-            fate=str(follows.fate),
-            seconds=round(answer.seconds, 3),
-        )
+            won = delivery_runs.settle(connection, run, results, unsent=unsent, now=now)
+            for one in won[-1:]:  # only the last one may have failed
+                self._note_health(connection, run.endpoint, one, now)
+            following = None
+            if delivered and may_go_on and run.endpoint.disabled_at is None:
+                following = self._claim_more(connection, run.endpoint, results, now)
+            elif delivered:
+                events.announce(connection)  # for the relay, which begins another run
+        for one in won:
+            _log(run.endpoint, one)
+        return following, now
 
-    def _note_health(self, connection: Connection, parcel: Parcel, follows: Next, now: datetime) -> None:
+    def _claim_more(
+        self, connection: Connection, endpoint: EndpointRecord, results: Sequence[Settled], now: datetime
+    ) -> Run | None:
+        """Claim as many as a receiver of this speed takes in a moment: other runs may send to a slow one meanwhile."""
+        seconds = max(one.outcome.seconds for one in results)
+        most = max(1, min(MAX_CLAIMED, int(CLAIMED_SECONDS / max(seconds, 0.001))))
+        return delivery_runs.claim_more(connection, endpoint, most=most, lease_until=now + LEASE, now=now)
+
+    def _note_health(self, connection: Connection, endpoint: EndpointRecord, result: Settled, now: datetime) -> None:
         """Track how long an endpoint has been failing, and disable it after too long.
 
         Callback URLs share one endpoint, which one failing URL must not disable.
         """
-        endpoint = parcel.endpoint
-        if endpoint.url is None:
+        if endpoint.url is None or endpoint.disabled_at is not None:
             return
-        if follows.fate is NextStep.DELIVERED:
+        if result.state == NextStep.DELIVERED:
             if endpoint.failing_since is not None:
                 endpoints.change(connection, endpoint.id, {"failing_since": None})
             return
         if endpoint.failing_since is None:
             endpoints.change(connection, endpoint.id, {"failing_since": now})
-        why = _why_disabled(endpoint, follows, now)
+        why = _why_disabled(endpoint, result.outcome.status, now)
         if why is not None and endpoints.disable(connection, endpoint.id, why, now=now):
             deliveries.drop(connection, endpoint.id, now=now)
             kind, subject, data = deliveries.disabled(endpoint, why)
             events.record(connection, kind, subject, data, tenant=endpoint.tenant, now=now)
 
 
-def _why_disabled(endpoint: EndpointRecord, follows: Next, now: datetime) -> str | None:
-    if follows.gone:
+def _why_disabled(endpoint: EndpointRecord, status: int | None, now: datetime) -> str | None:
+    if status == backoff.GONE:
         return "the receiver answered 410 Gone"
     since = endpoint.failing_since
     if since is not None and now - since >= backoff.DISABLED_AFTER:
@@ -139,7 +160,33 @@ def message_id(event_id: int) -> str:
     return f"evt_{event_id}"
 
 
-def body_of(parcel: Parcel) -> bytes:
-    data: Mapping[str, Any] = {"id": parcel.data.get("id")} if parcel.endpoint.thin else parcel.data
+def body_of(endpoint: EndpointRecord, parcel: Parcel, public_base: str) -> bytes:
+    data = {"id": parcel.data.get("id")} if endpoint.thin else links.absolute(parcel.data, public_base)
     stamp = parcel.at.astimezone(UTC).isoformat().replace("+00:00", "Z")
     return json.dumps({"type": parcel.type, "timestamp": stamp, "data": data}, ensure_ascii=False).encode()
+
+
+def _try(parcel: Parcel, began: datetime, headers: Mapping[str, str], answer: Answer) -> Try:
+    return Try(
+        number=parcel.attempts,
+        at=began,
+        seconds=answer.seconds,
+        status=answer.status,
+        request={name: value for name, value in headers.items() if name != "webhook-signature"},
+        response=answer.body,
+        error=answer.error,
+    )
+
+
+def _log(endpoint: EndpointRecord, result: Settled) -> None:
+    log.info(
+        "delivery",
+        delivery=str(result.parcel.id),
+        endpoint=str(endpoint.id),
+        type=result.parcel.type,
+        attempt=result.parcel.attempts,
+        status=result.outcome.status,
+        error=result.outcome.error,
+        fate=result.state,
+        seconds=round(result.outcome.seconds, 3),
+    )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
@@ -14,9 +15,10 @@ from worker.store.outbox.deliveries import Due
 from worker.webhooks.delivery import LEASE_SECONDS
 
 POLL_SECONDS: Final = 0.25
+"""How often it runs unless it is woken: at the latest then a retry is due."""
 MAX_UNDER_WAY: Final = 64
 MAX_EACH: Final = 8
-"""Concurrent requests to one endpoint: a receiver that hangs occupies no more threads than these."""
+"""Runs, and so concurrent requests, to one endpoint: a receiver that hangs occupies no more threads than these."""
 CLEANUP_SECONDS: Final = 600.0
 KEPT: Final = timedelta(days=30)
 """How long delivery logs, and the names of inbound deliveries, are kept."""
@@ -33,7 +35,8 @@ class OutboxRelay:
 
     database: Database
     post: Post
-    _cleanup_in: float = 0.0
+    clock: Callable[[], float] = time.monotonic
+    _cleanup_at: float = 0.0
 
     def run_once(self) -> bool:
         """Relay once; when idle, delete old rows from time to time."""
@@ -60,10 +63,9 @@ class OutboxRelay:
         return bool(read) and not unsent
 
     def _clean_up(self) -> None:
-        self._cleanup_in -= POLL_SECONDS
-        if self._cleanup_in > 0:
+        if self.clock() < self._cleanup_at:
             return
-        self._cleanup_in = CLEANUP_SECONDS
+        self._cleanup_at = self.clock() + CLEANUP_SECONDS
         with self.database.begin() as connection:
             now = self.database.now(connection)
             deliveries.forget(connection, finished_before=now - KEPT)

@@ -18,12 +18,13 @@ from urllib.parse import urlsplit
 
 from urllib3.exceptions import HTTPError, ProtocolError
 
+from worker.http_client.addresses import resolved
 from worker.http_client.client import ANSWERED_EARLY, FIRST_REFUSAL
 from worker.http_client.reasons import reason
 from worker.http_client.requests import Outlet, head, host_header
 from worker.http_client.responses import Response, read_answer
 from worker.http_client.source import LateError
-from worker.webhooks.addresses import Allowed, resolved
+from worker.webhooks.addresses import Allowed
 
 CONNECT_SECONDS: Final = 5.0
 WHOLE_SECONDS: Final = 15.0
@@ -91,7 +92,7 @@ class Sender:
 
     def _connect(self, host: str, port: int, due: float) -> socket.socket:
         last_error: OSError | None = None
-        for family, place in resolved(host, port, self.allowed):
+        for family, place in resolved(host, port, self.allowed.permits):
             sock = socket.socket(family, socket.SOCK_STREAM)
             sock.settimeout(max(_MIN_SECONDS, min(self.connect_seconds, due - time.monotonic())))
             try:

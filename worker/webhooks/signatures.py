@@ -53,16 +53,22 @@ def headers(keys: Iterable[str], message_id: str, at: datetime, body: bytes) -> 
 
 def is_valid(secret: str, given: Mapping[str, str], body: bytes, now: datetime) -> bool:
     """Whether a recent message is signed with this secret. `given` has lower-case names."""
-    message_id, stamp = given.get("webhook-id", ""), given.get("webhook-timestamp", "")
+    message_id, stamp = header(given, "id"), header(given, "timestamp")
     if not message_id or not is_recent(stamp, now):
         return False
     expected = _mac(secret, f"{message_id}.{stamp}.".encode() + body)
-    signatures = given.get("webhook-signature", "").split()[:MAX_SIGNATURES]
+    signatures = header(given, "signature").split()[:MAX_SIGNATURES]
     return any(
         hmac.compare_digest(signature.partition(",")[2].encode(), expected.encode())
         for signature in signatures
         if signature[:3] == "v1,"
     )
+
+
+def header(given: Mapping[str, str], part: str) -> str:
+    """Return `webhook-id`, `-timestamp` or `-signature`; from Svix, whose names are older, if it sent none of them."""
+    family = "svix" if "webhook-id" not in given and "svix-id" in given else "webhook"
+    return given.get(f"{family}-{part}", "")
 
 
 def is_recent(stamp: str, now: datetime) -> bool:

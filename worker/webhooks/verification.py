@@ -10,7 +10,7 @@ import base64
 import binascii
 import hashlib
 import hmac
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
@@ -46,9 +46,27 @@ class Received:
     now: datetime
 
 
-def verified(scheme: Scheme, secret: str, options: Options, received: Received) -> Genuine | None:
-    """Verify a webhook. Returns None for any mismatch, without the reason."""
-    return _BY_SCHEME[scheme](secret, options, received)
+def verified(scheme: Scheme, secrets: Iterable[str], options: Options, received: Received) -> Genuine | None:
+    """Verify a webhook by one of the secrets. Returns None for any mismatch, without the reason."""
+    found = (_BY_SCHEME[scheme](secret, options, received) for secret in secrets)
+    return next((genuine for genuine in found if genuine is not None), None)
+
+
+def may_be_genuine(scheme: Scheme, secrets: Iterable[str], options: Options, received: Received) -> bool:
+    """Whether the headers alone leave it open: a sender without a signature is refused before its body is read."""
+    match scheme:
+        case Scheme.BEARER | Scheme.BASIC:
+            return verified(scheme, secrets, options, received) is not None
+        case Scheme.STANDARD:
+            return signatures.is_recent(signatures.header(received.headers, "timestamp"), received.now)
+        case Scheme.STRIPE:
+            return signatures.is_recent(_stripe_stamp(received), received.now)
+        case Scheme.GITHUB:
+            return "x-hub-signature-256" in received.headers
+        case Scheme.SHOPIFY:
+            return "x-shopify-hmac-sha256" in received.headers
+        case Scheme.HMAC:
+            return options.header.lower() in received.headers
 
 
 def event_named(genuine: Genuine, scheme: Scheme, payload: Any) -> Genuine:  # noqa: ANN401 - whatever JSON has
@@ -60,7 +78,7 @@ def event_named(genuine: Genuine, scheme: Scheme, payload: Any) -> Genuine:  # n
 def _standard(secret: str, _options: Options, received: Received) -> Genuine | None:
     if not signatures.is_valid(secret, received.headers, received.body, received.now):
         return None
-    return Genuine((_named(received.headers["webhook-id"]),))
+    return Genuine((_named(signatures.header(received.headers, "id")),))
 
 
 def _github(secret: str, _options: Options, received: Received) -> Genuine | None:
@@ -69,15 +87,24 @@ def _github(secret: str, _options: Options, received: Received) -> Genuine | Non
 
 
 def _stripe(secret: str, _options: Options, received: Received) -> Genuine | None:
-    parts = [part.strip().partition("=") for part in received.headers.get("stripe-signature", "").split(",")]
-    stamp = next((value for name, _, value in parts if name == "t"), "")
+    parts = _stripe_parts(received)
+    stamp = _stripe_stamp(received)
     if not signatures.is_recent(stamp, received.now):
         return None
     expected = hmac.digest(secret.encode(), f"{stamp}.".encode() + received.body, hashlib.sha256).hex()
-    marks = [value for name, _, value in parts if name == "v1"][: signatures.MAX_SIGNATURES]
+    marks = [value for name, value in parts if name == "v1"][: signatures.MAX_SIGNATURES]
     if not any(_same(mark, expected) for mark in marks):
         return None
     return Genuine((_signature_name(expected),))
+
+
+def _stripe_parts(received: Received) -> list[tuple[str, str]]:
+    parts = (part.strip().partition("=") for part in received.headers.get("stripe-signature", "").split(","))
+    return [(name, value) for name, _, value in parts]
+
+
+def _stripe_stamp(received: Received) -> str:
+    return next((value for name, value in _stripe_parts(received) if name == "t"), "")
 
 
 def _shopify(secret: str, _options: Options, received: Received) -> Genuine | None:

@@ -19,7 +19,7 @@ import pytest
 from sqlalchemy import create_engine, text
 
 from api_models.status import JobStatus
-from tests.integration.gateway.test_serving import served
+from tests.gateway import served
 from worker import producer
 from worker.emulator.config import EmulatorConfig
 from worker.emulator.server import Emulator

@@ -78,8 +78,8 @@ def test_a_foreign_webhook_makes_nothing(gateway: Running, database: Database) -
     a_hook(database, "posts", Scheme.GITHUB, {"text": "title"})
     body = b'{"title": "A walk"}'
     wrong = github(body) | {"X-Hub-Signature-256": "sha256=" + "0" * 64}
-    assert gateway.stranger("POST", "/v1/hooks/posts", body, headers=wrong).trouble == "no-key"
-    assert gateway.stranger("POST", "/v1/hooks/posts", body).trouble == "no-key"
+    assert gateway.stranger("POST", "/v1/hooks/posts", body, headers=wrong).trouble == "wrong-signature"
+    assert gateway.stranger("POST", "/v1/hooks/posts", body).trouble == "wrong-signature"
     assert gateway.stranger("POST", "/v1/hooks/other", body, headers=github(body)).trouble == "not-found"
     assert texts(gateway.client("acme")) == []
 

@@ -186,7 +186,7 @@ PATHS: Final = [
     "/.env",
     "/.git/config",
     "/static/../../etc/passwd",
-    "/docs",
+    "/docs/",
     "/redoc",
     "/admin",
     "/debug/pprof",

@@ -3,41 +3,17 @@
 from __future__ import annotations
 
 import os
-import re
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
-from tests.gateway import Client
+from tests.gateway import Client, served
 from tests.receiver import Receiver
 from worker.emulator.config import EmulatorConfig
 from worker.emulator.server import Emulator
-
-
-@contextmanager
-def served(folder: Path, *options: str, **settings: str) -> Iterator[tuple[subprocess.Popen[str], str]]:
-    """The command in a separate process, and its address."""
-    command = [sys.executable, "-m", "worker.cli", "serve", "--port", "0", *options]
-    with (
-        (folder / "log").open("w") as log,
-        subprocess.Popen(
-            command, cwd=folder, env=os.environ | settings, stdout=subprocess.PIPE, stderr=log, text=True
-        ) as process,
-    ):
-        try:
-            assert process.stdout is not None
-            said = process.stdout.readline()
-            found = re.search(r"http://\S+:\d+", said)
-            assert found, (said, (folder / "log").read_text())
-            yield process, found[0]
-        finally:
-            if process.poll() is None:
-                process.kill()
 
 
 @pytest.mark.timeout(180)

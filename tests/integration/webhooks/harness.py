@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import select, update
+from sqlalchemy import func, select, update
 
 from api_models.happenings import Happening
 from tests.factories import NOW
@@ -16,7 +16,7 @@ from worker.store.database import Database
 from worker.store.outbox import endpoints, events
 from worker.store.outbox.deliveries import Due
 from worker.store.outbox.endpoints import EndpointRecord
-from worker.store.tables.webhooks import Delivery, Endpoint, EventRow
+from worker.store.tables.webhooks import Delivery, DeliveryTry, Endpoint, EventRow
 from worker.webhooks import signatures
 from worker.webhooks.addresses import Allowed
 from worker.webhooks.delivery import Deliverer
@@ -42,16 +42,20 @@ class WebhookHarness:
 
     def work(self) -> int:
         """Relay and deliver until nothing is due; returns the number of requests."""
-        made = 0
+        before = self.tries()
         while True:
             while self.relay.run_once():
                 pass
             due, self.posted = self.posted, []
             if not due:
-                return made
+                return self.tries() - before
             for one in due:
                 self.deliverer.run(one)
-            made += len(due)
+
+    def tries(self) -> int:
+        """The number of requests made."""
+        with self.database.read() as connection:
+            return connection.execute(select(func.count()).select_from(DeliveryTry)).scalar_one()
 
     def advance(self, time: timedelta) -> None:
         """Move every stored time into the past by `time`."""

@@ -23,7 +23,7 @@ from tests.integration.webhooks.harness import (
 )
 from tests.receiver import Receiver, drip, hang, reset, status
 from worker.store.database import Database
-from worker.store.outbox import deliveries, endpoints
+from worker.store.outbox import deliveries, delivery_runs, endpoints
 from worker.store.queries import filters
 from worker.store.tables.webhooks import Delivery
 from worker.store.transitions import (
@@ -150,7 +150,7 @@ class TestDelivery:
             (due,) = harness.posted
             with database.begin() as connection:  # the worker died with it in hand
                 lease = database.now(connection) + timedelta(seconds=LEASE_SECONDS)
-                assert deliveries.claim(connection, due, lease_until=lease) is not None
+                assert delivery_runs.claim(connection, due, lease_until=lease) is not None
             harness.posted.clear()
             assert harness.work() == 0
             harness.advance(timedelta(seconds=LEASE_SECONDS + 1))

@@ -7,8 +7,9 @@ import socket
 
 import pytest
 
-from worker.webhooks.addresses import Allowed, checked_url, is_public, resolved
-from worker.webhooks.errors import ForbiddenAddressError, UnusableUrlError
+from worker.http_client.addresses import ForbiddenAddressError, is_public, resolved
+from worker.webhooks.addresses import Allowed, checked_url
+from worker.webhooks.errors import UnusableUrlError
 
 NOTHING = Allowed()
 
@@ -25,6 +26,9 @@ INWARD = [
     "100.64.0.1",
     "100.100.100.200",
     "192.0.0.1",
+    "192.0.0.192",
+    "192.0.0.170",
+    "192.88.99.1",
     "192.0.2.1",
     "198.18.0.1",
     "198.51.100.7",
@@ -53,6 +57,18 @@ INWARD = [
     "ff02::1",
     "2001:db8::1",
     "100::1",
+    "::ffff:0:7f00:1",
+    "::ffff:0:8.8.8.8",
+    "64:ff9b:1::808:808",
+    "2001:10::1",
+    "2001:20::1",
+    "2001:2::1",
+    "3fff::1",
+    "5f00::1",
+    "4000::1",
+    "fe80::5efe:7f00:1",
+    "2606:4700::5efe:7f00:1",
+    "2606:4700::200:5efe:a9fe:a9fe",
 ]
 OUTWARD = ["1.1.1.1", "93.184.216.34", "8.8.8.8", "2606:4700:4700::1111", "::ffff:8.8.8.8", "64:ff9b::808:808"]
 
@@ -166,9 +182,9 @@ def test_a_name_is_judged_by_what_it_means_at_the_connection(monkeypatch: pytest
         return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (next(answers), port))]
 
     monkeypatch.setattr(socket, "getaddrinfo", resolve)
-    assert resolved("rebinding.example", 443, NOTHING) == [(socket.AF_INET, ("93.184.216.34", 443))]
+    assert resolved("rebinding.example", 443, NOTHING.permits) == [(socket.AF_INET, ("93.184.216.34", 443))]
     with pytest.raises(ForbiddenAddressError):
-        resolved("rebinding.example", 443, NOTHING)
+        resolved("rebinding.example", 443, NOTHING.permits)
 
 
 def test_of_many_addresses_only_the_public_ones_are_tried(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -178,4 +194,4 @@ def test_of_many_addresses_only_the_public_ones_are_tried(monkeypatch: pytest.Mo
         return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (address, port)) for address in ("10.0.0.1", "1.1.1.1")]
 
     monkeypatch.setattr(socket, "getaddrinfo", resolve)
-    assert resolved("both.example", 443, NOTHING) == [(socket.AF_INET, ("1.1.1.1", 443))]
+    assert resolved("both.example", 443, NOTHING.permits) == [(socket.AF_INET, ("1.1.1.1", 443))]

@@ -54,4 +54,4 @@ def test_a_pause_that_is_asked_for_is_kept() -> None:
 
 def test_410_ends_it_for_good() -> None:
     """410 Gone is permanent."""
-    assert follows(410) == Next(NextStep.FAILED, gone=True)
+    assert follows(410) == Next(NextStep.FAILED)

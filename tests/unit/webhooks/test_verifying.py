@@ -53,7 +53,7 @@ def secret_of(scheme: Scheme) -> str:
 
 def check(scheme: Scheme, given: Received, secret: str | None = None) -> bool:
     """Whether it is taken."""
-    return verified(scheme, secret or secret_of(scheme), OPTIONS, given) is not None
+    return verified(scheme, [secret or secret_of(scheme)], OPTIONS, given) is not None
 
 
 @pytest.mark.parametrize("scheme", Scheme)
@@ -130,8 +130,8 @@ def test_a_message_is_named_by_its_own_id() -> None:
 def test_a_repeated_request_is_known_even_under_another_name(scheme: Scheme) -> None:
     """The sender's name for it isn't signed; the signature itself is the same."""
     header = {Scheme.GITHUB: "x-github-delivery", Scheme.SHOPIFY: "x-shopify-webhook-id", Scheme.HMAC: "x-id"}[scheme]
-    first = verified(scheme, SECRET, OPTIONS, received(scheme))
-    again = verified(scheme, SECRET, OPTIONS, received(scheme, headers=GOOD[scheme] | {header: "another"}))
+    first = verified(scheme, [SECRET], OPTIONS, received(scheme))
+    again = verified(scheme, [SECRET], OPTIONS, received(scheme, headers=GOOD[scheme] | {header: "another"}))
     assert first is not None
     assert again is not None
     assert set(first.names) & set(again.names)
@@ -140,7 +140,7 @@ def test_a_repeated_request_is_known_even_under_another_name(scheme: Scheme) -> 
 
 def test_stripe_names_its_event_in_the_payload() -> None:
     """A second delivery of one event has another time and signature, and the same name."""
-    found = verified(Scheme.STRIPE, SECRET, OPTIONS, received(Scheme.STRIPE))
+    found = verified(Scheme.STRIPE, [SECRET], OPTIONS, received(Scheme.STRIPE))
     assert found is not None
     assert event_named(found, Scheme.STRIPE, {"id": "evt_1"}).names[0] == "id:evt_1"
     assert event_named(found, Scheme.STRIPE, {"id": 7}) == found
@@ -151,7 +151,7 @@ def test_a_name_of_any_length_fits_a_column() -> None:
     """A long or unprintable name is replaced by its checksum."""
     for name in ("x" * 5_000, "a\x00b", "\ud800"):
         found = verified(
-            Scheme.BEARER, SECRET, OPTIONS, received(Scheme.BEARER, headers=GOOD[Scheme.BEARER] | {"x-id": name})
+            Scheme.BEARER, [SECRET], OPTIONS, received(Scheme.BEARER, headers=GOOD[Scheme.BEARER] | {"x-id": name})
         )
         assert found is not None
         assert len(found.names[0]) <= 255

@@ -45,6 +45,8 @@ def new_client(bucket: str, *, connections: int, session: Session) -> S3Client:
     config = Config(
         retries={"mode": "standard", "max_attempts": TRIES},
         max_pool_connections=connections,
+        # Otherwise boto3 signs links by version 2 in older regions, which AWS KMS and most other stores refuse.
+        signature_version="s3v4",
         connect_timeout=CONNECT_TIMEOUT_SECONDS,
         read_timeout=READ_TIMEOUT_SECONDS,
         # Checksums that boto3 adds by itself, in a trailer, are refused by many stores other than AWS.

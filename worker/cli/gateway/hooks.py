@@ -1,15 +1,18 @@
-"""`ttsq hooks add|list|remove|test`: inbound webhooks."""
+"""`ttsq hooks add|change|rotate|list|remove|test`: inbound webhooks."""
 
 from __future__ import annotations
 
 import re
 import sys
 from collections.abc import Mapping
+from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Annotated
 
 import typer
 from pydantic import ValidationError
+from sqlalchemy import Connection
 from uuid_utils.compat import uuid7
 
 from api_models.hooks import HookMapping
@@ -101,9 +104,59 @@ def add(
             created_at=database.now(connection),
         )
         if not hooks.add(connection, record):
-            raise CliError(f"hook {name} already exists", f"remove it with `ttsq hooks remove {name}`")
+            raise CliError(f"hook {name} already exists", f"change it with `ttsq hooks change {name}`")
     terminal.result(f"Send its webhooks to /v1/hooks/{name} of the gateway.")
     terminal.note(f"`ttsq hooks test {name} PAYLOAD.json` shows the jobs that a payload would create.")
+
+
+@app.command("change")
+def change(
+    name: HookName,
+    *,
+    text: HookOptions.Text = None,
+    template: HookOptions.Template = None,
+    when: HookOptions.When = None,
+    each: HookOptions.Each = None,
+    model: HookOptions.Model = None,
+    voice: HookOptions.Voice = None,
+    voice_2: HookOptions.Voice2 = None,
+    custom_id: HookOptions.CustomId = None,
+    tags: HookOptions.Tags = None,
+    header: Annotated[str | None, typer.Option("--header", help="With hmac: header of the signature.")] = None,
+    prefix: Annotated[str | None, typer.Option("--prefix", help="With hmac: prefix of the signature.")] = None,
+    id_header: Annotated[str | None, typer.Option("--id-header", help="Header of the delivery id.")] = None,
+) -> None:
+    """Change what a hook makes of a webhook. What is not given stays; an empty value removes it."""
+    terminal = Terminal()
+    fields = {"text": text, "template": template, "when": when, "each": each, "model": model, "voice_1": voice}
+    given = fields | {"voice_2": voice_2, "custom_id": custom_id, "tags": tags}
+    options = {"header": header, "prefix": prefix, "id_header": id_header}
+    with cli_database.queue(cli_database.settings(terminal)) as database, database.begin() as connection:
+        hook = _existing(connection, name)
+        replaced = {"text", "template"} if text or template else set()
+        kept = {field: value for field, value in hook.mapping.items() if field not in replaced}
+        found = _mapping({**kept, **_given(given)})
+        record = replace(hook, mapping=found.model_dump(exclude_none=True), options={**hook.options, **_given(options)})
+        hooks.change(connection, record)
+    terminal.result(f"{name} changed.")
+
+
+@app.command("rotate")
+def rotate(
+    name: HookName,
+    secret_file: HookOptions.SecretFile,
+    overlap: Annotated[
+        float, typer.Option("--overlap-hours", min=0, max=720, help="Hours for which the old secret is still accepted.")
+    ] = 24,
+) -> None:
+    """Replace the secret of a hook. Deliveries that were received stay known."""
+    terminal = Terminal()
+    with cli_database.queue(cli_database.settings(terminal)) as database, database.begin() as connection:
+        hook = _existing(connection, name)
+        secret = _secret(secret_file, SignatureScheme(hook.scheme))
+        until = database.now(connection) + timedelta(hours=overlap)
+        hooks.change(connection, replace(hook, secret=secret, old_secret=hook.secret, old_secret_until=until))
+    terminal.result(f"{name} has the new secret; the old one is accepted until {stamp(until)}.")
 
 
 @app.command("list")
@@ -133,7 +186,7 @@ def list_hooks(
 
 @app.command("remove")
 def remove(name: HookName) -> None:
-    """Remove a hook. Its jobs are kept."""
+    """Remove a hook. Its jobs are kept, and its deliveries stay known if it is added again."""
     terminal = Terminal()
     with cli_database.queue(cli_database.settings(terminal)) as database, database.begin() as connection:
         if not hooks.remove(connection, name):
@@ -150,9 +203,7 @@ def test(
     terminal = Terminal()
     settings = cli_database.settings(terminal)
     with cli_database.queue(settings) as database, database.read() as connection:
-        hook = hooks.by_name(connection, name)
-    if hook is None:
-        raise CliError(f"no hook {name}", "`ttsq hooks list` lists all")
+        hook = _existing(connection, name)
     try:
         jobs = jobs_of(hook, strict_json.loads(payload.read_bytes()), {"max_text_bytes": settings.max_text_bytes})
     except ProblemError as problem:
@@ -161,6 +212,18 @@ def test(
     terminal.result(f"{number(len(jobs), 'job')} would be created.")
     for job in jobs:
         terminal.result(job.model_dump_json(exclude_defaults=True))
+
+
+def _existing(connection: Connection, name: str) -> HookRecord:
+    hook = hooks.by_name(connection, name)
+    if hook is None:
+        raise CliError(f"no hook {name}", "`ttsq hooks list` lists all")
+    return hook
+
+
+def _given(options: Mapping[str, str | None]) -> dict[str, str | None]:
+    """The options that were given; None for those to remove."""
+    return {name: value or None for name, value in options.items() if value is not None}
 
 
 def _mapping(fields: Mapping[str, str | None]) -> HookMapping:

@@ -35,7 +35,8 @@ def add(
     *,
     tenant: Annotated[str, typer.Option(help="Tenant of the key.")] = "default",
     scope: Annotated[
-        list[Scope] | None, typer.Option("--scope", "-s", help="A permission; repeatable.", show_default="all")
+        list[Scope] | None,
+        typer.Option("--scope", "-s", help="A permission; repeatable.", show_default="all but installation"),
     ] = None,
     rate: Annotated[int | None, typer.Option(min=1, help="Requests per minute.", show_default="no limit")] = None,
     budget: Annotated[

@@ -57,12 +57,12 @@ def serve(
 
 def _announce(terminal: Terminal, address: str, settings: Settings, database: Database, *, all_in_one: bool) -> None:
     terminal.result(f"Gateway listening at {address} (OpenAPI: {address}/openapi.json). Press Ctrl-C to stop.")
-    if settings.embedded and is_loopback(address.split("//")[1].rpartition(":")[0].strip("[]")):
+    with database.read() as connection:
+        keys = api_keys.listed(connection)
+    if settings.embedded and is_loopback(address.split("//")[1].rpartition(":")[0].strip("[]")) and not keys:
         terminal.note("Running without authentication (loopback only). If a key is sent, it must be valid.")
-    else:
-        with database.read() as connection:
-            valid = [key for key in api_keys.listed(connection) if key.revoked_at is None]
-        if not valid:
-            terminal.note("No API key exists, so every request is refused; create one with `ttsq keys add NAME`.")
+        terminal.note("The first key (`ttsq keys add NAME`) ends that: from then on every request needs one.")
+    elif not any(key.revoked_at is None for key in keys):
+        terminal.note("No API key is valid, so every request is refused; create one with `ttsq keys add NAME`.")
     if settings.embedded and not all_in_one:
         terminal.note("No worker here: jobs stay queued until `ttsq serve --all-in-one` or `ttsq run` starts them.")

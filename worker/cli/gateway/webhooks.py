@@ -1,8 +1,12 @@
-"""`ttsq webhooks list|log|show|redeliver|enable`: outbound webhooks."""
+"""`ttsq webhooks list|log|show|redeliver|enable|listen`: outbound webhooks."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from contextlib import closing
 from datetime import datetime
+from itertools import islice
+from pathlib import Path
 from typing import Annotated
 from uuid import UUID
 
@@ -12,6 +16,7 @@ from api_models.values import moment
 from worker.cli import database as cli_database
 from worker.cli.console.errors import CliError
 from worker.cli.console.terminal import Terminal
+from worker.cli.gateway.listener import Listener, Message
 from worker.cli.snapshot import stamp
 from worker.store.outbox import deliveries, endpoints
 from worker.store.outbox.deliveries import DeliveryRecord
@@ -111,6 +116,67 @@ def enable(endpoint: Annotated[str, typer.Argument(metavar="ID", help="Endpoint 
         if not endpoints.change(connection, _id(endpoint), healthy):
             raise CliError(f"no endpoint {endpoint}", "`ttsq webhooks list` lists them")
     terminal.result("Endpoint enabled; it receives events from now on.")
+
+
+@app.command("listen")
+def listen(
+    *,
+    port: Annotated[
+        int, typer.Option(min=0, max=65_535, help="Port of 127.0.0.1 to listen on; 0 picks a free one.")
+    ] = 0,
+    secret_file: Annotated[
+        Path | None, typer.Option("--secret-file", help="File with the secret.", show_default="those of all endpoints")
+    ] = None,
+    count: Annotated[int | None, typer.Option("--count", "-n", min=1, help="Stop after this many messages.")] = None,
+    status: Annotated[int, typer.Option(min=200, max=599, help="Status to answer with.")] = 204,
+    as_json: AsJson = False,
+) -> None:
+    """Receive webhooks on this machine: print each message, and whether its signature is valid."""
+    terminal = Terminal(as_json=as_json)
+    secrets = _secrets(terminal, secret_file)
+    with closing(_listener(port, secrets, status)) as listener:
+        terminal.note(f"Listening at {listener.url}. Use it as an endpoint's or a job's callback_url.")
+        terminal.note("Gateway and workers permit it with TTSQ_WEBHOOK_ALLOW=127.0.0.1. Press Ctrl-C to stop.")
+        for message in islice(listener.messages(), count):
+            _show_message(terminal, message, as_json=as_json)
+
+
+def _listener(port: int, secrets: Callable[[], dict[str, str]], status: int) -> Listener:
+    try:
+        return Listener(port, secrets, status)
+    except OSError as error:
+        raise CliError(f"cannot listen on port {port}: {error.strerror}", "choose another --port") from None
+
+
+def _secrets(terminal: Terminal, path: Path | None) -> Callable[[], dict[str, str]]:
+    """Return a function that reads the secrets, by what they belong to: endpoints may be created meanwhile."""
+    if path is not None:
+        secret = path.read_text(encoding="utf-8").strip()
+        return lambda: {str(path): secret}
+    settings = cli_database.settings(terminal)
+
+    def read() -> dict[str, str]:
+        with cli_database.queue(settings) as database, database.read() as connection:
+            found = endpoints.listed(connection)
+        return {f"endpoint {record.id}": record.secret for record in found}
+
+    return read
+
+
+def _show_message(terminal: Terminal, message: Message, *, as_json: bool) -> None:
+    terminal.data(
+        {
+            "id": message.id,
+            "received_at": stamp(message.at),
+            "signed_by": message.signed_by,
+            "valid": message.signed_by is not None,
+            "body": message.text,
+        }
+    )
+    if not as_json:
+        sign = f"✓ signed by {message.signed_by}" if message.signed_by else "✗ no valid signature of a known endpoint"
+        terminal.result(f"{stamp(message.at)}  {message.id or '(no webhook-id)'}  {sign}")
+        terminal.result(f"  {message.text}")
 
 
 def _id(text: str) -> UUID:

@@ -1,11 +1,12 @@
 """Authenticates API keys (cached for a few seconds), limits their request rates, and enforces their budgets.
 
-Weakness: a revoked key works for up to `CACHE_SECONDS` more, and each gateway process counts its own requests
-only.
+Weakness: a revoked key works for up to `CACHE_SECONDS` more, and so does a gateway without authentication after the
+first key was created. Each gateway process counts its own requests only.
 """
 
 from __future__ import annotations
 
+import math
 import threading
 import time
 from collections import Counter
@@ -15,7 +16,9 @@ from decimal import Decimal
 from typing import Final
 from uuid import UUID
 
-from api_models.access import EVERYTHING, Scope
+from starlette.concurrency import run_in_threadpool
+
+from api_models.access import Scope
 from api_models.http_problems import Trouble
 from api_models.registry import MODELS
 from worker.gateway.middleware import rate_limits
@@ -42,6 +45,8 @@ class Caller:
     scopes: frozenset[Scope]
     key: KeyRecord | None
     """None without authentication."""
+    credential: str | None = None
+    """The hash of the key that was sent."""
 
     @property
     def name(self) -> str:
@@ -52,8 +57,8 @@ class Caller:
         return self.key.id if self.key else None
 
 
-OPEN: Final = Caller(DEFAULT_TENANT, EVERYTHING, None)
-"""The caller without authentication."""
+OPEN: Final = Caller(DEFAULT_TENANT, frozenset(Scope), None)
+"""The caller without authentication: the user of this machine, who may do everything."""
 
 
 @dataclass(slots=True)
@@ -62,8 +67,10 @@ class Keyring:
 
     database: Database
     without_auth: bool
-    """Authentication is off: the gateway listens on loopback only."""
+    """Authentication is off: the gateway listens on loopback only, and no key was ever created."""
     clock: Callable[[], float] = time.monotonic
+    _keyless_until: float = -math.inf
+    """Until then it need not be asked again whether there is a key."""
     _cached: dict[str, tuple[float, KeyRecord | None]] = field(default_factory=dict)
     _buckets: dict[UUID, Bucket] = field(default_factory=dict)
     _use_noted: dict[UUID, float] = field(default_factory=dict)
@@ -73,36 +80,67 @@ class Keyring:
 
     def cached(self, given: str | None) -> Caller | None:
         if given is None:
-            return OPEN if self.without_auth else None
-        entry = self._cached.get(api_keys.hashed(given))
+            return OPEN if self.without_auth and self._keyless_until >= self.clock() else None
+        return self._known(api_keys.hashed(given))
+
+    def _known(self, credential: str) -> Caller | None:
+        entry = self._cached.get(credential)
         if entry is None or entry[0] < self.clock() or entry[1] is None:
             return None
-        return Caller(entry[1].tenant, entry[1].scopes, entry[1])
+        return Caller(entry[1].tenant, entry[1].scopes, entry[1], credential)
 
     def authenticate(self, given: str | None) -> Caller:
         """Look up the caller. Raises ProblemError if the key is missing or invalid."""
-        if (known := self.cached(given)) is not None:
-            return known
-        if given is None or not given.isascii() or len(given) > MAX_KEY_CHARACTERS:
-            raise _unauthenticated()
-        record = self._look_up(given)
-        if record is None:
-            raise _unauthenticated()
-        return Caller(record.tenant, record.scopes, record)
+        if given is None:
+            return self._without_key()
+        if not given.isascii() or len(given) > MAX_KEY_CHARACTERS:
+            raise unauthenticated()
+        return self._look_up(api_keys.hashed(given))
 
-    def _look_up(self, given: str) -> KeyRecord | None:
-        name, now = api_keys.hashed(given), self.clock()
-        entry = self._cached.get(name)
+    def is_current(self, caller: Caller) -> bool:
+        """Whether the caller would still be admitted: its key may have been revoked during a long request."""
+        try:
+            if caller.credential is None:
+                self._without_key()
+            else:
+                self._look_up(caller.credential)
+        except ProblemError:
+            return False
+        return True
+
+    async def refuse_outdated(self, caller: Caller) -> None:
+        """Raise ProblemError if the caller's key was revoked since it was authenticated."""
+        current = self.cached(None) if caller.credential is None else self._known(caller.credential)
+        if current is None and not await run_in_threadpool(self.is_current, caller):
+            raise unauthenticated()
+
+    def _without_key(self) -> Caller:
+        """Serve without authentication until the first key exists: revoking it must not open the gateway again."""
+        if self.without_auth and self._keyless_until < self.clock():
+            with self.database.read() as connection:
+                self.without_auth = not api_keys.is_any(connection)
+            self._keyless_until = self.clock() + CACHE_SECONDS
+        if not self.without_auth:
+            raise unauthenticated()
+        return OPEN
+
+    def _look_up(self, credential: str) -> Caller:
+        if (known := self._known(credential)) is not None:
+            return known
+        now = self.clock()
+        entry = self._cached.get(credential)
         if entry is not None and entry[0] >= now:
-            return entry[1]
+            raise unauthenticated()
         with self.database.read() as connection:
-            record = api_keys.by_key(connection, given)
-        self._cache(name, record, now)
-        if record is not None and self._use_noted.get(record.id, -USE_NOTED_SECONDS) + USE_NOTED_SECONDS <= now:
+            record = api_keys.by_hash(connection, credential)
+        self._cache(credential, record, now)
+        if record is None:
+            raise unauthenticated()
+        if self._use_noted.get(record.id, -USE_NOTED_SECONDS) + USE_NOTED_SECONDS <= now:
             self._use_noted[record.id] = now
             with self.database.begin() as connection:
                 api_keys.note_use(connection, record.id, now=self.database.now(connection))
-        return record
+        return Caller(record.tenant, record.scopes, record, credential)
 
     def _cache(self, name: str, record: KeyRecord | None, now: float) -> None:
         with self._lock:
@@ -161,7 +199,7 @@ class Keyring:
         return spent
 
 
-def _unauthenticated() -> ProblemError:
+def unauthenticated() -> ProblemError:
     return ProblemError(
         Trouble.NO_KEY,
         "Send a valid key as `Authorization: Bearer …`; create one with `ttsq keys add`.",

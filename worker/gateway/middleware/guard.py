@@ -36,6 +36,9 @@ MAX_IN_PROGRESS: Final = 800
 BODY_SECONDS: Final = 30.0
 BYTES_PER_SECOND: Final = 16 * 1024
 """Minimum upload speed: a longer body gets the time this needs, in addition to `BODY_SECONDS`."""
+HOOK_BODY_SECONDS: Final = 10.0
+HOOK_BYTES_PER_SECOND: Final = 64 * 1024
+"""The same for webhooks, whose senders are unknown until the body is complete."""
 SEND_SECONDS: Final = 30.0
 """A client that reads nothing of its response for this long is disconnected."""
 BUFFERED_BYTES: Final = 16 * 1024
@@ -47,9 +50,21 @@ OPENAI: Final = "/openai/v1/"
 SPEECH: Final = "/openai/v1/audio/speech"
 OPEN: Final = frozenset({"/openai/v1/audio/models", "/openai/v1/audio/voices"})
 """Names only, the same for everybody: Open WebUI reads them without its key."""
+HOOKS: Final = "/v1/hooks/"
 METRICS: Final = "/metrics"
 """The only path outside `/v1` that shows tenant activity."""
+MAX_PARAMETERS: Final = 200
+"""Query parameters of one request; each is parsed on the event loop."""
 LOCAL_HOSTS: Final = frozenset({"localhost", "127.0.0.1", "[::1]", "::1"})
+METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+OTHER_METHOD: Final = "other"
+"""Counts every other method in the metrics: clients invent them, and each label value is kept for good."""
+PROXY_HEADERS: Final = frozenset(
+    {b"forwarded", b"via", b"x-real-ip", b"client-ip", b"true-client-ip", b"cf-connecting-ip", b"fastly-client-ip"}
+    | {b"x-client-ip", b"x-cluster-client-ip", b"x-original-host", b"x-original-forwarded-for", b"x-proxyuser-ip"}
+)
+PROXY_PREFIXES: Final = (b"x-forwarded", b"x-envoy-", b"cf-", b"x-amzn-", b"x-azure-", b"x-appengine-", b"cdn-")
+"""Headers that reverse proxies add."""
 HEADERS: Final = (
     (b"x-content-type-options", b"nosniff"),
     (b"cache-control", b"no-store"),
@@ -121,7 +136,7 @@ class Guard:
     async def _caller(self, request: _Request, headers: Mapping[bytes, bytes]) -> Caller | None:
         """Authenticate the caller; None if the route needs no key."""
         path = request.scope["path"]
-        if path.startswith("/v1/hooks/") or path in OPEN:
+        if path.startswith(HOOKS) or path in OPEN:
             return None
         if not (path.startswith(("/v1/", OPENAI)) or path == METRICS):
             return None
@@ -130,17 +145,19 @@ class Guard:
             given = None  # OpenAI's clients cannot send no key
         if given is None and self.keyring.without_auth:
             _refuse_foreign_origins(headers)
+            _refuse_proxies(headers, request.scope["http_version"])
         known = self.keyring.cached(given)
         return known or await run_in_threadpool(self.keyring.authenticate, given)
 
     def _note(self, request: _Request) -> None:
         route, seconds = request.route, self.clock() - request.began
-        self.metrics.requests.labels(request.scope["method"][:16], route, request.status).inc()
+        method = request.scope["method"] if request.scope["method"] in METHODS else OTHER_METHOD
+        self.metrics.requests.labels(method, route, request.status).inc()
         self.metrics.seconds.labels(route).observe(seconds)
         emit = log.info if request.status >= 400 else log.debug
         emit(
             "request",
-            method=request.scope["method"][:16],
+            method=method,
             route=route,
             status=request.status,
             seconds=round(seconds, 4),
@@ -159,6 +176,9 @@ class _Request:
         self._send = send
         self._clock = guard.clock
         self._limit = guard.body_limits(scope["path"])
+        is_hook = scope["path"].startswith(HOOKS)
+        self._body_seconds = HOOK_BODY_SECONDS if is_hook else BODY_SECONDS
+        self._speed = HOOK_BYTES_PER_SECOND if is_hook else BYTES_PER_SECOND
         self._received = 0
         self._complete = False
         scope.setdefault("state", {})
@@ -180,6 +200,8 @@ class _Request:
         if len(raw) > MAX_HEADERS or sum(len(name) + len(value) for name, value in raw) > MAX_HEADER_BYTES:
             detail = f"At most {MAX_HEADERS} header fields of {MAX_HEADER_BYTES:,} bytes in total are accepted."
             raise ProblemError(Trouble.HEADERS_TOO_LARGE, detail)
+        if self.scope["query_string"].count(b"&") >= MAX_PARAMETERS:
+            raise ProblemError(Trouble.MALFORMED, f"A query may have at most {MAX_PARAMETERS} parameters.")
         if self.scope["http_version"] not in VERSIONS:
             raise ProblemError(Trouble.MALFORMED, "Use HTTP/1.1.")
         headers = dict(raw)
@@ -201,7 +223,7 @@ class _Request:
         """Receive a part of the body within its limits of time and size."""
         if self._complete:
             return await self._receive()
-        deadline = self.began + BODY_SECONDS + self._received / BYTES_PER_SECOND
+        deadline = self.began + self._body_seconds + self._received / self._speed
         try:
             async with asyncio.timeout(max(0.0, deadline - self._clock())):
                 message = await self._receive()
@@ -261,6 +283,22 @@ def _refuse_foreign_origins(headers: Mapping[bytes, bytes]) -> None:
     if b"origin" in headers or headers.get(b"sec-fetch-site", b"none") not in {b"none", b"same-origin"}:
         raise ProblemError(
             Trouble.NOT_PERMITTED, "Without authentication the gateway rejects requests from other origins."
+        )
+
+
+def _refuse_proxies(headers: Mapping[bytes, bytes], http_version: str) -> None:
+    """Without authentication, reject what a proxy passed on: its clients are not on this machine.
+
+    nginx adds no header by default, and speaks HTTP/1.0 to the server behind it.
+    """
+    names = (name.replace(b"_", b"-") for name in headers)
+    found = next((name for name in names if name in PROXY_HEADERS or name.startswith(PROXY_PREFIXES)), None)
+    if found is not None or http_version == "1.0":
+        sign = f"has the header {found.decode('latin-1')}" if found else "is HTTP/1.0"
+        raise ProblemError(
+            Trouble.NOT_PERMITTED,
+            f"The request {sign}, so it came through a proxy. Without authentication only this machine is served;"
+            " create a key with `ttsq keys add NAME` and send it as `Authorization: Bearer …`.",
         )
 
 

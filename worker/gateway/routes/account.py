@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections import Counter
 from decimal import Decimal
-from typing import Annotated, Any, Final
+from functools import partial
+from tempfile import SpooledTemporaryFile
+from typing import IO, Annotated, Any, Final
 
 from fastapi import APIRouter, Path, Query, Request
 from pydantic import AwareDatetime
@@ -16,8 +18,9 @@ from api_models.jobs import JobIn
 from api_models.registry import MODELS, VOICES
 from api_models.spending import By
 from api_models.verdict import GateScope
-from worker.gateway import answers, batched_enqueue, strict_json, views
-from worker.gateway.answers import Admin, Operator, Reader, gateway_of, problems
+from worker.gateway import answers, batched_enqueue, parsing, strict_json, views
+from worker.gateway.answers import InstallationAdmin, Operator, Reader, gateway_of, problems
+from worker.gateway.batched_enqueue import IsGone
 from worker.gateway.parts import Gateway
 from worker.gateway.problems import not_found
 from worker.gateway.routes.jobs import in_calendar
@@ -34,16 +37,17 @@ EXAMPLE: Final = {"jobs": [{"text": "Good morning."}, {"text": "Good night."}]}
 
 
 @router.post("/quote", response_model=Quote, responses=problems(), openapi_extra=answers.with_body(QuoteIn, EXAMPLE))
-async def quote(request: Request, caller: Reader) -> Response:
+async def create_quote(request: Request, caller: Reader) -> Response:
     """Estimate what texts would cost. Nothing is queued or charged."""
     gateway = gateway_of(request)
     answers.require_json(request)
-    body = await request.body()
-    return answers.json(await run_in_threadpool(_quoted, gateway, caller.tenant, body))
+    with SpooledTemporaryFile(max_size=parsing.IN_MEMORY_BYTES) as body:
+        await parsing.spool(request, body)
+        return answers.json(await parsing.run(request, gateway.parsing, partial(_quoted, gateway, caller.tenant, body)))
 
 
-def _quoted(gateway: Gateway, tenant: str, body: bytes) -> dict[str, Any]:
-    lines = batched_enqueue.validated(strict_json.parsed(QuoteIn, body).jobs, gateway)
+def _quoted(gateway: Gateway, tenant: str, body: IO[bytes], is_gone: IsGone) -> dict[str, Any]:
+    lines = batched_enqueue.validated(strict_json.parsed(QuoteIn, body.read()).jobs, gateway, is_gone)
     contents: dict[str, JobIn] = {}
     fresh = 0
     for line in lines:
@@ -144,16 +148,16 @@ def list_holds(request: Request, caller: Operator) -> Response:  # noqa: ARG001 
 )
 async def change_gate(
     request: Request,
-    caller: Admin,  # noqa: ARG001 - as above
+    caller: InstallationAdmin,  # noqa: ARG001 - as above
     name: Annotated[str, Path(min_length=1, max_length=80, examples=["account"])],
 ) -> Response:
     """Close or open a gate by hand: everything, the store, or one model (`model:gemini-3.1-flash-tts`).
 
-    Gates affect every tenant of the installation.
+    Gates hold the jobs of every tenant, so the key needs the scope `installation`, which no key has by default.
     """
     gateway = gateway_of(request)
     answers.require_json(request)
-    change = strict_json.parsed(GateChange, await request.body())
+    change = await strict_json.parsed_body(GateChange, await request.body())
     return answers.json(await run_in_threadpool(_changed, gateway, name, change))
 
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator
 from dataclasses import fields
 from decimal import Decimal
+from functools import partial
 from tempfile import SpooledTemporaryFile
 from typing import IO, Annotated, Any, Final
 from uuid import UUID
@@ -26,12 +26,15 @@ from worker.gateway import (
     archive,
     audio,
     batched_enqueue,
+    parsing,
     strict_json,
     views,
 )
 from worker.gateway.answers import Operator, Reader, Submitter, gateway_of, problems
-from worker.gateway.batched_enqueue import Sheet
+from worker.gateway.batched_enqueue import IsGone, Sheet
 from worker.gateway.entries import Origin
+from worker.gateway.middleware.api_keys import Caller
+from worker.gateway.middleware.guard import ClientGoneError
 from worker.gateway.parts import Gateway
 from worker.gateway.problems import ProblemError, not_found
 from worker.gateway.routes.jobs import IDEMPOTENCY_HEADER, MAX_PER_PAGE, POLL_SECONDS, check_callback, idempotency_of
@@ -49,7 +52,6 @@ from worker.store.transitions import actions
 router = APIRouter(prefix="/v1/batches", tags=["batches"])
 
 MAX_JSON_BYTES: Final = 16 * 1024 * 1024
-IN_MEMORY_BYTES: Final = 1024 * 1024
 ROWS_PER_READ: Final = 500
 KINDS: Final = {
     "text/csv": Kind.CSV,
@@ -118,47 +120,34 @@ async def create_batch(request: Request, caller: Submitter, query: Annotated[She
     gateway = gateway_of(request)
     media = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     await run_in_threadpool(gateway.keyring.refuse_overspending, caller)
-    with SpooledTemporaryFile(max_size=IN_MEMORY_BYTES) as content:
-        digest = await _spool(request, content, MAX_JSON_BYTES if media == "application/json" else None)
+    with SpooledTemporaryFile(max_size=parsing.IN_MEMORY_BYTES) as content:
+        digest = await parsing.spool(request, content, MAX_JSON_BYTES if media == "application/json" else None)
         origin = Origin.of(gateway.settings, caller, request.headers)
         once = idempotency_of(request, caller, digest)
         if media == "application/json":
             strict_json.reject_unknown(request.query_params.keys(), ())
-            result = await run_in_threadpool(_from_json, gateway, content, origin, once)
+            work = partial(_from_json, gateway, content, origin, once)
         elif kind := KINDS.get(media):
-            result = await run_in_threadpool(_from_sheet, gateway, content, query, kind, origin=origin, once=once)
+            work = partial(_from_sheet, gateway, content, query, kind, origin=origin, once=once)
         else:
             raise ProblemError(
                 Trouble.WRONG_TYPE, f"Send application/json or one of {', '.join(KINDS)}, with its Content-Type."
             )
+        result = await parsing.run(request, gateway.parsing, work)
     gateway.on_new_jobs()
     gateway.metrics.submitted.labels("batch").inc(result.jobs)
     view = await run_in_threadpool(_view, gateway, caller.tenant, result.batch_id)
-    headers = {"location": f"/v1/batches/{result.batch_id}", "retry-after": str(POLL_SECONDS)}
+    headers = {"location": f"{gateway.base}/v1/batches/{result.batch_id}", "retry-after": str(POLL_SECONDS)}
     return answers.json(view, 202, headers | ({} if result.jobs else {"idempotency-replayed": "true"}))
 
 
-async def _spool(request: Request, content: IO[bytes], max_bytes: int | None) -> str:
-    """Spool the body to a file; return it rewound, with its SHA-256."""
-    digest, size = hashlib.sha256(), 0
-    async for block in request.stream():
-        digest.update(block)
-        size += len(block)
-        if max_bytes is not None and size > max_bytes:
-            detail = f"JSON may have at most {max_bytes:,} bytes; upload a sheet instead."
-            raise ProblemError(Trouble.TOO_LARGE, detail, headers={"connection": "close"})
-        content.write(block)
-    content.seek(0)
-    return digest.hexdigest()
-
-
 def _from_json(
-    gateway: Gateway, content: IO[bytes], origin: Origin, once: IdempotentRequest | None
+    gateway: Gateway, content: IO[bytes], origin: Origin, once: IdempotentRequest | None, is_gone: IsGone
 ) -> batched_enqueue.BatchResult:
     submitted = strict_json.parsed(BatchIn, content.read())
     if submitted.callback_url is not None:
         check_callback(gateway, submitted.callback_url)
-    rows = batched_enqueue.validated([submitted.defaults() | job for job in submitted.jobs], gateway)
+    rows = batched_enqueue.validated([submitted.defaults() | job for job in submitted.jobs], gateway, is_gone)
     batch = batched_enqueue.Batch(submitted.name, submitted.callback_url, submitted.max_cost, submitted.key_template)
     return batched_enqueue.write(gateway, rows, batch, origin, once)
 
@@ -168,13 +157,14 @@ def _from_sheet(
     content: IO[bytes],
     query: SheetQuery,
     kind: Kind,
+    is_gone: IsGone,
     *,
     origin: Origin,
     once: IdempotentRequest | None,
 ) -> batched_enqueue.BatchResult:
     if query.callback_url is not None:
         check_callback(gateway, query.callback_url)
-    rows = batched_enqueue.read(content, query.options_for(kind), gateway)
+    rows = batched_enqueue.read(content, query.options_for(kind), gateway, is_gone)
     batched_enqueue.check_template(query.key_template, rows)
     batch = batched_enqueue.Batch(query.name, query.callback_url, query.max_cost, query.key_template)
     return batched_enqueue.write(gateway, rows, batch, origin, once)
@@ -282,7 +272,7 @@ def get_results(request: Request, batch_id: UUID, caller: Reader) -> Response:
     """Return all jobs in submission order, one JSON object per line, with their current state."""
     gateway = gateway_of(request)
     _read(gateway, caller.tenant, batch_id)
-    lines = (answers.line(views.job(entry)) for entry in _entries(gateway, batch_id))
+    lines = (answers.line(views.job(entry, gateway.base)) for entry in _entries(gateway, caller, batch_id))
     return StreamingResponse(lines, media_type="application/x-ndjson")
 
 
@@ -296,14 +286,19 @@ def get_zip(request: Request, batch_id: UUID, caller: Reader) -> Response:
     gateway = gateway_of(request)
     entry = _read(gateway, caller.tenant, batch_id)
     headers = {"content-disposition": f'attachment; filename="{entry.id}.zip"'}
-    content = archive.of(gateway, _entries(gateway, batch_id))
+    content = archive.of(gateway, _entries(gateway, caller, batch_id))
     return StreamingResponse(content, headers=headers, media_type="application/zip")
 
 
-def _entries(gateway: Gateway, batch_id: UUID) -> Iterator[tenant_pages.JobEntry]:
-    """Read page by page: a large batch needs little memory and holds no transaction open."""
+def _entries(gateway: Gateway, caller: Caller, batch_id: UUID) -> Iterator[tenant_pages.JobEntry]:
+    """Read page by page: a large batch needs little memory and holds no transaction open.
+
+    Raises ClientGoneError, which cuts the response off, if the key was revoked meanwhile.
+    """
     after: UUID | None = None
     while True:
+        if not gateway.keyring.is_current(caller):
+            raise ClientGoneError
         with gateway.database.read() as connection:
             page = tenant_pages.in_order(connection, batch_id, after=after, most=ROWS_PER_READ)
         yield from page

@@ -55,7 +55,7 @@ async def create_endpoint(request: Request, caller: Admin) -> Response:
     """Create a webhook endpoint. Messages are signed according to Standard Webhooks."""
     gateway = gateway_of(request)
     answers.require_json(request)
-    body = strict_json.parsed(EndpointIn, await request.body())
+    body = await strict_json.parsed_body(EndpointIn, await request.body())
     check_callback(gateway, body.url, field="url")
     record = EndpointRecord(
         id=uuid7(),
@@ -73,7 +73,7 @@ async def create_endpoint(request: Request, caller: Admin) -> Response:
         disabled_why=None,
     )
     await run_in_threadpool(_add, gateway, record)
-    return answers.json(_endpoint(record), 201, {"location": f"/v1/endpoints/{record.id}"})
+    return answers.json(_endpoint(record), 201, {"location": f"{gateway.base}/v1/endpoints/{record.id}"})
 
 
 def _add(gateway: Gateway, record: EndpointRecord) -> None:
@@ -109,7 +109,7 @@ async def change_endpoint(request: Request, endpoint_id: UUID, caller: Admin) ->
     """Change the events or format of an endpoint, disable it, or re-enable it."""
     gateway = gateway_of(request)
     answers.require_json(request)
-    body = strict_json.parsed(EndpointChange, await request.body())
+    body = await strict_json.parsed_body(EndpointChange, await request.body())
     await run_in_threadpool(_change, gateway, caller.tenant, endpoint_id, body)
     return answers.json(_endpoint(await run_in_threadpool(_read, gateway, caller.tenant, endpoint_id)))
 
@@ -169,7 +169,7 @@ async def redeliver_range(request: Request, endpoint_id: UUID, caller: Admin) ->
     """Redeliver what failed in a time range, or everything in it."""
     gateway = gateway_of(request)
     answers.require_json(request)
-    body = strict_json.parsed(Redelivery, await request.body())
+    body = await strict_json.parsed_body(Redelivery, await request.body())
     number = await run_in_threadpool(_redeliver_range, gateway, caller.tenant, endpoint_id, body)
     return answers.json({"deliveries": number})
 

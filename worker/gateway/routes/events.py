@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import AsyncIterator, Sequence
+from functools import partial
 from typing import Annotated, Final
 
 from fastapi import APIRouter, Query, Request
@@ -16,7 +17,7 @@ from worker.gateway import answers, views
 from worker.gateway.answers import Reader, gateway_of, problems
 from worker.gateway.middleware.api_keys import Caller
 from worker.gateway.parts import Gateway
-from worker.gateway.problems import invalid
+from worker.gateway.problems import ProblemError, invalid
 from worker.store.queries import tenant_pages
 from worker.store.queries.tenant_pages import EventEntry
 
@@ -24,8 +25,8 @@ router = APIRouter(prefix="/v1/events", tags=["events"])
 
 MAX_PER_PAGE: Final = 1_000
 LARGEST_ID: Final = 2**63 - 1
-QUIET_SECONDS: Final = 15.0
-"""A comment is sent after this time, because proxies close idle connections."""
+QUIET_SECONDS: Final = 5.0
+"""A comment is sent after this time, because proxies close idle connections, and the key is checked again."""
 RETRY_MS: Final = 2_000
 _STREAM: Final = {"text/event-stream": {"schema": {"type": "string"}}}
 
@@ -50,7 +51,10 @@ def list_events(
         found = tenant_pages.events(
             connection, caller.tenant, after=after, most=limit, types=[str(one) for one in types]
         )
-    content = {"events": [views.event(entry) for entry in found], "next_after": found[-1].id if found else after}
+    content = {
+        "events": [views.event(entry, gateway.base) for entry in found],
+        "next_after": found[-1].id if found else after,
+    }
     return answers.json(content)
 
 
@@ -91,11 +95,22 @@ async def stream_events(
 
 
 async def _stream(gateway: Gateway, caller: Caller, types: Sequence[str], after: int) -> AsyncIterator[bytes]:
+    render = partial(_format, base=gateway.base)
     yield f"retry: {RETRY_MS}\n\n".encode()
     async for found in gateway.watch.follow(caller.tenant, types, after, quiet_seconds=QUIET_SECONDS):
-        yield b"".join(_format(entry) for entry in found) if found else b": quiet\n\n"
+        if not await _is_current(gateway, caller):
+            return
+        yield b"".join(gateway.watch.rendered(entry, render) for entry in found) if found else b": quiet\n\n"
 
 
-def _format(entry: EventEntry) -> bytes:
-    data = json.dumps(views.event(entry), ensure_ascii=False)
+async def _is_current(gateway: Gateway, caller: Caller) -> bool:
+    try:
+        await gateway.keyring.refuse_outdated(caller)
+    except ProblemError:
+        return False
+    return True
+
+
+def _format(entry: EventEntry, base: str) -> bytes:
+    data = json.dumps(views.event(entry, base), ensure_ascii=False)
     return f"id: {entry.id}\nevent: {entry.type}\ndata: {data}\n\n".encode()

@@ -20,13 +20,13 @@ _TEXT = {"text/plain": {"schema": {"type": "string"}}}
 
 
 @router.get("/healthz", response_model=Health, responses=problems())
-async def alive() -> Response:
+async def get_health() -> Response:
     """Liveness: the process runs and its event loop responds."""
     return answers.json({"status": "ok"})
 
 
 @router.get("/readyz", response_model=Health, responses=problems())
-def ready(request: Request) -> Response:
+def get_readiness(request: Request) -> Response:
     """Readiness: the database responds and its schema is current."""
     found = schema.revision(gateway_of(request).database)
     if found is None or found < schema.HEAD:
@@ -41,7 +41,7 @@ def ready(request: Request) -> Response:
     response_class=Response,
     responses={200: {"content": _TEXT, "description": "Prometheus text format."}, **problems()},
 )
-async def metrics(request: Request, caller: Operator) -> Response:  # noqa: ARG001 - requires a key
+async def get_metrics(request: Request, caller: Operator) -> Response:  # noqa: ARG001 - requires a key
     """Return the metrics."""
     text = await run_in_threadpool(gateway_of(request).metrics.render)
     return Response(text, media_type=CONTENT_TYPE_LATEST)

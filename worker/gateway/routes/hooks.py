@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Final
+from tempfile import SpooledTemporaryFile
+from typing import IO, Annotated, Any, Final
 from urllib.parse import parse_qsl
 
 from fastapi import APIRouter, Path, Request
@@ -14,7 +15,7 @@ from api_models.hooks import HookAnswer, HookMapping
 from api_models.http_problems import Trouble
 from api_models.jobs import JobIn
 from api_models.schemes import Scheme
-from worker.gateway import answers, entries, mapping, strict_json
+from worker.gateway import answers, entries, mapping, parsing, strict_json
 from worker.gateway.answers import gateway_of, problems
 from worker.gateway.entries import Origin
 from worker.gateway.parts import Gateway
@@ -40,7 +41,10 @@ class _SeenError(Exception):
     "/{name}",
     status_code=202,
     response_model=HookAnswer,
-    responses={200: {"model": HookAnswer, "description": "The webhook was received before."}, **problems(404, 408)},
+    responses={
+        200: {"model": HookAnswer, "description": "The webhook was received before."},
+        **problems(404, 408, 500),
+    },
     openapi_extra={
         "requestBody": {
             "required": True,
@@ -51,26 +55,37 @@ class _SeenError(Exception):
         }
     },
 )
-async def receive(request: Request, name: Annotated[str, Path(min_length=1, max_length=64)]) -> Response:
+async def receive_webhook(request: Request, name: Annotated[str, Path(min_length=1, max_length=64)]) -> Response:
     """Receive a webhook from the hook's sender. `ttsq hooks add` creates a hook."""
     gateway = gateway_of(request)
-    body = await request.body()
     headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in request.scope["headers"]}
-    content = await run_in_threadpool(_receive, gateway, name, headers, body)
+    hook = await run_in_threadpool(_expected, gateway, name, headers)
+    with gateway.hook_bodies.one(), SpooledTemporaryFile(max_size=parsing.IN_MEMORY_BYTES) as body:
+        await parsing.spool(request, body)
+        content = await run_in_threadpool(_receive, gateway, hook, headers, body)
     return answers.json(content, 200 if content["duplicate"] else 202)
 
 
-def _receive(gateway: Gateway, name: str, headers: dict[str, str], body: bytes) -> dict[str, Any]:
+def _expected(gateway: Gateway, name: str, headers: dict[str, str]) -> HookRecord:
+    """Return the hook. Raises ProblemError if there is none, or if the headers alone show a stranger."""
     with gateway.database.read() as connection:
-        hook = hooks.by_name(connection, name) if name.isprintable() else None
+        hook = hooks.by_name(connection, name)
     if hook is None:
         raise not_found("hook")
+    received = Received(headers, b"", gateway.now())
+    scheme, options = Scheme(hook.scheme), Options(**hook.options)
+    if not verification.may_be_genuine(scheme, hook.secrets(received.now), options, received):
+        raise _not_genuine(scheme)
+    return hook
+
+
+def _receive(gateway: Gateway, hook: HookRecord, headers: dict[str, str], content: IO[bytes]) -> dict[str, Any]:
     scheme = Scheme(hook.scheme)
-    received = Received(headers, body, gateway.now())
-    genuine = verification.verified(scheme, hook.secret, Options(**hook.options), received)
+    received = Received(headers, content.read(), gateway.now())
+    genuine = verification.verified(scheme, hook.secrets(received.now), Options(**hook.options), received)
     if genuine is None:
-        raise ProblemError(Trouble.NO_KEY, "The signature is missing, invalid or expired.")
-    payload = _payload(headers.get("content-type", ""), body)
+        raise _not_genuine(scheme)
+    payload = _payload(headers.get("content-type", ""), received.body)
     genuine = verification.event_named(genuine, scheme, payload)
     jobs = jobs_of(hook, payload, gateway.context)
     try:
@@ -81,6 +96,13 @@ def _receive(gateway: Gateway, name: str, headers: dict[str, str], body: bytes) 
         gateway.on_new_jobs()
         gateway.metrics.submitted.labels("hook").inc(len(made))
     return {"jobs": made, "duplicate": False}
+
+
+def _not_genuine(scheme: Scheme) -> ProblemError:
+    return ProblemError(
+        Trouble.WRONG_SIGNATURE,
+        f"The signature ({scheme}) is missing, invalid or too old. Sender and hook need the same secret and clock.",
+    )
 
 
 def jobs_of(hook: HookRecord, payload: Any, context: dict[str, Any]) -> list[JobIn]:  # noqa: ANN401 - any JSON value
@@ -108,7 +130,7 @@ def _insert(gateway: Gateway, hook: HookRecord, genuine: Genuine, jobs: list[Job
     )
     rows = [entries.entry(job, origin, now=now) for job in jobs]
     with gateway.database.begin() as connection:
-        if not hooks.taken(connection, hook.id, genuine.names, jobs=len(rows), now=now):
+        if not hooks.taken(connection, hook, genuine.names, jobs=len(rows), now=now):
             raise _SeenError
         actions.submit(connection, rows)
     return [str(row["id"]) for row in rows]

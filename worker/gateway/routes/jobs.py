@@ -82,7 +82,7 @@ async def create_job(request: Request, caller: Submitter) -> Response:
     body = await request.body()
     seconds = wait_seconds(request.headers)
     once = idempotency_of(request, caller, hashlib.sha256(body).hexdigest())
-    wanted = strict_json.parsed(JobIn, body, context=gateway.context)
+    wanted = await strict_json.parsed_body(JobIn, body, context=gateway.context)
     if wanted.callback_url is not None:
         check_callback(gateway, wanted.callback_url)
     if caller.key is not None and caller.key.budget is not None:
@@ -96,11 +96,11 @@ async def create_job(request: Request, caller: Submitter) -> Response:
     gateway.metrics.submitted.labels("job").inc()
     if seconds:
         return await _await_result(request, gateway, caller, row, seconds)
-    return _accepted(views.new_job(row))
+    return _accepted(gateway, views.new_job(row))
 
 
-def _accepted(view: dict[str, Any], **headers: str) -> Response:
-    given = {"location": f"/v1/jobs/{view['id']}", "retry-after": str(POLL_SECONDS)}
+def _accepted(gateway: Gateway, view: dict[str, Any], **headers: str) -> Response:
+    given = {"location": f"{gateway.base}/v1/jobs/{view['id']}", "retry-after": str(POLL_SECONDS)}
     return answers.json(view, 202, given | {name.replace("_", "-"): value for name, value in headers.items()})
 
 
@@ -108,7 +108,7 @@ async def _replayed(gateway: Gateway, made: Recorded, once: IdempotentRequest | 
     if once is None or made.request.body_hash != once.body_hash or made.job_id is None:
         raise ProblemError(Trouble.KEY_REUSED, "This key belongs to another request; use a new key.")
     entry = await run_in_threadpool(_read, gateway, made.request.tenant, made.job_id)
-    return _accepted(views.job(entry), idempotency_replayed="true")
+    return _accepted(gateway, views.job(entry, gateway.base), idempotency_replayed="true")
 
 
 async def _await_result(
@@ -116,11 +116,14 @@ async def _await_result(
 ) -> Response:
     applied = {"preference-applied": f"wait={seconds:g}"}
     if not await gateway.watch.until_finished(row["id"], seconds):
-        return _accepted(views.new_job(row), **applied)
+        return _accepted(gateway, views.new_job(row), **applied)
+    await gateway.keyring.refuse_outdated(caller)
     entry = await run_in_threadpool(_read, gateway, caller.tenant, row["id"])
     if entry.status == JobStatus.SUCCEEDED and prefers_audio(request.headers):
         return await run_in_threadpool(audio.of_job, gateway, entry, request.headers.get("range"))
-    return answers.json(views.job(entry), 200, {"location": f"/v1/jobs/{entry.id}", **applied})
+    return answers.json(
+        views.job(entry, gateway.base), 200, {"location": f"{gateway.base}/v1/jobs/{entry.id}", **applied}
+    )
 
 
 class JobQuery(BaseModel):
@@ -147,7 +150,7 @@ def list_jobs(request: Request, caller: Reader, query: Annotated[JobQuery, Query
     wanted = query.page_filter(caller.tenant)
     with gateway.database.read() as connection:
         found = tenant_pages.jobs(connection, wanted, before=query.cursor, most=query.limit)
-    return answers.json(views.page("jobs", [views.job(entry) for entry in found], query.limit))
+    return answers.json(views.page("jobs", [views.job(entry, gateway.base) for entry in found], query.limit))
 
 
 @router.get(
@@ -162,9 +165,10 @@ async def get_job(request: Request, job_id: UUID, caller: Reader) -> Response:
     seconds = wait_seconds(request.headers)
     entry = await run_in_threadpool(_read, gateway, caller.tenant, job_id)
     if seconds and entry.status not in TERMINAL and await gateway.watch.until_finished(job_id, seconds):
+        await gateway.keyring.refuse_outdated(caller)
         entry = await run_in_threadpool(_read, gateway, caller.tenant, job_id)
     headers = {} if entry.status in TERMINAL else {"retry-after": str(POLL_SECONDS)}
-    return answers.json(views.job(entry), 200, headers)
+    return answers.json(views.job(entry, gateway.base), 200, headers)
 
 
 @router.get("/{job_id}/attempts", response_model=AttemptList, responses=problems(404))
@@ -217,7 +221,7 @@ def delete_job(request: Request, job_id: UUID, caller: Operator) -> Response:
         purges.ask(connection, which, now=gateway.database.now(connection))
     Purger(gateway.database, gateway.destinations).run([job_id])
     entry = _read(gateway, caller.tenant, job_id)
-    return answers.json(views.job(entry), 202 if entry.purged_at is None else 200)
+    return answers.json(views.job(entry, gateway.base), 202 if entry.purged_at is None else 200)
 
 
 @router.post("/{job_id}/cancel", response_model=JobView, responses=problems(404, 409))
@@ -231,7 +235,7 @@ def cancel_job(request: Request, job_id: UUID, caller: Operator) -> Response:
     entry = _read(gateway, caller.tenant, job_id)
     if not cancelled and entry.status != JobStatus.CANCELLED:
         raise ProblemError(Trouble.CONFLICT, f"The job has already finished: it is {entry.status}.")
-    return answers.json(views.job(entry))
+    return answers.json(views.job(entry, gateway.base))
 
 
 @router.post("/{job_id}/retry", response_model=JobView, responses=problems(404, 409))
@@ -248,7 +252,7 @@ def retry_job(request: Request, job_id: UUID, caller: Operator) -> Response:
             Trouble.CONFLICT, f"Only jobs that finished without audio can be retried: it is {entry.status}."
         )
     gateway.on_new_jobs()
-    return answers.json(views.job(entry))
+    return answers.json(views.job(entry, gateway.base))
 
 
 def idempotency_of(request: Request, caller: Caller, body_hash: str) -> IdempotentRequest | None:

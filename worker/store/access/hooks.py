@@ -1,4 +1,4 @@
-"""Inbound hooks, and the deliveries they have already accepted."""
+"""Inbound hooks, and the deliveries they have already accepted: remembered by tenant and name, beyond the hook."""
 
 from __future__ import annotations
 
@@ -9,10 +9,11 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Connection, delete, select
+from sqlalchemy import Connection, delete, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
-from worker.store.tables.access import Hook, HookDelivery
+from worker.store.tables.access import Hook, HookDelivery, HookReceipt
+from worker.store.tables.base import Base
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +26,13 @@ class HookRecord:
     options: Mapping[str, Any]
     mapping: Mapping[str, Any]
     created_at: datetime
+    old_secret: str | None = None
+    old_secret_until: datetime | None = None
+
+    def secrets(self, now: datetime) -> list[str]:
+        """Return the secrets that a sender may use now, the current one first."""
+        valid = self.old_secret is not None and self.old_secret_until is not None and now < self.old_secret_until
+        return [self.secret, self.old_secret] if valid and self.old_secret else [self.secret]
 
     def __repr__(self) -> str:
         return f"HookRecord({self.name!r})"  # keeps the secret out of logged tracebacks
@@ -48,6 +56,9 @@ def add(connection: Connection, hook: HookRecord) -> bool:
 
 
 def by_name(connection: Connection, name: str) -> HookRecord | None:
+    """Return the hook. None also for a name that no row can hold."""
+    if not name.isprintable():
+        return None
     row = connection.execute(select(*_COLUMNS).where(Hook.name == name)).one_or_none()
     return None if row is None else _record(tuple(row))
 
@@ -61,26 +72,48 @@ def remove(connection: Connection, name: str) -> bool:
     return connection.execute(delete(Hook).where(Hook.name == name)).rowcount > 0
 
 
-def taken(connection: Connection, hook_id: UUID, names: Sequence[str], *, jobs: int, now: datetime) -> bool:
+def change(connection: Connection, hook: HookRecord) -> bool:
+    """Store the hook's scheme, secrets, options and mapping under its name."""
+    changed = (
+        update(Hook)
+        .where(Hook.name == hook.name)
+        .values(
+            scheme=hook.scheme,
+            secret=hook.secret,
+            old_secret=hook.old_secret,
+            old_secret_until=hook.old_secret_until,
+            options=json.dumps(dict(hook.options)),
+            mapping=json.dumps(dict(hook.mapping)),
+        )
+    )
+    return connection.execute(changed).rowcount > 0
+
+
+def taken(connection: Connection, hook: HookRecord, names: Sequence[str], *, jobs: int, now: datetime) -> bool:
     """Record a delivery under all its names. Returns False if one of them is known: the delivery is a repeat.
 
     Roll back the transaction on False, because some of the names may have been new.
     """
-    dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
     for name in sorted(names):
-        added = connection.execute(
-            dialect.insert(HookDelivery)
-            .values(hook_id=hook_id, delivery=name, received_at=now, jobs=jobs)
-            .on_conflict_do_nothing()
-            .execution_options(preserve_rowcount=True)
-        ).rowcount
-        if not added:
+        common = {"delivery": name, "received_at": now, "jobs": jobs}
+        receipt = {"tenant": hook.tenant, "hook": hook.name, **common}
+        if not (
+            _added(connection, HookReceipt, receipt)
+            and _added(connection, HookDelivery, {"hook_id": hook.id, **common})
+        ):
             return False
     return True
 
 
+def _added(connection: Connection, table: type[Base], values: Mapping[str, Any]) -> bool:
+    dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
+    added = dialect.insert(table).values(**values).on_conflict_do_nothing()
+    return connection.execute(added.execution_options(preserve_rowcount=True)).rowcount > 0
+
+
 def forget(connection: Connection, *, received_before: datetime) -> int:
-    return connection.execute(delete(HookDelivery).where(HookDelivery.received_at < received_before)).rowcount
+    connection.execute(delete(HookDelivery).where(HookDelivery.received_at < received_before))
+    return connection.execute(delete(HookReceipt).where(HookReceipt.received_at < received_before)).rowcount
 
 
 def _record(row: tuple[Any, ...]) -> HookRecord:

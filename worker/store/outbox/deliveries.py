@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Connection, String, and_, bindparam, func, insert, literal_column, select, update
+from sqlalchemy import ColumnElement, Connection, String, and_, func, insert, literal_column, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from uuid_utils.compat import uuid7
 
@@ -31,7 +31,7 @@ OPEN_STATES: Final = ("pending", "sent", "sending")
 _OPEN = Delivery.state.in_([literal_column(f"'{state}'", String) for state in OPEN_STATES])
 
 
-def _is(state: str) -> ColumnElement[bool]:
+def in_state(state: str) -> ColumnElement[bool]:
     return and_(_OPEN, Delivery.state == literal_column(f"'{state}'", String))
 
 
@@ -41,19 +41,6 @@ class Due:
 
     id: UUID
     attempts: int
-
-
-@dataclass(frozen=True, slots=True)
-class Parcel:
-    id: UUID
-    attempts: int
-    url: str
-    endpoint: EndpointRecord
-    event_id: int
-    type: str
-    at: datetime
-    data: Mapping[str, Any]
-    created_at: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +71,7 @@ class Try:
 
 def address(connection: Connection, *, now: datetime) -> int:
     """Read the new events, and write a delivery for each subscribed endpoint. Returns how many events were read."""
-    position = _hold_cursor(connection)
+    position = hold_cursor(connection)
     rows: Sequence[Any] = connection.execute(
         select(EventRow.id, EventRow.type, EventRow.tenant, EventRow.subject)
         .where(EventRow.id > position)
@@ -131,7 +118,7 @@ def _row(
     }
 
 
-def _hold_cursor(connection: Connection) -> int:
+def hold_cursor(connection: Connection) -> int:
     position = connection.execute(
         select(Cursor.position).where(Cursor.name == CURSOR).with_for_update()
     ).scalar_one_or_none()
@@ -177,17 +164,20 @@ def is_anything_due(connection: Connection, *, now: datetime) -> bool:
 
 
 _UNDER_WAY = (
-    select(Delivery.endpoint_id, func.count()).where(_OPEN, Delivery.state != "pending").group_by(Delivery.endpoint_id)
+    select(Delivery.endpoint_id, func.count())
+    .where(_OPEN, Delivery.state != "pending", Delivery.claimed_with.is_(None))
+    .group_by(Delivery.endpoint_id)
 )
+"""Runs: each has one delivery that was not claimed with another one."""
 
 
 def take_due(connection: Connection, *, most: int, each: int, lease_until: datetime, now: datetime) -> list[Due]:
-    """Return deliveries to send now, at most `each` in flight per endpoint, and mark them as sent.
+    """Return deliveries that each begin a run, at most `each` runs per endpoint, and mark them as sent.
 
     Deliveries whose lease has expired are sent again.
     """
     lapsed = select(Delivery.id).where(_OPEN, Delivery.state != "pending", Delivery.next_at <= now)
-    connection.execute(update(Delivery).where(Delivery.id.in_(lapsed)).values(state="pending"))
+    connection.execute(update(Delivery).where(Delivery.id.in_(lapsed)).values(state="pending", claimed_with=None))
     # Deliveries that were addressed while their endpoint was being disabled.
     disabled_ids = select(Endpoint.id).where(Endpoint.disabled_at.is_not(None))
     _fail_pending(connection, Delivery.endpoint_id.in_(disabled_ids), now)
@@ -202,13 +192,13 @@ def take_due(connection: Connection, *, most: int, each: int, lease_until: datet
         connection.execute(
             update(Delivery)
             .where(Delivery.id.in_([due.id for due in found]), Delivery.state == "pending")
-            .values(state="sent", next_at=lease_until)
+            .values(state="sent", next_at=lease_until, claimed_with=None)
         )
     return found
 
 
 def _waiting(connection: Connection, now: datetime) -> list[tuple[UUID, bool]]:
-    waits = select(Delivery.id).where(Delivery.endpoint_id == Endpoint.id, _is("pending"), Delivery.next_at <= now)
+    waits = select(Delivery.id).where(Delivery.endpoint_id == Endpoint.id, in_state("pending"), Delivery.next_at <= now)
     rows = connection.execute(select(Endpoint.id, Endpoint.ordered).where(waits.exists())).all()
     return [(row[0], row[1]) for row in rows]
 
@@ -217,7 +207,7 @@ def _first(connection: Connection, endpoint_id: UUID, most: int, now: datetime, 
     by = (Delivery.event_id,) if ordered else (Delivery.next_at, Delivery.event_id)
     rows = connection.execute(
         select(Delivery.id, Delivery.attempts)
-        .where(Delivery.endpoint_id == endpoint_id, _is("pending"), Delivery.next_at <= now)
+        .where(Delivery.endpoint_id == endpoint_id, in_state("pending"), Delivery.next_at <= now)
         .order_by(*by)
         .limit(most)
     )
@@ -232,82 +222,13 @@ def unsend(connection: Connection, due: Sequence[Due], *, now: datetime) -> None
     )
 
 
-_PARCEL = (
-    select(
-        Delivery.attempts,
-        Delivery.url,
-        Delivery.endpoint_id,
-        Delivery.event_id,
-        Delivery.created_at,
-        EventRow.type,
-        EventRow.at,
-        EventRow.data,
-    )
-    .join(EventRow, EventRow.id == Delivery.event_id)
-    .where(Delivery.id == bindparam("delivery"))
-)
-
-
-def claim(connection: Connection, due: Due, *, lease_until: datetime) -> Parcel | None:
-    """Claim a delivery whose message arrived; None if another worker was first, or the message is outdated."""
-    won = connection.execute(
-        update(Delivery)
-        .where(Delivery.id == due.id, Delivery.state == "sent", Delivery.attempts == due.attempts)
-        .values(state="sending", attempts=Delivery.attempts + 1, next_at=lease_until)
-    ).rowcount
-    if not won:
-        return None
-    row = connection.execute(_PARCEL, {"delivery": due.id}).one_or_none()
-    endpoint = None if row is None else endpoints.by_id(connection, row.endpoint_id)
-    if row is None or endpoint is None:
-        return None
-    url = row.url or str(endpoint.url)
-    data = json.loads(row.data)
-    return Parcel(due.id, row.attempts, url, endpoint, row.event_id, row.type, row.at, data, row.created_at)
-
-
-def settle(
-    connection: Connection, parcel: Parcel, outcome: Try, *, state: str, next_at: datetime | None, now: datetime
-) -> bool:
-    """Record the result of a request. Returns False if the delivery was reassigned: then only the log is written."""
-    if parcel.endpoint.ordered:
-        _hold_cursor(connection)
-    finished = state in {"delivered", "failed"}
-    won = connection.execute(
-        update(Delivery)
-        .where(Delivery.id == parcel.id, Delivery.state == "sending", Delivery.attempts == parcel.attempts)
-        .values(state=state, next_at=next_at, finished_at=now if finished else None)
-    ).rowcount
-    _log_try(connection, parcel.id, outcome)
-    if won and finished and parcel.endpoint.ordered:
-        _call_next(connection, parcel.endpoint.id, now)
-    return bool(won)
-
-
-def _log_try(connection: Connection, delivery_id: UUID, outcome: Try) -> None:
-    dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
-    values = asdict(outcome) | {"delivery_id": delivery_id, "request": json.dumps(dict(outcome.request))}
-    connection.execute(dialect.insert(DeliveryTry).values(values).on_conflict_do_nothing())
-
-
-def _call_next(connection: Connection, endpoint_id: UUID, now: datetime) -> None:
-    following = (
-        select(Delivery.id)
-        .where(Delivery.endpoint_id == endpoint_id, _is("pending"))
-        .order_by(Delivery.event_id)
-        .limit(1)
-        .scalar_subquery()
-    )
-    connection.execute(update(Delivery).where(Delivery.id == following, Delivery.next_at.is_(None)).values(next_at=now))
-
-
 def drop(connection: Connection, endpoint_id: UUID, *, now: datetime) -> int:
     """Fail all queued deliveries of a disabled endpoint; they can be redelivered."""
     return _fail_pending(connection, Delivery.endpoint_id == endpoint_id, now)
 
 
 def _fail_pending(connection: Connection, which: ColumnElement[bool], now: datetime) -> int:
-    failed = update(Delivery).where(_is("pending"), which).values(state="failed", next_at=None, finished_at=now)
+    failed = update(Delivery).where(in_state("pending"), which).values(state="failed", next_at=None, finished_at=now)
     return connection.execute(failed).rowcount
 
 
@@ -369,13 +290,13 @@ def tries(connection: Connection, delivery_id: UUID) -> list[Try]:
 
 def redeliver(connection: Connection, which: ColumnElement[bool], *, now: datetime) -> int:
     """Send finished deliveries once more, with the same message id. Pending ones are sent at once."""
-    _hold_cursor(connection)
+    hold_cursor(connection)
     finished = Delivery.state.in_(("delivered", "failed"))
     again = connection.execute(
         update(Delivery).where(which, finished).values(state="pending", next_at=now, finished_at=None)
     ).rowcount
     sooner = connection.execute(
-        update(Delivery).where(which, _is("pending"), Delivery.next_at > now).values(next_at=now)
+        update(Delivery).where(which, in_state("pending"), Delivery.next_at > now).values(next_at=now)
     )
     return again + sooner.rowcount
 

@@ -11,6 +11,7 @@ from typing import Any, Final
 import structlog
 from sqlalchemy import Connection, delete, func, insert, select
 
+from worker.store import notifications
 from worker.store.tables.webhooks import EventRow
 
 TURN: Final = 0x7474_7371
@@ -55,6 +56,11 @@ def take_turn(connection: Connection) -> None:
         connection.execute(select(func.pg_advisory_xact_lock(TURN)))
 
 
+def announce(connection: Connection) -> None:
+    """Wake the outbox relay when this transaction commits. Writers of events take turns, so none waits for it."""
+    notifications.announce_events(connection)
+
+
 def record(
     connection: Connection,
     type: str,  # noqa: A002 - the column's name
@@ -71,6 +77,7 @@ def record(
         .values(at=now, type=type, tenant=tenant, subject=subject, data=json.dumps(data))
         .returning(EventRow.id)
     ).scalar_one()
+    announce(connection)
     emit = log.warning if type in WARNINGS else log.info
     emit(type, **{"subject": subject, "tenant": tenant, **data})
     return added

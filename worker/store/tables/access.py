@@ -81,6 +81,9 @@ class Hook(Base):
     scheme: Mapped[str] = mapped_column(String(16))
     secret: Mapped[str]
     """Stored in plain text, because checking a signature needs the secret itself."""
+    old_secret: Mapped[str | None]
+    """The previous secret; still accepted until it expires."""
+    old_secret_until: Mapped[datetime | None]
     options: Mapped[str]
     mapping: Mapped[str]
     """How a payload becomes jobs, as a JSON object."""
@@ -89,8 +92,26 @@ class Hook(Base):
     __table_args__ = (Index("uq_hooks_name", "name", unique=True),)
 
 
+class HookReceipt(Base):
+    """A webhook that was accepted, by the sender's delivery id; a repeated delivery creates no second job.
+
+    It outlives its hook: a captured request must not work again after the hook was removed and added with its secret.
+    """
+
+    __tablename__ = "hook_receipts"
+
+    tenant: Mapped[str] = mapped_column(String(64), primary_key=True)
+    hook: Mapped[str] = mapped_column(String(64), primary_key=True)
+    """The hook's name."""
+    delivery: Mapped[str] = mapped_column(String(255), primary_key=True)
+    received_at: Mapped[datetime]
+    jobs: Mapped[int]
+
+    __table_args__ = (Index("ix_hook_receipts_received_at", "received_at"),)
+
+
 class HookDelivery(Base):
-    """A webhook that a hook has accepted, by the sender's delivery id; a repeated delivery creates no second job."""
+    """As a receipt, by the hook's id: written for gateways of earlier versions, which know no receipts."""
 
     __tablename__ = "hook_deliveries"
 

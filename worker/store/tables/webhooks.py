@@ -79,6 +79,8 @@ class Delivery(Base):
     next_at: Mapped[datetime | None]
     """When it is due; None while it is queued behind another delivery, or finished."""
     attempts: Mapped[int]
+    claimed_with: Mapped[UUID | None]
+    """While it is sent: the delivery that began the run it belongs to; None for that one itself."""
     created_at: Mapped[datetime]
     finished_at: Mapped[datetime | None]
 

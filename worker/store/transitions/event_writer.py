@@ -16,6 +16,7 @@ from uuid import UUID
 from sqlalchemy import Boolean, ColumnElement, Connection, func, insert, literal_column, select
 
 from api_models.happenings import Happening
+from api_models.links import audio_path
 from api_models.status import TERMINAL, JobStatus
 from worker.store.outbox import events
 from worker.store.states import in_state
@@ -77,6 +78,7 @@ def _write(connection: Connection, rows: Sequence[dict[str, Any]]) -> None:
     if rows:
         events.take_turn(connection)
         connection.execute(insert(EventRow), rows)
+        events.announce(connection)
 
 
 def _of_job(row: Any, now: datetime) -> dict[str, Any]:  # noqa: ANN401 - the row of a statement that names no type
@@ -85,6 +87,7 @@ def _of_job(row: Any, now: datetime) -> dict[str, Any]:  # noqa: ANN401 - the ro
         "bytes": row.audio_bytes,
         "sha256": row.sha256,
         "duration_ms": row.duration_ms,
+        "url": audio_path(row.id),
     }
     data = {
         "id": str(row.id),

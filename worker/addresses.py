@@ -196,6 +196,16 @@ def is_loopback(address: str) -> bool:
     return (mapped or found).is_loopback
 
 
+def is_nearby(address: str) -> bool:
+    """Whether a host is of this network: a private address, or a name without a domain, as containers have."""
+    host = urlsplit(address).hostname or ""
+    try:
+        found = ipaddress.ip_address(host.partition("%")[0])
+    except ValueError:
+        return "." not in host and host[:1].isalpha()  # a number is an address too
+    return bool((getattr(found, "ipv4_mapped", None) or found).is_private)
+
+
 def passwords(address: str) -> set[str]:
     """The password in a validated address, as written and decoded, where masking it leaves the rest readable."""
     userinfo, _, rest = urlsplit(address).netloc.rpartition("@")

@@ -46,8 +46,8 @@ class Settings(BaseSettings):
     segmind_api_key: Annotated[SecretStr | None, Field(validation_alias=_env("SEGMIND_API_KEY"))] = None
     """API key of the Segmind account to charge."""
     segmind_base_url: Annotated[str, Field(validation_alias=_env("SEGMIND_BASE_URL"))] = OFFICIAL_BASE_URL
-    """Address of the API; change it to use the emulator. Plain http only to this machine, or with the emulator's key.
-    In `.env`, another address than Segmind's needs the key in `.env` too."""
+    """Address of the API; change it to use the emulator. Plain http only to this machine, or with the emulator's key to
+    its network. In `.env`, another address than Segmind's needs the key in `.env` too."""
     segmind_api: Annotated[Literal["v1", "v2"], Field(validation_alias=_env("SEGMIND_API"))] = "v1"
     """API version: `v1` waits for the audio; `v2` submits and polls, so that no text is paid for twice after a
     crash."""
@@ -250,11 +250,12 @@ class Settings(BaseSettings):
     def _api(cls, value: str, info: ValidationInfo) -> str:
         address = addresses.api_address(value)
         key = info.data.get("segmind_api_key")
-        is_secret = key is not None and key.get_secret_value() != EMULATOR_KEY
-        if is_secret and address.startswith("http://") and not addresses.is_loopback(address):
+        is_public_key = key is not None and key.get_secret_value() == EMULATOR_KEY
+        near = addresses.is_loopback(address) or (is_public_key and addresses.is_nearby(address))
+        if key is not None and address.startswith("http://") and not near:
             raise ValueError(
                 "would send SEGMIND_API_KEY over plain http, readable on the way; write https://"
-                " (the emulator's own key may go to any address)"
+                " (the emulator's own key may go to a host of this network)"
             )
         return address
 

@@ -101,6 +101,26 @@ def test_plain_http_leads_no_key_over_the_network(address: str, monkeypatch: pyt
     assert "would send SEGMIND_API_KEY over plain http" in refused()
 
 
+@pytest.mark.parametrize(
+    "address",
+    [
+        "http://api.example.com",
+        "http://8.8.8.8",
+        "http://134744072",
+        "http://0x8080808",
+        "http://[::ffff:8.8.8.8]",
+        "http://emulator.example:8765",
+    ],
+)
+def test_not_even_the_emulators_key_leaves_this_network_over_plain_http(
+    address: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Texts go with it."""
+    monkeypatch.setenv("SEGMIND_API_KEY", "SG_0123456789abcdef")
+    monkeypatch.setenv("SEGMIND_BASE_URL", address)
+    assert "over plain http" in refused()
+
+
 @pytest.mark.parametrize("key", ["SG_0123456789abcdef", ""])
 def test_the_emulators_key_is_no_secret(key: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """A rehearsal in containers reaches its emulator by name."""

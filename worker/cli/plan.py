@@ -164,10 +164,10 @@ def _write(path: Path, found: Plan) -> None:
     try:
         with path.open("x", encoding="utf-8", newline="") as stream:
             rows = csv.writer(stream)
-            rows.writerow(("custom_id", "chapter", "text"))
+            rows.writerow(("custom_id", "text", "chapter", "gap"))
             for index, part in enumerate(found.parts, 1):
                 title = _title(found.document, part.chapter) if part.chapter >= 0 else ""
-                rows.writerow((f"part_{index:04}", title, part.spoken))
+                rows.writerow((f"part_{index:04}", part.spoken, title, part.gap))
     except FileExistsError:
         raise BadOptionError("--out", str(path), "exists already", "name a new file") from None
     except OSError as error:

@@ -1,0 +1,209 @@
+"""`ttsq join PARTS.csv`."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Final
+
+import typer
+
+from worker.audio.errors import BadAudioError
+from worker.cli.console.errors import BadOptionError, CliError
+from worker.cli.console.format import duration, number
+from worker.cli.console.terminal import Terminal
+from worker.documents.captions import formats
+from worker.documents.captions.cues import Cue, sentence_cues
+from worker.documents.captions.layout import captions
+from worker.documents.errors import DocumentError
+from worker.documents.join.recording import SUFFIXES, Recording, record
+from worker.documents.join.style import GAP_SECONDS, PRESETS, Style
+from worker.documents.plan.languages import guess, primary
+from worker.documents.plan.plan import Gap
+
+MAX_GAP_SECONDS: Final = 30.0
+_COLUMNS: Final = ("custom_id", "text", "chapter", "gap")
+_NAMED: Final = 5
+"""Missing takes that an error names."""
+
+
+class Sidecar(StrEnum):
+    """A file beside the recording."""
+
+    SRT = "srt"
+    VTT = "vtt"
+    JSON = "json"
+    """Sentences with their times and where these come from."""
+    CHAPTERS = "chapters"
+    """Podcasting 2.0."""
+    TRANSCRIPT = "transcript"
+
+
+_ENDINGS: Final[Mapping[Sidecar, str]] = {
+    Sidecar.SRT: ".srt",
+    Sidecar.VTT: ".vtt",
+    Sidecar.JSON: ".json",
+    Sidecar.CHAPTERS: ".chapters.json",
+    Sidecar.TRANSCRIPT: ".txt",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class _Row:
+    custom_id: str
+    text: str
+    chapter: str
+    gap: Gap
+
+
+def join(
+    sheet: Annotated[Path, typer.Argument(metavar="PARTS.csv", help="The sheet that `ttsq plan --out` wrote.")],
+    *,
+    out: Annotated[
+        Path, typer.Option(metavar="FILE", help=f"The recording; its suffix is its format: {', '.join(SUFFIXES)}.")
+    ],
+    audio: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="Folder with the takes.", show_default="audio/<name of PARTS.csv>"),
+    ] = None,
+    preset: Annotated[str, typer.Option(help=f"Loudness of the whole: {', '.join(PRESETS)}.")] = "none",
+    captions_as: Annotated[
+        list[Sidecar] | None, typer.Option("--captions", help="Also write captions or chapters; repeatable.")
+    ] = None,
+    gap: Annotated[
+        list[str] | None,
+        typer.Option(metavar="KIND=SECONDS", help="Pause after a kind of place, such as paragraph=0.7; repeatable."),
+    ] = None,
+    language: Annotated[str, typer.Option(metavar="TAG", help="Language of the text.", show_default="guessed")] = "",
+    levelled: Annotated[
+        bool, typer.Option("--levelled/--as-spoken", help="Bring parts near their median loudness.")
+    ] = True,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace existing files.")] = False,
+) -> None:
+    """Join the takes of a planned document into one recording."""
+    terminal = Terminal()
+    if preset not in PRESETS:
+        raise BadOptionError("--preset", preset, "is not a preset", f"use {', '.join(PRESETS)}")
+    style = Style(PRESETS[preset], _gaps(gap or ()), levelled)
+    sidecars = {kind: out.with_suffix(_ENDINGS[kind]) for kind in captions_as or ()}
+    if not overwrite:
+        _require_absent(out, *sidecars.values())
+    rows = _rows(sheet)
+    takes = _takes(rows, audio or Path("audio") / sheet.stem, sheet)
+    for path in (out, *sidecars.values()):
+        if path.resolve() in {source.resolve() for source in (sheet, *takes)}:
+            raise CliError(f"{path} is one of the takes, or their sheet", "name another file")
+    try:
+        found = record([(take, row.gap) for take, row in zip(takes, rows, strict=True)], out, style)
+        for kind, path in sidecars.items():
+            path.write_text(_WRITERS[kind](rows, language, found), encoding="utf-8")
+    except (DocumentError, BadAudioError) as error:
+        raise CliError(str(error), getattr(error, "remedy", "")) from None
+    except OSError as error:
+        raise CliError(f"{error.filename or out}: {error.strerror or error}") from None
+    _report(terminal, found, sidecars)
+
+
+def _report(terminal: Terminal, found: Recording, sidecars: Mapping[Sidecar, Path]) -> None:
+    level = f"{found.loudness.lufs:.1f} LUFS, true peak {found.loudness.true_peak_dbtp:.1f} dB"
+    parts = number(len(found.assembly.placed), "part")
+    terminal.result(f"✓ {found.path}: {parts}, {duration(found.seconds)}, {level}")
+    for path in sidecars.values():
+        terminal.result(f"  {path}")
+
+
+def _require_absent(*paths: Path) -> None:
+    for path in paths:
+        if path.exists():
+            raise CliError(f"{path} exists already", "name a new file, or use --overwrite")
+
+
+def _gaps(options: Sequence[str]) -> Mapping[Gap, float]:
+    gaps = dict(GAP_SECONDS)
+    settable = [gap.value for gap in Gap if gap is not Gap.END]
+    for option in options:
+        kind, _, seconds = option.partition("=")
+        if kind not in settable:
+            raise BadOptionError("--gap", option, "names no kind of place", f"use {', '.join(settable)}")
+        try:
+            value = float(seconds)
+        except ValueError:
+            value = -1.0
+        if not 0 <= value <= MAX_GAP_SECONDS:
+            raise BadOptionError("--gap", option, f"needs seconds from 0 to {MAX_GAP_SECONDS:.0f}", "paragraph=0.7")
+        gaps[Gap(kind)] = value
+    return gaps
+
+
+def _rows(sheet: Path) -> list[_Row]:
+    try:
+        with sheet.open(encoding="utf-8-sig", newline="") as stream:
+            reader = csv.DictReader(stream)
+            missing = [name for name in _COLUMNS if name not in (reader.fieldnames or ())]
+            if missing:
+                raise CliError(f"{sheet} lacks the column {missing[0]}", "use the sheet that `ttsq plan --out` wrote")
+            rows = [_row(sheet, reader.line_num, row) for row in reader]
+    except OSError as error:
+        raise CliError(f"{sheet}: {error.strerror or error}") from None
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise CliError(f"{sheet} is not a CSV in UTF-8: {error}") from None
+    if not rows:
+        raise CliError(f"{sheet} has no rows")
+    return rows
+
+
+def _row(sheet: Path, line: int, row: Mapping[str, str | None]) -> _Row:
+    custom_id, text, chapter, gap = ((row[name] or "").strip() for name in _COLUMNS)
+    if not custom_id or Path(custom_id).name != custom_id:
+        raise CliError(f"{sheet}, line {line}: custom_id names no file", "use the sheet that `ttsq plan --out` wrote")
+    if gap not in list(Gap):
+        raise CliError(f"{sheet}, line {line}: gap is none of {', '.join(Gap)}")
+    return _Row(custom_id, text, chapter, Gap(gap))
+
+
+def _takes(rows: Sequence[_Row], folder: Path, sheet: Path) -> list[Path]:
+    """Find every row's take: a recording is never shorter than its plan."""
+    found = [_take(row, folder) for row in rows]
+    missing = [row.custom_id for row, take in zip(rows, found, strict=True) if take is None]
+    if missing:
+        named = ", ".join(missing[:_NAMED]) + (" …" if len(missing) > _NAMED else "")
+        message = f"{folder} lacks {number(len(missing), 'take')} of {len(rows):,}: {named}"
+        raise CliError(message, f"run `ttsq run {sheet}` until all are spoken, or name their folder with --audio")
+    return [take for take in found if take is not None]
+
+
+def _take(row: _Row, folder: Path) -> Path | None:
+    candidates = (folder / f"{row.custom_id}{suffix}" for suffix in SUFFIXES)
+    return next((path for path in candidates if path.is_file()), None)
+
+
+def _cues(rows: Sequence[_Row], language: str, found: Recording) -> list[Cue]:
+    return sentence_cues([row.text for row in rows], _language(rows, language), found.assembly)
+
+
+def _language(rows: Sequence[_Row], language: str) -> str:
+    return primary(language) if language else guess(" ".join(row.text for row in rows[:_NAMED]))
+
+
+def _chapters(rows: Sequence[_Row], found: Recording) -> Iterator[tuple[str, float]]:
+    before = ""
+    for row, placed in zip(rows, found.assembly.placed, strict=True):
+        if row.chapter and row.chapter != before:
+            yield row.chapter, found.assembly.seconds(placed.start)
+        before = row.chapter
+
+
+_WRITERS: Final[Mapping[Sidecar, Callable[[Sequence[_Row], str, Recording], str]]] = {
+    Sidecar.SRT: lambda rows, language, found: formats.srt(
+        captions(_cues(rows, language, found), _language(rows, language))
+    ),
+    Sidecar.VTT: lambda rows, language, found: formats.vtt(
+        captions(_cues(rows, language, found), _language(rows, language))
+    ),
+    Sidecar.JSON: lambda rows, language, found: formats.cues_json(_cues(rows, language, found)),
+    Sidecar.CHAPTERS: lambda rows, _, found: formats.chapters_json(list(_chapters(rows, found))),
+    Sidecar.TRANSCRIPT: lambda rows, _language, _found: formats.transcript(row.text for row in rows),
+}

@@ -1,0 +1,1 @@
+"""Captions, chapters and transcripts of recordings."""

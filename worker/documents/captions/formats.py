@@ -1,0 +1,69 @@
+"""Writes captions, chapters and transcripts in the formats that players read."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+
+from worker.documents.captions.cues import Cue
+from worker.documents.captions.layout import Caption
+
+_HOUR, _MINUTE, _SECOND = 3_600_000, 60_000, 1_000
+
+
+def timestamp(seconds: float, point: str) -> str:
+    """Return hours, minutes, seconds and milliseconds, such as 00:01:02,345."""
+    milliseconds = round(max(0.0, seconds) * _SECOND)
+    hours, rest = divmod(milliseconds, _HOUR)
+    minutes, rest = divmod(rest, _MINUTE)
+    whole, fraction = divmod(rest, _SECOND)
+    return f"{hours:02}:{minutes:02}:{whole:02}{point}{fraction:03}"
+
+
+def srt(captions: Iterable[Caption]) -> str:
+    """Return SubRip subtitles."""
+    return "".join(
+        f"{number}\n{_times(caption, ',')}\n{chr(10).join(caption.lines)}\n\n"
+        for number, caption in enumerate(captions, 1)
+    )
+
+
+def vtt(captions: Iterable[Caption]) -> str:
+    """Return WebVTT (W3C). Texts are escaped."""
+    cues = (f"{_times(caption, '.')}\n{chr(10).join(map(_escaped, caption.lines))}\n\n" for caption in captions)
+    return "WEBVTT\n\n" + "".join(cues)
+
+
+def _times(caption: Caption, point: str) -> str:
+    return f"{timestamp(caption.start, point)} --> {timestamp(caption.end, point)}"
+
+
+def _escaped(line: str) -> str:
+    return line.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+
+
+def cues_json(cues: Iterable[Cue]) -> str:
+    """Return a list of sentences with their times, where these come from and how sure they are."""
+    found = [
+        {
+            "start": round(cue.start, 3),
+            "end": round(cue.end, 3),
+            "text": cue.text,
+            "part": cue.part,
+            "source": cue.source,
+            "confidence": cue.confidence,
+        }
+        for cue in cues
+    ]
+    return json.dumps(found, ensure_ascii=False, indent=1) + "\n"
+
+
+def chapters_json(titles: Sequence[tuple[str, float]]) -> str:
+    """Return chapters as Podcasting 2.0 has them (`application/json+chapters`)."""
+    found = [{"startTime": round(start, 3), "title": title} for title, start in titles]
+    return json.dumps({"version": "1.2.0", "chapters": found}, ensure_ascii=False, indent=1) + "\n"
+
+
+def transcript(spoken: Iterable[str]) -> str:
+    """Return what is said, a paragraph a part."""
+    return "\n\n".join(spoken) + "\n"

@@ -1,0 +1,1 @@
+"""Joins the takes of a document's parts into one recording."""

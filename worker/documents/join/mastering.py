@@ -1,0 +1,105 @@
+"""Brings a recording to a publisher's loudness without exceeding its peak, in two passes over its blocks."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+from pyebur128 import MeasurementMode, R128State, get_loudness_global, get_true_peak
+
+from worker.documents.join.clips import Samples
+from worker.documents.join.style import Preset
+
+LIMITER_SECONDS: Final = 0.005
+"""The limiter turns down over this time before a peak, and up again behind it."""
+MARGIN_DB: Final = 0.3
+"""Between samples the wave rises above them; the limiter sees samples only."""
+MAX_GAIN_DB: Final = 30.0
+"""A recording that needs more is noise."""
+
+
+@dataclass(frozen=True, slots=True)
+class Loudness:
+    """A recording as a whole."""
+
+    lufs: float
+    """Integrated; minus infinity for silence."""
+    true_peak_dbtp: float
+
+
+class Meter:
+    """Measures blocks as they pass."""
+
+    def __init__(self, channels: int, rate: int) -> None:
+        self._state = R128State(channels, rate, MeasurementMode.MODE_I | MeasurementMode.MODE_TRUE_PEAK)
+        self._channels = channels
+
+    def passing(self, blocks: Iterable[Samples]) -> Iterator[Samples]:
+        for block in blocks:
+            self._state.add_frames(np.ascontiguousarray(block).ravel(), len(block))
+            yield block
+
+    def loudness(self) -> Loudness:
+        peak = max(get_true_peak(self._state, channel) for channel in range(self._channels))
+        return Loudness(float(get_loudness_global(self._state)), _decibels(peak))
+
+
+def _decibels(amplitude: float) -> float:
+    return 20 * float(np.log10(amplitude)) if amplitude > 0 else float("-inf")
+
+
+def gain_for(preset: Preset, found: Loudness) -> float:
+    """Return the factor that brings a recording to the preset's loudness."""
+    if preset.lufs is None or not np.isfinite(found.lufs):
+        return 1.0
+    return float(10 ** (min(preset.lufs - found.lufs, MAX_GAIN_DB) / 20))
+
+
+def mastered(blocks: Iterable[Samples], gain: float, preset: Preset, rate: int) -> Iterator[Samples]:
+    """Apply a gain, and turn down what would exceed the preset's peak."""
+    limiter = _Limiter(10 ** ((preset.peak_dbtp - MARGIN_DB) / 20), max(1, round(LIMITER_SECONDS * rate)))
+    for block in blocks:
+        yield from limiter.feed(block * np.float32(gain))
+    yield from limiter.rest()
+
+
+class _Limiter:
+    """Holds back `reach` frames, so that it turns down before a peak comes."""
+
+    def __init__(self, ceiling: float, reach: int) -> None:
+        self._ceiling, self._reach = ceiling, reach
+        self._held: Samples | None = None
+        """Frames whose surroundings are not all known: `reach` that were sent, and those that follow."""
+        self._sent = 0
+
+    def feed(self, block: Samples) -> Iterator[Samples]:
+        if not len(block):
+            return
+        self._held = block if self._held is None else np.concatenate((self._held, block))
+        yield from self._ready(len(self._held) - self._reach)
+
+    def rest(self) -> Iterator[Samples]:
+        if self._held is not None:
+            yield from self._ready(len(self._held))
+
+    def _ready(self, end: int) -> Iterator[Samples]:
+        held, reach = self._held, self._reach
+        if held is None or end <= self._sent:
+            return
+        yield held[self._sent : end] * self._factors(held)[self._sent : end, None]
+        kept = max(0, end - 2 * reach)
+        self._held, self._sent = held[kept:], end - kept
+
+    def _factors(self, held: Samples) -> npt.NDArray[np.float32]:
+        """Return a smooth curve that is nowhere above what each frame allows."""
+        peaks = np.abs(held).max(axis=1)
+        if float(peaks.max()) <= self._ceiling:
+            return np.ones(len(held), np.float32)
+        allowed = np.minimum(1.0, self._ceiling / np.maximum(peaks, 1e-9))
+        padded = np.pad(allowed, self._reach, constant_values=1.0)
+        lowest = np.lib.stride_tricks.sliding_window_view(padded, self._reach + 1).min(axis=1)
+        window = np.hanning(self._reach + 3)[1:-1]
+        return np.asarray(np.convolve(lowest, window / window.sum(), "valid"), np.float32)

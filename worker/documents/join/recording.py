@@ -1,0 +1,102 @@
+"""Writes a recording: all takes joined, brought to the preset's loudness, in one file that appears only when whole."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, NamedTuple
+
+import numpy as np
+import soundfile
+
+from worker.documents.errors import DocumentError
+from worker.documents.join.assembly import Assembly, assemble
+from worker.documents.join.mastering import Loudness, Meter, gain_for, mastered
+from worker.documents.join.style import Style
+from worker.documents.plan.plan import Gap
+
+PARTIAL_SUFFIX: Final = ".part"
+MAX_WAV_BYTES: Final = 2**32 - 2**16
+"""RIFF counts in 32 bits; a longer recording is written as RF64 (EBU Tech 3306)."""
+
+
+class _Codec(NamedTuple):
+    container: str
+    subtype: str
+
+
+_CODECS: Final = {
+    ".wav": _Codec("WAV", "PCM_16"),
+    ".flac": _Codec("FLAC", "PCM_16"),
+    ".mp3": _Codec("MP3", "MPEG_LAYER_III"),
+    ".opus": _Codec("OGG", "OPUS"),
+    ".ogg": _Codec("OGG", "OPUS"),
+}
+SUFFIXES: Final = tuple(_CODECS)
+
+
+@dataclass(frozen=True, slots=True)
+class Recording:
+    """What was written."""
+
+    path: Path
+    assembly: Assembly
+    loudness: Loudness
+
+    @property
+    def seconds(self) -> float:
+        return self.assembly.seconds(self.assembly.frames)
+
+
+def record(takes: Sequence[tuple[Path, Gap]], into: Path, style: Style) -> Recording:
+    """Join takes into one file, whose suffix names the format. Memory doesn't grow with its length.
+
+    Args:
+        takes: Each part's take, and what separates it from the next one.
+        into: The file. An existing one is replaced.
+        style: Pauses and loudness.
+
+    Raises:
+        BadAudioError: A take can't be decoded.
+        DocumentError: A take is silent, too long or unlike the first one; the suffix names no format.
+        OSError: The file can't be written.
+    """
+    if into.suffix.lower() not in _CODECS:
+        raise DocumentError(f"{into.suffix or into.name!r} is no format for a recording", f"use {', '.join(SUFFIXES)}")
+    assembly = assemble(takes, style)
+    gain = 1.0
+    if style.preset.lufs is not None:
+        gain = gain_for(style.preset, _measured(assembly))
+    meter = Meter(assembly.channels, assembly.rate)
+    with _writing(into, assembly) as target:
+        for block in meter.passing(mastered(assembly.blocks(), gain, style.preset, assembly.rate)):
+            target.write(np.clip(block, -1.0, 1.0))
+    return Recording(into, assembly, meter.loudness())
+
+
+def _measured(assembly: Assembly) -> Loudness:
+    meter = Meter(assembly.channels, assembly.rate)
+    for _ in meter.passing(assembly.blocks()):
+        pass
+    return meter.loudness()
+
+
+@contextmanager
+def _writing(into: Path, assembly: Assembly) -> Iterator[soundfile.SoundFile]:
+    codec = _CODECS[into.suffix.lower()]
+    container = codec.container
+    if container == "WAV" and assembly.frames * assembly.channels * 2 > MAX_WAV_BYTES:
+        container = "RF64"
+    partial = into.with_name(into.name + PARTIAL_SUFFIX)
+    try:
+        with soundfile.SoundFile(
+            partial, "w", assembly.rate, assembly.channels, codec.subtype, format=container
+        ) as target:
+            yield target
+        partial.replace(into)
+    except soundfile.LibsndfileError as error:
+        raise OSError(f"{into.name} could not be written: {error.error_string}") from error
+    finally:
+        partial.unlink(missing_ok=True)

@@ -18,12 +18,15 @@ from worker.concurrency.futures import wait_for
 from worker.concurrency.reactor import Reactor
 from worker.http_client.heads import Heads
 from worker.http_client.pool import Connections
+from worker.http_client.proxies import Proxy
 from worker.http_client.requests import Body, Outlet, head, host_header
 from worker.http_client.responses import Response, answer_begun
 from worker.http_client.source import HEAD_RECEIVE_BYTES, LateError, Source, has_pending
 
 ANSWERED_EARLY: Final = frozenset({errno.EPIPE, errno.ECONNRESET, errno.EPROTOTYPE})
 """Send errors after the peer has closed; its answer may still be readable."""
+_PORT_OF_HTTP: Final = 80
+_PORT_OF_HTTPS: Final = 443
 FIRST_REFUSAL: Final = 300
 """A success status in answer to an incomplete request isn't believed."""
 
@@ -63,15 +66,27 @@ class HttpClient:
         reactor: Reactor,
         tls: ssl.SSLContext | None = None,
         public_only: bool = False,
+        proxy: Proxy | None = None,
     ) -> None:
         """`connections` bounds idle connections, not concurrent ones. `tls` selects https.
 
         `public_only` refuses to connect to an address outside the public internet.
         """
         self._connections = Connections(
-            host, port, most_idle=connections, tls=tls, socket_options=socket_options(), public_only=public_only
+            host,
+            port,
+            most_idle=connections,
+            tls=tls,
+            socket_options=socket_options(),
+            public_only=public_only,
+            proxy=proxy,
         )
         self._reactor = reactor
+        self._host = host_header(host, port, _PORT_OF_HTTP if tls is None else _PORT_OF_HTTPS)
+        # A plain request goes to the proxy itself, with the whole address as its target.
+        forwards = proxy is not None and tls is None
+        self._before_target = f"http://{self._host}" if forwards else ""
+        self._proxy_headers = proxy.headers if proxy is not None and forwards else {}
 
     async def exchange(
         self,
@@ -95,7 +110,14 @@ class HttpClient:
             with _named():
                 if connection.is_closed:
                     await wait_for(self._reactor.offload(connection.connect))
-                whole = _send(connection, method, target, headers, body=body, seconds=send_seconds or connect_seconds)
+                sent = head(
+                    method,
+                    f"{self._before_target}{target}",
+                    {**headers, **self._proxy_headers} if self._proxy_headers else headers,
+                    host=self._host,
+                    body_bytes=None if body is None else len(body),
+                )
+                whole = _send(connection, sent, body=body, seconds=send_seconds or connect_seconds)
                 answer = await self._answered(connection.sock, method, read_seconds)
                 if not whole and answer.status < FIRST_REFUSAL:
                     raise ProtocolError("the answer came before the request was sent whole")
@@ -151,24 +173,8 @@ def _named() -> Iterator[None]:
         raise ProtocolError("Connection aborted.", error) from error
 
 
-def _send(
-    connection: HTTPConnection,
-    method: str,
-    target: str,
-    headers: Mapping[str, str],
-    *,
-    body: Body | None,
-    seconds: float,
-) -> bool:
+def _send(connection: HTTPConnection, first: bytes, *, body: Body | None, seconds: float) -> bool:
     """Return whether the system accepted all of it. A peer may close early and have sent its reason."""
-    size = None if body is None else len(body)
-    first = head(
-        method,
-        target,
-        headers,
-        host=host_header(connection.host, connection.port, connection.default_port),
-        body_bytes=size,
-    )
     outlet = Outlet(connection.sock, seconds)
     try:
         if body is None:

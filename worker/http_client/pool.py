@@ -8,15 +8,19 @@ from __future__ import annotations
 import ssl
 import weakref
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
+from urllib3._base_connection import ProxyConfig
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.exceptions import HTTPError
+from urllib3.util import Url
 from urllib3.util.ssl_ import create_urllib3_context
 
 from worker.http_client.addresses import CheckedHTTPConnection, CheckedHTTPSConnection
+from worker.http_client.proxies import Proxy, TunnelConnection, bundle
 
 SocketOptions = Sequence[tuple[int, int, int | bytes]]
 
@@ -33,11 +37,14 @@ class Connections:
         tls: ssl.SSLContext | None = None,
         socket_options: SocketOptions = HTTPConnection.default_socket_options,
         public_only: bool = False,
+        proxy: Proxy | None = None,
     ) -> None:
         """`tls` selects https; share one context, because each takes half a megabyte.
 
         `public_only` is for hosts named by others: no connection is made to an address outside the public internet.
+        Through a proxy it is the proxy that resolves names.
         """
+        self._proxy = proxy
         self._host, self._port = host, port
         self._tls = tls
         self._plain = CheckedHTTPConnection if public_only else HTTPConnection
@@ -80,11 +87,28 @@ class Connections:
         if self._closed:
             raise HTTPError("the client is closed")
         options = list(self._socket_options)
+        if self._proxy is not None:
+            return self._through(self._proxy.url, self._proxy.headers, connect_seconds)
         if self._tls is None:
             return self._plain(self._host, self._port, timeout=connect_seconds, socket_options=options)
         return self._encrypted(
             self._host, self._port, timeout=connect_seconds, socket_options=options, ssl_context=self._tls
         )
+
+    def _through(self, proxy: Url, headers: Mapping[str, str], connect_seconds: float) -> HTTPConnection:
+        """A connection to the proxy: for https it becomes a tunnel, for http the proxy takes the requests."""
+        to_proxy: dict[str, Any] = {"host": proxy.host, "port": proxy.port, "timeout": connect_seconds}
+        to_proxy["socket_options"] = list(self._socket_options)
+        if self._tls is None and proxy.scheme == "http":
+            return HTTPConnection(**to_proxy)
+        if self._tls is None:
+            return HTTPSConnection(**to_proxy, ssl_context=tls_trusting())
+        own_tls = tls_trusting() if proxy.scheme == "https" else None
+        config = ProxyConfig(own_tls, use_forwarding_for_https=False, assert_hostname=None, assert_fingerprint=None)
+        tunnel = TunnelConnection(**to_proxy, ssl_context=self._tls, proxy=proxy, proxy_config=config)
+        port = self._port or TunnelConnection.default_port
+        tunnel.set_tunnel(self._host, port, dict(headers), scheme=str(proxy.scheme))
+        return tunnel
 
 
 def _close_all(idle: deque[HTTPConnection]) -> None:
@@ -94,8 +118,13 @@ def _close_all(idle: deque[HTTPConnection]) -> None:
 
 
 def tls_trusting(trusted: Path | None = None) -> ssl.SSLContext:
-    """Trust the system's authorities, or those in this file or folder."""
+    """Trust the authorities in this file or folder, else those that the environment names, else the system's.
+
+    Raises:
+        OSError: the file or folder can't be read, or holds no certificate.
+    """
     context = create_urllib3_context()
+    trusted = trusted or bundle()
     if trusted is None:
         context.load_default_certs()
     elif trusted.is_dir():

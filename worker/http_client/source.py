@@ -10,6 +10,7 @@ from http.client import IncompleteRead
 from typing import Final
 
 from urllib3.exceptions import HTTPError, ProtocolError
+from urllib3.util.ssltransport import SSLTransport
 
 HEAD_RECEIVE_BYTES: Final = 32 * 1024
 """Per read until the body begins."""
@@ -120,5 +121,7 @@ class Source:
 
 
 def has_pending(sock: socket.socket) -> bool:
-    """Whether TLS has decrypted bytes that a poll of the socket doesn't show."""
+    """Whether TLS has bytes that a poll of the socket doesn't show."""
+    if isinstance(sock, SSLTransport):  # TLS inside a proxy's TLS
+        return bool(sock.sslobj.pending() or sock.incoming.pending or has_pending(sock.socket))
     return isinstance(sock, ssl.SSLSocket) and sock.pending() > 0

@@ -16,7 +16,7 @@ from worker.execution.destinations import Destinations
 from worker.execution.spool import Spool
 from worker.process.file_limits import raise_open_file_limit
 from worker.segmind.client import Client, SubmitOrPollClient
-from worker.segmind.errors import UnusableAddressError, UnusableKeyError
+from worker.segmind.errors import UnusableAddressError, UnusableKeyError, UnusableRouteError
 from worker.segmind.v1 import ClientV1
 from worker.segmind.v2 import ClientV2
 from worker.settings import HOME, Settings
@@ -113,6 +113,8 @@ def open_client(settings: Settings, stopping: StopEvent | None = None) -> Client
         return SubmitOrPollClient(buyer, follower=polling)
     except UnusableKeyError as error:
         raise StartError("SEGMIND_API_KEY is unusable", str(error)) from None
+    except UnusableRouteError as error:
+        raise StartError("the API can't be reached as the environment says", str(error)) from None
     except UnusableAddressError as error:
         raise StartError("SEGMIND_BASE_URL is unusable", str(error)) from None
 

@@ -11,8 +11,9 @@ from urllib3.util import Url
 from worker.concurrency.reactor import Reactor
 from worker.http_client.client import Exchange, HttpClient
 from worker.http_client.pool import tls_trusting
+from worker.http_client.proxies import BUNDLES, ProxyAddressError, proxy_for
 from worker.http_client.requests import Outgoing
-from worker.segmind.errors import UnusableAddressError, UnusableKeyError
+from worker.segmind.errors import UnusableAddressError, UnusableKeyError, UnusableRouteError
 from worker.segmind.transport import USER_AGENT, address
 
 _PORTS: Final = {"http": 80, "https": 443}
@@ -90,8 +91,14 @@ class Api:
 def _http_client(url: Url, connections: int, reactor: Reactor) -> HttpClient:
     if url.scheme not in _PORTS or not url.host:
         raise UnusableAddressError(url.url)
-    tls = tls_trusting() if url.scheme == "https" else None
-    return HttpClient(url.host, url.port, connections=connections, reactor=reactor, tls=tls)
+    try:
+        tls = tls_trusting() if url.scheme == "https" else None
+        proxy = proxy_for(url.scheme, url.host, url.port)
+    except ProxyAddressError as error:
+        raise UnusableRouteError(str(error)) from None
+    except OSError as error:
+        raise UnusableRouteError(f"{' or '.join(BUNDLES)}: {error}; name a file of certificates (PEM)") from None
+    return HttpClient(url.host, url.port, connections=connections, reactor=reactor, tls=tls, proxy=proxy)
 
 
 def _header_value(api_key: SecretStr) -> str:

@@ -33,6 +33,13 @@ class UnusableAddressError(ValueError):
         self.address = address
 
 
+class UnusableRouteError(UnusableAddressError):
+    """The proxy or the certificates that the environment names are unusable. The message holds no password."""
+
+    def __init__(self, message: str) -> None:
+        ValueError.__init__(self, message)
+
+
 class BrokenBodyError(Exception):
     """The body of an answer is incomplete or invalid."""
 

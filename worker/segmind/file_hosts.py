@@ -12,6 +12,7 @@ from urllib3.util import Url
 from worker.concurrency.reactor import Reactor
 from worker.http_client.client import HttpClient
 from worker.http_client.pool import tls_trusting
+from worker.http_client.proxies import proxy_for
 from worker.segmind.errors import UnusableAddressError
 
 MAX_HOSTS: Final = 8
@@ -60,5 +61,11 @@ class FileHosts:
             self._tls = tls_trusting()
         tls = self._tls if scheme == "https" else None
         return HttpClient(
-            host, port, connections=self._connections, reactor=self._reactor, tls=tls, public_only=public_only
+            host,
+            port,
+            connections=self._connections,
+            reactor=self._reactor,
+            tls=tls,
+            public_only=public_only,
+            proxy=proxy_for(scheme, host, port),
         )

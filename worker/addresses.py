@@ -44,6 +44,11 @@ _BROKER_REMEDIES: Final[Mapping[str, str]] = {
 _TLS_OPTIONS: Final = ("ssl_cert_reqs", "ssl_ca_certs", "ssl_certfile", "ssl_keyfile", "ssl_check_hostname")
 _TLS_CHECKS: Final = ("CERT_REQUIRED", "CERT_OPTIONAL", "CERT_NONE", "required", "optional", "none")
 
+_WORD: Final = re.compile(r"(?:[^\s\\]|\\.)+")
+_ESCAPED: Final = re.compile(r"\\(.)")
+_SETTING: Final = re.compile(r"(?:-c\s*|--)([A-Za-z_][\w.-]*)=(.*)", re.DOTALL)
+"""A setting in the `options` of PostgreSQL's startup packet."""
+
 
 def database_address(value: str) -> str:
     """Return the address with the driver that is installed.
@@ -98,7 +103,27 @@ def _postgresql(url: URL) -> str:
         raise ValueError(f"has a /, @ or # after the host: {_ESCAPE}")
     if url.query:
         _require_known(url.query, _libpq_options())
+        session_settings(" ".join(_values(url.query.get("options"))))
     return url.set(drivername="postgresql+psycopg").render_as_string(hide_password=False)
+
+
+def session_settings(options: str) -> dict[str, str]:
+    """Return what the `options` of a PostgreSQL address set, by name.
+
+    Raises:
+        ValueError: they hold something other than settings.
+    """
+    settings: dict[str, str] = {}
+    words = [_ESCAPED.sub(r"\1", word) for word in _WORD.findall(options)]
+    while words:
+        word = words.pop(0)
+        if word == "-c" and words:
+            word += words.pop(0)
+        setting = _SETTING.fullmatch(word)
+        if setting is None:
+            raise ValueError(f"has options that are no settings ({word!r}); write ?options=-csearch_path%3Dname")
+        settings[setting[1].replace("-", "_")] = setting[2]
+    return settings
 
 
 def _libpq_options() -> list[str]:

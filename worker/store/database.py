@@ -16,7 +16,9 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import StaticPool
 
 from worker import private_files
+from worker.store import sessions
 from worker.store.errors import is_unstorable
+from worker.store.sessions import AUTOCOMMIT, Sessions
 
 SQLITE_BUSY_SECONDS: Final = 15
 STATEMENT_TIMEOUT_MS: Final = 30_000
@@ -38,16 +40,18 @@ class Database:
         """
         self.url: URL = make_url(url)
         self.is_sqlite: Final = self.url.get_backend_name() == "sqlite"
-        self.engine: Final[Engine] = self._open(connections, idle_seconds, only_look=only_look)
+        address, own = (self.url, {}) if self.is_sqlite else sessions.without_options(self.url)
+        self._sessions = Sessions(_settings(idle_seconds) | own)
+        self.engine: Final[Engine] = self._open(address, connections, only_look=only_look)
         self._writing = self.engine.execution_options(ttsq_writes=True)
-        self._at_once = self._writing if self.is_sqlite else self.engine.execution_options(isolation_level="AUTOCOMMIT")
+        self._at_once = self._writing if self.is_sqlite else self.engine.execution_options(isolation_level=AUTOCOMMIT)
         # SQLite has one writer. A lock here is fair and idle; SQLite's own busy handler sleeps and starves.
         self._turn = threading.Lock() if self.is_sqlite else nullcontext()
 
-    def _open(self, connections: int, idle_seconds: float, *, only_look: bool) -> Engine:
+    def _open(self, address: URL, connections: int, *, only_look: bool) -> Engine:
         if not self.is_sqlite:
-            return _postgresql(self.url, connections, idle_seconds)
-        return _sqlite_unchanged(self.url) if only_look else _sqlite(self.url)
+            return _postgresql(address, connections, self._sessions)
+        return _sqlite_unchanged(address) if only_look else _sqlite(address)
 
     @contextmanager
     def begin(self) -> Iterator[Connection]:
@@ -58,12 +62,22 @@ class Database:
     @contextmanager
     def at_once(self) -> Iterator[Connection]:
         """Run a single writing statement that commits itself, without the round trips of a transaction."""
-        if self.is_sqlite:
-            with self.begin() as connection:
-                yield connection
-        else:
-            with self._at_once.connect() as connection:
-                yield connection
+        with self.begin() if self.is_sqlite or self.is_pooled else self._at_once.connect() as connection:
+            yield connection
+
+    @contextmanager
+    def session(self) -> Iterator[Connection]:
+        """Open a connection without transactions. Behind a pooler its statements may run in several sessions."""
+        with self._at_once.connect() as connection:
+            yield connection
+
+    @property
+    def is_pooled(self) -> bool:
+        """Whether a pooler such as PgBouncer stands in front of PostgreSQL."""
+        if self._sessions.is_pooled is None and not self.is_sqlite:
+            with self.engine.connect():
+                pass
+        return bool(self._sessions.is_pooled)
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
@@ -72,7 +86,7 @@ class Database:
 
     @contextmanager
     def glance(self) -> Iterator[Connection]:
-        with (self.engine if self.is_sqlite else self._at_once).connect() as connection:
+        with (self.engine if self.is_sqlite or self.is_pooled else self._at_once).connect() as connection:
             yield connection
 
     def now(self, connection: Connection) -> datetime:
@@ -142,26 +156,35 @@ def _make_private(path: Path) -> None:
         private_files.tighten(path.with_name(path.name + suffix))
 
 
-def _postgresql(url: URL, connections: int, idle_seconds: float) -> Engine:
+def _settings(idle_seconds: float) -> dict[str, str]:
+    return {
+        "statement_timeout": str(STATEMENT_TIMEOUT_MS),
+        "lock_timeout": str(LOCK_TIMEOUT_MS),
+        "idle_in_transaction_session_timeout": f"{idle_seconds * 1000:.0f}",
+        "timezone": "UTC",
+        # A statement that waited for a row must see its new version: at any higher level it would fail instead.
+        "default_transaction_isolation": "read committed",
+    }
+
+
+def _postgresql(url: URL, connections: int, own: Sessions) -> Engine:
+    defaults = {
+        "connect_timeout": 5,
+        "application_name": "ttsq",
+        "keepalives_idle": 10,
+        "keepalives_interval": 5,
+        "keepalives_count": 3,
+        "tcp_user_timeout": 20_000,
+    }
     engine = create_engine(
         url,
         pool_size=connections,
         max_overflow=0,
         pool_timeout=30,
         pool_use_lifo=True,
-        connect_args={
-            "connect_timeout": 5,
-            "application_name": "ttsq",
-            # A statement that waited for a row must see its new version: at any higher level it would fail instead.
-            "options": f"-c statement_timeout={STATEMENT_TIMEOUT_MS} -c lock_timeout={LOCK_TIMEOUT_MS}"
-            f" -c idle_in_transaction_session_timeout={idle_seconds * 1000:.0f} -c timezone=UTC"
-            r" -c default_transaction_isolation=read\ committed",
-            "keepalives_idle": 10,
-            "keepalives_interval": 5,
-            "keepalives_count": 3,
-            "tcp_user_timeout": 20_000,
-        },
+        connect_args={name: value for name, value in defaults.items() if name not in url.query},
     )
+    own.prepare(engine)
 
     @event.listens_for(engine, "handle_error")
     def _leave_a_replica(context: ExceptionContext) -> None:

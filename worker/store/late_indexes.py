@@ -1,12 +1,15 @@
 """Indexes of large tables that PostgreSQL builds after the migration that declares them, without blocking writers.
 
 `CREATE INDEX CONCURRENTLY` cannot run in a transaction, and so in no migration. Until the index exists, its statements
-are slower but correct. SQLite has one writer: there the migration creates it.
+are slower but correct. SQLite has one writer: there the migration creates it. Weakness: behind a pooler two
+processes may build one index at once, and one of them fails; a repeated call resumes.
 """
 
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from typing import Final, cast
 
 from sqlalchemy import Connection, Index, Table, text
@@ -21,6 +24,10 @@ BUILDING_SECONDS: Final = 15 * 60
 POLL_SECONDS: Final = 0.1
 
 _TABLES: Final = (cast("Table", Job.__table__), cast("Table", Attempt.__table__))
+_SCHEMA: Final = text(
+    "SELECT nspname FROM pg_class JOIN pg_namespace ON pg_namespace.oid = relnamespace"
+    " WHERE pg_class.oid = to_regclass('jobs')"
+)
 LATE: Final = {"ix_jobs_key_open": "0008", "ix_attempts_unclear": "0008"}
 """Index name to the revision that introduces it."""
 
@@ -36,18 +43,27 @@ def build(database: Database, revision: str | None) -> None:
     wanted = [index for index in known if revision and LATE.get(str(index.name), "~") <= revision]
     if database.is_sqlite or not wanted:
         return
-    with database.at_once() as connection:
-        if all(_is_valid(connection, index) for index in wanted):
+    with database.read() as connection:
+        schema = connection.execute(_SCHEMA).scalar_one()
+    # A pooler's session may be another one for the next statement: it keeps no setting and no lock.
+    with database.session() as connection:
+        if all(_is_valid(connection, index, schema) for index in wanted):
             return
-        connection.execute(text(f"SET statement_timeout = '{BUILDING_SECONDS}s'"))
-        connection.execute(text("SET lock_timeout = 0"))
-        _take_turn(connection)
-        try:
+        with nullcontext() if database.is_pooled else _turn(connection):
             for index in wanted:
-                _build(connection, index)
-        finally:
-            connection.execute(text("SELECT pg_advisory_unlock(:key)"), {"key": LOCK})
-            connection.invalidate()  # it also resets the settings above
+                _build(connection, index, schema)
+
+
+@contextmanager
+def _turn(connection: Connection) -> Iterator[None]:
+    connection.execute(text(f"SET statement_timeout = '{BUILDING_SECONDS}s'"))
+    connection.execute(text("SET lock_timeout = 0"))
+    _take_turn(connection)
+    try:
+        yield
+    finally:
+        connection.execute(text("SELECT pg_advisory_unlock(:key)"), {"key": LOCK})
+        connection.invalidate()  # it also resets the settings above
 
 
 def _take_turn(connection: Connection) -> None:
@@ -59,15 +75,21 @@ def _take_turn(connection: Connection) -> None:
         time.sleep(POLL_SECONDS)
 
 
-def _build(connection: Connection, index: Index) -> None:
-    if _is_valid(connection, index):
+def _build(connection: Connection, index: Index, schema: str) -> None:
+    if _is_valid(connection, index, schema):
         return
     # An interrupted build leaves an invalid index.
-    connection.execute(DropIndex(index, if_exists=True))
-    index_made = CreateIndex(index).compile(connection).string.replace("CREATE INDEX", "CREATE INDEX CONCURRENTLY", 1)
-    connection.execute(text(index_made))
+    there = connection.execution_options(schema_translate_map={None: schema})
+    there.execute(DropIndex(index, if_exists=True))
+    statement = CreateIndex(index).compile(
+        connection, schema_translate_map={None: schema}, render_schema_translate=True
+    )
+    connection.execute(text(statement.string.replace("CREATE INDEX", "CREATE INDEX CONCURRENTLY", 1)))
 
 
-def _is_valid(connection: Connection, index: Index) -> bool:
-    found = text("SELECT indisvalid FROM pg_index WHERE indexrelid = to_regclass(:name)")
-    return bool(connection.execute(found, {"name": index.name}).scalar())
+def _is_valid(connection: Connection, index: Index, schema: str) -> bool:
+    found = text(
+        "SELECT indisvalid FROM pg_index JOIN pg_class ON pg_class.oid = indexrelid"
+        " JOIN pg_namespace ON pg_namespace.oid = relnamespace WHERE nspname = :schema AND relname = :name"
+    )
+    return bool(connection.execute(found, {"schema": schema, "name": index.name}).scalar())

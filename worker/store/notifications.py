@@ -4,8 +4,8 @@ On PostgreSQL a notification is part of the producer's transaction: it is delive
 rollback. SQLite has no notifications; there the file is checked for changes a hundred times a second, at 10
 microseconds each.
 
-Weakness: a notification is lost without a listener, and some poolers drop them. A listener must also poll, if less
-often.
+Weakness: a notification is lost without a listener, and poolers in transaction mode drop them. A listener must also
+poll, if less often.
 """
 
 from __future__ import annotations
@@ -76,7 +76,7 @@ def watch(database: Database, channel: str = CHANNEL) -> Iterator[Wait]:
 
 @contextmanager
 def _by_listening(database: Database, channel: str) -> Iterator[Wait]:
-    with database.at_once() as connection:
+    with database.session() as connection:
         connection.execute(text(f"LISTEN {channel}"))
         driver: Any = connection.connection.driver_connection  # psycopg's connection, which has notifies()
 

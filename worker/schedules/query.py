@@ -4,19 +4,33 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import date, datetime, time
 from decimal import Decimal
 from pathlib import Path
-from typing import Any, Final
+from time import monotonic
+from typing import Any, Final, TextIO
 
-from sqlalchemy import NullPool, create_engine
+from sqlalchemy import CursorResult
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, SQLAlchemyError
 
+from worker.schedules import read_only
 from worker.telemetry.redaction import REDACTED
 
-ROWS_PER_FETCH: Final = 1_000
+ROWS_PER_FETCH: Final = 100
+"""Few, because a row may be large."""
 MESSAGE_CHARACTERS: Final = 300
+TIMED_OUT: Final = "57014"
+"""PostgreSQL's SQLSTATE of a statement that took too long."""
+
+
+@dataclass(frozen=True, slots=True)
+class QueryLimits:
+    seconds: float = 300.0
+    rows: int = 1_000_000
+    megabytes: float = 1_024.0
+    """Mebibytes of the written lines, which lie on the worker's disk."""
 
 
 class QueryError(Exception):
@@ -28,31 +42,39 @@ class QueryError(Exception):
         self.passing = passing
 
 
-def write(address: str, sql: str, into: Path) -> int:
+def write(address: str, sql: str, into: Path, limits: QueryLimits = QueryLimits()) -> int:
     """Write each row of the query as a line of JSON with its column names. Returns how many.
 
     Raises:
-        QueryError: the database cannot be reached, or refuses the query.
+        QueryError: the database cannot be reached, refuses the query, or returns too much of it.
         OSError: the file cannot be written.
     """
     url = _url(address)
     try:
-        engine = create_engine(url, poolclass=NullPool)
+        with read_only.connected(url, limits.seconds) as connection, into.open("w") as lines:
+            return _copy(read_only.execute(connection, sql), lines, limits)
     except ImportError:
         raise QueryError(f"the driver for {url.get_backend_name()} is not installed on the worker") from None
     except NoSuchModuleError:
         raise QueryError(f"{url.get_backend_name()} is not a database that SQLAlchemy supports") from None
-    options = {"postgresql_readonly": True} if url.get_backend_name() == "postgresql" else {}
-    count = 0
-    try:
-        with engine.connect().execution_options(stream_results=True, **options) as connection, into.open("w") as lines:
-            for row in connection.exec_driver_sql(sql).yield_per(ROWS_PER_FETCH).mappings():
-                lines.write(json.dumps(_plain(row)) + "\n")
-                count += 1
     except SQLAlchemyError as error:
         raise QueryError(_describe(error, url), passing=_is_passing(error)) from None
-    finally:
-        engine.dispose()
+
+
+def _copy(result: CursorResult[Any], lines: TextIO, limits: QueryLimits) -> int:
+    """Write the rows, within the limits on time, rows and bytes. Returns how many."""
+    if not result.returns_rows:
+        raise QueryError("the statement returns no rows; write a SELECT")
+    ends_at, count, written = monotonic() + limits.seconds, 0, 0
+    for row in result.yield_per(ROWS_PER_FETCH).mappings():
+        count += 1
+        written += lines.write(json.dumps(_plain(row)) + "\n")
+        if count > limits.rows:
+            raise QueryError(f"the query returns more than {limits.rows:,} rows; select fewer")
+        if written > limits.megabytes * 2**20:
+            raise QueryError(f"the query returns more than {limits.megabytes:g} MiB; select fewer rows or columns")
+        if monotonic() > ends_at:
+            raise QueryError(f"the query took longer than {limits.seconds:g} s; select fewer rows")
     return count
 
 
@@ -97,5 +119,7 @@ def _is_passing(error: SQLAlchemyError) -> bool:
     if not isinstance(error, DBAPIError):
         return True
     state = str(getattr(error.orig, "sqlstate", None) or "")
+    if state == TIMED_OUT:
+        return False
     lost = error.connection_invalidated or state.startswith(("08", "40", "53", "57"))
     return lost or (not state and "psycopg" in type(error.orig).__module__)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import socket
 import sys
 from collections.abc import Collection, Iterator, MutableMapping
 from contextlib import contextmanager
@@ -18,7 +17,6 @@ from worker.settings import Settings
 from worker.telemetry.redaction import redact
 
 Event = MutableMapping[str, Any]
-_HOST: Final = socket.gethostname()
 _MULTILINE: Final = frozenset({"exception", "stack"})
 _LEVELS: Final = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}
 
@@ -29,7 +27,6 @@ def configure(settings: Settings, to: Path | None = None) -> None:
     as_json = settings.log_format == "json" or (settings.log_format == "auto" and not stream.isatty())
     shared: list[structlog.typing.Processor] = [
         structlog.contextvars.merge_contextvars,
-        _on_this_host,
         structlog.stdlib.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         structlog.processors.format_exc_info,
@@ -87,11 +84,6 @@ def silenced() -> Iterator[None]:
 def _opened(path: Path) -> TextIO:
     private_files.make_folder(path.parent)
     return private_files.appended(path)
-
-
-def _on_this_host(_logger: object, _method: str, event: Event) -> Event:
-    event.setdefault("host", _HOST)
-    return event
 
 
 def _drop(_logger: object, _method: str, _event: Event) -> Event:

@@ -6,11 +6,14 @@ text, audio URLs or keys.
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, Final
+
+import structlog
 
 from worker.settings import Settings
 
@@ -22,6 +25,9 @@ Attributes = Mapping[str, str | int | bool]
 REMEDY: Final = "pip install 'ttsq[otel]', or set it to off"
 HEADER: Final = "traceparent"
 SERVICE: Final = "ttsq"
+STOP_SECONDS: Final = 1.0
+log = structlog.get_logger("ttsq.tracing")
+
 _NOTHING: Final[AbstractContextManager[None]] = nullcontext()
 
 
@@ -97,9 +103,13 @@ def start(settings: Settings) -> None:
 
 
 def stop() -> None:
-    """Flush buffered spans and stop tracing."""
+    """Flush buffered spans and stop tracing, within `STOP_SECONDS`: a dead collector must not delay the exit."""
     while _on:
-        _on.pop().provider.shutdown()
+        stopping = threading.Thread(target=_on.pop().provider.shutdown, name="ttsq-tracing-stop", daemon=True)
+        stopping.start()
+        stopping.join(STOP_SECONDS)
+        if stopping.is_alive():
+            log.warning("traces_lost", remedy="check that the OpenTelemetry collector answers")
 
 
 def span(name: str, *, parent: str | None = None, attributes: Attributes | None = None) -> AbstractContextManager[None]:

@@ -20,8 +20,9 @@ from worker.cli.console.terminal import Terminal
 from worker.cli.run.summary import SHOWN_FAILURES, UNEXPECTED, describe_failure
 from worker.cli.snapshot import Snapshot, report, take_snapshot
 from worker.cli.watch import watch
+from worker.process import peers
 from worker.settings import Settings
-from worker.store import batches
+from worker.store import batches, workers
 from worker.store.batches import BatchRecord
 from worker.store.database import Database
 from worker.store.queries import jobs
@@ -127,6 +128,10 @@ def _show_queue(database: Database, snapshot: Snapshot, settings: Settings, term
     terminal.result(f"\nTotal: {number(snapshot.total, 'job')}, {state}, {money(snapshot.counts.cost)} spent.")
     for hold in snapshot.holds:
         terminal.result(describe_hold(hold, snapshot.at), style="yellow")
+    with database.read() as connection:
+        members = peers.alive(workers.present(connection), database.now(connection))
+    for warning in peers.describe(members):
+        terminal.result(f"{warning}; {peers.REMEDY}", style="yellow")
 
 
 def _table(*, with_cancelled: bool) -> Table:

@@ -9,8 +9,8 @@ from __future__ import annotations
 import random
 import threading
 import time
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Final
 from uuid import UUID
@@ -22,6 +22,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from worker.dispatch import capacity
 from worker.dispatch.budget import Spending
 from worker.dispatch.capacity import Flow, Room
+from worker.dispatch.clock import ClockWatch
 from worker.dispatch.config import DispatchLimits, Publish, WorkerScope
 from worker.dispatch.fairness.ageing import Ageing
 from worker.dispatch.fairness.reserve import Reserve
@@ -31,12 +32,14 @@ from worker.dispatch.gates.gatekeeper import Gatekeeper
 from worker.dispatch.gates.probes import Prober
 from worker.dispatch.gates.take_holds import TakeHolds
 from worker.dispatch.housekeeping import Housekeeping, Rescue
+from worker.dispatch.lease import LeaderLease
 from worker.dispatch.listener import Listener
+from worker.dispatch.memory import checkpoint
 from worker.dispatch.rate import pace
 from worker.dispatch.starter import Admission, Started
 from worker.dispatch.tick import EMBEDDED_GATHER_SECONDS, GATHER_SECONDS, LeadershipStats, Tick, wait_seconds
 from worker.dispatch.wakeup import Rhythm, Wakeup, after_tick, quick_delay
-from worker.store import account, workers
+from worker.store import account, clock_steps, workers
 from worker.store.account import PaceState
 from worker.store.database import Database
 from worker.store.errors import describe
@@ -62,6 +65,8 @@ class Dispatcher:
     rng: random.Random = field(default_factory=random.Random)
     is_cut_off: Callable[[], bool] = lambda: False
     """Whether messages cannot be published at the moment."""
+    odd: Callable[[], Collection[UUID]] = tuple
+    """Workers that differ from the others in what must be alike: none of them leads while another can."""
     max_wait: Callable[[Tick], float] = wait_seconds
     """Maximum seconds from a tick to the next one."""
     rescue: Rescue = field(init=False)
@@ -76,11 +81,23 @@ class Dispatcher:
     _stopping: threading.Event = field(default_factory=threading.Event)
     _thread: threading.Thread | None = None
     _leads: bool = False
+    _lease: LeaderLease = field(init=False)
+    _clock: ClockWatch = field(default_factory=ClockWatch)
     _pace: PaceState | None = None
+    _pace_is_stale: bool = False
+    """Whether the rows may be ahead of it: the outcome of a commit is unknown."""
     _flow: Flow = field(default_factory=Flow)
+    _unsent: list[UUID] = field(default_factory=list)
+    """Dispatched jobs without a message."""
 
     def __post_init__(self) -> None:
         self.rescue = Rescue(self.limits.max_attempts)
+        self._lease = LeaderLease(self.database, self.me, LEASE_SECONDS)
+        self._begin_anew()
+        self._listener = Listener(self.database, self.arrived, lambda: self._leads)
+
+    def _begin_anew(self) -> None:
+        """Give this dispatcher the memory of a new leader."""
         self.housekeeping = Housekeeping(self.limits.dispatch_timeout, self.rescue)
         self._keeper = Gatekeeper(self.prober, self.limits.probe_seconds)
         self._feedback = Feedback(self._keeper, BalanceWatch(self.limits.low_balance), self.rng)
@@ -93,7 +110,7 @@ class Dispatcher:
             Ageing(self.limits.ageing_seconds),
             TakeHolds(self.limits.hold_after_refused),
         )
-        self._listener = Listener(self.database, self.arrived, lambda: self._leads)
+        self._pace, self._flow = None, Flow()
 
     def start(self) -> None:
         self._thread = threading.Thread(target=self._loop, name="ttsq-dispatcher", daemon=True)
@@ -112,8 +129,11 @@ class Dispatcher:
 
     @property
     def leads(self) -> bool:
-        """Whether this dispatcher led at its last tick. Other once-per-installation tasks follow it."""
-        return self._leads
+        """Whether this dispatcher led at its last tick, and its lease can't have expired since.
+
+        Other once-per-installation tasks follow it.
+        """
+        return self._leads and self._lease.is_valid
 
     def stop(self, timeout: float = 10.0) -> None:
         """Stop dispatching at once and release the lease."""
@@ -154,24 +174,85 @@ class Dispatcher:
 
     def run_once(self) -> Tick:
         """Run one tick: renew the lease, do housekeeping, read results, probe gates, start jobs, publish."""
-        with self.database.begin() as connection:
-            now = self.database.now(connection)
-            leads = not self._yields_lead(connection, now) and workers.hold(
-                connection, workers.DISPATCHER, self.me, seconds=LEASE_SECONDS, now=now
-            )
-            # After the write: a database that is read-only has recorded no heartbeats either.
-            self.rescue.note_read(now)
-            if not leads:
-                self._pace, self._flow = None, Flow()
-                self._admission.forget()
-                return Tick()
-            started = self._start_jobs(connection, now)
-        # After the commit: a message must never be ahead of its row.
-        unsent = self.publish(started.jobs) if started.jobs else []
-        if unsent:
+        self._take_back_unsent()
+        undo = self._checkpoint()
+        try:
             with self.database.begin() as connection:
-                dispatches.take_back(connection, [job.job_id for job in unsent])
+                self._clock.begin(connection, LEASE_SECONDS)
+                now, leads = self._hold_lease(connection)
+                started = self._lead(connection, now) if leads else None
+                # After the write: a database that is read-only has recorded no heartbeats either.
+                self.rescue.note_read(now)
+        except BaseException:
+            undo()
+            raise
+        self._clock.note(now)
+        self.prober.confirm()
+        if started is None:
+            self._pace, self._flow = None, Flow()
+            self._admission.forget()
+            return Tick()
+        self._lease.committed()
+        # After the commit: a message must never be ahead of its row.
+        self._unsent = [job.job_id for job in self.publish(started.jobs)] if started.jobs else []
+        self._take_back_unsent()
         return Tick(leads=True, busy=started.more, next_chance=pace.next_chance(started.paced, now), now=now)
+
+    def _checkpoint(self) -> Callable[[], None]:
+        """Return a function that undoes in memory what a failed tick did. Turns and ageing may keep it."""
+        keeper, feedback, pace_before, flow = self._keeper, self._feedback, self._pace, self._flow
+        parts = (keeper, feedback, feedback.balance, self._spending, self._admission.reserve, self.housekeeping)
+        restore = checkpoint(*parts, self.rescue)
+
+        def undo() -> None:
+            restore()
+            if self._keeper is not keeper:  # the tick noticed a step of the clock
+                self._begin_anew()
+                return
+            self._admission.single_flight.forget()
+            self._admission.take_holds.forget()
+            # Its row may be ahead: the commit may have reached the database all the same.
+            self._pace, self._flow, self._pace_is_stale = pace_before, flow, True
+
+        return undo
+
+    def _hold_lease(self, connection: Connection) -> tuple[datetime, bool]:
+        if (self.is_cut_off() or self.me in self.odd()) and self._yields_lead(
+            connection, now := self.database.now(connection)
+        ):
+            return now, False
+        return self._lease.hold(connection, leads=self._leads)
+
+    def _lead(self, connection: Connection, now: datetime) -> Started:
+        self._follow_clock(connection, now)
+        started = self._start_jobs(connection, now)
+        self._lease.renew_if_slow(connection)
+        return started
+
+    def _follow_clock(self, connection: Connection, now: datetime) -> None:
+        """After the clock has stepped back, move what was computed from it back as well, and forget the rest."""
+        seconds = self._clock.stepped_back(now)
+        if not seconds:
+            return
+        log.warning("clock_stepped_back", seconds=round(seconds, 1), remedy="keep the database's host in sync (NTP)")
+        clock_steps.move_back(connection, seconds, now=now)
+        account.save_pace(connection, pace.earlier(account.load_pace(connection), seconds))
+        self._begin_anew()
+        self.rescue.regain(now)
+
+    def _take_back_unsent(self) -> None:
+        """Queue jobs again whose messages were not sent. If that fails, the next tick repeats it."""
+        if self._unsent:
+            with self.database.begin() as connection:
+                dispatches.take_back(connection, self._unsent)
+            self._unsent = []
+
+    def _load_pace(self, connection: Connection, now: datetime) -> PaceState:
+        known = self._pace
+        if known is not None and not self._pace_is_stale:
+            return known
+        stored = account.load_pace(connection)
+        return replace(stored, recent=known and known.recent, ticked_at=known.ticked_at if known else now)
 
     def _start_jobs(self, connection: Connection, now: datetime) -> Started:
         self._admission.single_flight.load(connection)
@@ -179,7 +260,7 @@ class Dispatcher:
         # Before reading results: a slot freed by a failure must not be filled as if it had succeeded.
         idle = self._stopping.is_set() or self.is_cut_off()
         room = Room() if idle else capacity.room(connection, self.scope, now)
-        pace_before = self._pace or account.load_pace(connection)
+        pace_before = self._load_pace(connection, now)
         paced = pace.over_time(pace.with_ceiling(pace_before, self.limits.rpm), now)
         closed = self._keeper.look(connection, now)
         paced, closed, finished = self._feedback.apply(connection, paced, closed, now)
@@ -193,7 +274,7 @@ class Dispatcher:
         )
         if started.paced != pace_before:
             account.save_pace(connection, started.paced)
-        self._pace = started.paced
+        self._pace, self._pace_is_stale = replace(started.paced, ticked_at=now), False
         return started
 
     def _places(self, room: Room, paced: PaceState) -> int:
@@ -206,8 +287,11 @@ class Dispatcher:
         return room.free if limited else room.free + capacity.ahead(self._flow, room.total)
 
     def _yields_lead(self, connection: Connection, now: datetime) -> bool:
-        """Release the lease if this dispatcher can reach no worker and others exist. Returns whether it did."""
-        if not self.is_cut_off() or all(member.id == self.me for member in capacity.fit(connection, self.scope, now)):
+        """Release the lease if this dispatcher can reach no worker, or is odd, and others could lead. Returns whether
+        it did.
+        """
+        unfit = {self.me, *self.odd()}
+        if all(member.id in unfit for member in capacity.fit(connection, self.scope, now)):
             return False
         workers.release_leases(connection, self.me)
         return True

@@ -40,6 +40,10 @@ class Rescue:
             self.blind_until = now + timedelta(seconds=REGAIN_SECONDS)
         self.read_at = now
 
+    def regain(self, now: datetime) -> None:
+        """Give every worker time for a heartbeat, after the clock has stepped back."""
+        self.read_at, self.blind_until = now, now + timedelta(seconds=REGAIN_SECONDS)
+
     def run_once(self, connection: Connection, now: datetime) -> None:
         if self.blind_until is not None and now < self.blind_until:
             return

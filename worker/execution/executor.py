@@ -168,9 +168,7 @@ class Executor:
         with structlog.contextvars.bound_contextvars(job=str(job_id)):
             claim = await self._claim(job_id, attempt)
             if claim is not None:
-                batch = None if claim.batch_id is None else str(claim.batch_id)
-                with structlog.contextvars.bound_contextvars(tenant=claim.tenant, batch=batch, attempt=attempt):
-                    await self._run_attempt(Attempt(claim, self._context))
+                await self._run_attempt(Attempt(claim, self._context))
 
     async def _decline(self, job_id: UUID) -> None:
         self._release(job_id)

@@ -21,6 +21,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from worker.store import workers
 from worker.store.database import Database
 from worker.store.errors import describe
+from worker.store.workers import Identity
 from worker.telemetry.outage_log import OutageLog
 
 BEAT_SECONDS: Final = 2.0
@@ -44,6 +45,9 @@ class Heartbeat:
     problem: Callable[[], str | None]
     periodic_check: Callable[[], None] = lambda: None
     """Called every `CHECK_BEATS` heartbeats; may raise SQLAlchemyError."""
+    look_around: Callable[[], None] = lambda: None
+    """Called after every heartbeat; may raise SQLAlchemyError."""
+    identity: Identity | None = None
     clock: Callable[[], float] = time.monotonic
     alive_file: Path | None = None
     """Touched after every heartbeat, even a failed one: a database outage is no reason to kill this worker."""
@@ -70,7 +74,9 @@ class Heartbeat:
                 queue=self.queue,
                 slots=self.slots,
                 now=now,
+                identity=self.identity,
             )
+        self.look_around()
         self._last_good, self._database_time = self.clock(), now
         self._thread = threading.Thread(target=self._loop, name="ttsq-heartbeat", daemon=True)
         self._thread.start()
@@ -143,6 +149,7 @@ class Heartbeat:
             try:
                 self.run_once()
                 self._missed.recovered()
+                self.look_around()
                 if beats % CHECK_BEATS == 0:
                     self.periodic_check()
             except SQLAlchemyError as error:

@@ -190,13 +190,7 @@ def _log_outcome(claim: Claim, settlement: Settlement, *, won: bool) -> None:
     event = log.info if settlement.status is not JobStatus.FAILED else log.warning
     event(
         "attempt" if won else "attempt_late",
-        job=str(claim.job_id),
-        tenant=claim.tenant,
-        batch=None if claim.batch_id is None else str(claim.batch_id),
-        worker=str(claim.worker_id),
         attempt=claim.attempt,
-        call_ms=settlement.call_ms,
-        api_request=settlement.request_id,
         model=claim.speech.model,
         verdict=str(settlement.verdict),
         status=str(settlement.status),

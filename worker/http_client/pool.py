@@ -19,7 +19,7 @@ from urllib3.exceptions import HTTPError
 from urllib3.util import Url
 from urllib3.util.ssl_ import create_urllib3_context
 
-from worker.http_client.addresses import CheckedHTTPConnection, CheckedHTTPSConnection
+from worker.http_client.addresses import CheckedHTTPConnection, CheckedHTTPSConnection, is_public, written
 from worker.http_client.proxies import Proxy, TunnelConnection, bundle
 
 SocketOptions = Sequence[tuple[int, int, int | bytes]]
@@ -45,6 +45,7 @@ class Connections:
         Through a proxy it is the proxy that resolves names.
         """
         self._proxy = proxy
+        self._public_only = public_only
         self._host, self._port = host, port
         self._tls = tls
         self._plain = CheckedHTTPConnection if public_only else HTTPConnection
@@ -97,6 +98,9 @@ class Connections:
 
     def _through(self, proxy: Url, headers: Mapping[str, str], connect_seconds: float) -> HTTPConnection:
         """A connection to the proxy: for https it becomes a tunnel, for http the proxy takes the requests."""
+        address = written(self._host) if self._public_only else None
+        if address is not None and not is_public(address):
+            raise HTTPError(f"{self._host} is an address that is not on the public internet")
         to_proxy: dict[str, Any] = {"host": proxy.host, "port": proxy.port, "timeout": connect_seconds}
         to_proxy["socket_options"] = list(self._socket_options)
         if self._tls is None and proxy.scheme == "http":

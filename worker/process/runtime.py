@@ -46,6 +46,8 @@ from worker.process.factories import (
     take_limits,
 )
 from worker.process.gate_checks import GateChecks
+from worker.process.identity import identity
+from worker.process.peers import Peers
 from worker.results import finisher, watcher
 from worker.results.finisher import Finisher
 from worker.results.watcher import FinishedBatchWatcher
@@ -224,6 +226,7 @@ def build(
         else WorkerScope(queue=QUEUE)
     )
     vital = open_heartbeat_database(database, settings)
+    peers = Peers(vital, worker_id)
     heartbeat = Heartbeat(
         database=vital,
         worker_id=worker_id,
@@ -233,6 +236,8 @@ def build(
         slots=settings.concurrency,
         problem=lambda: spool.problem() or broker.problem(),
         alive_file=settings.alive_file,
+        look_around=peers.run_once,
+        identity=identity(settings),
     )
     dispatcher = Dispatcher(
         database=vital,
@@ -268,6 +273,7 @@ def build(
 
     heartbeat.periodic_check = check_periodically
     broker.changed = heartbeat.nudge
+    dispatcher.odd = lambda: set(peers.odd)
     dispatcher.is_cut_off = lambda: not broker.can_send()
 
     batch_finisher = Finisher(database, destinations)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Final
 
@@ -29,6 +29,10 @@ class PaceState:
     message: str | None = None
     search: str | None = None
     """State of the search for an unknown limit, in the dispatcher's format."""
+    recent: object = field(default=None, compare=False)
+    """The dispatcher's count of calls started in the last minute. Not stored: a new leader starts without it."""
+    ticked_at: datetime | None = field(default=None, compare=False)
+    """When this leader's last tick began. Not stored."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
+from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import Connection, bindparam, delete, exists, insert, or_, select, update
+from sqlalchemy import Connection, and_, bindparam, delete, exists, insert, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from api_models.status import JobStatus
@@ -17,20 +18,28 @@ from worker.store.tables.workers import Lease, Worker
 DISPATCHER = "dispatcher"
 """The lease of the dispatcher that leads. A tick renews it first, and so keeps its row locked until the end."""
 
-_RENEW = (
-    update(Lease)
-    .where(
-        Lease.name == bindparam("lease"),
-        or_(Lease.holder == bindparam("me"), Lease.expires_at <= bindparam("now")),
-    )
-    .values(holder=bindparam("me"), expires_at=bindparam("until"))
+FARTHEST: Final = 2.0
+"""A lease that expires later than this many terms from now was written before the clock stepped back. It is free."""
+
+_MAY_HOLD = (
+    Lease.name == bindparam("lease"),
+    or_(
+        Lease.holder == bindparam("me"),
+        Lease.expires_at <= bindparam("now"),
+        Lease.expires_at > bindparam("farthest"),
+    ),
 )
+_RENEW = update(Lease).where(*_MAY_HOLD).values(holder=bindparam("me"), expires_at=bindparam("until"))
+_TAKEN = select(Lease.name).where(Lease.name == bindparam("lease"), ~and_(*_MAY_HOLD))
 
 
 def hold(connection: Connection, name: str, holder: UUID, *, seconds: float, now: datetime) -> bool:
-    """Take or renew the lease. True while `holder` has it; only an expired lease changes its holder."""
+    """Take or renew the lease. True while `holder` has it; only an expired lease changes its holder.
+
+    `now` must be read after the last wait for a lock, or the lease may be expired when it is written: see `lock_lease`.
+    """
     until = now + timedelta(seconds=seconds)
-    if connection.execute(_RENEW, {"lease": name, "me": holder, "now": now, "until": until}).rowcount:
+    if connection.execute(_RENEW, {**_lease(name, holder, seconds, now), "until": until}).rowcount:
         return True
     dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
     added = connection.execute(
@@ -40,6 +49,22 @@ def hold(connection: Connection, name: str, holder: UUID, *, seconds: float, now
         .execution_options(preserve_rowcount=True)  # SQLAlchemy discards an INSERT's row count otherwise
     ).rowcount
     return added > 0
+
+
+def is_taken(connection: Connection, name: str, holder: UUID, *, seconds: float, now: datetime) -> bool:
+    """Whether another process has the lease. Waits for no lock."""
+    return connection.execute(_TAKEN, _lease(name, holder, seconds, now)).first() is not None
+
+
+def lock_lease(connection: Connection, name: str, *, wait: bool) -> bool:
+    """Lock the lease's row until the end of the transaction. False if it is locked and `wait` is not set."""
+    rows = select(Lease.name).where(Lease.name == name)
+    locked = connection.execute(rows.with_for_update(skip_locked=not wait)).first()
+    return locked is not None or connection.execute(rows).first() is None
+
+
+def _lease(name: str, holder: UUID, seconds: float, now: datetime) -> dict[str, object]:
+    return {"lease": name, "me": holder, "now": now, "farthest": now + timedelta(seconds=FARTHEST * seconds)}
 
 
 def holder(connection: Connection, name: str, *, now: datetime) -> UUID | None:
@@ -52,6 +77,16 @@ def await_tick(connection: Connection) -> None:
 
 
 @dataclass(frozen=True, slots=True)
+class Identity:
+    """What must be alike in all workers; None where a worker does not record it."""
+
+    version: str | None = None
+    key_fingerprint: str | None = None
+    settings: str | None = None
+    """Digests by setting, as a JSON object."""
+
+
+@dataclass(frozen=True, slots=True)
 class Member:
     id: UUID
     host: str
@@ -61,10 +96,20 @@ class Member:
     heartbeat_at: datetime
     stopping: bool
     trouble: str | None
+    started_at: datetime
+    identity: Identity
 
 
 def register(
-    connection: Connection, *, worker_id: UUID, host: str, pid: int, queue: str, slots: int, now: datetime
+    connection: Connection,
+    *,
+    worker_id: UUID,
+    host: str,
+    pid: int,
+    queue: str,
+    slots: int,
+    now: datetime,
+    identity: Identity | None = None,
 ) -> None:
     connection.execute(
         insert(Worker).values(
@@ -76,6 +121,7 @@ def register(
             started_at=now,
             heartbeat_at=now,
             stopping=False,
+            **({} if identity is None else asdict(identity)),
         )
     )
 
@@ -116,11 +162,20 @@ _PRESENT = select(
     Worker.heartbeat_at,
     Worker.stopping,
     Worker.trouble,
+    Worker.started_at,
+    Worker.version,
+    Worker.key_fingerprint,
+    Worker.settings,
 ).where(Worker.stopped_at.is_(None))
 
 
 def present(connection: Connection) -> list[Member]:
-    return [Member(*row) for row in connection.execute(_PRESENT)]
+    return [_member(tuple(row)) for row in connection.execute(_PRESENT)]
+
+
+def _member(row: tuple[Any, ...]) -> Member:
+    *columns, version, key_fingerprint, settings = row
+    return Member(*columns, Identity(version, key_fingerprint, settings))  # type: ignore[call-arg]  # as many as _PRESENT has
 
 
 def heartbeat(connection: Connection, worker_id: UUID) -> datetime | None:

@@ -6,6 +6,7 @@ A check may raise; the doctor explains the exception.
 from __future__ import annotations
 
 import shutil
+from collections.abc import Sequence
 from contextlib import closing
 from datetime import timedelta
 from typing import Final
@@ -19,13 +20,16 @@ from worker.cli.console.progress import describe_hold
 from worker.cli.doctor.findings import Finding, fail, ok, warning
 from worker.execution.spool import Spool
 from worker.private_files import unwritable
+from worker.process import peers
 from worker.process.factories import StartError, default_artifacts_url, open_client, require_descriptors, store_options
+from worker.process.identity import KEY, identity
 from worker.segmind import verdicts
 from worker.segmind.answers import Credits
 from worker.settings import Settings
 from worker.store import workers
 from worker.store.database import Database
 from worker.store.queries import holds
+from worker.store.workers import Member
 from worker.telemetry import tracing
 
 MEBIBYTE: Final = 2**20
@@ -106,6 +110,8 @@ def check_workers(settings: Settings, database: Database) -> Finding:
         found = [hold for hold in holds.holds(connection, now=now) if hold.code != "no_workers"]
     slots = sum(member.slots for member in alive)
     state = f"{number(len(alive), 'worker')} alive with {number(slots, 'slot')}" if alive else "none running"
+    if odd := [*peers.describe(alive), *_difference(settings, alive)]:
+        return warning(f"{state}; {'; '.join(odd)}", peers.REMEDY)
     if found:
         return warning(f"{state}; {describe_hold(found[0], now)}", "`ttsq status` lists all holds")
     if alive:
@@ -113,6 +119,13 @@ def check_workers(settings: Settings, database: Database) -> Finding:
     if settings.embedded:
         return ok("none running; `ttsq run` starts one in its process")
     return warning("no worker is running", "start one with `ttsq worker`")
+
+
+def _difference(settings: Settings, alive: Sequence[Member]) -> list[str]:
+    """How this machine's settings differ from the workers'. Without a key it is no worker, and needs none."""
+    names = peers.unlike(identity(settings), peers.usual(alive))
+    names = [name for name in names if name != KEY or settings.segmind_api_key is not None]
+    return [f"this machine differs from the workers in {', '.join(names)}"] if names else []
 
 
 def _key_remedy(status: int | None) -> str:

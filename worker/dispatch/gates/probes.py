@@ -47,6 +47,9 @@ class Prober:
     _passed: queue.SimpleQueue[Passed] = field(default_factory=queue.SimpleQueue)
     _balances: queue.SimpleQueue[Decimal] = field(default_factory=queue.SimpleQueue)
     _running: set[str] = field(default_factory=set)
+    _read: list[Passed] = field(default_factory=list)
+    """Passed checks whose effect is not yet committed."""
+    _read_balances: list[Decimal] = field(default_factory=list)
 
     def check(self, gate: Gate, in_flight: int) -> None:
         if gate.name in self._running:
@@ -55,11 +58,18 @@ class Prober:
         threading.Thread(target=self._run, args=(gate, in_flight), name=f"ttsq-probe-{gate.name}", daemon=True).start()
 
     def passed(self) -> list[Passed]:
-        """Return the checks that passed since the last call."""
-        return _drain(self._passed)
+        """Return the checks that passed since the last call, and those whose effect was not committed."""
+        self._read += _drain(self._passed)
+        return list(self._read)
+
+    def confirm(self) -> None:
+        """Forget what was returned so far: its effect is committed."""
+        self._read.clear()
+        self._read_balances.clear()
 
     def balances(self) -> list[Decimal]:
-        return _drain(self._balances)
+        self._read_balances += _drain(self._balances)
+        return list(self._read_balances)
 
     def _run(self, gate: Gate, in_flight: int) -> None:
         try:

@@ -9,6 +9,8 @@ from typing import Final, Literal
 
 from worker.dispatch.rate import search as rate_search
 from worker.dispatch.rate import state
+from worker.dispatch.rate.goodput import WINDOW_SECONDS
+from worker.dispatch.rate.recent import Recent
 from worker.dispatch.rate.state import Phase, Search
 from worker.store.account import PaceState
 
@@ -20,7 +22,11 @@ SEARCH_HEADROOM: Final = 0.98
 """Share of a searched limit that is used: a measured limit is less certain than a configured one."""
 
 CATCH_UP_SECONDS: Final = 0.25
-"""Delay that a late tick may make up for at once. More would be a burst."""
+"""Delay that any tick may make up for at once. After a silence, more would be a burst."""
+
+LATE_SECONDS: Final = 4.0
+"""A late tick makes up for the whole time since the tick before it, up to this: later than a lease lasts, the queue was
+idle or had no leader."""
 
 BACKOFF_SECONDS: Final = 2.0
 BACKOFF_CAP_SECONDS: Final = 120.0
@@ -28,6 +34,8 @@ SEARCH_CAP_SECONDS: Final = 16.0
 """Cap on the first backoffs of a search: a limit per minute has room again well within one."""
 PATIENT_STRIKES: Final = 8
 """Consecutive refusals from which on the long backoff applies: a full window no longer explains them."""
+
+ROUNDING_SECONDS: Final = 0.001
 
 UNLIMITED: Final = "unlimited"
 
@@ -59,24 +67,22 @@ def found_rate(pace: PaceState) -> float | None:
 def permitted(pace: PaceState, now: datetime, limit: int) -> int:
     if is_paused(pace, now):
         return 0
-    spacing = _spacing(pace)
+    spacing = _spacing(pace, now)
     if spacing is None:
         return min(limit, rate_search.allowed(state.read(pace.search), now.timestamp())) if pace.search else limit
-    earliest = _earliest(pace, now)
-    if earliest > now:
-        return 0
-    return min(limit, int((now - earliest).total_seconds() / spacing) + 1)
+    return min(limit, _due(pace, now, spacing))
 
 
 def after_starts(pace: PaceState, now: datetime, started: int) -> PaceState:
     if started == 0:
         return pace
-    spacing = _spacing(pace)
+    spacing = _spacing(pace, now)
     if pace.search is not None:
         pace = _searched(pace, rate_search.after_starts(state.read(pace.search), now.timestamp(), started))
     if spacing is None:
         return pace
-    return replace(pace, next_start_at=_earliest(pace, now) + timedelta(seconds=started * spacing))
+    next_start_at = _earliest(pace, now, spacing) + timedelta(seconds=started * spacing)
+    return replace(pace, next_start_at=next_start_at, recent=_recent(pace).after(now, started))
 
 
 def after_refusal(
@@ -115,6 +121,18 @@ def after_success(pace: PaceState, *, started_at: datetime) -> PaceState:
     return replace(pace, strikes=0, message=None)
 
 
+def earlier(pace: PaceState, seconds: float) -> PaceState:
+    """Return the pace with every time moved back, after the clock has stepped back."""
+    step = timedelta(seconds=seconds)
+    return replace(
+        pace,
+        next_start_at=pace.next_start_at and pace.next_start_at - step,
+        paused_until=pace.paused_until and pace.paused_until - step,
+        search=pace.search and state.kept(state.earlier(state.read(pace.search), seconds)),
+        recent=_recent(pace).earlier(step),
+    )
+
+
 def is_paused(pace: PaceState, now: datetime) -> bool:
     return pace.paused_until is not None and pace.paused_until > now
 
@@ -122,8 +140,9 @@ def is_paused(pace: PaceState, now: datetime) -> bool:
 def next_chance(pace: PaceState, now: datetime) -> datetime:
     if is_paused(pace, now) and pace.paused_until is not None:
         return pace.paused_until
-    if _spacing(pace) is not None:
-        return max(now, _earliest(pace, now))
+    spacing = _spacing(pace, now)
+    if spacing is not None:
+        return max(now, _earliest(pace, now, spacing))
     if pace.search is None:
         return now
     return max(now, datetime.fromtimestamp(rate_search.next_step(state.read(pace.search), now.timestamp()), UTC))
@@ -144,15 +163,67 @@ def _searched(pace: PaceState, found: Search) -> PaceState:
     return replace(pace, rpm=found.limit, search=state.kept(found))
 
 
-def _spacing(pace: PaceState) -> float | None:
+def _spacing(pace: PaceState, now: datetime) -> float | None:
     """Return the seconds between two starts, or None without a limit."""
     if pace.search is None:
         return None if pace.rpm is None else 60.0 / (pace.rpm * HEADROOM)
     found = state.read(pace.search)
-    return None if found.phase is Phase.FREE else 60.0 / (found.rate * SEARCH_HEADROOM)
+    if found.phase is Phase.FREE:
+        return None
+    # A late tick would start a probe's calls in one burst, and most of it would be refused.
+    rate = found.known if found.phase is Phase.PROBING and _is_late(pace, now) else found.rate
+    return 60.0 / (rate * SEARCH_HEADROOM)
 
 
-def _earliest(pace: PaceState, now: datetime) -> datetime:
-    """When the next start was due, at most `CATCH_UP_SECONDS` ago."""
-    floor = now - timedelta(seconds=CATCH_UP_SECONDS)
-    return max(pace.next_start_at, floor) if pace.next_start_at else now
+def _due(pace: PaceState, now: datetime, spacing: float) -> int:
+    """Return how many starts are due. What a late tick catches up must fit into the minute that ends now."""
+    due = _due_since(_earliest(pace, now, spacing), now, spacing)
+    room = int((WINDOW_SECONDS + CATCH_UP_SECONDS) / spacing) + 1 - _recent(pace).count(now)
+    if _has_settled(pace, now):
+        return max(0, min(due, room))
+    # The last minute may hold calls at another rate, which the API has refused or forgotten.
+    return min(due, max(room, _due_since(now - timedelta(seconds=CATCH_UP_SECONDS), now, spacing)))
+
+
+def _due_since(earliest: datetime, now: datetime, spacing: float) -> int:
+    return 0 if earliest > now else int((now - earliest).total_seconds() / spacing) + 1
+
+
+def _recent(pace: PaceState) -> Recent:
+    return pace.recent if isinstance(pace.recent, Recent) else Recent()
+
+
+def _has_settled(pace: PaceState, now: datetime) -> bool:
+    """Whether one rate has applied for a whole window."""
+    if pace.search is None:
+        return True
+    found = state.read(pace.search)
+    return found.phase is Phase.STEADY and now.timestamp() - found.changed_at >= WINDOW_SECONDS
+
+
+def _is_late(pace: PaceState, now: datetime) -> bool:
+    return pace.next_start_at is not None and _due_from(pace.next_start_at, pace, now) < now - timedelta(
+        seconds=CATCH_UP_SECONDS
+    )
+
+
+def _earliest(pace: PaceState, now: datetime, spacing: float) -> datetime:
+    """When the next start is or was due. A time further ahead than one spacing was written before the clock stepped
+    back.
+    """
+    if pace.next_start_at is None or pace.next_start_at > now + timedelta(seconds=spacing + ROUNDING_SECONDS):
+        return now
+    return _due_from(pace.next_start_at, pace, now)
+
+
+def _due_from(next_start_at: datetime, pace: PaceState, now: datetime) -> datetime:
+    """Limit what a tick catches up: to twice the time since the last tick, or to a lease's length if that is unknown.
+
+    Twice, because the minute's limit may have kept the last tick from catching up.
+    """
+    seconds = CATCH_UP_SECONDS
+    if pace.ticked_at is None:
+        seconds = LATE_SECONDS if now - next_start_at <= timedelta(seconds=2 * LATE_SECONDS) else seconds
+    elif (gap := (now - pace.ticked_at).total_seconds()) > CATCH_UP_SECONDS:
+        seconds = min(2 * gap, LATE_SECONDS)
+    return max(next_start_at, now - timedelta(seconds=seconds))

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+import math
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from functools import lru_cache
 from typing import Final
@@ -71,6 +72,18 @@ def bounded(rate: float) -> float:
 
 def kept(search: Search) -> str:
     return json.dumps({name: getattr(search, name) for name in Search.__slots__})
+
+
+def earlier(search: Search, seconds: float) -> Search:
+    """Return the search with every time moved back, after the clock has stepped back."""
+    return replace(
+        search,
+        changed_at=search.changed_at - seconds,
+        refused_at=search.refused_at - seconds,
+        settling_until=search.settling_until - seconds,
+        accepted=tuple((math.floor(second - seconds), count) for second, count in search.accepted),
+        fresh=tuple((at - seconds, count) for at, count in search.fresh),
+    )
 
 
 @lru_cache(maxsize=16)

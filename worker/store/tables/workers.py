@@ -26,6 +26,11 @@ class Worker(Base):
     stopped_at: Mapped[datetime | None]
     trouble: Mapped[str | None]
     """Why it cannot accept paid work at the moment; a message for people."""
+    version: Mapped[str | None] = mapped_column(String(32))
+    key_fingerprint: Mapped[str | None] = mapped_column(String(64))
+    """The first digits of the SHA-256 of its API key."""
+    settings: Mapped[str | None]
+    """Digests of the settings that must be alike in all workers, as a JSON object by name."""
 
     __table_args__ = (Index("ix_workers_stopped_at", "stopped_at"),)
 

@@ -17,6 +17,7 @@ from uuid import UUID
 import pytest
 from sqlalchemy import update
 
+from api_models.access import Scope
 from api_models.jobs import EventPage
 from api_models.status import JobStatus
 from tests.factories import NOW, add_batch, add_job
@@ -304,10 +305,11 @@ def test_a_quote_counts_what_would_be_bought(client: Client) -> None:
 def test_the_operators_routes_tell_how_things_stand(gateway: Running, client: Client) -> None:
     """Holds, gates, credits, spend, models and voices, probes and metrics."""
     assert client.get("/v1/holds").json["holds"][0]["code"] == "no_workers"
-    closed = client("PUT", "/v1/gates/account", {"closed": True, "reason": "lunch"})
+    operator = gateway.client("acme", Scope.INSTALLATION)
+    closed = operator("PUT", "/v1/gates/account", {"closed": True, "reason": "lunch"})
     assert closed.json == {"name": "account", "closed": True, "changed": True}
     assert client.get("/v1/holds").json["holds"][0]["message"] == "lunch"
-    assert client("PUT", "/v1/gates/nonsense", {"closed": True}).trouble == "not-found"
+    assert operator("PUT", "/v1/gates/nonsense", {"closed": True}).trouble == "not-found"
     assert client.get("/v1/credits").json == {"remaining": None, "seen_at": None}
     assert client.get("/v1/spend").json == {"lines": [], "paid": "0"}
     assert len(client.get("/v1/models").json["models"]) == 2

@@ -78,6 +78,11 @@ class Cluster:
         """End every process and remove all that the cluster kept."""
         self._stack.close()
 
+    @property
+    def home(self) -> Path:
+        """A folder that lives as long as the cluster; commands run in `producer` below it."""
+        return self._home
+
     def add_worker(self, **settings: str) -> WorkerProcess:
         """One more worker, up and running; `settings` by environment name win over the cluster's own."""
         worker = self._launch(settings)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
+import hmac
+import json
 import random
 import time
 from collections.abc import Callable, Iterator
@@ -14,24 +17,29 @@ from enum import StrEnum
 from typing import Final
 from uuid import UUID
 
+from celery import Celery
 from sqlalchemy import select
+from uuid_utils.compat import uuid7
 
 from api_models.access import EVERYTHING
 from api_models.registry import DEFAULT_MODEL, MODELS
+from api_models.schemes import Scheme
 from api_models.speech import JobRequest
 from api_models.status import IN_FLIGHT, JobStatus
 from tests.cluster.cluster import Cluster
 from tests.cluster.waiting import wait_for
 from tests.gateway import Client, running
 from worker.producer import enqueue, enqueue_many
-from worker.producer.messages import Message, take
 from worker.settings import load
-from worker.store import workers
-from worker.store.access import api_keys
+from worker.store import schedules, workers
+from worker.store.access import api_keys, hooks
+from worker.store.access.hooks import HookRecord
 from worker.store.database import Database
 from worker.store.money import budgets, limits
 from worker.store.money.limits import Limit
 from worker.store.queries import filters, jobs
+from worker.store.schedules import ScheduleRecord
+from worker.store.tables.jobs import Job
 from worker.store.tables.workers import Lease
 from worker.store.transitions import actions
 
@@ -40,6 +48,10 @@ TENANT: Final = "acme"
 AT_ONCE: Final = 64
 """Simultaneous requests on a key that was never used before."""
 SHEET_ROWS: Final = 150
+OTHERS: Final = 20
+"""Jobs by each of the other ways in."""
+QUEUE: Final = "ttsq"
+SECRET: Final = "the sender's secret"
 HELD_SECONDS: Final = 180.0
 LEFT_SECONDS: Final = 20.0
 """For a killed worker to be given up."""
@@ -63,6 +75,10 @@ class Spree:
     seed: int = 1
 
 
+WAYS: Final = ("Message", "Webhook", "Night", "Row", "Single", "Line")
+"""The first words of what comes in by each way."""
+
+
 @dataclass(frozen=True, slots=True)
 class Spent:
     """What the books say when nothing may start any more."""
@@ -71,6 +87,8 @@ class Spent:
     """By the API."""
     limit: Limit
     calls: int
+    ways: frozenset[str] = frozenset()
+    """By which jobs came in."""
 
     @property
     def faults(self) -> list[str]:
@@ -132,7 +150,7 @@ def _submit(cluster: Cluster, database: Database, client: Client, spree: Spree) 
         answer = csv.result()
     assert answer.status in {202, 402}, answer
     if spree.kind is Kind.MONTH:
-        _submit_otherwise(cluster, database)
+        _submit_otherwise(cluster, database, client.address)
         return _submit_batch(cluster, database, None)
     return UUID(answer.json["id"]) if answer.status == 202 else UUID(int=0)
 
@@ -151,14 +169,50 @@ def _submit_batch(cluster: Cluster, database: Database, limit: Decimal | None) -
         )
 
 
-def _submit_otherwise(cluster: Cluster, database: Database) -> None:
-    """By message, and in a producer's own transaction."""
+def _submit_otherwise(cluster: Cluster, database: Database, address: str) -> None:
+    """By messages over the broker, inbound hooks, a schedule, and in a producer's own transaction."""
     settings = load(SEGMIND_BASE_URL=cluster.emulator.base_url)
-    for number in range(20):
-        message = Message(f"m{number}", {"text": f"Message {number}."}, TENANT, f"m{number}")
-        assert take(message, database, settings)
+    _send_messages(cluster)
+    _send_webhooks(database, address)
+    _schedule(cluster, database)
+    for number in range(OTHERS):
         with database.begin() as connection:
             enqueue(connection, JobRequest(text=f"Row {number}."), tenant=TENANT, configuration=settings)
+
+
+def _send_messages(cluster: Cluster) -> None:
+    """As a Celery application that only reaches the broker."""
+    shop = Celery("shop", broker=cluster.environment()["TTSQ_BROKER_URL"], set_as_current=False)
+    try:
+        for number in range(OTHERS):
+            request = {"text": f"Message {number}."}
+            shop.send_task("ttsq.submit", args=[request], kwargs={"tenant": TENANT}, queue=QUEUE)
+    finally:
+        shop.close()
+
+
+def _send_webhooks(database: Database, address: str) -> None:
+    """As a system that signs with a secret."""
+    with database.begin() as connection:
+        mapping, now = {"text": "title"}, database.now(connection)
+        assert hooks.add(connection, HookRecord(uuid7(), TENANT, "posts", Scheme.GITHUB, SECRET, {}, mapping, now))
+    stranger = Client(address)
+    for number in range(OTHERS):
+        body = json.dumps({"title": f"Webhook {number}."}).encode()
+        mac = hmac.digest(SECRET.encode(), body, hashlib.sha256).hex()
+        headers = {"X-Hub-Signature-256": f"sha256={mac}", "X-GitHub-Delivery": f"d-{number}"}
+        answer = stranger("POST", "/v1/hooks/posts", body, headers={"Content-Type": "application/json", **headers})
+        assert answer.status == 202, answer
+
+
+def _schedule(cluster: Cluster, database: Database) -> None:
+    """One that is due now, and not again for long."""
+    source = cluster.home / "nightly.csv"
+    source.write_text("text\n" + "".join(f"Night {number}.\n" for number in range(OTHERS)), encoding="utf-8")
+    with database.begin() as connection:
+        now = database.now(connection)
+        yearly = ScheduleRecord(TENANT, "nightly", "0 0 1 1 *", "UTC", str(source), "{}", 3_600, now, now)
+        schedules.add(connection, yearly)
 
 
 def _kill_one(cluster: Cluster, rng: random.Random) -> None:
@@ -195,13 +249,19 @@ def _held(cluster: Cluster, database: Database, limit: Callable[[], Limit | None
         if found is None or found.left >= PRICE or counts.of(*IN_FLIGHT, JobStatus.SCHEDULED):
             return None
         state = cluster.emulator.admin.state(detail=False)
-        return Spent(state.billed, found, sum(state.statuses.values()))
+        return Spent(state.billed, found, sum(state.statuses.values()), _ways(database))
 
     wait_for(look, seconds=HELD_SECONDS, what="a budget that holds the rest")
     renewed = _lease(database)
     # Should anything start in spite of it, it does so in the ticks of the next seconds.
     wait_for(lambda: _lease(database) - renewed > timedelta(seconds=1) or None, seconds=LEFT_SECONDS, what="ticks")
     return wait_for(look, seconds=LEFT_SECONDS, what="a budget that holds the rest")
+
+
+def _ways(database: Database) -> frozenset[str]:
+    with database.read() as connection:
+        texts = list(connection.execute(select(Job.text)).scalars())
+    return frozenset(way for way in WAYS if any(text.startswith(way) for text in texts))
 
 
 def _lease(database: Database) -> datetime:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from decimal import Decimal
 
 import pytest
@@ -9,8 +10,10 @@ import pytest
 from api_models.status import JobStatus
 from tests.cluster.money import PRICE, run_dry, run_on_a_budget
 from tests.cluster.shape import Shape
-from tests.cluster.spending import Kind, Spree, spend
+from tests.cluster.spending import WAYS, Kind, Spree, spend
+from tests.cluster.waiting import wait_for
 from tests.e2e.conftest import StartCluster
+from worker.cli.console.exits import Exit
 from worker.emulator.config import EmulatorConfig
 
 LINES = [f"Cabin {number} has a view of the harbour." for number in range(1, 121)]
@@ -61,7 +64,8 @@ def test_a_budget_holds_the_rest_until_it_is_raised(start_cluster: StartCluster)
 
 @pytest.mark.parametrize("kind", list(Kind))
 def test_no_budget_is_overdrawn_by_any_way_in_or_any_kill(start_cluster: StartCluster, kind: Kind) -> None:
-    """By whatever way jobs come in: retried after a cancellation, and 64 requests at once on a fresh key.
+    """By whatever way jobs come in: 64 requests at once on a fresh key, sheets, messages over the broker, hooks,
+    a schedule, a producer's own transaction; and all of it retried after a cancellation.
 
     The API bills no more than the budget; a call with an unknown outcome counts at list price.
     """
@@ -78,3 +82,34 @@ def test_no_budget_is_overdrawn_by_any_way_in_or_any_kill(start_cluster: StartCl
         f"{kind}: billed {spent.billed} of {spent.limit.amount} in {spent.calls} calls; unclear {spent.limit.unclear}"
     )
     assert spent.faults == []
+    assert kind is not Kind.MONTH or spent.ways == set(WAYS)
+
+
+def test_a_limit_given_on_resume_bounds_what_follows(start_cluster: StartCluster) -> None:
+    """Raised, lowered below what is spent, and raised again, while workers are killed: no limit is ever exceeded."""
+    emulator = EmulatorConfig(audio_bytes=4_844, jitter=0.5)
+    cluster = start_cluster(
+        Shape(slots=8, latency_seconds=0.3, emulator=emulator, settings={"SEGMIND_RPM": "unlimited"})
+    )
+    (cluster.home / "producer").mkdir(exist_ok=True)
+    (cluster.home / "producer/sheet.txt").write_text("\n".join(LINES), encoding="utf-8")
+    highest = Decimal(0)
+    for limit in ("0.10", "0.20", "0.05", "0.30"):
+        before = cluster.emulator.admin.state(detail=False).billed
+        with ThreadPoolExecutor(1) as executor:
+            run = executor.submit(cluster.ttsq, "run", "sheet.txt", "--max-cost", limit, "--json")
+            if limit != "0.05":
+                wait_for(
+                    lambda spent=before: cluster.emulator.admin.state(detail=False).billed > spent,  # type: ignore[misc]
+                    seconds=60,
+                    what="a call under the new limit",
+                )
+                cluster.kill(next(worker for worker in cluster.workers if worker.alive))
+                cluster.add_worker()
+            ended = run.result()
+        billed = cluster.emulator.admin.state(detail=False).billed
+        print(f"--max-cost {limit}: exit {ended.returncode}, ${billed} billed")
+        assert ended.returncode == Exit.HELD, ended.stderr
+        highest = max(highest, Decimal(limit))
+        assert billed <= highest, "more was billed than any limit allowed"
+        assert limit != "0.05" or billed == before, "something was bought under a limit that was used up"

@@ -23,6 +23,8 @@ BATCH: Final = "ttsq-batch"
 ATTEMPT: Final = "ttsq-attempt"
 ADOPTED: Final = "ttsq-adopted"
 """Marks a file of the user's that the user has agreed to lose."""
+RUN: Final = "ttsq-run"
+"""The command that brought a copy here. Commands sort by their start: a later one's copies stay, whatever they hold."""
 
 
 class Standing(StrEnum):
@@ -81,6 +83,9 @@ def standing(found: StoredObject | None, metadata: Mapping[str, str], sha256: st
         return Standing.OLDER
     if (theirs.job is None) != (ours.job is None):
         return Standing.FOREIGN
+    their_run, our_run = found.metadata.get(RUN), metadata.get(RUN)
+    if their_run and our_run and their_run != our_run:
+        return Standing.OLDER if their_run < our_run else Standing.NEWER
     return _between(theirs, ours, is_earlier=_number(found.metadata) <= _number(metadata))
 
 

@@ -104,6 +104,10 @@ _SIGNATURES: Final = (
     (b"\x1a\x45\xdf\xa3", Container.WEBM),
     (b"\x30\x26\xb2\x75\x8e\x66\xcf\x11", Container.WMA),
     (b"#!AMR", Container.AMR),
+    *(
+        (signature, Container.UNKNOWN)
+        for signature in (b"PK\x03\x04", b"\x1f\x8b\x08", b"%PDF", b"\x89PNG", b"GIF8", b"BZh")
+    ),
 )
 
 
@@ -160,9 +164,15 @@ def _after_tag(head: bytes) -> Container:
     """What follows an ID3 tag: MP3, unless the bytes show another container."""
     if len(head) < ID3_HEADER_BYTES:
         return Container.MP3
+    return Container.AAC if _is_adts(head[id3_bytes(head) :]) else Container.MP3
+
+
+def id3_bytes(head: bytes) -> int:
+    """Size of the ID3 tag that the file begins with; 0 if none."""
+    if not head.startswith(b"ID3") or len(head) < ID3_HEADER_BYTES:
+        return 0
     size = sum((byte & 0x7F) << shift for byte, shift in zip(head[6:10], (21, 14, 7, 0), strict=True))
-    rest = head[ID3_HEADER_BYTES + size :]
-    return Container.AAC if _is_adts(rest) else Container.MP3
+    return ID3_HEADER_BYTES + size
 
 
 def _first_frame(head: bytes) -> int:
@@ -176,14 +186,14 @@ def _first_frame(head: bytes) -> int:
 def _frames_follow(head: bytes, at: int) -> bool:
     kind = head[at + 1 : at + 2]
     for _ in range(MIN_FRAMES):
-        size = _frame_bytes(head[at : at + 4])
+        size = frame_bytes(head[at : at + 4])
         if not size or head[at + 1 : at + 2] != kind:
             return False
         at += size
     return True
 
 
-def _frame_bytes(header: bytes) -> int:
+def frame_bytes(header: bytes) -> int:
     """Length of the MPEG layer III frame with this header; 0 if it is none."""
     if not _is_layer_three(header):
         return 0

@@ -15,9 +15,10 @@ import numpy as np
 import numpy.typing as npt
 import soundfile
 
-from worker.audio.container import SNIFF_BYTES, junk_bytes
+from worker.audio.container import SNIFF_BYTES, Container, junk_bytes, sniff
 from worker.audio.errors import BadAudio, BadAudioError
-from worker.audio.take import require_bounds
+from worker.audio.lengths import is_mp3_complete, with_flac_frames, with_mp3_frames
+from worker.audio.take import MAX_SECONDS, require_bounds
 
 BLOCK_FRAMES: Final = 65_536
 MAX_DECODED_BYTES: Final = 128 * 2**20
@@ -27,6 +28,8 @@ MAX_AMPLITUDE: Final = 4.0
 _LOSSLESS: Final = {"PCM_S8": ("PCM_16", "int16"), "PCM_16": ("PCM_16", "int16"), "PCM_24": ("PCM_24", "int32")}
 """The sample format to write, and the type to read it with, so that nothing is rounded."""
 _LOSSY: Final = ("PCM_16", "float32")
+_END: Final = "fseek"
+"""In the library's error at the end of a FLAC file that promises more; others are damages."""
 _FLOATS: Final = frozenset({"FLOAT", "DOUBLE"})
 
 
@@ -80,7 +83,7 @@ def holds_floats(path: Path) -> bool:
 def _opened(path: Path) -> Iterator[soundfile.SoundFile]:
     """Open a file; the library's errors become BadAudioError."""
     try:
-        with soundfile.SoundFile(_without_junk(path)) as sound:
+        with soundfile.SoundFile(_source(path)) as sound:
             require_bounds(sound.samplerate, sound.channels, sound.frames)
             _require_size(sound.frames, sound.channels)
             yield sound
@@ -89,12 +92,45 @@ def _opened(path: Path) -> Iterator[soundfile.SoundFile]:
         raise BadAudioError(BadAudio.UNREADABLE, f"damaged or unsupported audio ({words})") from error
 
 
-def _without_junk(path: Path) -> Path | io.BytesIO:
-    """The file from its first MPEG frame on: the library looks for one only at the beginning."""
+def _source(path: Path) -> Path | io.BytesIO:
+    """The file as the library reads all of it: from its first MPEG frame on, and with its length."""
     with path.open("rb") as file:
-        junk = junk_bytes(file.read(SNIFF_BYTES))
-        file.seek(junk)
-        return io.BytesIO(file.read()) if junk else path
+        container = sniff(head := file.read(SNIFF_BYTES))
+        if container not in {Container.MP3, Container.FLAC}:
+            return path
+        content = head[junk_bytes(head) :] + file.read()
+    if container is Container.MP3:
+        return io.BytesIO(content if _is_plausible(content) and is_mp3_complete(content) else with_mp3_frames(content))
+    if _is_plausible(content):
+        return path
+    with soundfile.SoundFile(io.BytesIO(content)) as sound:
+        return io.BytesIO(with_flac_frames(content, _counted(sound)))
+
+
+def _is_plausible(content: bytes) -> bool:
+    """Whether the header's length can be true."""
+    try:
+        with soundfile.SoundFile(io.BytesIO(content)) as sound:
+            return bool(0 < sound.frames <= MAX_SECONDS * sound.samplerate)
+    except soundfile.LibsndfileError:
+        return False
+
+
+def _counted(sound: soundfile.SoundFile) -> int:
+    """The frames of a file whose header is wrong. The library fails at its end, after it has filled part of a block."""
+    frames, is_ended = 0, False
+    while not is_ended:
+        block = np.full((BLOCK_FRAMES, sound.channels), np.nan, np.float32)
+        try:
+            sound.read(out=block)
+        except soundfile.LibsndfileError as error:
+            if _END not in error.error_string:
+                raise
+            is_ended = True
+        filled = int(np.count_nonzero(~np.isnan(block[:, 0])))
+        is_ended, frames = is_ended or filled < BLOCK_FRAMES, frames + filled
+        _require_size(frames, sound.channels)
+    return frames
 
 
 def _bounded(

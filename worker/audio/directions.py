@@ -41,7 +41,7 @@ _COLON: Final = r"(?: ?[:：](?!\d|//)|(?<![\d ]) ?[:：](?!//))"
 _BLANKS: Final = re.compile(r"[^\S\n]+")
 _BREAKS: Final = re.compile(r"\r\n?|[\x0b\x0c\x1c-\x1e\x85\u2028\u2029]")
 _LINES: Final = re.compile(r"\n ?\n[ \n]*")
-_MARKED: Final = re.compile(r"[\[(<{（【*_#:：\n\r\"&\x0b\x0c\x1c-\x1e\x85\u2028\u2029]")
+_MARKED: Final = re.compile(r"[\[(<{（【*_#`:：\n\r\"&\x0b\x0c\x1c-\x1e\x85\u2028\u2029]")
 """Without any of these, a text has no direction but a beginning that reads like one."""
 _TAG: Final = re.compile(rf"\[[^\[\]]{{1,{MAX_ASIDE_CHARACTERS}}}\]|【[^【】]{{1,{MAX_ASIDE_CHARACTERS}}}】")
 _ASIDE: Final = re.compile(
@@ -52,12 +52,13 @@ _MARKUP: Final = re.compile(rf"<[^<>]{{1,{MAX_ASIDE_CHARACTERS}}}>")
 _ELEMENT_NAME: Final = re.compile(r"<(?P<closes>/?)(?P<name>[A-Za-z][\w.:-]*)")
 _HEADING: Final = re.compile(
     r"^ ?(?:#{1,6} ?(?P<hash>[^\n]*)|(?:\*\*|__)(?P<bold>[^*_\n]{1,60})(?:\*\*|__) ?[:：]? ?"
-    r"|[-=*_~]{3,} ?(?P<rule>[^-=*_~\n]{0,60})[-=*_~]* ?)$",
+    r"|[-=*_~]{3,} ?(?P<rule>[^-=*_~\n]{0,60})[-=*_~]* ?|```\w{0,20} ?)$",
     re.MULTILINE,
 )
 _SPOKEN_HEADING: Final = re.compile(rf"\W*(?:{SPOKEN_LABELS})\W*", re.IGNORECASE)
 _SPOKEN_LABEL: Final = re.compile(
-    rf"(?:^|(?<=[.!?。！？]))[ \t\"'*_>-]*(?:{SPOKEN_LABELS})[*_ \t]*{_COLON}[*_]*", re.IGNORECASE | re.MULTILINE
+    rf"(?:^|(?<=[.!?。！？]))[ \t\"'*_>-]*(?:(?:{PLEASE}) )?(?:{SPOKEN_LABELS})[*_ \t]*{_COLON}[*_]*",
+    re.IGNORECASE | re.MULTILINE,
 )
 _NOTE_LABEL: Final = re.compile(rf"^[ \t*_>-]*(?:{NOTE_LABELS})[*_ \t]*{_COLON}", re.IGNORECASE)
 _LABEL: Final = re.compile(rf"\A[\s*_>-]*[^\W\d_][^:：\n]{{0,{MAX_LABEL_CHARACTERS - 1}}}?{_COLON}")

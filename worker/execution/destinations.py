@@ -74,7 +74,7 @@ class Destinations:
     def for_claim(self, claim: Claim) -> Destination:
         """The destination of this job's audio."""
         output = self._of_batch(claim.batch_id)
-        template = output.key_template or (self.template if output.url is None else FLAT_TEMPLATE)
+        template = self._template(output)
         key = object_key(
             template,
             tenant=claim.tenant,
@@ -87,6 +87,10 @@ class Destinations:
             cells=_cells(claim) if names_cells(template) else NO_CELLS,
         )
         return Destination(self.store(output.url or self._of_tenant(claim.tenant) or self.default_url), key)
+
+    def names_jobs(self, batch_id: UUID) -> bool:
+        """Whether the keys of a batch name jobs by their ids."""
+        return "{id}" in self._template(self._of_batch(batch_id))
 
     def containing(self, uri: str, *, tenant: str, batch_id: UUID | None) -> Destination | None:
         """The destination that contains the object of a job's row; None if the job has no access to it.
@@ -121,6 +125,9 @@ class Destinations:
         self.store(self.default_url)
         with self._lock:
             return list(self._stores.values())
+
+    def _template(self, output: outputs.Output) -> str:
+        return output.key_template or (self.template if output.url is None else FLAT_TEMPLATE)
 
     def _of_batch(self, batch_id: UUID | None) -> outputs.Output:
         if batch_id is None:

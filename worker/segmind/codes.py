@@ -18,8 +18,13 @@ _FIELDS: Final = frozenset(
     {
         *("code", "error_code", "errorCode", "status", "type", "reason"),
         *("finishReason", "finish_reason", "blockReason", "block_reason", "blockedReason"),
+        *("stop_reason", "stopReason"),
     }
 )
+_FLAGS: Final = frozenset({"blocked", "flagged", "filtered", "moderated", "nsfw", "is_nsfw", "refusal", "refused"})
+"""Fields that are a reason by their own name, if they are true or say something."""
+_SENTENCES: Final = frozenset({"error", "detail", "message"})
+"""Fields that hold a sentence as a rule, and a code in capitals at times."""
 _SAYS_NOTHING: Final = frozenset(
     {
         *(
@@ -34,6 +39,7 @@ _SAYS_NOTHING: Final = frozenset(
             "none",
             "null",
             "true",
+            "no",
             "false",
         ),
         *("error", "errors", "failed", "failure", "fail", "object", "message", "text", "json", "audio"),
@@ -63,8 +69,18 @@ def _at(node: object, depth: int) -> Iterator[str]:
             yield from _at(entry, depth - 1)
     elif isinstance(node, dict):
         for field, value in node.items():
-            if field in _FIELDS and isinstance(value, str) and _is_code(value.strip()):
+            if field.lower() in _FLAGS and _is_raised(value):
+                yield field
+            elif isinstance(value, str) and _is_code(value.strip()) and _holds_code(field, value.strip()):
                 yield value.strip()
+
+
+def _holds_code(field: str, value: str) -> bool:
+    return field in _FIELDS or (field in _SENTENCES and value.isupper())
+
+
+def _is_raised(value: object) -> bool:
+    return value is True or (isinstance(value, str) and bool(value.strip()) and value.lower() not in _SAYS_NOTHING)
 
 
 def _is_code(value: str) -> bool:

@@ -164,7 +164,8 @@ _SAYS_PARAMETER: Final = _words(
 )
 _FILTER_CODE: Final = re.compile(
     r"(^|_)(prohibited|safety|recitation|blocklist|spii|moderation|moderated|nsfw|jailbreak|sensitive|harmful)(_|$)"
-    r"|^(language|unsupported_language|blocked|flagged|filtered|model_armor)$|content_?(filter|polic|moderat|block|flag)"
+    r"|^(language|unsupported_language|blocked|flagged|filtered|model_armor|refusal|refused|invalid_prompt)$"
+    r"|content_?(filter|polic|moderat|block|flag)|against_policy|policy_violation|(^|_)(hate|violence|sexual|self_harm)(_|$)"
     r"|responsible_?ai|(prompt|output|input)_?(blocked|flagged|filtered)",
     re.IGNORECASE,
 )
@@ -180,6 +181,9 @@ _SAYS_FILTER: Final = _words(
     r"|\b(block|flag|reject|violat|refus|trigger|filtered|against)\w*\b.{0,60}"
     r"\b(content|safety|moderation|usage|acceptable use)\s+(polic\w+|filters?|guidelines|system|settings|reasons"
     r"|concerns)\b"
+    r"|\b(block|flag|reject|refus|filtered)\w*\b.{0,40}\b(content )?moderation\b|\bprohibited (words?|terms?)\b"
+    r"|\b(hate speech|sexual(ly explicit)? content|self-harm|profanity)\b"
+    r"|\b(model|assistant|system) (has )?(declined|refused|refuses|declines) to\b|^\W*content policy\W*$"
 )
 """Sentences of content filters."""
 

@@ -96,6 +96,20 @@ DIRECTED: Final = {
     "japanese": f"落ち着いた低い声で、ゆっくりと、古い友人に話しかけるように読んでください。\n読み上げ：{SAID}",
     "chinese": f"请用温暖而缓慢的语气朗读，就像对一位老朋友说话一样。\n文本：{SAID}",
     "korean": f"지시: 따뜻하고 느린 목소리로, 오랜 친구에게 말하듯이.\n텍스트: {SAID}",
+    "portuguese": f"Leia o texto a seguir com voz calma e amigável, com pausas depois de cada frase.\n\n{SAID}",
+    "turkish": f"Aşağıdaki metni sakin ve dostça bir sesle oku, her cümleden sonra dur.\n\n{SAID}",
+    "arabic": f"اقرأ النص التالي بصوت هادئ وودود، مع وقفات بعد كل جملة.\n\n{SAID}",
+    "arabic labels": f"التعليمات: بصوت دافئ وبطيء، كأنك تتحدث إلى صديق قديم.\nالنص: {SAID}",
+    "hindi": f"निम्नलिखित पाठ को शांत और मैत्रीपूर्ण आवाज़ में पढ़ें, हर वाक्य के बाद रुकें।\n\n{SAID}",
+    "hindi labels": f"निर्देश: गर्म और धीमी आवाज़ में, जैसे किसी पुराने दोस्त से।\nपाठ: {SAID}",
+    "vietnamese": f"Hãy đọc đoạn văn sau bằng giọng ấm áp và chậm rãi, ngừng lại sau mỗi câu.\n\n{SAID}",
+    "indonesian": f"Bacalah teks berikut dengan suara hangat dan pelan, dengan jeda setelah setiap kalimat.\n\n{SAID}",
+    "thai": f"อ่านข้อความต่อไปนี้ด้วยน้ำเสียงอบอุ่นและช้า เหมือนพูดกับเพื่อนเก่า\n\n{SAID}",
+    "greek": f"Διάβασε το παρακάτω κείμενο ήρεμα και φιλικά, με παύσεις μετά από κάθε πρόταση.\n\n{SAID}",
+    "hebrew": f"קרא את הטקסט הבא בקול רגוע וידידותי, עם הפסקות אחרי כל משפט.\n\n{SAID}",
+    "ukrainian": f"Прочитай наступний текст спокійно і дружньо, з паузами після кожного речення.\n\n{SAID}",
+    "fence": f"Warm and slow, like an old friend by the fire, with long pauses.\n```\n{SAID}\n```",
+    "now read this": f"You have a warm and slow voice, like an old friend by the fire. Now read this: {SAID}",
 }  # fmt: skip
 PLAIN: Final = {
     "prose": SAID,
@@ -105,6 +119,7 @@ PLAIN: Final = {
     "colon in prose": f"The harbour was quiet at dawn. The boats rocked a little, and one thing was clear: {SAID}",
     "time": f"At 10:30 the harbour was quiet, and the boats rocked a little. {SAID}",
     "address": f"Find us at https://harbour.example/boats, where the boats rock a little. {SAID}",
+    "french possessive": f"Ses bateaux dormaient encore dans le port, et ses amis aussi.\n\n{SAID}",
     "quotes": f'The harbour was quiet, and she said, "Let us go." The boats rocked a little. {SAID}',
 }
 

@@ -115,6 +115,16 @@ class FolderStore:
             self._reveal(audio, key, source.sha256, Sidecar(found.content_type, checked_metadata(metadata)))
         return True
 
+    def restate(self, key: str, sha256: str, metadata: Mapping[str, str]) -> None:
+        """Describe a file of ours that has this content already, unless its owner is a later one."""
+        target = self._path(key)
+        with self._using(), suppress(*ABSENT), one_writer(target.parent):
+            found = self._seen(key)
+            if found is None or not found.known or found.sha256 != sha256:
+                return
+            if standing(found, metadata, sha256) in REPLACEABLE:
+                self._describe(key, sha256, Sidecar(found.content_type, checked_metadata(metadata)))
+
     def adopt(self, key: str) -> bool:
         """Allow a file of the user's to be replaced, as it is now. False for what is no plain file."""
         with self._using():

@@ -1,5 +1,7 @@
 """Copies finished audio from the store to a folder during a run. Never writes to the store.
 
+Of several runs into one folder, the one that began last has the names: an earlier one that is still going leaves them.
+
 Weakness: a failed copy is retried only at the end of the run, and then by repeating the command.
 """
 
@@ -14,12 +16,13 @@ from uuid import UUID
 
 from sqlalchemy import ColumnElement
 from sqlalchemy.exc import SQLAlchemyError
+from uuid_utils.compat import uuid7
 
 from api_models.status import JobStatus
 from worker.artifacts.errors import ArtifactsError, ArtifactsFault, NameTakenError
 from worker.artifacts.folder.files import is_file
 from worker.artifacts.folder.store import FolderStore
-from worker.artifacts.ownership import Owner, Standing, standing
+from worker.artifacts.ownership import RUN, Owner, Standing, standing
 from worker.artifacts.partial import sha256_of
 from worker.artifacts.store import ArtifactStore, Wanted
 from worker.cli.run.order import file_name
@@ -45,6 +48,7 @@ class Copies:
         self._store = store
         self._folder = folder
         self._copies = FolderStore(folder.absolute(), remembers=False)
+        self._run = str(uuid7())
         self._copied: set[UUID] = set()
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._loop, name="copies", daemon=True)
@@ -62,7 +66,8 @@ class Copies:
     def finish(self) -> list[str]:
         """Copy everything still missing. Returns one message per failure."""
         self._stopping.set()
-        self._thread.join()
+        if self._thread.is_alive():
+            self._thread.join()
         return [message for job in self._all() if (message := self._copy(job))]
 
     def _loop(self) -> None:
@@ -97,8 +102,12 @@ class Copies:
             return None
         target = self._folder / file_name(job)
         try:
-            if not _is_copied(target, job):
+            if _is_copied(target, job):
+                self._copies.restate(target.name, job.sha256 or "", self._owner(job))
+            else:
                 self._fetch(job)
+        except _LaterRunError:
+            return f"{target}: a later run has written this file"
         except NameTakenError:
             return f"{target}: exists and was not created by ttsq; add --overwrite to replace it"
         except ArtifactsError as error:
@@ -110,7 +119,7 @@ class Copies:
 
     def _fetch(self, job: JobRecord) -> None:
         key = self._store.key_of(job.uri or "")
-        if key is None or not self._receive(file_name(job), Wanted(key, job.sha256 or ""), _owner(job)):
+        if key is None or not self._receive(file_name(job), Wanted(key, job.sha256 or ""), self._owner(job)):
             raise ArtifactsError(ArtifactsFault.UNEXPECTED, f"{job.uri} is not in the store {self._store.url}")
 
     def _receive(self, name: str, source: Wanted, owner: Mapping[str, str]) -> bool:
@@ -118,14 +127,20 @@ class Copies:
         try:
             return self._copies.receive(name, self._store, source, metadata=owner)
         except NameTakenError:
-            if standing(self._copies.occupant(name), owner, source.sha256) is not Standing.NEWER:
+            occupant = self._copies.occupant(name)
+            if standing(occupant, owner, source.sha256) is not Standing.NEWER or occupant is None:
                 raise
+            if RUN in occupant.metadata:
+                raise _LaterRunError from None
             self._copies.adopt(name)
             return self._copies.receive(name, self._store, source, metadata=owner)
 
+    def _owner(self, job: JobRecord) -> dict[str, str]:
+        return {**Owner(str(job.id), None if job.batch_id is None else str(job.batch_id)).metadata(), RUN: self._run}
 
-def _owner(job: JobRecord) -> dict[str, str]:
-    return Owner(str(job.id), None if job.batch_id is None else str(job.batch_id)).metadata()
+
+class _LaterRunError(Exception):
+    """A run that began later has written a copy under the same name."""
 
 
 def _is_copied(target: Path, job: JobRecord) -> bool:

@@ -100,7 +100,8 @@ class Audit:
 
     def _check(self, store: ArtifactStore, page: Sequence[Audio], lost: Lost) -> None:
         jobs = {key: job for job in page if (key := store.key_of(job.uri)) is not None}
-        lost.renamed += [key for key, job in jobs.items() if str(job.id) in key and job.custom_id is not None]
+        if not self.places.names_jobs(self.batch):
+            lost.renamed += [key for key, job in jobs.items() if str(job.id) in key and job.custom_id is not None]
         wanted = [Wanted(key, job.sha256, job.audio_bytes) for key, job in jobs.items()]
         for key, found in (store.unsound(wanted) if wanted else {}).items():
             self._sort(store, key, jobs[key], found, lost)

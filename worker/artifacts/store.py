@@ -84,6 +84,9 @@ class ArtifactStore(Protocol):
     def occupant(self, key: str) -> StoredObject | None:
         """What would be replaced by a `put`: as `head`, and whatever else has the name (a folder, a link)."""
 
+    def keys_in(self, folder: str) -> list[str]:
+        """The keys of what lies directly in a folder, in no order; none where there is no such folder."""
+
     def unsound(self, wanted: Sequence[Wanted]) -> dict[str, StoredObject | None]:
         """Those of the objects that aren't there as recorded, by key, with what is there instead.
 

@@ -13,6 +13,8 @@ from worker.audio.container import ID3_HEADER_BYTES, frame_bytes, id3_bytes, jun
 
 MAX_TAIL_BYTES: Final = 8_192
 """After the last frame: tags. With more behind it the file is damaged, and is left as it is."""
+MAX_FRAMES: Final = 200_000
+"""More than an hour, which is more than is accepted."""
 _XING: Final = (b"Xing", b"Info")
 _HAS_FRAMES: Final = 1
 _FLAC_TOTAL: Final = 21
@@ -22,17 +24,14 @@ _LOWEST_BIT_RATES: Final = range(1, 15)
 
 def is_mp3_complete(content: bytes) -> bool:
     """Whether the header of an MP3 file knows all of its frames; one that knows of more is right until proved wrong."""
-    starts = _frame_starts(content)
-    return starts is None or _declared(content) >= len(starts)
+    _, frames = _sound(content)
+    return not frames or _declared(content) >= frames
 
 
 def with_mp3_frames(content: bytes) -> bytes:
     """The file from its first frame of sound on, behind a frame that says how many there are."""
-    starts = _frame_starts(content)
-    if starts is None:
-        return content
-    sound = content[starts[0] :]
-    return _header_frame(sound, len(starts)) + sound
+    first, frames = _sound(content)
+    return _header_frame(content[first:], frames) + content[first:] if frames else content
 
 
 def with_flac_frames(content: bytes, frames: int) -> bytes:
@@ -45,16 +44,15 @@ def with_flac_frames(content: bytes, frames: int) -> bytes:
     return bytes(corrected)
 
 
-def _frame_starts(content: bytes) -> list[int] | None:
-    """Of every frame of sound; None where there is none, or where more than tags follows the last."""
-    at = id3_bytes(content[:ID3_HEADER_BYTES]) or junk_bytes(content[: MAX_TAIL_BYTES * 2])
-    starts = []
-    while (size := frame_bytes(content[at : at + 4])) and at + size <= len(content):
-        starts.append(at)
-        at += size
-    if starts and _is_header(content[starts[0] : starts[0] + 64]):
-        del starts[0]
-    return starts if starts and len(content) - at <= MAX_TAIL_BYTES else None
+def _sound(content: bytes) -> tuple[int, int]:
+    """Where the first frame of sound lies, and how many there are; none where more than tags follows the last."""
+    first = id3_bytes(content[:ID3_HEADER_BYTES]) or junk_bytes(content[: MAX_TAIL_BYTES * 2])
+    if size := _is_header(content[first : first + 64]) and frame_bytes(content[first : first + 4]):
+        first += size
+    at, frames = first, 0
+    while (size := frame_bytes(content[at : at + 4])) and at + size <= len(content) and frames < MAX_FRAMES:
+        at, frames = at + size, frames + 1
+    return first, frames if len(content) - at <= MAX_TAIL_BYTES else 0
 
 
 def _declared(content: bytes) -> int:
@@ -68,6 +66,8 @@ def _declared(content: bytes) -> int:
 
 
 def _is_header(frame: bytes) -> bool:
+    if len(frame) < 4:
+        return False
     at = 4 + _side_bytes(frame)
     return frame[at : at + 4] in _XING
 

@@ -40,8 +40,14 @@ class Destination:
 
     def refused_key(self, attempt: int, extension: str) -> str:
         """A key for a refused take, in a folder that contains no job's audio."""
+        folder, stem = self.refused_stem
+        return checked_key(f"{folder}/{stem}{attempt}.{extension}")
+
+    @property
+    def refused_stem(self) -> tuple[str, str]:
+        """The folder of the job's refused takes, and what their names begin with."""
         folder, slash, file = self.key.rpartition("/")
-        return checked_key(f"{folder}{slash}{REFUSED}/{file.rpartition('.')[0]}.{attempt}.{extension}")
+        return f"{folder}{slash}{REFUSED}", f"{file.rpartition('.')[0]}."
 
 
 class _Seen(NamedTuple):

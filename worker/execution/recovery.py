@@ -58,11 +58,11 @@ def stored_for(claim: Claim, destination: Destination) -> Recovered | None:
         described(
             found,
             sha256=found.sha256,
-            duration_ms=_number(found.metadata.get("ttsq-duration-ms")),
+            duration_ms=number_of(found.metadata.get("ttsq-duration-ms")),
             sound=sound_from_metadata(found.metadata),
         ),
-        Receipt(_cost(found), found.metadata.get("ttsq-request-id") or None),
-        _number(found.metadata.get("ttsq-attempt")),
+        Receipt(reported_cost(found), found.metadata.get("ttsq-request-id") or None),
+        number_of(found.metadata.get("ttsq-attempt")),
         is_copy=found.metadata.get(COPY) == "yes",
         content=found.metadata.get("ttsq-fingerprint", ""),
     )
@@ -77,7 +77,7 @@ def _own_object(claim: Claim, destination: Destination) -> StoredObject | None:
     return None
 
 
-def _cost(found: StoredObject) -> Decimal | None:
+def reported_cost(found: StoredObject) -> Decimal | None:
     """The reported cost; None for an estimate, so that the record is marked as estimated again."""
     if found.metadata.get("ttsq-cost-estimated") == "yes":
         return None
@@ -86,5 +86,6 @@ def _cost(found: StoredObject) -> Decimal | None:
     return None
 
 
-def _number(text: str | None) -> int:
+def number_of(text: str | None) -> int:
+    """A number in an object's metadata; 0 for what is none."""
     return int(text[:MAX_DIGITS]) if text and text.isascii() and text.isdigit() else 0

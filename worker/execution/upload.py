@@ -120,8 +120,7 @@ async def upload(
     sha256 = receipt.sha256 if receipt.sha256 and made.path.suffix == AUDIO else _sha256_of(made)
     metadata = {
         **named(claim),
-        "ttsq-cost": str(cost.amount),
-        "ttsq-cost-estimated": "yes" if cost.estimated else "no",
+        **costs(cost),
         "ttsq-request-id": receipt.request_id or "",
         "ttsq-duration-ms": str(made.duration_ms),
         **made.sound.metadata(),
@@ -146,6 +145,11 @@ async def _put(
     return await destination.store.put_async(
         last, made.path, content_type=content_type, sha256=sha256, metadata=metadata
     )
+
+
+def costs(cost: Cost) -> dict[str, str]:
+    """Metadata that says what an object's audio cost."""
+    return {"ttsq-cost": str(cost.amount), "ttsq-cost-estimated": "yes" if cost.estimated else "no"}
 
 
 def named(claim: Claim) -> dict[str, str]:

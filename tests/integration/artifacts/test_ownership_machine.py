@@ -160,7 +160,7 @@ class OwnershipMachine(RuleBasedStateMachine):
         names=st.lists(st.sampled_from(NAMES), min_size=1, max_size=3, unique=True),
         texts=st.lists(st.sampled_from(TEXTS), min_size=3, max_size=3),
         saved=st.sampled_from((None, None, *USERS)),
-        drains=st.booleans(),
+        then=st.sampled_from(("", "claim", "drain", "claim and drain")),
         same=st.booleans(),
     )
     def run(
@@ -170,7 +170,7 @@ class OwnershipMachine(RuleBasedStateMachine):
         texts: Sequence[str],
         saved: str | None = None,
         *,
-        drains: bool = False,
+        then: str = "",
         same: bool = False,
     ) -> None:
         """`ttsq run`, with a new sheet, an edited one (the `same` place and names), or one that was given before."""
@@ -200,8 +200,10 @@ class OwnershipMachine(RuleBasedStateMachine):
             )
         if saved is not None:
             self.save_a_file(saved, b"mine")
-        if drains:
-            self.drain()
+        if "claim" in then:
+            self.claim(0)
+        if "drain" in then:
+            self.drain(kept=len(self.taken))
 
     @rule(share=st.integers(0, 5))
     def cancel(self, share: int) -> None:
@@ -325,14 +327,14 @@ class OwnershipMachine(RuleBasedStateMachine):
         cost = Cost(amount=job_settlement.ZERO, estimated=False)
         return run_here(upload.upload(claim, place, made, receipt, cost))
 
-    @rule()
-    def drain(self) -> None:
-        """The workers do all there is, the result files as well."""
+    @rule(kept=st.integers(0, 1))
+    def drain(self, kept: int = 0) -> None:
+        """The workers do all there is, but for what they have in hand and keep; the result files as well."""
         for _ in range(DRAINED):
             self.claim(0)
-            if not self.taken:
+            if len(self.taken) <= kept:
                 break
-            self.store(0, asks=True)
+            self.store(kept, asks=True)
         for share in range(3):
             self.finish(share)
 

@@ -11,7 +11,7 @@ from sqlalchemy import delete, insert, select, update
 
 from api_models.status import JobStatus
 from api_models.verdict import VerdictKind
-from tests.attempt_harness import PRICE, Workshop, as_it_came
+from tests.attempt_harness import BOUNDS, PRICE, Workshop, as_it_came
 from tests.factories import add_attempt
 from worker.audio.take import accept
 from worker.cli.service.restore_check import living
@@ -48,7 +48,7 @@ def restored(shop: Workshop, *jobs: UUID, **columns: object) -> None:
 
 def restoration(shop: Workshop) -> Restoration:
     """The check on this shop's database and store."""
-    return Restoration(shop.database, shop.executor.destinations)
+    return Restoration(shop.database, shop.executor.destinations, BOUNDS)
 
 
 def run(shop: Workshop) -> Found:

@@ -117,6 +117,14 @@ class StoreConformance:
         assert store.head("a.wav") == newer
         assert read_back(store, "a.wav", tmp_path) == b"newer"
 
+    def test_a_folder_lists_what_lies_directly_in_it(self, store: ArtifactStore, tmp_path: Path) -> None:
+        """Neither its own folders' objects nor those whose names begin likewise; nothing where there is no folder."""
+        for key in ("a/one.wav", "a/größe +&.wav", "a/b/two.wav", "ab/three.wav", "a.wav"):
+            store_bytes(store, key, b"RIFF", tmp_path)
+        assert sorted(store.keys_in("a")) == ["a/größe +&.wav", "a/one.wav"]
+        assert store.keys_in("a/b") == ["a/b/two.wav"]
+        assert store.keys_in("nowhere") == store.keys_in("a.wav") == []
+
     def test_delete_removes_and_may_be_repeated(self, store: ArtifactStore, tmp_path: Path) -> None:
         """The object is gone after the first delete, and the second is no error."""
         store_bytes(store, "a.wav", b"sound", tmp_path)

@@ -45,6 +45,10 @@ def is_file(path: Path) -> bool:
         return stat.S_ISREG(path.lstat().st_mode)
     except ABSENT:
         return False
+    except OSError as error:
+        if error.errno == errno.ELOOP:  # links among its folders lead to one another
+            return False
+        raise
 
 
 def is_taken(path: Path) -> bool:
@@ -53,8 +57,10 @@ def is_taken(path: Path) -> bool:
         path.lstat()
     except FileNotFoundError:
         return False
-    except NotADirectoryError:
-        return True
+    except OSError as error:
+        if error.errno in {errno.ENOTDIR, errno.ELOOP}:
+            return True
+        raise
     return True
 
 

@@ -144,6 +144,14 @@ class FolderStore:
                 return StoredObject(key, self.uri(key), 0, None, UNKNOWN_TYPE, {}, known=False)
             return found
 
+    def keys_in(self, folder: str) -> list[str]:
+        with self._using():
+            try:
+                with os.scandir(self._path(folder)) as entries:
+                    return [f"{folder}/{entry.name}" for entry in entries if entry.is_file(follow_symlinks=False)]
+            except ABSENT:
+                return []
+
     def unsound(self, wanted: Sequence[Wanted]) -> dict[str, StoredObject | None]:
         with ThreadPoolExecutor(READERS, thread_name_prefix="ttsq-verify") as pool:
             found = pool.map(lambda one: self.head(one.key), wanted)

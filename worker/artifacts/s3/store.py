@@ -168,6 +168,14 @@ class S3Store:
     def occupant(self, key: str) -> StoredObject | None:
         return self.head(key)
 
+    def keys_in(self, folder: str) -> list[str]:
+        prefix = f"{self._key(folder)}/"
+        with self._asking():
+            listing = self._client.get_paginator("list_objects_v2")
+            pages = listing.paginate(Bucket=self._bucket, Prefix=prefix, Delimiter="/")
+            names = [entry["Key"] for page in pages for entry in page.get("Contents", ())]
+        return [name.removeprefix(self._prefix) for name in names]
+
     def unsound(self, wanted: Sequence[Wanted]) -> dict[str, StoredObject | None]:
         if len(wanted) <= HEADS:
             return self._unsound_by_head(wanted)

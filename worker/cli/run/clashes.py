@@ -25,7 +25,7 @@ _UNIQUE: Final = ("{batch}", "{id}")
 
 class NameClashError(CliError):
     def __init__(self, first: str, count: int, *, agreed: bool) -> None:
-        what = "a folder or a link and cannot be overwritten" if agreed else "not created by ttsq"
+        what = "no plain file and cannot be overwritten" if agreed else "not created by ttsq"
         others = f", and so {'is' if count == 2 else 'are'} {number(count - 1, 'other file')}" if count > 1 else ""
         remedy = "move them away" if agreed else "choose another --out, or add --overwrite to replace them"
         super().__init__(f"{first} is {what}{others}; nothing was queued or charged", remedy)

@@ -16,6 +16,7 @@ from worker.cli.console.format import money, number
 from worker.cli.console.terminal import Terminal
 from worker.execution.destinations import Destinations
 from worker.execution.restoration import Found, Restoration
+from worker.execution.settlements import AttemptLimits
 from worker.process.factories import open_places
 from worker.store import workers
 from worker.store.database import Database
@@ -46,9 +47,10 @@ def check_restored(terminal: Terminal, *, dry_run: bool) -> Exit:
             raise WorkersRunningError(len(running))
         if running:
             terminal.warn(f"{number(len(running), 'worker')} running: the figures may change.")
+        limits = AttemptLimits(settings.max_attempts, settings.max_takes)
         places = open_places(settings, database, connections=CONNECTIONS)
         try:
-            found, moved = _checked(Restoration(database, places), dry_run=dry_run)
+            found, moved = _checked(Restoration(database, places, limits), dry_run=dry_run)
         finally:
             _close(places)
     _report(terminal, found, moved, dry_run=dry_run)
@@ -96,6 +98,8 @@ def _report(terminal: Terminal, found: Found, moved: tuple[int, int] | None, *, 
             "copies": found.copies,
             "cost": f"{found.cost:f}",
             "estimated": found.estimated,
+            "refused": found.refused,
+            "given_up": found.given_up,
             "marked": found.marked,
             "events": None if moved is None else {"newest": moved[0], "next": moved[1] + 1},
         }
@@ -103,11 +107,13 @@ def _report(terminal: Terminal, found: Found, moved: tuple[int, int] | None, *, 
     would = "would be " if dry_run else ""
     terminal.result(f"{number(found.unfinished, 'unfinished job')} in the database.")
     if found.adopted:
-        estimated = f", {found.estimated:,} of them at list price" if found.estimated else ""
-        terminal.result(
-            f"{number(found.adopted, 'job')} {would}finished with audio found in the store:"
-            f" {money(found.cost)} added to the ledger{estimated}."
-        )
+        terminal.result(f"{number(found.adopted, 'job')} {would}finished with audio found in the store.")
+    if found.refused:
+        ended = f"; {number(found.given_up, 'job')} {would}ended by them" if found.given_up else ""
+        terminal.result(f"{number(found.refused, 'refused take')} found in the store{ended}.")
+    if found.adopted or found.refused:
+        estimated = f", {number(found.estimated, 'call')} at list price" if found.estimated else ""
+        terminal.result(f"{money(found.cost)} {would}added to the ledger{estimated}.")
     if found.marked:
         terminal.result(
             f"{number(found.marked, 'job')} {would}marked: the store has no audio for them. They may have been"

@@ -58,5 +58,11 @@ def take_over(
     return None if row is None else claims.claimed(row, by, now)
 
 
+def known_takes(connection: Connection, jobs: Sequence[UUID]) -> set[str]:
+    """The stored refused takes that the ledger has."""
+    query = select(Attempt.take_uri).where(Attempt.job_id.in_(jobs), Attempt.take_uri.is_not(None))
+    return {uri for uri in connection.execute(query).scalars() if uri is not None}
+
+
 def mark(connection: Connection, jobs: Sequence[UUID]) -> int:
     return connection.execute(_MARK, {"jobs": jobs}).rowcount if jobs else 0

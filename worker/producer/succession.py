@@ -3,6 +3,9 @@
 With two owners of one name, the last one spoken would win. Earlier jobs that may have been paid for (running, or to be
 recovered) finish: their audio never replaces a later job's, and the later job copies it if the text is the same.
 
+A batch without a destination of its own has no rivals: keys in a shared store name the batch or the job, which
+`checked_template` requires.
+
 Weakness: two batches submitted at the same moment do not see each other. Both are spoken, and the rule of
 `worker.artifacts.ownership` keeps the files of the later one.
 """

@@ -115,15 +115,17 @@ class FolderStore:
             self._reveal(audio, key, source.sha256, Sidecar(found.content_type, checked_metadata(metadata)))
         return True
 
-    def restate(self, key: str, sha256: str, metadata: Mapping[str, str]) -> None:
-        """Describe a file of ours that has this content already, unless its owner is a later one."""
+    def restate(self, key: str, sha256: str, metadata: Mapping[str, str]) -> bool:
+        """Whether a file has this content. One of ours is described anew, unless its owner is a later one."""
         target = self._path(key)
         with self._using(), suppress(*ABSENT), one_writer(target.parent):
             found = self._seen(key)
-            if found is None or not found.known or found.sha256 != sha256:
-                return
-            if standing(found, metadata, sha256) in REPLACEABLE:
+            if found is None or found.sha256 != sha256:
+                return False
+            if found.known and standing(found, metadata, sha256) in REPLACEABLE:
                 self._describe(key, sha256, Sidecar(found.content_type, checked_metadata(metadata)))
+            return True
+        return False
 
     def adopt(self, key: str) -> bool:
         """Allow a file of the user's to be replaced, as it is now. False for what is no plain file."""

@@ -20,10 +20,8 @@ from uuid_utils.compat import uuid7
 
 from api_models.status import JobStatus
 from worker.artifacts.errors import ArtifactsError, ArtifactsFault, NameTakenError
-from worker.artifacts.folder.files import is_file
 from worker.artifacts.folder.store import FolderStore
 from worker.artifacts.ownership import RUN, Owner, Standing, standing
-from worker.artifacts.partial import sha256_of
 from worker.artifacts.store import ArtifactStore, Wanted
 from worker.cli.run.order import file_name
 from worker.store.database import Database
@@ -102,9 +100,7 @@ class Copies:
             return None
         target = self._folder / file_name(job)
         try:
-            if _is_copied(target, job):
-                self._copies.restate(target.name, job.sha256 or "", self._owner(job))
-            else:
+            if not self._copies.restate(target.name, job.sha256 or "", self._owner(job)):
                 self._fetch(job)
         except _LaterRunError:
             return f"{target}: a later run has written this file"
@@ -141,7 +137,3 @@ class Copies:
 
 class _LaterRunError(Exception):
     """A run that began later has written a copy under the same name."""
-
-
-def _is_copied(target: Path, job: JobRecord) -> bool:
-    return is_file(target) and target.stat().st_size == job.audio_bytes and sha256_of(target) == job.sha256

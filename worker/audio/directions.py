@@ -71,6 +71,7 @@ _PROMPT: Final = re.compile(
 )
 _PHRASE: Final = re.compile(rf"\A\s*[^\n:：.!?。！？]{{1,{MAX_PHRASE_CHARACTERS}}}{_COLON}")
 _QUOTED: Final = re.compile(r"[\"“„«「『]([^\"“”„«»「」『』]{2,})[\"”“»」』]|(?<!\w)['‘]([^'‘’\n]{2,})['’](?!\w)")
+_ARROW: Final = r" (?:>>+|=+>|-+>|→|⇒|\|+) "
 _TEXT_KEYS: Final = re.compile(rf"(?:{SPOKEN_LABELS}|text\w*|transcript\w*)", re.IGNORECASE)
 
 
@@ -86,7 +87,7 @@ def certain(text: str) -> str:
 def pieces(text: str) -> list[str]:
     """The text split wherever a direction could end: any piece alone may be all that is spoken."""
     words = _squeezed(_ASIDE.sub("\n", _TAG.sub("\n", _MARKUP.sub("\n", text))))
-    return [piece for piece in re.split(rf"\n+|{_COLON}|[\"“”„«»「」『』]", words) if _says(piece)]
+    return [piece for piece in re.split(rf"\n+|{_COLON}|[\"“”„«»「」『』]|{_ARROW}", words) if _says(piece)]
 
 
 def _squeezed(text: str) -> str:

@@ -175,6 +175,14 @@ def test_two_takes_may_agree_where_the_text_has_parts() -> None:
     assert not may_agree(a_take(SAID, 0.2), text, LIMITS)
 
 
+@pytest.mark.parametrize("arrow", [">>", "=>", "-->", "→", "|"])
+def test_two_takes_may_agree_behind_an_arrow(arrow: str) -> None:
+    """A direction on the same line, told from the text by a sign alone."""
+    text = f"warm, slow, like an old friend by the fire, unhurried, tired and glad to be home {arrow} {SAID}"
+    assert may_agree(a_take(SAID, 0.8), text, LIMITS)
+    assert not may_agree(a_take(SAID, 0.2), text, LIMITS)
+
+
 @pytest.mark.parametrize(
     "text",
     [

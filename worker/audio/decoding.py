@@ -6,6 +6,7 @@ Runs in a codec process, because a foreign file may crash the library or make it
 from __future__ import annotations
 
 import io
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -28,6 +29,8 @@ MAX_AMPLITUDE: Final = 4.0
 _LOSSLESS: Final = {"PCM_S8": ("PCM_16", "int16"), "PCM_16": ("PCM_16", "int16"), "PCM_24": ("PCM_24", "int32")}
 """The sample format to write, and the type to read it with, so that nothing is rounded."""
 _LOSSY: Final = ("PCM_16", "float32")
+MAX_CORRECTED_BYTES: Final = 32 * 2**20
+"""A larger MP3 or FLAC file is read as it is: correcting takes its size in memory three times."""
 _END: Final = "fseek"
 """In the library's error at the end of a FLAC file that promises more; others are damages."""
 _FLOATS: Final = frozenset({"FLOAT", "DOUBLE"})
@@ -96,11 +99,13 @@ def _source(path: Path) -> Path | io.BytesIO:
     """The file as the library reads all of it: from its first MPEG frame on, and with its length."""
     with path.open("rb") as file:
         container = sniff(head := file.read(SNIFF_BYTES))
-        if container not in {Container.MP3, Container.FLAC}:
+        is_small = os.fstat(file.fileno()).st_size <= MAX_CORRECTED_BYTES
+        if container not in {Container.MP3, Container.FLAC} or not (is_small or junk_bytes(head)):
             return path
         content = head[junk_bytes(head) :] + file.read()
     if container is Container.MP3:
-        return io.BytesIO(content if _is_plausible(content) and is_mp3_complete(content) else with_mp3_frames(content))
+        is_right = not is_small or (_is_plausible(content) and is_mp3_complete(content))
+        return io.BytesIO(content if is_right else with_mp3_frames(content))
     if _is_plausible(content):
         return path
     with soundfile.SoundFile(io.BytesIO(content)) as sound:

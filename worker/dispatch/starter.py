@@ -77,7 +77,7 @@ class Admission:
             self.ageing,
             allowance=self.spending.open(connection, lanes, now),
             bulk_places=self._bulk_places(connection, slots, now),
-            rations=self.take_holds.rations(connection, lanes, slots),
+            rations=self.take_holds.rations(connection, lanes, slots, now=now),
         )
         # Probes first: behind another model's long queue they would never get a slot.
         chosen = probe_jobs.probe_jobs(self.keeper, queue, closed, lanes, limit=places, now=now)

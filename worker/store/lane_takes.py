@@ -30,6 +30,11 @@ CODE: Final = "takes_refused"
 MAX_SHOWN: Final = 100
 """How many held lanes are listed, the longest held first."""
 
+OTHERS: Final = "others_refused"
+"""The code of a lane that is held for what happened in the tenant's other lanes."""
+EVERY_LANE: Final = UUID(int=1)
+"""In the place of a lane: all of a tenant's lanes of one model, of which none is so large that it is held by itself."""
+
 Key = tuple[UUID, str, str]
 """Lane, tenant and model, of any priority."""
 
@@ -106,7 +111,7 @@ def under_way(connection: Connection) -> dict[Key, int]:
 _HELD: Final = (
     select(*_COLUMNS, Batch.name)
     .join(Batch, Batch.id == LaneTakes.lane, isouter=True)
-    .where(_IS_HELD)
+    .where(_IS_HELD, LaneTakes.lane != EVERY_LANE)
     .order_by(LaneTakes.held_at)
     .limit(bindparam("most"))
 )
@@ -128,12 +133,18 @@ def is_held(connection: Connection, which: ColumnElement[bool]) -> bool:
 def resume(connection: Connection, which: ColumnElement[bool], *, now: datetime) -> int:
     """Let held lanes of the selection try a few takes again. Returns how many lanes were held."""
     workers.await_tick(connection)
-    released = (
-        update(LaneTakes)
-        .where(which, _IS_HELD)
-        .values(held_at=None, refused=0, accepted=False, resumed=True)
-        .returning(*_COLUMNS)
-    )
+    return _release(connection, which, resumed=True, now=now)
+
+
+def release_others(connection: Connection, tenant: str, model: str, *, now: datetime) -> int:
+    """End the holds of lanes that were held for what others' takes were. Returns how many there were."""
+    which = (LaneTakes.tenant == tenant) & (LaneTakes.model == model) & (LaneTakes.code == OTHERS)
+    return _release(connection, which, resumed=False, now=now)
+
+
+def _release(connection: Connection, which: ColumnElement[bool], *, resumed: bool, now: datetime) -> int:
+    values = {"held_at": None, "refused": 0, "accepted": False, "resumed": resumed, "code": None}
+    released = update(LaneTakes).where(which, _IS_HELD).values(**values).returning(*_COLUMNS)
     found = [TakeCount(*row) for row in connection.execute(released)]
     for count in found:
         events.record(connection, events.TAKES_RELEASED, _subject(count), _data(count), tenant=count.tenant, now=now)

@@ -39,10 +39,14 @@ class Refusal:
     def why(self) -> str:
         """One sentence per model."""
         return " ".join(
-            f"The last {number(lane.count.refused, 'paid take')} of {lane.count.model} were all refused;"
+            f"The last {number(lane.count.refused, 'paid take')} of {_whose(lane)} were all refused;"
             f" the latest: {cut(sentence(lane.count.message), MESSAGE_CHARACTERS)}"
             for lane in self.lanes
         )
+
+
+def _whose(lane: HeldLane) -> str:
+    return f"{lane.count.model} in other batches" if lane.count.code == lane_takes.OTHERS else lane.count.model
 
 
 def find(database: Database, batch: UUID, snapshot: Snapshot) -> Refusal | None:

@@ -19,6 +19,9 @@ from worker.store.transitions.dispatches import Lane
 RESUMED_TAKES: Final = 3
 """Takes that a resumed lane may try before it is held again."""
 
+SHARE_OF_A_LANE: Final = 3
+"""Refused takes in a row of one lane that count against the others: one batch alone holds none but itself."""
+
 ACCEPTED: Final = VerdictKind.SUCCESS
 """Not a copy: copied audio is no evidence about the API now."""
 _WITHOUT_AUDIO: Final = frozenset({VerdictKind.RETRY, VerdictKind.REFUSED, VerdictKind.GATE, VerdictKind.PACE})
@@ -46,6 +49,13 @@ def after(count: TakeCount, ended: Ended, *, limit: int, now: datetime) -> TakeC
     return replace(count, refused=refused, code=ended.code, message=ended.message, held_at=held_at)
 
 
+def across(count: TakeCount, ended: Ended, *, limit: int, now: datetime) -> TakeCount:
+    """Return the count of all lanes after one more attempt in one of them. One accepted take ends their hold."""
+    if ended.verdict is ACCEPTED:
+        return replace(count, accepted=True, refused=0, held_at=None, code=None, message=None)
+    return after(count, ended, limit=limit, now=now)
+
+
 def hold_limit(count: TakeCount, limit: int) -> int:
     return min(limit, RESUMED_TAKES) if count.resumed else limit
 
@@ -68,7 +78,7 @@ def rations(counts: dict[Key, TakeCount], under_way: dict[Key, int], *, limit: i
     """Return the rations: per lane, refused takes plus takes in flight stay within the bound."""
     return Rations(
         {
-            key: bound(count, limit, slots) - count.refused - under_way.get(key, 0)
+            key: 0 if count.held_at else bound(count, limit, slots) - count.refused - under_way.get(key, 0)
             for key, count in counts.items()
             if not count.accepted
         }

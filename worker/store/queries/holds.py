@@ -73,6 +73,7 @@ def takes_hold(lane: HeldLane) -> Hold:
     takes = "1 paid take" if count.refused == 1 else f"{count.refused:,} paid takes"
     subject = lane.batch or (f"batch {batch_id}" if batch_id is not None else f"{count.tenant}'s jobs without a batch")
     remedy = f"ttsq batch resume {batch_id}" if batch_id is not None else f"ttsq gates open {name}"
+    takes += " of other jobs" if count.code == lane_takes.OTHERS else ""
     message = f"{subject}, {count.model}: {takes} refused in a row; the latest: {sentence(count.message)}"
     return Hold(name, lane_takes.CODE, f"{message} `{remedy}` tries a few more", lane.since, None)
 

@@ -98,7 +98,7 @@ class Books:
             assert content == audio_of(last.text), f"{address} is not what its last owner {last} has stored"
 
     def _check_remembered(self, address: str, live: Sequence[Spoken], read: Reading) -> None:
-        """A folder also has what was replaced; no store gives another content for it."""
+        """A folder also has what was replaced; no store returns another content for it."""
         for job in live:
             blocks = read(job)
             if path_of(job.uri) is not None and audio_of(job.text) not in self.edited:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,10 +30,7 @@ S3: Final = "s3:"
 FOLDERS: Final = ("out/x", "else", "down", "copies")
 PREFIXES: Final = ("out", "out/x", "shared")
 """Of the bucket; the last one is the store of batches without a place of their own."""
-HANDS: Final[dict[str, Callable[[Path, bytes], object]]] = {
-    "new file": lambda path, content: (path.unlink(missing_ok=True), path.write_bytes(content)),
-    "same file": Path.write_bytes,
-}
+HANDS: Final = ("new file", "same file")
 """How a program writes over a file: it puts another in its place, or changes the one that is there."""
 
 
@@ -124,7 +121,10 @@ class Ground:
             bucket, key = self._bucketful.bucket.name, name.removeprefix(S3)
             self._bucketful.client.put_object(Bucket=bucket, Key=key, Body=content)
         else:
-            HANDS[hand](Path(self.address(name)), content)
+            path = Path(self.address(name))
+            if hand == "new file":
+                path.unlink(missing_ok=True)
+            path.write_bytes(content)
 
     def remove(self, name: str) -> None:
         """As another program does."""

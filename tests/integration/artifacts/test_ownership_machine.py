@@ -54,15 +54,8 @@ from worker.store.batches import BatchRecord
 from worker.store.database import Database
 from worker.store.queries import jobs as job_queries
 from worker.store.tables.jobs import Batch, Job
-from worker.store.transitions import (
-    actions,
-    claims,
-    dispatches,
-    purges,
-)
-from worker.store.transitions import (
-    settlement as job_settlement,
-)
+from worker.store.transitions import actions, claims, dispatches, purges
+from worker.store.transitions import settlement as job_settlement
 from worker.store.transitions.claims import Claim
 from worker.store.transitions.settlement import Settlement, StoredAudio
 
@@ -138,7 +131,7 @@ class OwnershipMachine(RuleBasedStateMachine):
     @rule(
         name=st.sampled_from(USERS),
         content=st.sampled_from((b"mine", b"mine too")),
-        hand=st.sampled_from(sorted(HANDS)),
+        hand=st.sampled_from(HANDS),
     )
     def save_a_file(self, name: str, content: bytes, hand: str = "new file") -> None:
         """Under any name, in the place of whatever has it."""

@@ -115,7 +115,7 @@ def test_a_run_that_began_earlier_gives_way_to_a_later_one(emulator: Emulator) -
 
 
 def delete(bucket: Bucket, keys: Sequence[str]) -> None:
-    """As somebody does who cleans up."""
+    """As an operator does who cleans up."""
     with closing(bucket.client()) as client:
         for key in keys:
             client.delete_object(Bucket=bucket.name, Key=key)

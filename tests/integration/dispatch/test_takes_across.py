@@ -76,7 +76,7 @@ def test_a_resumed_batch_with_another_refusal_releases_none(stage: Stage) -> Non
 
 
 def test_batches_with_accepted_takes_go_on(stage: Stage) -> None:
-    """They are no part of it, and as long as they speak, nobody is held."""
+    """They are no part of it, and as long as they speak, no batch is held."""
     stage.slots(SLOTS)
     proven = stage.batch()
     first = jobs_of(stage, proven, 1)

@@ -18,7 +18,7 @@ from worker.artifacts.store import Wanted
 
 SHA256: Final = "0" * 64
 SECRET: Final = b"a file outside"
-pytestmark = pytest.mark.timeout(60)  # a pipe that is opened waits for ever
+pytestmark = pytest.mark.timeout(60)  # a pipe that is opened waits indefinitely
 
 
 def a_pipe(path: Path) -> None:

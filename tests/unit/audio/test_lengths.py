@@ -18,7 +18,7 @@ from worker.audio.take import accept
 
 FRAMES: Final = 168_000
 PADDING: Final = 2 * 1_152
-"""Silence that an encoder of MP3 adds, and that only its own header tells from sound."""
+"""Silence that an encoder of MP3 adds, and that only its own header distinguishes from sound."""
 ID3: Final = b"ID3\x04\0\0\0\0\0\x0a" + bytes(10)
 TAG: Final = b"TAG" + b" " * 125
 KINDS: Final = [

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+from decimal import Decimal
 from typing import Annotated, Any, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
@@ -9,7 +11,7 @@ from pydantic_core import PydanticCustomError
 
 from api_models.formats import DeliveryFormat
 from api_models.hints import did_you_mean, quoted
-from api_models.values import OptionalNumber
+from api_models.values import LONGEST_SPAN_SECONDS, OptionalNumber
 
 SPEED_RANGE: Final = (0.5, 2.0)
 """OpenAI allows 0.25 to 4; beyond a factor of two, stretched speech is no longer clear."""
@@ -76,6 +78,47 @@ class SpeechIn(BaseModel):
                 {"value": f"{value:g}", "low": f"{low:g}", "high": f"{high:g}"},
             )
         return value
+
+
+SPEECH_ENDPOINT: Final = "/v1/audio/speech"
+WINDOWS: Final = {"1h": timedelta(hours=1), "24h": timedelta(hours=24), "7d": timedelta(days=7)}
+"""`completion_window`: OpenAI has only 24h."""
+
+
+class OutputExpiry(BaseModel):
+    """How long audio is kept after its job has finished."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    anchor: Literal["created_at"]
+    seconds: Annotated[int, Field(strict=True, ge=3_600, le=LONGEST_SPAN_SECONDS)]
+
+
+class SpeechBatchIn(BaseModel):
+    """The body of `POST /batches`."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    input_file_id: Annotated[str, Field(strict=True)]
+    endpoint: Literal["/v1/audio/speech"]
+    completion_window: Literal["1h", "24h", "7d"]
+    metadata: Annotated[
+        dict[Annotated[str, Field(max_length=64)], Annotated[str, Field(max_length=512)]] | None, Field(max_length=16)
+    ] = None
+    output_expires_after: OutputExpiry | None = None
+    max_cost: Annotated[Decimal | None, Field(ge=0, le=1_000_000, decimal_places=12)] = None
+    """Not OpenAI's: what the batch may cost, in US dollars."""
+
+
+class BatchLine(BaseModel):
+    """One line of a file of requests."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    custom_id: Annotated[str, Field(strict=True, min_length=1)]
+    method: Literal["POST"]
+    url: Literal["/v1/audio/speech"]
+    body: dict[str, Any]
 
 
 class ErrorBody(BaseModel):

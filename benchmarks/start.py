@@ -106,7 +106,7 @@ def _on_servers(knobs: Knobs) -> Iterator[Waits]:
         own = _by_program(cluster.database, cluster.emulator.base_url)
         yield _waits("PostgreSQL, a program's own transaction", own, cluster.emulator, knobs)
         settings = harness.environment(**cluster.environment())
-        with _gateway(["serve"], settings) as address, closing(_Poster(address, key)) as post:
+        with gateway_process(["serve"], settings) as (address, _), closing(_Poster(address, key)) as post:
             yield _waits("PostgreSQL, HTTP", post, cluster.emulator, knobs)
 
 
@@ -122,7 +122,7 @@ def _embedded(knobs: Knobs) -> Iterator[Waits]:
             TTSQ_DATABASE_URL=url,
             TTSQ_CONCURRENCY=str(knobs.slots),
         )
-        with _gateway(["serve", "--all-in-one"], settings) as address, closing(Database(url)) as database:
+        with gateway_process(["serve", "--all-in-one"], settings) as (address, _), closing(Database(url)) as database:
             with closing(_Poster(address, None)) as post:
                 yield _waits("SQLite, HTTP, all in one", post, emulator, knobs)
             yield _waits("SQLite, another process", _by_program(database, emulator.base_url), emulator, knobs)
@@ -178,14 +178,14 @@ class _Poster:
 
 
 @contextmanager
-def _gateway(words: Sequence[str], settings: dict[str, str]) -> Iterator[str]:
-    """`ttsq serve` in a process and a folder of its own; where it listens."""
+def gateway_process(words: Sequence[str], settings: dict[str, str]) -> Iterator[tuple[str, int]]:
+    """`ttsq serve` in a process and a folder of its own; where it listens, and its process id."""
     command = [sys.executable, "-u", "-m", "worker.cli", *words, "--port", "0"]
     with harness.temporary_folder() as folder, Measured("gateway", command, folder, settings) as process:
         process.await_line("Gateway listening at")
         found = LISTENS.search(process.log)
         assert found is not None
-        yield found[1]
+        yield found[1], process.pid
         process.stop()
 
 

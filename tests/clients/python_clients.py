@@ -26,7 +26,7 @@ def main() -> None:
     answers["litellm"] = seen(spoken.content)
     try:
         litellm.speech(model="openai/tts-1", voice="aloy", input=text, api_base=base_url, api_key=key)
-    except litellm.BadRequestError as error:
+    except openai.BadRequestError as error:
         answers["litellm_error"] = str(error)
     # LangChain has no class for speech: its users speak with the SDK's client that it configures.
     chain = LangChainOpenAI(model="tts-1", base_url=base_url, api_key=key)

@@ -27,7 +27,8 @@ from worker.artifacts.errors import ArtifactsError
 from worker.gateway import dialects, docs_page
 from worker.gateway.answers import reject_unknown_parameters
 from worker.gateway.middleware.guard import HOOKS, MAX_BODY_BYTES, METRICS, Guard, problem_for
-from worker.gateway.openai import catalogue, speech
+from worker.gateway.openai import batches as openai_batches
+from worker.gateway.openai import catalogue, files, speech
 from worker.gateway.openai.errors import OpenAIError
 from worker.gateway.parts import Gateway
 from worker.gateway.problems import ProblemError, invalid, not_found
@@ -97,7 +98,7 @@ def make_app(gateway: Gateway) -> FastAPI:
     app.include_router(docs_page.router)
     for part in (jobs, batches, events, account, endpoints, hooks, health):
         app.include_router(part.router)
-    for part in (catalogue, speech):
+    for part in (catalogue, speech, files, openai_batches):
         app.include_router(part.router)
     app.add_exception_handler(OpenAIError, _openai_error)
     app.add_exception_handler(ProblemError, _problem)
@@ -113,7 +114,7 @@ def guarded(gateway: Gateway) -> Guard:
     upload = gateway.settings.max_upload_mb * 2**20
 
     def body_limit(path: str) -> int:
-        if path == "/v1/batches":
+        if path in {"/v1/batches", "/openai/v1/files"}:
             return upload
         if path.startswith(HOOKS):
             return MAX_HOOK_BYTES

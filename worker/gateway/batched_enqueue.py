@@ -11,6 +11,7 @@ from typing import IO, Any, Final
 from uuid import UUID
 
 from pydantic import ValidationError
+from sqlalchemy import Connection
 from uuid_utils.compat import uuid7
 
 from api_models.http_problems import Trouble
@@ -155,9 +156,18 @@ def check_template(template: str | None, lines: Sequence[Line]) -> None:
 
 
 def write(
-    gateway: Gateway, lines: Sequence[Line], batch: Batch, origin: Origin, once: IdempotentRequest | None
+    gateway: Gateway,
+    lines: Sequence[Line],
+    batch: Batch,
+    origin: Origin,
+    once: IdempotentRequest | None,
+    *,
+    also: Callable[[Connection, UUID], None] = lambda *_: None,
 ) -> BatchResult:
-    """Write all jobs, or none. Raises ProblemError if the Idempotency-Key belongs to another request."""
+    """Write all jobs, or none. Raises ProblemError if the Idempotency-Key belongs to another request.
+
+    `also` writes in the same transaction what else belongs to the batch, by its id.
+    """
     now = gateway.now()
     record = BatchRecord(uuid7(), origin.tenant, batch.name, None, len(lines), now)
     with gateway.database.begin() as connection:
@@ -173,6 +183,7 @@ def write(
             budgets.limit_batch(connection, record.id, batch.max_cost)
         if batch.callback_url is not None:
             endpoints.callbacks(connection, origin.tenant, fresh_secret=signatures.new_secret(), now=now)
+        also(connection, record.id)
         rest = iter(lines)
         while page := list(islice(rest, ROWS_PER_STATEMENT)):
             actions.submit(

@@ -99,7 +99,7 @@ def litellm_proxy(speaks: Speaking, key: str, folder: Path) -> Iterator[str]:
         process = subprocess.Popen(command, cwd=folder, env=dict(ISOLATED), stdout=log, stderr=log)
     try:
         address = f"http://127.0.0.1:{port}"
-        retries = urllib3.Retry(connect=400, backoff_factor=0.1, backoff_max=0.2)
+        retries = urllib3.Retry(total=None, connect=600, backoff_factor=0.1, backoff_max=0.2)
         assert urllib3.request("GET", f"{address}/health/liveliness", retries=retries).status == 200
         yield address
     finally:

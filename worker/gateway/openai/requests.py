@@ -33,8 +33,8 @@ class Dialect:
     max_text_bytes: int | None
     """The setting; None for the model's own limit."""
 
-    def job(self, wanted: SpeechIn, *, priority: int = PRIORITY) -> JobIn | list[Fault]:
-        """Return the job, or every error of the request."""
+    def job(self, wanted: SpeechIn, **queueing: Any) -> JobIn | list[Fault]:  # noqa: ANN401 - fields of a job
+        """Return the job, or every error of the request. `queueing` are further fields of the job."""
         faults: list[Fault] = []
         model, voice = self.models.meaning(wanted.model), self.voices.meaning(wanted.voice)
         if model is None:
@@ -48,7 +48,7 @@ class Dialect:
             "voice_1": voice,
             "temperature": wanted.temperature,
             "variant": wanted.variant,
-            "priority": priority,
+            **queueing,
         }
         if model is not None:
             fields["model"] = model

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from decimal import Decimal
 from enum import StrEnum
@@ -11,8 +12,11 @@ from fastapi import APIRouter, Request
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
+from api_models.formats import AudioFormat
+from api_models.jobs import JobIn
 from api_models.openai import SpeechIn
 from api_models.status import JobStatus
+from worker import producer
 from worker.gateway import answers, audio, entries, strict_json, views
 from worker.gateway.answers import Submitter, gateway_of
 from worker.gateway.entries import Origin
@@ -21,6 +25,7 @@ from worker.gateway.openai import delivery, holding
 from worker.gateway.openai.errors import INVALID, SERVER, OpenAIError
 from worker.gateway.openai.holding import ClientLeftError
 from worker.gateway.openai.rendering import LostAudioError, Rendition, Source
+from worker.gateway.openai.requests import PRIORITY
 from worker.gateway.parts import Gateway
 from worker.gateway.problems import ProblemError, invalid
 from worker.store.access import joined_requests
@@ -32,6 +37,8 @@ router = APIRouter(prefix="/openai/v1", tags=["openai"], include_in_schema=False
 
 CLIENT_LEFT: Final = 499
 """nginx's status, for the log."""
+_LOSSY: Final = frozenset({"mp3", "opus"})
+"""A file in such a form is delivered as it is: encoding it again would harm it."""
 _CLIENTS_FAULT: Final = frozenset({"invalid_request", "content_refused"})
 
 
@@ -54,6 +61,8 @@ class Asked:
     caller: Caller
     row: dict[str, Any]
     """The job it would be."""
+    contents: tuple[str, ...]
+    """Fingerprints of what answers it: the take, or the file that a batch has stored in the same form."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,11 +97,18 @@ async def create_speech(request: Request, caller: Submitter) -> Response:
 async def _asked(request: Request, gateway: Gateway, caller: Caller) -> Asked:
     answers.require_json(request)
     wanted = strict_json.parsed(SpeechIn, await request.body())
-    job = gateway.dialect.job(wanted)
+    job = gateway.dialect.job(wanted, priority=PRIORITY)
     if isinstance(job, list):
         raise invalid(job)
     origin = Origin.of(gateway.settings, caller, request.headers)
-    return Asked(wanted, caller, entries.entry(job, origin, now=gateway.now()))
+    row = entries.entry(job, origin, now=gateway.now())
+    return Asked(wanted, caller, row, (row["fingerprint"], *_stored_forms(wanted, job, origin)))
+
+
+def _stored_forms(wanted: SpeechIn, job: JobIn, origin: Origin) -> Iterator[str]:
+    if wanted.speed == 1 and wanted.response_format.value in _LOSSY:
+        encoded = job.model_copy(update={"format": AudioFormat(wanted.response_format.value)})
+        yield producer.content_of(encoded, origin=origin.api, tenant=origin.tenant, shared=origin.shared)
 
 
 async def _kept(gateway: Gateway, asked: Asked, entry: JobEntry | None) -> Answered | None:
@@ -116,6 +132,7 @@ async def _bought(request: Request, gateway: Gateway, asked: Asked, *, lost: Job
         gateway.metrics.submitted.labels("job").inc()
     gateway.renderer.warm()
     await holding.until_finished(request, gateway, joined, caller=asked.caller, model=asked.row["model"])
+    await gateway.keyring.refuse_outdated(asked.caller)
     entry = await run_in_threadpool(_read, gateway, joined)
     if entry.status != JobStatus.SUCCEEDED:
         raise _failure(entry)
@@ -130,7 +147,7 @@ async def _bought(request: Request, gateway: Gateway, asked: Asked, *, lost: Job
 
 def _find(gateway: Gateway, asked: Asked) -> JobEntry | None:
     with gateway.database.glance() as connection:
-        return tenant_pages.bought(connection, asked.caller.tenant, asked.row["fingerprint"])
+        return tenant_pages.bought(connection, asked.caller.tenant, asked.contents)
 
 
 def _attach(gateway: Gateway, asked: Asked, lost: JobEntry | None) -> Joined:
@@ -157,7 +174,7 @@ async def _content(gateway: Gateway, entry: JobEntry, wanted: SpeechIn) -> bytes
         found = await run_in_threadpool(audio.destination_of, gateway, entry)
     except ProblemError:
         raise LostAudioError from None
-    rendition = Rendition(entry.sha256 or "", wanted.response_format, wanted.speed)
+    rendition = Rendition(entry.sha256 or "", wanted.response_format, wanted.speed, as_it_is=bool(entry.audio_format))
     return await gateway.renderer.rendered(rendition, Source(found.store, found.key))
 
 

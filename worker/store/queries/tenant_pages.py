@@ -109,7 +109,7 @@ _ONE_JOB = select(*_JOB).where(Job.id == bindparam("job"), Job.tenant == bindpar
 _BOUGHT = (
     select(*_JOB)
     .where(
-        Job.fingerprint == bindparam("content"),
+        Job.fingerprint.in_(bindparam("contents", expanding=True)),
         in_state(JobStatus.SUCCEEDED),
         Job.tenant == bindparam("owner"),
         Job.purged_at.is_(None),
@@ -125,9 +125,9 @@ def job(connection: Connection, tenant: str, job_id: UUID) -> JobEntry | None:
     return None if row is None else JobEntry(*row)
 
 
-def bought(connection: Connection, tenant: str, fingerprint: str) -> JobEntry | None:
-    """Return the tenant's latest job with this content whose audio is kept."""
-    row = connection.execute(_BOUGHT, {"content": fingerprint, "owner": tenant}).one_or_none()
+def bought(connection: Connection, tenant: str, fingerprints: Sequence[str]) -> JobEntry | None:
+    """Return the tenant's latest job with one of these contents whose audio is kept."""
+    row = connection.execute(_BOUGHT, {"contents": list(fingerprints), "owner": tenant}).one_or_none()
     return None if row is None else JobEntry(*row)
 
 

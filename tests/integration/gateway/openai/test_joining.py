@@ -24,7 +24,7 @@ from tests.gateway import Client, Running, running
 from tests.speaking import SPEECH
 from worker.store.access import joined_requests
 from worker.store.database import Database
-from worker.store.tables.access import JoinedRequest
+from worker.store.tables.access import ApiKey, JoinedRequest
 from worker.store.tables.jobs import Job
 
 ASKED = {"model": "tts-1", "voice": "alloy", "input": "The ferry leaves at ten."}
@@ -177,3 +177,18 @@ def test_a_job_with_a_call_that_may_be_billed_is_not_cancelled(database: Databas
         add_attempt(connection, job_id=row["id"], possibly_billed=True)
         assert not joined_requests.leave(connection, joined, now=NOW, cancels=True)
         assert stored(connection, row["id"]).status == JobStatus.QUEUED
+
+
+def test_a_key_that_is_revoked_meanwhile_gets_no_audio(database: Database) -> None:
+    """It was valid when the request began to wait."""
+    with running(database, TTSQ_OPENAI_HOLD_SECONDS="60") as gateway:
+        client = gateway.client()
+        with closing(waiting(client)) as connection:
+            until(lambda: clients(database) == 1)
+            with database.begin() as transaction:
+                transaction.execute(update(ApiKey).values(revoked_at=NOW))
+            gateway.gateway.keyring.clock = lambda: time.monotonic() + 60
+            with database.begin() as transaction:
+                done = {"status": JobStatus.SUCCEEDED, "uri": "file:///a.wav", "sha256": "a" * 64, "finished_at": NOW}
+                transaction.execute(update(Job).values(**done))
+            assert connection.getresponse().status == 401

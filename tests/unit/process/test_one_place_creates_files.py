@@ -19,7 +19,7 @@ WRITERS: Final = {
     "worker/artifacts/s3/store.py": "a download for people",
     "worker/results/files.py": "result files for people, in a temporary folder of mode 0700 first",
     "worker/schedules/query.py": "in a temporary folder of mode 0700",
-    "worker/audio/rendering.py": "a joined recording for people",
+    "worker/audio/rendering.py": "runs in the codec process, whose umask is 0077",
     "worker/cli/join.py": "captions for people",
     "worker/cli/plan.py": "a sheet for people",
     "worker/cli/run/run.py": "makes the folder of the audio",

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import os
 from collections import OrderedDict
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -107,8 +108,12 @@ class Renderer:
             encoded.unlink(missing_ok=True)
 
     def warm(self) -> None:
-        """Prepare an encoder, while the request waits for its audio."""
-        self.codecs.warm()
+        """Prepare an encoder in a thread, while the request waits for its audio."""
+        asyncio.get_running_loop().run_in_executor(None, self._warm)
+
+    def _warm(self) -> None:
+        with suppress(OSError):  # encoding will say so
+            self.codecs.warm()
 
     def close(self) -> None:
         self.codecs.close()

@@ -10,13 +10,15 @@ from decimal import Decimal
 from typing import Final
 from uuid import UUID
 
-from sqlalchemy import Connection, insert, text
+from sqlalchemy import Connection, func, insert, literal, select, text
 
 from api_models.status import JobStatus
 from tests.factories import MODEL, NOW, Values, add_batch, add_jobs, add_worker, attempt_row, job_row
 from worker.store.database import Database
+from worker.store.outbox.deliveries import CURSOR
 from worker.store.tables.account import TenantMonth
 from worker.store.tables.jobs import Attempt
+from worker.store.tables.webhooks import Cursor, EventRow
 
 BIG_BATCHES: Final = 100
 FAR: Final = NOW + timedelta(days=30)
@@ -58,6 +60,14 @@ INSERT INTO tallies (lane, tenant, model, priority, status, cached, part, jobs, 
 SELECT lane, tenant, model, priority, status, cached, 0, count(*), sum(cost), min(created_at), max(finished_at)
 FROM jobs GROUP BY 1, 2, 3, 4, 5, 6
 """
+# One in ten thousand concerns the whole account, and one in twenty thousand the quiet tenant.
+_EVENTS: Final = """
+INSERT INTO events (id, at, type, tenant, subject, data)
+SELECT g, {now}, 'job.succeeded', CASE WHEN g % 10000 = 0 THEN NULL WHEN g % 20000 = 1 THEN 'quiet' ELSE 'loud' END,
+  substr({fingerprint}, 33), '{{}}'
+FROM numbers
+"""
+_TEMPLATES: Final = (_BATCHES, _JOBS, _ATTEMPTS, _EVENTS)
 _POSTGRESQL: Final = {
     "numbers": "WITH numbers AS (SELECT generate_series(1, {rows}) AS g) ",
     "id": "lpad(to_hex(g), 32, '0')::uuid",
@@ -80,10 +90,12 @@ _SQLITE: Final = {
 }
 
 _SQLITE_INDEXES: Final = (
-    "SELECT name, sql FROM sqlite_master WHERE type = 'index' AND sql IS NOT NULL AND tbl_name IN ('jobs', 'attempts')"
+    "SELECT name, sql FROM sqlite_master WHERE type = 'index' AND sql IS NOT NULL"
+    " AND tbl_name IN ('jobs', 'attempts', 'events')"
 )
 _POSTGRESQL_INDEXES: Final = (
-    "SELECT indexname, indexdef FROM pg_indexes WHERE tablename IN ('jobs', 'attempts') AND indexname NOT LIKE 'pk%'"
+    "SELECT indexname, indexdef FROM pg_indexes WHERE tablename IN ('jobs', 'attempts', 'events')"
+    " AND indexname NOT LIKE 'pk%'"
 )
 
 
@@ -133,7 +145,7 @@ def _statements(words: dict[str, str], rows: int, indexes: Sequence[tuple[str, s
     numbers = {"rows": rows, "batches": BIG_BATCHES, "model": MODEL}
     filled = {name: word.format(**numbers) for name, word in words.items()}
     yield from (f"DROP INDEX {name}" for name, _ in indexes)
-    yield from (filled["numbers"] + template.format(**filled, **numbers) for template in (_BATCHES, _JOBS, _ATTEMPTS))
+    yield from (filled["numbers"] + template.format(**filled, **numbers) for template in _TEMPLATES)
     yield from (definition for _, definition in indexes)
 
 
@@ -163,6 +175,9 @@ def _add_few(connection: Connection) -> None:
     )
     connection.execute(insert(TenantMonth).values(tenant="default", month=f"{NOW:%Y-%m}", spent=Decimal(0)))
     connection.execute(insert(Attempt), [attempt_row(batch_id=SMALL) for _ in range(FEW)])
+    # The outbox has read all but a few events.
+    newest = select(func.max(EventRow.id)).scalar_subquery()
+    connection.execute(insert(Cursor).from_select(["name", "position"], select(literal(CURSOR), newest - FEW)))
 
 
 def ids(offset: int) -> list[UUID]:

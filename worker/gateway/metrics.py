@@ -40,7 +40,9 @@ def _of_jobs(snapshot: QueueSnapshot) -> Iterable[Metric]:
     for status in JobStatus:
         jobs.add_metric([status], snapshot.jobs.get(status, 0))
     yield jobs
-    yield GaugeMetricFamily("ttsq_queue_age_seconds", "Age of the oldest queued job.", snapshot.queue_age_seconds)
+    yield GaugeMetricFamily(
+        "ttsq_queue_age_seconds", "Age of the oldest queued job that may start.", snapshot.queue_age_seconds
+    )
 
 
 def _of_calls(snapshot: QueueSnapshot) -> Iterable[Metric]:

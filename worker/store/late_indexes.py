@@ -17,18 +17,25 @@ from sqlalchemy.schema import CreateIndex, DropIndex
 
 from worker.store.database import Database
 from worker.store.tables.jobs import Attempt, Job
+from worker.store.tables.webhooks import EventRow
 
 LOCK: Final = 0x7474_7169
 """PostgreSQL's advisory lock under which they are built ("ttqi" in ASCII)."""
 BUILDING_SECONDS: Final = 15 * 60
 POLL_SECONDS: Final = 0.1
 
-_TABLES: Final = (cast("Table", Job.__table__), cast("Table", Attempt.__table__))
+_TABLES: Final = tuple(cast("Table", model.__table__) for model in (Job, Attempt, EventRow))
 _SCHEMA: Final = text(
     "SELECT nspname FROM pg_class JOIN pg_namespace ON pg_namespace.oid = relnamespace"
     " WHERE pg_class.oid = to_regclass('jobs')"
 )
-LATE: Final = {"ix_jobs_key_open": "0008", "ix_attempts_unclear": "0008"}
+LATE: Final = {
+    "ix_jobs_key_open": "0008",
+    "ix_attempts_unclear": "0008",
+    "ix_jobs_code": "0015",
+    "ix_events_tenant": "0015",
+    "ix_events_account": "0015",
+}
 """Index name to the revision that introduces it."""
 
 

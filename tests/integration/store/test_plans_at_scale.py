@@ -22,10 +22,11 @@ from tests.factories import MODEL, NOW, a_claim, a_settlement, ledger
 from tests.integration import scale
 from tests.integration.plans import plans, statements
 from tests.integration.scale import FEW, HOLDER, LATER, SMALL
-from worker.store import workers
+from worker.store import schedules, workers
 from worker.store.database import Database
 from worker.store.money import in_flight, limits
-from worker.store.queries import attempts
+from worker.store.outbox import deliveries
+from worker.store.queries import attempts, filters, metrics, tenant_pages
 from worker.store.queries import jobs as job_queries
 from worker.store.transitions import (
     actions,
@@ -169,6 +170,22 @@ HOT: Final = {
     "cancel": hot(
         lambda connection: actions.cancel(connection, actions.these(scale.ids(scale.URGENT)), now=NOW), changes=FEW
     ),
+    "is a delivery or an event due": hot(lambda connection: deliveries.is_anything_due(connection, now=LATER)),
+    "address events": hot(lambda connection: deliveries.address(connection, now=NOW), changes=1),
+    "jobs by code": hot(
+        lambda connection: job_queries.jobs(connection, filters.selection(code="internal_error"), most=50),
+        "ix_jobs_code",
+    ),
+    "events of a quiet tenant": hot(
+        lambda connection: tenant_pages.events(connection, "quiet", after=0, most=100),
+        "ix_events_tenant",
+        "ix_events_account",
+    ),
+    "the latest events": hot(lambda connection: tenant_pages.all_events(connection, after=ROWS - FEW, most=100)),
+    "the age of the queue": hot(lambda connection: metrics.queue_age(connection, NOW, most=20), "ix_jobs_queued"),
+    "due schedules": hot(lambda connection: schedules.due(connection, now=LATER, most=100)),
+    "open runs": hot(lambda connection: schedules.open_runs(connection, now=LATER, most=100)),
+    "workers present": hot(workers.present),
     "a job's ledger": hot(lambda connection: ledger(connection, LAST)),
 }
 

@@ -21,8 +21,10 @@ from worker.store.queries.holds import STALE_SECONDS
 from worker.store.states import in_state
 from worker.store.tables.jobs import Attempt, Job
 from worker.store.tables.webhooks import Delivery
+from worker.store.transitions import dispatches
 
-_OLDEST_QUEUED: Final = select(func.min(Job.created_at)).where(in_state(JobStatus.QUEUED))
+MAX_LANES: Final = 1_000
+"""Lanes whose first job is looked at for the age of the queue: reading all queued jobs would grow with them."""
 QUANTILES: Final = (0.5, 0.9, 0.99)
 RECENT: Final = timedelta(days=1)
 _NO_CALL: Final = (VerdictKind.CACHED, VerdictKind.RELEASED, VerdictKind.LOST)
@@ -65,7 +67,7 @@ def snapshot(connection: Connection, *, now: datetime, window: timedelta) -> Que
     alive = [member for member in workers.present(connection) if member.heartbeat_at >= limit]
     return QueueSnapshot(
         jobs=_jobs(connection, now),
-        queue_age_seconds=_age(connection.execute(_OLDEST_QUEUED).scalar(), now),
+        queue_age_seconds=queue_age(connection, now),
         verdicts=verdicts,
         limited_share=verdicts[VerdictKind.PACE] / len(calls) if calls else 0.0,
         attempt_seconds=_quantiles([(row.finished_at - row.started_at).total_seconds() for row in calls]),
@@ -82,6 +84,12 @@ def snapshot(connection: Connection, *, now: datetime, window: timedelta) -> Que
             connection.execute(select(func.min(Delivery.created_at)).where(_OPEN_DELIVERY)).scalar(), now
         ),
     )
+
+
+def queue_age(connection: Connection, now: datetime, *, most: int = MAX_LANES) -> float:
+    """Return the age of the oldest job that may start: of the first jobs of the most urgent lanes."""
+    lanes = dispatches.lanes(connection, most=most)
+    return max(0.0, now.timestamp() - min((lane.since for lane in lanes), default=now.timestamp()))
 
 
 def _jobs(connection: Connection, now: datetime) -> dict[JobStatus, int]:

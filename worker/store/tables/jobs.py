@@ -150,6 +150,7 @@ class Job(Base):
             "status",
             where="key_id IS NOT NULL AND status IN ('scheduled', 'queued', 'dispatched', 'running')",
         ),
+        partial_index("ix_jobs_code", "code", "id", where="code IS NOT NULL"),
         # Each unfinished state has an index, so the dispatcher never reads past finished rows.
         partial_index("ix_jobs_queued", "priority", "tenant", "lane", "model", "id", where="status = 'queued'"),
         partial_index("ix_jobs_due", "not_before", where="status = 'scheduled'"),

@@ -27,7 +27,11 @@ class EventRow(Base):
     """A gate's name, or the id of a job or a batch."""
     data: Mapped[str]
 
-    __table_args__ = (Index("ix_events_at", "at"),)
+    __table_args__ = (
+        Index("ix_events_at", "at"),
+        partial_index("ix_events_tenant", "tenant", "id", where="tenant IS NOT NULL"),
+        partial_index("ix_events_account", "id", where="tenant IS NULL"),
+    )
 
 
 class Endpoint(Base):

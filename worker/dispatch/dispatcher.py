@@ -180,9 +180,9 @@ class Dispatcher:
             with self.database.begin() as connection:
                 self._clock.begin(connection, LEASE_SECONDS)
                 now, leads = self._hold_lease(connection)
-                started = self._lead(connection, now) if leads else None
                 # After the write: a database that is read-only has recorded no heartbeats either.
                 self.rescue.note_read(now)
+                started = self._lead(connection, now) if leads else None
         except BaseException:
             undo()
             raise

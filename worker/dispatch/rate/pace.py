@@ -35,6 +35,8 @@ SEARCH_CAP_SECONDS: Final = 16.0
 PATIENT_STRIKES: Final = 8
 """Consecutive refusals from which on the long backoff applies: a full window no longer explains them."""
 
+LONGEST_SPACING_SECONDS: Final = 60.0 / (state.LOWEST_RPM * SEARCH_HEADROOM)
+"""Of a searched limit."""
 ROUNDING_SECONDS: Final = 0.001
 
 UNLIMITED: Final = "unlimited"
@@ -208,10 +210,11 @@ def _is_late(pace: PaceState, now: datetime) -> bool:
 
 
 def _earliest(pace: PaceState, now: datetime, spacing: float) -> datetime:
-    """When the next start is or was due. A time further ahead than one spacing was written before the clock stepped
+    """When the next start is or was due. A time further ahead than any spacing was written before the clock stepped
     back.
     """
-    if pace.next_start_at is None or pace.next_start_at > now + timedelta(seconds=spacing + ROUNDING_SECONDS):
+    farthest = now + timedelta(seconds=max(spacing, LONGEST_SPACING_SECONDS) + ROUNDING_SECONDS)
+    if pace.next_start_at is None or pace.next_start_at > farthest:
         return now
     return _due_from(pace.next_start_at, pace, now)
 

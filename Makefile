@@ -39,7 +39,7 @@ $(STAMP): requirements.txt pyproject.toml | $(filter .tools/bin/uv,$(UV))
 demo: $(STAMP) ## speak a sample file with no key, no server, no Docker
 	@$(BIN)/ttsq run examples/welcome.csv --rehearse --out audio/welcome
 
-stack: $(STAMP) ## the production shape without Docker: PostgreSQL, Valkey, S3, emulator, two workers; Ctrl-C ends it
+stack: $(STAMP) ## the production shape without Docker: PostgreSQL, Valkey, S3, emulator, two workers, gateway; Ctrl-C ends it
 	@$(BIN)/python -m tests.stack
 
 stack-stop: $(STAMP) ## end the stack that runs in this folder

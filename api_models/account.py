@@ -41,6 +41,7 @@ class Quote(BaseModel):
     cached: Annotated[int, Field(description="Texts that are already bought, or that repeat another text.")]
     cost: Amount
     parts: list[QuotePart]
+    warnings: Annotated[list[str], Field(description="Texts whose markup may be read aloud.")]
 
 
 class ModelView(BaseModel):

@@ -11,6 +11,7 @@ from uuid import UUID
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from pydantic_core import PydanticCustomError
 
+from api_models.encodings import TAG_FIELDS, OptionalBitrate, OptionalRate, OptionalTagText, OptionalTrack
 from api_models.formats import LOUDNESS_RANGE, AudioFormat
 from api_models.jobs import MAX_CALLBACK_CHARACTERS, Amount, JobIn
 from api_models.key_templates import TemplateError, checked_template, own_folder
@@ -51,6 +52,9 @@ SheetTemplate = Annotated[str | None, AfterValidator(_sheet_template)]
 """As above; a sheet's template may also name its columns."""
 
 
+_DEFAULTS: Final = ("format", "loudness", "sample_rate", "mp3_bitrate", *TAG_FIELDS, "expires_after")
+
+
 class BatchIn(BaseModel):
     """Texts submitted together."""
 
@@ -68,6 +72,18 @@ class BatchIn(BaseModel):
     """For jobs without a format."""
     loudness: Annotated[float, Field(ge=LOUDNESS_RANGE[0], le=LOUDNESS_RANGE[1])] | None = None
     """LUFS, for jobs without a loudness."""
+    sample_rate: OptionalRate = None
+    """Hz, for jobs without a sample rate."""
+    mp3_bitrate: OptionalBitrate = None
+    """kbit/s, for MP3s without a bitrate; without a format it requests MP3."""
+    title: OptionalTagText = None
+    """For MP3s without a title."""
+    artist: OptionalTagText = None
+    """For MP3s without an artist."""
+    album: OptionalTagText = None
+    """For MP3s without an album."""
+    track: OptionalTrack = None
+    """For MP3s without a track number."""
     expires_after: OptionalSpan = None
     """How long text and audio are kept after a job's end, unless the job has its own value: seconds, or as in 30d."""
     key_template: SharedTemplate = None
@@ -75,8 +91,7 @@ class BatchIn(BaseModel):
 
     def defaults(self) -> dict[str, Any]:
         """Return the values for fields that a job leaves out."""
-        found = {"format": self.format, "loudness": self.loudness, "expires_after": self.expires_after}
-        return {name: value for name, value in found.items() if value is not None}
+        return {name: value for name in _DEFAULTS if (value := getattr(self, name)) is not None}
 
 
 class ResultFile(StrEnum):
@@ -104,6 +119,7 @@ class BatchView(BaseModel):
     created_at: datetime
     paused_at: Annotated[datetime | None, Field(description="When the batch was paused; null if it is not paused.")]
     finished_at: Annotated[datetime | None, Field(description="When its result files were written; null before that.")]
+    warnings: Annotated[list[str], Field(description="Texts whose markup may be read aloud; told upon submission.")]
 
 
 class BatchPage(BaseModel):

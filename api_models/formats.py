@@ -6,7 +6,7 @@ from enum import StrEnum
 
 
 class AudioFormat(StrEnum):
-    """Container and codec of a job's audio. The sample rate is always the API's."""
+    """Container and codec of a job's audio."""
 
     WAV = "wav"
     """The samples as received."""

@@ -31,6 +31,14 @@ class HookMapping(BaseModel):
     custom_id: Expression = None
     tags: Expression = None
     """A list of tags, or one tag."""
+    format: Expression = None
+    loudness: Expression = None
+    sample_rate: Expression = None
+    mp3_bitrate: Expression = None
+    title: Expression = None
+    artist: Expression = None
+    album: Expression = None
+    track: Expression = None
 
 
 class HookAnswer(BaseModel):

@@ -8,6 +8,7 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
+from api_models.encodings import MAX_TAG_CHARACTERS, MP3_BITRATES, SAMPLE_RATES, TRACK
 from api_models.formats import LOUDNESS_RANGE, AudioFormat
 from api_models.registry import DEFAULT_MODEL, MODELS, VOICES
 from api_models.speech import JobRequest
@@ -32,6 +33,11 @@ def _documented(schema: dict[str, Any]) -> None:
     properties["temperature"]["anyOf"][0] |= {"minimum": 0, "maximum": 2}
     low, high = LOUDNESS_RANGE
     properties["loudness"]["anyOf"][0] |= {"minimum": low, "maximum": high}
+    properties["sample_rate"]["anyOf"][0] |= {"enum": list(SAMPLE_RATES)}
+    properties["mp3_bitrate"]["anyOf"][0] |= {"enum": list(MP3_BITRATES)}
+    properties["track"]["anyOf"][0] |= {"pattern": TRACK.pattern}
+    for name in ("title", "artist", "album"):
+        properties[name]["anyOf"][0] |= {"maxLength": MAX_TAG_CHARACTERS}
     properties["expires_after"]["anyOf"][0] |= {"minimum": 1, "maximum": LONGEST_SPAN_SECONDS}
 
 
@@ -76,6 +82,12 @@ class JobView(BaseModel):
     deadline: datetime | None
     format: AudioFormat
     loudness: Annotated[float | None, Field(description="Requested loudness in LUFS.")]
+    sample_rate: Annotated[int | None, Field(description="Requested sample rate in Hz.")]
+    mp3_bitrate: Annotated[int | None, Field(description="Requested MP3 bitrate in kbit/s.")]
+    title: str | None
+    artist: str | None
+    album: str | None
+    track: Annotated[str | None, Field(description="Track number that players show, such as 3 or 3/12.")]
     expires_after: Annotated[int | None, Field(description="Seconds after its end for which text and audio are kept.")]
     removed_at: Annotated[datetime | None, Field(description="When its text and audio were removed.")]
     attempts: Annotated[int, Field(description="Number of attempts started.")]
@@ -84,6 +96,7 @@ class JobView(BaseModel):
     cost: Amount
     cached: Annotated[bool, Field(description="The audio was copied from an earlier job; nothing was paid.")]
     audio: AudioView | None
+    warnings: Annotated[list[str], Field(description="Markup in its text that may be read aloud.")]
     created_at: datetime
     started_at: datetime | None
     finished_at: datetime | None

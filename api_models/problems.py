@@ -14,6 +14,8 @@ MAX_HINTS: Final = 10
 
 _WHOLE_NUMBER: Final = "must be a whole number"
 _NUMBER: Final = "must be a number"
+_OBJECT: Final = "must be an object"
+_ID: Final = "must be an id, such as 01926d3a-1c1f-7c4e-9c1b-0d6f0a4b7e55"
 _TRUTH: Final = "must be true or false"
 _TIME: Final = "must be a time with its zone, such as 2026-12-01T08:00:00Z"
 
@@ -36,16 +38,52 @@ _PLAIN_WORDS: Final[Mapping[str, str]] = {
     "datetime_parsing": _TIME,
     "datetime_from_date_parsing": _TIME,
     "timezone_aware": _TIME,
-    "model_type": "must hold fields with their values",
+    "model_type": _OBJECT,
     "greater_than": "must be over {gt}",
     "greater_than_equal": "must be at least {ge}",
     "less_than": "must be under {lt}",
     "less_than_equal": "must be at most {le}",
     "literal_error": "must be {expected}",
-    "string_pattern_mismatch": "must match {pattern}",
+    "enum": "must be {expected}",
+    "string_too_short": "must have at least {min_length} characters",
+    "string_too_long": "must have at most {max_length} characters",
+    "too_short": "must have at least {min_length} entries, and has {actual_length}",
+    "too_long": "must have at most {max_length} entries",
+    "dict_type": _OBJECT,
+    "model_attributes_type": _OBJECT,
+    "list_type": "must be a list",
+    "tuple_type": "must be a list",
+    "json_invalid": "is not JSON",
+    "json_type": "is not JSON",
+    "uuid_type": _ID,
+    "uuid_parsing": _ID,
+    "decimal_max_digits": "has more than {max_digits} digits",
+    "decimal_max_places": "has more than {decimal_places} decimal places",
+    "decimal_whole_digits": "has more than {whole_digits} digits before the point",
+    "multiple_of": "must be a multiple of {multiple_of}",
+    "datetime_object_invalid": _TIME,
+    "timezone_naive": _TIME,
+    "path_type": "must be a path",
+    "url_parsing": "must be an address such as https://example.com/path",
+    "none_required": "must be null",
     "value_error": "{error}",
 }
 """Plain messages for pydantic's error types; `{…}` comes from the error's context."""
+
+
+_PATTERNS: Final[Mapping[str, str]] = {
+    r"^[^\x00-\x1f\x7f]*$": "must not contain line breaks or control characters",
+    r"^[^\x00]*$": "must not contain a NUL character",
+    r"^https?://": "must begin with https:// or http://",
+    r"^(file:///|s3://[^/]+)": "must begin with s3://BUCKET or file:///",
+    r"^[A-Z0-9_]{1,40}$": "must be capital letters, digits and underscores, such as STANDARD_IA",
+    r"^[A-Za-z0-9][A-Za-z0-9_.:-]{0,63}$": (
+        "must be 1 to 64 letters, digits or any of _ . : - and begin with a letter or digit"
+    ),
+    r"^whsec_": "must begin with whsec_",
+}
+"""Plain messages for the patterns of our models."""
+_MALFORMED: Final = "is not in the required form"
 
 
 class Fault(BaseModel):
@@ -114,10 +152,13 @@ def _message(entry: Mapping[str, Any], known: Iterable[str]) -> str:
     if entry["type"] == "extra_forbidden":
         hint = did_you_mean(str(entry["loc"][-1]), known) or "; remove it or mend its spelling"
         return f"is not a known field{hint}"
+    if entry["type"] == "string_pattern_mismatch":
+        return _PATTERNS.get(str(entry.get("ctx", {}).get("pattern")), _MALFORMED)
     if template := _PLAIN_WORDS.get(entry["type"]):
         return template.format_map({name: _shown(value) for name, value in entry.get("ctx", {}).items()})
+    # What remains are our own errors, and types that no field of ours has.
     message = str(entry["msg"])
-    return f"must be{tail}" if (tail := message.removeprefix("Input should be")) != message else message
+    return _MALFORMED if message.startswith(("Input should", "Value ", "URL ", "Unable ")) else message
 
 
 def _shown(value: object) -> str:

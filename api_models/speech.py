@@ -10,9 +10,20 @@ from functools import lru_cache
 from json.encoder import encode_basestring
 from typing import Annotated, Final, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
+from api_models.encodings import (
+    NO_TAGS,
+    AudioTags,
+    OptionalBitrate,
+    OptionalRate,
+    OptionalTagText,
+    OptionalTrack,
+    bitrate_fault,
+    form_of,
+    rate_fault,
+)
 from api_models.formats import LOUDNESS_RANGE, AudioFormat
 from api_models.hints import did_you_mean, quoted
 from api_models.registry import DEFAULT_MODEL, MODELS, SpeechModel
@@ -57,7 +68,7 @@ class Speech(BaseModel):
     def _known_model(cls, value: object) -> object:
         if blank_is_none(value) is None:
             return DEFAULT_MODEL
-        if isinstance(value, str) and (known := _MODELS.get(value.strip().casefold())):
+        if isinstance(value, str) and (known := _MODELS.get("-".join(value.casefold().replace("_", " ").split()))):
             return known
         if not isinstance(value, str) or value not in MODELS:
             raise PydanticCustomError(
@@ -171,8 +182,27 @@ class JobRequest(Speech):
     """Audio format: wav, flac, mp3 or opus."""
     loudness: OptionalNumber = None
     """Target loudness of the file in LUFS, such as -16; default: unchanged."""
+    sample_rate: OptionalRate = None
+    """Sample rate of the file in Hz, such as 44100; default: the API's, 24000."""
+    mp3_bitrate: OptionalBitrate = None
+    """Constant bitrate of an MP3 in kbit/s, such as 192 or 192k; without a format it requests MP3."""
+    title: OptionalTagText = None
+    """Title that players show (MP3)."""
+    artist: OptionalTagText = None
+    """Artist that players show (MP3)."""
+    album: OptionalTagText = None
+    """Album that players show (MP3)."""
+    track: OptionalTrack = None
+    """Track number that players show (MP3), such as 3 or 3/12."""
     expires_after: OptionalSpan = None
     """How long text and audio are kept after the job's end, in seconds or as 30d; default: the settings."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _bitrate_means_mp3(cls, values: object) -> object:
+        if not isinstance(values, dict) or blank_is_none(values.get("mp3_bitrate")) is None:
+            return values
+        return values if blank_is_none(values.get("format")) is not None else {**values, "format": AudioFormat.MP3}
 
     @field_validator("tags")
     @classmethod
@@ -213,6 +243,27 @@ class JobRequest(Speech):
             )
         return value
 
+    @field_validator("sample_rate")
+    @classmethod
+    def _rate_of_the_format(cls, value: int | None, info: ValidationInfo) -> int | None:
+        audio_format = info.data.get("format")
+        if value is not None and audio_format is not None and (fault := rate_fault(value, audio_format)):
+            raise PydanticCustomError("sample_rate", "{fault}", {"fault": fault})
+        return value
+
+    @field_validator("mp3_bitrate")
+    @classmethod
+    def _bitrate_of_an_mp3(cls, value: int | None, info: ValidationInfo) -> int | None:
+        audio_format = info.data.get("format")
+        if value is None or audio_format is None:
+            return value
+        if audio_format is not AudioFormat.MP3:
+            message = "applies to mp3, and this text is to be {format}; leave it out, or set format to mp3"
+            raise PydanticCustomError("mp3_bitrate", message, {"format": str(audio_format)})
+        if "sample_rate" in info.data and (fault := bitrate_fault(value, info.data["sample_rate"])):
+            raise PydanticCustomError("mp3_bitrate", "{fault}", {"fault": fault})
+        return value
+
     @field_validator("custom_id", mode="before")
     @classmethod
     def _number_as_name(cls, value: object) -> object:
@@ -243,7 +294,14 @@ class JobRequest(Speech):
     @property
     def form(self) -> str:
         """The output form in the fingerprint: audio in another form is other content."""
-        return str(self.format) if self.loudness is None else f"{self.format} {self.loudness:g}"
+        return form_of(self.format, self.loudness, self.mp3_bitrate, self.sample_rate)
+
+    @property
+    def audio_tags(self) -> AudioTags:
+        """The tags of the file; formats other than MP3 have none."""
+        if self.format is not AudioFormat.MP3:
+            return NO_TAGS
+        return AudioTags(self.title, self.artist, self.album, self.track)
 
     def fingerprint(self, *, origin: str, audio_format: str) -> str:
         """As `Speech.fingerprint`, but distinct for each variant."""

@@ -19,6 +19,8 @@ MAX_CUSTOM_ID_BYTES: Final = 200
 LONGEST_SPAN_SECONDS: Final = 3_650 * 86_400
 """Ten years; longer means no expiry."""
 
+_DECIMAL_COMMA: Final = re.compile(r"[+-]?[0-9]{1,3},[0-9]{1,6}")
+"""As spreadsheets write it in most of Europe. No field takes thousands."""
 _SPAN: Final = re.compile(r"([0-9]{1,9}) ?([smhdw]?)")
 _SPAN_SECONDS: Final = {"": 1, "s": 1, "m": 60, "h": 3_600, "d": 86_400, "w": 7 * 86_400}
 _FORBIDDEN_IN_NAMES: Final = frozenset('/\\:*?"<>|')
@@ -35,16 +37,15 @@ def number(value: object) -> object:
     if value is None:
         return None
     if isinstance(value, str | int | float) and not isinstance(value, bool):
+        if isinstance(value, str) and _DECIMAL_COMMA.fullmatch(value.strip()):
+            value = value.replace(",", ".")
         try:
             return float(value)
         except OverflowError:
             return math.inf
         except ValueError:
             pass
-    remedy = "write the decimals after a point," if isinstance(value, str) and "," in value else "give one"
-    raise PydanticCustomError(
-        "number", "{value} is not a number; {remedy} such as 0.4", {"value": quoted(value), "remedy": remedy}
-    )
+    raise PydanticCustomError("number", "{value} is not a number; give one such as 0.4", {"value": quoted(value)})
 
 
 def moment(value: object) -> datetime | None:
@@ -78,8 +79,8 @@ def span(value: object) -> int | None:
     if value is None:
         return None
     seconds = None
-    if isinstance(value, str) and (found := _SPAN.fullmatch(value.strip().lower())):
-        seconds = int(found[1]) * _SPAN_SECONDS[found[2]]
+    if isinstance(value, str):
+        seconds = span_seconds(value)
     elif isinstance(value, int | float) and not isinstance(value, bool) and value == value // 1:
         seconds = int(value)
     if seconds is None or not 1 <= seconds <= LONGEST_SPAN_SECONDS:
@@ -89,6 +90,12 @@ def span(value: object) -> int | None:
             {"value": quoted(value)},
         )
     return seconds
+
+
+def span_seconds(text: str) -> int | None:
+    """Return the seconds of `30d` or `90`, or None if it is no length of time."""
+    found = _SPAN.fullmatch(text.strip().lower())
+    return int(found[1]) * _SPAN_SECONDS[found[2]] if found else None
 
 
 def name_fault(name: str) -> str | None:

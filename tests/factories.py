@@ -13,6 +13,8 @@ from uuid import UUID
 from sqlalchemy import Connection, insert, select
 from uuid_utils.compat import uuid7
 
+from api_models.encodings import form_of
+from api_models.formats import AudioFormat
 from api_models.registry import DEFAULT_MODEL
 from api_models.speech import JobRequest, Speech
 from api_models.status import TERMINAL, JobStatus
@@ -85,8 +87,8 @@ def job_row(**columns: Any) -> Values:  # noqa: ANN401 - any column of it
 
 def _form(columns: Values) -> str:
     """As `JobRequest.form` has it."""
-    kind, loudness = columns.get("audio_format") or "wav", columns.get("target_lufs")
-    return str(kind) if loudness is None else f"{kind} {loudness:g}"
+    kind = AudioFormat(columns.get("audio_format") or "wav")
+    return form_of(kind, columns.get("target_lufs"), columns.get("mp3_bitrate"), columns.get("sample_rate"))
 
 
 def _demanded(status: JobStatus) -> Values:

@@ -1,24 +1,27 @@
 """`make stack`: the production shape on this machine, without Docker, for trying things out by hand.
 
-PostgreSQL, Valkey, an S3 server, the emulator and two workers, from wheels that development needs anyway. Everything
-listens on loopback, keeps its data in temporary folders, and ends with this program, however that ends.
+PostgreSQL, Valkey, an S3 server, the emulator, two workers and the gateway, from wheels that development needs anyway.
+Everything listens on loopback, keeps its data in temporary folders, and ends with this program, however that ends.
 """
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import sys
+import tempfile
 import threading
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from shlex import quote
 from types import FrameType
 from typing import Final
 
 from tests.cluster.cluster import Cluster
+from tests.cluster.processes import GatewayProcess
 from tests.cluster.services import own_services
 from tests.cluster.shape import Shape
 from worker.emulator.config import EmulatorConfig
@@ -63,8 +66,14 @@ def _run() -> int:
 
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, note)
-    with _noted(), own_services(SHAPE) as services, Cluster(SHAPE, services) as cluster:
-        _tell(cluster)
+    with _noted(), ExitStack() as stack:
+        with _step("PostgreSQL, Valkey and S3"):
+            services = stack.enter_context(own_services(SHAPE))
+        with _step("the database's tables, the emulator and two workers"):
+            cluster = stack.enter_context(Cluster(SHAPE, services))
+        with _step("the gateway, and an API key for it"):
+            gateway, key = _gateway(cluster, stack)
+        _tell(cluster, gateway, key)
         while not asked.wait(POLL_SECONDS):
             dead = [worker for worker in cluster.workers if not worker.alive]
             if dead:
@@ -93,7 +102,25 @@ def _noted() -> Iterator[None]:
             FOLDER.rmdir()
 
 
-def _tell(cluster: Cluster) -> None:
+@contextmanager
+def _step(what: str) -> Iterator[None]:
+    """Say what is being started, then how long it took."""
+    print(f"Starting {what} … ", end="", flush=True)
+    began = time.monotonic()
+    yield
+    print(f"{time.monotonic() - began:.1f} s", flush=True)
+
+
+def _gateway(cluster: Cluster, stack: ExitStack) -> tuple[GatewayProcess, str]:
+    """A gateway, and a key that it accepts."""
+    folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="ttsq-gateway-")))
+    gateway = GatewayProcess(cluster.environment(), folder)
+    stack.callback(gateway.stop)
+    made = cluster.ttsq("keys", "add", "stack", "--json")
+    return gateway, str(json.loads(made.stdout)["key"])
+
+
+def _tell(cluster: Cluster, gateway: GatewayProcess, key: str) -> None:
     """What runs where, and how to get at it."""
     exports = "".join(f"export {name}={quote(value)}\n" for name, value in sorted(cluster.environment().items()))
     ENVIRONMENT_FILE.touch(mode=0o600)
@@ -103,6 +130,7 @@ def _tell(cluster: Cluster) -> None:
         "Redis": cluster.place.broker_url,
         "S3": f"{cluster.services.s3.endpoint_url if cluster.services.s3 else ''} ({cluster.place.artifacts_url})",
         "API": f"{cluster.emulator.base_url} (the emulator, key {cluster.emulator.key})",
+        "Gateway": f"{gateway.address} (pid {gateway.pid}, log {gateway.folder / 'server.log'})",
         **{worker.name: f"pid {worker.pid}, log {worker.folder / 'server.log'}" for worker in cluster.workers},
     }
     print(f"{READY}\n")
@@ -111,7 +139,9 @@ def _tell(cluster: Cluster) -> None:
     print(f"\nTo use it from another terminal:\n\n  . {ENVIRONMENT_FILE}   # or copy these lines:\n")
     print("".join(f"  {line}\n" for line in exports.splitlines()))
     print("  ttsq run examples/welcome.csv")
-    print("  ttsq doctor\n")
+    print("  ttsq doctor")
+    print(f"  curl -s {gateway.address}/v1/jobs -H 'Authorization: Bearer {key}' \\")
+    print("    -H 'Content-Type: application/json' -H 'Prefer: wait=30' -d '{\"text\": \"Good morning.\"}'\n")
     print("Ctrl-C here, or `make stack-stop` elsewhere, ends everything.", flush=True)
 
 

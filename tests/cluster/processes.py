@@ -18,6 +18,7 @@ from worker.execution.restore_sign import NAME as SEEN_FILE
 
 START_SECONDS: Final = 60.0
 END_SECONDS: Final = 60.0
+LISTENING: Final = "Gateway listening at "
 PROBE_FILE: Final = "writable.part"
 NO_PROXY: Final = {"NO_PROXY": "127.0.0.1", "no_proxy": "127.0.0.1"}
 
@@ -50,6 +51,28 @@ class EmulatorProcess:
     def stop(self) -> None:
         """End it."""
         self.admin.close()
+        self._process.end()
+
+
+class GatewayProcess:
+    """`ttsq serve` on a free port, with its own folder for log and home."""
+
+    def __init__(self, environment: Mapping[str, str], home: Path) -> None:
+        """Start it; returns once it listens."""
+        self.folder: Final = Path(tempfile.mkdtemp(prefix="gateway-", dir=home))
+        command = [sys.executable, "-m", "worker.cli", "serve", "--port", "0"]
+        self._process = Process("gateway", command, self.folder, Account.own(), {**NO_PROXY, **environment})
+        self._process.await_line(LISTENING, START_SECONDS)
+        line = next(line for line in self._process.log.splitlines() if LISTENING in line)
+        self.address: Final = line.partition(LISTENING)[2].split()[0]
+
+    @property
+    def pid(self) -> int:
+        """Its process id."""
+        return self._process.pid
+
+    def stop(self) -> None:
+        """End it in good order."""
         self._process.end()
 
 

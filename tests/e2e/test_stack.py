@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
+import urllib.request
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -62,11 +64,13 @@ def test_a_stack_comes_up_works_and_leaves_nothing(
         timeout=END_SECONDS,
         check=False,
     )
+    answered = _post_job((tmp_path / "stack.log").read_text(encoding="utf-8"))
     second = _command(folder)
     stopped = _command(folder, "stop")
 
     assert spoken.returncode == 0, spoken.stderr
     assert len(list((tmp_path / "spoken").glob("*.wav"))) == 2
+    assert answered == 200
     assert second.returncode == 1
     assert "make stack-stop" in second.stderr
     assert (stopped.returncode, stopped.stdout.strip()) == (0, STOPPED)
@@ -75,6 +79,18 @@ def test_a_stack_comes_up_works_and_leaves_nothing(
     assert not [pid for pid in started if Path(f"/proc/{pid}").exists()]
     assert not folder.exists()
     assert _command(folder, "stop").stdout.strip() == "no stack runs here"
+
+
+def _post_job(log: str) -> int:
+    """Send the request that the stack printed: the gateway's answer, once its job has finished."""
+    address = re.search(r"Gateway +(http://\S+)", log)
+    key = re.search(r"Bearer (\S+)'", log)
+    assert address is not None, log
+    assert key is not None, log
+    headers = {"Authorization": f"Bearer {key[1]}", "Content-Type": "application/json", "Prefer": "wait=30"}
+    request = urllib.request.Request(f"{address[1]}/v1/jobs", b'{"text": "Good morning."}', headers)
+    with urllib.request.urlopen(request, timeout=END_SECONDS) as answer:
+        return int(answer.status)
 
 
 def _descendants(pid: int) -> set[int]:

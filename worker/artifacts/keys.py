@@ -80,6 +80,17 @@ def cells_of(text: str | None, voice_1: str | None, voice_2: str | None, extra: 
     return found | {"text": text, "voice_1": voice_1, "voice_2": voice_2}
 
 
+def batch_prefix(template: str, *, tenant: str, batch: str) -> str:
+    """The folders that all keys of a batch share, with a slash at the end; empty if its keys are spread."""
+    fields = {"tenant": _escaped(tenant), "batch": _escaped(batch)}
+    folders = []
+    for segment in template.split("/")[:-1]:
+        if any(part.field is not None and part.field not in fields for part in parts_of(segment)):
+            break
+        folders.append(_segment(segment, fields, NO_CELLS) + "/")
+    return "".join(folders)
+
+
 def beside(key: str, name: str) -> str:
     """Another key in the same folder, told apart by `name` (such as a job's id)."""
     folder, slash, file = key.rpartition("/")

@@ -1,4 +1,4 @@
-"""A take in the form that its producer asked for, streamed in blocks. The sample rate is never touched.
+"""A take in the form that its producer asked for, streamed in blocks.
 
 Its weakness: a loudness target is reached by one gain over the whole file, and not at all where the loudest sample
 would then be clipped: the gain stops there.
@@ -9,14 +9,17 @@ Importing it costs numpy and libsndfile: import it where a take is encoded, insi
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 import soundfile
 
+from api_models.encodings import NO_TAGS, OPUS_RATES, SAMPLE_RATES, AudioTags, bitrates_at
 from api_models.formats import AudioFormat
 from worker.audio.errors import BadAudio, BadAudioError
+from worker.audio.id3 import retag
 from worker.audio.measures import FLOOR_LUFS, Measures
+from worker.audio.resampling import resampled
 from worker.audio.samples import blocks
 from worker.audio.take import Take
 
@@ -41,11 +44,10 @@ CODECS: Final = {
     AudioFormat.MP3: Codec("MP3", "MPEG_LAYER_III"),
     AudioFormat.OPUS: Codec("OGG", "OPUS"),
 }
-_RATES: Final = {
-    AudioFormat.OPUS: frozenset({8_000, 12_000, 16_000, 24_000, 48_000}),
-    AudioFormat.MP3: frozenset({8_000, 11_025, 12_000, 16_000, 22_050, 24_000, 32_000, 44_100, 48_000}),
-}
-"""RFC 6716; MPEG-1, 2 and 2.5. libsndfile takes no other."""
+_RATES: Final = {AudioFormat.OPUS: OPUS_RATES, AudioFormat.MP3: frozenset(SAMPLE_RATES)}
+"""libsndfile takes no other."""
+_HIGHEST_COMPRESSION: Final = 0.999
+"""libsndfile maps 0 to the highest bitrate of a sample rate and 1, which it refuses, to the lowest."""
 _NAMES: Final = {AudioFormat.OPUS: "Opus", AudioFormat.MP3: "MP3"}
 _SYSTEM_ERROR: Final = 2
 """libsndfile's, for what the operating system refused."""
@@ -59,20 +61,35 @@ def gain_for(measures: Measures, target_lufs: float) -> float:
     return min(wanted, PEAK_CEILING_DBFS - measures.peak_dbfs if wanted > 0 else wanted, MAX_GAIN_DB)
 
 
-def encode(take: Take, into: Path, form: AudioFormat, *, gain_db: float = 0.0) -> None:
+def encode(
+    take: Take,
+    into: Path,
+    form: AudioFormat,
+    *,
+    gain_db: float = 0.0,
+    sample_rate: int | None = None,
+    mp3_bitrate: int | None = None,
+    tags: AudioTags = NO_TAGS,
+) -> None:
     """Write the take in that form, into a file that appears only when whole.
+
+    `sample_rate` is in Hz, `mp3_bitrate` in kbit/s; None keeps the take's rate and the codec's own quality. Only MP3
+    holds tags.
 
     Raises:
         BadAudioError: `unreadable`, where the take can't be decoded to its end or its rate has no place in the codec.
         OSError: `into` can't be written.
     """
-    _require_place(take, form)
+    rate = sample_rate or take.sample_rate
+    _require_place(rate, form)
     factor = np.float32(10 ** (gain_db / 20))
     partial = into.with_name(into.name + PARTIAL_SUFFIX)
     try:
-        with _opened(partial, take, form) as target:
-            for block in blocks(take, BLOCK_FRAMES):
+        with _opened(partial, take, form, rate, mp3_bitrate) as target:
+            for block in resampled(blocks(take, BLOCK_FRAMES), take.sample_rate, rate):
                 target.write(np.clip(block.T * factor, -1.0, 1.0))
+        if form is AudioFormat.MP3 and tags != NO_TAGS:
+            retag(partial, partial, tags)
         partial.replace(into)
     except soundfile.LibsndfileError as error:
         raise OSError(f"{form} could not be written: {error.error_string}") from error
@@ -80,21 +97,33 @@ def encode(take: Take, into: Path, form: AudioFormat, *, gain_db: float = 0.0) -
         partial.unlink(missing_ok=True)
 
 
-def _opened(partial: Path, take: Take, form: AudioFormat) -> soundfile.SoundFile:
+def _opened(partial: Path, take: Take, form: AudioFormat, rate: int, mp3_bitrate: int | None) -> soundfile.SoundFile:
     codec = CODECS[form]
+    constant = {} if mp3_bitrate is None else _constant(mp3_bitrate, rate)
     try:
-        return soundfile.SoundFile(partial, "w", take.sample_rate, take.channels, codec.subtype, format=codec.container)
+        return soundfile.SoundFile(partial, "w", rate, take.channels, codec.subtype, format=codec.container, **constant)
     except soundfile.LibsndfileError as error:
         if error.code == _SYSTEM_ERROR:
             raise
-        shape = f"{take.sample_rate:,} Hz and {take.channels} channel(s)"
+        shape = f"{rate:,} Hz and {take.channels} channel(s)"
         raise BadAudioError(BadAudio.UNREADABLE, f"sound of {shape}, which {form} can't hold") from error
 
 
-def _require_place(take: Take, form: AudioFormat) -> None:
-    if form in _RATES and take.sample_rate not in _RATES[form]:
+def _constant(mp3_bitrate: int, rate: int) -> dict[str, Any]:
+    """Arguments for the bitrate of this sample rate that is nearest to the requested one."""
+    known = bitrates_at(rate)
+    nearest = min(known, key=lambda one: abs(one - mp3_bitrate))
+    level = (known[-1] - nearest) / (known[-1] - known[0])
+    return {
+        "bitrate_mode": "CONSTANT",
+        "compression_level": min(_HIGHEST_COMPRESSION, level),
+    }
+
+
+def _require_place(sample_rate: int, form: AudioFormat) -> None:
+    if form in _RATES and sample_rate not in _RATES[form]:
         known = ", ".join(f"{rate:,}" for rate in sorted(_RATES[form]))
         raise BadAudioError(
             BadAudio.UNREADABLE,
-            f"sound of {take.sample_rate:,} Hz, which {_NAMES[form]} can't hold (it knows {known} Hz)",
+            f"sound of {sample_rate:,} Hz, which {_NAMES[form]} can't hold (it knows {known} Hz)",
         )

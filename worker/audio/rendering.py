@@ -16,7 +16,7 @@ import soundfile
 
 from api_models.formats import AudioFormat, DeliveryFormat
 from worker.audio.encoding import BLOCK_FRAMES, CODECS, PARTIAL_SUFFIX
-from worker.audio.resampling import resampled
+from worker.audio.resampling import resampled_samples
 from worker.audio.samples import blocks
 from worker.audio.take import Take
 
@@ -36,7 +36,7 @@ def render(take: Take, into: Path, form: DeliveryFormat, *, speed: float) -> int
         BadAudioError: `unreadable`, where the take can't be decoded to its end.
         OSError: `into` can't be written.
     """
-    samples = stretched(resampled(_one_channel(take), take.sample_rate, SAMPLE_RATE), speed)
+    samples = stretched(resampled_samples(_one_channel(take), take.sample_rate, SAMPLE_RATE), speed)
     partial = into.with_name(into.name + PARTIAL_SUFFIX)
     try:
         _write(np.clip(samples, -1.0, 1.0), partial, form)

@@ -22,7 +22,7 @@ from worker.cli.console.errors import (
 )
 from worker.cli.console.format import short
 from worker.cli.console.terminal import Terminal
-from worker.settings import Settings
+from worker.settings import HOME, Settings
 from worker.store import batches, schema
 from worker.store.batches import BatchRecord
 from worker.store.database import Database
@@ -30,8 +30,13 @@ from worker.store.queries import jobs
 from worker.store.queries.jobs import JobRecord
 from worker.telemetry import logs
 
+REHEARSAL_DATABASE: Final = HOME / "rehearsal" / "ttsq.db"
+REHEARSAL_DATABASE_URL: Final = f"sqlite:///{REHEARSAL_DATABASE}"
+"""The queue of `ttsq run --rehearse`."""
 SEARCHED_BATCHES: Final = 10_000
 """Names and id prefixes are matched against this many of the newest batches; a full id matches any batch."""
+SEARCHED_NAMES: Final = 1_000
+"""A job's custom_id is looked up in this many of the newest batches."""
 SHOWN_MATCHES: Final = 5
 
 
@@ -57,17 +62,42 @@ def batch(connection: Connection, wanted: str) -> BatchRecord:
 
 
 def job(connection: Connection, wanted: str) -> JobRecord:
-    """Find a job by a unique prefix of its id.
+    """Find a job by its id, its custom_id, or a unique prefix of its id.
 
     Raises:
         UnknownJobError, AmbiguousError
     """
-    found = jobs.by_id_prefix(connection, wanted, most=SHOWN_MATCHES)
+    named = [] if _uuid(wanted) else _named(connection, wanted, None)
+    found = named or jobs.by_id_prefix(connection, wanted, most=SHOWN_MATCHES)
     if not found:
         raise UnknownJobError(wanted)
     if len(found) > 1:
-        raise AmbiguousError("job", wanted, [str(record.id) for record in found])
+        raise AmbiguousError("job", wanted, [str(record.id) for record in found[:SHOWN_MATCHES]])
     return found[0]
+
+
+def newest_job(connection: Connection, wanted: str, batch_wanted: str | None) -> tuple[JobRecord, int]:
+    """As `job`, but of several jobs with one custom_id return the newest, and how many are older.
+
+    Raises:
+        UnknownJobError, AmbiguousError, UnknownBatchError
+    """
+    within = None if batch_wanted is None else batch(connection, batch_wanted).id
+    named = [] if _uuid(wanted) else _named(connection, wanted, within)
+    if named:
+        return named[0], len(named) - 1
+    found = job(connection, wanted)
+    if within is not None and found.batch_id != within:
+        raise UnknownJobError(wanted)
+    return found, 0
+
+
+def _named(connection: Connection, custom_id: str, batch_id: UUID | None) -> list[JobRecord]:
+    """Jobs with this custom_id, the newest first: of one batch, or of the newest batches and of none."""
+    if batch_id is not None:
+        return jobs.by_custom_id(connection, custom_id, [batch_id])
+    newest = [record.id for record in batches.latest(connection, most=SEARCHED_NAMES)]
+    return jobs.by_custom_id(connection, custom_id, [*newest, None])
 
 
 def _uuid(text: str) -> UUID | None:
@@ -95,7 +125,7 @@ def queue(chosen: Settings) -> Iterator[Database]:
         NoQueueError, NotMigratedError, NewerDatabaseError
     """
     if (path := sqlite_file(chosen)) and not path.exists():
-        raise NoQueueError(str(path))
+        raise NoQueueError(str(path), REHEARSAL_DATABASE_URL if REHEARSAL_DATABASE.exists() else None)
     database = connect(chosen)
     try:
         _check_revision(schema.revision(database))

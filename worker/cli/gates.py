@@ -17,6 +17,7 @@ from api_models.status import IN_FLIGHT, WAITING
 from api_models.verdict import GateScope
 from worker.cli import database as cli_database
 from worker.cli.batch.update import trying_again
+from worker.cli.console import complete
 from worker.cli.console.errors import StorageGateError, UnknownGateError
 from worker.cli.console.format import duration, moment, number, one_line
 from worker.cli.console.terminal import Terminal
@@ -154,7 +155,11 @@ def named(wanted: str, known: Iterable[str] = ()) -> GateName:
 
 app = typer.Typer(name="gates", add_completion=False, help="Show, open and close the gates that hold the queue.")
 
-Name = Annotated[str, typer.Argument(metavar="NAME", help="account, storage, or a model's slug.")]
+Name = Annotated[
+    str,
+    typer.Argument(metavar="NAME", help="account, storage, or a model's slug.", autocompletion=complete.gates),
+]
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 
 
 @app.callback(invoke_without_command=True)
@@ -171,24 +176,25 @@ def list_gates(
 
 
 @app.command("open")
-def open_gate(name: Name) -> None:
+def open_gate(name: Name, as_json: AsJson = False) -> None:
     """Open a gate without waiting for its next probe. It closes again if the error persists."""
 
-    _open(name)
+    _open(name, as_json=as_json)
 
 
 @app.command("close")
 def close_gate(
     name: Name,
     reason: Annotated[str, typer.Option("--reason", "-r", help="Reason shown by `ttsq gates`.")] = "",
+    as_json: AsJson = False,
 ) -> None:
     """Hold all jobs, or one model's, until the gate is opened by hand. Calls in flight finish."""
 
-    _close(name, reason)
+    _close(name, reason, as_json=as_json)
 
 
-def _open(wanted: str) -> None:
-    terminal = Terminal()
+def _open(wanted: str, *, as_json: bool) -> None:
+    terminal = Terminal(as_json=as_json)
     settings = cli_database.settings(terminal)
     if wanted.startswith(holds.TAKES_PREFIX):
         _open_lane(wanted, settings, terminal)
@@ -201,10 +207,8 @@ def _open(wanted: str) -> None:
             account.open_gate(connection, gate.name, now=database.now(connection))
         others = [other.name for other, closed in known if closed and other.name != str(name)]
         waiting = job_queries.counts(connection, held_by(name.model)).of(*WAITING)
-    if gate is None:
-        terminal.result(f"{name} is not closed.")
-    else:
-        terminal.result(f"{name} is open. {_after_opening(gate, waiting, settings)}")
+    message = f"{name} is not closed." if gate is None else f"{name} is open. {_after_opening(gate, waiting, settings)}"
+    terminal.done(message, name=str(name), changed=gate is not None, queued=waiting)
     if others:
         terminal.note(f"Still closed: {', '.join(others)}.")
 
@@ -214,18 +218,19 @@ def _open_lane(name: str, settings: Settings, terminal: Terminal) -> None:
         released = lane_takes.resume(connection, holds.lane_of(name), now=database.now(connection))
         waiting = job_queries.counts(connection, holds.takes_selection(name)).of(*WAITING)
     if not released:
-        terminal.result(f"{name} is not closed.")
+        terminal.done(f"{name} is not closed.", name=name, changed=False, queued=waiting)
         return
-    terminal.result(f"{name} is open. {_describe_waiting(waiting, settings)} {trying_again()}")
+    message = f"{name} is open. {_describe_waiting(waiting, settings)} {trying_again()}"
+    terminal.done(message, name=name, changed=True, queued=waiting)
 
 
-def _close(wanted: str, reason: str) -> None:
+def _close(wanted: str, reason: str, *, as_json: bool) -> None:
     """Hold jobs until the gate is opened by hand.
 
     Raises:
         UnknownGateError, StorageGateError
     """
-    terminal = Terminal()
+    terminal = Terminal(as_json=as_json)
     with cli_database.queue(cli_database.settings(terminal)) as database, database.begin() as connection:
         known = account.known_gates(connection)
         name = named(wanted, [gate.name for gate, _ in known])
@@ -235,7 +240,8 @@ def _close(wanted: str, reason: str) -> None:
         message = f"closed by hand: {one_line(reason)}" if reason.strip() else "closed by hand"
         account.hold_gate(connection, name.scope, name.model, message=message, now=database.now(connection))
         counts = job_queries.counts(connection, held_by(name.model))
-    terminal.result(f"{name} is closed. {_after_closing(name, counts)}")
+    held = counts.of(*WAITING)
+    terminal.done(f"{name} is closed. {_after_closing(name, counts)}", name=str(name), closed=True, queued=held)
     if before is not None and before.code not in rules.BY_HAND:
         terminal.note(
             f"It was already closed ({before.code}: {one_line(before.message)}); it no longer opens automatically."

@@ -82,9 +82,10 @@ def join(
         bool, typer.Option("--levelled/--as-spoken", help="Bring parts near their median loudness.")
     ] = True,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace existing files.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
     """Join the takes of a planned document into one recording."""
-    terminal = Terminal()
+    terminal = Terminal(as_json=as_json)
     if preset not in PRESETS:
         raise BadOptionError("--preset", preset, "is not a preset", f"use {', '.join(PRESETS)}")
     style = Style(PRESETS[preset], _gaps(gap or ()), levelled)
@@ -110,9 +111,18 @@ def join(
 def _report(terminal: Terminal, found: Recording, sidecars: Mapping[Sidecar, Path]) -> None:
     level = f"{found.loudness.lufs:.1f} LUFS, true peak {found.loudness.true_peak_dbtp:.1f} dB"
     parts = number(len(found.assembly.placed), "part")
-    terminal.result(f"✓ {found.path}: {parts}, {duration(found.seconds)}, {level}")
-    for path in sidecars.values():
-        terminal.result(f"  {path}")
+    lines = [
+        f"✓ {found.path}: {parts}, {duration(found.seconds)}, {level}",
+        *(f"  {path}" for path in sidecars.values()),
+    ]
+    terminal.done(
+        "\n".join(lines),
+        path=str(found.path),
+        parts=len(found.assembly.placed),
+        seconds=round(found.seconds, 3),
+        lufs=round(found.loudness.lufs, 2),
+        sidecars=[str(path) for path in sidecars.values()],
+    )
 
 
 def _require_absent(*paths: Path) -> None:

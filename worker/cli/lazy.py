@@ -7,8 +7,10 @@ from importlib import import_module
 from typing import Any
 
 import typer
-from typer.core import TyperCommand, TyperGroup
+from typer.core import TyperCommand
 from typer.main import get_command, get_group
+
+from worker.cli.console.parameters import PlainGroup, plain
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,10 +35,10 @@ def load(entry: Entry) -> Any:  # noqa: ANN401 - typer does not export its comma
         alone.command(entry.name)(found)
         command = get_command(alone)
     command.name = entry.name
-    return command
+    return plain(command)
 
 
-class LazyGroup(TyperGroup):
+class LazyGroup(PlainGroup):
     """List `entries` without importing them. Subclasses set `entries`."""
 
     entries: tuple[Entry, ...] = ()

@@ -13,6 +13,7 @@ from sqlalchemy import ColumnElement
 
 from api_models.status import WAITING
 from worker.cli import database as cli_database
+from worker.cli.console import complete
 from worker.cli.console.exits import Exit, Interrupts, leave
 from worker.cli.console.format import duration, moment, money, number, short
 from worker.cli.console.progress import describe_hold, progress
@@ -159,7 +160,10 @@ def _row(batch: BatchRecord, snapshot: Snapshot, now: datetime, *, with_cancelle
 
 
 def status(
-    batch: Annotated[str | None, typer.Argument(metavar="[BATCH]", help="Batch id, id prefix, or file name.")] = None,
+    batch: Annotated[
+        str | None,
+        typer.Argument(metavar="BATCH", help="Batch id, id prefix, or file name.", autocompletion=complete.batches),
+    ] = None,
     watch: Annotated[bool, typer.Option("--watch", "-w", help="Follow progress until all jobs have finished.")] = False,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print one JSON object, with the keys of `ttsq run --json`.")

@@ -33,15 +33,16 @@ app = typer.Typer(
 def place(
     tenant: Annotated[str, typer.Argument(metavar="TENANT", help="The tenant; `ttsq run` submits as `default`.")],
     address: Annotated[
-        str | None, typer.Argument(metavar="[ADDRESS]", help="s3://bucket/prefix or file:///absolute/folder.")
+        str | None, typer.Argument(metavar="ADDRESS", help="s3://bucket/prefix or file:///absolute/folder.")
     ] = None,
     clear: Annotated[bool, typer.Option("--clear", help="Return to TTSQ_ARTIFACTS_URL.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
     """Show where a tenant's audio is stored; with ADDRESS, change it.
 
     The address is tested before it is saved. Audio that is already stored does not move.
     """
-    terminal = Terminal()
+    terminal = Terminal(as_json=as_json)
     if clear and address is not None:
         raise CliError("ADDRESS and --clear exclude each other", "use one of them")
     if address is not None:
@@ -52,7 +53,9 @@ def place(
             outputs.give_tenant(connection, tenant, address)
         found = outputs.of_tenant(connection, tenant)
     source = "" if found else " (the default)"
-    terminal.result(f"Audio of tenant {tenant} is stored at {found or default_artifacts_url(settings)}{source}.")
+    address = found or default_artifacts_url(settings)
+    message = f"Audio of tenant {tenant} is stored at {address}{source}."
+    terminal.done(message, tenant=tenant, address=address, is_default=not found)
     if clear or address is not None:
         terminal.note(f"Workers use it within {TENANT_SECONDS:g} s; audio already stored does not move.")
 

@@ -15,6 +15,7 @@ from typing import Final
 
 import structlog
 
+from api_models.encodings import form_of
 from api_models.origins import OFFICIAL_BASE_URL, REHEARSAL, content_origin
 from worker.store.transitions.claims import Claim
 
@@ -66,13 +67,9 @@ class ContentOrigin:
 
 def _plain(claim: Claim, origin: str, *, shared: bool) -> str:
     return claim.speech.fingerprint(
-        origin=content_origin(origin, claim.tenant, shared=shared), audio_format=_form(claim)
+        origin=content_origin(origin, claim.tenant, shared=shared),
+        audio_format=form_of(claim.audio_format, claim.target_lufs, claim.mp3_bitrate, claim.sample_rate),
     )
-
-
-def _form(claim: Claim) -> str:
-    """Must match `JobRequest.form`."""
-    return str(claim.audio_format) if claim.target_lufs is None else f"{claim.audio_format} {claim.target_lufs:g}"
 
 
 def _variant(plain: str, wanted: str, max_number: int) -> int | None:

@@ -1,4 +1,4 @@
-"""Encodes an accepted take into the requested container and loudness. Stores nothing.
+"""Encodes an accepted take into the requested format, loudness and sample rate. Stores nothing.
 
 A take that needs neither isn't touched.
 """
@@ -12,9 +12,11 @@ from pathlib import Path
 from typing import Final
 
 from api_models.formats import AudioFormat
+from worker.audio.codec.messages import EncodeRequest
 from worker.audio.codec.pool import CodecPool
 from worker.audio.errors import BadAudioError
 from worker.audio.measures import Measures
+from worker.audio.take import Take
 from worker.execution.acceptance import Accepted, Refused
 from worker.execution.judging_mark import marked
 from worker.execution.spool import converted
@@ -70,7 +72,7 @@ class EncodedTake:
 
 def is_unchanged(claim: Claim) -> bool:
     """Whether the request is for the WAV as it is."""
-    return claim.audio_format is AudioFormat.WAV and claim.target_lufs is None
+    return claim.audio_format is AudioFormat.WAV and claim.target_lufs is None and claim.sample_rate is None
 
 
 def unchanged(accepted: Accepted) -> EncodedTake:
@@ -86,12 +88,23 @@ def encode_take(claim: Claim, answer: Path, accepted: Accepted, codecs: CodecPoo
     take, into = accepted.take, converted(answer)
     try:
         with marked(answer):
-            made = codecs.encode(
-                take, into, claim.audio_format, target_lufs=claim.target_lufs, measures=accepted.measures
-            )
+            made = codecs.encode(_request(claim, take, into, accepted.measures))
     except BadAudioError as error:
         return Refused(error.message, f"flaw {error.reason}", take.path, final=True)
     return EncodedTake(into, take.duration_ms, _louder(sound_of(made.measures), made.gain_db))
+
+
+def _request(claim: Claim, take: Take, into: Path, measures: Measures | None) -> EncodeRequest:
+    return EncodeRequest(
+        take,
+        into,
+        claim.audio_format,
+        target_lufs=claim.target_lufs,
+        measures=measures,
+        sample_rate=claim.sample_rate,
+        mp3_bitrate=claim.mp3_bitrate,
+        tags=claim.audio_tags,
+    )
 
 
 def _louder(sound: Sound, gain_db: float) -> Sound:

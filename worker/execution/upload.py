@@ -11,6 +11,7 @@ import hashlib
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import timedelta
+from pathlib import Path
 from typing import Final, TypeVar
 
 import structlog
@@ -117,7 +118,7 @@ async def upload(
 ) -> StoredAudio:
     """Store an encoded take under its job's key, with the metadata that a recovery needs."""
     # The answer was hashed on receipt; an encoded file wasn't.
-    sha256 = receipt.sha256 if receipt.sha256 and made.path.suffix == AUDIO else _sha256_of(made)
+    sha256 = receipt.sha256 if receipt.sha256 and made.path.suffix == AUDIO else file_sha256(made.path)
     metadata = {
         **named(claim),
         **costs(cost),
@@ -164,8 +165,8 @@ def named(claim: Claim) -> dict[str, str]:
     }
 
 
-def _sha256_of(made: EncodedTake) -> str:
-    with made.path.open("rb") as file:
+def file_sha256(path: Path) -> str:
+    with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 

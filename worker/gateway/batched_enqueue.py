@@ -26,6 +26,7 @@ from worker.gateway.problems import MAX_FAULTS, ProblemError, invalid
 from worker.intake.kinds import Kind
 from worker.intake.reader import read as read_rows
 from worker.intake.sheet_options import AS_IT_IS, SheetOptions
+from worker.intake.unspoken import MarkupCount
 from worker.intake.validation import Defaults, Row
 from worker.store import batches, outputs
 from worker.store.access import idempotency
@@ -67,6 +68,8 @@ class BatchResult:
     batch_id: UUID
     jobs: int
     """Jobs written; 0 if the same request had been submitted before."""
+    warnings: Sequence[str] = ()
+    """Texts whose markup may be read aloud."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,6 +145,18 @@ def read(content: IO[bytes], sheet: Sheet, gateway: Gateway, is_gone: IsGone) ->
     if faults:
         raise invalid(faults, total)
     return lines
+
+
+def warnings(lines: Sequence[Line], describe: Callable[[int], str | None] = lambda _: None) -> list[str]:
+    """Return a sentence for each kind of markup in the texts."""
+    count = MarkupCount()
+    count.look([line.job.text for line in lines], [line.number for line in lines])
+    return count.warnings(describe)
+
+
+def item(number: int) -> str:
+    """The position of a job in a JSON batch, as errors name it."""
+    return f"jobs.{number - 1}"
 
 
 def check_template(template: str | None, lines: Sequence[Line]) -> None:

@@ -15,6 +15,7 @@ import jmespath
 from jmespath.parser import ParsedResult
 from pydantic import ValidationError
 
+from api_models.encodings import TAG_FIELDS
 from api_models.hooks import HookMapping
 from api_models.jobs import JobIn
 from api_models.problems import Fault, faults_of
@@ -23,7 +24,20 @@ MAX_JOBS: Final = 1_000
 """Jobs per webhook."""
 MAX_ERROR_CHARACTERS: Final = 300
 """JMESPath's errors quote the payload."""
-_PARTS: Final = ("text", "model", "voice_1", "voice_2", "temperature", "custom_id", "tags")
+_PARTS: Final = (
+    "text",
+    "model",
+    "voice_1",
+    "voice_2",
+    "temperature",
+    "custom_id",
+    "tags",
+    "format",
+    "loudness",
+    "sample_rate",
+    "mp3_bitrate",
+    *TAG_FIELDS,
+)
 _HOLE: Final = re.compile(r"\{\{|\}\}|\{([^{}]*(?:\{[^{}]*\}[^{}]*)*)\}")
 _BRACE: Final = re.compile(r"[{}]")
 _TAG_CHARACTERS: Final = re.compile(r"[^A-Za-z0-9_.:-]+")

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
 from api_models import links
+from api_models.encodings import AudioTags
 from api_models.formats import AudioFormat
 from api_models.status import TERMINAL, JobStatus
+from worker.intake.unspoken import markup_warnings
 from worker.store.queries.jobs import AttemptRecord, Counts
 from worker.store.queries.tenant_pages import BatchEntry, EventEntry, JobEntry
 
@@ -42,6 +45,9 @@ def job(entry: JobEntry, base: str = "") -> dict[str, Any]:
         "deadline": stamp(entry.deadline),
         "format": entry.audio_format or str(AudioFormat.WAV),
         "loudness": entry.target_lufs,
+        "sample_rate": entry.sample_rate,
+        "mp3_bitrate": entry.mp3_bitrate,
+        **asdict(AudioTags.read(entry.audio_tags)),
         "expires_after": entry.expires_after,
         "removed_at": stamp(entry.purged_at),
         "attempts": entry.attempt,
@@ -50,6 +56,7 @@ def job(entry: JobEntry, base: str = "") -> dict[str, Any]:
         "cost": amount(entry.cost),
         "cached": entry.cached,
         "audio": _audio(entry, base),
+        "warnings": markup_warnings(entry.text),
         "created_at": stamp(entry.created_at),
         "started_at": stamp(entry.started_at),
         "finished_at": stamp(entry.finished_at),
@@ -73,6 +80,9 @@ def new_job(row: Mapping[str, Any]) -> dict[str, Any]:
         "deadline": stamp(row["deadline"]),
         "format": row["audio_format"] or str(AudioFormat.WAV),
         "loudness": row["target_lufs"],
+        "sample_rate": row["sample_rate"],
+        "mp3_bitrate": row["mp3_bitrate"],
+        **asdict(AudioTags.read(row["audio_tags"])),
         "expires_after": row["expires_after"],
         "removed_at": None,
         "attempts": 0,
@@ -81,6 +91,7 @@ def new_job(row: Mapping[str, Any]) -> dict[str, Any]:
         "cost": "0",
         "cached": False,
         "audio": None,
+        "warnings": markup_warnings(row["text"]),
         "created_at": stamp(row["created_at"]),
         "started_at": None,
         "finished_at": None,
@@ -117,7 +128,7 @@ def attempt(record: AttemptRecord) -> dict[str, Any]:
     }
 
 
-def batch(entry: BatchEntry, counts: Counts) -> dict[str, Any]:
+def batch(entry: BatchEntry, counts: Counts, warnings: Sequence[str] = ()) -> dict[str, Any]:
     return {
         "id": str(entry.id),
         "name": entry.name,
@@ -130,6 +141,7 @@ def batch(entry: BatchEntry, counts: Counts) -> dict[str, Any]:
         "created_at": stamp(entry.created_at),
         "paused_at": stamp(entry.paused_at),
         "finished_at": stamp(entry.finished_at),
+        "warnings": list(warnings),
     }
 
 

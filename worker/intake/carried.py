@@ -16,8 +16,15 @@ def carried(cells: Sequence[str], places: Iterable[tuple[int, str]]) -> str | No
 
 def packed(values: Iterable[tuple[str, str]]) -> str | None:
     """Encode as JSON on one line. Order and blank values are kept: the manifest shows them in this order."""
-    found = {label: _cut(value) for label, value in values}
+    found = {_clean(label): _cut(_clean(value)) for label, value in values}
     return json.dumps(found, separators=(",", ":")) if any(found.values()) else None
+
+
+def _clean(text: str) -> str:
+    """Without what no file in UTF-8 can hold: halves of surrogate pairs, and NUL."""
+    return (
+        text if text.isascii() and "\x00" not in text else text.encode("utf-8", "replace").decode().replace("\x00", "")
+    )
 
 
 def _cut(value: str) -> str:

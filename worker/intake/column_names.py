@@ -6,8 +6,10 @@ import re
 import unicodedata
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Final
 
+from api_models.encodings import TAG_FIELDS
 from api_models.hints import closest, quoted
 from api_models.speech import JobRequest
 from worker.intake.sheet_options import SheetOptions
@@ -15,6 +17,9 @@ from worker.intake.sheet_options import SheetOptions
 TEXT: Final = "text"
 """The only required column."""
 NAME: Final = "custom_id"
+
+SHARED: Final = frozenset(TAG_FIELDS)
+"""Fields whose columns are copied to the manifest as well: a sheet's `Title` is often its own."""
 
 FIELDS: Final = tuple(JobRequest.model_fields)
 """All columns or keys that a row may have."""
@@ -68,18 +73,68 @@ _ALIASES: Final[dict[str, tuple[str, ...]]] = {
         "guion",
         "testo",
         "tekst",
+        "текст",
+        "テキスト",
+        "本文",
+        "セリフ",
+        "文本",
+        "台词",
+        "텍스트",
+        "대사",
     ),
-    NAME: ("id", "identifier", "key", "slug", "lineid", "textid", "scriptid", "audioid", "clipid", "postid"),
-    "voice_1": ("voice", "voicename", "voiceid", "speakervoice", "stimme", "voix", "voz"),
+    NAME: (
+        "id",
+        "identifier",
+        "key",
+        "slug",
+        "lineid",
+        "textid",
+        "scriptid",
+        "audioid",
+        "clipid",
+        "postid",
+        "identifiant",
+    ),
+    "voice_1": (
+        "voice",
+        "voicename",
+        "voiceid",
+        "speakervoice",
+        "stimme",
+        "voix",
+        "voz",
+        "voce",
+        "stem",
+        "głos",
+        "голос",
+        "音声",
+        "声音",
+        "목소리",
+    ),
     "voice_2": ("secondvoice", "voicetwo"),
     "model": ("modelname", "modelid", "ttsmodel"),
 }
 """Folded names of columns that stand for a field."""
 
 
+@lru_cache(maxsize=4_096)
 def folded(name: str) -> str:
+    """Compared by letters and digits alone. Cached, because every field is looked for among all columns."""
     plain = unicodedata.normalize("NFKC", _ASIDES.sub("", name)).casefold()
     return "".join(filter(str.isalnum, plain)) or name.casefold()
+
+
+_WORDS: Final = re.compile(r"[^\W\d_]+")
+_NO_TEXTS: Final = frozenset({"length", "count", "id", "notes", "note", "status", "date", "file", "url", "type", "alt"})
+"""Words that make `Text length` a column of something else."""
+
+
+def names_text(name: str) -> int:
+    """1 if a word of the name stands for texts, as in `VO Script` or `fields.text.en-US`; -1 if it is their length."""
+    words = {word.casefold() for word in _WORDS.findall(re.sub(r"(?<=[a-z])(?=[A-Z])", " ", name))}
+    if words & _NO_TEXTS:
+        return -1
+    return 1 if not words.isdisjoint({TEXT, *_ALIASES[TEXT]}) else 0
 
 
 _BY_FOLD: Final = {folded(name): name for name in FIELDS}
@@ -95,7 +150,8 @@ class Resolved:
     """Fields found by alias or other spelling, with the column's name."""
 
 
-def resolve(columns: Sequence[str], options: SheetOptions) -> Resolved:
+def resolve(columns: Sequence[str], options: SheetOptions, *, hints: bool = True) -> Resolved:
+    """Match columns to fields; `hints` also looks for misspelt ones, at about a millisecond per column."""
     found = Resolved([None] * len(columns))
     free = {index for index, name in enumerate(columns) if name and not _is_ignored(name, options)}
     for target, option in ((TEXT, "text-column"), (NAME, "id-column")):
@@ -111,7 +167,8 @@ def resolve(columns: Sequence[str], options: SheetOptions) -> Resolved:
         wanted = options.text_column if target == TEXT else options.id_column if target == NAME else None
         if target not in chosen and wanted is None:
             _find(found, columns, free, target, options)
-    found.problems += _misspelt(found, columns, free, options)
+    if hints:
+        found.problems += _misspelt(found, columns, free, options)
     return found
 
 
@@ -169,7 +226,7 @@ def _misspelt(
     found: Resolved, columns: Sequence[str], free: set[int], options: SheetOptions
 ) -> Iterator[tuple[str | None, str]]:
     """Unknown columns that resemble a field without a column."""
-    missing = [name for name in FIELDS if name not in found.fields and name != TEXT]
+    missing = [name for name in FIELDS if name not in found.fields and name != TEXT and name not in SHARED]
     for index in sorted(free)[:MAX_HINTS]:
         name = columns[index]
         if found.fields[index] is not None or len(name) < MIN_HINT_CHARACTERS:

@@ -9,15 +9,19 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Final
 
+from api_models.encodings import TAG_FIELDS
 from api_models.problems import Fault
 from worker.intake.block import Block
 from worker.intake.fast_rows import MAX_KINDS, Kind, are_plain_names, are_speakable
 from worker.intake.header import TEXT
 from worker.intake.row_block import RowBlock
+from worker.intake.row_defaults import may_have_tags, relevant
 from worker.intake.unspoken import any_unspoken
 from worker.intake.validation import Judge, Row, own
 
 NAME: Final = "custom_id"
+_CHOICES: Final = frozenset({"format", "mp3_bitrate"})
+"""Columns by which single rows become MP3s, whose tags count."""
 FEW_ROWS: Final = 16
 """Blocks of up to this size are not halved any further."""
 
@@ -50,6 +54,8 @@ class Columns:
         if columns is None or TEXT not in columns:
             return None
         texts, names = columns.pop(TEXT), columns.pop(NAME, None)
+        if not _CHOICES.intersection(columns) and not may_have_tags(self._judge.defaults, {}):
+            columns = {name: cells for name, cells in columns.items() if name not in TAG_FIELDS}
         kinds = self._known(columns, len(block.rows))
         if kinds is None or not are_speakable(texts, min(kind.limit for kind in set(kinds))) or any_unspoken(texts):
             return None
@@ -67,7 +73,8 @@ class Columns:
         """Return the kind of each row, or None unless all are valid."""
         rows: list[_Cells] = list(zip(*columns.values(), strict=True)) if columns else [()] * count
         for cells in set(rows).difference(self._kinds):
-            kind = self._judge.plainly.kind(own(dict(zip(columns, map(str.strip, cells), strict=True))))
+            fields = own(dict(zip(columns, map(str.strip, cells), strict=True)))
+            kind = self._judge.plainly.kind(relevant(self._judge.defaults, fields))
             if kind is None or len(self._kinds) >= MAX_KINDS:
                 return None
             self._kinds[cells] = kind

@@ -15,6 +15,7 @@ from pydantic import ValidationError
 
 from api_models.registry import MODELS
 from api_models.speech import JobRequest
+from worker.intake.row_defaults import merged
 
 MAX_KINDS: Final = 10_000
 """Cached sets of values; a sheet with more does not benefit."""
@@ -74,7 +75,7 @@ class FastRows:
         fields = {field: value for field, _, value in rest}
         try:
             request = JobRequest.model_validate(
-                self._defaults | fields | {"text": "a", "custom_id": "a"}, context=self._context
+                merged(self._defaults, fields) | {"text": "a", "custom_id": "a"}, context=self._context
             )
         except ValidationError:
             found = None

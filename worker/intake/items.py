@@ -8,28 +8,38 @@ from typing import IO, Any, Final
 
 from api_models.problems import Fault
 from worker.intake.block import Record
-from worker.intake.carried import packed
-from worker.intake.header import CELLS, MAX_COLUMNS, TEXT, Header, WholeFault, header_faults
-from worker.intake.lines import DECODER, is_of_openai, kind_of, openai_fault, repeated_key
+from worker.intake.header import CELLS, MAX_COLUMNS, NAME, TEXT, Header
+from worker.intake.lines import DECODER, kind_of, repeated_key
+from worker.intake.objects import Objects, flattened
 from worker.intake.sheet_options import SheetOptions
 
 MAX_BYTES: Final = 268_435_456
-MAX_SHAPES: Final = 1_000
-"""Cached sets of keys."""
-
 _EXAMPLE: Final = 'write a list such as [{"text": "Hello."}]'
 
 
-def load(stream: IO[bytes]) -> list[Any] | Fault:
+def load(stream: IO[bytes], options: SheetOptions) -> list[Any] | Fault:
+    """The items of a list, or of an object that holds a list, or maps names to texts (as translation files do)."""
     content = stream.read(MAX_BYTES + 1)
     if len(content) > MAX_BYTES:
         return Fault(message=f"is longer than {MAX_BYTES:,} bytes; write one object a line, as .jsonl")
     value = _decoded(content)
     if isinstance(value, list | Fault):
         return value
-    if isinstance(value, dict) and is_of_openai(value):
-        return openai_fault(None)
-    return Fault(message=f"holds {kind_of(value)}, not a list; {_EXAMPLE}")
+    found = _listed(value, options) if isinstance(value, dict) else None
+    return Fault(message=f"holds {kind_of(value)}, not a list; {_EXAMPLE}") if found is None else found
+
+
+def _listed(value: dict[str, Any], options: SheetOptions) -> list[Any] | None:
+    """The jobs of an object: itself, its only list, or its values under their keys as names; else None."""
+    keys = tuple(flattened(value))
+    if len(keys) <= MAX_COLUMNS and Header.of(keys, CELLS, options).has_text:
+        return [value]
+    lists = [one for one in value.values() if isinstance(one, list) and all(isinstance(item, dict) for item in one)]
+    if len(lists) == 1 and lists[0]:
+        return list(lists[0])
+    if value and all(isinstance(one, str) for one in value.values()):
+        return [{NAME: key, TEXT: text} for key, text in value.items()]
+    return None
 
 
 def _decoded(content: bytes) -> Any:  # noqa: ANN401 - whatever JSON has
@@ -47,49 +57,12 @@ def _decoded(content: bytes) -> Any:  # noqa: ANN401 - whatever JSON has
 
 
 def parse(items: list[Any], options: SheetOptions) -> Iterator[Header | Record | Fault]:
-    """Yield one record or fault per item. Stops at the first set of keys without a text."""
-    shapes: dict[tuple[str, ...], Header] = {}
+    """Yield one record or fault per item."""
+    objects = Objects(options)
     for number, item in enumerate(items, 1):
         if isinstance(item, str):
             yield Record(number, number, {TEXT: item})
-            continue
-        if not isinstance(item, dict):
+        elif isinstance(item, dict):
+            yield from objects.records(number, item)
+        else:
             yield Fault(line=number, message=f"is {kind_of(item)}, not an object; {_EXAMPLE}")
-            continue
-        if is_of_openai(item):
-            yield openai_fault(number)
-            return
-        keys = tuple(item)[: MAX_COLUMNS + 1]
-        if (header := shapes.get(keys)) is None:
-            header = Header.of(keys, CELLS, options)
-            if len(shapes) < MAX_SHAPES:
-                shapes[keys] = header
-            yield header
-            yield from _faults(header, number, options)
-        if header.has_text:
-            yield _record(number, item, header)
-
-
-def _faults(header: Header, number: int, options: SheetOptions) -> Iterator[Fault]:
-    for fault in header_faults(header, number, options):
-        yield WholeFault(
-            line=number,
-            field=fault.field,
-            message=fault.message.replace("column", "key").replace("first line", "items"),
-        )
-
-
-def _record(number: int, item: dict[str, Any], header: Header) -> Record:
-    fields = {field: item[key] for key, field in zip(header.columns, header.known(), strict=True) if field}
-    rest = ((label, _written(item[header.columns[index]])) for index, label in header.carried())
-    return Record(number, number, fields, packed(rest))
-
-
-def _written(value: object) -> str:
-    match value:
-        case None:
-            return ""
-        case str():
-            return value
-        case _:
-            return json.dumps(value, ensure_ascii=False)

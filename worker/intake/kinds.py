@@ -10,6 +10,7 @@ from typing import Final
 from api_models.hints import did_you_mean
 from api_models.problems import Fault
 from worker.intake.header import TEXT, named_delimiter, split_header
+from worker.intake.sheet_options import SheetOptions
 
 MAX_HEADER_CHARACTERS: Final = 16_384
 ENOUGH_KNOWN: Final = 2
@@ -26,8 +27,15 @@ class Kind(StrEnum):
     PLAIN = "text"
     XLSX = "xlsx"
     """A workbook, whose sheets are read like a CSV."""
+    ODS = "ods"
+    """A spreadsheet of LibreOffice, read like a workbook."""
     JSON = "json"
     """A list of objects."""
+    SUBTITLES = "subtitles"
+    """SubRip or WebVTT: one job per cue."""
+
+
+WORKBOOKS: Final = frozenset({Kind.XLSX, Kind.ODS})
 
 
 EXTENSIONS: Final[dict[str, Kind]] = {
@@ -40,22 +48,26 @@ EXTENSIONS: Final[dict[str, Kind]] = {
     ".xlsx": Kind.XLSX,
     ".xlsm": Kind.XLSX,
     ".tab": Kind.TSV,
+    ".ods": Kind.ODS,
+    ".srt": Kind.SUBTITLES,
+    ".vtt": Kind.SUBTITLES,
 }
 """Lower-case extensions."""
 
+_CHOICE: Final = f"name its format, such as --input-format {Kind.PLAIN} for one text a line"
 _AS_XLSX: Final = "save it as .xlsx"
-_SUBTITLES: Final = "holds subtitles, and its times would be read aloud; save its texts as .txt, one a line"
-_MARKED_UP: Final = "would be read aloud with its markup; save its texts as .txt, one a line"
+_SUBTITLES: Final = "holds subtitles; save them as .srt or .vtt"
+_MARKED_UP: Final = (
+    "would be read aloud with its markup; save its texts as .txt, one a line,"
+    f" or read every line as it stands: --input-format {Kind.PLAIN}"
+)
 _DOCUMENT: Final = "is a document; save its texts as .txt, one a line"
 _OTHERS: Final[dict[str, str]] = {
     ".xls": f"is a workbook of an old Excel; {_AS_XLSX}",
     ".xlsb": f"is a binary workbook; {_AS_XLSX}",
-    ".ods": f"is a spreadsheet of LibreOffice; {_AS_XLSX}, or as CSV",
     ".fods": f"is a spreadsheet of LibreOffice; {_AS_XLSX}, or as CSV",
     ".numbers": "is a spreadsheet of Numbers; export it to CSV",
     ".gsheet": "is a link to Google Sheets; download the sheet as .csv or .xlsx",
-    ".vtt": _SUBTITLES,
-    ".srt": _SUBTITLES,
     ".ass": _SUBTITLES,
     ".sbv": _SUBTITLES,
     ".md": _MARKED_UP,
@@ -80,6 +92,11 @@ _OTHERS: Final[dict[str, str]] = {
 _LIST: Final = re.compile(r"\[\s*(?:\{|$)")
 
 
+def chosen_kind(options: SheetOptions) -> Kind | None:
+    """The kind that the user named."""
+    return None if options.input_format is None else Kind(options.input_format)
+
+
 def by_name(path: Path) -> Kind | Fault:
     """Return the kind by the extension of `path`, or a fault."""
     extension = path.suffix.lower()
@@ -87,11 +104,11 @@ def by_name(path: Path) -> Kind | Fault:
         return kind
     known = ", ".join(EXTENSIONS)
     if not extension:
-        return Fault(message=f"has no extension to tell its format by; rename it to end in one of {known}")
+        return Fault(message=f"has no extension to tell its format by; {_CHOICE} (known extensions: {known})")
     if what := _OTHERS.get(extension):
-        return Fault(message=f"{what} (known: {known})")
+        return Fault(message=what)
     hint = did_you_mean(extension, EXTENSIONS)
-    return Fault(message=f"the extension {extension} is not known{hint} (known: {known})")
+    return Fault(message=f"the extension {extension} is not known{hint} (known: {known}); {_CHOICE}")
 
 
 def sniff(head: bytes) -> Kind:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any, Final, NoReturn
 
 from api_models.hints import printable, quoted
 from api_models.problems import Fault
 from worker.intake.block import Line, Parsed, Record
-from worker.intake.header import TEXT, WholeFault
+from worker.intake.header import TEXT, Header, WholeFault
+from worker.intake.objects import Objects
+from worker.intake.sheet_options import AS_IT_IS, SheetOptions
 
 
 def parse_text(lines: Iterable[Line]) -> Parsed:
@@ -35,17 +37,22 @@ class _NotANumberError(ValueError):
     pass
 
 
-def parse(lines: Iterable[Line]) -> Parsed:
+def parse(lines: Iterable[Line], options: SheetOptions = AS_IT_IS) -> Iterator[Header | Record | Fault]:
+    objects = Objects(options)
     for number, text in lines:
         if text.isspace():
             continue
-        found = _record(number, text.rstrip("\r\n"))
-        yield found
-        if isinstance(found, WholeFault):
-            return
+        found = _object_of(number, text.rstrip("\r\n"))
+        if isinstance(found, Fault):
+            yield found
+            continue
+        for item in objects.records(number, found):
+            yield item
+            if isinstance(item, WholeFault) and item.field is None:
+                return
 
 
-def _record(number: int, text: str) -> Record | Fault:
+def _object_of(number: int, text: str) -> dict[str, Any] | Fault:
     if text.count("[") + text.count("{") > MAX_CONTAINERS:
         return Fault(line=number, message=f"has more than {MAX_CONTAINERS:,} brackets; {_EXAMPLE}")
     try:
@@ -60,15 +67,15 @@ def _record(number: int, text: str) -> Record | Fault:
         return Fault(line=number, message=f"{error} is not a value that JSON has; give a number, or leave the key out")
     except (RecursionError, ValueError):  # lists in lists in lists; a number of thousands of digits
         return Fault(line=number, message=f"holds a value no job can use; {_EXAMPLE}")
-    return _of_value(number, value)
+    return _checked(number, value)
 
 
-def _of_value(number: int, value: object) -> Record | Fault:
+def _checked(number: int, value: object) -> dict[str, Any] | Fault:
     if not isinstance(value, dict):
         return Fault(line=number, message=f"is {kind_of(value)}, not an object; {_EXAMPLE}")
     if len(value) > MAX_KEYS:
         return Fault(line=number, message=f"has more than {MAX_KEYS:,} keys; {_EXAMPLE}")
-    return openai_fault(number) if is_of_openai(value) else Record(number, number, value)
+    return value
 
 
 def _syntax(error: json.JSONDecodeError) -> str:
@@ -77,20 +84,6 @@ def _syntax(error: json.JSONDecodeError) -> str:
     what = error.msg[:1].lower() + error.msg[1:]
     found = quoted(error.doc[error.pos : error.pos + 12])
     return f"is not JSON: {what} at column {error.colno}, found {found}; {_EXAMPLE}"
-
-
-def is_of_openai(value: dict[str, Any]) -> bool:
-    """Whether an object is a line of an OpenAI batch file."""
-    return isinstance(value.get("body"), dict) and ("url" in value or "method" in value)
-
-
-def openai_fault(number: int | None) -> WholeFault:
-    """The single error for an OpenAI batch file."""
-    return WholeFault(
-        line=number,
-        message='is laid out as an OpenAI batch; write {"custom_id": "a", "text": "Hello.", "voice_1": "Kore"} a line: '
-        "jq -c '{custom_id, text: .body.input}' FILE > texts.jsonl",
-    )
 
 
 def repeated_key(error: Exception) -> str | None:

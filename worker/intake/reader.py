@@ -8,13 +8,13 @@ from pathlib import Path
 from typing import IO, Final, TypeVar
 
 from api_models.problems import Fault, InvalidInputError
-from worker.intake import items, lines, sheets
+from worker.intake import items, lines, sheets, subtitles
 from worker.intake.block import Block, Record
 from worker.intake.custom_ids import Names
 from worker.intake.encoding import Lines, foreign
 from worker.intake.fast_columns import Columns
 from worker.intake.header import TEXT, Header, WholeFault
-from worker.intake.kinds import Kind, by_name, of_json_file, of_text_file, sniff
+from worker.intake.kinds import WORKBOOKS, Kind, by_name, chosen_kind, of_json_file, of_text_file, sniff
 from worker.intake.positions import Items, Positions
 from worker.intake.row_block import RowBlock
 from worker.intake.sheet_options import AS_IT_IS, SheetOptions
@@ -36,8 +36,9 @@ _Parser = Callable[[Lines, SheetOptions], _Found]
 _PARSERS: Final[dict[Kind, _Parser]] = {
     Kind.CSV: lambda text, options: sheets.parse(text, options=options),
     Kind.TSV: lambda text, options: sheets.parse(text, "\t", options),
-    Kind.JSONL: lambda text, _: lines.parse(text),
+    Kind.JSONL: lines.parse,
     Kind.PLAIN: lambda text, _: lines.parse_text(text),
+    Kind.SUBTITLES: lambda text, _: subtitles.parse(text),
 }
 _BLOCKS: Final[dict[Kind, _Parser]] = {
     Kind.CSV: lambda text, options: sheets.blocks(text, options=options),
@@ -49,7 +50,7 @@ Found = TypeVar("Found", bound=RowBlock | Row | Fault)
 
 _NO_DEFAULTS: Final = Defaults()
 _EMPTY: Final = Fault(message="is empty; add at least one line of text")
-_COLUMNLESS: Final = frozenset({Kind.JSONL, Kind.PLAIN})
+_COLUMNLESS: Final = frozenset({Kind.PLAIN, Kind.SUBTITLES})
 _CHOICES: Final = frozenset({"tags", "format", "priority", "cache", "variant", "deadline", "not_before"})
 """Fields that other programs also use as column names."""
 
@@ -110,7 +111,8 @@ class _Reading:
     def found(self, source: Path | IO[bytes], kind: Kind | None) -> Iterator[RowBlock | Row | Fault]:
         try:
             with opened(source) as stream:
-                if kind is Kind.XLSX or (kind is None and isinstance(source, Path) and by_name(source) is Kind.XLSX):
+                kind = kind or chosen_kind(self.options)
+                if (kind or (by_name(source) if isinstance(source, Path) else None)) in WORKBOOKS:
                     yield from self._of_workbook(stream)
                 else:
                     yield from self._of_text(source, stream, kind)
@@ -123,7 +125,7 @@ class _Reading:
         self, source: Path | IO[bytes], stream: IO[bytes], kind: Kind | None
     ) -> Iterator[RowBlock | Row | Fault]:
         if self.options.chooses_sheets:
-            yield Fault(message="has no sheets to choose from: only a workbook (.xlsx) has")
+            yield Fault(message="has no sheets to choose from: only a workbook (.xlsx, .ods) has")
             return
         with in_utf_8(stream, self.options) as text:
             head, line_count, endless = head_and_lines(text)
@@ -133,7 +135,7 @@ class _Reading:
             elif fault := foreign(head, self.options):
                 yield fault
             elif found in _COLUMNLESS and (option := self.options.chosen_column):
-                yield Fault(message=f"has no columns, and {option} is for sheets: CSV, TSV, .xlsx and .json")
+                yield Fault(message=f"has no columns, and {option} is for sheets: CSV, TSV, .xlsx, .ods and JSON")
             elif found is Kind.JSON:
                 yield from self._of_list(text)
             else:
@@ -181,7 +183,7 @@ class _Reading:
         yield from self._of_records(workbook.records(), names, workbook.positions)
 
     def _of_list(self, stream: IO[bytes]) -> Iterator[Row | Fault]:
-        found = items.load(stream)
+        found = items.load(stream, self.options)
         if isinstance(found, Fault):
             yield found
             return

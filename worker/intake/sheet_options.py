@@ -20,6 +20,8 @@ class SheetOptions:
     """Columns that are carried along even if they look like a field."""
     encoding: str | None = None
     """A Python codec; None means UTF-8, or UTF-16 with a byte order mark."""
+    input_format: str | None = None
+    """A `Kind`; None means by the file's name or content."""
     over_http: bool = False
     """Whether errors name query parameters instead of command line options."""
 
@@ -40,8 +42,10 @@ class SheetOptions:
         encoding: str | None,
         *,
         all_sheets: bool,
+        input_format: str | None = None,
     ) -> SheetOptions:
-        return cls(tuple(sheets or ()), all_sheets, text_column, id_column, tuple(ignored_columns or ()), encoding)
+        ignored = tuple(ignored_columns or ())
+        return cls(tuple(sheets or ()), all_sheets, text_column, id_column, ignored, encoding, input_format)
 
     @property
     def chosen_column(self) -> str | None:

@@ -19,6 +19,8 @@ MAX_BROKEN_QUOTES: Final = 20
 """Each one re-reads the lines it swallowed; reading stops after this many."""
 MAX_HEADER_LINES: Final = 20
 """Lines of column names with line breaks, in total."""
+SAMPLED_LINES: Final = 20
+"""Lines looked at to suggest the column of texts."""
 MAX_TITLE_LINES: Final = 10
 """Lines above the header."""
 
@@ -33,7 +35,7 @@ def parse(
         return
     header, line = found
     yield header
-    yield from header_faults(header, line, options)
+    yield from header_faults(header, line, options, () if header.has_text else _sample(source, header))
     if header.has_text:
         yield from _rows(header, line, source)
 
@@ -48,7 +50,7 @@ def blocks(
         return
     header, line = found
     yield header
-    yield from header_faults(header, line, options)
+    yield from header_faults(header, line, options, () if header.has_text else _sample(source, header))
     if not header.has_text:
         return
     rows = 0
@@ -79,6 +81,14 @@ def _header(source: Iterator[Line], delimiters: str, options: SheetOptions) -> t
         if sum(map(bool, header.columns)) > 1:  # no title: a header of other columns, or a row of a sheet without one
             return first
     return first
+
+
+def _sample(source: Iterator[Line], header: Header) -> list[list[str]]:
+    """Some rows of a sheet that is not read further."""
+    lines = (line.text for line in islice(source, SAMPLED_LINES))
+    with suppress(csv.Error):
+        return list(csv.reader(lines, delimiter=header.delimiter))
+    return []
 
 
 def _whole(line: str, source: Iterator[Line]) -> str:

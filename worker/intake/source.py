@@ -5,12 +5,16 @@ from __future__ import annotations
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import islice
 from pathlib import Path
 from tempfile import SpooledTemporaryFile
 from typing import IO, Final
 
+from api_models.hints import did_you_mean
 from api_models.problems import Fault
 
+MAX_SIBLINGS: Final = 1_000
+"""Files of a folder compared with a name that is not there."""
 HEAD_BYTES: Final = 65_536
 
 _CHUNK_BYTES: Final = 1_048_576
@@ -59,10 +63,20 @@ def head_and_lines(stream: IO[bytes]) -> tuple[bytes, int, bool]:
     return head, breaks + (last not in {b"", b"\n", b"\r"}), endless
 
 
+def _similar(name: object) -> str:
+    """A suggestion from the same folder, or nothing."""
+    path = Path(str(name))
+    try:
+        there = [one.name for one in islice(path.parent.iterdir(), MAX_SIBLINGS) if one.is_file()]
+    except OSError:
+        return ""
+    return did_you_mean(path.name, there)
+
+
 def unreadable(error: OSError) -> Fault:
     match error:
         case FileNotFoundError():
-            what = "there is no such file"
+            what = f"there is no such file{_similar(error.filename)}"
         case IsADirectoryError():
             what = "is a folder; name a file in it"
         case PermissionError():

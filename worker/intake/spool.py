@@ -152,6 +152,9 @@ def _marks(piece: RowBlock) -> bytes:
     around = piece.each(lambda like: like.around_text(origin="", audio_format=like.form))
     rows = zip(piece.names, around, map(encode_basestring, piece.texts), strict=True)
     marks = [f"{name}\t{before}{text}{after}\n" for name, (before, after), text in rows]
+    tags = piece.each(lambda like: like.audio_tags.kept())
+    if any(tags):
+        marks = [mark + (f"\t\t{tag}\n" if tag else "") for mark, tag in zip(marks, tags, strict=True)]
     if piece.extras is not None:
         marks = [mark + (f"\t{extra}\n" if extra else "") for mark, extra in zip(marks, piece.extras, strict=True)]
     return "".join(marks).encode()

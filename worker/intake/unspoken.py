@@ -5,7 +5,7 @@ from __future__ import annotations
 import html
 import re
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Final
@@ -68,6 +68,8 @@ _DIRECTION: Final = re.compile(r"\[[^\[\]]*\]")
 _SSML: Final = re.compile(
     r"<(?:speak|break|prosody|say-as|phoneme|emphasis|sub|audio|mstts:[a-z-]+|amazon:[a-z-]+)[\s/>]", re.IGNORECASE
 )
+_FIRST_OF_ERRORS: Final = frozenset("#E")
+_SIGNS: Final = "<&#["
 _FIRST: Final = frozenset("#E<&[")
 """First characters of texts that may hold no words."""
 
@@ -77,6 +79,8 @@ class Markup(StrEnum):
 
     HTML = "HTML"
     SSML = "SSML"
+    NOTHING = "nothing but markup or the error of a formula"
+    """Sheets with such a text are refused; over HTTP it is a warning."""
     ENTITIES = "character entities (such as &amp;)"
 
 
@@ -85,12 +89,20 @@ def unspoken(text: str) -> str | None:
     bare = text.strip()
     if bare[:1] not in _FIRST:
         return None
-    if bare.upper() in _CELL_ERRORS or _LIBREOFFICE_ERROR.fullmatch(bare):
+    if is_cell_error(bare):
         return f"holds {quoted(bare)}, the error of a formula; correct the formula, or write the words to be spoken"
     words = html.unescape(_ENTITY.sub(_if_no_word, _DIRECTION.sub("", _TAG.sub("", bare))))
     if words == bare or any(map(str.isalnum, words)):
         return None
     return f"holds nothing but markup, {quoted(bare)}; give the words to be spoken"
+
+
+def is_cell_error(value: object) -> bool:
+    """Whether a cell shows the error of a formula, such as `#N/A`."""
+    if not isinstance(value, str) or value.lstrip()[:1] not in _FIRST_OF_ERRORS:
+        return False
+    bare = value.strip()
+    return bare.upper() in _CELL_ERRORS or _LIBREOFFICE_ERROR.fullmatch(bare) is not None
 
 
 def any_unspoken(texts: Sequence[str]) -> bool:
@@ -99,9 +111,17 @@ def any_unspoken(texts: Sequence[str]) -> bool:
 
 
 def markup(text: str) -> Markup | None:
+    if text.lstrip()[:1] in _FIRST and unspoken(text):
+        return Markup.NOTHING
     if "<" in text and _TAG.search(text):
         return Markup.SSML if _SSML.search(text) else Markup.HTML
     return Markup.ENTITIES if "&" in text and _ENTITY.search(text) else None
+
+
+def markup_warnings(text: str) -> list[str]:
+    """Warnings for a single text."""
+    kind = markup(text)
+    return [] if kind is None else [f"the text contains {kind}, which may be read aloud"]
 
 
 @dataclass(slots=True)
@@ -111,9 +131,23 @@ class MarkupCount:
     texts: Counter[Markup] = field(default_factory=Counter)
     first: dict[Markup, list[int]] = field(default_factory=dict)
 
+    def warnings(self, describe: Callable[[int], str | None]) -> list[str]:
+        """One sentence for each kind of markup. `describe` names a position; None if its line number suffices."""
+        return [self._warning(kind, count, describe) for kind, count in self.texts.items()]
+
+    def _warning(self, kind: Markup, count: int, describe: Callable[[int], str | None]) -> str:
+        lines = self.first[kind]
+        places = [describe(line) for line in lines]
+        where = f"{'line' if count == 1 else 'lines'} {', '.join(map(str, lines))}"
+        if None not in places:
+            where = ", ".join(filter(None, places))
+        where += ", …" if count > len(lines) else ""
+        texts = "1 text contains" if count == 1 else f"{count:,} texts contain"
+        return f"{texts} {kind}, which may be read aloud: {where}"
+
     def look(self, texts: Sequence[str], lines: Iterable[int]) -> None:
         written = "".join(texts)
-        if "<" not in written and "&" not in written:
+        if not any(sign in written for sign in _SIGNS):
             return
         for text, line in zip(texts, lines, strict=False):
             if (kind := markup(text)) is not None:

@@ -9,13 +9,15 @@ from typing import Final
 
 from pydantic import ValidationError
 
+from api_models.hints import quoted
 from api_models.problems import Fault, faults_of
 from api_models.speech import JobRequest
 from worker.intake.block import Record
 from worker.intake.custom_ids import Names
 from worker.intake.fast_rows import FastRows
 from worker.intake.header import FIELDS, TEXT
-from worker.intake.unspoken import unspoken
+from worker.intake.row_defaults import merged, relevant
+from worker.intake.unspoken import is_cell_error, unspoken
 
 TAGS: Final = "tags"
 _BETWEEN_TAGS: Final = re.compile(r"[\s,;]+")
@@ -43,6 +45,12 @@ class Defaults:
     temperature: float | None = None
     format: str | None = None
     loudness: float | None = None
+    sample_rate: int | str | None = None
+    mp3_bitrate: int | str | None = None
+    title: str | None = None
+    artist: str | None = None
+    album: str | None = None
+    track: str | None = None
     expires_after: int | str | None = None
     priority: int | None = None
     deadline: str | None = None
@@ -54,22 +62,28 @@ class Judge:
         """`max_text_bytes` is the operator's limit in UTF-8 bytes; None uses the model's."""
         self.names = names
         self._context = {"max_text_bytes": max_text_bytes}
-        self._defaults: dict[str, object] = {
+        self.defaults: dict[str, object] = {
             field: value for field, value in asdict(defaults).items() if value is not None
         }
-        self.default_faults = _faults_of_defaults(self._defaults)
+        self.default_faults = _faults_of_defaults(self.defaults)
         """Faults of the defaults. Faulty defaults are then dropped, or every row would repeat the fault."""
         for fault in self.default_faults:
-            self._defaults.pop(str(fault.field).partition(".")[0], None)
-        self.plainly = FastRows(self._defaults, self._context)
+            self.defaults.pop(str(fault.field).partition(".")[0], None)
+        self.plainly = FastRows(self.defaults, self._context)
 
     def __call__(self, record: Record) -> Iterator[Row | Fault]:
-        fields = own(record.fields)
+        fields = {**relevant(self.defaults, own(record.fields))}
         text = fields.get(TEXT)
         wordless = unspoken(text) if isinstance(text, str) else None
         if wordless is not None:
             yield Fault(line=record.line, field=TEXT, message=wordless)
             fields[TEXT] = "a"  # what else is wrong with the row is said as well
+        for broken in [name for name, value in fields.items() if name != TEXT and is_cell_error(value)]:
+            message = (
+                f"holds {quoted(fields.pop(broken))}, the error of a formula; correct the formula, or clear the cell"
+            )
+            yield Fault(line=record.line, field=broken, message=message)
+            wordless = wordless or message
         given = fields.get("custom_id")
         if given is None:
             fields["custom_id"] = name = self.names.give(record.line)
@@ -78,7 +92,7 @@ class Judge:
                 fields["custom_id"] = None
         try:
             request = self.plainly.request(fields) or JobRequest.model_validate(
-                self._defaults | fields, context=self._context
+                merged(self.defaults, fields), context=self._context
             )
         except ValidationError as error:
             faults = faults_of(error, record.line, known=FIELDS)

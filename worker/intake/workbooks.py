@@ -1,26 +1,27 @@
-"""Workbooks (.xlsx): selects sheets and yields their rows. Streamed, in two passes."""
+"""Workbooks (.xlsx, .ods): selects sheets and yields their rows. Streamed, in two passes."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import closing
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from itertools import accumulate, islice
-from typing import IO, Final
+from typing import IO, Final, Protocol
 
 from api_models.hints import did_you_mean, quoted
 from api_models.problems import Fault
 from worker.intake.block import Record, as_record
 from worker.intake.carried import with_first
 from worker.intake.header import CELLS, NAME, TEXT, Header, WholeFault, header_faults, trimmed
+from worker.intake.opendocument import CONTENT as OPEN_DOCUMENT
+from worker.intake.opendocument import OpenDocument
 from worker.intake.positions import LINES, Positions, Sheets
 from worker.intake.sheet_options import SheetOptions
-from worker.intake.sheets import MAX_TITLE_LINES
-from worker.intake.xlsx.contents import Sheet, contents
+from worker.intake.sheets import MAX_TITLE_LINES, SAMPLED_LINES
+from worker.intake.xlsx.book import ExcelBook
+from worker.intake.xlsx.contents import Sheet
 from worker.intake.xlsx.package import MAX_UNPACKED_OVER_HTTP_BYTES, SIGNATURE, Package, WorkbookError
-from worker.intake.xlsx.strings import shared_strings
-from worker.intake.xlsx.styles import date_styles
-from worker.intake.xlsx.worksheet import Lookup, Merge, SheetRow, Survey, rows, survey
+from worker.intake.xlsx.worksheet import Merge, SheetRow
 
 __all__ = ["SIGNATURE", "Workbook", "WorkbookError"]
 
@@ -29,6 +30,29 @@ SHEET: Final = "sheet"
 """The column that names a row's sheet if several are read."""
 _NOT_MERGED: Final = frozenset({TEXT, NAME})
 """Fields for which a merged cell counts for its first row only."""
+
+
+class Book(Protocol):
+    """The sheets of a file and their rows."""
+
+    sheets: tuple[Sheet, ...]
+
+    def rows(self, sheet: Sheet, merges: list[Merge] | None = None) -> Generator[SheetRow]:
+        """Raises WorkbookError."""
+
+
+def _opened(package: Package) -> Book:
+    return OpenDocument(package) if OPEN_DOCUMENT in package else ExcelBook(package)
+
+
+@dataclass(slots=True)
+class Survey:
+    """Facts about a sheet gathered before its rows are used."""
+
+    rows: int = 0
+    last: int = 0
+    """The number of the last row."""
+    merges: list[Merge] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,10 +70,8 @@ class Workbook:
     def __init__(self, stream: IO[bytes], options: SheetOptions) -> None:
         """Raises WorkbookError if the workbook is unreadable or the choice of sheets is unclear."""
         self._options = options
-        self._package = Package(stream, MAX_UNPACKED_OVER_HTTP_BYTES if options.over_http else None)
-        found = contents(self._package)
-        self._lookup = Lookup(shared_strings(self._package), date_styles(self._package), found.from_1904)
-        self._chosen = self._choose(found.sheets)
+        self._book = _opened(Package(stream, MAX_UNPACKED_OVER_HTTP_BYTES if options.over_http else None))
+        self._chosen = self._choose(self._book.sheets)
         ends = list(accumulate(one.survey.last for one in self._chosen))
         self.rows = ends[-1] if ends else 0
         """The last row number over all chosen sheets."""
@@ -57,7 +79,7 @@ class Workbook:
         if len(self._chosen) > 1:
             self.positions = Sheets([one.sheet.name for one in self._chosen], ends)
         self.unread = tuple(
-            sheet.name for sheet in found.sheets if sheet.hidden and sheet.part and not options.chooses_sheets
+            sheet.name for sheet in self._book.sheets if sheet.hidden and sheet.part and not options.chooses_sheets
         )
         """Hidden sheets that were not named."""
 
@@ -71,14 +93,14 @@ class Workbook:
             above += one.survey.last
 
     def _records(self, one: _Surveyed) -> Iterator[Header | Record | Fault]:
-        with closing(self._package.open(one.sheet.part or "")) as stream:
-            source = iter(rows(stream, self._lookup))
+        with closing(self._book.rows(one.sheet)) as source:
             found = _header(source, self._options)
             if found is None:
                 return
             header, line = found
             yield header
-            yield from header_faults(header, line, self._options)
+            sample = () if header.has_text else [row.cells for row in islice(source, SAMPLED_LINES)]
+            yield from header_faults(header, line, self._options, sample)
             if not header.has_text:
                 return
             count = 0
@@ -89,8 +111,11 @@ class Workbook:
                 yield Fault(line=line, message="the header names columns, but no rows follow it")
 
     def _survey(self, sheet: Sheet) -> _Surveyed:
-        with closing(self._package.open(sheet.part or "")) as stream:
-            return _Surveyed(sheet, survey(stream, self._lookup))
+        found = Survey()
+        for row in self._book.rows(sheet, found.merges):
+            found.rows += 1
+            found.last = row.number
+        return _Surveyed(sheet, found)
 
     def _choose(self, sheets: Sequence[Sheet]) -> list[_Surveyed]:
         options = self._options
@@ -168,9 +193,9 @@ def _filled(source: Iterator[SheetRow], merges: Sequence[Merge], header: Header)
 def _record(row: SheetRow, header: Header) -> Iterator[Record | Fault]:
     fields = header.known()
     unsaved = [fields[place] for place in row.unsaved if place < len(fields) and fields[place]]
-    for field in unsaved:
+    for name in unsaved:
         message = "is a formula without a saved value; open the workbook in a spreadsheet program and save it"
-        yield Fault(line=row.number, field=field, message=message)
+        yield Fault(line=row.number, field=name, message=message)
     if not unsaved and any(map(str.strip, row.cells)):
         yield as_record(row.number, row.number, row.cells, header)
 

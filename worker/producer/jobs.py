@@ -21,13 +21,14 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
 from sqlalchemy.orm import Session, scoped_session
 from uuid_utils.compat import uuid7
 
+from api_models.key_templates import checked_template
 from api_models.origins import DEFAULT_TENANT, canonical_base_url
 from api_models.speech import JobRequest
 from worker import settings
 from worker.producer.errors import KeyReusedError
 from worker.producer.rows import job_row
 from worker.settings import Settings
-from worker.store import batches
+from worker.store import batches, outputs
 from worker.store.access import idempotency
 from worker.store.access.idempotency import IdempotentRequest, Recorded
 from worker.store.batches import BatchRecord
@@ -120,8 +121,16 @@ def enqueue_rows(
     origin: str | None = None,
     configuration: Settings | None = None,
     now: datetime | None = None,
+    key_template: str | None = None,
+    use_cache: bool = True,
 ) -> UUID:
-    """As `enqueue_many`, each request with the other columns of its sheet row, as JSON."""
+    """As `enqueue_many`, each request with the other columns of its sheet row, as JSON.
+
+    `key_template` names the objects in a shared store. With `use_cache` false every text is bought again.
+
+    Raises:
+        TemplateError: two jobs could get one key by it.
+    """
     connection, now = _connection(where), now or datetime.now(UTC)
     source = iter(rows)
     first = next(source, None)
@@ -133,7 +142,9 @@ def enqueue_rows(
         return _original_id(known.batch_id, known, _idempotent_request(tenant, idempotency_key, digested.digest))
     batch = BatchRecord(uuid7(), tenant, name, None, 0, now)
     batches.add(connection, batch, resume_key=None)
-    row = _row_maker(tenant, origin, configuration, now)
+    if key_template is not None:
+        outputs.name_keys(connection, batch.id, checked_template(key_template, shared=True, columns=None))
+    row = partial(_row_maker(tenant, origin, configuration, now), use_cache=use_cache)
     count = actions.submit(
         connection,
         (row(request, batch_id=batch.id, line=line, extra=extra) for line, (request, extra) in enumerate(digested, 1)),

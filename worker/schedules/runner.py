@@ -20,6 +20,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from api_models.problems import Fault
 from api_models.speech import JobRequest
+from worker.intake.header import WholeFault
 from worker.intake.reader import read
 from worker.intake.validation import Row
 from worker.producer import enqueue_rows
@@ -64,6 +65,46 @@ class _FinishedError(Exception):
 
 
 @dataclass(frozen=True, slots=True)
+class _Reading:
+    """Reads a run's lines: once to check them, once to submit them."""
+
+    lines: Path
+    options: Options
+    due_at: datetime
+    max_text_bytes: int | None
+
+    def judge(self) -> tuple[list[Fault], int, int]:
+        """Return the first faults, and how many faults and valid rows there are; no rows if none may be used."""
+        faults: list[Fault] = []
+        total = rows = 0
+        whole = False
+        for item in self._read():
+            if isinstance(item, Fault):
+                total += 1
+                whole = whole or item.line is None or isinstance(item, WholeFault)
+                faults += [item] if total <= SHOWN_FAULTS else []
+            else:
+                rows += 1
+        return faults, total, 0 if whole else rows
+
+    def rows(self) -> Iterator[tuple[JobRequest, str | None]]:
+        """Raises _ChangedError for a fault, unless faulty rows are skipped."""
+        for item in self._read():
+            if isinstance(item, Row):
+                yield item.request, item.extra
+            elif not self.options.skip_invalid:
+                raise _ChangedError(str(item))
+
+    def _read(self) -> Iterator[Row | Fault]:
+        return read(
+            self.lines,
+            defaults=self.options.defaults_at(self.due_at),
+            max_text_bytes=self.max_text_bytes,
+            options=self.options.sheet,
+        )
+
+
+@dataclass(frozen=True, slots=True)
 class ScheduleRunner:
     database: Database
     origin: str
@@ -105,35 +146,34 @@ class ScheduleRunner:
                 return self._put_off(run, error)
             if lines is None:
                 return self._conclude(run, RunState.DONE, "the query returned no rows; nothing was submitted")
-            faults, total = self._judge(lines, options)
-            return self._fail(run, _describe(faults, total)) if faults else self._submit(run, schedule, lines, options)
+            return self._judge(run, schedule, _Reading(lines, options, run.due_at, self.max_text_bytes))
 
-    def _judge(self, lines: Path, options: Options) -> tuple[list[Fault], int]:
-        faults: list[Fault] = []
-        total = 0
-        for item in self._read(lines, options):
-            if isinstance(item, Fault):
-                total += 1
-                faults += [item] if total <= SHOWN_FAULTS else []
-        return faults, total
+    def _judge(self, run: RunRecord, schedule: ScheduleRecord, reading: _Reading) -> RunState | None:
+        faults, total, rows = reading.judge()
+        if faults and not (rows and reading.options.skip_invalid):
+            return self._fail(run, _describe(faults, total))
+        skipped = f"skipped {_describe(faults, total)}" if faults else None
+        return self._submit(run, schedule, reading, skipped)
 
-    def _read(self, lines: Path, options: Options) -> Iterator[Row | Fault]:
-        return read(lines, defaults=options.defaults, max_text_bytes=self.max_text_bytes, options=options.sheet)
+    def _submit(
+        self, run: RunRecord, schedule: ScheduleRecord, reading: _Reading, message: str | None = None
+    ) -> RunState | None:
+        options = reading.options
 
-    def _rows(self, lines: Path, options: Options) -> Iterator[tuple[JobRequest, str | None]]:
-        for item in self._read(lines, options):
-            if isinstance(item, Fault):
-                raise _ChangedError(str(item))
-            yield item.request, item.extra
-
-    def _submit(self, run: RunRecord, schedule: ScheduleRecord, lines: Path, options: Options) -> RunState | None:
         def submit(connection: Connection, _now: datetime) -> UUID:
-            name = f"{schedule.name} {run.due_at:%Y-%m-%d %H:%M}"
-            rows = self._rows(lines, options)
-            return enqueue_rows(connection, rows, name=name, tenant=run.tenant, origin=self.origin)
+            return enqueue_rows(
+                connection,
+                reading.rows(),
+                name=f"{schedule.name} {run.due_at:%Y-%m-%d %H:%M}",
+                tenant=run.tenant,
+                origin=self.origin,
+                max_cost=options.budget,
+                key_template=options.key_template,
+                use_cache=options.use_cache,
+            )
 
         try:
-            return self._conclude(run, RunState.DONE, last=submit)
+            return self._conclude(run, RunState.DONE, message, last=submit)
         except _ChangedError as changed:
             return self._fail(run, f"the source changed while it was read: {changed}")
 

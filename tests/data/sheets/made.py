@@ -171,7 +171,7 @@ SHEETS: Final = (
         "contentful.json",
         json.dumps([{"id": "a", "text": "One.", "meta": {"n": 1}}, {"id": "b", "text": "Two."}]).encode(),
         {"a": "One.", "b": "Two."},
-        extra={"meta"},
+        extra={"meta.n"},
     ),
     Made("strings.json", b'["One.", "Two."]', {"0001": "One.", "0002": "Two."}),
     Made(

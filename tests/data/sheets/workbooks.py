@@ -61,7 +61,8 @@ def workbook(tabs: Mapping[str, Tab]) -> bytes:
         archive.writestr("xl/_rels/workbook.xml.rels", _links(links))
         archive.writestr(
             "xl/styles.xml",
-            f'<styleSheet xmlns="{MAIN}"><cellXfs><xf numFmtId="0"/><xf numFmtId="14"/></cellXfs></styleSheet>',
+            f'<styleSheet xmlns="{MAIN}"><cellXfs><xf numFmtId="0"/><xf numFmtId="14"/><xf numFmtId="10"/></cellXfs>'
+            "</styleSheet>",
         )
     return stream.getvalue()
 

@@ -50,14 +50,14 @@ def test_an_unknown_batch_is_said_to_be_unknown(database: Database, wanted: str)
 
 
 def test_a_job_is_found_by_the_beginning_of_its_id(database: Database) -> None:
-    """Nothing else names a job; a beginning of two is refused."""
+    """Or by its custom_id; a beginning of two is refused."""
     with database.begin() as connection:
         add_job(connection, id=FIRST, custom_id="hello")
         add_job(connection, id=SECOND)
         assert cli_database.job(connection, str(FIRST)).custom_id == "hello"
         with pytest.raises(AmbiguousError):
             cli_database.job(connection, FIRST.hex[:-1])
-        for wanted in ("hello", "", "_%"):
+        for wanted in ("hell", "", "_%"):
             with pytest.raises(UnknownJobError):
                 cli_database.job(connection, wanted)
 

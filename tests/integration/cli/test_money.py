@@ -104,7 +104,7 @@ def test_nothing_spent_is_said_so(ttsq: Ttsq) -> None:
         (("--since", "yesterday"), '--since: "yesterday" is neither a day nor a month'),
         (("--until", "2026-02-30"), '--until: "2026-02-30" is not in the calendar'),
         (("--since", "2026-05", "--until", "2026-04"), '--until: "2026-04" ends before --since 2026-05 begins'),
-        (("--by", "year"), "'day'"),
+        (("--by", "year"), '"year" is not one of day,'),
     ],
 )
 def test_spend_asked_wrongly_says_what_would_be_right(ttsq: Ttsq, arguments: Sequence[str], words: str) -> None:
@@ -341,7 +341,6 @@ def test_a_month_that_is_used_up_says_until_when(ttsq: Ttsq, queue: Database) ->
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (("set", "north", "5"), "ttsq budget set north 5 --monthly"),
         (("set", "north", "five", "--monthly"), 'DOLLARS: "five" is not an amount of money'),
         (("set", "", "5", "--monthly"), "TENANT"),
         (("set", "n" * 65, "5", "--monthly"), "is not a name of 1 to 64 characters"),

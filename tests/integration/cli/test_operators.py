@@ -223,7 +223,7 @@ def test_jobs_cancel_says_what_was_paid_already(ttsq: Ttsq, queue: Database, bat
     [
         ((), "no jobs selected"),
         (("--status", "queued"), "no jobs selected"),
-        (("ffff",), 'no job with id "ffff"'),
+        (("ffff",), 'no job with the id or custom_id "ffff"'),
         (("--batch", "text.csv"), 'did you mean "texts.csv"?'),
     ],
 )

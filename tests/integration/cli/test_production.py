@@ -112,6 +112,20 @@ def test_without_tables_the_run_says_what_makes_them(services: Bucket, emulator:
     assert emulator.state().calls == 0
 
 
+def test_a_run_into_a_bucket_says_where_its_audio_is_and_how_to_fetch_it(worker: Command, services: Bucket) -> None:
+    """The batch's own prefix, not the bucket that all share; the printed command downloads it."""
+    assert worker.err
+    with closing(Command("run", "texts.txt", "--yes")) as command:
+        code, out = command.end()
+    assert code == 0, command.err
+    batch = ttsq("batch", "list", "--json")[1]["id"]
+    assert f"{services.url}/audio/default/{batch}/" in out
+    (line,) = [line for line in command.err.splitlines() if "To download it:" in line]
+    words = line.partition("ttsq ")[2].replace("DIR", "fetched").split()
+    assert ttsq(*words)[0] == 0
+    assert len(list(Path("fetched").glob("*.wav"))) == 6
+
+
 def test_the_run_submits_and_watches_and_downloads(
     worker: Command, services: Bucket, emulator: Emulator, tmp_path: Path
 ) -> None:

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.data.sheets.exports import EXPORTS
+from tests.data.sheets.made import SHEETS
 from tests.data.sheets.workbooks import Tab, workbook
 from tests.integration.cli.test_run import emulator as emulator  # noqa: PLC0414 - a fixture that is used here
 from tests.integration.cli.test_run import ttsq as in_its_own_process
@@ -90,3 +92,36 @@ def test_a_template_names_only_existing_columns(ttsq: Ttsq) -> None:
     refused = ttsq("run", "lines.xlsx", "--rehearse", "--sheet", "Intro", "--key-template", "{Scene}/{id}.{ext}")
     assert "{Scene}" in refused.err
     assert "columns of the sheet: Chapter" in refused.err
+
+
+OPTIONS = {"encoding": "--encoding", "text_column": "--text-column", "input_format": "--input-format"}
+REHEARSED = (
+    "excel-cp1252.csv",
+    "excel-merged.xlsx",
+    "libreoffice.ods",
+    "openai-batch.jsonl",
+    "wordpress-api.json",
+    "film.srt",
+    "README.md",
+    "music.csv",
+)
+
+
+@pytest.mark.parametrize("name", REHEARSED)
+def test_one_sheet_of_each_kind_is_spoken_with_the_option_that_its_error_named(
+    name: str, ttsq: Ttsq, tmp_path: Path
+) -> None:
+    """From the file to the folder: every text has its audio under its own name, and the manifest its columns."""
+    (made,) = [one for one in (*SHEETS, *EXPORTS) if one.name == name]
+    (tmp_path / name).write_bytes(made.content)
+    options = [word for option, value in made.option.items() for word in (OPTIONS[option], str(value))]
+    if options:
+        refused = ttsq("run", name, "--rehearse")
+        assert (refused.code, " ".join(options) in refused.err) == (2, True), refused
+    shown = ttsq("run", name, "--rehearse", "--out", "out", "--quiet", "--json", *options)
+    assert (shown.code, shown.data["succeeded"]) == (0, len(made.texts)), shown
+    folder = tmp_path / "out"
+    spoken = {path.stem for path in folder.iterdir() if path.suffix in {".wav", ".mp3"}}
+    assert spoken == set(made.texts)
+    rows = list(csv.DictReader((folder / "manifest.csv").read_text(encoding="utf-8-sig").splitlines()))
+    assert made.extra <= set(rows[0])

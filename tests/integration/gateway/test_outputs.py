@@ -55,6 +55,56 @@ def test_a_job_says_what_it_is_to_become(client: Client, database: Database) -> 
     assert client.get(f"/v1/jobs/{view.id}").json["format"] == "opus"
 
 
+def test_an_mp3_says_how_it_is_encoded_and_tagged(client: Client) -> None:
+    """For one job, for a JSON batch and for a sheet; what can't be is refused by name."""
+    wanted = {"mp3_bitrate": "192k", "sample_rate": 44_100, "title": "A", "album": "B", "track": 3}
+    seen = {"format": "mp3", "mp3_bitrate": 192, "sample_rate": 44_100, "title": "A", "album": "B", "track": "3"}
+    job = client.post("/v1/jobs", {"text": "Hi."} | wanted).json
+    assert job | seen == job
+    batch = client.post("/v1/batches", wanted | {"jobs": [{"text": "A."}, {"text": "B.", "format": "flac"}]})
+    sheet = client(
+        "POST",
+        "/v1/batches?mp3_bitrate=192k&sample_rate=44100&album=B&track=3",
+        b"text,title,format\nA.,A,\nB.,Other,flac\n",
+        headers={"Content-Type": "text/csv"},
+    )
+    for reply in (batch, sheet):
+        assert reply.status == 202, reply
+        flac, mp3 = client.get(f"/v1/jobs?batch_id={reply.json['id']}").json["jobs"]
+        assert mp3 | seen == mp3
+        assert (flac["format"], flac["mp3_bitrate"], flac["title"]) == ("flac", None, None)
+    for body, field in (
+        ({"mp3_bitrate": 192}, "mp3_bitrate"),
+        ({"format": "wav", "mp3_bitrate": 128}, "mp3_bitrate"),
+        ({"format": "opus", "sample_rate": 44_100}, "sample_rate"),
+        ({"format": "mp3", "track": "first"}, "track"),
+    ):
+        refused = client.post("/v1/jobs", {"text": "Hi."} | body)
+        assert (refused.status, refused.json["faults"][0]["field"]) == (422, field), refused
+
+
+def test_markup_is_reported_before_anything_is_bought(client: Client) -> None:
+    """With a job, with both kinds of batch and with a quote; a plain text has no warnings."""
+    texts = ["Plain.", "<b>Bold.</b>", "Fish &amp; chips.", "<p>Also.</p>"]
+    jobs = {"jobs": [{"text": text} for text in texts]}
+    html, entities = "2 texts contain HTML, which may be read aloud: ", "1 text contains character entities"
+    for reply in (client.post("/v1/batches", jobs), client.post("/v1/quote", jobs)):
+        assert [reply.json["warnings"][0], reply.json["warnings"][1][: len(entities)]] == [
+            f"{html}jobs.1, jobs.3",
+            entities,
+        ]
+    sheet = client("POST", "/v1/batches", "\n".join(["text", *texts]).encode(), headers={"Content-Type": "text/csv"})
+    assert sheet.json["warnings"][0] == f"{html}lines 3, 5"
+    assert client.post("/v1/jobs", {"text": texts[1]}).json["warnings"] == [
+        "the text contains HTML, which may be read aloud"
+    ]
+    assert client.post("/v1/jobs", {"text": texts[0]}).json["warnings"] == []
+    for text in ("<br/>", "&nbsp;", "<speak></speak>", "#N/A"):
+        assert client.post("/v1/jobs", {"text": text}).json["warnings"] == [
+            "the text contains nothing but markup or the error of a formula, which may be read aloud"
+        ]
+
+
 def test_a_batch_says_it_for_its_jobs(client: Client, database: Database) -> None:
     """As JSON and as a sheet; a job's own word counts more."""
     named = {"format": "mp3", "key_template": "{batch}/{model}/{custom_id}.{ext}"}

@@ -17,8 +17,9 @@ from uuid_utils.compat import uuid7
 
 from tests.factories import ORIGIN
 from tests.servers.s3 import Bucket
+from worker.intake.validation import Defaults
 from worker.schedules.options import Options
-from worker.schedules.runner import MAX_ATTEMPTS, ScheduleRunner
+from worker.schedules.runner import MAX_ATTEMPTS, ScheduleRunner, _Reading
 from worker.schedules.scheduler import AGAIN_SECONDS, Scheduler
 from worker.store import schedules
 from worker.store.database import Database
@@ -204,7 +205,7 @@ def test_a_worker_that_was_only_slow_and_its_follower_hand_in_once(harness: Sche
     with harness.database.read() as connection:
         schedule = schedules.by_name(connection, "default", "nightly")
     assert schedule is not None
-    assert harness.runner._submit(slow, schedule, Path(schedule.source), Options()) is None
+    assert harness.runner._submit(slow, schedule, _Reading(Path(schedule.source), Options(), slow.due_at, None)) is None
     assert len(harness.batches()) == 1
 
 
@@ -379,7 +380,7 @@ def cms(harness: ScheduleHarness, *rows: tuple[str, str, str | None]) -> None:
 
 def options(**fields: Any) -> str:  # noqa: ANN401 - any field
     """For a query."""
-    return Options(database_env="CMS_DATABASE_URL", **fields).kept()
+    return Options(database_env="CMS_DATABASE_URL", defaults=Defaults(**fields)).kept()
 
 
 def test_an_object_in_a_bucket_is_submitted(

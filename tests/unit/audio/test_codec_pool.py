@@ -16,7 +16,7 @@ import soundfile
 
 from api_models.formats import AudioFormat
 from tests.containers import KINDS, container, wave
-from worker.audio.codec.messages import CodecCrashError, read_result
+from worker.audio.codec.messages import CodecCrashError, EncodeRequest, read_result
 from worker.audio.codec.pool import CodecPool
 from worker.audio.errors import BadAudio, BadAudioError
 from worker.audio.measurement import measure
@@ -61,7 +61,7 @@ def test_a_process_serves_many_takes(tmp_path: Path, pool: CodecPool) -> None:
     take = accept(answer(tmp_path, container("wav")))
     first = None
     for form in AudioFormat:
-        pool.encode(take, tmp_path / "out", form, target_lufs=-20.0, measures=None)
+        pool.encode(EncodeRequest(take, tmp_path / "out", form, target_lufs=-20.0, measures=None))
         first = first or pool.pids()
         assert pool.pids() == first
         assert accept(tmp_path / "out").sample_rate == take.sample_rate

@@ -98,7 +98,7 @@ def test_the_resuming_command_is_the_same_with_a_higher_budget() -> None:
 def test_a_months_budget_is_raised_first_and_then_the_command_resumes() -> None:
     """Or one waits for the next one."""
     lines = list(summary.remedies(ORDER, [OF_MONTH], Decimal(1)))
-    assert lines[0].strip() == "ttsq budget set default 21.11 --monthly"
+    assert lines[0].strip() == "ttsq budget set default 21.11"
     assert "2026-12-01 00:00 UTC" in lines[1]
     assert lines[2].strip().startswith("ttsq run ")
     assert "--max-cost" not in lines[2]

@@ -10,7 +10,8 @@ from api_models.problems import Fault
 from tests.unit.intake_outcomes import texts_of
 from worker.intake.kinds import Kind, by_name, sniff
 
-KNOWN = ".csv, .tsv, .jsonl, .ndjson, .json, .txt, .xlsx, .xlsm, .tab"
+KNOWN = ".csv, .tsv, .jsonl, .ndjson, .json, .txt, .xlsx, .xlsm, .tab, .ods, .srt, .vtt"
+CHOICE = "name its format, such as --input-format text for one text a line"
 
 
 @pytest.mark.parametrize(
@@ -21,6 +22,9 @@ KNOWN = ".csv, .tsv, .jsonl, .ndjson, .json, .txt, .xlsx, .xlsm, .tab"
         ("a.tsv", Kind.TSV),
         ("a.jsonl", Kind.JSONL),
         ("a.ndjson", Kind.JSONL),
+        ("a.ods", Kind.ODS),
+        ("a.SRT", Kind.SUBTITLES),
+        ("a.vtt", Kind.SUBTITLES),
         ("a.txt", Kind.PLAIN),
     ],
 )
@@ -32,18 +36,18 @@ def test_an_extension_determines_the_kind(name: str, kind: Kind) -> None:
 @pytest.mark.parametrize(
     ("name", "message"),
     [
-        ("a.xls", f"is a workbook of an old Excel; save it as .xlsx (known: {KNOWN})"),
-        ("a.ods", f"is a spreadsheet of LibreOffice; save it as .xlsx, or as CSV (known: {KNOWN})"),
-        ("a.cvs", f'the extension .cvs is not known; did you mean ".csv"? (known: {KNOWN})'),
+        ("a.xls", "is a workbook of an old Excel; save it as .xlsx"),
+        ("a.fods", "is a spreadsheet of LibreOffice; save it as .xlsx, or as CSV"),
+        ("a.cvs", f'the extension .cvs is not known; did you mean ".csv"? (known: {KNOWN}); {CHOICE}'),
+        ("a.SBV", "holds subtitles; save them as .srt or .vtt"),
         (
-            "a.SRT",
-            f"holds subtitles, and its times would be read aloud; save its texts as .txt, one a line (known: {KNOWN})",
+            "a.md",
+            (
+                "would be read aloud with its markup; save its texts as .txt, one a line,"
+                " or read every line as it stands: --input-format text"
+            ),
         ),
-        ("a.md", f"would be read aloud with its markup; save its texts as .txt, one a line (known: {KNOWN})"),
-        (
-            "texts",
-            f"has no extension to tell its format by; rename it to end in one of {KNOWN}",
-        ),
+        ("texts", f"has no extension to tell its format by; {CHOICE} (known extensions: {KNOWN})"),
     ],
 )
 def test_other_names_are_refused(name: str, message: str) -> None:

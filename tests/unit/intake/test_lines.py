@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import io
+import json
+
 import pytest
 
 from tests.unit.intake_outcomes import faults_of, names_of, requests_of
 from worker.intake.kinds import Kind
+from worker.intake.reader import read_all
 
 EXAMPLE = 'a line is one object such as {"text": "Hello."}'
 
@@ -54,10 +58,12 @@ def test_line_separators_of_unicode_do_not_end_a_line() -> None:
         ('{"text": "a', f": is not JSON: it ends before the object does (column 10); {EXAMPLE}"),
         ('{"text": null}', ", text: must be text"),
         ('{"voice_1": "Kore"}', ", text: is missing"),
-        ('{"text": "a", "txet": 1}', ', txet: is not a known field; did you mean "text"?'),
+        (
+            '{"text": "a", "voice_l": 1}',
+            ', voice_l: is not a known key; did you mean "voice_2"? If not, carry it along: --ignore-column voice_l',
+        ),
         ('{"text": "a", "voice_1": ["Kore"]}', ", voice_1: must be text"),
         ('{"text": "a\\ud83d"}', ", text: contains half of a surrogate pair; write the whole character"),
-        ('{"text": "a", "\\ud83d": 1}', ": contains half of a surrogate pair; write the whole character"),
     ],
 )
 def test_a_fault_of_a_line(line: str, expected: str) -> None:
@@ -87,3 +93,9 @@ def test_all_faults_of_all_lines_are_reported() -> None:
         "line 2",
         "line 4",
     ]
+
+
+def test_keys_that_are_no_fields_are_carried_along() -> None:
+    """Also with characters that no file can hold, which are replaced."""
+    (row,) = read_all(io.BytesIO(b'{"text": "a", "n\\ud83d": "x\\u0000\\ud83d", "m": {"k": [1]}}\n'), kind=Kind.JSONL)
+    assert json.loads(row.extra or "") == {"n?": "x?", "m.k": "[1]"}

@@ -10,7 +10,7 @@ import pytest
 
 from api_models.problems import Fault, InvalidInputError
 from tests.unit.intake_outcomes import encoded, faults_of, requests_of
-from worker.intake.kinds import Kind
+from worker.intake.kinds import WORKBOOKS, Kind
 from worker.intake.reader import SHOWN_FAULTS, read, read_all
 from worker.intake.source import head_and_lines, unreadable
 from worker.intake.validation import Defaults, Row
@@ -65,7 +65,7 @@ def test_a_source_that_may_not_be_read_is_a_fault() -> None:
 
 def test_an_empty_source_is_a_fault() -> None:
     """Zero bytes, or blank lines only, whatever the kind."""
-    for kind in (None, *(kind for kind in Kind if kind not in {Kind.XLSX, Kind.JSON})):
+    for kind in (None, *(kind for kind in Kind if kind not in {*WORKBOOKS, Kind.JSON})):
         for content in ("", "\n \n", "\ufeff"):
             assert faults_of(content, kind) == ["is empty; add at least one line of text"]
 

@@ -7,12 +7,13 @@ from pathlib import Path
 
 import pytest
 
+from tests.data.sheets.exports import EXPORTS
 from tests.data.sheets.made import SHEETS, Made
 from worker.intake.reader import judge_all
 from worker.intake.sheet_options import SheetOptions
 
 
-@pytest.mark.parametrize("made", SHEETS, ids=lambda made: made.name)
+@pytest.mark.parametrize("made", [*SHEETS, *EXPORTS], ids=lambda made: made.name)
 def test_a_sheet_runs_unedited_or_with_the_option_that_its_error_names(made: Made, tmp_path: Path) -> None:
     """Texts, names and voices as they are meant; columns of its own are carried along."""
     path = tmp_path / made.name

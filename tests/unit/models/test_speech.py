@@ -63,8 +63,8 @@ def test_every_voice_of_the_vendor_is_taken(voice: str) -> None:
         ({"temperature": 10**309}, ["temperature: inf is outside 0 to 2; give a number in that range, such as 0.4"]),
         ({"temperature": "warm"}, ['temperature: "warm" is not a number; give one such as 0.4']),
         (
-            {"temperature": "0,4"},
-            ['temperature: "0,4" is not a number; write the decimals after a point, such as 0.4'],
+            {"temperature": "0,4,1"},
+            ['temperature: "0,4,1" is not a number; give one such as 0.4'],
         ),
         ({"temperature": True}, ["temperature: true is not a number; give one such as 0.4"]),
         ({"temperature": []}, ["temperature: [] is not a number; give one such as 0.4"]),

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from worker.intake.validation import Defaults
 from worker.schedules.cron import BadTimesError, next_after
 from worker.schedules.options import Options
 from worker.schedules.runner import LAPSE_SECONDS, lapse
@@ -106,6 +107,6 @@ def test_a_worker_may_have_a_run_for_longer_with_every_attempt() -> None:
 
 def test_options_are_kept_without_what_was_not_said() -> None:
     """And read again as they were."""
-    options = Options(database_env="CMS_DATABASE_URL", voice_1="Kore")
+    options = Options(database_env="CMS_DATABASE_URL", defaults=Defaults(voice_1="Kore"))
     assert options.kept() == '{"database_env": "CMS_DATABASE_URL", "voice_1": "Kore"}'
     assert Options.read(options.kept()) == options

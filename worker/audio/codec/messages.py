@@ -10,6 +10,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from api_models.encodings import NO_TAGS, AudioTags
 from api_models.formats import AudioFormat, DeliveryFormat
 from worker.audio.container import Container
 from worker.audio.errors import BadAudio, BadAudioError
@@ -48,6 +49,11 @@ class EncodeRequest:
     target_lufs: float | None
     measures: Measures | None
     """Of the take, where they are known."""
+    sample_rate: int | None = None
+    """Hz; None keeps the take's."""
+    mp3_bitrate: int | None = None
+    """kbit/s; None leaves it to the codec."""
+    tags: AudioTags = NO_TAGS
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +105,9 @@ def read_request(line: bytes) -> Request:
         AudioFormat(said["form"]),
         said["target_lufs"],
         _measures(said["measures"]),
+        said["sample_rate"],
+        said["mp3_bitrate"],
+        AudioTags(**said["tags"]),
     )
 
 

@@ -11,7 +11,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
-from api_models.formats import AudioFormat, DeliveryFormat
+from api_models.formats import DeliveryFormat
+from worker.audio import id3
 from worker.audio.codec.child import CodecChild, CodecTimeoutError
 from worker.audio.codec.messages import (
     CodecCrashError,
@@ -28,8 +29,6 @@ from worker.audio.codec.messages import (
 )
 from worker.audio.conversion import PARTIAL_SUFFIX
 from worker.audio.errors import BadAudio, BadAudioError
-from worker.audio.measures import Measures
-from worker.audio.take import Take
 
 TIME_LIMIT_SECONDS: Final = 120.0
 """For one take. The vendor's longest takes a few seconds."""
@@ -63,11 +62,9 @@ class CodecPool:
             raise TypeError(result)
         return result
 
-    def encode(
-        self, take: Take, into: Path, form: AudioFormat, *, target_lufs: float | None, measures: Measures | None
-    ) -> Encoded:
-        """Write the take in that form, at that loudness where there is one. Raises as `inspect`."""
-        result = self._result(EncodeRequest(take, into, form, target_lufs, measures))
+    def encode(self, request: EncodeRequest) -> Encoded:
+        """Write a take in the requested form. Raises as `inspect`."""
+        result = self._result(request)
         if not isinstance(result, Encoded):
             raise TypeError(result)
         return result
@@ -141,4 +138,6 @@ class CodecPool:
 
 def _forget_part(request: Request) -> None:
     """What a process that died had begun to write."""
-    request.into.with_name(request.into.name + PARTIAL_SUFFIX).unlink(missing_ok=True)
+    partial = request.into.with_name(request.into.name + PARTIAL_SUFFIX)
+    for path in (partial, partial.with_name(partial.name + id3.PARTIAL_SUFFIX)):
+        path.unlink(missing_ok=True)

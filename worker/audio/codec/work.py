@@ -46,7 +46,15 @@ def encoded(request: EncodeRequest) -> Encoded:
     if request.target_lufs is not None:
         measures = measures or measure(request.take)
         gain_db = gain_for(measures, request.target_lufs)
-    encode(request.take, request.into, request.form, gain_db=gain_db)
+    encode(
+        request.take,
+        request.into,
+        request.form,
+        gain_db=gain_db,
+        sample_rate=request.sample_rate,
+        mp3_bitrate=request.mp3_bitrate,
+        tags=request.tags,
+    )
     return Encoded(gain_db, measures)
 
 

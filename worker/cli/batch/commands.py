@@ -10,31 +10,22 @@ import typer
 from worker.cli.batch import diff, download, results, update
 from worker.cli.batch import prune as prune_command
 from worker.cli.batch import show as batch_show
+from worker.cli.console import complete
 from worker.cli.console.exits import leave
 from worker.cli.jobs import list as job_list
 from worker.cli.jobs.commands import Yes
 from worker.cli.jobs.update import retry_jobs
-from worker.cli.run.options import (
-    AllSheets,
-    Encoding,
-    File,
-    Format,
-    IdColumn,
-    IgnoreColumn,
-    Loudness,
-    Model,
-    Sheet,
-    Temperature,
-    TextColumn,
-    Voice,
-    Voice2,
-)
+from worker.cli.run.options import File
+from worker.cli.run.row_options import reads_sheet
 from worker.intake.sheet_options import SheetOptions
 from worker.intake.validation import Defaults
 
 app = typer.Typer(name="batch", add_completion=False, help="Show, change and download batches.", no_args_is_help=True)
 
-Batch = Annotated[str, typer.Argument(metavar="BATCH", help="Batch id, id prefix, or name.")]
+Batch = Annotated[
+    str,
+    typer.Argument(metavar="BATCH", help="Batch id, id prefix, or name.", autocompletion=complete.batches),
+]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace files that ttsq did not create.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 
@@ -57,24 +48,24 @@ def show_batch(batch: Batch, as_json: AsJson = False) -> None:
 
 
 @app.command("pause")
-def pause_batch(batch: Batch) -> None:
+def pause_batch(batch: Batch, as_json: AsJson = False) -> None:
     """Hold a batch until it is resumed. Calls in flight finish."""
 
-    update.pause(batch)
+    update.pause(batch, as_json=as_json)
 
 
 @app.command("resume")
-def resume_batch(batch: Batch) -> None:
+def resume_batch(batch: Batch, as_json: AsJson = False) -> None:
     """Resume a batch that was paused, or that is held by refused takes."""
 
-    update.resume(batch)
+    update.resume(batch, as_json=as_json)
 
 
 @app.command("cancel")
-def cancel_batch(batch: Batch) -> None:
+def cancel_batch(batch: Batch, as_json: AsJson = False) -> None:
     """Cancel unfinished jobs. Calls in flight are still paid and recorded."""
 
-    update.cancel(batch)
+    update.cancel(batch, as_json=as_json)
 
 
 @app.command("retry")
@@ -83,13 +74,14 @@ def retry_batch(
     *,
     code: Annotated[str | None, typer.Option("--code", "-c", help="Only jobs with this error code.")] = None,
     yes: Yes = False,
+    as_json: AsJson = False,
 ) -> None:
     """Retry jobs that finished without audio, under the same ids. Their history is kept.
 
     Prints what refused takes have cost and what retrying may cost; asks on a terminal.
     """
 
-    retry_jobs([], job_list.Filters(batch, (), code), ask=not yes)
+    retry_jobs([], job_list.Filters(batch, (), code), ask=not yes, as_json=as_json)
 
 
 @app.command("priority")
@@ -98,14 +90,16 @@ def prioritise_batch(
     priority: Annotated[
         int, typer.Argument(metavar="N", min=-100, max=100, help="Higher starts earlier; the default is 0.")
     ],
+    as_json: AsJson = False,
 ) -> None:
     """Change the priority of unfinished jobs. Write a negative N after `--`."""
 
-    update.prioritise(batch, priority)
+    update.prioritise(batch, priority, as_json=as_json)
 
 
 @app.command("results")
 def write_results(
+    *,
     batch: Batch,
     partial: Annotated[bool, typer.Option("--partial", help="Write what is available of an unfinished batch.")] = False,
     out: Annotated[
@@ -116,10 +110,11 @@ def write_results(
         bool, typer.Option("--errors", help="Print the jobs that finished without audio instead.")
     ] = False,
     overwrite: Overwrite = False,
+    as_json: Annotated[bool, typer.Option("--json", help="With --out: print one JSON object.")] = False,
 ) -> None:
     """Print results as JSON lines, or write results.jsonl, errors.jsonl and manifest.csv to DIR."""
 
-    results.write(batch, partial=partial, out=out, errors=errors, overwrite=overwrite)
+    results.write(batch, partial=partial, out=out, errors=errors, overwrite=overwrite, as_json=as_json)
 
 
 @app.command("download")
@@ -142,31 +137,11 @@ def download_batch(  # noqa: PLR0917 - Typer reads the options from it
 
 
 @app.command("diff")
-def diff_batch(
-    *,
-    batch: Batch,
-    file: File,
-    sheet: Sheet = None,
-    all_sheets: AllSheets = False,
-    text_column: TextColumn = None,
-    id_column: IdColumn = None,
-    ignore_column: IgnoreColumn = None,
-    encoding: Encoding = None,
-    model: Model = None,
-    voice: Voice = None,
-    voice_2: Voice2 = None,
-    temperature: Temperature = None,
-    audio_format: Format = None,
-    loudness: Loudness = None,
-    as_json: AsJson = False,
-) -> None:
+@reads_sheet
+def diff_batch(*, batch: Batch, file: File, defaults: Defaults, sheet: SheetOptions, as_json: AsJson = False) -> None:
     """Compare FILE with a batch: what is unchanged, changed, added or removed, and what it would cost."""
 
-    defaults = Defaults(
-        model=model, voice_1=voice, voice_2=voice_2, temperature=temperature, format=audio_format, loudness=loudness
-    )
-    options = SheetOptions.of(sheet, text_column, id_column, ignore_column, encoding, all_sheets=all_sheets)
-    diff.diff(batch, None if str(file) == "-" else file, defaults, options, as_json=as_json)
+    diff.diff(batch, None if str(file) == "-" else file, defaults, sheet, as_json=as_json)
 
 
 def prune(

@@ -43,14 +43,16 @@ class ResultsTakenError(CliError):
         )
 
 
-def write(wanted: str, *, partial: bool, out: Path | None, errors: bool, overwrite: bool = False) -> None:
+def write(
+    wanted: str, *, partial: bool, out: Path | None, errors: bool, overwrite: bool = False, as_json: bool = False
+) -> None:
     """Print result lines, or write the result files to a folder.
 
     Raises:
         NotFinishedError: the batch has not finished, and `partial` is false.
         ResultsTakenError: user files have these names.
     """
-    terminal = Terminal()
+    terminal = Terminal(as_json=as_json)
     settings = cli_database.settings(terminal)
     with cli_database.queue(settings) as database:
         with database.read() as connection:
@@ -65,7 +67,14 @@ def write(wanted: str, *, partial: bool, out: Path | None, errors: bool, overwri
                     terminal.documents(lines)
             else:
                 place_in(out, folder, batch, overwrite=overwrite)
-                terminal.result(f"{_describe(written)}, in {out}")
+                terminal.done(
+                    f"{_describe(written)}, in {out}",
+                    batch=str(batch.id),
+                    folder=str(out),
+                    files=sorted(CONTENT_TYPES),
+                    results=written.succeeded,
+                    errors=written.errors,
+                )
 
 
 def gather(database: Database, batch: BatchRecord, settings: Settings, folder: Path) -> Written:

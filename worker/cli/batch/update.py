@@ -8,12 +8,13 @@ from worker.cli.console.format import money, number, short
 from worker.cli.console.terminal import Terminal
 from worker.dispatch.gates.take_runs import RESUMED_TAKES
 from worker.store import batches, lane_takes
+from worker.store.batches import BatchRecord
 from worker.store.queries import filters, jobs
 from worker.store.transitions import actions
 
 
-def pause(wanted: str) -> None:
-    terminal = Terminal()
+def pause(wanted: str, *, as_json: bool) -> None:
+    terminal = Terminal(as_json=as_json)
     with cli_database.queue(cli_database.settings(terminal)) as database:
         with database.read() as connection:
             batch = cli_database.batch(connection, wanted)
@@ -22,15 +23,17 @@ def pause(wanted: str) -> None:
         with database.read() as connection:
             counts = jobs.counts(connection, filters.unfinished(jobs.of_batch(batch.id)))
     if not paused:
-        terminal.result(f"{batch.name} is already paused.")
+        terminal.done(f"{batch.name} is already paused.", **_facts(batch, changed=False))
         return
     running = counts.of(JobStatus.RUNNING)
-    terminal.result(f"{batch.name} is paused: {number(counts.total - running, 'text')} queued, {running:,} in flight.")
+    queued = counts.total - running
+    message = f"{batch.name} is paused: {number(queued, 'text')} queued, {running:,} in flight."
+    terminal.done(message, **_facts(batch, changed=True), queued=queued, in_flight=running)
     terminal.note(f"`ttsq batch resume {short(batch.id)}` resumes it.")
 
 
-def resume(wanted: str) -> None:
-    terminal = Terminal()
+def resume(wanted: str, *, as_json: bool) -> None:
+    terminal = Terminal(as_json=as_json)
     settings = cli_database.settings(terminal)
     with cli_database.queue(settings) as database:
         with database.read() as connection:
@@ -39,10 +42,10 @@ def resume(wanted: str) -> None:
             held = lane_takes.is_held(connection, lane_takes.of_batch(batch.id))
             resumed = batches.resume(connection, batch.id, now=database.now(connection))
     if not resumed:
-        terminal.result(f"{batch.name} is not paused.")
+        terminal.done(f"{batch.name} is not paused.", **_facts(batch, changed=False))
         return
     next_step = "repeat the same `ttsq run` command to start" if settings.embedded else "workers start"
-    terminal.result(f"{batch.name} is resumed: {next_step} its remaining texts.")
+    terminal.done(f"{batch.name} is resumed: {next_step} its remaining texts.", **_facts(batch, changed=True))
     if held:
         terminal.note(trying_again())
 
@@ -52,8 +55,8 @@ def trying_again() -> str:
     return f"If the next {RESUMED_TAKES} takes are refused too, it is held again."
 
 
-def cancel(wanted: str) -> None:
-    terminal = Terminal()
+def cancel(wanted: str, *, as_json: bool) -> None:
+    terminal = Terminal(as_json=as_json)
     with cli_database.queue(cli_database.settings(terminal)) as database, database.begin() as connection:
         batch = cli_database.batch(connection, wanted)
         which = jobs.of_batch(batch.id)
@@ -61,19 +64,21 @@ def cancel(wanted: str) -> None:
         cancelled = actions.cancel(connection, which, now=database.now(connection))
     paid = f"{money(before.cost)} spent, {number(before.of(JobStatus.SUCCEEDED), 'text')} spoken"
     if not cancelled:
-        terminal.result(f"Nothing to cancel: {batch.name} has finished; {paid}.")
+        terminal.done(f"Nothing to cancel: {batch.name} has finished; {paid}.", **_facts(batch, jobs=0))
         return
-    terminal.result(f"{number(cancelled, 'job')} of {batch.name} cancelled; {paid}.")
+    terminal.done(f"{number(cancelled, 'job')} of {batch.name} cancelled; {paid}.", **_facts(batch, jobs=cancelled))
     if running := before.of(JobStatus.RUNNING):
         terminal.note(f"{number(running, 'call')} in flight cannot be cancelled; their cost is still recorded.")
 
 
-def prioritise(wanted: str, priority: int) -> None:
-    terminal = Terminal()
+def prioritise(wanted: str, priority: int, *, as_json: bool) -> None:
+    terminal = Terminal(as_json=as_json)
     with cli_database.queue(cli_database.settings(terminal)) as database, database.begin() as connection:
         batch = cli_database.batch(connection, wanted)
         changed = actions.prioritise(connection, jobs.of_batch(batch.id), priority)
-    if changed:
-        terminal.result(f"{number(changed, 'job')} of {batch.name} now at priority {priority}.")
-    else:
-        terminal.result(f"{batch.name} has no unfinished jobs.")
+    message = f"{number(changed, 'job')} of {batch.name} now at priority {priority}."
+    terminal.done(message if changed else f"{batch.name} has no unfinished jobs.", **_facts(batch, jobs=changed))
+
+
+def _facts(batch: BatchRecord, **more: object) -> dict[str, object]:
+    return {"batch": str(batch.id), "name": batch.name, **more}

@@ -27,11 +27,13 @@ class NoKeyError(CliError):
 
 
 class NoQueueError(CliError):
-    def __init__(self, path: str) -> None:
+    def __init__(self, path: str, rehearsal: str | None = None) -> None:
+        """`rehearsal` is the address of a rehearsal's queue, if this folder has one."""
+        own = f"; that of `ttsq run --rehearse` is shown with TTSQ_DATABASE_URL={rehearsal}" if rehearsal else ""
         super().__init__(
             f"no queue at {path}",
             "change to the folder where `ttsq run` was started, or set TTSQ_DATABASE_URL;"
-            " the first `ttsq run FILE` creates a queue",
+            f" the first `ttsq run FILE` creates a queue{own}",
         )
         self.path = path
 
@@ -62,7 +64,7 @@ class UnknownBatchError(CliError):
 
 class UnknownJobError(CliError):
     def __init__(self, wanted: str) -> None:
-        super().__init__(f'no job with id "{wanted}"', "`ttsq jobs list` shows the ids")
+        super().__init__(f'no job with the id or custom_id "{wanted}"', "`ttsq jobs list` shows both")
         self.wanted = wanted
 
 

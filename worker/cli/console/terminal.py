@@ -81,6 +81,13 @@ class Terminal:
         """Print to standard error, even if quiet."""
         self._print(self.errors, content, style)
 
+    def done(self, message: str, **facts: object) -> None:
+        """Print what a command has changed: the message, or with `as_json` one object that also has the facts."""
+        if self._as_json:
+            self.data({"message": message, **facts})
+        else:
+            self.result(message)
+
     def data(self, content: Mapping[str, Any]) -> None:
         """Print one JSON object on its own line, with `as_json`."""
         if self._as_json:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import sys
 from collections.abc import Mapping
@@ -15,6 +16,7 @@ from pydantic import ValidationError
 from sqlalchemy import Connection
 from uuid_utils.compat import uuid7
 
+from api_models.formats import AudioFormat
 from api_models.hooks import HookMapping
 from api_models.problems import Fault, InvalidInputError, faults_of
 from api_models.schemes import Scheme as SignatureScheme
@@ -30,6 +32,9 @@ from worker.store.access import hooks
 from worker.store.access.hooks import HookRecord
 from worker.webhooks import signatures
 
+_FIGURE = re.compile(r"-?[0-9][0-9.]*[kK]?")
+_WITH_LITERALS = frozenset({"format", "loudness", "sample_rate", "mp3_bitrate"})
+"""Options whose plain values need no quote marks."""
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
 
 
@@ -53,6 +58,17 @@ class HookOptions:
     Voice2 = Annotated[str | None, typer.Option("--voice-2", help="The second speaker's voice.")]
     CustomId = Annotated[str | None, typer.Option("--custom-id", help=f"The custom_id: {_JMESPATH}.")]
     Tags = Annotated[str | None, typer.Option("--tags", help=f"A tag or a list of tags: {_JMESPATH}.")]
+    Format = Annotated[
+        str | None,
+        typer.Option("--format", metavar="|".join(AudioFormat), help=f"Format of the audio, or {_JMESPATH}."),
+    ]
+    Loudness = Annotated[str | None, typer.Option("--loudness", help="LUFS, such as -16, or JMESPath.")]
+    SampleRate = Annotated[str | None, typer.Option("--sample-rate", help="Hz, such as 44100, or JMESPath.")]
+    Mp3Bitrate = Annotated[str | None, typer.Option("--mp3-bitrate", help="Such as 128k, or JMESPath.")]
+    Title = Annotated[str | None, typer.Option("--title", help=f"Title tag of MP3s: {_JMESPATH}.")]
+    Artist = Annotated[str | None, typer.Option("--artist", help=f"Artist tag of MP3s: {_JMESPATH}.")]
+    Album = Annotated[str | None, typer.Option("--album", help=f"Album tag of MP3s: {_JMESPATH}.")]
+    Track = Annotated[str | None, typer.Option("--track", help=f"Track number of MP3s: {_JMESPATH}.")]
     Header = Annotated[str, typer.Option("--header", help="With hmac: header of the signature.")]
     Prefix = Annotated[str, typer.Option("--prefix", help="With hmac: prefix of the signature.")]
     IdHeader = Annotated[str, typer.Option("--id-header", help="With hmac, bearer, basic: header of the delivery id.")]
@@ -62,6 +78,7 @@ app = typer.Typer(
     name="hooks", add_completion=False, help="Turn other systems' webhooks into jobs.", no_args_is_help=True
 )
 
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 HookName = Annotated[str, typer.Argument(metavar="NAME", help="Last part of the hook's URL.")]
 
 
@@ -80,17 +97,29 @@ def add(
     voice_2: HookOptions.Voice2 = None,
     custom_id: HookOptions.CustomId = None,
     tags: HookOptions.Tags = None,
+    audio_format: HookOptions.Format = None,
+    loudness: HookOptions.Loudness = None,
+    sample_rate: HookOptions.SampleRate = None,
+    mp3_bitrate: HookOptions.Mp3Bitrate = None,
+    title: HookOptions.Title = None,
+    artist: HookOptions.Artist = None,
+    album: HookOptions.Album = None,
+    track: HookOptions.Track = None,
     header: HookOptions.Header = "x-signature",
     prefix: HookOptions.Prefix = "",
     id_header: HookOptions.IdHeader = "x-delivery-id",
     tenant: Annotated[str, typer.Option(help="Tenant of the jobs.")] = "default",
+    as_json: AsJson = False,
 ) -> None:
     """Create an endpoint, /v1/hooks/NAME, that turns another system's webhooks into jobs."""
-    terminal = Terminal()
+    terminal = Terminal(as_json=as_json)
     if not _NAME.fullmatch(name):
         raise CliError(f"{name} is not a valid hook name", "use letters, digits, dots, hyphens and underscores")
     fields = {"text": text, "template": template, "when": when, "each": each, "model": model, "voice_1": voice}
-    found = _mapping(fields | {"voice_2": voice_2, "custom_id": custom_id, "tags": tags})
+    fields |= {"voice_2": voice_2, "custom_id": custom_id, "tags": tags}
+    fields |= {"format": audio_format, "loudness": loudness, "sample_rate": sample_rate, "mp3_bitrate": mp3_bitrate}
+    fields = {name: value if value is None else _literal(name, value) for name, value in fields.items()}
+    found = _mapping(fields | {"title": title, "artist": artist, "album": album, "track": track})
     secret = _secret(secret_file, scheme)
     with cli_database.queue_to_fill(cli_database.settings(terminal)) as database, database.begin() as connection:
         record = HookRecord(
@@ -105,7 +134,8 @@ def add(
         )
         if not hooks.add(connection, record):
             raise CliError(f"hook {name} already exists", f"change it with `ttsq hooks change {name}`")
-    terminal.result(f"Send its webhooks to /v1/hooks/{name} of the gateway.")
+    message = f"Send its webhooks to /v1/hooks/{name} of the gateway."
+    terminal.done(message, name=name, tenant=tenant, path=f"/v1/hooks/{name}")
     terminal.note(f"`ttsq hooks test {name} PAYLOAD.json` shows the jobs that a payload would create.")
 
 
@@ -122,14 +152,26 @@ def change(
     voice_2: HookOptions.Voice2 = None,
     custom_id: HookOptions.CustomId = None,
     tags: HookOptions.Tags = None,
+    audio_format: HookOptions.Format = None,
+    loudness: HookOptions.Loudness = None,
+    sample_rate: HookOptions.SampleRate = None,
+    mp3_bitrate: HookOptions.Mp3Bitrate = None,
+    title: HookOptions.Title = None,
+    artist: HookOptions.Artist = None,
+    album: HookOptions.Album = None,
+    track: HookOptions.Track = None,
     header: Annotated[str | None, typer.Option("--header", help="With hmac: header of the signature.")] = None,
     prefix: Annotated[str | None, typer.Option("--prefix", help="With hmac: prefix of the signature.")] = None,
     id_header: Annotated[str | None, typer.Option("--id-header", help="Header of the delivery id.")] = None,
+    as_json: AsJson = False,
 ) -> None:
     """Change what a hook makes of a webhook. What is not given stays; an empty value removes it."""
-    terminal = Terminal()
+    terminal = Terminal(as_json=as_json)
     fields = {"text": text, "template": template, "when": when, "each": each, "model": model, "voice_1": voice}
     given = fields | {"voice_2": voice_2, "custom_id": custom_id, "tags": tags}
+    given |= {"format": audio_format, "loudness": loudness, "sample_rate": sample_rate, "mp3_bitrate": mp3_bitrate}
+    given = {name: value if value is None else _literal(name, value) for name, value in given.items()}
+    given |= {"title": title, "artist": artist, "album": album, "track": track}
     options = {"header": header, "prefix": prefix, "id_header": id_header}
     with cli_database.queue(cli_database.settings(terminal)) as database, database.begin() as connection:
         hook = _existing(connection, name)
@@ -138,7 +180,7 @@ def change(
         found = _mapping({**kept, **_given(given)})
         record = replace(hook, mapping=found.model_dump(exclude_none=True), options={**hook.options, **_given(options)})
         hooks.change(connection, record)
-    terminal.result(f"{name} changed.")
+    terminal.done(f"{name} changed.", name=name)
 
 
 @app.command("rotate")
@@ -148,20 +190,22 @@ def rotate(
     overlap: Annotated[
         float, typer.Option("--overlap-hours", min=0, max=720, help="Hours for which the old secret is still accepted.")
     ] = 24,
+    as_json: AsJson = False,
 ) -> None:
     """Replace the secret of a hook. Deliveries that were received stay known."""
-    terminal = Terminal()
+    terminal = Terminal(as_json=as_json)
     with cli_database.queue(cli_database.settings(terminal)) as database, database.begin() as connection:
         hook = _existing(connection, name)
         secret = _secret(secret_file, SignatureScheme(hook.scheme))
         until = database.now(connection) + timedelta(hours=overlap)
         hooks.change(connection, replace(hook, secret=secret, old_secret=hook.secret, old_secret_until=until))
-    terminal.result(f"{name} has the new secret; the old one is accepted until {stamp(until)}.")
+    message = f"{name} has the new secret; the old one is accepted until {stamp(until)}."
+    terminal.done(message, name=name, old_secret_until=stamp(until))
 
 
 @app.command("list")
 def list_hooks(
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object per line.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object per hook.")] = False,
 ) -> None:
     """List hooks, without their secrets."""
     terminal = Terminal(as_json=as_json)
@@ -185,22 +229,24 @@ def list_hooks(
 
 
 @app.command("remove")
-def remove(name: HookName) -> None:
+def remove(name: HookName, as_json: AsJson = False) -> None:
     """Remove a hook. Its jobs are kept, and its deliveries stay known if it is added again."""
-    terminal = Terminal()
+    terminal = Terminal(as_json=as_json)
     with cli_database.queue(cli_database.settings(terminal)) as database, database.begin() as connection:
         if not hooks.remove(connection, name):
             raise CliError(f"no hook {name}", "`ttsq hooks list` lists all")
-    terminal.result(f"{name} removed; its URL returns 404 from now on.")
+    terminal.done(f"{name} removed; its URL returns 404 from now on.", name=name)
 
 
 @app.command("test")
-def test(
+def try_payload(
+    *,
     name: HookName,
     payload: Annotated[Path, typer.Argument(metavar="PAYLOAD", help="JSON file with a sample payload.")],
+    as_json: AsJson = False,
 ) -> None:
     """Show the jobs that a payload would create. Queues nothing."""
-    terminal = Terminal()
+    terminal = Terminal(as_json=as_json)
     settings = cli_database.settings(terminal)
     with cli_database.queue(settings) as database, database.read() as connection:
         hook = _existing(connection, name)
@@ -209,9 +255,15 @@ def test(
     except ProblemError as problem:
         faults = problem.faults or (Fault(message=problem.detail),)
         raise InvalidInputError(str(payload), faults) from None
-    terminal.result(f"{number(len(jobs), 'job')} would be created.")
-    for job in jobs:
-        terminal.result(job.model_dump_json(exclude_defaults=True))
+    shown = [job.model_dump(mode="json", exclude_defaults=True) for job in jobs]
+    lines = [f"{number(len(jobs), 'job')} would be created.", *(json.dumps(job, ensure_ascii=False) for job in shown)]
+    terminal.done("\n".join(lines), jobs=shown)
+
+
+def _literal(name: str, value: str) -> str:
+    """Quote a plain value for JMESPath, such as `mp3` or `-16`; leave expressions alone."""
+    plain = value.lower() in tuple(AudioFormat) if name == "format" else _FIGURE.fullmatch(value) is not None
+    return f"'{value}'" if plain and name in _WITH_LITERALS else value
 
 
 def _existing(connection: Connection, name: str) -> HookRecord:

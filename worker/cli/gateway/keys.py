@@ -26,6 +26,7 @@ UNLIMITED = "none"
 app = typer.Typer(name="keys", add_completion=False, help="Create, limit and revoke API keys.", no_args_is_help=True)
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object per line.")]
+Result = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 Key = Annotated[str, typer.Argument(metavar="KEY", help="Key id, name, or the visible beginning of the key.")]
 
 
@@ -81,31 +82,35 @@ def list_keys(as_json: AsJson = False) -> None:
 
 @app.command("budget")
 def limit_key(
-    key: Key, dollars: Annotated[str, typer.Argument(metavar="DOLLARS", help="US dollars, or `none` for no budget.")]
+    key: Key,
+    dollars: Annotated[str, typer.Argument(metavar="DOLLARS", help="US dollars, or `none` for no budget.")],
+    as_json: Result = False,
 ) -> None:
     """Set the total budget of a key's jobs. Jobs beyond it are held."""
     # Revoked keys are included: they may have held jobs.
-    terminal = Terminal()
+    terminal = Terminal(as_json=as_json)
     budget = None if dollars == UNLIMITED else _dollars(dollars)
     with cli_database.queue(cli_database.settings(terminal)) as database, database.begin() as connection:
         record = _named(key, api_keys.listed(connection))
         budgets.limit_key(connection, record.id, budget)
         after = limits.of_key(connection, record.id)
     if after is None:
-        terminal.result(f"Budget of {record.name} ({record.prefix}…) removed.")
+        message = f"Budget of {record.name} ({record.prefix}…) removed."
+        terminal.done(message, key=str(record.id), budget=None)
         return
-    spent = money(after.spent + after.unclear)
-    terminal.result(f"Budget of {record.name}: {money(after.amount)}, {spent} spent.")
+    spent = after.spent + after.unclear
+    message = f"Budget of {record.name}: {money(after.amount)}, {money(spent)} spent."
+    terminal.done(message, key=str(record.id), budget=f"{after.amount:f}", spent=f"{spent:f}")
 
 
 @app.command("revoke")
-def revoke(key: Key) -> None:
+def revoke(key: Key, as_json: Result = False) -> None:
     """Revoke a key; takes effect within 5 seconds."""
-    terminal = Terminal()
+    terminal = Terminal(as_json=as_json)
     with cli_database.queue(cli_database.settings(terminal)) as database, database.begin() as connection:
         record = _named(key, [one for one in api_keys.listed(connection) if one.revoked_at is None])
         api_keys.revoke(connection, record.id, now=database.now(connection))
-    terminal.result(f"{record.name} ({record.prefix}…) is revoked.")
+    terminal.done(f"{record.name} ({record.prefix}…) is revoked.", key=str(record.id), name=record.name)
 
 
 def _named(wanted: str, records: Sequence[KeyRecord]) -> KeyRecord:

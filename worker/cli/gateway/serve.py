@@ -27,9 +27,10 @@ def serve(
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(help="Port to listen on; 0 picks a free one.", min=0, max=65_535)] = DEFAULT_PORT,
     all_in_one: Annotated[bool, typer.Option("--all-in-one", help="Also run a worker in this process.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the address as one JSON object.")] = False,
 ) -> None:
     """Serve the HTTP API. Ctrl-C stops it gracefully."""
-    terminal = Terminal()
+    terminal = Terminal(as_json=as_json)
     settings = cli_database.settings(terminal)
     if all_in_one and not settings.embedded:
         raise CliError(
@@ -56,7 +57,8 @@ def serve(
 
 
 def _announce(terminal: Terminal, address: str, settings: Settings, database: Database, *, all_in_one: bool) -> None:
-    terminal.result(f"Gateway listening at {address} (OpenAPI: {address}/openapi.json). Press Ctrl-C to stop.")
+    message = f"Gateway listening at {address} (OpenAPI: {address}/openapi.json). Press Ctrl-C to stop."
+    terminal.done(message, address=address)
     with database.read() as connection:
         keys = api_keys.listed(connection)
     if settings.embedded and is_loopback(address.split("//")[1].rpartition(":")[0].strip("[]")) and not keys:

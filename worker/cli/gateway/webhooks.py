@@ -19,7 +19,7 @@ from worker.cli.console.terminal import Terminal
 from worker.cli.gateway.listener import Listener, Message
 from worker.cli.snapshot import stamp
 from worker.store.outbox import deliveries, endpoints
-from worker.store.outbox.deliveries import DeliveryRecord
+from worker.store.outbox.deliveries import DeliveryRecord, Try
 from worker.store.outbox.endpoints import EndpointRecord
 
 app = typer.Typer(
@@ -30,6 +30,7 @@ app = typer.Typer(
 )
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object per line.")]
+Result = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 
 
 @app.command("list")
@@ -69,14 +70,19 @@ def list_deliveries(
 
 
 @app.command("show")
-def show_delivery(delivery: Annotated[str, typer.Argument(metavar="ID", help="Delivery id.")]) -> None:
+def show_delivery(
+    delivery: Annotated[str, typer.Argument(metavar="ID", help="Delivery id.")], as_json: Result = False
+) -> None:
     """Show all requests of one delivery and their responses."""
-    terminal = Terminal()
+    terminal = Terminal(as_json=as_json)
     with cli_database.queue(cli_database.settings(terminal)) as database, database.read() as connection:
         record = deliveries.by_id(connection, _id(delivery))
         tries = deliveries.tries(connection, _id(delivery))
     if record is None:
         raise CliError(f"no delivery {delivery}", "`ttsq webhooks log` lists them")
+    terminal.data(_delivery(record) | {"tries": [_try(outcome) for outcome in tries]})
+    if as_json:
+        return
     terminal.result(f"{record.type}  {record.subject}  {record.state}")
     for outcome in tries:
         response = f"{outcome.status}" if outcome.status is not None else str(outcome.error)
@@ -92,9 +98,10 @@ def redeliver(
         str | None, typer.Option(help="Redeliver all that failed since, such as 2026-11-20T08:00:00Z.")
     ] = None,
     until: Annotated[str | None, typer.Option(help="End of the period.", show_default="now")] = None,
+    as_json: Result = False,
 ) -> None:
     """Send finished deliveries again, with the same ids."""
-    terminal = Terminal()
+    terminal = Terminal(as_json=as_json)
     with cli_database.queue(cli_database.settings(terminal)) as database, database.begin() as connection:
         now = database.now(connection)
         if since is None:
@@ -104,18 +111,20 @@ def redeliver(
         sent = deliveries.redeliver(connection, selected, now=now)
     if not sent:
         raise CliError("nothing to redeliver", "`ttsq webhooks log` lists deliveries")
-    terminal.result(f"{sent} queued; workers send them now.")
+    terminal.done(f"{sent} queued; workers send them now.", deliveries=sent)
 
 
 @app.command("enable")
-def enable(endpoint: Annotated[str, typer.Argument(metavar="ID", help="Endpoint id.")]) -> None:
+def enable(
+    endpoint: Annotated[str, typer.Argument(metavar="ID", help="Endpoint id.")], as_json: Result = False
+) -> None:
     """Re-enable an endpoint. Events from the time it was disabled are not sent."""
-    terminal = Terminal()
+    terminal = Terminal(as_json=as_json)
     with cli_database.queue(cli_database.settings(terminal)) as database, database.begin() as connection:
         healthy = {"disabled_at": None, "disabled_why": None, "failing_since": None}
         if not endpoints.change(connection, _id(endpoint), healthy):
             raise CliError(f"no endpoint {endpoint}", "`ttsq webhooks list` lists them")
-    terminal.result("Endpoint enabled; it receives events from now on.")
+    terminal.done("Endpoint enabled; it receives events from now on.", endpoint=endpoint)
 
 
 @app.command("listen")
@@ -213,6 +222,17 @@ def _endpoint(record: EndpointRecord) -> dict[str, object]:
         "failing_since": stamp(record.failing_since),
         "disabled_at": stamp(record.disabled_at),
         "disabled_why": record.disabled_why,
+    }
+
+
+def _try(outcome: Try) -> dict[str, object]:
+    return {
+        "number": outcome.number,
+        "at": stamp(outcome.at),
+        "seconds": outcome.seconds,
+        "status": outcome.status,
+        "error": outcome.error,
+        "response": outcome.response,
     }
 
 

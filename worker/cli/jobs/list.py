@@ -13,6 +13,7 @@ from sqlalchemy import ColumnElement, Connection
 from api_models.status import JobStatus
 from worker.artifacts.errors import ArtifactsError
 from worker.cli import database as cli_database
+from worker.cli.console.format import number
 from worker.cli.console.terminal import Terminal
 from worker.cli.jobs import show
 from worker.process.factories import open_places
@@ -64,18 +65,20 @@ def list_jobs(filters: Filters, *, limit: int | None, as_json: bool) -> None:
         terminal.note(f"{total - len(shown):,} more; add --limit {total} to show all", style="dim")
 
 
-def show_job(wanted: str, *, as_json: bool) -> None:
+def show_job(wanted: str, batch: str | None, *, as_json: bool) -> None:
     terminal = Terminal(as_json=as_json)
     settings = cli_database.settings(terminal)
     with cli_database.queue(settings) as database:
         with database.read() as connection:
-            job = cli_database.job(connection, wanted)
+            job, older = cli_database.newest_job(connection, wanted, batch)
             attempts = jobs.attempts(connection, job.id)
         address = _address(settings, database, job)
     terminal.data(show.in_full(job, attempts, address))
     if not as_json:
         for line in show.details(job, attempts, address):
             terminal.result(line)
+    if older:
+        terminal.note(f"{number(older, 'older job')} with this custom_id; choose by --batch or id", style="dim")
 
 
 def _address(settings: Settings, database: Database, job: JobRecord) -> str | None:

@@ -23,12 +23,12 @@ from worker.store.queries import jobs, refusals
 from worker.store.transitions import actions, purges
 
 
-def retry_jobs(ids: Sequence[str], filters: Filters, *, ask: bool) -> None:
+def retry_jobs(ids: Sequence[str], filters: Filters, *, ask: bool, as_json: bool) -> None:
     """Queue finished jobs without audio again, under their own ids. `ask` before paying for refused takes again.
 
     Without a terminal the command itself is the consent: unlike `ttsq run`, it does nothing else.
     """
-    terminal = Terminal()
+    terminal = Terminal(as_json=as_json)
     require_choice(ids, filters, "retried")
     settings = cli_database.settings(terminal)
     with cli_database.queue(settings) as database:
@@ -38,29 +38,29 @@ def retry_jobs(ids: Sequence[str], filters: Filters, *, ask: bool) -> None:
         if paid.texts:
             terminal.warn(describe(paid, settings.max_takes))
             if ask and console.can_ask() and not console.agreed(terminal, QUESTION, enter=False):
-                terminal.result("Nothing was queued.")
+                terminal.done("Nothing was queued.", jobs=0)
                 return
         with database.begin() as connection:
             retried = actions.retry(connection, which, states=AGAIN)
     if not retried:
-        terminal.result("Nothing to retry: none of these jobs failed, expired or was cancelled.")
+        terminal.done("Nothing to retry: none of these jobs failed, expired or was cancelled.", jobs=0)
         return
     next_step = "the next `ttsq run` starts them" if settings.embedded else "workers start them now"
-    terminal.result(f"{number(retried, 'job')} queued again; {next_step}.")
+    terminal.done(f"{number(retried, 'job')} queued again; {next_step}.", jobs=retried)
 
 
-def cancel_jobs(ids: Sequence[str], filters: Filters) -> None:
-    terminal = Terminal()
+def cancel_jobs(ids: Sequence[str], filters: Filters, *, as_json: bool) -> None:
+    terminal = Terminal(as_json=as_json)
     require_choice(ids, filters, "cancelled")
     with cli_database.queue(cli_database.settings(terminal)) as database, database.begin() as connection:
         unfinished = job_filters.unfinished(filters.chosen(connection, chosen_ids(connection, ids)))
         before = jobs.counts(connection, unfinished)
         cancelled = actions.cancel(connection, unfinished, now=database.now(connection))
     if not cancelled:
-        terminal.result("Nothing to cancel: all of these jobs have finished.")
+        terminal.done("Nothing to cancel: all of these jobs have finished.", jobs=0)
         return
     paid = money(before.cost) if before.cost else "nothing"
-    terminal.result(f"{number(cancelled, 'job')} cancelled; {paid} spent on them.")
+    terminal.done(f"{number(cancelled, 'job')} cancelled; {paid} spent on them.", jobs=cancelled)
     if running := before.of(JobStatus.RUNNING):
         terminal.note(f"{number(running, 'call')} in flight cannot be cancelled; their cost is still recorded.")
 
@@ -79,8 +79,8 @@ def chosen_ids(connection: Connection, ids: Sequence[str]) -> tuple[UUID, ...]:
     return tuple(cli_database.job(connection, wanted).id for wanted in ids)
 
 
-def delete_jobs(ids: Sequence[str], filters: Filters) -> None:
-    terminal = Terminal()
+def delete_jobs(ids: Sequence[str], filters: Filters, *, as_json: bool) -> None:
+    terminal = Terminal(as_json=as_json)
     require_choice(ids, filters, "deleted")
     settings = cli_database.settings(terminal)
     with cli_database.queue(settings) as database:
@@ -90,9 +90,10 @@ def delete_jobs(ids: Sequence[str], filters: Filters) -> None:
             wanted = job_filters.ids(connection, which) if requested else []
         deleted = Purger(database, open_places(settings, database, connections=8)).run(wanted)
     if not requested:
-        terminal.result("Nothing to delete: no finished job here still has its text.")
+        message = "Nothing to delete: no finished job here still has its text."
     else:
-        terminal.result(f"Text and audio of {number(deleted, 'job')} deleted; rows and costs are kept.")
+        message = f"Text and audio of {number(deleted, 'job')} deleted; rows and costs are kept."
+    terminal.done(message, jobs=deleted, requested=requested, unfinished=unfinished)
     if deleted < requested:
         terminal.note(f"{number(requested - deleted, 'job')} could not be deleted completely; workers keep retrying.")
     if unfinished:

@@ -14,6 +14,7 @@ from sqlalchemy import ColumnElement, Connection
 from api_models.hints import did_you_mean
 from api_models.status import WAITING
 from worker.cli import database as cli_database
+from worker.cli.console import complete
 from worker.cli.console.errors import BadOptionError, CliError
 from worker.cli.console.format import dollars, exact, money, number, short
 from worker.cli.console.terminal import Terminal
@@ -83,16 +84,14 @@ MAX_NAME_CHARACTERS: Final = 64
 ZERO: Final = Decimal(0)
 
 
-def _set_month(tenant: str, text: str, *, monthly: bool) -> None:
+def _set_month(tenant: str, text: str, *, as_json: bool) -> None:
     """Limit a tenant's spending per month.
 
     Raises:
         BadOptionError, CliError
     """
-    terminal = Terminal()
+    terminal = Terminal(as_json=as_json)
     limit = dollars("DOLLARS", text)
-    if not monthly:
-        raise CliError("a tenant's budget is per month", f"add --monthly: ttsq budget set {tenant} {text} --monthly")
     if not tenant.strip() or len(tenant) > MAX_NAME_CHARACTERS:
         raise BadOptionError("TENANT", tenant, f"is not a name of 1 to {MAX_NAME_CHARACTERS} characters")
     settings = cli_database.settings(terminal)
@@ -102,20 +101,21 @@ def _set_month(tenant: str, text: str, *, monthly: bool) -> None:
             budgets.limit_month(connection, tenant, limit)
         month = _month(database)
         after = _standing(database, tenant)
-    terminal.result(f"Budget of tenant {tenant}: {money(limit)} per calendar month (UTC).")
+    message = f"Budget of tenant {tenant}: {money(limit)} per calendar month (UTC)."
     if after is not None:
-        terminal.result(f"Spent in {month}: {money(after.spent)}. {_consequence(after, settings)}".rstrip())
+        message += f"\nSpent in {month}: {money(after.spent)}. {_consequence(after, settings)}".rstrip()
+    terminal.done(message, **({"tenant": tenant, "limit": amount(limit)} if after is None else _data(after)))
     if tenant not in known:
         terminal.note(f"This tenant has not submitted any job yet{did_you_mean(tenant, known)}", style="yellow")
 
 
-def _set_batch(wanted: str, text: str) -> None:
+def _set_batch(wanted: str, text: str, *, as_json: bool) -> None:
     """Limit a batch's spending.
 
     Raises:
         BadOptionError, UnknownBatchError, AmbiguousError
     """
-    terminal = Terminal()
+    terminal = Terminal(as_json=as_json)
     limit = dollars("DOLLARS", text)
     settings = cli_database.settings(terminal)
     with cli_database.queue(settings) as database:
@@ -126,15 +126,17 @@ def _set_batch(wanted: str, text: str) -> None:
         after = next((one for one in _standings(database) if one.batch_id == batch.id), None)
     name = f"{batch.name} ({short(batch.id)})"
     if after is None:
-        terminal.result(f"Budget of {name}: {money(limit)}. The batch has finished.")
+        message = f"Budget of {name}: {money(limit)}. The batch has finished."
+        terminal.done(message, batch=str(batch.id), limit=amount(limit))
         return
-    terminal.result(
+    terminal.done(
         f"Budget of {name}: {money(limit)}, {money(after.spent)} spent."
-        f" {_consequence(after, settings) or number(waiting, 'job') + ' remaining.'}"
+        f" {_consequence(after, settings) or number(waiting, 'job') + ' remaining.'}",
+        **_data(after),
     )
 
 
-def _clear(tenant: str | None, wanted: str | None) -> None:
+def _clear(tenant: str | None, wanted: str | None, *, as_json: bool) -> None:
     """Remove one budget.
 
     Raises:
@@ -142,7 +144,7 @@ def _clear(tenant: str | None, wanted: str | None) -> None:
     """
     if (tenant is None) == (wanted is None):
         raise CliError("no budget selected", "pass either TENANT or --batch BATCH")
-    terminal = Terminal()
+    terminal = Terminal(as_json=as_json)
     settings = cli_database.settings(terminal)
     with cli_database.queue(settings) as database, database.begin() as connection:
         if tenant is not None:
@@ -154,7 +156,7 @@ def _clear(tenant: str | None, wanted: str | None) -> None:
             message = f"Budget of {batch.name} ({short(batch.id)}) removed."
             which = job_queries.of_batch(batch.id)
         waiting = _waiting(connection, which)
-    terminal.result(f"{message} {_next_step(waiting, settings)}".rstrip())
+    terminal.done(f"{message} {_next_step(waiting, settings)}".rstrip(), queued=waiting)
 
 
 def _clear_month(connection: Connection, tenant: str) -> str:
@@ -201,6 +203,7 @@ def _month(database: Database) -> str:
 
 app = typer.Typer(name="budget", add_completion=False, help="Show and set the budgets of batches and tenants.")
 
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 Amount = Annotated[str, typer.Argument(metavar="DOLLARS", help="US dollars, such as 25 or 2.50.")]
 
 
@@ -220,30 +223,40 @@ def list_budgets(
 def set_month(
     tenant: Annotated[str, typer.Argument(metavar="TENANT", help="The tenant; `ttsq run` submits as `default`.")],
     amount: Amount,
-    monthly: Annotated[bool, typer.Option("--monthly", help="Per calendar month, in UTC (required).")] = False,
+    monthly: Annotated[  # noqa: ARG001 - accepted because it was required once
+        bool, typer.Option("--monthly", help="Per calendar month; always so.", hidden=True)
+    ] = False,
+    as_json: AsJson = False,
 ) -> None:
-    """Set a tenant's budget per calendar month (UTC)."""
+    """Set what a tenant may spend per calendar month (UTC). Jobs beyond it are held until the next month."""
 
-    _set_month(tenant, amount, monthly=monthly)
+    _set_month(tenant, amount, as_json=as_json)
 
 
 @app.command("batch")
 def set_batch(
-    batch: Annotated[str, typer.Argument(metavar="BATCH", help="Batch id, id prefix, or file name.")],
+    batch: Annotated[
+        str, typer.Argument(metavar="BATCH", help="Batch id, id prefix, or file name.", autocompletion=complete.batches)
+    ],
     amount: Amount,
+    as_json: AsJson = False,
 ) -> None:
-    """Set the budget of a batch."""
+    """Set what a batch may cost in total. Jobs beyond it are held."""
 
-    _set_batch(batch, amount)
+    _set_batch(batch, amount, as_json=as_json)
 
 
 @app.command("clear")
 def clear(
-    tenant: Annotated[
-        str | None, typer.Argument(metavar="[TENANT]", help="Remove this tenant's monthly budget.")
+    tenant: Annotated[str | None, typer.Argument(metavar="TENANT", help="Remove this tenant's monthly budget.")] = None,
+    batch: Annotated[
+        str | None,
+        typer.Option(
+            "--batch", "-b", metavar="BATCH", help="Remove this batch's budget.", autocompletion=complete.batches
+        ),
     ] = None,
-    batch: Annotated[str | None, typer.Option("--batch", "-b", help="Remove this batch's budget.")] = None,
+    as_json: AsJson = False,
 ) -> None:
     """Remove a budget. Held jobs resume."""
 
-    _clear(tenant, batch)
+    _clear(tenant, batch, as_json=as_json)

@@ -27,7 +27,7 @@ from worker.store.database import Database
 from worker.store.money import balances
 from worker.store.money.balances import Balance
 
-NO_KEY: Final = "SEGMIND_API_KEY is not set here"
+NO_KEY: Final = "SEGMIND_API_KEY is not set here; set it in the environment or in .env"
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,26 +20,9 @@ from worker.cli.money.credits import AccountCredits, describe_basis, queue_if_an
 from worker.cli.money.estimate import Estimate
 from worker.cli.money.needs import Input
 from worker.cli.run import order as run_order
-from worker.cli.run.options import (
-    AllSheets,
-    Encoding,
-    File,
-    Format,
-    IdColumn,
-    IgnoreColumn,
-    KeyTemplate,
-    Loudness,
-    MaxCost,
-    Model,
-    Out,
-    Resume,
-    Sheet,
-    Temperature,
-    TextColumn,
-    Voice,
-    Voice2,
-)
-from worker.cli.run.order import Order, read
+from worker.cli.run.options import File, KeyTemplate, MaxCost, Out, Resume
+from worker.cli.run.order import Order, read, with_fields
+from worker.cli.run.row_options import reads_sheet
 from worker.cli.snapshot import amount, stamp
 from worker.intake.sheet_options import SheetOptions
 from worker.intake.validation import Defaults
@@ -51,7 +34,8 @@ PRICE_DIGITS: Final = 6
 def show(order: Order, *, as_json: bool) -> None:
     terminal = Terminal(as_json=as_json)
     settings = cli_database.settings(terminal)
-    rows = read(order, settings, terminal).rows
+    judged = read(order, settings, terminal)
+    rows, order = judged.rows, with_fields(order, judged)
     place = run_order.choose(settings, order.out, stem=order.stem, rehearsal=False)
     wanted = Input(rows, settings.segmind_base_url, place.output_url, order.resume, order.key_template)
     with queue_if_any(settings) as database:
@@ -161,21 +145,12 @@ def _price(dollars: Decimal) -> str:
     return amount(round(dollars, PRICE_DIGITS))
 
 
+@reads_sheet
 def quote(
     *,
     file: File,
-    sheet: Sheet = None,
-    all_sheets: AllSheets = False,
-    text_column: TextColumn = None,
-    id_column: IdColumn = None,
-    ignore_column: IgnoreColumn = None,
-    encoding: Encoding = None,
-    model: Model = None,
-    voice: Voice = None,
-    voice_2: Voice2 = None,
-    temperature: Temperature = None,
-    audio_format: Format = None,
-    loudness: Loudness = None,
+    defaults: Defaults,
+    sheet: SheetOptions,
     key_template: KeyTemplate = None,
     out: Out = None,
     resume: Resume = True,
@@ -186,10 +161,8 @@ def quote(
 
     order = Order(
         source=None if str(file) == "-" else file,
-        sheet=SheetOptions.of(sheet, text_column, id_column, ignore_column, encoding, all_sheets=all_sheets),
-        defaults=Defaults(
-            model=model, voice_1=voice, voice_2=voice_2, temperature=temperature, format=audio_format, loudness=loudness
-        ),
+        sheet=sheet,
+        defaults=defaults,
         key_template=key_template,
         out=out,
         resume=resume,

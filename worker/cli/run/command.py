@@ -9,65 +9,27 @@ import typer
 from worker.cli.console.exits import leave
 from worker.cli.console.format import dollars
 from worker.cli.console.terminal import Terminal
-from worker.cli.run.options import (
-    AllSheets,
-    Deadline,
-    Encoding,
-    ExpiresAfter,
-    File,
-    Format,
-    IdColumn,
-    IgnoreColumn,
-    KeyTemplate,
-    Loudness,
-    MaxCost,
-    Model,
-    OnInvalid,
-    Out,
-    Overwrite,
-    Priority,
-    Resume,
-    Sheet,
-    Tag,
-    Temperature,
-    TextColumn,
-    Voice,
-    Voice2,
-)
+from worker.cli.run.options import File, InvalidRows, KeyTemplate, MaxCost, OnInvalid, Out, Overwrite, Resume
 from worker.cli.run.order import Order
+from worker.cli.run.row_options import reads_sheet
 from worker.cli.run.run import run as run_order
 from worker.intake.sheet_options import SheetOptions
 from worker.intake.validation import Defaults
 
 
+@reads_sheet
 def run(
     *,
     file: File,
-    sheet: Sheet = None,
-    all_sheets: AllSheets = False,
-    text_column: TextColumn = None,
-    id_column: IdColumn = None,
-    ignore_column: IgnoreColumn = None,
-    encoding: Encoding = None,
-    model: Model = None,
-    voice: Voice = None,
-    voice_2: Voice2 = None,
-    temperature: Temperature = None,
-    audio_format: Format = None,
-    loudness: Loudness = None,
-    key_template: KeyTemplate = None,
-    expires_after: ExpiresAfter = None,
-    priority: Priority = None,
-    deadline: Deadline = None,
-    tag: Tag = None,
-    on_invalid: Annotated[
-        OnInvalid, typer.Option(help="For an input with errors: queue nothing, or skip the faulty rows.")
-    ] = OnInvalid.REJECT,
+    defaults: Defaults,
+    sheet: SheetOptions,
     out: Out = None,
+    key_template: KeyTemplate = None,
+    max_cost: MaxCost = None,
+    on_invalid: InvalidRows = OnInvalid.REJECT,
     resume: Resume = True,
     missing: Annotated[bool, typer.Option("--missing", help="Buy audio again whose file no longer exists.")] = False,
     overwrite: Overwrite = False,
-    max_cost: MaxCost = None,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask for confirmation.")] = False,
     rehearse: Annotated[
         bool, typer.Option("--rehearse", help="Run against the bundled emulator: no key, no network, no cost.")
@@ -85,19 +47,8 @@ def run(
 
     order = Order(
         source=None if str(file) == "-" else file,
-        sheet=SheetOptions.of(sheet, text_column, id_column, ignore_column, encoding, all_sheets=all_sheets),
-        defaults=Defaults(
-            model=model,
-            voice_1=voice,
-            voice_2=voice_2,
-            temperature=temperature,
-            format=audio_format,
-            loudness=loudness,
-            expires_after=expires_after,
-            priority=priority,
-            deadline=deadline,
-            tags=tuple(tag) if tag else None,
-        ),
+        sheet=sheet,
+        defaults=defaults,
         skip_invalid=on_invalid is OnInvalid.SKIP,
         key_template=key_template,
         out=out,

@@ -8,7 +8,9 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from typing import Final
 
+from api_models.key_templates import SHARED_TEMPLATE
 from worker.artifacts.factory import open_store
+from worker.artifacts.keys import batch_prefix
 from worker.cli.console import format as formatting
 from worker.cli.console.exits import Exit, Interrupts, leave_now
 from worker.cli.console.format import money, number
@@ -163,7 +165,7 @@ class Run:
         ending = Ending(
             snapshot=last,
             batch=self.submitted.batch.id,
-            place=self.destination.shown,
+            place=self._place(),
             seconds=time.monotonic() - self.began,
             spent_before=self.submitted.before.counts.cost,
             done_before=self.submitted.before.succeeded,
@@ -177,6 +179,25 @@ class Run:
             asks_again=self._asks_again(),
         )
         summarize(self.terminal, ending)
+        if last.succeeded and self._is_elsewhere:
+            batch = formatting.short(self.submitted.batch.id)
+            self.terminal.note(f"  To download it: ttsq batch download {batch} --out DIR")
+
+    @property
+    def _is_elsewhere(self) -> bool:
+        """Whether the audio is in a store that batches share, and in no folder of the user's."""
+        return self.destination.output_url is None and self.destination.copies is None
+
+    def _place(self) -> str:
+        """Where this batch's audio is: in a shared store, the part of the address that it has alone."""
+        if not self._is_elsewhere:
+            return self.destination.shown
+        batch = self.submitted.batch
+        places = open_places(self.settings, self.database, connections=1)
+        store = places.store_of(tenant=batch.tenant, batch_id=batch.id)
+        template = self.order.key_template or self.settings.key_template or SHARED_TEMPLATE
+        folder = batch_prefix(template, tenant=batch.tenant, batch=str(batch.id))
+        return f"{store.url.rstrip('/')}/{folder}"
 
     def _asks_again(self) -> bool:
         with self.database.read() as connection:

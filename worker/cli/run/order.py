@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from pathlib import Path
 from typing import Final
 
 from api_models.formats import AudioFormat
-from api_models.key_templates import FLAT_TEMPLATE, TemplateError, checked_template
+from api_models.key_templates import FIELDS as TEMPLATE_FIELDS
+from api_models.key_templates import FLAT_TEMPLATE, TemplateError, checked_template, columns_of
 from api_models.problems import Fault, InvalidInputError
 from worker.artifacts.keys import object_key
 from worker.cli.console.terminal import Terminal
+from worker.cli.run.row_options import option_faults
 from worker.cli.run.understanding import notes, warnings
 from worker.intake.reader import Judged, judge_all
 from worker.intake.sheet_options import AS_IT_IS, SheetOptions
@@ -121,12 +124,26 @@ def check_columns(order: Order, settings: Settings, judged: Judged) -> None:
     Raises:
         InvalidInputError
     """
+    order = with_fields(order, judged)
     if order.key_template is None:
         return
     headers = judged.understood.headers
     columns = [[label for _, label in header.carried()] for header in headers] or [[]]
     for carried in columns:
         _check_template(order.key_template, settings, [SHEET, *carried] if len(headers) > 1 else carried)
+
+
+def with_fields(order: Order, judged: Judged) -> Order:
+    """Replace columns in the key template by the fields that they were read as: `{Voice}` by `{voice_1}`."""
+    template = order.key_template
+    if template is None:
+        return order
+    for name in columns_of(template):
+        meant = {field for header in judged.understood.headers for field in [header.field_of(name)]}
+        field = next(iter(meant)) if len(meant) == 1 else None
+        if field in TEMPLATE_FIELDS:
+            template = re.sub(rf"\{{{re.escape(name)}(?=[:}}])", f"{{{field}", template)
+    return replace(order, key_template=template)
 
 
 def _check_template(template: str, settings: Settings, columns: Sequence[str] | None) -> None:
@@ -154,7 +171,8 @@ def read(order: Order, settings: Settings, terminal: Terminal) -> Judged:
     )
     if judged.faults:
         if judged.whole or not judged.rows or not order.skip_invalid:
-            raise judged.error(order.title if order.source is None else order.typed)
+            name = order.title if order.source is None else order.typed
+            raise InvalidInputError(name, option_faults(judged.faults), judged.total_faults)
         _print_skipped(judged, terminal)
     check_columns(order, settings, judged)
     for note in notes(judged, order.sheet):

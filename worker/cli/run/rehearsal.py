@@ -8,10 +8,11 @@ from typing import Final
 
 from api_models.origins import REHEARSAL
 from worker import settings as settings_page
-from worker.settings import HOME, Settings
+from worker.cli.database import REHEARSAL_DATABASE, REHEARSAL_DATABASE_URL
+from worker.settings import Settings
 
-FOLDER: Final = HOME / "rehearsal"
-DATABASE_URL: Final = f"sqlite:///{FOLDER}/ttsq.db"
+FOLDER: Final = REHEARSAL_DATABASE.parent
+DATABASE_URL: Final = REHEARSAL_DATABASE_URL
 ORIGIN: Final = REHEARSAL
 LATENCY_SECONDS: Final = 0.3
 """Short enough to wait for, long enough to see progress."""

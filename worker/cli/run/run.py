@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
+from decimal import Decimal
 from pathlib import Path
 from typing import Final
 
@@ -26,7 +27,7 @@ from worker.cli.money.quote import in_short
 from worker.cli.run import again, clashes, refused, rehearsal
 from worker.cli.run import order as run_order
 from worker.cli.run.follow import Run
-from worker.cli.run.order import Destination, Order, check_template, read
+from worker.cli.run.order import Destination, Order, check_template, read, with_fields
 from worker.cli.run.submit import Audit, Lost, refuse_gone, submit
 from worker.cli.run.workers import choose_workers
 from worker.cli.snapshot import report, take_snapshot
@@ -37,6 +38,8 @@ from worker.store.database import Database
 from worker.store.queries import jobs
 
 QUESTION = "Continue?"
+MAX_COST_BY_ENTER: Final = Decimal(5)
+"""US dollars. Above this, Enter means no: a yes must be typed."""
 
 
 def agreed(
@@ -57,7 +60,7 @@ def agreed(
         terminal.note(summary)
         return True
     terminal.warn(summary)  # the question needs it, even if quiet
-    return console.agreed(terminal, QUESTION)
+    return console.agreed(terminal, QUESTION, enter=found.cost <= MAX_COST_BY_ENTER)
 
 
 CONCURRENT_HEADS: Final = 16
@@ -69,6 +72,7 @@ def run(order: Order, terminal: Terminal) -> Exit:
     settings = cli_database.settings(terminal)
     check_template(order, settings)
     judged = read(order, settings, terminal)
+    order = with_fields(order, judged)
     if order.rehearse:
         stage: AbstractContextManager[Settings] = rehearsal.stage()
     else:

@@ -32,7 +32,7 @@ def remedies(order: Order, budgets: Sequence[Budget], rest: Decimal) -> Iterator
     months = [budget for budget in exhausted if budget.month is not None]
     for budget in months:
         until = charges.span(budget.month or "")[1]
-        yield f"  ttsq budget set {shlex.quote(budget.tenant)} {enough(budget, rest)} --monthly"
+        yield f"  ttsq budget set {shlex.quote(budget.tenant)} {enough(budget, rest)}"
         yield f"  (or wait until the month ends at {until:%Y-%m-%d %H:%M} UTC)"
     for budget in exhausted:
         if budget.month is None and order.source is None:
@@ -50,9 +50,16 @@ def again(order: Order, max_cost: Decimal | None) -> str:
         "--temperature": defaults.temperature,
         "--format": defaults.format,
         "--loudness": defaults.loudness,
+        "--sample-rate": defaults.sample_rate,
+        "--mp3-bitrate": defaults.mp3_bitrate,
+        "--title": defaults.title,
+        "--artist": defaults.artist,
+        "--album": defaults.album,
+        "--track": defaults.track,
         "--text-column": order.sheet.text_column,
         "--id-column": order.sheet.id_column,
         "--encoding": order.sheet.encoding,
+        "--input-format": order.sheet.input_format,
         "--key-template": order.key_template,
         "--expires-after": defaults.expires_after,
         "--priority": defaults.priority,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Final
 
-from worker.cli.console.format import cut, number
+from worker.cli.console.format import cut
 from worker.intake.column_names import folded
 from worker.intake.header import Header
 from worker.intake.reader import Judged
@@ -28,16 +28,9 @@ def notes(judged: Judged, options: SheetOptions) -> Iterator[str]:
         yield f"{what} not read: {_names(hidden)} ({options.spelled('sheet', hidden[0])} reads it)"
 
 
-def warnings(judged: Judged) -> Iterator[str]:
-    """Yield a sentence for each kind of markup found in texts."""
-    for kind, count in judged.markup.texts.items():
-        lines = judged.markup.first[kind]
-        places = [judged.understood.describe(line) for line in lines]
-        where = f"{'line' if count == 1 else 'lines'} {', '.join(map(str, lines))}"
-        if None not in places:
-            where = "; ".join(filter(None, places))
-        where += ", …" if count > len(lines) else ""
-        yield f"{number(count, 'text')} {'holds' if count == 1 else 'hold'} {kind}, which may be read aloud: {where}"
+def warnings(judged: Judged) -> list[str]:
+    """Return a sentence for each kind of markup found in texts."""
+    return judged.markup.warnings(judged.understood.describe)
 
 
 def _shape(header: Header) -> tuple[tuple[tuple[str, str], ...], tuple[str, ...]]:

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Protocol
 from uuid import UUID
 
 from worker.broker.embedded import EmbeddedWorker
+from worker.cli.console.errors import CliError
 from worker.cli.console.exits import Interrupts
+from worker.cli.doctor.findings import Finding, Level
 from worker.settings import Settings
 from worker.store.database import Database
 from worker.telemetry import logs
@@ -35,10 +38,29 @@ class Workers(Protocol):
     def kill(self) -> None: ...
 
 
+class BrokerError(CliError):
+    """Workers could not be woken, and the run would wait for them without end."""
+
+    def __init__(self, finding: Finding) -> None:
+        super().__init__(
+            f"the broker does not answer: {finding.message}; nothing was queued or charged",
+            finding.remedy or "start it, or correct TTSQ_BROKER_URL",
+        )
+
+
+@dataclass(frozen=True, slots=True)
 class ExternalWorkers:
     """Workers in other processes, which start and stop independently."""
 
-    def start(self) -> None: ...
+    settings: Settings
+
+    def start(self) -> None:
+        """Raises BrokerError."""
+        from worker.cli.doctor.broker import check_broker  # noqa: PLC0415 - loads Redis' client
+
+        finding = check_broker(self.settings)
+        if finding.level is Level.FAIL:
+            raise BrokerError(finding)
 
     def wake(self) -> None: ...
 
@@ -54,7 +76,7 @@ def choose_workers(settings: Settings, database: Database, log_file: Path, *, or
     """Choose by the settings. The embedded worker logs to a file, so that log lines do not disturb the display."""
     if not settings.embedded:
         logs.silence()
-        return ExternalWorkers()
+        return ExternalWorkers(settings)
 
     logs.configure(settings, to=log_file)
     return EmbeddedWorker(settings, database, origin=origin)

@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from itertools import islice
 from pathlib import Path
-from typing import Any, Final, TypeGuard
+from typing import Final, TypeGuard
 
 from sqlalchemy import Connection
 
 from api_models.hints import did_you_mean
+from api_models.key_templates import TemplateError, checked_template
 from api_models.problems import Fault, InvalidInputError
 from worker.cli import database as cli_database
 from worker.cli.console.errors import BadOptionError, CliError
 from worker.cli.console.format import moment
 from worker.cli.console.terminal import Terminal
+from worker.cli.run.row_options import option_faults
+from worker.cli.snapshot import stamp
 from worker.intake.custom_ids import Names
 from worker.intake.header import WholeFault
 from worker.intake.kinds import by_name
@@ -53,24 +55,25 @@ class NewSchedule:
     source: str
     cron: str
     timezone: str
-    database_env: str | None
     catch_up: str
-    defaults: Mapping[str, Any]
+    options: Options
 
 
-def add(wanted: NewSchedule) -> None:
+def add(wanted: NewSchedule, *, as_json: bool) -> None:
     """Create a schedule.
 
     Raises:
         BadOptionError, CliError
     """
-    terminal = Terminal()
+    terminal = Terminal(as_json=as_json)
     settings = cli_database.settings(terminal)
     _check_names(wanted)
-    source = wanted.source if wanted.database_env is not None else _place(wanted.source)
-    options = Options(wanted.database_env, **wanted.defaults)
-    if faults := Judge(options.defaults, Names(1), settings.max_text_bytes).default_faults:
-        raise CliError("the schedule is invalid", lines=[str(fault) for fault in faults])
+    options = wanted.options
+    source = wanted.source if options.database_env is not None else _place(wanted.source)
+    at_once = options.defaults_at(datetime.now(UTC))
+    if faults := Judge(at_once, Names(1), settings.max_text_bytes).default_faults:
+        raise CliError("the schedule is invalid", lines=[str(fault) for fault in option_faults(faults)])
+    _check_template(options)
     _check_source(source, options, settings)
     catch_up = _seconds(wanted.catch_up)
     with cli_database.queue_to_fill(settings) as database, database.begin() as connection:
@@ -84,51 +87,55 @@ def add(wanted: NewSchedule) -> None:
                 f"tenant {wanted.tenant} already has a schedule {wanted.name}",
                 f"remove it first: ttsq schedule remove {wanted.name}",
             )
-    terminal.result(f"{wanted.name} next runs at {_when(due, wanted.timezone, now)}.")
-    if wanted.database_env is None and not source.startswith(BUCKET) and not Path(source).is_file():
+    message = f"{wanted.name} next runs at {_when(due, wanted.timezone, now)}."
+    terminal.done(message, tenant=wanted.tenant, name=wanted.name, next_due_at=stamp(due))
+    if options.database_env is None and not source.startswith(BUCKET) and not Path(source).is_file():
         terminal.note(f"{source} does not exist on this machine; workers must be able to read it.", style="yellow")
     _warn(terminal, settings)
 
 
-def run(tenant: str, name: str) -> None:
-    terminal = Terminal()
+def run(tenant: str, name: str, *, as_json: bool) -> None:
+    terminal = Terminal(as_json=as_json)
     settings = cli_database.settings(terminal)
     with cli_database.queue(settings) as database, database.begin() as connection:
         find(connection, tenant, name)
         now = database.now(connection)
         schedules.add_run(connection, RunKey(tenant, name, now), RunState.DUE, now=now)
-    terminal.result(f"{name} runs as soon as a worker is free; `ttsq schedule runs {name}` shows the result.")
+    message = f"{name} runs as soon as a worker is free; `ttsq schedule runs {name}` shows the result."
+    terminal.done(message, tenant=tenant, name=name, due_at=stamp(now))
     _warn(terminal, settings)
 
 
-def pause(tenant: str, name: str) -> None:
-    terminal = Terminal()
+def pause(tenant: str, name: str, *, as_json: bool) -> None:
+    terminal = Terminal(as_json=as_json)
     with cli_database.queue(cli_database.settings(terminal)) as database, database.begin() as connection:
         find(connection, tenant, name)
         paused = schedules.pause(connection, tenant, name, now=database.now(connection))
-    terminal.result(f"{name} is paused." if paused else f"{name} is already paused.")
+    message = f"{name} is paused." if paused else f"{name} is already paused."
+    terminal.done(message, tenant=tenant, name=name, changed=bool(paused))
 
 
-def resume(tenant: str, name: str) -> None:
-    terminal = Terminal()
+def resume(tenant: str, name: str, *, as_json: bool) -> None:
+    terminal = Terminal(as_json=as_json)
     settings = cli_database.settings(terminal)
     with cli_database.queue(settings) as database, database.begin() as connection:
         schedule, now = find(connection, tenant, name), database.now(connection)
         due = _next(schedule.cron, schedule.timezone, now)
         resumed = schedules.resume(connection, tenant, name, next_due_at=due)
     if not resumed:
-        terminal.result(f"{name} is not paused.")
+        terminal.done(f"{name} is not paused.", tenant=tenant, name=name, changed=False)
         return
-    terminal.result(f"{name} next runs at {_when(due, schedule.timezone, now)}.")
+    message = f"{name} next runs at {_when(due, schedule.timezone, now)}."
+    terminal.done(message, tenant=tenant, name=name, changed=True, next_due_at=stamp(due))
     _warn(terminal, settings)
 
 
-def remove(tenant: str, name: str) -> None:
-    terminal = Terminal()
+def remove(tenant: str, name: str, *, as_json: bool) -> None:
+    terminal = Terminal(as_json=as_json)
     with cli_database.queue(cli_database.settings(terminal)) as database, database.begin() as connection:
         find(connection, tenant, name)
         schedules.remove(connection, tenant, name)
-    terminal.result(f"{name} removed; jobs it submitted are kept.")
+    terminal.done(f"{name} removed; jobs it submitted are kept.", tenant=tenant, name=name)
 
 
 def find(connection: Connection, tenant: str, name: str) -> ScheduleRecord:
@@ -152,7 +159,8 @@ def _check_names(wanted: NewSchedule) -> None:
         raise BadOptionError("NAME", wanted.name, "must be 1 to 64 letters, digits, dots, hyphens or underscores")
     if not wanted.tenant.strip() or len(wanted.tenant) > MAX_TENANT_CHARACTERS:
         raise BadOptionError("--tenant", wanted.tenant, f"is not a name of 1 to {MAX_TENANT_CHARACTERS} characters")
-    if wanted.database_env is not None and not _VARIABLE.fullmatch(wanted.database_env):
+    database_env = wanted.options.database_env
+    if database_env is not None and not _VARIABLE.fullmatch(database_env):
         # The value may be a database URL with a password; do not print it.
         raise CliError(
             "--database-env takes the name of an environment variable, not an address",
@@ -168,12 +176,27 @@ def _place(source: str) -> str:
     return source if source.startswith(BUCKET) else str(Path(source).absolute())
 
 
+def _check_template(options: Options) -> None:
+    """Check the key template; the columns that it names are known when the schedule runs."""
+    if options.key_template is None:
+        return
+    try:
+        checked_template(options.key_template, shared=True, columns=None)
+    except TemplateError as error:
+        raise CliError(f"--key-template: {options.key_template} {error}") from None
+
+
 def _check_source(source: str, options: Options, settings: Settings) -> None:
     """Check sheets, columns and encoding of the file, if it exists on this machine."""
     path = Path(source)
     if options.database_env is not None or source.startswith(BUCKET) or not path.is_file():
         return
-    rows = read(path, defaults=options.defaults, max_text_bytes=settings.max_text_bytes, options=options.sheet)
+    rows = read(
+        path,
+        defaults=options.defaults_at(datetime.now(UTC)),
+        max_text_bytes=settings.max_text_bytes,
+        options=options.sheet,
+    )
     faults = list(islice((fault for fault in islice(rows, CHECKED_ROWS) if _is_of_the_whole(fault)), SHOWN_FAULTS))
     if faults:
         raise InvalidInputError(source, faults)

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
-from worker.cli.run.options import AllSheets, Encoding, IdColumn, IgnoreColumn, Sheet, TextColumn
+from worker.cli.console import complete
+from worker.cli.console.format import dollars
+from worker.cli.run.options import InvalidRows, KeyTemplate, MaxCost, OnInvalid
+from worker.cli.run.row_options import reads_sheet
 from worker.cli.schedule import add
 from worker.cli.schedule import list as schedule_list
+from worker.intake.sheet_options import SheetOptions
+from worker.intake.validation import Defaults
+from worker.schedules.options import Options
 
 app = typer.Typer(
     name="schedule",
@@ -17,14 +23,18 @@ app = typer.Typer(
     no_args_is_help=True,
 )
 
-Name = Annotated[str, typer.Argument(metavar="NAME", help="Name of the schedule.")]
+NewName = Annotated[str, typer.Argument(metavar="NAME", help="Name of the schedule.")]
+Name = Annotated[str, typer.Argument(metavar="NAME", help="Name of the schedule.", autocompletion=complete.schedules)]
 Tenant = Annotated[str, typer.Option(help="Tenant of the schedule.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object per line.")]
+Result = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 
 
 @app.command("add")
+@reads_sheet
 def add_schedule(
-    name: Name,
+    *,
+    name: NewName,
     source: Annotated[
         str,
         typer.Argument(
@@ -32,7 +42,8 @@ def add_schedule(
             help="File readable by the workers, s3://bucket/key, or with --database-env an SQL query.",
         ),
     ],
-    *,
+    defaults: Defaults,
+    sheet: SheetOptions,
     cron: Annotated[
         str, typer.Option(metavar="TIMES", help="Minute, hour, day, month, weekday, such as '30 2 * * MON-FRI'.")
     ],
@@ -48,24 +59,27 @@ def add_schedule(
         str, typer.Option(metavar="TIME", help="Run a missed time later if it is not older than this.")
     ] = "1h",
     tenant: Tenant = "default",
-    model: Annotated[str | None, typer.Option(help="Default model.")] = None,
-    voice: Annotated[str | None, typer.Option(help="Default voice.")] = None,
-    voice_2: Annotated[str | None, typer.Option(help="Default voice of the second speaker.")] = None,
-    temperature: Annotated[float | None, typer.Option(help="Default expressiveness, 0 to 2.")] = None,
-    sheet: Sheet = None,
-    all_sheets: AllSheets = False,
-    text_column: TextColumn = None,
-    id_column: IdColumn = None,
-    ignore_column: IgnoreColumn = None,
-    encoding: Encoding = None,
+    max_cost: MaxCost = None,
+    key_template: KeyTemplate = None,
+    on_invalid: InvalidRows = OnInvalid.REJECT,
+    fresh: Annotated[bool, typer.Option("--fresh", help="Buy every text of every run again.")] = False,
+    as_json: Result = False,
 ) -> None:
-    """Create a schedule. Workers execute it."""
+    """Create a schedule. Workers execute it.
 
-    options: dict[str, Any] = {"model": model, "voice_1": voice, "voice_2": voice_2, "temperature": temperature}
-    options |= {"sheets": tuple(sheet or ()), "all_sheets": all_sheets, "encoding": encoding}
-    options |= {"text_column": text_column, "id_column": id_column, "ignored_columns": tuple(ignore_column or ())}
-    wanted = add.NewSchedule(name, tenant, source, cron, timezone, database_env, catch_up, options)
-    add.add(wanted)
+    --max-cost bounds each run. --deadline may be a length of time after a run is due, such as 6h.
+    """
+
+    options = Options(
+        database_env,
+        None if max_cost is None else str(dollars("--max-cost", max_cost)),
+        key_template,
+        skip_invalid=on_invalid is OnInvalid.SKIP,
+        use_cache=not fresh,
+        defaults=defaults,
+        sheet=sheet,
+    )
+    add.add(add.NewSchedule(name, tenant, source, cron, timezone, catch_up, options), as_json=as_json)
 
 
 @app.command("list")
@@ -89,28 +103,28 @@ def list_runs(
 
 
 @app.command("run")
-def run_now(name: Name, tenant: Tenant = "default") -> None:
+def run_now(name: Name, tenant: Tenant = "default", as_json: Result = False) -> None:
     """Run a schedule once now."""
 
-    add.run(tenant, name)
+    add.run(tenant, name, as_json=as_json)
 
 
 @app.command("pause")
-def pause(name: Name, tenant: Tenant = "default") -> None:
+def pause(name: Name, tenant: Tenant = "default", as_json: Result = False) -> None:
     """Pause a schedule. Submitted jobs continue."""
 
-    add.pause(tenant, name)
+    add.pause(tenant, name, as_json=as_json)
 
 
 @app.command("resume")
-def resume(name: Name, tenant: Tenant = "default") -> None:
+def resume(name: Name, tenant: Tenant = "default", as_json: Result = False) -> None:
     """Resume a schedule at its next time. Missed times are skipped."""
 
-    add.resume(tenant, name)
+    add.resume(tenant, name, as_json=as_json)
 
 
 @app.command("remove")
-def remove(name: Name, tenant: Tenant = "default") -> None:
+def remove(name: Name, tenant: Tenant = "default", as_json: Result = False) -> None:
     """Remove a schedule. Submitted jobs are kept."""
 
-    add.remove(tenant, name)
+    add.remove(tenant, name, as_json=as_json)

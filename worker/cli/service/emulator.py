@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated
@@ -18,7 +19,7 @@ from worker.emulator.scenario import Scenario, load
 from worker.emulator.server import serve
 
 
-def emulate(scenario: Path | None, given: Mapping[str, object], *, port: int) -> None:
+def emulate(scenario: Path | None, given: Mapping[str, object], *, port: int, as_json: bool = False) -> None:
     """Serve until interrupted. `given` maps configuration names to the options that were set.
 
     Raises:
@@ -31,7 +32,7 @@ def emulate(scenario: Path | None, given: Mapping[str, object], *, port: int) ->
     if "port" not in found.model_fields_set | given.keys():
         begins["port"] = port
     config = found.model_copy(update=begins)
-    serve(config, lambda base_url: _announce(config, base_url))
+    serve(config, lambda base_url: _announce(config, base_url, as_json=as_json))
 
 
 def _options(given: Mapping[str, object]) -> EmulatorConfig:
@@ -52,10 +53,15 @@ def _scenario(path: Path) -> Scenario:
         ) from None
 
 
-def _announce(config: Scenario, base_url: str) -> None:
+def _announce(config: Scenario, base_url: str, *, as_json: bool) -> None:
     # Print the default key only; a key set by the user may be a real one.
     key = config.key if config.key in {DEFAULT_KEY, None} else "<your --key>"
-    terminal = Terminal()
+    terminal = Terminal(as_json=as_json)
+    if as_json:
+        terminal.public(
+            json.dumps({"base_url": base_url, "key": DEFAULT_KEY if config.key in {DEFAULT_KEY, None} else None})
+        )
+        return
     terminal.public(f"Emulator listening at {base_url}. In another terminal:")
     terminal.public(f"  export SEGMIND_BASE_URL={base_url} SEGMIND_API_KEY={key or DEFAULT_KEY}")
     if config.changes:
@@ -98,8 +104,9 @@ def emulator(
     seed: Annotated[int | None, typer.Option(help="Seed of the random latencies.", show_default="0")] = None,
     window: Annotated[
         str | None,
-        typer.Option(help="Rate-limit algorithm: fixed, sliding or token_bucket.", show_default="fixed"),
+        typer.Option(metavar="fixed|sliding|token_bucket", help="Rate-limit algorithm.", show_default="fixed"),
     ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the address as one JSON object.")] = False,
 ) -> None:
     """Emulate Segmind's API locally, with limits and failures.
 
@@ -118,4 +125,9 @@ def emulator(
         "seed": seed,
         "window": window,
     }
-    emulate(scenario, {name: value for name, value in given.items() if value is not None}, port=DEFAULT_PORT)
+    emulate(
+        scenario,
+        {name: value for name, value in given.items() if value is not None},
+        port=DEFAULT_PORT,
+        as_json=as_json,
+    )

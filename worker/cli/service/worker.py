@@ -16,14 +16,15 @@ from worker.cli.console.terminal import Terminal
 CELERY = ("-m", "celery", "--quiet", "-A", "worker.app", "worker")
 
 
-def exec_worker(concurrency: int | None) -> NoReturn:
+def exec_worker(concurrency: int | None, *, as_json: bool) -> NoReturn:
     """Replace this process with the worker, so that a supervisor's signals reach it.
 
     Raises:
         MemoryBrokerError
         CliError, SQLAlchemyError: the database is not ready.
     """
-    override = {} if concurrency is None else {"TTSQ_CONCURRENCY": concurrency}
+    override: dict[str, object] = {} if concurrency is None else {"TTSQ_CONCURRENCY": concurrency}
+    override |= {"TTSQ_LOG_FORMAT": "json"} if as_json else {}
     settings = Terminal().guard(settings_page.load(**override))
     if settings.embedded:
         raise MemoryBrokerError
@@ -38,7 +39,8 @@ def worker(
     concurrency: Annotated[
         int | None, typer.Option(help="Maximum concurrent calls.", show_default="TTSQ_CONCURRENCY, or 100")
     ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Log one JSON object per line.")] = False,
 ) -> None:
     """Start a worker; same as `celery -A worker.app worker`."""
 
-    exec_worker(concurrency)
+    exec_worker(concurrency, as_json=as_json)

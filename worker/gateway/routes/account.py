@@ -81,6 +81,7 @@ def _quoted(gateway: Gateway, tenant: str, body: IO[bytes], is_gone: IsGone) -> 
         "cached": len(lines) - calls.total(),
         "cost": views.amount(total),
         "parts": parts,
+        "warnings": batched_enqueue.warnings(lines, batched_enqueue.item),
     }
 
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import fields
+from collections.abc import Iterator, Sequence
+from dataclasses import fields, replace
 from decimal import Decimal
 from functools import partial
 from tempfile import SpooledTemporaryFile
@@ -16,6 +16,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response, StreamingResponse
 
 from api_models.batches import BatchIn, BatchPage, BatchView, ResultFile, SheetTemplate
+from api_models.encodings import OptionalBitrate, OptionalRate, OptionalTagText, OptionalTrack
 from api_models.formats import LOUDNESS_RANGE, AudioFormat
 from api_models.http_problems import Trouble
 from api_models.jobs import MAX_CALLBACK_CHARACTERS, Changed
@@ -39,6 +40,7 @@ from worker.gateway.parts import Gateway
 from worker.gateway.problems import ProblemError, not_found
 from worker.gateway.routes.jobs import IDEMPOTENCY_HEADER, MAX_PER_PAGE, POLL_SECONDS, check_callback, idempotency_of
 from worker.intake.kinds import Kind
+from worker.intake.row_defaults import merged
 from worker.intake.sheet_options import SheetOptions
 from worker.intake.validation import Defaults
 from worker.results.files import CONTENT_TYPES
@@ -60,6 +62,9 @@ KINDS: Final = {
     "application/jsonl": Kind.JSONL,
     "text/plain": Kind.PLAIN,
     "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet": Kind.XLSX,
+    "application/vnd.oasis.opendocument.spreadsheet": Kind.ODS,
+    "application/x-subrip": Kind.SUBTITLES,
+    "text/vtt": Kind.SUBTITLES,
 }
 EXAMPLE: Final = {"name": "welcome", "jobs": [{"text": "Good morning.", "custom_id": "a"}, {"text": "Good night."}]}
 _DEFAULTS: Final = {field.name for field in fields(Defaults)}
@@ -81,6 +86,12 @@ class SheetQuery(BaseModel):
     temperature: Annotated[float | None, Field(ge=0, le=2)] = None
     format: AudioFormat | None = None
     loudness: Annotated[float | None, Field(ge=LOUDNESS_RANGE[0], le=LOUDNESS_RANGE[1])] = None
+    sample_rate: OptionalRate = None
+    mp3_bitrate: OptionalBitrate = None
+    title: OptionalTagText = None
+    artist: OptionalTagText = None
+    album: OptionalTagText = None
+    track: OptionalTrack = None
     expires_after: OptionalSpan = None
     key_template: SheetTemplate = None
     sheet: Annotated[list[_ColumnName], Field(max_length=100, description="Worksheets of a workbook, by name.")] = []
@@ -113,7 +124,9 @@ class SheetQuery(BaseModel):
     openapi_extra=answers.with_body(BatchIn, EXAMPLE, others=tuple(KINDS), headers=(IDEMPOTENCY_HEADER,)),
 )
 async def create_batch(request: Request, caller: Submitter, query: Annotated[SheetQuery, Query()]) -> Response:
-    """Submit many texts: JSON, or a sheet of CSV, TSV, JSONL, .xlsx or plain lines, with the options in the query.
+    """Submit many texts: JSON, or a sheet with the options in the query.
+
+    Sheets are CSV, TSV, JSONL, .xlsx, .ods, subtitles or plain lines.
 
     All of it is accepted, or nothing; every error is reported at once.
     """
@@ -136,7 +149,7 @@ async def create_batch(request: Request, caller: Submitter, query: Annotated[She
         result = await parsing.run(request, gateway.parsing, work)
     gateway.on_new_jobs()
     gateway.metrics.submitted.labels("batch").inc(result.jobs)
-    view = await run_in_threadpool(_view, gateway, caller.tenant, result.batch_id)
+    view = await run_in_threadpool(_view, gateway, caller.tenant, result.batch_id, result.warnings)
     headers = {"location": f"{gateway.base}/v1/batches/{result.batch_id}", "retry-after": str(POLL_SECONDS)}
     return answers.json(view, 202, headers | ({} if result.jobs else {"idempotency-replayed": "true"}))
 
@@ -147,9 +160,10 @@ def _from_json(
     submitted = strict_json.parsed(BatchIn, content.read())
     if submitted.callback_url is not None:
         check_callback(gateway, submitted.callback_url)
-    rows = batched_enqueue.validated([submitted.defaults() | job for job in submitted.jobs], gateway, is_gone)
+    rows = batched_enqueue.validated([merged(submitted.defaults(), job) for job in submitted.jobs], gateway, is_gone)
     batch = batched_enqueue.Batch(submitted.name, submitted.callback_url, submitted.max_cost, submitted.key_template)
-    return batched_enqueue.write(gateway, rows, batch, origin, once)
+    result = batched_enqueue.write(gateway, rows, batch, origin, once)
+    return replace(result, warnings=batched_enqueue.warnings(rows, batched_enqueue.item))
 
 
 def _from_sheet(
@@ -167,7 +181,8 @@ def _from_sheet(
     rows = batched_enqueue.read(content, query.options_for(kind), gateway, is_gone)
     batched_enqueue.check_template(query.key_template, rows)
     batch = batched_enqueue.Batch(query.name, query.callback_url, query.max_cost, query.key_template)
-    return batched_enqueue.write(gateway, rows, batch, origin, once)
+    result = batched_enqueue.write(gateway, rows, batch, origin, once)
+    return replace(result, warnings=batched_enqueue.warnings(rows))
 
 
 @router.get("", response_model=BatchPage, responses=problems())
@@ -315,7 +330,8 @@ def _read(gateway: Gateway, tenant: str, batch_id: UUID) -> BatchEntry:
     return entry
 
 
-def _view(gateway: Gateway, tenant: str, batch_id: UUID) -> dict[str, Any]:
+def _view(gateway: Gateway, tenant: str, batch_id: UUID, warnings: Sequence[str] = ()) -> dict[str, Any]:
     entry = _read(gateway, tenant, batch_id)
     with gateway.database.read() as connection:
-        return views.batch(entry, store_views.counts(connection, store_views.of_batch(batch_id)))
+        counts = store_views.counts(connection, store_views.of_batch(batch_id))
+    return views.batch(entry, counts, warnings)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Final, NamedTuple
 
 from worker.intake.xlsx.elements import walk
 from worker.intake.xlsx.package import MAX_SMALL_PART_BYTES, Package
@@ -14,6 +14,8 @@ PART: Final = "xl/styles.xml"
 
 _BUILT_IN: Final = frozenset({*range(14, 23), *range(27, 37), *range(45, 48), *range(50, 59)})
 """Built-in date formats (ECMA-376, part 1, 18.8.30)."""
+_PERCENT: Final = frozenset({9, 10})
+"""Built-in percentages."""
 _NO_PART_OF_PER_DATE: Final = re.compile(r'"[^"]*"|\\.|\[(?!h+\]|m+\]|s+\])[^\]]*\]|_.|\*.', re.IGNORECASE)
 _OF_PER_DATE: Final = re.compile(r"[dmyhs]", re.IGNORECASE)
 
@@ -23,18 +25,24 @@ _FIRST_RIGHT_DAY: Final = 61
 """Excel counts 29 February 1900, which did not exist."""
 
 
-def date_styles(package: Package) -> frozenset[int]:
-    """Return the indexes of cell formats that show dates or times."""
+class CellStyles(NamedTuple):
+    """Indexes of cell formats that show numbers as something else."""
+
+    dates: frozenset[int] = frozenset()
+    percents: frozenset[int] = frozenset()
+
+
+def cell_styles(package: Package) -> CellStyles:
     if PART not in package:
-        return frozenset()
+        return CellStyles()
     styles = _Styles()
     with package.open(PART, MAX_SMALL_PART_BYTES) as stream:
         for _ in walk(stream, styles):
             pass
-    return frozenset(
-        number
-        for number, form in enumerate(styles.cells)
-        if form in _BUILT_IN or (form in styles.forms and _is_date(styles.forms[form]))
+    numbered = list(enumerate(styles.cells))
+    return CellStyles(
+        frozenset(number for number, form in numbered if form in _BUILT_IN or _is_date(styles.forms.get(form, ""))),
+        frozenset(number for number, form in numbered if form in _PERCENT or _is_percent(styles.forms.get(form, ""))),
     )
 
 
@@ -50,6 +58,15 @@ def as_date(number: float, *, from_1904: bool) -> str | None:
     if 0 <= number < 1:
         return f"{at:%H:%M:%S}"
     return at.date().isoformat() if (at.hour, at.minute, at.second) == (0, 0, 0) else at.isoformat()
+
+
+def as_percent(number: float) -> str:
+    """`12.5%` for 0.125."""
+    return f"{number * 100:.10g}%"
+
+
+def _is_percent(form: str) -> bool:
+    return "%" in _NO_PART_OF_PER_DATE.sub("", form.partition(";")[0])
 
 
 def _is_date(form: str) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import IO, Final, NamedTuple
 
 from api_models.problems import Fault
@@ -11,7 +11,7 @@ from worker.intake.header import MAX_COLUMNS
 from worker.intake.xlsx.elements import walk
 from worker.intake.xlsx.package import WorkbookError, unreadable
 from worker.intake.xlsx.strings import unescaped
-from worker.intake.xlsx.styles import as_date
+from worker.intake.xlsx.styles import as_date, as_percent
 
 MAX_ROWS: Final = 1_048_576
 """Excel's limit."""
@@ -45,16 +45,7 @@ class Lookup:
     strings: list[str]
     dates: frozenset[int]
     from_1904: bool
-
-
-@dataclass(slots=True)
-class Survey:
-    """Facts about a sheet gathered before its rows are used."""
-
-    rows: int = 0
-    last: int = 0
-    """The number of the last row."""
-    merges: list[Merge] = field(default_factory=list)
+    percents: frozenset[int] = frozenset()
 
 
 def rows(stream: IO[bytes], lookup: Lookup, merges: list[Merge] | None = None) -> Iterator[SheetRow]:
@@ -67,15 +58,6 @@ def rows(stream: IO[bytes], lookup: Lookup, merges: list[Merge] | None = None) -
     for _ in walk(stream, reader):
         yield from reader.done
         reader.done.clear()
-
-
-def survey(stream: IO[bytes], lookup: Lookup) -> Survey:
-    """Count the rows and find merged cells."""
-    found = Survey()
-    for row in rows(stream, lookup, found.merges):
-        found.rows += 1
-        found.last = row.number
-    return found
 
 
 class _Reader:
@@ -193,8 +175,11 @@ class _Reader:
             number = float(value)
         except ValueError:
             return value
-        if self._style.isdigit() and int(self._style) in self._lookup.dates:
+        style = int(self._style) if self._style.isdigit() else 0
+        if style in self._lookup.dates:
             return as_date(number, from_1904=self._lookup.from_1904) or value
+        if style in self._lookup.percents:
+            return as_percent(number)
         if number.is_integer() and abs(number) < 1e15:
             return str(int(number))
         return value if value.isdigit() else f"{number:.15g}"

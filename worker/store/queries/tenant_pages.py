@@ -49,6 +49,9 @@ class JobEntry:
     finished_at: datetime | None
     audio_format: str | None
     target_lufs: float | None
+    sample_rate: int | None
+    mp3_bitrate: int | None
+    audio_tags: str | None
     expires_after: int | None
     purged_at: datetime | None
 

@@ -120,6 +120,12 @@ class Job(Base):
     """Format of the stored object; None for WAV."""
     target_lufs: Mapped[float | None] = mapped_column(Float)
     """Target loudness; None to leave it unchanged."""
+    sample_rate: Mapped[int | None]
+    """Hz; None to leave it unchanged."""
+    mp3_bitrate: Mapped[int | None]
+    """kbit/s, constant; None for the encoder's variable default."""
+    audio_tags: Mapped[str | None]
+    """Title, artist, album and track of an MP3, as a JSON object; None if it has none."""
     expires_after: Mapped[int | None]
     """Seconds that its text and audio are kept after it has finished; None for no limit."""
     purge_at: Mapped[datetime | None]

@@ -12,6 +12,7 @@ from uuid import UUID
 
 from sqlalchemy import Connection, Executable, Uuid, and_, bindparam, func, literal_column, select, tuple_, update
 
+from api_models.encodings import NO_TAGS, AudioTags
 from api_models.formats import AudioFormat
 from api_models.speech import Speech
 from api_models.status import JobStatus
@@ -50,6 +51,11 @@ class Claim:
     audio_format: AudioFormat = AudioFormat.WAV
     target_lufs: float | None = None
     """None to leave the loudness unchanged."""
+    sample_rate: int | None = None
+    """Hz; None to leave it unchanged."""
+    mp3_bitrate: int | None = None
+    """kbit/s."""
+    audio_tags: AudioTags = NO_TAGS
     traceparent: str | None = None
     extra: str | None = None
 
@@ -88,6 +94,9 @@ CLAIM_COLUMNS: Final = (
     Job.request_id,
     Job.audio_format,
     Job.target_lufs,
+    Job.sample_rate,
+    Job.mp3_bitrate,
+    Job.audio_tags,
     Job.traceparent,
     Job.extra,
     Job.follows,
@@ -156,6 +165,9 @@ def claimed(row: Any, worker_id: UUID, now: datetime) -> Claim:  # noqa: ANN401 
         heard=bool(row.heard),
         audio_format=AudioFormat(row.audio_format or AudioFormat.WAV),
         target_lufs=row.target_lufs,
+        sample_rate=row.sample_rate,
+        mp3_bitrate=row.mp3_bitrate,
+        audio_tags=AudioTags.read(row.audio_tags) if row.audio_tags else NO_TAGS,
         traceparent=row.traceparent,
         extra=row.extra,
     )
@@ -210,6 +222,7 @@ class Bought:
     peak_dbfs: float | None = None
     loudness_lufs: float | None = None
     silence_share: float | None = None
+    audio_tags: str | None = None
 
 
 _HAS_AUDIO = and_(in_state(JobStatus.SUCCEEDED), Job.purged_at.is_(None))

@@ -1,0 +1,54 @@
+"""The tags of an MP3: an ID3v2.3 header before the audio (https://id3.org/id3v2.3.0). The audio itself is unchanged."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from typing import Final
+
+from api_models.encodings import AudioTags
+
+_MARK: Final = b"ID3"
+_HEADER_BYTES: Final = 10
+_UTF_16: Final = b"\x01"
+_FRAMES: Final = (("title", b"TIT2"), ("artist", b"TPE1"), ("album", b"TALB"), ("track", b"TRCK"))
+PARTIAL_SUFFIX: Final = ".tags"
+
+
+def header(tags: AudioTags) -> bytes:
+    """The header; empty if there are no tags."""
+    frames = b"".join(_frame(name, value) for field, name in _FRAMES if (value := getattr(tags, field)))
+    return _MARK + b"\x03\x00\x00" + _synchsafe(len(frames)) + frames if frames else b""
+
+
+def retag(path: Path, into: Path, tags: AudioTags) -> None:
+    """Write the MP3 at `path` with these tags alone; `into` may be `path`. Raises OSError."""
+    partial = into.with_name(into.name + PARTIAL_SUFFIX)
+    try:
+        with path.open("rb") as source, partial.open("wb") as target:
+            source.seek(_audio_offset(source.read(_HEADER_BYTES)))
+            target.write(header(tags))
+            shutil.copyfileobj(source, target)
+        partial.replace(into)
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def _audio_offset(head: bytes) -> int:
+    """Bytes of the header that a file begins with, or 0."""
+    if len(head) < _HEADER_BYTES or not head.startswith(_MARK):
+        return 0
+    size = 0
+    for byte in head[6:_HEADER_BYTES]:
+        size = size << 7 | byte & 0x7F
+    return _HEADER_BYTES + size
+
+
+def _frame(name: bytes, value: str) -> bytes:
+    content = _UTF_16 + b"\xff\xfe" + value.encode("utf-16-le")
+    return name + len(content).to_bytes(4, "big") + b"\x00\x00" + content
+
+
+def _synchsafe(size: int) -> bytes:
+    """Seven bits a byte, so that no decoder mistakes the size for audio."""
+    return bytes(size >> shift & 0x7F for shift in (21, 14, 7, 0))

@@ -109,6 +109,7 @@ def test_a_schedule_takes_the_options_of_a_run(ttsq: Ttsq, queue: Database) -> N
         (("--format", "wav", "--mp3-bitrate", "128k"), "--mp3-bitrate: applies to mp3"),
         (("--sample-rate", "44000"), '--sample-rate: "44000" is no sample rate; choose one of 8000,'),
         (("--track", "first"), '--track: "first" is no track number'),
+        (("--title", "The ferry"), "--title: applies to MP3s only; add --format mp3"),
         (("--tag", "two words"), "--tag: must be 1 to 64 letters"),
     ],
 )

@@ -5,11 +5,12 @@ from __future__ import annotations
 import re
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from decimal import Decimal
 from pathlib import Path
 from typing import Final
 
+from api_models.encodings import TAG_FIELDS
 from api_models.formats import AudioFormat
 from api_models.key_templates import FIELDS as TEMPLATE_FIELDS
 from api_models.key_templates import FLAT_TEMPLATE, TemplateError, checked_template, columns_of
@@ -19,6 +20,7 @@ from worker.cli.console.terminal import Terminal
 from worker.cli.run.row_options import option_faults
 from worker.cli.run.understanding import notes, warnings
 from worker.intake.reader import Judged, judge_all
+from worker.intake.row_defaults import may_have_tags
 from worker.intake.sheet_options import AS_IT_IS, SheetOptions
 from worker.intake.validation import Defaults
 from worker.intake.workbooks import SHEET
@@ -133,6 +135,20 @@ def check_columns(order: Order, settings: Settings, judged: Judged) -> None:
         _check_template(order.key_template, settings, [SHEET, *carried] if len(headers) > 1 else carried)
 
 
+def check_tags(order: Order, judged: Judged) -> None:
+    """Check that there may be MP3s where tags of MP3s were given.
+
+    Raises:
+        InvalidInputError
+    """
+    defaults = {name: value for name, value in asdict(order.defaults).items() if value is not None}
+    given = [name for name in TAG_FIELDS if name in defaults]
+    chosen = {field for header in judged.understood.headers for field in header.known()}
+    if given and not may_have_tags(defaults, {}) and chosen.isdisjoint({"format", "mp3_bitrate"}):
+        fault = Fault(field=f"--{given[0]}", message="applies to MP3s only; add --format mp3")
+        raise InvalidInputError("the command", [fault])
+
+
 def with_fields(order: Order, judged: Judged) -> Order:
     """Replace columns in the key template by the fields that they were read as: `{Voice}` by `{voice_1}`."""
     template = order.key_template
@@ -175,6 +191,7 @@ def read(order: Order, settings: Settings, terminal: Terminal) -> Judged:
             raise InvalidInputError(name, option_faults(judged.faults), judged.total_faults)
         _print_skipped(judged, terminal)
     check_columns(order, settings, judged)
+    check_tags(order, judged)
     for note in notes(judged, order.sheet):
         terminal.note(note, style="dim")
     for warning in warnings(judged):

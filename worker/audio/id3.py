@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Final
 
 from api_models.encodings import AudioTags
+from worker import private_files
 
 _MARK: Final = b"ID3"
 _HEADER_BYTES: Final = 10
@@ -25,7 +26,7 @@ def retag(path: Path, into: Path, tags: AudioTags) -> None:
     """Write the MP3 at `path` with these tags alone; `into` may be `path`. Raises OSError."""
     partial = into.with_name(into.name + PARTIAL_SUFFIX)
     try:
-        with path.open("rb") as source, partial.open("wb") as target:
+        with path.open("rb") as source, private_files.opened(partial) as target:
             source.seek(_audio_offset(source.read(_HEADER_BYTES)))
             target.write(header(tags))
             shutil.copyfileobj(source, target)

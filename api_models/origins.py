@@ -12,7 +12,7 @@ DEFAULT_TENANT: Final = "default"
 _PORTS: Final = {"http": 80, "https": 443}
 EMULATOR_KEY: Final = "SG_0123456789abcdef"
 """The emulator's default key, which is public."""
-_VERSIONS: Final = ("/v1", "/v2")
+_VERSIONS: Final = frozenset({"/v1", "/v2"})
 
 
 def content_origin(origin: str, tenant: str, *, shared: bool) -> str:
@@ -23,12 +23,10 @@ def content_origin(origin: str, tenant: str, *, shared: bool) -> str:
 def canonical_base_url(url: str) -> str:
     """Normalise an API address: lower-case host, no default port, no trailing slash.
 
-    A version at its end, as the vendor's SDK writes it, is dropped, because the client adds it. Anything but a URL is
-    returned unchanged.
+    A version after the official host, as the vendor's SDK writes it, is dropped, because the client adds it. A proxy's
+    own path may end so. Anything but a URL is returned unchanged.
     """
     bare = url.rstrip("/")
-    if bare.lower().endswith(_VERSIONS):
-        bare = bare[:-3].rstrip("/")
     try:
         parts = urlsplit(bare)
         host, port = parts.hostname, parts.port
@@ -39,4 +37,5 @@ def canonical_base_url(url: str) -> str:
     scheme = parts.scheme.lower()
     name = f"[{host}]" if ":" in host else host
     netloc = name if port in {None, _PORTS.get(scheme)} else f"{name}:{port}"
-    return urlunsplit((scheme, netloc, parts.path, parts.query, parts.fragment))
+    made = urlunsplit((scheme, netloc, parts.path, parts.query, parts.fragment))
+    return OFFICIAL_BASE_URL if made.removeprefix(OFFICIAL_BASE_URL) in _VERSIONS else made

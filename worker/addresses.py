@@ -157,7 +157,7 @@ def broker_address(value: str) -> str:
 
 
 def api_address(value: str) -> str:
-    """Return the API's address, normalised, without the version that the client adds.
+    """Return the API's address, normalised; Segmind's without the version that the client adds.
 
     Raises:
         ValueError: it is no http or https address, with the remedy.

@@ -11,14 +11,11 @@ from typing import Final
 import pytest
 from sqlalchemy import text
 
-from tests.databases import migrated_template, on_postgresql
 from tests.servers.valkey import Valkey
 from worker.cli.main import main
 from worker.emulator.config import EmulatorConfig
 from worker.emulator.server import Emulator
 from worker.store.database import Database
-
-__all__ = ["migrated_template", "on_postgresql"]
 
 PAGE: Final = (Path(__file__).parents[3] / "docs" / "administration.md").read_text(encoding="utf-8")
 BLOCKS: Final = re.findall(r"^```sql\n(.*?)^```", PAGE, re.MULTILINE | re.DOTALL)

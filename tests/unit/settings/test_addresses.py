@@ -147,9 +147,9 @@ def test_the_vendors_spelling_of_its_address_is_the_address(written: str) -> Non
     assert addresses.api_address(written) == "https://api.segmind.com"
 
 
-def test_the_version_is_dropped_behind_a_proxy_too() -> None:
-    """A path in front of it stays."""
-    assert addresses.api_address("https://proxy.example/tts/v1/") == "https://proxy.example/tts"
+def test_a_proxy_keeps_its_path() -> None:
+    """Which may end in a version; a wrong one holds jobs, and fails none."""
+    assert addresses.api_address("https://proxy.example/tts/v1/") == "https://proxy.example/tts/v1"
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from uuid import UUID
 
 import pytest
@@ -237,3 +238,19 @@ def fall_silent(stage: Stage, worker: UUID) -> None:
     with stage.database.begin() as connection:
         long_ago = stage.database.now(connection) - 60 * SECOND
         connection.execute(update(Worker).where(Worker.id == worker).values(heartbeat_at=long_ago))
+
+
+def test_audio_that_is_gone_or_due_to_go_is_no_source(stage: Stage) -> None:
+    """Of ten jobs whose source is gone each would buy, and so would those whose source goes before they copy it."""
+    now = stage.now()
+    ends: dict[str, dict[str, object]] = {
+        "there": {},
+        "kept for an hour": {"purge_at": now + timedelta(hours=1)},
+        "due": {"purge_at": now - timedelta(seconds=1)},
+        "purged": {"purged_at": now},
+        "failed": {"status": JobStatus.FAILED},
+    }
+    made = {stage.job(**{"status": JobStatus.SUCCEEDED, **columns}): end for end, columns in ends.items()}
+    with stage.database.read() as connection:
+        found = followers.with_audio(connection, list(made), now=now)
+    assert {made[job] for job in found} == {"there", "kept for an hour"}

@@ -69,6 +69,15 @@ class Books:
             self.copied[address] = number, audio_of(text)
             self.removed.discard(address)
 
+    def download(self, brought: Mapping[str, bytes], jobs: Sequence[Spoken]) -> None:
+        """By a command, which may take the name of an earlier job's file and of no later one's."""
+        for address, content in brought.items():
+            self.puts[address] += [
+                Put(str(job.id), job.text)
+                for job in jobs
+                if audio_of(job.text) == content and Path(address).name.startswith((job.custom_id, str(job.id)))
+            ]
+
     def check(self, visible: Mapping[str, bytes], jobs: Iterable[Spoken], read: Reading) -> None:
         """The user's files, the last owner's audio under each name, the copies, and all of it by its checksum."""
         for address, content in self.users.items():

@@ -240,7 +240,10 @@ class OwnershipMachine(RuleBasedStateMachine):
     def download(self, share: int, folder: str) -> None:
         """`ttsq batch download`."""
         if batch := self.a_batch(share):
+            before = self.ground.visible()
             Fetcher(self.database, self.places, batch, FolderStore(self.root / folder, remembers=False)).run(1)
+            brought = self.ground.visible().items() - before.items()
+            self.books.download(dict(brought), [job for job in self.live() if job.batch_id == batch.id])
 
     @rule(share=st.integers(0, 5))
     def begin_copies(self, share: int) -> None:

@@ -17,6 +17,7 @@ from benchmarks import (
     budget,
     cpu,
     credit,
+    documents,
     fairness,
     faults,
     formats,
@@ -76,6 +77,7 @@ BENCHMARKS: Final = {
     "growth": Benchmark(growth.Knobs(), growth.FULL, growth.measure),
     "gateway": Benchmark(gateway.Knobs(), gateway.FULL, gateway.measure),
     "hostile": Benchmark(hostile.Knobs(), hostile.FULL, hostile.measure),
+    "documents": Benchmark(documents.Knobs(), documents.FULL, documents.measure),
     "webhooks": Benchmark(webhooks.Knobs(), webhooks.FULL, webhooks.measure),
 }
 

@@ -68,19 +68,19 @@ def record(takes: Sequence[tuple[Path, Gap]], into: Path, style: Style) -> Recor
     assembly = assemble(takes, style)
     gain = 1.0
     if style.preset.lufs is not None:
-        gain = gain_for(style.preset, _measured(assembly))
-    meter = Meter(assembly.channels, assembly.rate)
+        gain = gain_for(style.preset, _lufs(assembly))
+    meter = Meter(assembly.channels, assembly.rate, with_peak=True)
     with _writing(into, assembly) as target:
         for block in meter.passing(mastered(assembly.blocks(), gain, style.preset, assembly.rate)):
             target.write(np.clip(block, -1.0, 1.0))
     return Recording(into, assembly, meter.loudness())
 
 
-def _measured(assembly: Assembly) -> Loudness:
-    meter = Meter(assembly.channels, assembly.rate)
+def _lufs(assembly: Assembly) -> float:
+    meter = Meter(assembly.channels, assembly.rate, with_peak=False)
     for _ in meter.passing(assembly.blocks()):
         pass
-    return meter.loudness()
+    return meter.lufs()
 
 
 @contextmanager

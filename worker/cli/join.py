@@ -18,7 +18,9 @@ from worker.cli.console.terminal import Terminal
 from worker.documents.captions import formats
 from worker.documents.captions.cues import Cue, sentence_cues
 from worker.documents.captions.layout import captions
+from worker.documents.containers.description import ChapterMark, Description, read_cover
 from worker.documents.errors import DocumentError
+from worker.documents.join.assembly import Assembly
 from worker.documents.join.recording import SUFFIXES, Recording, record
 from worker.documents.join.style import GAP_SECONDS, PRESETS, Style
 from worker.documents.plan.languages import guess, primary
@@ -26,6 +28,7 @@ from worker.documents.plan.plan import Gap
 
 MAX_GAP_SECONDS: Final = 30.0
 _COLUMNS: Final = ("custom_id", "text", "chapter", "gap")
+_WITH_COVER: Final = (".mp3", ".opus", ".ogg")
 _NAMED: Final = 5
 """Missing takes that an error names."""
 
@@ -77,6 +80,12 @@ def join(
         list[str] | None,
         typer.Option(metavar="KIND=SECONDS", help="Pause after a kind of place, such as paragraph=0.7; repeatable."),
     ] = None,
+    title: Annotated[str, typer.Option(help="Title, in MP3, Opus and FLAC files.")] = "",
+    author: Annotated[str, typer.Option(help="Author, likewise.")] = "",
+    album: Annotated[str, typer.Option(help="Album, likewise.")] = "",
+    cover: Annotated[
+        Path | None, typer.Option(metavar="IMAGE", help="JPEG or PNG to show, in MP3 and Opus files.")
+    ] = None,
     language: Annotated[str, typer.Option(metavar="TAG", help="Language of the text.", show_default="guessed")] = "",
     levelled: Annotated[
         bool, typer.Option("--levelled/--as-spoken", help="Bring parts near their median loudness.")
@@ -97,8 +106,16 @@ def join(
     for path in (out, *sidecars.values()):
         if path.resolve() in {source.resolve() for source in (sheet, *takes)}:
             raise CliError(f"{path} is one of the takes, or their sheet", "name another file")
+    if cover is not None and out.suffix.lower() not in _WITH_COVER:
+        raise BadOptionError("--cover", str(cover), f"can't be stored in {out.suffix} files", "use .mp3 or .opus")
     try:
-        found = record([(take, row.gap) for take, row in zip(takes, rows, strict=True)], out, style)
+        image = read_cover(cover) if cover is not None else None
+        found = record(
+            [(take, row.gap) for take, row in zip(takes, rows, strict=True)],
+            out,
+            style,
+            lambda assembly: Description(title, author, album, tuple(_marks(rows, assembly)), image),
+        )
         for kind, path in sidecars.items():
             path.write_text(_WRITERS[kind](rows, language, found), encoding="utf-8")
     except (DocumentError, BadAudioError) as error:
@@ -198,12 +215,15 @@ def _language(rows: Sequence[_Row], language: str) -> str:
     return primary(language) if language else guess(" ".join(row.text for row in rows[:_NAMED]))
 
 
-def _chapters(rows: Sequence[_Row], found: Recording) -> Iterator[tuple[str, float]]:
-    before = ""
-    for row, placed in zip(rows, found.assembly.placed, strict=True):
-        if row.chapter and row.chapter != before:
-            yield row.chapter, found.assembly.seconds(placed.start)
-        before = row.chapter
+def _marks(rows: Sequence[_Row], assembly: Assembly) -> Iterator[ChapterMark]:
+    starts = [
+        (row.chapter, assembly.seconds(placed.start))
+        for before, row, placed in zip([None, *rows], rows, assembly.placed, strict=False)
+        if row.chapter and (before is None or before.chapter != row.chapter)
+    ]
+    ends = [start for _, start in starts[1:]] + [assembly.seconds(assembly.frames)]
+    for (title, start), end in zip(starts, ends, strict=True):
+        yield ChapterMark(title, start, end)
 
 
 _WRITERS: Final[Mapping[Sidecar, Callable[[Sequence[_Row], str, Recording], str]]] = {
@@ -214,6 +234,8 @@ _WRITERS: Final[Mapping[Sidecar, Callable[[Sequence[_Row], str, Recording], str]
         captions(_cues(rows, language, found), _language(rows, language))
     ),
     Sidecar.JSON: lambda rows, language, found: formats.cues_json(_cues(rows, language, found)),
-    Sidecar.CHAPTERS: lambda rows, _, found: formats.chapters_json(list(_chapters(rows, found))),
+    Sidecar.CHAPTERS: lambda rows, _, found: formats.chapters_json(
+        [(mark.title, mark.start) for mark in _marks(rows, found.assembly)]
+    ),
     Sidecar.TRANSCRIPT: lambda rows, _language, _found: formats.transcript(row.text for row in rows),
 }

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import shutil
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +12,8 @@ from typing import Final, NamedTuple
 import numpy as np
 import soundfile
 
+from worker.documents.containers import id3, opus
+from worker.documents.containers.description import Description
 from worker.documents.errors import DocumentError
 from worker.documents.join.assembly import Assembly, assemble
 from worker.documents.join.mastering import Loudness, Meter, gain_for, mastered
@@ -50,13 +53,20 @@ class Recording:
         return self.assembly.seconds(self.assembly.frames)
 
 
-def record(takes: Sequence[tuple[Path, Gap]], into: Path, style: Style) -> Recording:
+Describe = Callable[[Assembly], Description]
+"""What a recording says of itself, once the places of its parts are known."""
+
+
+def record(
+    takes: Sequence[tuple[Path, Gap]], into: Path, style: Style, describe: Describe = lambda _: Description()
+) -> Recording:
     """Join takes into one file, whose suffix names the format. Memory doesn't grow with its length.
 
     Args:
         takes: Each part's take, and what separates it from the next one.
         into: The file. An existing one is replaced.
         style: Pauses and loudness.
+        describe: Titles, chapters and cover. WAV holds none of them, FLAC titles only.
 
     Raises:
         BadAudioError: A take can't be decoded.
@@ -70,7 +80,7 @@ def record(takes: Sequence[tuple[Path, Gap]], into: Path, style: Style) -> Recor
     if style.preset.lufs is not None:
         gain = gain_for(style.preset, _lufs(assembly))
     meter = Meter(assembly.channels, assembly.rate, with_peak=True)
-    with _writing(into, assembly) as target:
+    with _writing(into, assembly, describe(assembly)) as target:
         for block in meter.passing(mastered(assembly.blocks(), gain, style.preset, assembly.rate)):
             target.write(np.clip(block, -1.0, 1.0))
     return Recording(into, assembly, meter.loudness())
@@ -84,7 +94,7 @@ def _lufs(assembly: Assembly) -> float:
 
 
 @contextmanager
-def _writing(into: Path, assembly: Assembly) -> Iterator[soundfile.SoundFile]:
+def _writing(into: Path, assembly: Assembly, description: Description) -> Iterator[soundfile.SoundFile]:
     codec = _CODECS[into.suffix.lower()]
     container = codec.container
     if container == "WAV" and assembly.frames * assembly.channels * 2 > MAX_WAV_BYTES:
@@ -94,9 +104,39 @@ def _writing(into: Path, assembly: Assembly) -> Iterator[soundfile.SoundFile]:
         with soundfile.SoundFile(
             partial, "w", assembly.rate, assembly.channels, codec.subtype, format=container
         ) as target:
+            if codec.container == "FLAC":
+                _name(target, description)
             yield target
+        _describe(partial, description, codec.container)
         partial.replace(into)
     except soundfile.LibsndfileError as error:
         raise OSError(f"{into.name} could not be written: {error.error_string}") from error
     finally:
         partial.unlink(missing_ok=True)
+
+
+def _name(target: soundfile.SoundFile, description: Description) -> None:
+    for field, value in (
+        ("title", description.title),
+        ("artist", description.author),
+        ("album", description.album),
+    ):
+        if value:  # the library refuses an empty one
+            setattr(target, field, value)
+
+
+def _describe(path: Path, description: Description, container: str) -> None:
+    """Write titles, chapters and cover into a finished file, by way of a copy."""
+    if not description or container not in ("MP3", "OGG"):
+        return
+    copy = path.with_name(path.name + PARTIAL_SUFFIX)
+    try:
+        with path.open("rb") as source, copy.open("wb") as target:
+            if container == "OGG":
+                opus.describe(source, target, description)
+            else:
+                target.write(id3.header(description))
+                shutil.copyfileobj(source, target)
+        copy.replace(path)
+    finally:
+        copy.unlink(missing_ok=True)

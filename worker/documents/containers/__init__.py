@@ -1,0 +1,1 @@
+"""Titles, covers and chapters inside the files that hold recordings."""

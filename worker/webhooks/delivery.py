@@ -34,7 +34,7 @@ RUN_SECONDS: Final = 1.0
 """A run ends after this time, so that other endpoints get the thread."""
 MAX_CLAIMED: Final = 16
 """Deliveries claimed and settled together. If the worker dies in between, they are sent twice."""
-CLAIMED_SECONDS: Final = 0.2
+CLAIMED_SECONDS: Final = 0.5
 """They should take about this long, judged by the requests before."""
 THREADS: Final = 16
 CLOSE_SECONDS: Final = 20.0

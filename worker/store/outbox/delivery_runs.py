@@ -13,7 +13,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Connection, or_, select, tuple_, update
+from sqlalchemy import ColumnElement, Connection, case, null, or_, select, tuple_, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from worker.store.outbox import endpoints
@@ -73,13 +73,17 @@ def claim_more(
     ids = _next(connection, endpoint, most, now)
     if not ids:
         return None
-    for which, head in ((ids[:1], None), (ids[1:], ids[0])):
-        if which:
-            connection.execute(
-                update(Delivery)
-                .where(Delivery.id.in_(which))
-                .values(state="sending", attempts=Delivery.attempts + 1, next_at=lease_until, claimed_with=head)
-            )
+    head = ids[0]
+    connection.execute(
+        update(Delivery)
+        .where(Delivery.id.in_(ids))
+        .values(
+            state="sending",
+            attempts=Delivery.attempts + 1,
+            next_at=lease_until,
+            claimed_with=case((Delivery.id == head, null()), else_=head),
+        )
+    )
     return _run(connection, endpoint.id, ids)
 
 

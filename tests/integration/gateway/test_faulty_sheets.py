@@ -25,7 +25,7 @@ SHEETS = {
     "text/plain": b".\n" * ROWS,
     "text/csv": b"text,voice_1\n" + b"Hello.,Nemo\n" * ROWS,
     "text/tab-separated-values": b"text\tvoice_1\n" + b"Hello.\tNemo\n" * ROWS,
-    "application/x-ndjson": b'{"texz": "a"}\n' * ROWS,
+    "application/x-ndjson": b'{"text": "Hello.", "voice_1": "Nemo"}\n' * ROWS,
     "application/jsonl": b"no JSON\n" * ROWS,
 }
 DEEP = [

@@ -124,7 +124,7 @@ def test_a_lost_message_is_sent_again(stage: Stage) -> None:
     leader.run_once()
     assert stage.post.collect() == [job]
     step(stage, -HOUR)
-    assert resumed(stage, leader, worker) == [job]
+    assert set(resumed(stage, leader, worker)) == {job}
 
 
 def test_a_lease_from_the_future_is_free(stage: Stage) -> None:

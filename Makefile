@@ -1,10 +1,14 @@
 # Every command of this project. `make help` lists them.
-# The environment is built in two local folders, .tools (uv, where the machine has none) and .venv; nothing else is touched.
+# Environments are built in local folders: .tools (uv, where the machine has none), .venv, and .venv-demo without development
+# tools; nothing else is touched.
 
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.ready
+DEMO := .venv-demo
+# One dot a second while the rest of a recipe line runs.
+DOTS = (while sleep 1 >/dev/null 2>&1; do printf .; done) & dots=$$!; trap 'kill $$dots; echo' EXIT;
 PYTEST_ARGS ?=
 # Many tests wait for processes of their own: the cores have time for twice as many.
 TESTS_AT_ONCE = $(shell $(PYTHON) -c 'import os; print(2 * (os.cpu_count() or 1))')
@@ -13,6 +17,8 @@ TESTS_AT_ONCE = $(shell $(PYTHON) -c 'import os; print(2 * (os.cpu_count() or 1)
 export UV_SYSTEM_CERTS := 1
 export UV_NATIVE_TLS := 1
 export UV_LINK_MODE := copy
+# Without bytecode each process would compile every module anew, which takes longer than most commands.
+unexport PYTHONDONTWRITEBYTECODE
 
 UV := $(shell command -v uv 2>/dev/null || echo .tools/bin/uv)
 RUN_UV := $(if $(filter .tools/bin/uv,$(UV)),PYTHONPATH=.tools) $(UV)
@@ -27,17 +33,30 @@ setup: $(STAMP) ## build the environment (every other command does so by itself)
 
 .tools/bin/uv:
 	@echo "Fetching uv into .tools (this machine has none)"
-	@$(PYTHON) -m pip install --quiet --disable-pip-version-check --no-warn-script-location --root-user-action=ignore --target .tools uv
+	@$(PYTHON) -m pip install --progress-bar off --disable-pip-version-check --no-warn-script-location --root-user-action=ignore --target .tools uv
 
-$(STAMP): requirements.txt pyproject.toml | $(filter .tools/bin/uv,$(UV))
+.PHONY: python
+python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "ttsq needs Python 3.11 or newer; $(PYTHON) is $$($(PYTHON) -V). Try: make $(MAKECMDGOALS) PYTHON=python3.12"; exit 2; }
+
+$(STAMP): requirements.txt pyproject.toml | python $(filter .tools/bin/uv,$(UV))
+	@echo "Installing the packages of $< into $(VENV)"
 	@$(RUN_UV) venv --quiet --allow-existing --python $(PYTHON) $(VENV)
-	@$(RUN_UV) pip sync --quiet --python $(BIN)/python --require-hashes requirements.txt
+	@$(RUN_UV) pip sync --quiet --compile-bytecode --python $(BIN)/python --require-hashes $<
 	@$(RUN_UV) pip install --quiet --python $(BIN)/python --no-deps --editable .
+	@$(BIN)/python -m compileall -q api_models worker migrations
 	@touch $@
 
-demo: $(STAMP) ## speak a sample file with no key, no server, no Docker
-	@$(BIN)/ttsq run examples/welcome.csv --rehearse --out audio/welcome
+$(DEMO)/.ready: requirements-runtime.txt | python $(filter .tools/bin/uv,$(UV))
+	@echo "Installing the $$(grep -c == $<) packages of $< into $(DEMO)"
+	@$(RUN_UV) venv --quiet --allow-existing --python $(PYTHON) $(DEMO)
+	@$(DOTS) $(RUN_UV) pip sync --quiet --python $(DEMO)/bin/python --require-hashes $<
+	@echo "Compiling what a run imports"
+	@$(DOTS) $(DEMO)/bin/python -c 'import worker.cli.run.command, worker.emulator.server'
+	@touch $@
+
+demo: $(DEMO)/.ready ## speak a sample file with no key, no server, no Docker
+	@$(DEMO)/bin/python -m worker.cli run examples/welcome.csv --rehearse --out audio/welcome
 
 stack: $(STAMP) ## the production shape without Docker: PostgreSQL, Valkey, S3, emulator, two workers, gateway; Ctrl-C ends it
 	@$(BIN)/python -m tests.stack
@@ -102,11 +121,12 @@ format: $(STAMP) ## format the code and mend what can be mended by itself
 bench: $(STAMP) ## measure everything, or BENCH="NAME …": a table, a plot and the figures of each
 	@$(BIN)/python -m benchmarks $(BENCH)
 
-lock: | $(filter .tools/bin/uv,$(UV)) ## choose the newest versions anew and write requirements.txt
+lock: | $(filter .tools/bin/uv,$(UV)) ## choose the newest versions anew and write both requirements files
 	@rm -f uv.lock
 	@$(RUN_UV) lock --quiet --python $(PYTHON)
 	@$(RUN_UV) export --quiet --python $(PYTHON) --all-groups --all-extras --no-emit-project --no-header --no-annotate --format requirements.txt --output-file requirements.txt
+	@$(RUN_UV) export --quiet --python $(PYTHON) --no-dev --no-emit-project --no-header --no-annotate --format requirements.txt --output-file requirements-runtime.txt
 	@rm -f uv.lock
 
 clean: ## remove the environment and all caches
-	@rm -rf $(VENV) .tools .mypy_cache .ruff_cache .pytest_cache .hypothesis dist
+	@rm -rf $(VENV) $(DEMO) .tools .mypy_cache .ruff_cache .pytest_cache .hypothesis dist

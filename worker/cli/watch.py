@@ -15,6 +15,9 @@ from worker.cli.snapshot import Snapshot
 from worker.store.database import is_passing
 
 POLL_SECONDS: Final = 0.25
+FIRST_POLL_SECONDS: Final = 0.05
+POLLS_PER_WAIT: Final = 8
+"""While a run is young, the interval is this fraction of the wait so far: a short run is noticed to have finished."""
 INTERVALS_PER_POLL: Final = 10
 """A poll may use a tenth of the time: counting a million rows four times a second would slow the queue down."""
 
@@ -33,9 +36,10 @@ def watch(
     snapshot."""
     snapshot = poll()
     view.show(snapshot)
-    elapsed = 0.0
+    started, elapsed = time.monotonic(), 0.0
     while not snapshot.all_finished and not enough(snapshot) and not interrupts.count:
-        interrupts.wait(max(poll_seconds, elapsed * INTERVALS_PER_POLL))
+        young = max(FIRST_POLL_SECONDS, (time.monotonic() - started) / POLLS_PER_WAIT)
+        interrupts.wait(max(min(young, poll_seconds), elapsed * INTERVALS_PER_POLL))
         began = time.monotonic()
         snapshot = poll_again(poll, view) or snapshot
         elapsed = time.monotonic() - began

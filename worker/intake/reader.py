@@ -18,15 +18,16 @@ from worker.intake.kinds import WORKBOOKS, Kind, by_name, chosen_kind, of_json_f
 from worker.intake.positions import Items, Positions
 from worker.intake.row_block import RowBlock
 from worker.intake.sheet_options import AS_IT_IS, SheetOptions
-from worker.intake.source import head_and_lines, opened, unreadable
+from worker.intake.source import UnreadableError, head_and_lines, opened, unreadable
 from worker.intake.spool import Spool
-from worker.intake.transcoding import EncodingError, in_utf_8
+from worker.intake.transcoding import in_utf_8
 from worker.intake.unspoken import MarkupCount
 from worker.intake.validation import Defaults, Judge, Row
-from worker.intake.workbooks import SIGNATURE, Workbook, WorkbookError
 
 SHOWN_FAULTS: Final = 100
 """Faults kept for display; more are only counted."""
+ZIP: Final = b"PK\x03\x04"
+"""The first bytes of a workbook."""
 MAX_FAULTS: Final = 1_000
 """Reading stops after this many: a fault takes a hundred times as long as a valid row."""
 
@@ -118,7 +119,7 @@ class _Reading:
                     yield from self._of_text(source, stream, kind)
         except OSError as error:
             yield unreadable(error)
-        except (WorkbookError, EncodingError) as error:
+        except UnreadableError as error:
             yield error.fault
 
     def _of_text(
@@ -169,14 +170,16 @@ class _Reading:
             text.close()
 
     def _of_workbook(self, stream: IO[bytes]) -> Iterator[Row | Fault]:
-        if stream.read(len(SIGNATURE)) != SIGNATURE:
+        if stream.read(len(ZIP)) != ZIP:
             stream.seek(0)
-            yield foreign(stream.read(len(SIGNATURE))) or Fault(message="is not a workbook, despite its name")
+            yield foreign(stream.read(len(ZIP))) or Fault(message="is not a workbook, despite its name")
             return
         if self.options.encoding is not None:
             option = self.options.spelled("encoding", self.options.encoding)
             yield Fault(message=f"is a workbook, and {option} is for text files; leave it out")
             return
+        from worker.intake.workbooks import Workbook  # noqa: PLC0415 - most inputs are text
+
         workbook = Workbook(stream, self.options)
         self.understood.unread_sheets.extend(workbook.unread)
         names = Names(workbook.rows, workbook.positions)

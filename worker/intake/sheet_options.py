@@ -8,6 +8,9 @@ from dataclasses import dataclass
 from typing import Final
 from urllib.parse import quote
 
+SHEET: Final = "sheet"
+"""The column that names a row's sheet if several are read."""
+
 
 @dataclass(frozen=True, slots=True)
 class SheetOptions:

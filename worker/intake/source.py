@@ -22,6 +22,14 @@ _MEMORY_BYTES: Final = 8_388_608
 """Pipes are buffered in memory up to this size, then in a temporary file."""
 
 
+class UnreadableError(Exception):
+    """The input as a whole can't be read. `fault` states why, with a remedy."""
+
+    def __init__(self, fault: Fault) -> None:
+        super().__init__(fault.message)
+        self.fault = fault
+
+
 @contextmanager
 def opened(source: Path | IO[bytes]) -> Iterator[IO[bytes]]:
     """Open `source` as a rewindable stream. A stream that was passed in stays open.

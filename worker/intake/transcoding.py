@@ -12,6 +12,7 @@ from typing import IO, Final
 from api_models.hints import did_you_mean, quoted
 from api_models.problems import Fault
 from worker.intake.sheet_options import SheetOptions
+from worker.intake.source import UnreadableError
 
 IN_MEMORY_BYTES: Final = 8_388_608
 PIECE_CHARACTERS: Final = 65_536
@@ -66,12 +67,8 @@ _MARKS: Final = ((codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"
 _UTF_32: Final = (codecs.BOM_UTF32_LE, codecs.BOM_UTF32_BE)
 
 
-class EncodingError(Exception):
+class EncodingError(UnreadableError):
     """The text is not in the named encoding, or the encoding is unknown."""
-
-    def __init__(self, fault: Fault) -> None:
-        super().__init__(fault.message)
-        self.fault = fault
 
 
 @contextmanager

@@ -16,18 +16,14 @@ from worker.intake.header import CELLS, NAME, TEXT, Header, WholeFault, header_f
 from worker.intake.opendocument import CONTENT as OPEN_DOCUMENT
 from worker.intake.opendocument import OpenDocument
 from worker.intake.positions import LINES, Positions, Sheets
-from worker.intake.sheet_options import SheetOptions
+from worker.intake.sheet_options import SHEET, SheetOptions
 from worker.intake.sheets import MAX_TITLE_LINES, SAMPLED_LINES
 from worker.intake.xlsx.book import ExcelBook
 from worker.intake.xlsx.contents import Sheet
-from worker.intake.xlsx.package import MAX_UNPACKED_OVER_HTTP_BYTES, SIGNATURE, Package, WorkbookError
+from worker.intake.xlsx.package import MAX_UNPACKED_OVER_HTTP_BYTES, Package, WorkbookError
 from worker.intake.xlsx.worksheet import Merge, SheetRow
 
-__all__ = ["SIGNATURE", "Workbook", "WorkbookError"]
-
 SHOWN_SHEETS: Final = 20
-SHEET: Final = "sheet"
-"""The column that names a row's sheet if several are read."""
 _NOT_MERGED: Final = frozenset({TEXT, NAME})
 """Fields for which a merged cell counts for its first row only."""
 

@@ -1,7 +1,6 @@
 """Process-wide memory settings of malloc and the garbage collector.
 
-glibc keeps memory that a thread has freed for that thread, in sizes learned from its largest requests. With a
-hundred
+glibc keeps memory that a thread has freed for that thread, in sizes learned from its largest requests. With a hundred
 threads that measure takes in turn, each would retain the memory of its largest take.
 """
 
@@ -16,6 +15,11 @@ MMAP_THRESHOLD: Final = -3
 LARGE_BYTES: Final = 1 << 20
 GARBAGE_THRESHOLDS: Final = (10_000, 20, 20)
 """Python's defaults are 700, 10, 10."""
+
+
+def collect_less_often() -> None:
+    """Raise the collector's thresholds: by default, importing runs it hundreds of times and finds nothing."""
+    gc.set_threshold(*GARBAGE_THRESHOLDS)
 
 
 def release_large_blocks() -> None:
@@ -34,4 +38,4 @@ def freeze_startup_objects() -> None:
     A collection stops every thread, and the last one, at exit, would take half a second.
     """
     gc.freeze()
-    gc.set_threshold(*GARBAGE_THRESHOLDS)
+    collect_less_often()

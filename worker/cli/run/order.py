@@ -21,9 +21,8 @@ from worker.cli.run.row_options import option_faults
 from worker.cli.run.understanding import notes, warnings
 from worker.intake.reader import Judged, judge_all
 from worker.intake.row_defaults import may_have_tags
-from worker.intake.sheet_options import AS_IT_IS, SheetOptions
+from worker.intake.sheet_options import AS_IT_IS, SHEET, SheetOptions
 from worker.intake.validation import Defaults
-from worker.intake.workbooks import SHEET
 from worker.settings import Settings
 from worker.store.queries.jobs import JobRecord
 

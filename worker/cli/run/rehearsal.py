@@ -14,9 +14,9 @@ from worker.settings import Settings
 FOLDER: Final = REHEARSAL_DATABASE.parent
 DATABASE_URL: Final = REHEARSAL_DATABASE_URL
 ORIGIN: Final = REHEARSAL
-LATENCY_SECONDS: Final = 0.3
+LATENCY_SECONDS: Final = 0.15
 """Short enough to wait for, long enough to see progress."""
-JITTER: Final = 0.04
+JITTER: Final = 0.02
 
 
 @contextmanager

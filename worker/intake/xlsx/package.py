@@ -6,8 +6,7 @@ import zipfile
 from typing import IO, Final
 
 from api_models.problems import Fault
-
-SIGNATURE: Final = b"PK\x03\x04"
+from worker.intake.source import UnreadableError
 
 MAX_UNPACKED_BYTES: Final = 1_073_741_824
 """All parts together. A sheet of a million rows takes about 300 MB."""
@@ -26,10 +25,8 @@ TOO_LARGE: Final = 'is too large for a workbook; save the sheet as "CSV UTF-8"'
 UNREADABLE: Final = 'can\'t be read as a workbook ({what}); save the sheet as "CSV UTF-8"'
 
 
-class WorkbookError(Exception):
-    def __init__(self, fault: Fault) -> None:
-        super().__init__(fault.message)
-        self.fault = fault
+class WorkbookError(UnreadableError):
+    """The workbook is damaged, protected or too large."""
 
 
 def unreadable(what: str) -> WorkbookError:

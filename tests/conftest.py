@@ -27,6 +27,10 @@ settings.register_profile("random", deadline=None)
 # What passes today must not fail tomorrow for other examples; `make proof` looks on.
 settings.load_profile("repeatable")
 
+# Else each of the hundreds of processes that the tests start would compile all its modules anew.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False
+
 OWN_PREFIXES: Final = ("TTSQ_", "SEGMIND_", "AWS_")
 SERVER_FIXTURES: Final = frozenset({"valkey", "postgres", "swift", "moto", "s3"})
 

@@ -58,14 +58,8 @@ def bare(run_folder: Path, distributions: Distributions) -> Installation:
 
 @pytest.fixture
 def traced(run_folder: Path, distributions: Distributions) -> Installation:
-    """The wheel with `[otel]` alone, on the Python that runs the tests."""
-    return install(run_folder / "otel", _running(), distributions.wheel, ("otel",))
-
-
-@pytest.fixture
-def from_source(run_folder: Path, distributions: Distributions) -> Installation:
-    """The source distribution with `[xlsx]`, an extra that is empty, on the Python that runs the tests."""
-    return install(run_folder / "sdist", _running(), distributions.sdist, ("xlsx",))
+    """The wheel with `[otel]`, and with `[xlsx]`, which is empty, on the Python that runs the tests."""
+    return install(run_folder / "otel", _running(), distributions.wheel, ("otel", "xlsx"))
 
 
 @pytest.fixture(scope="session")

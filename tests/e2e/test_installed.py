@@ -135,15 +135,6 @@ def test_one_process_serves_and_speaks(installed: Installation, tmp_path: Path) 
         assert gateway.wait() == 0, gateway.log
 
 
-def test_the_source_distribution_works_as_the_wheel_does(from_source: Installation, home: Path) -> None:
-    """Installed from it, everything can be imported and the sample is spoken."""
-    done = from_source.run(home, "python", "-I", everything.__file__)
-    assert (done.returncode, done.stdout) == (0, ""), done.stderr
-    done = from_source.run(home, "ttsq", "run", "welcome.csv", "--rehearse", "--out", "spoken")
-    assert done.returncode == 0, done.stderr
-    assert {path.name for path in (home / "spoken").glob("*.wav")} == names()
-
-
 def test_a_workbook_is_read_without_an_extra(bare: Installation, home: Path) -> None:
     """Written by another environment's openpyxl, which the installed product lacks."""
     book = Workbook()

@@ -11,7 +11,6 @@ from typing import Final
 from api_models.registry import MODELS
 from api_models.status import JobStatus
 from api_models.verdict import VerdictKind
-from worker.execution.backoff import next_delay
 from worker.execution.spool import Receipt
 from worker.segmind import account
 from worker.segmind.answers import Answer
@@ -23,6 +22,10 @@ from worker.telemetry.redaction import redact
 
 NO_RECEIPT: Final = Receipt()
 """For attempts without a call."""
+
+
+FIRST_SECONDS: Final = 2.0
+CAP_SECONDS: Final = 300.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -252,3 +255,11 @@ def released(*, code: str, message: str, not_before: datetime | None = None, bil
         possibly_billed=bill.possibly_billed,
         remaining_credits=bill.remaining_credits,
     )
+
+
+def next_delay(tries: int, rng: random.Random) -> float:
+    """Seconds before the next try: exponential with full jitter, at most five minutes.
+
+    Full jitter spreads retries evenly, so that jobs that failed together don't come back together.
+    """
+    return rng.uniform(0, min(CAP_SECONDS, FIRST_SECONDS * 2.0 ** min(tries, 20)))

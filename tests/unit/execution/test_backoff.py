@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from worker.execution.backoff import CAP_SECONDS, FIRST_SECONDS, next_delay
+from worker.execution.settlements import CAP_SECONDS, FIRST_SECONDS, next_delay
 
 
 @given(tries=st.integers(min_value=0, max_value=10_000), seed=st.integers())

@@ -15,8 +15,7 @@ from api_models.status import JobStatus
 from api_models.verdict import GateScope, VerdictKind
 from tests.factories import MODEL, NOW, a_claim, a_verdict, an_answer, some_audio
 from worker.execution import settlements
-from worker.execution.backoff import CAP_SECONDS
-from worker.execution.settlements import AttemptLimits
+from worker.execution.settlements import CAP_SECONDS, AttemptLimits
 from worker.execution.spool import Receipt
 from worker.segmind.verdicts import Verdict
 from worker.store.transitions.claims import Claim

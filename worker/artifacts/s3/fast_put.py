@@ -7,7 +7,10 @@ which costs more than all else that is done for a job. Whatever doesn't end in a
 from __future__ import annotations
 
 import ssl
+import threading
+from collections import deque
 from collections.abc import Mapping
+from concurrent.futures import Future
 from http.client import HTTPException
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -21,9 +24,8 @@ from urllib3.util import parse_url
 
 from worker.artifacts.s3.client import CONNECT_TIMEOUT_SECONDS, READ_TIMEOUT_SECONDS
 from worker.artifacts.s3.sigv4 import Signer
-from worker.concurrency.futures import wait_for
+from worker.concurrency.futures import resolved, wait_for
 from worker.concurrency.reactor import Reactor
-from worker.concurrency.semaphore import AsyncSemaphore
 from worker.http_client.client import HttpClient
 from worker.http_client.pool import tls_trusting
 from worker.http_client.requests import OutgoingFile
@@ -55,6 +57,32 @@ _PROXIES: Final = frozenset({"http", "https", "all"})
 """As the environment names them; what it excepts from them stands beside these."""
 _GLOBAL_HOST: Final = "s3.amazonaws.com"
 """Where boto3's links lead, whatever the region."""
+
+
+class AsyncSemaphore:
+    """Its waiters hold no thread; first come, first served. Thread-safe."""
+
+    def __init__(self, number: int) -> None:
+        self._free = number
+        self._waiting: deque[Future[None]] = deque()
+        self._lock = threading.Lock()
+
+    def acquire(self) -> Future[None]:
+        with self._lock:
+            if self._free:
+                self._free -= 1
+                return resolved(None)
+            future: Future[None] = Future()
+            self._waiting.append(future)
+            return future
+
+    def release(self) -> None:
+        with self._lock:
+            if not self._waiting:
+                self._free += 1
+                return
+            future = self._waiting.popleft()
+        future.set_result(None)
 
 
 class FastPut:

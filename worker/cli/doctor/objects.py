@@ -13,6 +13,7 @@ from worker.artifacts.store import ArtifactStore, Wanted
 from worker.cli.console.format import number
 from worker.cli.doctor.findings import Finding, ok, warning
 from worker.execution.destinations import Destination, Destinations
+from worker.execution.restore_sign import REMEDY, RestoreSign
 from worker.process.factories import open_places
 from worker.settings import Settings
 from worker.store.database import Database
@@ -63,3 +64,9 @@ def _finding(seen: int, lost: list[str]) -> Finding:
             "run the same `ttsq run` command again: it names them; --missing buys those that are gone",
         )
     return ok(f"the latest {number(seen, 'audio file')} are as recorded" if seen else "none stored yet, or none here")
+
+
+def check_restore(settings: Settings, database: Database) -> Finding:
+    if RestoreSign(database, settings.spool_dir.absolute()).is_behind():
+        return warning("the database is older than when this machine last saw it", REMEDY)
+    return ok("no sign that the database was restored from a backup")

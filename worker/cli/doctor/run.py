@@ -20,8 +20,7 @@ from worker.cli.doctor.broker import check_broker
 from worker.cli.doctor.clocks import check_clock
 from worker.cli.doctor.database import check_database, check_file
 from worker.cli.doctor.findings import Finding, Level, fail, ok, warning
-from worker.cli.doctor.objects import check_objects
-from worker.cli.doctor.restore import check_restore
+from worker.cli.doctor.objects import check_objects, check_restore
 from worker.process.factories import IDLE_SECONDS
 from worker.settings import Settings
 from worker.store import schema

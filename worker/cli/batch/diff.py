@@ -16,8 +16,8 @@ from worker.cli.console.format import cut, money, number
 from worker.cli.console.terminal import Terminal
 from worker.cli.money import needs
 from worker.cli.money.estimate import Estimate
-from worker.cli.money.needs import Input
-from worker.cli.run.order import Order, read
+from worker.cli.run.input import Input, read
+from worker.cli.run.order import Order
 from worker.cli.snapshot import amount
 from worker.intake.sheet_options import SheetOptions
 from worker.intake.validation import Defaults, Row

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
 from datetime import timedelta
 from decimal import Decimal
 from itertools import islice
@@ -13,14 +12,14 @@ from uuid import UUID
 from sqlalchemy import Connection
 
 from api_models.registry import MODELS
-from worker import producer
 from worker.cli.money.estimate import Basis, Estimate, Need, Speed, basis, estimate
+from worker.cli.run.input import Input
 from worker.dispatch.rate import pace
 from worker.intake.name_index import NameIndex
 from worker.intake.validation import Row
 from worker.producer import DEFAULT_TENANT
 from worker.settings import Settings
-from worker.store import account, batches, workers
+from worker.store import account, workers
 from worker.store.database import Database
 from worker.store.money import budgets, limits, pricing
 from worker.store.money.pricing import Text
@@ -28,25 +27,6 @@ from worker.store.queries import holds
 
 ZERO: Final = Decimal(0)
 TEXTS_PER_POLL: Final = 1_000
-
-
-@dataclass(frozen=True, slots=True)
-class Input:
-    """The input of `ttsq run`."""
-
-    rows: Collection[Row]
-    origin: str
-    output_url: str | None
-    resume: bool
-    key_template: str | None = None
-    key: str | None = None
-    """Resume key; None until `with_batch`."""
-    batch: UUID | None = None
-    """The batch that the command resumes."""
-    lost: frozenset[UUID] = frozenset()
-    """Finished jobs whose missing audio is bought again."""
-    again: bool = True
-    """Whether texts whose paid takes were refused are bought again."""
 
 
 def estimated(database: Database | None, wanted: Input, settings: Settings) -> Estimate:
@@ -88,18 +68,6 @@ def remaining(database: Database, batch: UUID, settings: Settings) -> Estimate:
 
 def prices(connection: Connection | None) -> dict[str, Basis]:
     return {model: basis(model, None if connection is None else pricing.seen(connection, model)) for model in MODELS}
-
-
-def with_batch(database: Database | None, wanted: Input) -> Input:
-    """Add the batch that the same command would resume."""
-    if database is None or not wanted.resume:
-        return wanted
-    key = producer.resume_key(
-        wanted.rows, origin=wanted.origin, output_url=wanted.output_url, key_template=wanted.key_template
-    )
-    with database.read() as connection:
-        found = batches.by_resume_key(connection, DEFAULT_TENANT, key)
-    return replace(wanted, key=key, batch=None if found is None else found.id)
 
 
 def _estimated(connection: Connection, texts: Iterable[Text], speed: Speed, lost: Collection[UUID]) -> Estimate:

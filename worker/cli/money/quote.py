@@ -18,10 +18,10 @@ from worker.cli.money import credits as account_credits
 from worker.cli.money import needs
 from worker.cli.money.credits import AccountCredits, describe_basis, queue_if_any
 from worker.cli.money.estimate import Estimate
-from worker.cli.money.needs import Input
 from worker.cli.run import order as run_order
+from worker.cli.run.input import Input, read, with_batch, with_fields
 from worker.cli.run.options import File, KeyTemplate, MaxCost, Out, Resume
-from worker.cli.run.order import Order, read, with_fields
+from worker.cli.run.order import Order
 from worker.cli.run.row_options import reads_sheet
 from worker.cli.snapshot import amount, stamp
 from worker.intake.sheet_options import SheetOptions
@@ -39,7 +39,7 @@ def show(order: Order, *, as_json: bool) -> None:
     place = run_order.choose(settings, order.out, stem=order.stem, rehearsal=False)
     wanted = Input(rows, settings.segmind_base_url, place.output_url, order.resume, order.key_template)
     with queue_if_any(settings) as database:
-        wanted = needs.with_batch(database, wanted)
+        wanted = with_batch(database, wanted)
         found = needs.estimated(database, wanted, settings)
         allowed = needs.allowance(database, wanted, order.max_cost)
         means = account_credits.fetch(settings, database)

@@ -9,7 +9,7 @@ from api_models.registry import MODELS
 from worker.cli.console import terminal as console
 from worker.cli.console.format import money, number
 from worker.cli.console.terminal import Terminal
-from worker.cli.money.needs import Input
+from worker.cli.run.input import Input
 from worker.cli.run.order import Order
 from worker.settings import Settings
 from worker.store.database import Database

@@ -22,12 +22,12 @@ from worker.cli.console.format import number
 from worker.cli.console.terminal import Terminal
 from worker.cli.money import credits as account_credits
 from worker.cli.money import needs
-from worker.cli.money.needs import Input
 from worker.cli.money.quote import in_short
 from worker.cli.run import again, clashes, refused, rehearsal
 from worker.cli.run import order as run_order
 from worker.cli.run.follow import Run
-from worker.cli.run.order import Destination, Order, check_template, read, with_fields
+from worker.cli.run.input import Input, check_template, read, with_batch, with_fields
+from worker.cli.run.order import Destination, Order
 from worker.cli.run.submit import Audit, Lost, refuse_gone, submit
 from worker.cli.run.workers import choose_workers
 from worker.cli.snapshot import report, take_snapshot
@@ -84,7 +84,7 @@ def run(order: Order, terminal: Terminal) -> Exit:
         _check_writable(destination)
         origin = rehearsal.ORIGIN if order.rehearse else settings.segmind_base_url
         with cli_database.queue_to_fill(settings) as database:
-            wanted = needs.with_batch(
+            wanted = with_batch(
                 database, Input(judged.rows, origin, destination.output_url, order.resume, order.key_template)
             )
             lost = _lost(database, wanted, order, settings)

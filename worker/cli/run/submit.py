@@ -18,8 +18,8 @@ from worker.artifacts.store import ArtifactStore, StoredObject, Wanted
 from worker.cli.console.errors import CliError
 from worker.cli.console.format import money, number, short
 from worker.cli.console.terminal import Terminal
-from worker.cli.money.needs import Input
 from worker.cli.run import summary
+from worker.cli.run.input import Input
 from worker.cli.run.order import Destination, Order
 from worker.cli.snapshot import Snapshot, take_snapshot
 from worker.execution.destinations import Destinations

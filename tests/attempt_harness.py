@@ -34,6 +34,7 @@ from worker.emulator.server import Emulator
 from worker.execution import upload as uploads
 from worker.execution.acceptance import Accepted
 from worker.execution.content_origin import ContentOrigin
+from worker.execution.context import AttemptContext
 from worker.execution.destinations import Destinations
 from worker.execution.encoding import EncodedTake, unchanged
 from worker.execution.executor import Executor
@@ -189,27 +190,29 @@ class Workshop:
         )
         heartbeat.run_once()
         return Executor(
-            database=self.database,
-            client=self.client,
-            destinations=Destinations(
-                self.database,
-                self.artifacts or self.audio.as_uri(),
-                connections=4,
-                template=self.template,
-                options=self.options,
-                reactor=self.waits.reactor,
+            AttemptContext(
+                database=self.database,
+                client=self.client,
+                destinations=Destinations(
+                    self.database,
+                    self.artifacts or self.audio.as_uri(),
+                    connections=4,
+                    template=self.template,
+                    options=self.options,
+                    reactor=self.waits.reactor,
+                ),
+                spool=self.spool,
+                heartbeat=heartbeat,
+                attempt_limits=BOUNDS,
+                limits=self.limits,
+                probe_seconds=30,
+                rng=random.Random(1),
+                stopping=self.waits,
+                pools=Pools.start(self.waits.reactor, slots=4),
+                origin=ContentOrigin(self.origin),
             ),
-            spool=self.spool,
-            heartbeat=heartbeat,
-            attempt_limits=BOUNDS,
-            limits=self.limits,
-            probe_seconds=30,
             slots=4,
             finished=lambda: None,
-            rng=random.Random(1),
-            stopping=self.waits,
-            pools=Pools.start(self.waits.reactor, slots=4),
-            origin=ContentOrigin(self.origin),
         )
 
     def neighbour(self) -> Workshop:
@@ -268,7 +271,7 @@ class Workshop:
 
     def upload(self, claim: Claim, made: EncodedTake, receipt: Receipt, cost: Cost) -> StoredAudio:
         """The upload of a claimed job's take, and nothing more."""
-        destination = self.executor.destinations.for_claim(claim)
+        destination = self.executor.context.destinations.for_claim(claim)
         return run_here(uploads.upload(claim, destination, made, receipt, cost))
 
     def die(self) -> None:
@@ -280,7 +283,7 @@ class Workshop:
 
     def revive(self) -> None:
         """Renew its heartbeat."""
-        self.executor.heartbeat.run_once()
+        self.executor.context.heartbeat.run_once()
 
     def file(self, job: UUID, *, tenant: str = "default", ext: str = "wav") -> Path:
         """Where the audio of a job without a batch goes."""
@@ -339,5 +342,5 @@ def client_of(emulator: Emulator, *, read_seconds: float = 30) -> ClientV1:
 
 def opened(shop: Workshop) -> Workshop:
     """The shop with its worker there, before anything happens."""
-    assert shop.executor.heartbeat.is_fresh()
+    assert shop.executor.context.heartbeat.is_fresh()
     return shop

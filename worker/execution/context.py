@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from threading import Event
 
 from worker.audio.gate import GateLimits
+from worker.concurrency.stop_event import StopEvent
 from worker.execution.batched_queries import BatchedQueries
 from worker.execution.content_origin import ContentOrigin
 from worker.execution.database_retry import DatabaseRetry
@@ -20,8 +21,10 @@ from worker.segmind.client import Client
 from worker.store.database import Database
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class AttemptContext:
+    """Built once per worker. What can be made of its parts is made here."""
+
     database: Database
     client: Client
     destinations: Destinations
@@ -30,11 +33,19 @@ class AttemptContext:
     attempt_limits: AttemptLimits
     limits: GateLimits | None
     """None if only container and frames are checked."""
-    queries: BatchedQueries
-    database_retry: DatabaseRetry
-    store_retry: StoreRetry
-    rng: random.Random
+    probe_seconds: float
+    stopping: StopEvent
     pools: Pools
     origin: ContentOrigin
+    """The API that audio is bought from."""
+    rng: random.Random = field(default_factory=random.Random)
     succeeded: Event = field(default_factory=Event)
     """Set once a call of this process has returned audio: the API's address is right."""
+    queries: BatchedQueries = field(init=False)
+    database_retry: DatabaseRetry = field(init=False)
+    store_retry: StoreRetry = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.queries = BatchedQueries(self.database, self.heartbeat, self.pools.database.add)
+        self.database_retry = DatabaseRetry(self.heartbeat, self.stopping)
+        self.store_retry = StoreRetry(self.database, self.stopping, self.probe_seconds)

@@ -7,7 +7,6 @@ transaction runs, or while a store is slow.
 
 from __future__ import annotations
 
-import random
 import threading
 from collections import Counter
 from collections.abc import Callable
@@ -17,24 +16,12 @@ from uuid import UUID
 import structlog
 from sqlalchemy.exc import SQLAlchemyError
 
-from worker.audio.gate import GateLimits
 from worker.concurrency.coroutines import CoroutineRunner
 from worker.concurrency.futures import run_here, wait_for
-from worker.concurrency.stop_event import StopEvent
 from worker.execution.attempt import Attempt
-from worker.execution.batched_queries import BatchedQueries
-from worker.execution.content_origin import ContentOrigin
 from worker.execution.context import AttemptContext
-from worker.execution.database_retry import DatabaseRetry
-from worker.execution.destinations import Destinations
-from worker.execution.heartbeat import Heartbeat
 from worker.execution.recorder import Recorder
-from worker.execution.settlements import AttemptLimits
-from worker.execution.spool import Spool
 from worker.execution.thread_pools import Pools
-from worker.execution.upload import StoreRetry
-from worker.segmind.client import Client
-from worker.store.database import Database
 from worker.store.errors import describe
 from worker.store.transitions import claims, dispatches, rescues
 from worker.store.transitions.claims import Claim
@@ -47,26 +34,11 @@ log = structlog.get_logger("ttsq.execution")
 class Executor:
     """Runs any number of attempts concurrently."""
 
-    database: Database
-    client: Client
-    destinations: Destinations
-    spool: Spool
-    heartbeat: Heartbeat
-    attempt_limits: AttemptLimits
-    limits: GateLimits | None
-    """None if only container and frames are checked."""
-    probe_seconds: float
+    context: AttemptContext
     slots: int
     """Maximum concurrent attempts."""
     finished: Callable[[], None]
     """Called after each attempt, when a slot is free."""
-    stopping: StopEvent
-    pools: Pools
-    origin: ContentOrigin
-    """The API that audio is bought from."""
-    rng: random.Random = field(default_factory=random.Random)
-    _queries: BatchedQueries = field(init=False)
-    _context: AttemptContext = field(init=False)
     _recorder: Recorder = field(init=False)
     _in_hand: Counter[UUID] = field(default_factory=Counter)
     """Messages by job: a duplicate ends long before the first one."""
@@ -76,25 +48,14 @@ class Executor:
     _idle: threading.Condition = field(default_factory=threading.Condition)
 
     def __post_init__(self) -> None:
-        self._queries = BatchedQueries(self.database, self.heartbeat, self.pools.database.add)
+        own = self.context
         self._recorder = Recorder(
-            self.database, self.heartbeat, self.destinations, self.spool, self.stopping, self.pools.database.add
+            own.database, own.heartbeat, own.destinations, own.spool, own.stopping, own.pools.database.add
         )
-        self._context = AttemptContext(
-            database=self.database,
-            client=self.client,
-            destinations=self.destinations,
-            spool=self.spool,
-            heartbeat=self.heartbeat,
-            attempt_limits=self.attempt_limits,
-            limits=self.limits,
-            queries=self._queries,
-            database_retry=DatabaseRetry(self.heartbeat, self.stopping),
-            store_retry=StoreRetry(self.database, self.stopping, self.probe_seconds),
-            rng=self.rng,
-            pools=self.pools,
-            origin=self.origin,
-        )
+
+    @property
+    def pools(self) -> Pools:
+        return self.context.pools
 
     def begin(self, job_id: UUID, attempt: int, ended: Callable[[], object]) -> None:
         """Start the attempt of one message and return. `ended` is called when the message is finished.
@@ -137,14 +98,14 @@ class Executor:
 
         A job must be missing in two consecutive checks, because a claim may be in progress. Raises SQLAlchemyError.
         """
-        with self.database.glance() as connection:
-            running = set(claims.running_here(connection, self.heartbeat.worker_id))
+        with self.context.database.glance() as connection:
+            running = set(claims.running_here(connection, self.context.heartbeat.worker_id))
         with self._idle:
             missing = running - self._in_hand.keys()
         orphans, self._missing = missing & self._missing, missing
         if orphans:
-            with self.database.begin() as connection:
-                released = rescues.disown(connection, sorted(orphans), worker_id=self.heartbeat.worker_id)
+            with self.context.database.begin() as connection:
+                released = rescues.disown(connection, sorted(orphans), worker_id=self.context.heartbeat.worker_id)
             log.warning("claims_lost", jobs=released)
 
     def wait_until_idle(self, timeout: float) -> bool:
@@ -168,7 +129,7 @@ class Executor:
         with structlog.contextvars.bound_contextvars(job=str(job_id)):
             claim = await self._claim(job_id, attempt)
             if claim is not None:
-                await self._run_attempt(Attempt(claim, self._context))
+                await self._run_attempt(Attempt(claim, self.context))
 
     async def _decline(self, job_id: UUID) -> None:
         self._release(job_id)
@@ -192,18 +153,18 @@ class Executor:
 
     async def _claim(self, job_id: UUID, attempt: int) -> Claim | None:
         """Claim the job. A message that can't be served is dropped: its row brings the job back."""
-        if self.stopping.is_set() or not self.heartbeat.is_fresh():
+        if self.context.stopping.is_set() or not self.context.heartbeat.is_fresh():
             self._release(job_id)
             return None
         try:
-            return await wait_for(self._queries.claim((job_id, attempt)))
+            return await wait_for(self.context.queries.claim((job_id, attempt)))
         except SQLAlchemyError as error:
             log.warning("claim_failed", error=describe(error))
             return None
 
     def _release(self, job_id: UUID) -> None:
         try:
-            with self.database.begin() as connection:
+            with self.context.database.begin() as connection:
                 dispatches.take_back(connection, [job_id])
         except SQLAlchemyError as error:
             log.warning("release_failed", error=describe(error))

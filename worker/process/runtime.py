@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import random
 import socket
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -22,6 +21,7 @@ from worker.dispatch.dispatcher import Dispatcher
 from worker.dispatch.gates.probes import Prober
 from worker.dispatch.listener import Listener
 from worker.execution.content_origin import ContentOrigin
+from worker.execution.context import AttemptContext
 from worker.execution.destinations import Destinations
 from worker.execution.executor import Executor
 from worker.execution.heartbeat import Heartbeat
@@ -133,7 +133,7 @@ class Runtime:
 
     def begin_stop(self) -> None:
         """Stop dispatching and claiming. Calls in flight continue."""
-        self.executor.stopping.set()
+        self.executor.context.stopping.set()
         self.heartbeat.announce_stop()
         self.dispatcher.stop()
         for task in self.leader_tasks:
@@ -164,7 +164,7 @@ class Runtime:
 
     def abort(self) -> None:
         """Stop at once: release every attempt and sign off; the process is about to exit."""
-        self.executor.stopping.set()
+        self.executor.context.stopping.set()
         self.dispatcher.stop(timeout=0)
         for task in self.leader_tasks:
             task.stop(timeout=0)
@@ -248,20 +248,21 @@ def build(
         prober=Prober(GateChecks(client, destinations)),
     )
     executor = Executor(
-        database=database,
-        client=client,
-        destinations=destinations,
-        spool=spool,
-        heartbeat=heartbeat,
-        attempt_limits=AttemptLimits(settings.max_attempts, settings.max_takes),
-        limits=take_limits(settings),
-        probe_seconds=settings.probe_seconds,
+        AttemptContext(
+            database=database,
+            client=client,
+            destinations=destinations,
+            spool=spool,
+            heartbeat=heartbeat,
+            attempt_limits=AttemptLimits(settings.max_attempts, settings.max_takes),
+            limits=take_limits(settings),
+            probe_seconds=settings.probe_seconds,
+            stopping=stopping,
+            pools=Pools.start(reactor, slots=settings.concurrency),
+            origin=ContentOrigin(origin or settings.segmind_base_url, shared=settings.shares_content),
+        ),
         slots=settings.concurrency,
         finished=dispatcher.wake,
-        rng=random.Random(),  # noqa: S311 - jitter, not a secret
-        stopping=stopping,
-        pools=Pools.start(reactor, slots=settings.concurrency),
-        origin=ContentOrigin(origin or settings.segmind_base_url, shared=settings.shares_content),
     )
     sweeper = SpoolSweeper(database, spool, executor.in_hand)
     restore_sign = RestoreSign(database, spool.folder)

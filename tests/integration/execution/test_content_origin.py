@@ -35,7 +35,7 @@ def submit(shop: Workshop, origin: str, *, tenant: str = "default", shared: bool
         batch_id=None,
         line=None,
         origin=origin,
-        now=shop.executor.heartbeat.now(),
+        now=shop.executor.context.heartbeat.now(),
         shared=shared,
     )
     with shop.database.begin() as connection:

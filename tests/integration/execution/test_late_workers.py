@@ -97,7 +97,7 @@ def test_a_job_cancelled_during_its_call_stays_cancelled(shop: Workshop) -> None
 
 def test_a_worker_that_stops_claims_nothing(shop: Workshop) -> None:
     """Its message is handed back at once."""
-    shop.executor.stopping.set()
+    shop.executor.context.stopping.set()
     job = shop.job()
     row = shop.run(job)
     assert (row.status, row.attempt) == (QUEUED, 0)

@@ -62,7 +62,7 @@ def test_a_copy_that_was_stored_and_not_recorded_stays_a_copy(shop_on_both: Work
     shop.run(shop.job(text="Say it once."))
     job = shop.job(text="Say it once.")
     claim = shop.claim(job)
-    destinations = shop.executor.destinations
+    destinations = shop.executor.context.destinations
     assert CopySource(claim, destinations.for_claim(claim), shop.database, destinations, shop.spool).copied()
     shop.die()
     row = shop.neighbour().run(job)

@@ -48,7 +48,7 @@ def restored(shop: Workshop, *jobs: UUID, **columns: object) -> None:
 
 def restoration(shop: Workshop) -> Restoration:
     """The check on this shop's database and store."""
-    return Restoration(shop.database, shop.executor.destinations, BOUNDS)
+    return Restoration(shop.database, shop.executor.context.destinations, BOUNDS)
 
 
 def run(shop: Workshop) -> Found:

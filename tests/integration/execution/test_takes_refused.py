@@ -132,7 +132,7 @@ def test_no_job_has_its_audio_where_refused_takes_go(shop: Workshop, name: str) 
     destinations, batch = {}, shop.batch()
     for custom_id in ("a", "a.1", "a.1.1", "refused", "refused/a.1", "refused%2Fa.1", "a.refused-1"):
         claim = shop.claim(shop.job(batch_id=batch, custom_id=custom_id))
-        destinations[custom_id] = shop.executor.destinations.for_claim(claim)
+        destinations[custom_id] = shop.executor.context.destinations.for_claim(claim)
     refused = {destinations[name].refused_key(attempt, "wav") for attempt in range(1, 15)}
     assert len(refused) == 14
     assert not refused & {destination.key for destination in destinations.values()}

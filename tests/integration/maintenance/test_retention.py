@@ -29,7 +29,7 @@ LONG_AGO = datetime(2020, 1, 1, tzinfo=UTC)
 
 def purger(shop: Workshop) -> Purger:
     """Who takes away what is due."""
-    return Purger(shop.database, shop.executor.destinations)
+    return Purger(shop.database, shop.executor.context.destinations)
 
 
 def let_pass(shop: Workshop, job: UUID, **span: int) -> None:
@@ -80,7 +80,7 @@ def test_a_bucket_keeps_nothing_either(shop: Workshop, s3: Bucket, monkeypatch: 
     with shop.database.begin() as connection:
         outputs.give_tenant(connection, "ann", f"{s3.url}/hers")
     row = shop.run(shop.job(tenant="ann", text=TEXT, expires_after=1))
-    held = shop.executor.destinations.containing(row.uri, tenant="ann", batch_id=None)
+    held = shop.executor.context.destinations.containing(row.uri, tenant="ann", batch_id=None)
     assert held is not None
     assert held.store.head(held.key) is not None
     let_pass(shop, row.id, hours=1)

@@ -99,7 +99,7 @@ def test_a_tenant_has_its_audio_at_its_destination(shop_on_both: Workshop) -> No
 def test_an_object_is_found_where_its_row_says_and_nowhere_else(shop: Workshop) -> None:
     """An address opens nothing that isn't this job's: not another tenant's place, nor any file of the machine."""
     give(shop, "ann", (shop.folder / "theirs").as_uri())
-    destinations, row = shop.executor.destinations, shop.run(shop.job(tenant="ann"))
+    destinations, row = shop.executor.context.destinations, shop.run(shop.job(tenant="ann"))
     found = destinations.containing(row.uri, tenant="ann", batch_id=None)
     assert found is not None
     assert found.store.head(found.key) is not None
@@ -131,7 +131,7 @@ def test_a_copy_is_made_from_bucket_to_bucket(on_s3: Workshop, s3: Bucket) -> No
     assert (copy.cached, copy.sha256, copy.content_type) == (True, first.sha256, "audio/mpeg")
     assert copy.uri == f"{other.url}/theirs/ann/jobs/{copy.id}.mp3"
     for row in (first, copy):
-        held = later.executor.destinations.containing(row.uri, tenant="ann", batch_id=None)
+        held = later.executor.context.destinations.containing(row.uri, tenant="ann", batch_id=None)
         assert held is not None
         held.store.delete(held.key)
     again = later.run(later.job(tenant="ann", text="Once.", fingerprint=first.fingerprint, audio_format="mp3"))
@@ -166,7 +166,7 @@ def test_a_bucket_does_with_objects_what_the_settings_ask(
 def test_an_address_is_public_if_the_settings_say_so(shop: Workshop) -> None:
     """Only for the place that is served under it."""
     give(shop, "ann", (shop.folder / "theirs").as_uri())
-    destinations = shop.executor.destinations
+    destinations = shop.executor.context.destinations
     destinations.public_url = "https://cdn.example/speech/"
     row, hers = shop.run(shop.job(tenant="bob smith")), shop.run(shop.job(tenant="ann"))
     held, other = (destinations.containing(one.uri, tenant=one.tenant, batch_id=None) for one in (row, hers))

@@ -11,6 +11,7 @@ import structlog
 from sqlalchemy.exc import SQLAlchemyError
 
 from worker.concurrency.futures import wait_for
+from worker.concurrency.retry import retry
 from worker.concurrency.stop_event import StopEvent
 from worker.execution.heartbeat import Heartbeat
 from worker.store.errors import describe
@@ -43,20 +44,15 @@ class DatabaseRetry:
         Raises:
             SQLAlchemyError: `is_passing` denies the error, or the worker is stopping and its heartbeat isn't fresh.
         """
-        tries = 0
-        while True:
-            try:
-                result = await wait_for(work())
-            except SQLAlchemyError as error:
-                wait = WAITS_SECONDS[min(tries, len(WAITS_SECONDS) - 1)]
-                self._outage(event).failing(describe(error))
-                tries += 1
-                if not is_passing(error) or await self._must_give_up(wait):
-                    raise
-            else:
-                if tries:
-                    self._outage(event).recovered()
-                return result
+        outage = self._outage(event)
+
+        async def failed(error: SQLAlchemyError, tries: int) -> None:
+            outage.failing(describe(error))
+            wait = WAITS_SECONDS[min(tries, len(WAITS_SECONDS) - 1)]
+            if not is_passing(error) or await self._must_give_up(wait):
+                raise error
+
+        return await retry(lambda: wait_for(work()), SQLAlchemyError, failed=failed, recovered=outage.recovered)
 
     def _outage(self, event: str) -> OutageLog:
         """One log per event, shared by all attempts: they meet the same outage."""

@@ -22,6 +22,7 @@ from worker.artifacts.errors import ArtifactsError, NameTakenError
 from worker.artifacts.ownership import ATTEMPT, BATCH, JOB
 from worker.artifacts.store import StoredObject
 from worker.concurrency.futures import wait_for
+from worker.concurrency.retry import retry
 from worker.concurrency.stop_event import StopEvent
 from worker.execution.destinations import Destination
 from worker.execution.encoding import EncodedTake, Sound
@@ -64,23 +65,20 @@ class StoreRetry:
         Raises:
             InterruptedStoringError: the worker is stopping.
         """
-        tries = 0
-        while True:
-            try:
-                result = await work()
-            except ArtifactsError as error:
-                wait = min(MAX_WAIT_SECONDS, FIRST_WAIT_SECONDS * 2 ** min(tries, 20))
-                tries += 1
-                if not error.transient or tries > QUIET_TRIES:
-                    self._close_gate(error, wait)
-                self._outage.failing(error.message, code=error.code)
-                if await wait_for(self.stopping.pause(wait)):
-                    raise InterruptedStoringError from error
-            else:
-                if tries:
-                    self._outage.recovered()
-                    self._open_gate()
-                return result
+
+        async def failed(error: ArtifactsError, tries: int) -> None:
+            wait = min(MAX_WAIT_SECONDS, FIRST_WAIT_SECONDS * 2 ** min(tries, 20))
+            if not error.transient or tries >= QUIET_TRIES:
+                self._close_gate(error, wait)
+            self._outage.failing(error.message, code=error.code)
+            if await wait_for(self.stopping.pause(wait)):
+                raise InterruptedStoringError from error
+
+        def recovered() -> None:
+            self._outage.recovered()
+            self._open_gate()
+
+        return await retry(work, ArtifactsError, failed=failed, recovered=recovered)
 
     def _close_gate(self, error: ArtifactsError, wait: float) -> None:
         """Close the gate, or keep it closed until after the next try."""

@@ -7,9 +7,9 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 from sqlalchemy import Connection, select, update
-from sqlalchemy.dialects import postgresql, sqlite
 
 from api_models.verdict import GateScope
+from worker.store import upserts
 from worker.store.outbox import events
 from worker.store.tables.account import GateRow, PaceRow
 
@@ -74,9 +74,8 @@ def save_pace(connection: Connection, pace: PaceState) -> None:
         "message": pace.message,
         "search": pace.search,
     }
-    dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
     connection.execute(
-        dialect.insert(PaceRow)
+        upserts.insert(connection.dialect.name, PaceRow)
         .values(account=ACCOUNT, **values)
         .on_conflict_do_update(index_elements=["account"], set_=values)
     )
@@ -110,9 +109,8 @@ def hold_gate(connection: Connection, scope: GateScope, model: str | None, *, me
     held = {"closed": True, "code": OPERATOR, "message": message, "since": now, "next_probe_at": now, "probes": 0}
     events.take_turn(connection)
     was_closed = connection.execute(select(GateRow.closed).where(GateRow.name == name)).scalar()
-    dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
     connection.execute(
-        dialect.insert(GateRow)
+        upserts.insert(connection.dialect.name, GateRow)
         .values(name=name, scope=scope, model=model, **held)
         .on_conflict_do_update(index_elements=["name"], set_=held)
     )
@@ -142,9 +140,8 @@ def close_gate(
         "probes": 0,
     }
     events.take_turn(connection)
-    dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
     closed = connection.execute(
-        dialect.insert(GateRow)
+        upserts.insert(connection.dialect.name, GateRow)
         .values(name=name, scope=scope, model=model, **fresh)
         .on_conflict_do_update(index_elements=["name"], set_=fresh, where=~GateRow.closed)
         .execution_options(preserve_rowcount=True)  # SQLAlchemy discards an INSERT's row count otherwise

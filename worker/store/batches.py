@@ -8,9 +8,8 @@ from datetime import datetime
 from uuid import UUID
 
 from sqlalchemy import Connection, bindparam, delete, select, update
-from sqlalchemy.dialects import postgresql, sqlite
 
-from worker.store import lane_takes, workers
+from worker.store import lane_takes, upserts, workers
 from worker.store.tables.jobs import Batch, Job
 from worker.store.transitions import dispatches
 
@@ -43,10 +42,9 @@ _COLUMNS = tuple(getattr(Batch, name) for name in BatchRecord.__slots__)
 
 def add(connection: Connection, batch: BatchRecord, *, resume_key: str | None) -> bool:
     """Insert a batch; its jobs follow in the same transaction. Returns False if the same command has created one."""
-    dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
     return (
         connection.execute(
-            dialect.insert(Batch)
+            upserts.insert(connection.dialect.name, Batch)
             .values(
                 id=batch.id,
                 tenant=batch.tenant,

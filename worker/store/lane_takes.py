@@ -15,10 +15,9 @@ from uuid import UUID
 
 from sqlalchemy import ColumnElement, Connection, Executable, bindparam, delete, func, select, tuple_, union_all, update
 from sqlalchemy import text as sql
-from sqlalchemy.dialects import postgresql, sqlite
 
 from api_models.status import JobStatus
-from worker.store import workers
+from worker.store import upserts, workers
 from worker.store.outbox import events
 from worker.store.queries.attempts import UNNOTED
 from worker.store.states import in_state
@@ -88,7 +87,7 @@ def save(connection: Connection, counts: Iterable[TakeCount]) -> None:
 
 @cache
 def _save(dialect: str) -> Executable:
-    insert: Any = (postgresql if dialect == "postgresql" else sqlite).insert(LaneTakes)
+    insert = upserts.insert(dialect, LaneTakes)
     changed = {
         column.key: insert.excluded[column.key] for column in _COLUMNS if column.key not in {"lane", "tenant", "model"}
     }

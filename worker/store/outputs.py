@@ -7,8 +7,8 @@ from typing import Final
 from uuid import UUID
 
 from sqlalchemy import Connection, bindparam, select, union, update
-from sqlalchemy.dialects import postgresql, sqlite
 
+from worker.store import upserts
 from worker.store.tables.account import Tenant
 from worker.store.tables.jobs import Batch, Job
 
@@ -54,9 +54,8 @@ def name_keys(connection: Connection, batch_id: UUID, key_template: str) -> None
 
 def give_tenant(connection: Connection, tenant: str, url: str | None) -> None:
     """Store a tenant's future audio there; None for the location in the settings. Stored audio is not moved."""
-    dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
     connection.execute(
-        dialect.insert(Tenant)
+        upserts.insert(connection.dialect.name, Tenant)
         .values(name=tenant, output_url=url)
         .on_conflict_do_update(index_elements=["name"], set_={"output_url": url})
     )

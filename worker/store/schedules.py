@@ -10,8 +10,8 @@ from typing import Any, Final
 from uuid import UUID
 
 from sqlalchemy import ColumnElement, Connection, String, and_, bindparam, delete, literal_column, select, update
-from sqlalchemy.dialects import postgresql, sqlite
 
+from worker.store import upserts
 from worker.store.tables.schedules import Schedule, ScheduleRun
 
 
@@ -231,7 +231,6 @@ def _is(key: RunKey) -> ColumnElement[bool]:
 
 
 def _added(connection: Connection, table: type[Schedule | ScheduleRun], values: dict[str, object]) -> bool:
-    dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
-    statement = dialect.insert(table).values(values).on_conflict_do_nothing()
+    statement = upserts.insert(connection.dialect.name, table).values(values).on_conflict_do_nothing()
     # SQLAlchemy discards an INSERT's row count otherwise.
     return connection.execute(statement.execution_options(preserve_rowcount=True)).rowcount > 0

@@ -8,9 +8,9 @@ from typing import Any, Final
 from uuid import UUID
 
 from sqlalchemy import Connection, and_, bindparam, delete, exists, insert, or_, select, update
-from sqlalchemy.dialects import postgresql, sqlite
 
 from api_models.status import JobStatus
+from worker.store import upserts
 from worker.store.states import in_flight_as
 from worker.store.tables.jobs import Job
 from worker.store.tables.workers import Lease, Worker
@@ -41,9 +41,8 @@ def hold(connection: Connection, name: str, holder: UUID, *, seconds: float, now
     until = now + timedelta(seconds=seconds)
     if connection.execute(_RENEW, {**_lease(name, holder, seconds, now), "until": until}).rowcount:
         return True
-    dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
     added = connection.execute(
-        dialect.insert(Lease)
+        upserts.insert(connection.dialect.name, Lease)
         .values(name=name, holder=holder, expires_at=until)
         .on_conflict_do_nothing()
         .execution_options(preserve_rowcount=True)  # SQLAlchemy discards an INSERT's row count otherwise

@@ -40,7 +40,7 @@ class Work:
 
 @pytest.mark.parametrize(("failures", "recoveries"), [(0, 0), (1, 1), (3, 1)])
 def test_it_is_repeated_until_it_succeeds(failures: int, recoveries: int) -> None:
-    """The handler receives the number of earlier failures; the end of an outage is reported once, and only after one."""
+    """The handler receives the number of earlier failures; the end of an outage is reported once."""
     work = Work(failures)
     assert run_here(retry(work, OSError, failed=work.note, recovered=work.recover)) == "done"
     assert (work.failed, work.recoveries) == (list(range(failures)), recoveries)

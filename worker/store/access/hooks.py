@@ -10,8 +10,8 @@ from typing import Any
 from uuid import UUID
 
 from sqlalchemy import Connection, delete, select, update
-from sqlalchemy.dialects import postgresql, sqlite
 
+from worker.store import upserts
 from worker.store.tables.access import Hook, HookDelivery, HookReceipt
 from worker.store.tables.base import Base
 
@@ -43,10 +43,9 @@ _COLUMNS = tuple(getattr(Hook, name) for name in HookRecord.__slots__)
 
 def add(connection: Connection, hook: HookRecord) -> bool:
     values = {name: getattr(hook, name) for name in HookRecord.__slots__}
-    dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
     return (
         connection.execute(
-            dialect.insert(Hook)
+            upserts.insert(connection.dialect.name, Hook)
             .values({**values, "options": json.dumps(dict(hook.options)), "mapping": json.dumps(dict(hook.mapping))})
             .on_conflict_do_nothing(index_elements=["name"])
             .execution_options(preserve_rowcount=True)  # SQLAlchemy discards an INSERT's row count otherwise
@@ -106,8 +105,7 @@ def taken(connection: Connection, hook: HookRecord, names: Sequence[str], *, job
 
 
 def _added(connection: Connection, table: type[Base], values: Mapping[str, Any]) -> bool:
-    dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
-    added = dialect.insert(table).values(**values).on_conflict_do_nothing()
+    added = upserts.insert(connection.dialect.name, table).values(**values).on_conflict_do_nothing()
     return connection.execute(added.execution_options(preserve_rowcount=True)).rowcount > 0
 
 

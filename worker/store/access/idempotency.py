@@ -12,8 +12,8 @@ from typing import Final
 from uuid import UUID
 
 from sqlalchemy import Connection, delete, select, tuple_
-from sqlalchemy.dialects import postgresql, sqlite
 
+from worker.store import upserts
 from worker.store.tables.access import IdempotencyKey
 
 KEPT: Final = timedelta(hours=48)
@@ -45,7 +45,6 @@ def claim(
     """
     if not wanted:
         return []
-    dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
     rows = [
         {
             "tenant": request.tenant,
@@ -58,7 +57,7 @@ def claim(
         # In a fixed order, so that transactions cannot deadlock.
         for request, job_id, batch_id in sorted(wanted, key=lambda one: (one[0].tenant, one[0].key))
     ]
-    connection.execute(dialect.insert(IdempotencyKey).on_conflict_do_nothing(), rows)
+    connection.execute(upserts.insert(connection.dialect.name, IdempotencyKey).on_conflict_do_nothing(), rows)
     known = _by_key(connection, [request for request, _, _ in wanted])
     found: list[Recorded | None] = []
     for request, job_id, batch_id in wanted:

@@ -11,9 +11,9 @@ from typing import Any, Final
 from uuid import UUID
 
 from sqlalchemy import Connection, and_, delete, exists, or_, select, update
-from sqlalchemy.dialects import postgresql, sqlite
 
 from api_models.status import JobStatus
+from worker.store import upserts
 from worker.store.states import in_state
 from worker.store.tables.access import JoinedRequest
 from worker.store.tables.jobs import Attempt, Job
@@ -46,8 +46,7 @@ def attach(
     """Join the job of the same request, or submit `row` as its job. `lost` is a job whose audio is gone."""
     which = {"tenant": row["tenant"], "caller": caller, "fingerprint": row["fingerprint"]}
     fresh = {"job_id": row["id"], "clients": 1, "created_at": now}
-    dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
-    adding = dialect.insert(JoinedRequest).values(**which, **fresh).on_conflict_do_nothing()
+    adding = upserts.insert(connection.dialect.name, JoinedRequest).values(**which, **fresh).on_conflict_do_nothing()
     if connection.execute(adding.returning(JoinedRequest.job_id)).one_or_none() is None:
         known: UUID = connection.execute(select(JoinedRequest.job_id).filter_by(**which).with_for_update()).scalar_one()
         if known != lost and _answers(connection, known, now=now):

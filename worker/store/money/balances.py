@@ -7,8 +7,8 @@ from datetime import datetime
 from decimal import Decimal
 
 from sqlalchemy import Connection, select, update
-from sqlalchemy.dialects import postgresql, sqlite
 
+from worker.store import upserts
 from worker.store.account import ACCOUNT
 from worker.store.tables.account import BalanceRow
 
@@ -25,9 +25,8 @@ _LAST = select(BalanceRow.remaining, BalanceRow.seen_at, BalanceRow.low).where(B
 
 
 def note(connection: Connection, remaining: Decimal, seen_at: datetime) -> None:
-    dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
     connection.execute(
-        dialect.insert(BalanceRow)
+        upserts.insert(connection.dialect.name, BalanceRow)
         .values(account=ACCOUNT, remaining=remaining, seen_at=seen_at, low=False)
         .on_conflict_do_update(
             index_elements=["account"],

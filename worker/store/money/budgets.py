@@ -9,9 +9,9 @@ from typing import Any
 from uuid import UUID
 
 from sqlalchemy import ColumnElement, Connection, select, update
-from sqlalchemy.dialects import postgresql, sqlite
 
 from api_models.status import JobStatus
+from worker.store import upserts
 from worker.store.money import ceilings, charges, in_flight, limits
 from worker.store.money.ceilings import Ceilings
 from worker.store.money.limits import Limit, Payer
@@ -68,9 +68,8 @@ def left(connection: Connection, batch_id: UUID) -> Decimal | None:
 
 def limit_month(connection: Connection, tenant: str, budget: Decimal | None) -> None:
     """Limit the cost of a tenant's calls in a calendar month (UTC); None removes the limit."""
-    dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
     connection.execute(
-        dialect.insert(Tenant)
+        upserts.insert(connection.dialect.name, Tenant)
         .values(name=tenant, monthly_budget=budget)
         .on_conflict_do_update(index_elements=["name"], set_={"monthly_budget": budget})
     )

@@ -14,10 +14,10 @@ from typing import Any, Final
 from uuid import UUID
 
 from sqlalchemy import ColumnElement, Connection, String, and_, func, insert, literal_column, select, update
-from sqlalchemy.dialects import postgresql, sqlite
 from uuid_utils.compat import uuid7
 
 from api_models.happenings import PROMISED, Happening
+from worker.store import upserts
 from worker.store.outbox import endpoints
 from worker.store.outbox.endpoints import EndpointRecord
 from worker.store.tables.jobs import Batch, Job
@@ -124,8 +124,8 @@ def hold_cursor(connection: Connection) -> int:
     ).scalar_one_or_none()
     if position is not None:
         return position
-    dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
-    connection.execute(dialect.insert(Cursor).values(name=CURSOR, position=0).on_conflict_do_nothing())
+    first = upserts.insert(connection.dialect.name, Cursor).values(name=CURSOR, position=0)
+    connection.execute(first.on_conflict_do_nothing())
     return connection.execute(select(Cursor.position).where(Cursor.name == CURSOR).with_for_update()).scalar_one()
 
 

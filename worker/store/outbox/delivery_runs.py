@@ -14,8 +14,8 @@ from typing import Any
 from uuid import UUID
 
 from sqlalchemy import ColumnElement, Connection, case, null, or_, select, tuple_, update
-from sqlalchemy.dialects import postgresql, sqlite
 
+from worker.store import upserts
 from worker.store.outbox import endpoints
 from worker.store.outbox.deliveries import Due, Try, hold_cursor, in_state
 from worker.store.outbox.endpoints import EndpointRecord
@@ -189,12 +189,11 @@ def _is_sending(parcels: Sequence[Parcel]) -> ColumnElement[bool]:
 def _log_tries(connection: Connection, results: Sequence[Settled]) -> None:
     if not results:
         return
-    dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
     rows = [
         asdict(one.outcome) | {"delivery_id": one.parcel.id, "request": json.dumps(dict(one.outcome.request))}
         for one in results
     ]
-    connection.execute(dialect.insert(DeliveryTry).on_conflict_do_nothing(), rows)
+    connection.execute(upserts.insert(connection.dialect.name, DeliveryTry).on_conflict_do_nothing(), rows)
 
 
 def _call_next(connection: Connection, endpoint_id: UUID, now: datetime) -> None:

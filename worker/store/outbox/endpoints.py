@@ -9,9 +9,9 @@ from typing import Any
 from uuid import UUID
 
 from sqlalchemy import Connection, delete, insert, select, update
-from sqlalchemy.dialects import postgresql, sqlite
 from uuid_utils.compat import uuid7
 
+from worker.store import upserts
 from worker.store.tables.webhooks import Endpoint
 
 
@@ -51,9 +51,8 @@ def add(connection: Connection, endpoint: EndpointRecord) -> None:
 
 def callbacks(connection: Connection, tenant: str, *, fresh_secret: str, now: datetime) -> None:
     """Create the endpoint for the tenant's callback URLs if it does not exist."""
-    dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
     connection.execute(
-        dialect.insert(Endpoint)
+        upserts.insert(connection.dialect.name, Endpoint)
         .values(id=uuid7(), tenant=tenant, secret=fresh_secret, events="", ordered=False, thin=False, created_at=now)
         .on_conflict_do_nothing()
     )

@@ -17,9 +17,9 @@ from uuid import UUID
 
 from sqlalchemy import BigInteger, ColumnElement, Connection, Executable, Select, cast, delete, func, literal, select
 from sqlalchemy import text as sql
-from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.sql import operators, visitors
 
+from worker.store import upserts
 from worker.store.tables.jobs import Job, Tally
 
 FOLDED: Final = 0
@@ -41,9 +41,10 @@ _COLUMNS: Final = [*(column.key for column in _KEY), "part", "jobs", "cost", "be
 
 
 def _fold() -> Executable:
-    added = insert(Tally).from_select(_COLUMNS, select(*_KIND, literal(FOLDED), *_SUMS).group_by(*_KIND))
+    sums = select(*_KIND, literal(FOLDED), *_SUMS).group_by(*_KIND)
+    added = upserts.insert("postgresql", Tally).from_select(_COLUMNS, sums)
     new = added.excluded
-    return added.on_conflict_do_update(
+    statement: Executable = added.on_conflict_do_update(
         index_elements=[*(column.key for column in _KEY), "part"],
         set_={
             "jobs": Tally.jobs + new.jobs,
@@ -52,6 +53,7 @@ def _fold() -> Executable:
             "ended_at": func.greatest(Tally.ended_at, new.ended_at),
         },
     )
+    return statement
 
 
 _FOLD: Final = _fold()

@@ -10,10 +10,10 @@ from typing import Any
 from uuid import UUID
 
 from sqlalchemy import Connection, bindparam, func, insert, select, update
-from sqlalchemy.dialects import postgresql, sqlite
 
 from api_models.status import TERMINAL, JobStatus
 from api_models.verdict import GateScope, VerdictKind
+from worker.store import upserts
 from worker.store.states import in_state
 from worker.store.tables.jobs import Attempt, Job
 from worker.store.transitions import billing, event_writer
@@ -263,9 +263,8 @@ def _record_late(connection: Connection, claim: Claim, settlement: Settlement, n
     charged_once = _charged_once(connection, claim, settlement)
     row = _ledger_row(claim, charged_once, VerdictKind.LATE, now)
     known = {name: value for name, value in row.items() if name not in {"job_id", "number"}}
-    dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
     written = connection.execute(
-        dialect.insert(Attempt)
+        upserts.insert(connection.dialect.name, Attempt)
         .values(row)
         .on_conflict_do_update(
             index_elements=["job_id", "number"], set_=known, where=Attempt.verdict == VerdictKind.LOST

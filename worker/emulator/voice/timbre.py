@@ -21,6 +21,8 @@ LEVELS: Final = 10
 UNSTRESSED: Final = 8
 """Highest level of an unstressed syllable."""
 ATTACK_PERIODS: Final = 4
+GLIDE: Final = 0.08
+"""How much longer the last period is than the first."""
 HISS_SAMPLES: Final = 48 * SAMPLES_PER_SECOND // 1_000
 HISS_SHARE: Final = 0.1
 
@@ -48,24 +50,22 @@ def pitch_hz(voice: str) -> int:
 
 @lru_cache(maxsize=2_048)
 def syllable(voice: str, note: Note) -> bytes:
-    """Synthesize one note as PCM: a burst of noise for a voiceless consonant, then the vowel."""
+    """Synthesize one note as PCM: a burst of noise for a voiceless consonant, then the vowel, whose pitch falls."""
     hiss = _hiss() if note.hiss else b""
     size = note.weight * SAMPLES_PER_CHARACTER * BYTES_PER_SAMPLE - len(hiss)
-    periods = _periods(pitch_hz(voice), note.vowel, note.step)
-    count = size // len(periods[0]) + 1
+    period = SAMPLES_PER_SECOND / (pitch_hz(voice) * 2 ** (note.step / 12))
     highest = LEVELS if note.stressed else UNSTRESSED
-    return hiss + b"".join(periods[min(highest, _level(index, count))] for index in range(count))[:size]
-
-
-def _level(index: int, count: int) -> int:
-    """Rise within `ATTACK_PERIODS`, fall over the second half, end in silence."""
-    return min(LEVELS * (index + 1) // ATTACK_PERIODS, 2 * LEVELS * (count - 1 - index) // count)
+    vowel, number = bytearray(), 0
+    while len(vowel) < size:
+        share, number = len(vowel) / size, number + 1
+        levels = _period(round(period * (1 + GLIDE * (share - 0.5))), note.vowel)
+        vowel += levels[min(highest, LEVELS * number // ATTACK_PERIODS, round(LEVELS * 2 * (1 - share)))]
+    return hiss + bytes(vowel[:size])
 
 
 @lru_cache(maxsize=2_048)
-def _periods(pitch: int, vowel: int, step: int) -> tuple[bytes, ...]:
-    """One period of the waveform at each level."""
-    length = round(SAMPLES_PER_SECOND / (pitch * 2 ** (step / 12)))
+def _period(length: int, vowel: int) -> tuple[bytes, ...]:
+    """One period of `length` samples at each level."""
     turn = 2 * math.pi / length
     wave = [
         sum(strength * math.sin(order * turn * index) for order, strength in enumerate(HARMONICS[vowel], 1))

@@ -60,7 +60,7 @@ class Ours:
 
     def submit(self, jobs: int) -> list[str]:
         """A producer in Python."""
-        return [sys.executable, "-m", "benchmarks.handing_in", str(jobs)]
+        return [sys.executable, "-m", "benchmarks.submitting", str(jobs)]
 
     def books(self, scene: Scene) -> Books:
         """Jobs recorded as succeeded."""

@@ -51,7 +51,7 @@ def fit(connection: Connection, scope: WorkerScope, now: datetime) -> list[Membe
         if member.queue == scope.queue
         and member.heartbeat_at >= limit
         and not member.stopping
-        and member.trouble is None
+        and member.problem is None
     ]
 
 

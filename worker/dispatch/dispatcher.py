@@ -75,7 +75,7 @@ class Dispatcher:
     _feedback: Feedback = field(init=False)
     _spending: Spending = field(init=False)
     _admission: Admission = field(init=False)
-    _outage: OutageLog = field(default_factory=lambda: OutageLog(log, "database_trouble"))
+    _outage: OutageLog = field(default_factory=lambda: OutageLog(log, "database_unavailable"))
     _wakeup: Wakeup = field(default_factory=Wakeup)
     _listener: Listener = field(init=False)
     _stopping: threading.Event = field(default_factory=threading.Event)

@@ -313,7 +313,7 @@ class Attempt:
 
     def _spool_failed(self, error: Exception | None) -> Settlement:
         message = str(error) if error else self.context.spool.problem() or "the spool was short of space"
-        log.warning("spool_trouble", message=message)
+        log.warning("spool_unavailable", message=message)
         later = self.context.heartbeat.now() + timedelta(seconds=TROUBLE_WAIT_SECONDS)
         return settlements.released(
             code="spool_trouble", message=message, not_before=later, bill=self._progress.bill(error)
@@ -323,7 +323,7 @@ class Attempt:
         """Settle an unexpected error; audio already bought is in the spool."""
         now = self.context.heartbeat.now()
         if isinstance(error, SQLAlchemyError) and is_passing(error):
-            log.warning("database_trouble", error=str(error).splitlines()[0])
+            log.warning("database_unavailable", error=str(error).splitlines()[0])
             later = now + timedelta(seconds=TROUBLE_WAIT_SECONDS)
             message = "The database was unavailable during the attempt."
             return settlements.released(

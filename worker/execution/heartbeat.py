@@ -87,11 +87,11 @@ class Heartbeat:
         problem = self.problem()
         if problem != self._last_problem:
             self._last_problem = problem
-            log.warning("worker_trouble", trouble=problem) if problem else log.info("worker_trouble_over")
+            log.warning("worker_unavailable", problem=problem) if problem else log.info("worker_unavailable_ended")
         began = self.clock()
         with self.database.begin() as connection:
             now = self.database.now(connection)
-            kept = workers.beat(connection, self.worker_id, trouble=problem, stopping=self.stopping, now=now)
+            kept = workers.beat(connection, self.worker_id, problem=problem, stopping=self.stopping, now=now)
         self._last_good, self._database_time = began, now
         if not kept:
             log.warning("worker_was_given_up", remedy="its jobs were rescued by other workers; it is registered again")

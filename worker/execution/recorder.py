@@ -134,7 +134,7 @@ class Recorder:
         return False
 
     def _write_one(self, claim: Claim, settlement: Settlement, now: datetime) -> bool:
-        if not (job_settlement.may_repeat(claim) or claim.heard):
+        if not (job_settlement.may_repeat(claim) or claim.has_subscriber):
             with self.database.at_once() as connection:
                 if job_settlement.settle_at_once(connection, claim, settlement, now=now):
                     return True

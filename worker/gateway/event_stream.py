@@ -157,7 +157,7 @@ class Watch:
             try:
                 await self._poll_once()
             except SQLAlchemyError as error:
-                log.warning("database_trouble", error=str(error).splitlines()[0])
+                log.warning("database_unavailable", error=str(error).splitlines()[0])
                 await asyncio.sleep(RETRY_SECONDS)
             await asyncio.sleep(POLL_SECONDS)
         self._position = None

@@ -71,7 +71,7 @@ def assemble(
         submissions=Submissions(database, on_new_jobs),
         watch=Watch(database),
         metrics=GatewayMetrics.of(database),
-        destinations=factories.open_places(settings, database, connections=16),
+        destinations=factories.open_destinations(settings, database, connections=16),
         allowed=Allowed.parse(settings.webhook_allow.split(",")),
         dialect=Dialect(
             openai_names.model_names(settings.openai_models),

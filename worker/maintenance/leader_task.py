@@ -44,7 +44,7 @@ class LeaderTask:
     _thread: threading.Thread | None = None
 
     def __post_init__(self) -> None:
-        self._outage = OutageLog(log.bind(task=self.name), "database_trouble")
+        self._outage = OutageLog(log.bind(task=self.name), "database_unavailable")
 
     def start(self) -> None:
         self._thread = threading.Thread(target=self._loop, name=f"ttsq-{self.name}", daemon=True)

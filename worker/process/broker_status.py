@@ -101,8 +101,8 @@ class BrokerStatus:
     changed: Callable[[], None] = lambda: None
     """Called when an outage begins or ends."""
     wait: Callable[[float], object] = field(default_factory=lambda: threading.Event().wait)
-    _sending: OutageLog = field(default_factory=lambda: OutageLog(log, "broker_sending_trouble"))
-    _receiving: OutageLog = field(default_factory=lambda: OutageLog(log, "broker_receiving_trouble"))
+    _sending: OutageLog = field(default_factory=lambda: OutageLog(log, "broker_sending_failed"))
+    _receiving: OutageLog = field(default_factory=lambda: OutageLog(log, "broker_receiving_failed"))
     _probing: threading.Lock = field(default_factory=threading.Lock)
 
     def problem(self) -> str | None:

@@ -68,7 +68,7 @@ def store_options(settings: Settings) -> StoreOptions:
     return StoreOptions(settings.s3_storage_class, settings.s3_sse, settings.s3_kms_key, tags=settings.s3_tags == "on")
 
 
-def open_places(
+def open_destinations(
     settings: Settings, database: Database, *, connections: int, reactor: Reactor | None = None
 ) -> Destinations:
     """`connections` bounds the concurrent uploads per S3 client."""

@@ -37,8 +37,8 @@ from worker.process.broker_status import BrokerStatus
 from worker.process.factories import (
     check_store,
     open_client,
+    open_destinations,
     open_heartbeat_database,
-    open_places,
     open_spool,
     require_descriptors,
     require_schema,
@@ -218,7 +218,7 @@ def build(
     stopping = StopEvent(reactor)
     client = open_client(settings, stopping)
     spool = open_spool(settings)
-    destinations = open_places(settings, database, connections=min(settings.concurrency, 100), reactor=reactor)
+    destinations = open_destinations(settings, database, connections=min(settings.concurrency, 100), reactor=reactor)
     check_store(destinations)
     scope = (
         WorkerScope(queue=private_queue(worker_id), only_worker=worker_id)
@@ -328,12 +328,12 @@ def _leader_tasks(
     database: Database, destinations: Destinations, messages: Messages, *, leads: Callable[[], bool]
 ) -> Sequence[LeaderTask | Listener]:
     batches = FinishedBatchWatcher(database, messages.batches)
-    outbox = LeaderTask("postman", relay.POLL_SECONDS, OutboxRelay(database, messages.deliveries).run_once, leads)
+    outbox = LeaderTask("outbox-relay", relay.POLL_SECONDS, OutboxRelay(database, messages.deliveries).run_once, leads)
     return (
         outbox,
         Listener(database, outbox.wake, leads, notifications.EVENTS),
-        LeaderTask("lookout", watcher.POLL_SECONDS, batches.run_once, leads, batches.on_follower),
-        LeaderTask("timekeeper", scheduler.POLL_SECONDS, Scheduler(database, messages.runs).run_once, leads),
+        LeaderTask("finished-batch-watcher", watcher.POLL_SECONDS, batches.run_once, leads, batches.on_follower),
+        LeaderTask("scheduler", scheduler.POLL_SECONDS, Scheduler(database, messages.runs).run_once, leads),
         LeaderTask("purger", purger.POLL_SECONDS, Purger(database, destinations).run_once, leads),
     )
 

@@ -94,7 +94,7 @@ class Member:
     slots: int
     heartbeat_at: datetime
     stopping: bool
-    trouble: str | None
+    problem: str | None
     started_at: datetime
     identity: Identity
 
@@ -125,18 +125,18 @@ def register(
     )
 
 
-def beat(connection: Connection, worker_id: UUID, *, trouble: str | None, stopping: bool, now: datetime) -> bool:
+def beat(connection: Connection, worker_id: UUID, *, problem: str | None, stopping: bool, now: datetime) -> bool:
     """Record a heartbeat. Returns False if the worker had been retired: it is registered again, even without jobs."""
     revived = connection.execute(
         update(Worker)
         .where(Worker.id == worker_id, Worker.stopped_at.is_(None))
-        .values(heartbeat_at=now, trouble=trouble, stopping=stopping)
+        .values(heartbeat_at=now, trouble=problem, stopping=stopping)
     ).rowcount
     if not revived:
         connection.execute(
             update(Worker)
             .where(Worker.id == worker_id)
-            .values(heartbeat_at=now, trouble=trouble, stopping=stopping, stopped_at=None)
+            .values(heartbeat_at=now, trouble=problem, stopping=stopping, stopped_at=None)
         )
     return bool(revived)
 

@@ -20,7 +20,7 @@ class OutageLog:
 
     log: structlog.typing.FilteringBoundLogger
     event: str
-    """Log event of a failure; the end of the outage is logged as `{event}_over`."""
+    """Log event of a failure; the end of the outage is logged as `{event}_ended`."""
     clock: Callable[[], float] = time.monotonic
     message: str | None = None
     """The latest error; None while there is no outage."""
@@ -52,4 +52,4 @@ class OutageLog:
 
     @property
     def _end(self) -> str:
-        return f"{self.event}_over"
+        return f"{self.event}_ended"

@@ -57,7 +57,7 @@ class Deliverer:
         try:
             self.deliver(due)
         except SQLAlchemyError as error:
-            log.warning("database_trouble", delivery=str(due.id), error=str(error).splitlines()[0])
+            log.warning("database_unavailable", delivery=str(due.id), error=str(error).splitlines()[0])
 
     def deliver(self, due: Due) -> None:
         ends = time.monotonic() + RUN_SECONDS

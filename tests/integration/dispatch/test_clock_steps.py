@@ -51,7 +51,7 @@ def beat(stage: Stage, *alive: object) -> None:
         now = stage.database.now(connection)
         for worker in workers.present(connection):
             if worker.id in alive:
-                workers.beat(connection, worker.id, trouble=None, stopping=False, now=now)
+                workers.beat(connection, worker.id, problem=None, stopping=False, now=now)
 
 
 def resumed(stage: Stage, leader: Dispatcher, *alive: object) -> list[object]:

@@ -55,7 +55,7 @@ def test_a_worker_that_comes_back_keeps_what_it_claimed(database: Database) -> N
     """Its next beat takes it back in, and its job with it."""
     with database.begin() as connection:
         worker, job = claimed_too_late(connection)
-        workers.beat(connection, worker, trouble=None, stopping=False, now=NOW + LAPSE)
+        workers.beat(connection, worker, problem=None, stopping=False, now=NOW + LAPSE)
         rescue(connection, LAPSE + MOMENT)
         row = stored(connection, job)
     assert (row.status, row.worker_id) == (JobStatus.RUNNING, worker)

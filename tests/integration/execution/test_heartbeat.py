@@ -48,7 +48,7 @@ def test_changes_are_recorded_at_once(sick: Sick, on_sqlite: Database) -> None:
         sick.trouble = error
         sick.heart.nudge()
         wait_for(
-            lambda error=error: _row(on_sqlite, sick.heart.worker_id).trouble == error,  # type: ignore[misc]  # bound at once
+            lambda error=error: _row(on_sqlite, sick.heart.worker_id).problem == error,  # type: ignore[misc]  # bound at once
             seconds=SECONDS,
             what=f"recorded: {error}",
         )

@@ -332,7 +332,7 @@ class StoreMachine(RuleBasedStateMachine):
         if worker not in self.model.workers:
             self.sign_on(worker)
             return
-        known = workers.beat(self.connection, worker, trouble=None, stopping=False, now=self.now)
+        known = workers.beat(self.connection, worker, problem=None, stopping=False, now=self.now)
         self.same(known, self.model.beat(worker, self.now))
 
     @rule(worker=some(WORKERS[:2]))

@@ -237,14 +237,14 @@ def test_a_worker_that_was_given_up_is_taken_back_in(database: Database) -> None
     """Its next heartbeat reports that it had been retired; from then on it counts as live again."""
     with database.begin() as connection:
         worker = add_worker(connection)
-        assert workers.beat(connection, worker, trouble="disk full", stopping=False, now=NOW + SECOND)
+        assert workers.beat(connection, worker, problem="disk full", stopping=False, now=NOW + SECOND)
         (member,) = workers.present(connection)
-        assert (member.trouble, member.heartbeat_at) == ("disk full", NOW + SECOND)
+        assert (member.problem, member.heartbeat_at) == ("disk full", NOW + SECOND)
         workers.sign_off(connection, worker, now=NOW)
         assert workers.present(connection) == []
-        assert not workers.beat(connection, worker, trouble=None, stopping=False, now=NOW + 2 * SECOND)
+        assert not workers.beat(connection, worker, problem=None, stopping=False, now=NOW + 2 * SECOND)
         (member,) = workers.present(connection)
-    assert (member.trouble, member.stopping) == (None, False)
+    assert (member.problem, member.stopping) == (None, False)
 
 
 def test_long_gone_workers_are_forgotten(database: Database) -> None:

@@ -37,7 +37,7 @@ class TestEvents:
     def test_a_job_without_a_subscriber_writes_no_event(self, database: Database) -> None:
         """Neither its producer nor its tenant asked."""
         claim = self._claimed(database, notify=None)
-        assert not claim.heard
+        assert not claim.has_subscriber
         self._settle(database, claim)
         assert types(database) == []
 
@@ -45,7 +45,7 @@ class TestEvents:
     def test_a_job_with_a_subscriber_ends_with_an_event(self, database: Database, way: str) -> None:
         """Alone and in a group; given again after a lost answer, it stays one."""
         claim = self._claimed(database, notify=True)
-        assert claim.heard
+        assert claim.has_subscriber
         if way == "settle":
             self._settle(database, claim)
             self._settle(database, claim)
@@ -57,8 +57,8 @@ class TestEvents:
     def test_an_endpoint_receives_its_tenants_jobs(self, database: Database) -> None:
         """Also of jobs submitted before it, and of no other tenant's."""
         add_endpoint(database, "https://example.org/")
-        assert self._claimed(database, notify=None).heard
-        assert not self._claimed(database, notify=None, tenant="globex").heard
+        assert self._claimed(database, notify=None).has_subscriber
+        assert not self._claimed(database, notify=None, tenant="globex").has_subscriber
 
     def test_a_transaction_that_fails_leaves_no_event(self, database: Database) -> None:
         """The event is part of it."""

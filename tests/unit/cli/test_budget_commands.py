@@ -75,14 +75,14 @@ def test_a_run_ends_when_it_has_waited_for_money_long_enough_to_be_sure() -> Non
     seconds = [0.0]
     patience = Patience(lambda: seconds[0])
     stuck, moving = standing(OF_BATCH, queued=2), standing(OF_BATCH, queued=1, running=1)
-    assert not patience.is_over(stuck)
+    assert not patience.is_exhausted(stuck)
     seconds[0] = SURE_SECONDS - 0.1
-    assert not patience.is_over(stuck)
-    assert not patience.is_over(moving)
+    assert not patience.is_exhausted(stuck)
+    assert not patience.is_exhausted(moving)
     seconds[0] = SURE_SECONDS + 0.1
-    assert not patience.is_over(stuck)
+    assert not patience.is_exhausted(stuck)
     seconds[0] = 2 * SURE_SECONDS + 0.2
-    assert patience.is_over(stuck)
+    assert patience.is_exhausted(stuck)
 
 
 def test_the_resuming_command_is_the_same_with_a_higher_budget() -> None:

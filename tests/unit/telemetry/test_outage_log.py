@@ -64,6 +64,6 @@ def test_its_end_is_logged_once_with_its_duration() -> None:
     trouble.recovered()
     trouble.failing("it drips")
 
-    assert [line["event"] for line in watched.lines] == ["leak", "leak_over", "leak"]
+    assert [line["event"] for line in watched.lines] == ["leak", "leak_ended", "leak"]
     assert (watched.lines[1]["level"], watched.lines[1]["after_seconds"]) == ("info", 12.3)
     assert trouble.message == "it drips"

@@ -30,7 +30,7 @@ from worker.cli.console.exits import Exit
 from worker.cli.console.format import number
 from worker.cli.console.terminal import Terminal
 from worker.execution.destinations import Destination, Destinations
-from worker.process.factories import open_places
+from worker.process.factories import open_destinations
 from worker.results.destination import ResultsDestination as Results
 from worker.results.files import CONTENT_TYPES
 from worker.results.temporary import temporary_folder
@@ -189,7 +189,7 @@ def download(wanted: str, target: Target, *, parallel: int, as_json: bool) -> Ex
             raise ArchiveTakenError(archive)
         folder = _folder(batch, out, archive)
         folder.mkdir(parents=True, exist_ok=True)
-        places = open_places(settings, database, connections=parallel)
+        places = open_destinations(settings, database, connections=parallel)
         store = FolderStore(folder.absolute(), remembers=False)
         found = Fetcher(database, places, batch, store, overwrite=target.overwrite).run(parallel)
         with temporary_folder() as staging:

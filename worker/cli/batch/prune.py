@@ -25,7 +25,7 @@ from worker.cli.console.exits import Exit
 from worker.cli.console.format import number
 from worker.cli.console.terminal import Terminal
 from worker.execution.destinations import Destinations
-from worker.process.factories import open_places
+from worker.process.factories import open_destinations
 from worker.results.files import CONTENT_TYPES
 from worker.store.access import idempotency
 from worker.store.batches import BatchRecord
@@ -167,7 +167,7 @@ def prune(older_than: str, *, yes: bool, as_json: bool) -> Exit:
             if not yes and not console.agreed(terminal, f"Permanently remove {_describe(old)}?", enter=False):
                 terminal.note("Nothing was removed.")
                 return Exit.INTERRUPTED
-        cleared = Clearing(database, open_places(settings, database, connections=CONNECTIONS), before).run()
+        cleared = Clearing(database, open_destinations(settings, database, connections=CONNECTIONS), before).run()
     terminal.data(
         {
             "batches": cleared.batches,

@@ -12,7 +12,7 @@ from worker.cli import database as cli_database
 from worker.cli.console.errors import CliError
 from worker.cli.console.format import number, short
 from worker.cli.console.terminal import Terminal
-from worker.process.factories import open_places
+from worker.process.factories import open_destinations
 from worker.results.destination import ResultsDestination
 from worker.results.files import CONTENT_TYPES, ERRORS, RESULTS, Written
 from worker.results.finisher import Finisher
@@ -79,7 +79,7 @@ def write(
 
 def gather(database: Database, batch: BatchRecord, settings: Settings, folder: Path) -> Written:
     """Write all three result files into an existing folder."""
-    places = open_places(settings, database, connections=CONNECTIONS)
+    places = open_destinations(settings, database, connections=CONNECTIONS)
     store = places.store_of(tenant=batch.tenant, batch_id=batch.id)
     return Finisher(database, places).write(batch.id, folder, ResultsDestination.of(batch, store))
 

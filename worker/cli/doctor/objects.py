@@ -14,7 +14,7 @@ from worker.cli.console.format import number
 from worker.cli.doctor.findings import Finding, ok, warning
 from worker.execution.destinations import Destination, Destinations
 from worker.execution.restore_sign import REMEDY, RestoreSign
-from worker.process.factories import open_places
+from worker.process.factories import open_destinations
 from worker.settings import Settings
 from worker.store.database import Database
 from worker.store.queries import recent
@@ -28,7 +28,7 @@ def check_objects(settings: Settings, database: Database) -> Finding:
     """Look at the latest objects; a folder that isn't on this machine is left out where workers have others."""
     with database.read() as connection:
         found = recent.spoken(connection, most=SAMPLE)
-    places = open_places(settings, database, connections=SAMPLE)
+    places = open_destinations(settings, database, connections=SAMPLE)
     try:
         seen = {job: _is_lost(place, job) for job in found if (place := _place(places, job, settings)) is not None}
     finally:

@@ -16,7 +16,7 @@ from worker.cli import database as cli_database
 from worker.cli.console.format import number
 from worker.cli.console.terminal import Terminal
 from worker.cli.jobs import show
-from worker.process.factories import open_places
+from worker.process.factories import open_destinations
 from worker.settings import Settings
 from worker.store.database import Database
 from worker.store.queries import filters as job_filters
@@ -85,7 +85,7 @@ def _address(settings: Settings, database: Database, job: JobRecord) -> str | No
     """Return the audio's public or signed address, if the settings provide one."""
     if job.uri is None or job.purged_at is not None:
         return None
-    places = open_places(settings, database, connections=1)
+    places = open_destinations(settings, database, connections=1)
     with suppress(ArtifactsError):
         found = places.containing(job.uri, tenant=job.tenant, batch_id=job.batch_id)
         return None if found is None else places.address(found)

@@ -16,7 +16,7 @@ from worker.cli.console.terminal import Terminal
 from worker.cli.jobs.list import Filters
 from worker.cli.run.again import QUESTION, describe
 from worker.maintenance.purger import Purger
-from worker.process.factories import open_places
+from worker.process.factories import open_destinations
 from worker.producer import AGAIN
 from worker.store.queries import filters as job_filters
 from worker.store.queries import jobs, refusals
@@ -88,7 +88,7 @@ def delete_jobs(ids: Sequence[str], filters: Filters, *, as_json: bool) -> None:
             which = filters.chosen(connection, chosen_ids(connection, ids))
             requested, unfinished = purges.ask(connection, which, now=database.now(connection))
             wanted = job_filters.ids(connection, which) if requested else []
-        deleted = Purger(database, open_places(settings, database, connections=8)).run(wanted)
+        deleted = Purger(database, open_destinations(settings, database, connections=8)).run(wanted)
     if not requested:
         message = "Nothing to delete: no finished job here still has its text."
     else:

@@ -26,7 +26,7 @@ from worker.cli.run.summary import SHOWN_FAILURES, UNEXPECTED, Ending, Shortage,
 from worker.cli.run.workers import Workers, dismiss
 from worker.cli.snapshot import Snapshot, report, take_snapshot
 from worker.cli.watch import poll_again, watch
-from worker.process.factories import open_places
+from worker.process.factories import open_destinations
 from worker.settings import Settings
 from worker.store import outputs
 from worker.store.database import Database
@@ -43,7 +43,7 @@ class Patience:
         self._clock = clock
         self._since: float | None = None
 
-    def is_over(self, snapshot: Snapshot) -> bool:
+    def is_exhausted(self, snapshot: Snapshot) -> bool:
         """Return whether the remaining jobs have been waiting only for a budget or a resume for `SURE_SECONDS`."""
         if not snapshot.stands_still:
             self._since = None
@@ -76,7 +76,7 @@ class Run:
         """Watch until all jobs have finished, all remaining ones are held, or a signal arrives."""
         patience = Patience(time.monotonic)
         with progress(self.terminal, self.order.title, time.monotonic) as view, self._copies() as copies:
-            last = watch(self._poll, view, self.interrupts, enough=patience.is_over)
+            last = watch(self._poll, view, self.interrupts, enough=patience.is_exhausted)
             complete = last.all_finished or not self.interrupts.count
             shortage = self._shortage(last) if complete and last.waits_for_money else None
             refusal = (
@@ -109,7 +109,7 @@ class Run:
         if self.submitted.before.all_finished:
             return self.submitted.lost
         batch = self.submitted.batch
-        places = open_places(self.settings, self.database, connections=CONNECTIONS)
+        places = open_destinations(self.settings, self.database, connections=CONNECTIONS)
         return Audit(self.database, places, batch.id, batch.tenant, offload=not self.settings.embedded).run()
 
     def _poll(self) -> Snapshot:
@@ -193,7 +193,7 @@ class Run:
         if not self._is_elsewhere:
             return self.destination.shown
         batch = self.submitted.batch
-        places = open_places(self.settings, self.database, connections=1)
+        places = open_destinations(self.settings, self.database, connections=1)
         store = places.store_of(tenant=batch.tenant, batch_id=batch.id)
         template = self.order.key_template or self.settings.key_template or SHARED_TEMPLATE
         folder = batch_prefix(template, tenant=batch.tenant, batch=str(batch.id))

@@ -31,7 +31,7 @@ from worker.cli.run.order import Destination, Order
 from worker.cli.run.submit import Audit, Lost, refuse_gone, submit
 from worker.cli.run.workers import choose_workers
 from worker.cli.snapshot import report, take_snapshot
-from worker.process.factories import open_places
+from worker.process.factories import open_destinations
 from worker.producer import DEFAULT_TENANT
 from worker.settings import HOME, Settings
 from worker.store.database import Database
@@ -136,7 +136,7 @@ def _lost(database: Database, wanted: Input, order: Order, settings: Settings) -
     """Audit the files of a resumed batch."""
     if wanted.batch is None:
         return Lost()
-    places = open_places(settings, database, connections=CONCURRENT_HEADS)
+    places = open_destinations(settings, database, connections=CONCURRENT_HEADS)
     return Audit(
         database, places, wanted.batch, DEFAULT_TENANT, overwrite=order.overwrite, offload=not settings.embedded
     ).run()

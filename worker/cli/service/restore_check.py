@@ -17,7 +17,7 @@ from worker.cli.console.terminal import Terminal
 from worker.execution.destinations import Destinations
 from worker.execution.restoration import Found, Restoration
 from worker.execution.settlements import AttemptLimits
-from worker.process.factories import open_places
+from worker.process.factories import open_destinations
 from worker.store import workers
 from worker.store.database import Database
 from worker.store.queries import holds
@@ -48,7 +48,7 @@ def check_restored(terminal: Terminal, *, dry_run: bool) -> Exit:
         if running:
             terminal.warn(f"{number(len(running), 'worker')} running: the figures may change.")
         limits = AttemptLimits(settings.max_attempts, settings.max_takes)
-        places = open_places(settings, database, connections=CONNECTIONS)
+        places = open_destinations(settings, database, connections=CONNECTIONS)
         try:
             found, moved = _checked(Restoration(database, places, limits), dry_run=dry_run)
         finally:

@@ -311,10 +311,10 @@ def _too_large(limit: int) -> ProblemError:
 def problem_for(error: Exception) -> ProblemError:
     """Return the problem for an unexpected error, and log it."""
     if isinstance(error, SQLAlchemyError):
-        log.warning("database_trouble", error=str(error).splitlines()[0])
+        log.warning("database_unavailable", error=str(error).splitlines()[0])
         return ProblemError(Trouble.OVERLOADED, "The database is unavailable.", retry_after=5)
     if isinstance(error, ArtifactsError):
-        log.warning("store_trouble", code=error.code, error=error.message)
+        log.warning("store_unavailable", code=error.code, error=error.message)
         return ProblemError(Trouble.STORE_TROUBLE, "The audio store is unavailable.", retry_after=5)
     log.error("request_crashed", exc_info=error)
     return ProblemError(Trouble.BROKEN, "See the log for this request id.")

@@ -139,5 +139,5 @@ def _worker_holds(connection: Connection, now: datetime) -> list[Hold]:
     return [
         Hold("workers", "worker_in_trouble", f"{member.host} (pid {member.pid}): {reason}", None, None)
         for member in alive
-        if (reason := member.trouble) is not None
+        if (reason := member.problem) is not None
     ]

@@ -19,7 +19,7 @@ from api_models.status import JobStatus
 from worker.store import locks
 from worker.store.states import in_flight_as, in_state
 from worker.store.tables.jobs import Job
-from worker.store.transitions.event_writer import HEARD
+from worker.store.transitions.event_writer import HAS_SUBSCRIBER
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +46,7 @@ class Claim:
     """The job whose audio it must copy: this one may not buy."""
     request_id: str | None = None
     """What an earlier attempt submitted (v2): it is polled, and nothing else is submitted."""
-    heard: bool = False
+    has_subscriber: bool = False
     """Settling it must write an event."""
     audio_format: AudioFormat = AudioFormat.WAV
     target_lufs: float | None = None
@@ -101,7 +101,7 @@ CLAIM_COLUMNS: Final = (
     Job.extra,
     Job.follows,
     _TWIN,
-    HEARD.label("heard"),
+    HAS_SUBSCRIBER.label("has_subscriber"),
 )
 _CLAIM = (
     update(Job)
@@ -162,7 +162,7 @@ def claimed(row: Any, worker_id: UUID, now: datetime) -> Claim:  # noqa: ANN401 
         twin=row.twin if row.use_cache else None,
         copies=row.follows if row.use_cache else None,
         request_id=row.request_id,
-        heard=bool(row.heard),
+        has_subscriber=bool(row.has_subscriber),
         audio_format=AudioFormat(row.audio_format or AudioFormat.WAV),
         target_lufs=row.target_lufs,
         sample_rate=row.sample_rate,

@@ -26,7 +26,7 @@ from worker.store.tables.webhooks import EventRow
 ROWS_PER_STATEMENT: Final = 500
 
 # Literal SQL, because SQLAlchemy's SQLite compiler omits the table's name inside RETURNING, subqueries included.
-HEARD: Final[ColumnElement[bool]] = literal_column(
+HAS_SUBSCRIBER: Final[ColumnElement[bool]] = literal_column(
     "(jobs.notify OR EXISTS (SELECT 1 FROM endpoints AS listening"
     " WHERE listening.tenant = jobs.tenant AND listening.disabled_at IS NULL))",
     Boolean,
@@ -56,7 +56,7 @@ _COLUMNS: Final = (
 
 
 def has_listener(connection: Connection, which: ColumnElement[bool]) -> bool:
-    return connection.execute(select(Job.id).where(which, HEARD).limit(1)).first() is not None
+    return connection.execute(select(Job.id).where(which, HAS_SUBSCRIBER).limit(1)).first() is not None
 
 
 def ended(connection: Connection, job_ids: Iterable[UUID], *, now: datetime) -> None:
@@ -64,7 +64,7 @@ def ended(connection: Connection, job_ids: Iterable[UUID], *, now: datetime) -> 
     rest = iter(job_ids)
     while page := list(islice(rest, ROWS_PER_STATEMENT)):
         rows = connection.execute(
-            select(*_COLUMNS).where(Job.id.in_(page), in_state(*sorted(TERMINAL)), HEARD).order_by(Job.id)
+            select(*_COLUMNS).where(Job.id.in_(page), in_state(*sorted(TERMINAL)), HAS_SUBSCRIBER).order_by(Job.id)
         ).all()
         _write(connection, [_of_job(row, now) for row in rows])
 

@@ -186,7 +186,7 @@ def settle_all_at_once(
 
 
 def _write_events(connection: Connection, ended: Sequence[tuple[Claim, Settlement]], now: datetime) -> None:
-    finished = [claim.job_id for claim, settlement in ended if claim.heard and settlement.status in TERMINAL]
+    finished = [claim.job_id for claim, settlement in ended if claim.has_subscriber and settlement.status in TERMINAL]
     if finished:
         event_writer.ended(connection, finished, now=now)
 

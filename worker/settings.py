@@ -19,7 +19,7 @@ from api_models.openai_names import model_names, voice_names
 from api_models.origins import EMULATOR_KEY, OFFICIAL_BASE_URL
 from api_models.problems import Fault, InvalidInputError, faults_of
 from api_models.values import OptionalSpan
-from worker import addresses, dotenv
+from worker.environment import addresses, dotenv
 
 HOME: Final = Path(".ttsq")
 """Database, spool and audio of single-process mode, below the working directory."""

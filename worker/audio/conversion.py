@@ -7,10 +7,10 @@ import shutil
 from pathlib import Path
 from typing import Final
 
-from worker import private_files
 from worker.audio.container import Container
 from worker.audio.riff import WavHeader, completed_head, new_head, read_header
 from worker.audio.take import PCM_CHANNELS, PCM_FRAME_BYTES, PCM_SAMPLE_RATE, Take
+from worker.environment import private_files
 
 BLOCK_BYTES: Final = 1024 * 1024
 PARTIAL_SUFFIX: Final = ".part"

@@ -16,10 +16,10 @@ import numpy as np
 import numpy.typing as npt
 import soundfile
 
+from worker.audio.bounds import MAX_SECONDS, require_bounds
 from worker.audio.container import SNIFF_BYTES, Container, junk_bytes, sniff
 from worker.audio.errors import BadAudio, BadAudioError
 from worker.audio.lengths import is_mp3_complete, with_flac_frames, with_mp3_frames
-from worker.audio.take import MAX_SECONDS, require_bounds
 
 BLOCK_FRAMES: Final = 65_536
 MAX_DECODED_BYTES: Final = 128 * 2**20

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Final
 
 from api_models.encodings import AudioTags
-from worker import private_files
+from worker.environment import private_files
 
 _MARK: Final = b"ID3"
 _HEADER_BYTES: Final = 10

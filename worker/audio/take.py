@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from worker.audio.bounds import require_bounds
 from worker.audio.container import SNIFF_BYTES, Container, sniff
 from worker.audio.errors import BadAudio, BadAudioError
 from worker.audio.riff import HEAD_BYTES, WavHeader, header_of
@@ -15,11 +16,6 @@ PCM_SAMPLE_RATE: Final = 24_000
 PCM_CHANNELS: Final = 1
 PCM_FRAME_BYTES: Final = 2
 FIRST_LOOK_BYTES: Final = 16
-MIN_SAMPLE_RATE: Final = 8_000
-MAX_SAMPLE_RATE: Final = 192_000
-MAX_CHANNELS: Final = 8
-MAX_SECONDS: Final = 3_600
-"""The vendor's longest takes are about 655 s."""
 _DECODED: Final = frozenset(
     {Container.MP3, Container.OGG, Container.FLAC, Container.AIFF, Container.AU, Container.CAF, Container.W64}
 )
@@ -112,19 +108,6 @@ def plain_take(path: Path) -> Take | None:
         raise BadAudioError(BadAudio.NO_FRAMES, "a wav file without any sound in it")
     require_bounds(take.sample_rate, take.channels, take.frames)
     return take
-
-
-def require_bounds(sample_rate: int, channels: int, frames: int) -> None:
-    """Raise BadAudioError, `unreadable`, for what no speech needs, and what would take memory or time without limit."""
-    if not MIN_SAMPLE_RATE <= sample_rate <= MAX_SAMPLE_RATE:
-        what = f"{sample_rate:,} Hz, where {MIN_SAMPLE_RATE:,} to {MAX_SAMPLE_RATE:,} Hz are supported"
-    elif not 1 <= channels <= MAX_CHANNELS:
-        what = f"{channels:,} channels, where {MAX_CHANNELS} are the limit"
-    elif frames > MAX_SECONDS * sample_rate:
-        what = f"{frames / sample_rate:,.0f} s, where {MAX_SECONDS:,} s are the limit"
-    else:
-        return
-    raise BadAudioError(BadAudio.UNREADABLE, f"sound of {what}")
 
 
 def _plain(path: Path, header: WavHeader, *, is_whole: bool) -> Take:

@@ -11,7 +11,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final
 
-from worker import private_files
+from worker.environment import private_files
 
 MARK: Final = ".judging"
 ATTRIBUTE: Final = "user.ttsq.judging"

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Final, Self
 from uuid import UUID
 
-from worker import private_files
+from worker.environment import private_files
 from worker.store import workers
 from worker.store.database import Database
 from worker.store.outbox import events

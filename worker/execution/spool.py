@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Final
 from uuid import UUID
 
-from worker import private_files
+from worker.environment import private_files
 from worker.execution.judging_mark import deaths
 from worker.segmind import account
 from worker.segmind.answers import Answer

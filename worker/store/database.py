@@ -15,7 +15,7 @@ from sqlalchemy.engine import URL, ExceptionContext, make_url
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import StaticPool
 
-from worker import private_files
+from worker.environment import private_files
 from worker.store import sessions
 from worker.store.errors import is_unstorable
 from worker.store.sessions import AUTOCOMMIT, Sessions

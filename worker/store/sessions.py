@@ -13,7 +13,7 @@ from typing import Any, Final
 from sqlalchemy import Connection, Engine, event
 from sqlalchemy.engine import URL
 
-from worker.addresses import session_settings
+from worker.environment.addresses import session_settings
 
 AUTOCOMMIT: Final = "AUTOCOMMIT"
 

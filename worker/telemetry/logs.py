@@ -12,7 +12,7 @@ from typing import Any, Final, NoReturn, TextIO
 import structlog
 
 from api_models.escaping import escaped, escaped_line
-from worker import private_files
+from worker.environment import private_files
 from worker.settings import Settings
 from worker.telemetry.redaction import redact
 

@@ -12,7 +12,7 @@ import pytest
 ROOT: Final = Path(__file__).parents[3]
 
 WRITERS: Final = {
-    "worker/private_files.py": "the place itself",
+    "worker/environment/private_files.py": "the place itself",
     "worker/artifacts/folder/store.py": "audio for people follows the umask",
     "worker/artifacts/folder/history.py": "second names of that audio",
     "worker/artifacts/folder/sidecar.py": "describes that audio",

@@ -12,7 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from worker import private_files, settings
+from worker import settings
+from worker.environment import private_files
 from worker.execution.spool import Spool
 from worker.store.database import Database
 from worker.telemetry import logs

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from worker import addresses
+from worker.environment import addresses
 
 SECRET = "hunter2"
 

@@ -32,7 +32,7 @@ from worker.artifacts.partial import PARTIAL_SUFFIX, arriving, sha256_of
 from worker.artifacts.store import ArtifactStore, StoredObject, Wanted
 from worker.concurrency.futures import wait_for
 from worker.concurrency.reactor import Reactor
-from worker.private_files import unwritable
+from worker.environment.private_files import unwritable
 
 STALE_SECONDS: Final = 24 * 3600
 """A file still on its way after this long belongs to a process that died."""

@@ -18,8 +18,8 @@ from worker.artifacts.factory import open_store
 from worker.cli.console.format import money, number
 from worker.cli.console.progress import describe_hold
 from worker.cli.doctor.findings import Finding, fail, ok, warning
+from worker.environment.private_files import unwritable
 from worker.execution.spool import Spool
-from worker.private_files import unwritable
 from worker.process import peers
 from worker.process.factories import StartError, default_artifacts_url, open_client, require_descriptors, store_options
 from worker.process.identity import KEY, identity

@@ -8,7 +8,7 @@ from typing import Any, Final
 from sqlalchemy import Connection, text
 
 from worker.cli.doctor.findings import Finding, fail, ok, warning
-from worker.private_files import unwritable
+from worker.environment.private_files import unwritable
 from worker.settings import Settings
 from worker.store import schema
 from worker.store.database import Database

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Final
 
 from api_models.origins import OFFICIAL_BASE_URL
-from worker.addresses import is_loopback
 from worker.artifacts.addresses import path_of
 from worker.artifacts.factory import open_store
 from worker.artifacts.partial import arriving
@@ -31,6 +30,7 @@ from worker.cli.run.order import Destination, Order
 from worker.cli.run.submit import Audit, Lost, refuse_gone, submit
 from worker.cli.run.workers import choose_workers
 from worker.cli.snapshot import report, take_snapshot
+from worker.environment.addresses import is_loopback
 from worker.process.factories import open_destinations
 from worker.producer import DEFAULT_TENANT
 from worker.settings import HOME, Settings

@@ -34,7 +34,6 @@ _shutdowns: list[Shutdown] = []
 
 @lru_cache(maxsize=1)
 def _worker_app() -> Celery:
-    """The application of a worker process that Celery starts."""
     try:
         configuration = settings.current()
     except InvalidInputError as error:

@@ -16,8 +16,6 @@ _UNTAGGABLE: Final = re.compile(r"[^\w +\-=.:/@]")
 
 @dataclass(frozen=True, slots=True)
 class StoreOptions:
-    """The same for all stores of a process."""
-
     storage_class: str | None = None
     """Such as STANDARD_IA; None: the bucket's own."""
     encryption: str | None = None

@@ -55,16 +55,13 @@ class Owner:
 
     @classmethod
     def of(cls, metadata: Mapping[str, str]) -> Owner:
-        """The owner that an object's metadata names."""
         return cls(metadata.get(JOB), metadata.get(BATCH))
 
     def metadata(self) -> dict[str, str]:
-        """As an object carries it."""
         return {name: value for name, value in ((JOB, self.job), (BATCH, self.batch)) if value is not None}
 
     @property
     def is_named(self) -> bool:
-        """Whether anything is claimed at all."""
         return self.job is not None or self.batch is not None
 
     def is_in(self, key: str) -> bool:

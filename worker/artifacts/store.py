@@ -13,8 +13,6 @@ from typing import Protocol
 
 @dataclass(frozen=True, slots=True)
 class StoredObject:
-    """One object as the store knows it."""
-
     key: str
     """Relative to the store's own root or prefix."""
     uri: str

@@ -47,7 +47,6 @@ def _is_riff(path: Path) -> bool:
 
 
 def _written(take: Take, into: Path) -> int:
-    """Write the WAV and return its number of frames."""
     match take.container:
         case Container.WAV if (header := read_header(take.path)) is not None:
             _complete(take.path, header, into)

@@ -32,8 +32,6 @@ PARTIAL_SUFFIX: Final = ".part"
 
 
 class Codec(NamedTuple):
-    """What libsndfile calls it."""
-
     container: str
     subtype: str
 

@@ -139,7 +139,6 @@ def is_cut_off(present_s: float, missing_s: float, longest_s: float = LONGEST_TA
 
 
 def _sound_flaws(found: Measures, expected: Expected, limits: GateLimits) -> Iterator[Refusal]:
-    """What can be heard, whatever the length."""
     if found.peak_dbfs < limits.min_peak_dbfs:
         yield Refusal(
             Flaw.SILENT, f"a peak of {found.peak_dbfs:.0f} dBFS, where at least {limits.min_peak_dbfs:.0f} is expected"
@@ -162,7 +161,6 @@ def _sound_flaws(found: Measures, expected: Expected, limits: GateLimits) -> Ite
 
 
 def _length_flaws(found: Measures, expected: Expected, limits: GateLimits) -> Iterator[Refusal]:
-    """Flaws that the length shows."""
     longest = expected.most * limits.max_length
     if found.duration_s > longest:
         yield Refusal(Flaw.TOO_LONG, f"{found.duration_s:.1f} s of sound, where the text takes at most {longest:.1f} s")

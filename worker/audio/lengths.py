@@ -35,7 +35,6 @@ def with_mp3_frames(content: bytes) -> bytes:
 
 
 def with_flac_frames(content: bytes, frames: int) -> bytes:
-    """The file with the number of samples that it has."""
     if content[:4] != b"fLaC":
         return content
     corrected = bytearray(content)

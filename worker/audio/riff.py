@@ -50,7 +50,6 @@ class WavHeader:
 
     @property
     def frames(self) -> int:
-        """Whole frames present."""
         return self.size // self.frame_bytes
 
 

@@ -46,7 +46,6 @@ class Weight(NamedTuple):
 
 
 def weigh(text: str) -> Weight:
-    """The weight of a text with its markup."""
     most = sum(map(_longest, text)) + PAUSE_WEIGHT * len(_PAUSE.findall(text))
     return Weight(_plain(certain(text), _shortest), _plain(text, _usual), most)
 

@@ -35,8 +35,6 @@ _WORDS: Final = {Container.JSON: "JSON", Container.TEXT: "text", Container.UNKNO
 
 @dataclass(frozen=True, slots=True)
 class Take:
-    """Accepted audio in a file."""
-
     path: Path
     container: Container
     sample_rate: int

@@ -62,7 +62,6 @@ def add_to(
     ask: Callable[[ShutdownRequest], None],
     broker: Callable[[], BrokerStatus],
 ) -> None:
-    """Install the bootsteps in every worker of this application."""
 
     class StartRuntime(StartStopStep):
         """Runs after Celery has installed its signal handlers and before it connects.
@@ -133,7 +132,6 @@ class _ConnectionFilter(logging.Filter):
 
 
 def _error(record: logging.LogRecord) -> BaseException | str | None:
-    """The connection error that a record reports, if any."""
     if record.name == TRANSPORT_LOGGER:
         return "the broker does not answer" if "stale connection" in str(record.msg) else None
     arguments: tuple[Any, ...] = record.args if isinstance(record.args, tuple) else ()

@@ -77,7 +77,6 @@ class EmbeddedWorker:
         self._parts.start()
 
     def wake(self) -> None:
-        """Dispatch new rows now."""
         if self._parts is not None:
             self._parts.dispatcher.arrived()
 

@@ -74,8 +74,6 @@ class FinishMessage:
 
 @dataclass(frozen=True, slots=True)
 class ScheduleMessage:
-    """A schedule's run is due."""
-
     task: ClassVar[str] = "ttsq.schedule"
     run: RunKey
 

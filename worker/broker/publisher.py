@@ -42,8 +42,6 @@ log = structlog.get_logger("ttsq.worker")
 
 
 class Publisher:
-    """Publishes to one queue."""
-
     def __init__(self, app: Celery, queue: str, broker: BrokerStatus) -> None:
         """`broker` is updated by job messages only: a worker depends on these."""
         self._app = app
@@ -63,7 +61,6 @@ class Publisher:
         return jobs
 
     def deliveries(self, due: Sequence[Due]) -> Sequence[Due]:
-        """Return all deliveries if sending failed."""
         sent = self._send_or_log([DeliveryMessage(one) for one in due])
         return () if sent else due
 

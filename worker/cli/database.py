@@ -93,7 +93,6 @@ def newest_job(connection: Connection, wanted: str, batch_wanted: str | None) ->
 
 
 def _named(connection: Connection, custom_id: str, batch_id: UUID | None) -> list[JobRecord]:
-    """Jobs with this custom_id, the newest first: of one batch, or of the newest batches and of none."""
     if batch_id is not None:
         return jobs.by_custom_id(connection, custom_id, [batch_id])
     newest = [record.id for record in batches.latest(connection, most=SEARCHED_NAMES)]

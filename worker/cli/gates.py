@@ -127,8 +127,6 @@ MODEL_PREFIX: Final = f"{GateScope.MODEL}:"
 
 @dataclass(frozen=True, slots=True)
 class GateName:
-    """A gate, whether or not it ever closed."""
-
     scope: GateScope
     model: str | None = None
 

@@ -147,7 +147,6 @@ class Reactor:
 
 
 def _pop_due(heap: list[tuple[float, int, T]], now: float) -> list[T]:
-    """Pop every due entry."""
     due = []
     while heap and heap[0][0] <= now:
         due.append(heapq.heappop(heap)[2])

@@ -43,7 +43,6 @@ def ahead(flow: Flow, slots: int) -> int:
 
 
 def fit(connection: Connection, scope: WorkerScope, now: datetime) -> list[Member]:
-    """Return the workers that this dispatcher can reach and that can accept jobs."""
     limit = now - timedelta(seconds=HEARTBEAT_LAPSE_SECONDS)
     return [
         member
@@ -57,8 +56,6 @@ def fit(connection: Connection, scope: WorkerScope, now: datetime) -> list[Membe
 
 @dataclass(frozen=True, slots=True)
 class Room:
-    """Slots of the workers that can accept jobs."""
-
     free: int = 0
     """Negative if more jobs are dispatched than there are slots."""
     total: int = 0

@@ -97,7 +97,6 @@ class Dispatcher:
         self._listener = Listener(self.database, self.arrived, lambda: self._leads)
 
     def _begin_anew(self) -> None:
-        """Give this dispatcher the memory of a new leader."""
         self.housekeeping = Housekeeping(self.limits.dispatch_timeout, self.rescue)
         self._keeper = Gatekeeper(self.prober, self.limits.probe_seconds)
         self._feedback = Feedback(self._keeper, BalanceWatch(self.limits.low_balance), self.rng)

@@ -47,8 +47,6 @@ class Chapter:
 
 @dataclass(frozen=True, slots=True)
 class Skipped:
-    """Something of the file that is not spoken."""
-
     what: str
     """A kind, such as "footnote reference"; the same word for all of its kind."""
     where: str
@@ -61,7 +59,6 @@ EXCERPT: Final = 60
 
 
 def excerpt(text: str) -> str:
-    """Return the beginning of a text on one line."""
     line = " ".join(text[: 10 * EXCERPT].split())
     return line if len(line) <= EXCERPT else line[:EXCERPT] + "…"
 

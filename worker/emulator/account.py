@@ -57,7 +57,6 @@ class Account:
         self.held += price
 
     def release(self, price: Decimal) -> None:
-        """Release the hold of a call that is not billed."""
         self.held -= price
 
     def charge(self, price: Decimal) -> None:

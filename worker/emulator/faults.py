@@ -150,8 +150,6 @@ class Script:
 
 
 class _CountedRule:
-    """A rule with its counters."""
-
     def __init__(self, rule: Rule, rng: random.Random) -> None:
         self.rule = rule
         self._rng = rng

@@ -110,7 +110,6 @@ class SlidingWindow:
 
 
 def limiter(limit: Limit) -> Limiter:
-    """Return a limiter with nothing counted."""
     if limit.rpm is None:
         return Unlimited()
     match limit.window:

@@ -284,7 +284,6 @@ def _unreadable(value: str, example: str) -> str:
 
 
 def _require_scheme(value: str, example: str) -> str:
-    """The scheme in lower case."""
     bare = value.strip()
     scheme, separator, rest = bare.partition("://")
     spaced = " " in bare and scheme.lower() not in {"sqlite", "file"}  # a folder's name may have spaces

@@ -48,7 +48,6 @@ def emptied(path: Path | str) -> int:
 
 
 def _descriptor(path: Path | str, flags: int) -> int:
-    """A file that is created, or found, is private afterwards."""
     opened = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC | flags, FILE_MODE)
     with suppress(OSError):
         if os.fstat(opened).st_mode & _OTHERS:

@@ -190,7 +190,6 @@ class Attempt:
         return settlements.released(code="cut_off", message=message)
 
     async def _delivered(self, destination: Destination, spooled: Spooled) -> Settlement:
-        """Accept the spooled answer and store it."""
         with self._progress.step("accept"):
             found = await self._agreed(await self._judged(spooled))
         if isinstance(found, Refused):

@@ -78,7 +78,6 @@ class Destinations:
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def for_claim(self, claim: Claim) -> Destination:
-        """The destination of this job's audio."""
         output = self._of_batch(claim.batch_id)
         template = self._template(output)
         key = object_key(
@@ -95,7 +94,6 @@ class Destinations:
         return Destination(self.store(output.url or self._of_tenant(claim.tenant) or self.default_url), key)
 
     def names_jobs(self, batch_id: UUID) -> bool:
-        """Whether the keys of a batch name jobs by their ids."""
         return "{id}" in self._template(self._of_batch(batch_id))
 
     def containing(self, uri: str, *, tenant: str, batch_id: UUID | None) -> Destination | None:
@@ -115,7 +113,6 @@ class Destinations:
         return destination.store.link(destination.key, seconds=self.presign_seconds, name=name)
 
     def store_of(self, *, tenant: str, batch_id: UUID) -> ArtifactStore:
-        """The store of a batch's audio."""
         return self.store(self._of_batch(batch_id).url or self._of_tenant(tenant) or self.default_url)
 
     def store(self, url: str) -> ArtifactStore:
@@ -127,7 +124,6 @@ class Destinations:
             return self._stores[url]
 
     def opened(self) -> list[ArtifactStore]:
-        """Every store in use, the default one first."""
         self.store(self.default_url)
         with self._lock:
             return list(self._stores.values())

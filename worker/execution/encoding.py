@@ -63,15 +63,12 @@ def _value(text: str | None) -> float | None:
 
 @dataclass(frozen=True, slots=True)
 class EncodedTake:
-    """A file ready to store."""
-
     path: Path
     duration_ms: int
     sound: Sound
 
 
 def is_unchanged(claim: Claim) -> bool:
-    """Whether the request is for the WAV as it is."""
     return claim.audio_format is AudioFormat.WAV and claim.target_lufs is None and claim.sample_rate is None
 
 

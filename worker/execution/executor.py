@@ -85,12 +85,10 @@ class Executor:
             self._leave(job_id)
 
     def in_hand(self) -> frozenset[UUID]:
-        """The jobs with a running attempt."""
         with self._idle:
             return frozenset(self._in_hand)
 
     def under_way(self) -> int:
-        """The number of running attempts."""
         return self._in_hand.total()
 
     def release_orphans(self) -> None:

@@ -107,7 +107,6 @@ class Heartbeat:
         return self._database_time + timedelta(seconds=self.clock() - self._last_good)
 
     def nudge(self) -> None:
-        """Send a heartbeat now."""
         self._due.set()
 
     def announce_stop(self) -> None:

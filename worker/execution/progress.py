@@ -33,7 +33,6 @@ class Progress:
 
     @contextmanager
     def step(self, name: str) -> Iterator[None]:
-        """Time a step and trace it."""
         began = time.monotonic()
         try:
             with tracing.span(name):

@@ -28,8 +28,6 @@ FINDING: Final = "ttsq-refused"
 
 @dataclass(frozen=True, slots=True)
 class Taken:
-    """A refused take that the store holds."""
-
     uri: str
     attempt: int
     receipt: Receipt

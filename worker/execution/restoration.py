@@ -46,8 +46,6 @@ _NO_BACKOFF: Final = random.Random(0)  # noqa: S311 - a refused take waits for n
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """Counts of a restoration, or of its dry run."""
-
     unfinished: int = 0
     adopted: int = 0
     """Jobs whose audio is in the store."""
@@ -70,8 +68,6 @@ class Found:
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """What the store holds of one job."""
-
     job: Claim
     audio: Recovered | None
     takes: Sequence[Taken]

@@ -29,8 +29,6 @@ REMEDY: Final = "if it was restored: stop all workers and run `ttsq restore-chec
 
 @dataclass(frozen=True, slots=True)
 class _Seen:
-    """The file's content."""
-
     database: str
     worker: UUID
     at: datetime

@@ -52,8 +52,6 @@ class Receipt:
 
 @dataclass(frozen=True, slots=True)
 class Spooled:
-    """An answer on disk."""
-
     path: Path
     receipt: Receipt
     deaths: int = 0
@@ -194,7 +192,6 @@ class Spool:
                 os.unlink(audio)  # noqa: PTH108 - likewise
 
     def close(self) -> None:
-        """Delete the spare files."""
         while self._spares:
             with suppress(OSError):
                 os.unlink(self._spares.pop())  # noqa: PTH108 - likewise
@@ -218,7 +215,6 @@ class Spool:
 
 
 def converted(audio: Path) -> Path:
-    """The path of the WAV converted from an answer in another container."""
     return Path(_beside(audio, CONVERTED))
 
 

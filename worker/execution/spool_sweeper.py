@@ -42,8 +42,6 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class SpoolSweeper:
-    """Sweeps one spool, at startup and periodically."""
-
     database: Database
     spool: Spool
     in_hand: Callable[[], frozenset[UUID]]

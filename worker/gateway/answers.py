@@ -75,7 +75,6 @@ def json(content: Any, status: int = 200, headers: Mapping[str, str] | None = No
 
 
 def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
-    """Document the problems that a route returns."""
     return {status: _problem(status) for status in sorted({*ALWAYS, *statuses})}
 
 

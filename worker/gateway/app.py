@@ -70,7 +70,6 @@ def operation_id(route: APIRoute) -> str:
 
 
 def make_app(gateway: Gateway) -> FastAPI:
-    """Return the application without its guard."""
 
     @asynccontextmanager
     async def lifespan_context(_app: FastAPI) -> AsyncIterator[None]:

@@ -20,8 +20,6 @@ _TRACEPARENT: Final = re.compile(r"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """Where a job comes from."""
-
     api: str
     """The address of the API that will speak it."""
     tenant: str

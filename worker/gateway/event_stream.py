@@ -133,7 +133,6 @@ class Watch:
             return tenant_pages.events(connection, tenant, after=after, most=EVENTS_PER_POLL, types=types)
 
     def rendered(self, event: EventEntry, render: Callable[[EventEntry], bytes]) -> bytes:
-        """Return the event as it is sent, rendered once for all streams."""
         found = self._rendered.get(event.id)
         if found is None:
             found = self._rendered[event.id] = render(event)

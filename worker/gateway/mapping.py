@@ -58,7 +58,6 @@ class Mapping:
     template: Sequence[str | ParsedResult]
 
     def outcome(self, payload: Any, context: dict[str, Any]) -> Outcome:  # noqa: ANN401 - any JSON value
-        """Return the jobs of one payload: all of them valid, or none."""
         try:
             if self.when is not None and not _is_true(self.when.search(payload)):
                 return Outcome()
@@ -97,7 +96,6 @@ def _combined(made: Sequence[JobIn | list[Fault]]) -> Outcome:
 
 
 def parse(mapping: HookMapping) -> Mapping | list[Fault]:
-    """Parse a mapping, or return every error in its expressions."""
     faults: list[Fault] = []
     if (mapping.text is None) == (mapping.template is None):
         faults.append(Fault(field="text", message="set either text or template"))

@@ -22,8 +22,6 @@ WINDOW: Final = timedelta(minutes=5)
 
 
 class _Rows(Collector):
-    """Metrics read from the database."""
-
     def __init__(self, database: Database) -> None:
         self._database = database
 

@@ -52,7 +52,6 @@ class Gateway:
 
     @property
     def base(self) -> str:
-        """The beginning of links in responses."""
         return self.settings.gateway_base
 
     def now(self) -> datetime:

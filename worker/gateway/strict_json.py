@@ -97,7 +97,6 @@ def reject_unknown(given: Iterable[str], known: Iterable[str]) -> None:
 
 
 def _unknown(names: Iterable[str], known: Collection[str], message: str) -> list[Fault]:
-    """Return the first faults, with suggestions for the first few."""
     return [
         Fault(field=printable(name), message=message + (did_you_mean(name, known) if number < MAX_HINTS else ""))
         for number, name in zip(range(MAX_FAULTS), names, strict=False)

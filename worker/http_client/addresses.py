@@ -103,8 +103,6 @@ def resolved(host: str, port: int, permits: Permits) -> list[tuple[int, tuple[st
 
 
 class _Checked(HTTPConnection):
-    """Connects to permitted addresses only."""
-
     permits: Permits = staticmethod(public_only)
 
     def _new_conn(self) -> socket.socket:

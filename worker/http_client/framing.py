@@ -103,7 +103,6 @@ class Chunked:
         self.marks_its_end = True
 
     def read1(self, limit_bytes: int) -> bytes:
-        """Combines small chunks that have arrived."""
         pieces: list[bytes] = []
         room = limit_bytes
         while room and not self.ended:

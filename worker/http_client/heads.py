@@ -41,8 +41,6 @@ class Head:
 
 
 class Heads:
-    """Incremental parser for one answer."""
-
     __slots__ = ("_data", "_had_interim", "_received")
 
     def __init__(self) -> None:
@@ -81,8 +79,6 @@ class Heads:
 
 
 class _Parsed:
-    """Receives httptools' callbacks."""
-
     __slots__ = ("complete", "headers")
 
     def __init__(self) -> None:
@@ -97,7 +93,6 @@ class _Parsed:
 
 
 def _next_head(data: bytes) -> tuple[Head, int] | None:
-    """The next complete head and its end."""
     end = data.find(_END) + len(_END)
     if end >= len(_END) and end <= MAX_HEAD_BYTES and (head := _strict(data[:end])) is not None:
         return head, end

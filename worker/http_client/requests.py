@@ -133,7 +133,6 @@ def head(method: str, target: str, headers: Mapping[str, str], *, host: str, bod
 
 
 def host_header(host: str, port: int | None, default_port: int | None) -> str:
-    """The value of the Host header."""
     bare = host.strip("[]")
     shown = f"[{bare}]" if ":" in bare else bare
     return shown if port in {None, default_port} else f"{shown}:{port}"

@@ -20,8 +20,6 @@ _DRAIN_BYTES: Final = 64 * 1024
 
 
 class Response:
-    """Reads its body from its connection."""
-
     __slots__ = ("_body", "_is_reusable", "_readable", "_source", "headers", "status", "undecoded")
 
     def __init__(self, head: Head, method: str, source: Source) -> None:

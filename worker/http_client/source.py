@@ -35,7 +35,6 @@ class Source:
         self.restart(seconds)
 
     def restart(self, seconds: float) -> None:
-        """Begin a new phase with its own deadline."""
         self._seconds = seconds
         self._due = self._monotonic() + seconds
         self._late_reads = 0

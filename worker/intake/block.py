@@ -22,8 +22,6 @@ class Line(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """The raw values of one job."""
-
     line: int
     """The first line of the record."""
     last_line: int

@@ -108,12 +108,10 @@ class Lines:
         self._offset -= sum(len(line.encode()) for line in lines)
 
     def take(self) -> list[Fault]:
-        """Return and clear the faults."""
         taken, self._faults = self._faults, []
         return taken
 
     def is_broken(self, first: int, last: int) -> bool:
-        """Whether a line in this range was repaired."""
         return bool(self._broken) and not self._broken.isdisjoint(range(first, last + 1))
 
     def take_last(self) -> list[Fault]:

@@ -39,8 +39,6 @@ class Kind:
 
 
 class FastRows:
-    """Validates the rows of one input, all in the same context."""
-
     def __init__(self, defaults: dict[str, object], context: dict[str, int | None]) -> None:
         self._defaults = defaults
         self._context = context
@@ -57,7 +55,6 @@ class FastRows:
         return made(kind.like.__dict__ | {"text": text, "custom_id": name}, kind.like.model_fields_set)
 
     def kind(self, fields: Mapping[str, object]) -> Kind | None:
-        """Return the kind of a row with these other fields, or None to leave it to pydantic."""
         rest = tuple((field, value.__class__, value) for field, value in fields.items())
         try:
             return self._kinds[rest]

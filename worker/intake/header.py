@@ -58,7 +58,6 @@ class Header:
         return TEXT in self.fields
 
     def field_of(self, column: str) -> str | None:
-        """The field that a column was read as, or None."""
         names = dict(zip(self.columns, self.fields, strict=True))
         return names.get(column)
 

@@ -57,7 +57,6 @@ def _decoded(content: bytes) -> Any:  # noqa: ANN401 - whatever JSON has
 
 
 def parse(items: list[Any], options: SheetOptions) -> Iterator[Header | Record | Fault]:
-    """Yield one record or fault per item."""
     objects = Objects(options)
     for number, item in enumerate(items, 1):
         if isinstance(item, str):

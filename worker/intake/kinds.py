@@ -93,7 +93,6 @@ _LIST: Final = re.compile(r"\[\s*(?:\{|$)")
 
 
 def chosen_kind(options: SheetOptions) -> Kind | None:
-    """The kind that the user named."""
     return None if options.input_format is None else Kind(options.input_format)
 
 

@@ -87,7 +87,6 @@ def _syntax(error: json.JSONDecodeError) -> str:
 
 
 def repeated_key(error: Exception) -> str | None:
-    """Return the duplicate key that caused the error, or None."""
     return quoted(error.key) if isinstance(error, _RepeatedKeyError) else None
 
 

@@ -35,8 +35,6 @@ _MEANT: Final = {
 
 
 class Objects:
-    """The objects of one input."""
-
     def __init__(self, options: SheetOptions) -> None:
         self._options = options
         self._shapes: dict[tuple[str, ...], Header] = {}

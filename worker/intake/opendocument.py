@@ -27,8 +27,6 @@ _BLANKS: Final = {"tab": "\t", "line-break": "\n"}
 
 
 class OpenDocument:
-    """The tables of an .ods file."""
-
     def __init__(self, package: Package) -> None:
         """Raises WorkbookError for a file that is encrypted or has no tables."""
         self._package = package
@@ -64,7 +62,6 @@ MAX_SMALL_BYTES: Final = 4_194_304
 
 
 def _of(attributes: Mapping[str, str], name: str) -> str:
-    """An attribute by its name without prefix."""
     return next((value for key, value in attributes.items() if key.rpartition(":")[2] == name), "")
 
 
@@ -103,8 +100,6 @@ class _Tables:
 
 
 class _Rows:
-    """The rows of one table."""
-
     def __init__(self, index: int, merges: list[Merge]) -> None:
         self.done: list[SheetRow] = []
         self._index = index

@@ -11,8 +11,6 @@ from api_models.problems import Fault
 
 
 class Positions:
-    """Jobs identified by their line."""
-
     def place(self, line: int) -> str | None:
         """Return the position, or None if the line number suffices."""
         del line

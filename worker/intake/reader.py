@@ -245,8 +245,6 @@ class _Hints:
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """The result of reading a whole input."""
-
     rows: Spool
     faults: Sequence[Fault]
     """The first hundred."""
@@ -328,5 +326,4 @@ def _kind(source: Path | IO[bytes], head: bytes) -> Kind | Fault:
 
 
 def _faults_beside_text(judged: Iterator[Row | Fault]) -> Iterator[Fault]:
-    """Faults of a repaired record, except those of its text."""
     return (item for item in judged if isinstance(item, Fault) and item.field != TEXT)

@@ -31,7 +31,6 @@ def relevant(defaults: Mapping[str, Any], fields: Mapping[str, Any]) -> Mapping[
 
 
 def may_have_tags(defaults: Mapping[str, Any], fields: Mapping[str, Any]) -> bool:
-    """Whether the audio of a row with these values is an MP3."""
     values = merged(defaults, fields)
     chosen = blank_is_none(values.get(_FORMAT))
     return _names_mp3(chosen) if chosen is not None else blank_is_none(values.get(_BITRATE)) is not None

@@ -52,14 +52,12 @@ class SheetOptions:
 
     @property
     def chosen_column(self) -> str | None:
-        """Return the first option that concerns columns, or None."""
         given = [("text-column", self.text_column), ("id-column", self.id_column)]
         given += [("ignore-column", name) for name in self.ignored_columns]
         return next((self.spelled(option, name) for option, name in given if name is not None), None)
 
     @property
     def chooses_sheets(self) -> bool:
-        """Whether an option applies to workbooks only."""
         return bool(self.sheets) or self.all_sheets
 
 

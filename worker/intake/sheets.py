@@ -84,7 +84,6 @@ def _header(source: Iterator[Line], delimiters: str, options: SheetOptions) -> t
 
 
 def _sample(source: Iterator[Line], header: Header) -> list[list[str]]:
-    """Some rows of a sheet that is not read further."""
     lines = (line.text for line in islice(source, SAMPLED_LINES))
     with suppress(csv.Error):
         return list(csv.reader(lines, delimiter=header.delimiter))

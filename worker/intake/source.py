@@ -72,7 +72,6 @@ def head_and_lines(stream: IO[bytes]) -> tuple[bytes, int, bool]:
 
 
 def _similar(name: object) -> str:
-    """A suggestion from the same folder, or nothing."""
     path = Path(str(name))
     try:
         there = [one.name for one in islice(path.parent.iterdir(), MAX_SIBLINGS) if one.is_file()]

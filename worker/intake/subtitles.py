@@ -32,7 +32,6 @@ class _Cue:
     last: int = 0
 
     def record(self) -> Record | None:
-        """None for a cue without text."""
         written = " ".join(self.texts)
         speaker = _SPEAKER.search(written)
         text = " ".join(html.unescape(_MARKUP.sub("", written)).split())

@@ -106,7 +106,6 @@ def is_cell_error(value: object) -> bool:
 
 
 def any_unspoken(texts: Sequence[str]) -> bool:
-    """Whether any of the texts has no words."""
     return any(text.lstrip()[:1] in _FIRST and unspoken(text) for text in texts)
 
 
@@ -119,7 +118,6 @@ def markup(text: str) -> Markup | None:
 
 
 def markup_warnings(text: str) -> list[str]:
-    """Warnings for a single text."""
     kind = markup(text)
     return [] if kind is None else [f"the text contains {kind}, which may be read aloud"]
 

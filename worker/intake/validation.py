@@ -26,8 +26,6 @@ _BETWEEN_TAGS: Final = re.compile(r"[\s,;]+")
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A valid job of an input."""
-
     line: int
     request: JobRequest
     """`custom_id` is always set: explicit, or the zero-padded line number."""

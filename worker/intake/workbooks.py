@@ -167,7 +167,6 @@ def _header(source: Iterator[SheetRow], options: SheetOptions) -> tuple[Header, 
 
 
 def _filled(source: Iterator[SheetRow], merges: Sequence[Merge], header: Header) -> Iterator[SheetRow]:
-    """The rows with merged values filled in."""
     fields = header.known()
     starts = {(merge.first, merge.column): merge.last for merge in merges}
     held: dict[int, tuple[int, str]] = {}

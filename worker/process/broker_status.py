@@ -67,7 +67,6 @@ log = structlog.get_logger("ttsq.broker")
 
 
 def describe(error: BaseException) -> str:
-    """Explain a broker error in one line."""
     cause = _cause(error)
     for kind in type(cause).__mro__:
         if kind.__name__ in _BY_NAME:

@@ -49,7 +49,6 @@ DIGITS: Final = 12
 
 
 def identity(settings: Settings) -> Identity:
-    """Return the identity of a worker with these settings."""
     key = settings.segmind_api_key
     return Identity(
         version=version("ttsq"),

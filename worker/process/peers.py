@@ -29,13 +29,11 @@ Traits = Mapping[str, str]
 
 
 def traits(identity: Identity) -> dict[str, str]:
-    """Return what is compared, by the name to be shown."""
     named = {VERSION: identity.version or UNKNOWN, KEY: identity.key_fingerprint or ""}
     return named | (json.loads(identity.settings) if identity.settings else {})
 
 
 def differences(members: Sequence[Member]) -> dict[UUID, list[str]]:
-    """Return the workers that differ from most others, with the names of what differs."""
     common = usual(members)
     found = {member.id: unlike(member.identity, common) for member in members}
     return {worker_id: names for worker_id, names in found.items() if names}
@@ -63,7 +61,6 @@ def alive(members: Sequence[Member], now: datetime) -> list[Member]:
 
 
 def describe(members: Sequence[Member]) -> list[str]:
-    """Return a sentence for each worker that differs from the others."""
     odd = differences(members)
     return [
         f"worker {member.id} (host {member.host}, pid {member.pid}) differs from the others in"

@@ -91,8 +91,6 @@ class Messages(Protocol):
 
 @dataclass(slots=True)
 class Runtime:
-    """The parts of one worker process."""
-
     settings: Settings
     database: Database
     worker_id: UUID
@@ -113,7 +111,6 @@ class Runtime:
     restore_sign: RestoreSign
 
     def start(self) -> None:
-        """Register the worker and start dispatching."""
         if self.restore_sign.is_behind():
             log.warning("database_is_behind", remedy=REMEDY)
         self.sweeper.run_once()

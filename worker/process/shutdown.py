@@ -77,7 +77,6 @@ class Shutdown:
         threading.Thread(target=self._run, name="ttsq-shutdown", daemon=True).start()
 
     def ask(self, how: ShutdownRequest = ShutdownRequest.LEAVE) -> None:
-        """Request shutdown without waiting."""
         self._requests.put(how)
 
     def complete(self, status: int) -> None:

@@ -24,8 +24,6 @@ EXTRA: Final = "extra"
 
 @dataclass(frozen=True, slots=True)
 class RowTemplate:
-    """The columns that jobs of one kind share."""
-
     row: dict[str, Any]
     around: tuple[str, str]
     """The parts of the fingerprint's input before and after the text."""

@@ -14,8 +14,6 @@ from worker.segmind.spool import is_container
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """Audio at another URL."""
-
     url: str
     least_bytes: int = 0
     """File size according to the API; 0 if unknown."""
@@ -95,7 +93,6 @@ def _strings(node: object, beside: _Said, *, depth: int) -> Iterator[_Said]:
 
 
 def _described(node: dict[str, object], beside: _Said) -> _Said:
-    """The context that an object adds to its strings."""
     types = (node.get(field) for field in _TYPE_FIELDS)
     declared = beside.declared or any(isinstance(name, str) and name.lower().startswith("audio/") for name in types)
     size = node.get(_SIZE_FIELD)

@@ -31,8 +31,6 @@ _GONE: Final = frozenset({400, 401, 403, 404, 410})
 
 @dataclass(frozen=True, slots=True)
 class Miss:
-    """Why a file could not be downloaded."""
-
     message: str
     failure: Failure = Failure.UNREADABLE
     useless: bool = False

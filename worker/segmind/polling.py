@@ -57,8 +57,6 @@ Seen = Page | Answer
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """A submitted request and its URLs."""
-
     request_id: str
     status_target: str
     result_target: str
@@ -82,8 +80,6 @@ def run_at(api: Api, request_id: str, page: Page | None = None) -> Run:
 
 @dataclass(frozen=True, slots=True)
 class PollState:
-    """Progress of the polling of one run."""
-
     polls: int = 0
     failures: int = 0
     """Consecutive failed polls."""
@@ -98,8 +94,6 @@ class PollState:
 
 @dataclass(frozen=True, slots=True)
 class Poller:
-    """Polls for one account."""
-
     api: Api
     reader: Reader
     cadence: Cadence
@@ -130,7 +124,6 @@ class Poller:
                 return run.answer(Failure.UNFINISHED, self._message(seen))
 
     def failed(self, run: Run, page: Page) -> Answer:
-        """The answer for a run that failed."""
         return replace(
             page.answer,
             failure=Failure.FAILED,

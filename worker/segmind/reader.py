@@ -44,8 +44,6 @@ _UNSENT: Final = frozenset({Failure.CONNECT, Failure.TIMEOUT_CONNECT, Failure.SE
 
 @dataclass(frozen=True, slots=True)
 class Reader:
-    """Reads for one account."""
-
     key: SecretStr
     max_audio_bytes: int
     downloads: Downloads
@@ -73,7 +71,6 @@ class Reader:
         return replace(answer, audio=draft.keep(), size=draft.size, sha256=draft.sha256)
 
     def balance(self, response: Response) -> Credits | Answer:
-        """Read an answer of the credits endpoint."""
         if not 200 <= response.status < 300:
             return self.refusal(response)
         try:

@@ -118,7 +118,6 @@ class Draft:
             raise SpoolError(self.path, error, self._answer) from error
 
     def restart(self) -> None:
-        """Discard what was written."""
         if not self.size:
             return
         try:

@@ -117,7 +117,6 @@ class ClientV2:
             return Answer(status=200 if arrived else None, failure=lost, sent=True)
 
     async def _taken(self, page: Page, draft: Draft, handle: Handle) -> Answer:
-        """Handle the reply to a submission."""
         if page.stage is Stage.REFUSED:
             return page.answer
         if page.request_id is None:

@@ -35,8 +35,6 @@ _STAGES: Final = {
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """A complete reply."""
-
     answer: Answer
     """Status, cost and error text, without a request id."""
     body: bytes
@@ -64,7 +62,6 @@ class Page:
 
     @property
     def has_output(self) -> bool:
-        """Whether the reply contains the audio or a link to it."""
         return self.is_audio or self.audio() is not None
 
     def audio(self) -> Link | Inline | None:
@@ -87,7 +84,6 @@ class Page:
 
 
 def request_id(document: object) -> str | None:
-    """The handle that a reply names."""
     named = document.get("request_id") if isinstance(document, dict) else None
     if isinstance(named, int) and not isinstance(named, bool):
         return str(named)

@@ -78,6 +78,5 @@ def batches(connection: Connection, tenant: str, *, before: UUID | None, most: i
 
 
 def note_cancelling(connection: Connection, batch_id: UUID, *, now: datetime) -> None:
-    """Record the first request to cancel it."""
     waiting = update(OpenAIBatch).where(OpenAIBatch.id == batch_id, OpenAIBatch.cancelling_at.is_(None))
     connection.execute(waiting.values(cancelling_at=now))

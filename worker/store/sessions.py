@@ -20,8 +20,6 @@ AUTOCOMMIT: Final = "AUTOCOMMIT"
 
 @dataclass(slots=True)
 class Sessions:
-    """The sessions of one engine."""
-
     settings: Mapping[str, str]
     is_pooled: bool | None = None
     """Whether a pooler stands between; None before the first connection."""

@@ -91,8 +91,6 @@ def _drop(_logger: object, _method: str, _event: Event) -> Event:
 
 
 class _FileHandler(logging.StreamHandler[TextIO]):
-    """Owns its stream."""
-
     def close(self) -> None:
         super().close()
         self.stream.close()

@@ -32,8 +32,6 @@ class Options:
 
 @dataclass(frozen=True, slots=True)
 class Genuine:
-    """A verified webhook."""
-
     names: tuple[str, ...]
     """Names that identify a repeated delivery."""
 

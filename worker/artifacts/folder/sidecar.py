@@ -23,8 +23,6 @@ FOLDER: Final = "sidecars"
 
 @dataclass(frozen=True, slots=True)
 class Sidecar:
-    """The description of one version of one object."""
-
     content_type: str
     metadata: Mapping[str, str]
 

@@ -87,7 +87,6 @@ def code_of(error: ClientError) -> str:
 
 
 def fault_kind(error: ClientError) -> ArtifactsFault:
-    """Classify the store's error response."""
     fallback = ArtifactsFault.THROTTLED if _status_of(error) == 503 else ArtifactsFault.UNEXPECTED
     return _BY_CODE.get(code_of(error), fallback)
 

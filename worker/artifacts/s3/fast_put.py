@@ -145,7 +145,6 @@ class FastPut:
             return 0
 
     def close(self) -> None:
-        """Give back the connections."""
         self._lines.close()
 
 
@@ -181,7 +180,6 @@ def _opened(session: Session, client: S3Client, bucket: str, connections: int, r
 
 
 def _tls(session: Session) -> ssl.SSLContext:
-    """Trusts what boto3 trusts."""
     bundle = session._session.get_config_variable("ca_bundle")  # noqa: SLF001 - boto3 shows its settings in no other way
     return tls_trusting(Path(get_cert_path(bundle or True) or ""))
 

@@ -156,7 +156,6 @@ class S3Store:
         return stored
 
     def _extra(self, content_type: str, sha256: str, metadata: Mapping[str, str]) -> dict[str, Any]:
-        """What goes along with an object."""
         described = {"ContentType": content_type, "Metadata": _stored_metadata(metadata, sha256)}
         return described | self._options.asked(metadata)
 
@@ -395,7 +394,6 @@ class S3Store:
 
 
 def _checksum(sha256: str) -> dict[str, str]:
-    """For the store to compare."""
     return {"ChecksumSHA256": base64.b64encode(bytes.fromhex(sha256)).decode()}
 
 

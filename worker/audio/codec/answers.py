@@ -11,7 +11,6 @@ from worker.audio.errors import BadAudio, BadAudioError
 
 
 def answer(line: bytes) -> bytes:
-    """The line that goes back."""
     request = read_request(line)
     try:
         if isinstance(request, InspectRequest):

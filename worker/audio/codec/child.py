@@ -50,7 +50,6 @@ class CodecChild:
 
     @property
     def pid(self) -> int:
-        """Of the process."""
         return self._process.pid
 
     def ask(self, line: bytes, *, seconds: float) -> bytes:
@@ -69,7 +68,6 @@ class CodecChild:
             raise
 
     def close(self) -> None:
-        """Kill it, and wait for its end."""
         self._end()
 
     def _answer(self, deadline: float) -> bytes:

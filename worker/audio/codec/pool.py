@@ -85,7 +85,6 @@ class CodecPool:
                 self._free.release()
 
     def pids(self) -> list[int]:
-        """Of the processes that are idle."""
         with self._lock:
             return [child.pid for child in self._idle]
 

@@ -56,8 +56,6 @@ class Fetched:
 
 @dataclass(frozen=True, slots=True)
 class Fetcher:
-    """Download one batch into one folder."""
-
     database: Database
     places: Destinations
     batch: BatchRecord
@@ -155,8 +153,6 @@ MEGABYTE: Final = 1_000_000
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """The output: a folder or an archive."""
-
     out: Path | None
     archive: Path | None
     overwrite: bool = False

@@ -96,7 +96,6 @@ class Clearing:
             return prunable.of_batch(connection, batch.id, most=JOBS_PER_PAGE)
 
     def _clear(self, pool: ThreadPoolExecutor, page: Sequence[Stored], batch: BatchRecord | None) -> bool:
-        """Return whether every job of the page was removed."""
         with self.database.read() as connection:
             others = set() if batch is None else prunable.claimed_by_others(connection, batch, page)
             needed = results.needed(connection, [job.id for job in page])

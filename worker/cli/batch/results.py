@@ -78,7 +78,6 @@ def write(
 
 
 def gather(database: Database, batch: BatchRecord, settings: Settings, folder: Path) -> Written:
-    """Write all three result files into an existing folder."""
     places = open_destinations(settings, database, connections=CONNECTIONS)
     store = places.store_of(tenant=batch.tenant, batch_id=batch.id)
     return Finisher(database, places).write(batch.id, folder, ResultsDestination.of(batch, store))

@@ -63,8 +63,6 @@ def as_data(batch: BatchRecord, counts: Counts, *, over: bool) -> dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Outlook:
-    """What remains of a batch."""
-
     position: Position | None
     """None if no job of the batch is queued."""
     rest: Estimate

@@ -62,7 +62,6 @@ def _faults(error: InvalidInputError) -> Explanation:
 
 
 def _known(error: BaseException) -> Explanation | None:
-    """Explain exceptions of other packages, imported only on failure."""
 
     from worker.emulator.errors import CannotListenError  # noqa: PLC0415 - loads a web framework
 

@@ -86,7 +86,6 @@ def moment(at: datetime, now: datetime) -> str:
 
 
 def short(batch_id: object) -> str:
-    """Return the prefix of a batch id that identifies it."""
     return str(batch_id)[:SHORT_BATCH_CHARACTERS]
 
 

@@ -53,8 +53,6 @@ class SafeConsole(Console):
 
 
 class Terminal:
-    """The two streams of one command."""
-
     def __init__(self, *, as_json: bool = False, quiet: bool = False) -> None:
         """`as_json` reserves standard output for `data`; `quiet` suppresses everything but warnings and data."""
         self._out, self._err = Guarded(sys.stdout), Guarded(sys.stderr)

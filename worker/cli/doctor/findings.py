@@ -16,8 +16,6 @@ class Level(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One line of the doctor's report."""
-
     level: Level
     message: str
     remedy: str = ""

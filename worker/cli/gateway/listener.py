@@ -46,7 +46,6 @@ class Listener:
         return f"http://127.0.0.1:{self._server.server_port}/"
 
     def messages(self) -> Iterator[Message]:
-        """Yield each message as it arrives."""
         while True:
             yield self._messages.get()
 

@@ -32,8 +32,6 @@ NO_KEY: Final = "SEGMIND_API_KEY is not set here; set it in the environment or i
 
 @dataclass(frozen=True, slots=True)
 class AccountCredits:
-    """The account's balance, if known."""
-
     credits: Credits | None
     """The API's response; None if it failed."""
     error: str
@@ -140,7 +138,6 @@ def _lines(found: AccountCredits, bases: dict[str, Basis]) -> Iterator[Text]:
 
 
 def _rounded(price: Decimal) -> Decimal:
-    """Round a mean price."""
     return round(price, 6)
 
 

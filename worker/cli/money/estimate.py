@@ -19,8 +19,6 @@ ZERO: Final = Decimal(0)
 
 @dataclass(frozen=True, slots=True)
 class Need:
-    """One text."""
-
     model: str
     characters: int
     buy: bool
@@ -38,8 +36,6 @@ class Basis:
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """The texts of one model."""
-
     model: str
     texts: int
     calls: int
@@ -66,8 +62,6 @@ class Speed:
 
 @dataclass(frozen=True, slots=True)
 class Estimate:
-    """The estimate of an input."""
-
     parts: tuple[Part, ...]
     speed: Speed
 

@@ -58,8 +58,6 @@ CONNECTIONS: Final = 16
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """A submitted run."""
-
     order: Order
     settings: Settings
     terminal: Terminal

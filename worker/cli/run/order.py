@@ -60,8 +60,6 @@ STDIN_STEM: Final = "stdin"
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """The parsed command line."""
-
     source: Path | None
     """None reads standard input."""
     defaults: Defaults

@@ -37,7 +37,6 @@ class Refusal:
 
     @property
     def why(self) -> str:
-        """One sentence per model."""
         return " ".join(
             f"The last {number(lane.count.refused, 'paid take')} of {_whose(lane)} were all refused;"
             f" the latest: {cut(sentence(lane.count.message), MESSAGE_CHARACTERS)}"
@@ -60,7 +59,6 @@ def find(database: Database, batch: UUID, snapshot: Snapshot) -> Refusal | None:
 
 
 def lines(refusal: Refusal, order: Order) -> Iterator[str]:
-    """Yield the explanation and the remedies, one line each."""
     yield f"{refusal.why} Nothing more was bought."
     if refusal.takes:
         yield "To listen to refused takes:"

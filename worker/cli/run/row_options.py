@@ -246,7 +246,6 @@ _OPTION_OF: Final = {
 
 
 def option_faults(faults: Iterable[Fault]) -> list[Fault]:
-    """Faults of the defaults with the option in place of the field."""
     return [
         fault.model_copy(update={"field": _OPTION_OF.get((fault.field or "").partition(".")[0], fault.field)})
         if fault.line is None

@@ -157,8 +157,6 @@ def named(names: Sequence[str]) -> str:
 
 @dataclass(frozen=True, slots=True)
 class SubmittedBatch:
-    """A queued batch, and its state at that moment."""
-
     batch: BatchRecord
     before: Snapshot
     lost: Lost

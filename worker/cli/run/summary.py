@@ -41,7 +41,6 @@ def remedies(order: Order, budgets: Sequence[Budget], rest: Decimal) -> Iterator
 
 
 def again(order: Order, max_cost: Decimal | None) -> str:
-    """Return the command that resumes the run with this budget."""
     defaults = order.defaults
     options = {
         "--model": defaults.model,
@@ -85,7 +84,6 @@ def enough(budget: Budget, rest: Decimal) -> Decimal:
 
 
 def describe_spent(budgets: Sequence[Budget]) -> str:
-    """Describe the exhausted budgets."""
     exhausted = [budget for budget in budgets if used_up(budget)]
     return "; ".join(
         f"{money(one.spent)} of "
@@ -103,8 +101,6 @@ MESSAGE_CHARACTERS: Final = 160
 
 @dataclass(frozen=True, slots=True)
 class Shortage:
-    """Texts held by a budget."""
-
     held: int
     spent: str
     """Usage of the budget, as text."""
@@ -116,8 +112,6 @@ class Shortage:
 
 @dataclass(frozen=True, slots=True)
 class Ending:
-    """The input of the summary."""
-
     snapshot: Snapshot
     batch: object
     place: str

@@ -196,7 +196,6 @@ def _recent(pace: PaceState) -> Recent:
 
 
 def _has_settled(pace: PaceState, now: datetime) -> bool:
-    """Whether one rate has applied for a whole window."""
     if pace.search is None:
         return True
     found = state.read(pace.search)

@@ -21,7 +21,6 @@ def timestamp(seconds: float, point: str) -> str:
 
 
 def srt(captions: Iterable[Caption]) -> str:
-    """Return SubRip subtitles."""
     return "".join(
         f"{number}\n{_times(caption, ',')}\n{chr(10).join(caption.lines)}\n\n"
         for number, caption in enumerate(captions, 1)
@@ -65,5 +64,4 @@ def chapters_json(titles: Sequence[tuple[str, float]]) -> str:
 
 
 def transcript(spoken: Iterable[str]) -> str:
-    """Return what is said, a paragraph a part."""
     return "\n\n".join(spoken) + "\n"

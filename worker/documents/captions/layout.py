@@ -32,8 +32,6 @@ WIDE_RULES: Final = ReadingRules(line_characters=21, characters_per_second=10.0)
 
 @dataclass(frozen=True, slots=True)
 class Caption:
-    """What is shown at once."""
-
     start: float
     end: float
     lines: tuple[str, ...]

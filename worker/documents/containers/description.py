@@ -23,8 +23,6 @@ class ChapterMark:
 
 @dataclass(frozen=True, slots=True)
 class Cover:
-    """A JPEG or PNG image."""
-
     content: bytes
     media_type: str
 

@@ -93,7 +93,6 @@ def _picture(cover: Cover) -> bytes:
 
 
 def _pages(packet: bytes, serial: bytes) -> Iterator[bytes]:
-    """Yield the pages that hold one packet, numbered from 1."""
     lengths = bytes([_MAX_SEGMENTS] * (len(packet) // _MAX_SEGMENTS) + [len(packet) % _MAX_SEGMENTS])
     at = 0
     for number, start in enumerate(range(0, len(lengths), _MAX_SEGMENTS), 1):

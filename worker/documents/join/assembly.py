@@ -36,8 +36,6 @@ class Placed:
 
 @dataclass(frozen=True, slots=True)
 class Assembly:
-    """All parts in their places."""
-
     rate: int
     channels: int
     placed: tuple[Placed, ...]

@@ -23,8 +23,6 @@ MAX_GAIN_DB: Final = 30.0
 
 @dataclass(frozen=True, slots=True)
 class Loudness:
-    """A recording as a whole."""
-
     lufs: float
     """Integrated; minus infinity for silence."""
     true_peak_dbtp: float

@@ -42,8 +42,6 @@ SUFFIXES: Final = tuple(_CODECS)
 
 @dataclass(frozen=True, slots=True)
 class Recording:
-    """What was written."""
-
     path: Path
     assembly: Assembly
     loudness: Loudness

@@ -52,8 +52,6 @@ PRESETS: Final[Mapping[str, Preset]] = {
 
 @dataclass(frozen=True, slots=True)
 class Style:
-    """What a producer may change."""
-
     preset: Preset = PRESETS["none"]
     gaps: Mapping[Gap, float] = field(default_factory=lambda: GAP_SECONDS)
     levelled: bool = True

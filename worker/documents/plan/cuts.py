@@ -44,8 +44,6 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class Ruler:
-    """Measures stretches of one text."""
-
     text: str
     limits: PartLimits
     durations: Durations

@@ -83,8 +83,6 @@ class Stretch:
 
 @dataclass(frozen=True, slots=True)
 class Planner:
-    """Divides one document."""
-
     document: Document
     limits: PartLimits
     language: str
@@ -139,8 +137,6 @@ class Planner:
 
 
 class _Outline:
-    """Looks up what lies where in a document."""
-
     def __init__(self, document: Document) -> None:
         self._text = document.text
         self._chapters = [chapter.start for chapter in document.chapters]

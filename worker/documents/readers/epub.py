@@ -41,8 +41,6 @@ class _Item:
 
 @dataclass(frozen=True, slots=True)
 class _Package:
-    """What the OPF file says."""
-
     title: str
     author: str
     language: str

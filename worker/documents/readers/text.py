@@ -43,7 +43,6 @@ def read(text: str) -> Document:
 
 
 def _book(text: str) -> tuple[int, int]:
-    """Return where the book itself begins and ends."""
     start, end = _START.search(text), _END.search(text)
     return (start.end() if start else 0), (end.start() if end else len(text))
 

@@ -14,7 +14,6 @@ from worker.emulator.vendor import Vendor
 
 
 def refusal(vendor: Vendor, call: Call) -> Answer | None:
-    """Return the error of the first failed check, or None."""
     for check in CHECKS:
         if (answer := check(vendor, call)) is not None:
             return answer

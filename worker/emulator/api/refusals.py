@@ -72,7 +72,6 @@ def unknown_path() -> Answer:
 
 
 def unknown_request(request_id: str) -> Answer:
-    """The request id is unknown, or its record has expired."""
     return error(404, f"Request not found or expired: {request_id}")
 
 

@@ -80,7 +80,6 @@ class Answer:
 def error(
     status: int, message: str, shape: BodyShape = BodyShape.ERROR, headers: Mapping[str, str] | None = None
 ) -> Answer:
-    """Build an error response."""
     content_type, body = _render(status, message, shape)
     return Answer(status, content_type, body, tuple((headers or {}).items()))
 

@@ -38,7 +38,6 @@ class Run:
 
     @property
     def ends(self) -> float:
-        """The time at which the run ends."""
         return self.began + self.ticket.wait_seconds
 
     @property
@@ -51,7 +50,6 @@ class Run:
         return RunState.QUEUED if now < self.began + self.queue_seconds else RunState.PROCESSING
 
     def settle(self) -> None:
-        """Charge the run, or release its hold."""
         if self.ticket.effect.run_fails:
             self.ticket.drop()
         else:

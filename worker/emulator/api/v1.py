@@ -66,7 +66,6 @@ def file(vendor: Vendor, name: str, *, with_key: bool) -> Answer:
 
 
 def scripted(effect: Effect, status: int) -> Answer:
-    """Build the scripted error."""
     answer = mistreated(error(status, effect.message or phrase(status), effect.shape), effect)
     return replace(answer, content_type=effect.content_type or answer.content_type)
 

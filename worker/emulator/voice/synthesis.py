@@ -20,8 +20,6 @@ FILLER: Final = "A short sentence, said again and again to fill a file of any si
 
 @dataclass(frozen=True, slots=True)
 class Utterance:
-    """Everything that determines a take."""
-
     text: str
     voice_1: str
     voice_2: str | None = None

@@ -24,8 +24,6 @@ FORMS: Final = frozenset({DeliveryFormat.MP3, DeliveryFormat.OPUS, DeliveryForma
 
 @dataclass(slots=True)
 class Reading:
-    """What was found in a file."""
-
     lines: list[Line] = field(default_factory=list)
     errors: list[dict[str, Any]] = field(default_factory=list)
     total_errors: int = 0

@@ -59,7 +59,6 @@ def list_batches(
     after: str | None = None,
     limit: Annotated[int, Query(ge=1, le=MAX_PER_PAGE)] = 20,
 ) -> Response:
-    """List batches, the newest first."""
     gateway = gateway_of(request)
     before = None if after is None else ids.parsed(ids.BATCH, after)
     if after is not None and before is None:
@@ -71,7 +70,6 @@ def list_batches(
 
 @router.get("/{batch_id}")
 def get_batch(request: Request, batch_id: str, caller: Reader) -> Response:
-    """Return one batch and its progress."""
     gateway = gateway_of(request)
     return answers.json(_view(gateway, _read(gateway, caller.tenant, batch_id)))
 
@@ -151,7 +149,6 @@ def _view(gateway: Gateway, record: BatchRequest) -> dict[str, Any]:
 
 
 def view(record: BatchRequest, entry: BatchEntry | None, counts: Counts) -> dict[str, Any]:
-    """A batch in OpenAI's form."""
     status = status_of(record, entry, counts)
     spoken = counts.of(JobStatus.SUCCEEDED)
     failed = counts.of(*(TERMINAL - {JobStatus.SUCCEEDED}))

@@ -19,14 +19,12 @@ RELEASED: Final = 1_764_547_200
 
 @router.get("/models")
 async def list_models(request: Request, caller: Reader) -> Response:  # noqa: ARG001 - checks the scope
-    """List the models by every name they have."""
     names = gateway_of(request).dialect.models.meanings
     return answers.json({"object": "list", "data": [_model(name) for name in names]})
 
 
 @router.get("/models/{name}")
 async def get_model(request: Request, name: str, caller: Reader) -> Response:  # noqa: ARG001 - as above
-    """Return one model."""
     models = gateway_of(request).dialect.models
     if models.meaning(name) is None:
         raise OpenAIError(404, INVALID, models.unknown(name), code="model_not_found", param="model")

@@ -43,7 +43,6 @@ _KNOWN: Final = frozenset({"file", "purpose"})
 
 @router.post("")
 async def create_file(request: Request, caller: Submitter) -> Response:
-    """Store a file of requests for batches."""
     gateway = gateway_of(request)
     try:
         async with request.form(max_files=1, max_fields=MAX_FIELDS) as form:
@@ -69,7 +68,6 @@ def list_files(
     limit: Annotated[int, Query(ge=1, le=MAX_PER_PAGE)] = MAX_PER_PAGE,
     purpose: str | None = None,
 ) -> Response:
-    """List uploaded files, the newest first."""
     before = None if after is None else ids.parsed(ids.FILE, after)
     if after is not None and before is None:
         raise ids.missing("file", after, "after")
@@ -81,7 +79,6 @@ def list_files(
 
 @router.get("/{file_id}")
 def get_file(request: Request, file_id: str, caller: Reader) -> Response:
-    """Return a file's size and name."""
     gateway = gateway_of(request)
     if (kind := _result_kind(file_id)) is not None:
         return answers.json(batch_results.file_view(gateway, caller.tenant, file_id, kind, _base(request)))
@@ -90,7 +87,6 @@ def get_file(request: Request, file_id: str, caller: Reader) -> Response:
 
 @router.get("/{file_id}/content")
 def get_content(request: Request, file_id: str, caller: Reader) -> Response:
-    """Return a file's lines."""
     gateway = gateway_of(request)
     if (kind := _result_kind(file_id)) is not None:
         lines = batch_results.lines(gateway, caller.tenant, file_id, kind, _base(request))
@@ -134,7 +130,6 @@ def content(gateway: Gateway, record: FileRecord) -> Iterator[bytes]:
 
 
 def page(views: list[dict[str, Any]], limit: int) -> dict[str, Any]:
-    """A list in OpenAI's form."""
     return {
         "object": "list",
         "data": views,

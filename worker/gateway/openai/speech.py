@@ -55,8 +55,6 @@ class Origination(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """A valid request."""
-
     wanted: SpeechIn
     caller: Caller
     row: dict[str, Any]

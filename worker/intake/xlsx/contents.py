@@ -17,8 +17,6 @@ MAX_SHEETS: Final = 1_000
 
 @dataclass(frozen=True, slots=True)
 class Sheet:
-    """A sheet tab."""
-
     name: str
     part: str | None
     """The part with its rows; None for charts and macro sheets."""

@@ -30,7 +30,6 @@ class WorkbookError(UnreadableError):
 
 
 def unreadable(what: str) -> WorkbookError:
-    """The error for a damaged workbook."""
     return WorkbookError(Fault(message=UNREADABLE.format(what=what)))
 
 

@@ -92,13 +92,11 @@ def by_key(connection: Connection, key: str) -> KeyRecord | None:
 
 
 def by_hash(connection: Connection, key_hash: str) -> KeyRecord | None:
-    """Return the valid key with this hash."""
     row = connection.execute(_BY_HASH, {"hash": key_hash}).one_or_none()
     return None if row is None else _record(tuple(row))
 
 
 def is_any(connection: Connection) -> bool:
-    """Whether there is a key, valid or revoked."""
     return connection.execute(select(ApiKey.id).limit(1)).first() is not None
 
 

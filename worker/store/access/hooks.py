@@ -30,7 +30,6 @@ class HookRecord:
     old_secret_until: datetime | None = None
 
     def secrets(self, now: datetime) -> list[str]:
-        """Return the secrets that a sender may use now, the current one first."""
         valid = self.old_secret is not None and self.old_secret_until is not None and now < self.old_secret_until
         return [self.secret, self.old_secret] if valid and self.old_secret else [self.secret]
 
@@ -55,7 +54,6 @@ def add(connection: Connection, hook: HookRecord) -> bool:
 
 
 def by_name(connection: Connection, name: str) -> HookRecord | None:
-    """Return the hook. None also for a name that no row can hold."""
     if not name.isprintable():
         return None
     row = connection.execute(select(*_COLUMNS).where(Hook.name == name)).one_or_none()

@@ -43,8 +43,6 @@ class Run:
 
 @dataclass(frozen=True, slots=True)
 class Settled:
-    """The result of one request."""
-
     parcel: Parcel
     outcome: Try
     state: str

@@ -59,7 +59,6 @@ def callbacks(connection: Connection, tenant: str, *, fresh_secret: str, now: da
 
 
 def by_id(connection: Connection, endpoint_id: UUID, *, tenant: str | None = None) -> EndpointRecord | None:
-    """Return the endpoint, if it belongs to the tenant."""
     query = select(*_COLUMNS).where(Endpoint.id == endpoint_id)
     if tenant is not None:
         query = query.where(Endpoint.tenant == tenant)

@@ -70,7 +70,6 @@ def record(
     tenant: str | None = None,
     now: datetime,
 ) -> int:
-    """Write an event and log it. Returns its id."""
     take_turn(connection)
     added = connection.execute(
         insert(EventRow)

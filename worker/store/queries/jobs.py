@@ -169,7 +169,6 @@ def by_id_prefix(connection: Connection, prefix: str, *, most: int = 2) -> list[
 
 
 def by_custom_id(connection: Connection, custom_id: str, batch_ids: Sequence[UUID | None]) -> list[JobRecord]:
-    """Jobs with this custom_id in these batches (None: in no batch), the newest first. By the index on both."""
     known = [batch_id for batch_id in batch_ids if batch_id is not None]
     found = jobs(connection, Job.batch_id.in_(known) & (Job.custom_id == custom_id))
     if None in batch_ids:

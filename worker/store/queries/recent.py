@@ -18,8 +18,6 @@ ATTEMPTS_READ: Final = 200
 
 @dataclass(frozen=True, slots=True)
 class Spoken:
-    """The recorded audio of one of them."""
-
     id: UUID
     tenant: str
     batch_id: UUID | None

@@ -191,7 +191,6 @@ OwnedEvent = tuple[str | None, EventEntry]
 
 
 def all_events(connection: Connection, *, after: int, most: int) -> list[OwnedEvent]:
-    """Return events of all tenants, the oldest first, for distribution to each."""
     query = select(EventRow.tenant, EventRow.id, EventRow.at, EventRow.type, EventRow.subject, EventRow.data)
     rows = connection.execute(query.where(EventRow.id > after).order_by(EventRow.id).limit(most))
     return [(row[0], EventEntry(*row[1:5], json.loads(row[5]))) for row in rows]

@@ -59,7 +59,6 @@ def take_over(
 
 
 def known_takes(connection: Connection, jobs: Sequence[UUID]) -> set[str]:
-    """The stored refused takes that the ledger has."""
     query = select(Attempt.take_uri).where(Attempt.job_id.in_(jobs), Attempt.take_uri.is_not(None))
     return {uri for uri in connection.execute(query).scalars() if uri is not None}
 

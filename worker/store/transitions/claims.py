@@ -24,8 +24,6 @@ from worker.store.transitions.event_writer import HAS_SUBSCRIBER
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """A job claimed by one worker, with all that an attempt needs."""
-
     job_id: UUID
     attempt: int
     tenant: str

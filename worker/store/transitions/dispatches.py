@@ -65,8 +65,6 @@ class Lane:
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """A job at the head of its lane."""
-
     job_id: UUID
     attempt: int
     content: str | None = field(default=None, compare=False)
@@ -219,7 +217,6 @@ def lanes(connection: Connection, *, most: int, after: Lane | None = None) -> li
 
 
 def _submitted_at(job_id: UUID) -> float:
-    """The timestamp in a job's id, a UUID version 7."""
     return (job_id.int >> 80) / 1000
 
 

@@ -285,10 +285,8 @@ def names() -> list[str]:
 
 
 def load(**overrides: object) -> Settings:
-    """Read the settings of this process; `overrides` are by environment name and win.
-
-    Raises:
-        InvalidInputError: unknown `TTSQ_…` or `SEGMIND_…` names and values out of bounds, all at once.
+    """Read the settings of this process; `overrides` are by environment name and win. Raises InvalidInputError: unknown
+    `TTSQ_…` or `SEGMIND_…` names and values out of bounds, all at once.
     """
     try:
         written = dotenv.read()

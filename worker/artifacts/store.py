@@ -99,11 +99,9 @@ class ArtifactStore(Protocol):
 
         Content type and checksum are kept.
 
-        `sha256` names the content that is wanted, should something else have taken the source's place meanwhile.
-        None where the source is gone, is another content, was changed by another hand, or can't be reached from here.
-
-        Raises:
-            NameTakenError: what has the key may not be replaced.
+        `sha256` names the content that is wanted, should something else have taken the source's place meanwhile. None
+        where the source is gone, is another content, was changed by another hand, or can't be reached from here. Raises
+        NameTakenError: what has the key may not be replaced.
         """
 
     def fetch(self, key: str, into: Path, *, sha256: str | None = None) -> StoredObject | None:

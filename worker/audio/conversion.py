@@ -18,11 +18,8 @@ PCM_SAMPLE_BITS: Final = 8 * PCM_FRAME_BYTES
 
 
 def as_wav(take: Take, into: Path) -> Take:
-    """The take as a WAV: `take` itself if it is one, otherwise a new file that appears only when complete.
-
-    Raises:
-        BadAudioError: the audio can't be decoded to its end.
-        OSError: `into` can't be written.
+    """The take as a WAV: `take` itself if it is one, otherwise a new file that appears only when complete. Raises
+    BadAudioError: the audio can't be decoded to its end; OSError: `into` can't be written.
     """
     if take.container is Container.WAV and not _is_to_be_written(take):
         return take

@@ -37,10 +37,8 @@ _FLOATS: Final = frozenset({"FLOAT", "DOUBLE"})
 
 
 def measured(path: Path) -> tuple[int, int, int]:
-    """Sample rate in hertz, channels, and frames present.
-
-    Raises:
-        BadAudioError: `unreadable`, or `cut_off` if the last declared frame can't be decoded.
+    """Sample rate in hertz, channels, and frames present. Raises BadAudioError: `unreadable`, or `cut_off` if the last
+    declared frame can't be decoded.
     """
     with _opened(path) as sound:
         if sound.frames > 0 and not _reaches_its_end(sound):
@@ -51,10 +49,8 @@ def measured(path: Path) -> tuple[int, int, int]:
 def decode(path: Path, into: Path) -> int:
     """Write the audio as a WAV of the same rate and channels; return the number of frames.
 
-    Lossy containers become 16-bit samples; lossless ones keep their width. Samples above full scale are clipped.
-
-    Raises:
-        BadAudioError: `unreadable`, or `out_of_range`.
+    Lossy containers become 16-bit samples; lossless ones keep their width. Samples above full scale are clipped. Raises
+    BadAudioError: `unreadable`, or `out_of_range`.
     """
     with _opened(path) as sound:
         subtype, dtype = _LOSSLESS.get(sound.subtype, _LOSSY)
@@ -65,10 +61,8 @@ def decode(path: Path, into: Path) -> int:
 
 
 def decoded_blocks(path: Path, block_frames: int) -> Iterator[npt.NDArray[np.float32]]:
-    """The samples in order, one row per frame, with full scale at 1; floats may be up to 12 dB above.
-
-    Raises:
-        BadAudioError: `unreadable`, or `out_of_range`.
+    """The samples in order, one row per frame, with full scale at 1; floats may be up to 12 dB above. Raises
+    BadAudioError: `unreadable`, or `out_of_range`.
     """
     with _opened(path) as sound:
         for block in _bounded(sound.blocks(block_frames, dtype="float32", always_2d=True), sound):

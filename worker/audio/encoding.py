@@ -72,11 +72,8 @@ def encode(
     """Write the take in that form, into a file that appears only when whole.
 
     `sample_rate` is in Hz, `mp3_bitrate` in kbit/s; None keeps the take's rate and the codec's own quality. Only MP3
-    holds tags.
-
-    Raises:
-        BadAudioError: `unreadable`, where the take can't be decoded to its end or its rate has no place in the codec.
-        OSError: `into` can't be written.
+    holds tags. Raises BadAudioError: `unreadable`, where the take can't be decoded to its end or its rate has no place
+    in the codec; OSError: `into` can't be written.
     """
     rate = sample_rate or take.sample_rate
     _require_place(rate, form)

@@ -53,11 +53,8 @@ class _Tally:
 
 
 def measure(take: Take) -> Measures:
-    """Measure an accepted take.
-
-    Raises:
-        BadAudioError: `unreadable`, where a container turns out damaged in its midst.
-        OSError: the file can't be read.
+    """Measure an accepted take. Raises BadAudioError: `unreadable`, where a container turns out damaged in its midst;
+    OSError: the file can't be read.
     """
     frame = max(1, take.sample_rate // FRAMES_PER_SECOND)
     step = outline_step(take.sample_rate, frame)

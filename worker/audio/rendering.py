@@ -30,11 +30,8 @@ Samples = npt.NDArray[np.float32]
 
 
 def render(take: Take, into: Path, form: DeliveryFormat, *, speed: float) -> int:
-    """Write the take into a file that appears only when whole; return its number of frames.
-
-    Raises:
-        BadAudioError: `unreadable`, where the take can't be decoded to its end.
-        OSError: `into` can't be written.
+    """Write the take into a file that appears only when whole; return its number of frames. Raises BadAudioError:
+    `unreadable`, where the take can't be decoded to its end; OSError: `into` can't be written.
     """
     samples = stretched(resampled_samples(_one_channel(take), take.sample_rate, SAMPLE_RATE), speed)
     partial = into.with_name(into.name + PARTIAL_SUFFIX)

@@ -54,10 +54,8 @@ class WavHeader:
 
 
 def read_header(path: Path) -> WavHeader | None:
-    """The header of a little-endian WAV with plain samples; None for kinds of WAV that need a library.
-
-    Raises:
-        BadAudioError: `unreadable` without a usable format or data chunk.
+    """The header of a little-endian WAV with plain samples; None for kinds of WAV that need a library. Raises
+    BadAudioError: `unreadable` without a usable format or data chunk.
     """
     file = os.open(path, os.O_RDONLY)
     try:

@@ -17,11 +17,8 @@ Block = npt.NDArray[np.float32]
 
 
 def blocks(take: Take, block_frames: int) -> Iterator[Block]:
-    """All samples in order; every block but the last is `block_frames` long.
-
-    Raises:
-        BadAudioError: `unreadable`, where a container turns out damaged in its midst.
-        OSError: the file can't be read.
+    """All samples in order; every block but the last is `block_frames` long. Raises BadAudioError: `unreadable`, where
+    a container turns out damaged in its midst; OSError: the file can't be read.
     """
     if take.container is Container.PCM:
         return _plain(take.path, 0, take.frames, take.channels, block_frames)

@@ -54,11 +54,8 @@ class Take:
 def accept(path: Path, *, is_whole: bool = False) -> Take:
     """Look at a file, whatever its name, and take it as audio.
 
-    `is_whole`: its transfer was complete, so a header that promises more of it is in doubt, and not the file.
-
-    Raises:
-        BadAudioError: it is none, or not all of it.
-        OSError: it can't be read.
+    `is_whole`: its transfer was complete, so a header that promises more of it is in doubt, and not the file. Raises
+    BadAudioError: it is none, or not all of it; OSError: it can't be read.
     """
     # The plain system calls, and few of them: this is on every job's way.
     file = os.open(path, os.O_RDONLY)
@@ -85,11 +82,8 @@ def accept(path: Path, *, is_whole: bool = False) -> Take:
 
 
 def plain_take(path: Path) -> Take | None:
-    """The take of a WAV of 16-bit samples in a complete file, or None for all else: that needs `accept`.
-
-    Raises:
-        BadAudioError: such a WAV, and no take.
-        OSError: it can't be read.
+    """The take of a WAV of 16-bit samples in a complete file, or None for all else: that needs `accept`. Raises
+    BadAudioError: such a WAV, and no take; OSError: it can't be read.
     """
     file = os.open(path, os.O_RDONLY)
     try:

@@ -38,10 +38,8 @@ class EmbeddedWorker:
         self._thread: threading.Thread | None = None
 
     def start(self) -> None:
-        """Check that the worker could work, then start it.
-
-        Raises:
-            StartError: the key, the spool, the schema or the store is unusable; nothing was charged.
+        """Check that the worker could work, then start it. Raises StartError: the key, the spool, the schema or the
+        store is unusable; nothing was charged.
         """
         worker_id = uuid7()
         queue = runtime.private_queue(worker_id)

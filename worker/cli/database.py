@@ -41,10 +41,8 @@ SHOWN_MATCHES: Final = 5
 
 
 def batch(connection: Connection, wanted: str) -> BatchRecord:
-    """Find a batch by id, unique id prefix, or name with or without its suffix (the newest wins).
-
-    Raises:
-        UnknownBatchError, AmbiguousError
+    """Find a batch by id, unique id prefix, or name with or without its suffix (the newest wins). Raises
+    UnknownBatchError or AmbiguousError.
     """
     if (batch_id := _uuid(wanted)) and (found := batches.by_id(connection, batch_id)):
         return found
@@ -62,11 +60,7 @@ def batch(connection: Connection, wanted: str) -> BatchRecord:
 
 
 def job(connection: Connection, wanted: str) -> JobRecord:
-    """Find a job by its id, its custom_id, or a unique prefix of its id.
-
-    Raises:
-        UnknownJobError, AmbiguousError
-    """
+    """Find a job by its id, its custom_id, or a unique prefix of its id. Raises UnknownJobError or AmbiguousError."""
     named = [] if _uuid(wanted) else _named(connection, wanted, None)
     found = named or jobs.by_id_prefix(connection, wanted, most=SHOWN_MATCHES)
     if not found:
@@ -77,10 +71,8 @@ def job(connection: Connection, wanted: str) -> JobRecord:
 
 
 def newest_job(connection: Connection, wanted: str, batch_wanted: str | None) -> tuple[JobRecord, int]:
-    """As `job`, but of several jobs with one custom_id return the newest, and how many are older.
-
-    Raises:
-        UnknownJobError, AmbiguousError, UnknownBatchError
+    """As `job`, but of several jobs with one custom_id return the newest, and how many are older. Raises
+    UnknownJobError, AmbiguousError or UnknownBatchError.
     """
     within = None if batch_wanted is None else batch(connection, batch_wanted).id
     named = [] if _uuid(wanted) else _named(connection, wanted, within)
@@ -118,11 +110,7 @@ def connect(chosen: Settings) -> Database:
 
 @contextmanager
 def queue(chosen: Settings) -> Iterator[Database]:
-    """Open an existing queue.
-
-    Raises:
-        NoQueueError, NotMigratedError, NewerDatabaseError
-    """
+    """Open an existing queue. Raises NoQueueError, NotMigratedError or NewerDatabaseError."""
     if (path := sqlite_file(chosen)) and not path.exists():
         raise NoQueueError(str(path), REHEARSAL_DATABASE_URL if REHEARSAL_DATABASE.exists() else None)
     database = connect(chosen)

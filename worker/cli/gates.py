@@ -135,11 +135,7 @@ class GateName:
 
 
 def named(wanted: str, known: Iterable[str] = ()) -> GateName:
-    """Resolve a gate's name. `known` adds gates that are not in the registry.
-
-    Raises:
-        UnknownGateError
-    """
+    """Resolve a gate's name. `known` adds gates that are not in the registry. Raises UnknownGateError."""
     everything = [str(GateScope.ACCOUNT), str(GateScope.STORAGE), *(f"{MODEL_PREFIX}{slug}" for slug in MODELS)]
     everything += [name for name in known if name not in everything]
     for name in (wanted, f"{MODEL_PREFIX}{wanted}"):
@@ -223,11 +219,7 @@ def _open_lane(name: str, settings: Settings, terminal: Terminal) -> None:
 
 
 def _close(wanted: str, reason: str, *, as_json: bool) -> None:
-    """Hold jobs until the gate is opened by hand.
-
-    Raises:
-        UnknownGateError, StorageGateError
-    """
+    """Hold jobs until the gate is opened by hand. Raises UnknownGateError or StorageGateError."""
     terminal = Terminal(as_json=as_json)
     with cli_database.queue(cli_database.settings(terminal)) as database, database.begin() as connection:
         known = account.known_gates(connection)

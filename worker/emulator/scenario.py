@@ -78,10 +78,8 @@ _FIELDS: Final = frozenset(
 
 
 def load(path: Path) -> Scenario:
-    """Load a scenario: TOML if the file name ends in `.toml`, else JSON. Amounts may be numbers and stay exact.
-
-    Raises:
-        InvalidInputError: the file is unreadable or invalid.
+    """Load a scenario: TOML if the file name ends in `.toml`, else JSON. Amounts may be numbers and stay exact. Raises
+    InvalidInputError: the file is unreadable or invalid.
     """
     try:
         content = _content(path.read_text("utf-8"), toml=path.suffix.lower() == ".toml")

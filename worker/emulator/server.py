@@ -48,11 +48,7 @@ class Emulator:
         self.stop()
 
     def start(self) -> Self:
-        """Listen and serve.
-
-        Raises:
-            CannotListenError: the address is in use or not local.
-        """
+        """Listen and serve. Raises CannotListenError: the address is in use or not local."""
         listener = _listen(self.config)
         self._base_url = _url(listener)
         self._admin = Admin(self._base_url)
@@ -100,10 +96,8 @@ class Emulator:
 def serve(config: EmulatorConfig, on_ready: Callable[[str], None], clock: Clock = time.time) -> None:
     """Serve in the foreground until interrupted or terminated; `on_ready` receives the base URL.
 
-    The changes of a `Scenario` are applied at their times.
-
-    Raises:
-        CannotListenError: the address is in use or not local.
+    The changes of a `Scenario` are applied at their times. Raises CannotListenError: the address is in use or not
+    local.
     """
     listener = _listen(config)
     raise_open_file_limit()

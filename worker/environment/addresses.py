@@ -51,10 +51,8 @@ _SETTING: Final = re.compile(r"(?:-c\s*|--)([A-Za-z_][\w.-]*)=(.*)", re.DOTALL)
 
 
 def database_address(value: str) -> str:
-    """Return the address with the driver that is installed.
-
-    Raises:
-        ValueError: it names no database that can be opened, with the remedy.
+    """Return the address with the driver that is installed. Raises ValueError: it names no database that can be opened,
+    with the remedy.
     """
     _require_scheme(value, DATABASE_EXAMPLE)
     try:
@@ -108,10 +106,8 @@ def _postgresql(url: URL) -> str:
 
 
 def session_settings(options: str) -> dict[str, str]:
-    """Return what the `options` of a PostgreSQL address set, by name.
-
-    Raises:
-        ValueError: they hold something other than settings.
+    """Return what the `options` of a PostgreSQL address set, by name. Raises ValueError: they hold something other than
+    settings.
     """
     settings: dict[str, str] = {}
     words = [_ESCAPED.sub(r"\1", word) for word in _WORD.findall(options)]
@@ -133,11 +129,7 @@ def _libpq_options() -> list[str]:
 
 
 def broker_address(value: str) -> str:
-    """Return the address of the broker.
-
-    Raises:
-        ValueError: it names no broker that can be used, with the remedy.
-    """
+    """Return the address of the broker. Raises ValueError: it names no broker that can be used, with the remedy."""
     scheme = _require_scheme(value, f"{MEMORY} or {BROKER_EXAMPLE}")
     if scheme == "memory":
         return MEMORY
@@ -157,10 +149,8 @@ def broker_address(value: str) -> str:
 
 
 def api_address(value: str) -> str:
-    """Return the API's address, normalised; Segmind's without the version that the client adds.
-
-    Raises:
-        ValueError: it is no http or https address, with the remedy.
+    """Return the API's address, normalised; Segmind's without the version that the client adds. Raises ValueError: it
+    is no http or https address, with the remedy.
     """
     parts = _web(value, OFFICIAL_BASE_URL)
     if parts.username is not None or parts.password is not None:

@@ -56,10 +56,8 @@ def judged(
 ) -> Accepted | Refused:
     """Judge a spooled answer. Without `limits` only its container and frames are checked.
 
-    `is_suspect`: a worker may have crashed on it, so even a plain WAV is opened in a codec process.
-
-    Raises:
-        OSError: the file can't be read, its WAV can't be written, or no codec process can be started.
+    `is_suspect`: a worker may have crashed on it, so even a plain WAV is opened in a codec process. Raises OSError: the
+    file can't be read, its WAV can't be written, or no codec process can be started.
     """
     try:
         found = _inspected(path, codecs, is_measured=limits is not None, is_suspect=is_suspect)

@@ -39,10 +39,8 @@ class DatabaseRetry:
         event: str,
         is_passing: Callable[[SQLAlchemyError], bool] = lambda _: True,
     ) -> T:
-        """Return the result of `work`, retried through outages. `event` is the log event of a failure.
-
-        Raises:
-            SQLAlchemyError: `is_passing` denies the error, or the worker is stopping and its heartbeat isn't fresh.
+        """Return the result of `work`, retried through outages. `event` is the log event of a failure. Raises
+        SQLAlchemyError: `is_passing` denies the error, or the worker is stopping and its heartbeat isn't fresh.
         """
         outage = self._outage(event)
 

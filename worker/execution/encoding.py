@@ -77,10 +77,8 @@ def unchanged(accepted: Accepted) -> EncodedTake:
 
 
 def encode_take(claim: Claim, answer: Path, accepted: Accepted, codecs: CodecPool) -> EncodedTake | Refused:
-    """Encode the take into the requested form.
-
-    Raises:
-        OSError: the file can't be written, or no codec process can be started.
+    """Encode the take into the requested form. Raises OSError: the file can't be written, or no codec process can be
+    started.
     """
     take, into = accepted.take, converted(answer)
     try:

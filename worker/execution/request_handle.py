@@ -30,10 +30,8 @@ class JobHandle:
         self.request_id = self.claim.request_id
 
     async def keep(self, request_id: str) -> None:
-        """Commit the request id; see `Handle`.
-
-        Raises:
-            SQLAlchemyError: the worker is stopping during an outage, or the database can't store the id.
+        """Commit the request id; see `Handle`. Raises SQLAlchemyError: the worker is stopping during an outage, or the
+        database can't store the id.
         """
         self.unkept = request_id
         await self.database_retry.run(

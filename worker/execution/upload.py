@@ -60,11 +60,7 @@ class StoreRetry:
     """Shared by all attempts of a worker."""
 
     async def run(self, work: Callable[[], Awaitable[T]]) -> T:
-        """Retry the work through store outages.
-
-        Raises:
-            InterruptedStoringError: the worker is stopping.
-        """
+        """Retry the work through store outages. Raises InterruptedStoringError: the worker is stopping."""
 
         async def failed(error: ArtifactsError, tries: int) -> None:
             wait = min(MAX_WAIT_SECONDS, FIRST_WAIT_SECONDS * 2 ** min(tries, 20))

@@ -35,10 +35,8 @@ class Part:
 
 
 def part_of(range_header: str | None, size: int) -> Part | None:
-    """Return the requested range, or None for the whole object, also for a malformed header.
-
-    Raises:
-        ProblemError: the range lies outside the object.
+    """Return the requested range, or None for the whole object, also for a malformed header. Raises ProblemError: the
+    range lies outside the object.
     """
     found = _RANGE.fullmatch(range_header.strip()) if range_header else None
     if found is None or not (found[1] or found[2]):

@@ -32,10 +32,8 @@ class Server(uvicorn.Server):
     """Serves one gateway. `serve` runs until it is stopped."""
 
     def __init__(self, gateway: Gateway, host: str, port: int) -> None:
-        """Bind the address, so that errors surface before the server starts.
-
-        Raises:
-            CannotListenError: the address cannot be bound.
+        """Bind the address, so that errors surface before the server starts. Raises CannotListenError: the address
+        cannot be bound.
         """
         self.socket: Final = _bound(host, port)
         config = uvicorn.Config(

@@ -37,10 +37,8 @@ class _AmbiguousError(ValueError):
 
 
 def loads(body: bytes) -> Any:  # noqa: ANN401 - any JSON value
-    """Parse a body.
-
-    Raises:
-        ProblemError: it is not UTF-8 JSON, repeats a key, holds NaN or an infinity, or is nested too deeply.
+    """Parse a body. Raises ProblemError: it is not UTF-8 JSON, repeats a key, holds NaN or an infinity, or is nested
+    too deeply.
     """
     try:
         text = body.decode("utf-8")

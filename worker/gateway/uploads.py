@@ -67,10 +67,8 @@ class Submissions:
             self._thread.join()
 
     async def put(self, row: dict[str, Any], once: IdempotentRequest | None) -> Recorded | None:
-        """Write a job. Returns None, or the earlier result of its Idempotency-Key.
-
-        Raises:
-            ProblemError: too many jobs wait, or the database is unavailable. Nothing was written.
+        """Write a job. Returns None, or the earlier result of its Idempotency-Key. Raises ProblemError: too many jobs
+        wait, or the database is unavailable. Nothing was written.
         """
         loop = asyncio.get_running_loop()
         entry = Entry(row, once, loop, loop.create_future())

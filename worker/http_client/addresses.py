@@ -83,11 +83,8 @@ def public_only(_host: str, address: str) -> bool:
 
 
 def resolved(host: str, port: int, permits: Permits) -> list[tuple[int, tuple[str, int]]]:
-    """Return the permitted addresses of a host, with their families.
-
-    Raises:
-        ForbiddenAddressError: none of its addresses is permitted.
-        OSError: it has none.
+    """Return the permitted addresses of a host, with their families. Raises ForbiddenAddressError: none of its
+    addresses is permitted; OSError: it has none.
     """
     try:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)

@@ -29,10 +29,8 @@ class Readable(Protocol):
 
 
 def decoded(body: Body, codings: tuple[str, ...]) -> tuple[Readable, str | None]:
-    """The decoded body, or the raw body and the name of its unsupported coding.
-
-    Raises:
-        ProtocolError: more than `MAX_CODINGS` codings.
+    """The decoded body, or the raw body and the name of its unsupported coding. Raises ProtocolError: more than
+    `MAX_CODINGS` codings.
     """
     applied = [coding for coding in codings if coding != "identity"]
     if len(applied) > MAX_CODINGS:

@@ -33,11 +33,8 @@ class Body(Protocol):
     """Whether the connection may be reused."""
 
     def read1(self, limit_bytes: int) -> bytes:
-        """At most that many bytes, as soon as any are available; empty at the end.
-
-        Raises:
-            LateError: the deadline passed.
-            ProtocolError: the body is cut off or garbled, or the connection broke.
+        """At most that many bytes, as soon as any are available; empty at the end. Raises LateError: the deadline
+        passed; ProtocolError: the body is cut off or garbled, or the connection broke.
         """
         ...
 
@@ -145,10 +142,8 @@ class Chunked:
 
 
 def body_of(head: Head, method: str, source: Source) -> tuple[Body, tuple[str, ...]]:
-    """The body after `head`, and its transfer codings besides chunked.
-
-    Raises:
-        ProtocolError: the end of the body is ambiguous.
+    """The body after `head`, and its transfer codings besides chunked. Raises ProtocolError: the end of the body is
+    ambiguous.
     """
     if method == "HEAD" or head.status in _WITHOUT_BODY:
         return NoBody(), ()

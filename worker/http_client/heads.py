@@ -49,10 +49,8 @@ class Heads:
         self._had_interim = False
 
     def feed(self, piece: bytes) -> Head | None:
-        """The final head, once it is complete.
-
-        Raises:
-            ProtocolError: this is no answer to an HTTP/1.1 request, or its heads are too large.
+        """The final head, once it is complete. Raises ProtocolError: this is no answer to an HTTP/1.1 request, or its
+        heads are too large.
         """
         self._data = self._data + piece if self._data else piece
         self._received += len(piece)

@@ -57,10 +57,8 @@ class Connections:
         self._closed = False
 
     def take(self, connect_seconds: float) -> HTTPConnection:
-        """The most recently used connection, which is least likely to be closed; or a new, unconnected one.
-
-        Raises:
-            HTTPError: the pool was closed.
+        """The most recently used connection, which is least likely to be closed; or a new, unconnected one. Raises
+        HTTPError: the pool was closed.
         """
         while True:
             try:
@@ -122,10 +120,8 @@ def _close_all(idle: deque[HTTPConnection]) -> None:
 
 
 def tls_trusting(trusted: Path | None = None) -> ssl.SSLContext:
-    """Trust the authorities in this file or folder, else those that the environment names, else the system's.
-
-    Raises:
-        OSError: the file or folder can't be read, or holds no certificate.
+    """Trust the authorities in this file or folder, else those that the environment names, else the system's. Raises
+    OSError: the file or folder can't be read, or holds no certificate.
     """
     context = create_urllib3_context()
     trusted = trusted or bundle()

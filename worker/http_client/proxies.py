@@ -43,10 +43,8 @@ class Proxy:
 
 
 def proxy_for(scheme: str, host: str, port: int | None) -> Proxy | None:
-    """Return the proxy for requests to this origin, or None.
-
-    Raises:
-        ProxyAddressError: the variable holds no usable address.
+    """Return the proxy for requests to this origin, or None. Raises ProxyAddressError: the variable holds no usable
+    address.
     """
     given = getproxies().get(scheme)
     bare = host.strip("[]")

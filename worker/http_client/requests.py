@@ -117,10 +117,8 @@ def _buffer() -> memoryview:
 
 
 def head(method: str, target: str, headers: Mapping[str, str], *, host: str, body_bytes: int | None) -> bytes:
-    """The request line and headers. `host` applies unless it is among the headers.
-
-    Raises:
-        ValueError: the target or a header contains a line break, or isn't Latin-1.
+    """The request line and headers. `host` applies unless it is among the headers. Raises ValueError: the target or a
+    header contains a line break, or isn't Latin-1.
     """
     if _NOT_IN_A_TARGET.search(target) or _NOT_IN_A_VALUE.search("".join(headers.values())):
         raise ValueError("a control character in a request's target or headers")

@@ -43,12 +43,9 @@ class Response:
         return self._is_reusable and self._body.ended and not self._source.has_more
 
     def read1(self, limit_bytes: int) -> bytes:
-        """At most that many bytes of the body, as soon as any are available; empty at the end.
-
-        Raises:
-            LateError: the deadline passed.
-            DecodeError: the body isn't in its declared coding.
-            ProtocolError: the body is cut off or garbled, or the connection broke.
+        """At most that many bytes of the body, as soon as any are available; empty at the end. Raises LateError: the
+        deadline passed; DecodeError: the body isn't in its declared coding; ProtocolError: the body is cut off or
+        garbled, or the connection broke.
         """
         return self._readable.read1(limit_bytes)
 
@@ -63,11 +60,8 @@ class Response:
 def read_answer(
     sock: socket.socket, method: str, *, head_seconds: float, body_seconds: float | None = None
 ) -> Response:
-    """Wait on this thread for the head of an answer. The body has its own deadline, or shares the head's.
-
-    Raises:
-        LateError: the deadline passed.
-        ProtocolError: there is no valid answer.
+    """Wait on this thread for the head of an answer. The body has its own deadline, or shares the head's. Raises
+    LateError: the deadline passed; ProtocolError: there is no valid answer.
     """
     source, heads = Source(sock, head_seconds), Heads()
     while (response := answer_begun(heads, source, method, source.receive(HEAD_RECEIVE_BYTES))) is None:

@@ -57,11 +57,8 @@ class Source:
         self._buffer, self._at = data, start
 
     def receive(self, limit_bytes: int) -> bytes:
-        """Read at most `limit_bytes`; empty at the connection's end.
-
-        Raises:
-            LateError: the deadline passed.
-            ProtocolError: the connection broke.
+        """Read at most `limit_bytes`; empty at the connection's end. Raises LateError: the deadline passed;
+        ProtocolError: the connection broke.
         """
         try:
             self._sock.settimeout(self._time())

@@ -301,10 +301,8 @@ def read_all(
     max_text_bytes: int | None = None,
     options: SheetOptions = AS_IT_IS,
 ) -> list[Row]:
-    """Return all rows of `source`; `name` is its name in errors.
-
-    Raises:
-        InvalidInputError: the input has faults; the first hundred are kept.
+    """Return all rows of `source`; `name` is its name in errors. Raises InvalidInputError: the input has faults; the
+    first hundred are kept.
     """
     judged = judge_all(source, kind=kind, defaults=defaults, max_text_bytes=max_text_bytes, options=options)
     if judged.faults:

@@ -32,10 +32,8 @@ class UnreadableError(Exception):
 
 @contextmanager
 def opened(source: Path | IO[bytes]) -> Iterator[IO[bytes]]:
-    """Open `source` as a rewindable stream. A stream that was passed in stays open.
-
-    Raises:
-        OSError: the source can't be opened or read.
+    """Open `source` as a rewindable stream. A stream that was passed in stays open. Raises OSError: the source can't be
+    opened or read.
     """
     if isinstance(source, Path):
         with source.open("rb") as stream, _rewindable(stream) as rewindable:

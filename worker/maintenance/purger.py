@@ -40,9 +40,7 @@ class Purger:
 
     def run_once(self) -> bool:
         """Date finished jobs and remove what is due, a limited number of each. Returns whether there may be more.
-
-        Raises:
-            SQLAlchemyError
+        Raises SQLAlchemyError.
         """
         with self.database.read() as connection:
             now = self.database.now(connection)
@@ -53,11 +51,7 @@ class Purger:
         return JOBS_AT_A_TIME in {len(found), dated} and (bool(done) or bool(dated))
 
     def run(self, job_ids: Sequence[UUID]) -> int:
-        """Remove the requested text and audio of these jobs now. Returns the number of jobs.
-
-        Raises:
-            SQLAlchemyError
-        """
+        """Remove the requested text and audio of these jobs now. Returns the number of jobs. Raises SQLAlchemyError."""
         done = 0
         for start in range(0, len(job_ids), JOBS_AT_A_TIME):
             with self.database.read() as connection:

@@ -97,10 +97,8 @@ def take_limits(settings: Settings) -> GateLimits | None:
 
 
 def open_client(settings: Settings, stopping: StopEvent | None = None) -> Client:
-    """Open the client of the configured API; `stopping` interrupts its waits between polls.
-
-    Raises:
-        StartError: the key is missing, or the key or base URL is unusable.
+    """Open the client of the configured API; `stopping` interrupts its waits between polls. Raises StartError: the key
+    is missing, or the key or base URL is unusable.
     """
     if settings.segmind_api_key is None:
         raise StartError("SEGMIND_API_KEY is not set", "set it to your Segmind key, in the environment or in .env")
@@ -150,10 +148,8 @@ def _polling_client(settings: Settings, api_key: SecretStr, stopping: StopEvent)
 
 
 def require_descriptors(slots: int) -> None:
-    """Check the open-file limit: an answer without a descriptor would be paid for and lost.
-
-    Raises:
-        StartError: the limit is too low for `slots` calls.
+    """Check the open-file limit: an answer without a descriptor would be paid for and lost. Raises StartError: the
+    limit is too low for `slots` calls.
     """
     allowed, needed = raise_open_file_limit(), slots + OTHER_DESCRIPTORS
     if allowed < needed:

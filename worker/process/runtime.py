@@ -202,10 +202,8 @@ def build(
     worker_id: UUID | None = None,
     origin: str | None = None,
 ) -> Runtime:
-    """Build a worker and check that it could work. `origin` replaces the API's address in a rehearsal.
-
-    Raises:
-        StartError: the key, the spool, the schema, the store or the tracing is unusable.
+    """Build a worker and check that it could work. `origin` replaces the API's address in a rehearsal. Raises
+    StartError: the key, the spool, the schema, the store or the tracing is unusable.
     """
     worker_id = worker_id or uuid7()
     start_tracing(settings)

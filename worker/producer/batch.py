@@ -71,10 +71,8 @@ def submit_batch(
 
     Queued jobs of earlier batches with the same names in the same place are superseded. A superseded batch is not
     resumed: a new one takes its place, copies what was bought, and keeps the rest of its limit. `renew` does the same
-    for a batch whose files a later one has replaced.
-
-    Raises:
-        TemplateError: two jobs could get one key by it. Nothing was written.
+    for a batch whose files a later one has replaced. Raises TemplateError: two jobs could get one key by it. Nothing
+    was written.
     """
     if key_template is not None:
         checked_template(key_template, shared=output_url is None, columns=None)

@@ -126,10 +126,8 @@ def enqueue_rows(
 ) -> UUID:
     """As `enqueue_many`, each request with the other columns of its sheet row, as JSON.
 
-    `key_template` names the objects in a shared store. With `use_cache` false every text is bought again.
-
-    Raises:
-        TemplateError: two jobs could get one key by it.
+    `key_template` names the objects in a shared store. With `use_cache` false every text is bought again. Raises
+    TemplateError: two jobs could get one key by it.
     """
     connection, now = _connection(where), now or datetime.now(UTC)
     source = iter(rows)

@@ -38,10 +38,8 @@ class Message:
 
 
 def take(message: Message, database: Database, settings: Settings) -> bool:
-    """Write the job that a message requests, or an event with the reason. Returns whether there is a job.
-
-    Raises:
-        SQLAlchemyError: the database is unavailable. Nothing was written.
+    """Write the job that a message requests, or an event with the reason. Returns whether there is a job. Raises
+    SQLAlchemyError: the database is unavailable. Nothing was written.
     """
     try:
         request = JobRequest.model_validate(message.request, context={"max_text_bytes": settings.max_text_bytes})

@@ -39,11 +39,8 @@ Query = Callable[[Connection], Result]
 def wait(job_id: UUID, *, timeout_seconds: float = TIMEOUT_SECONDS, engine: Engine | None = None) -> JobRecord:
     """Wait until a job has finished, with or without audio: see its `status`. Its transaction must be committed.
 
-    Polls through `engine`, or else through a new connection to the database of the settings.
-
-    Raises:
-        NoSuchJobError: no committed job has this id.
-        NotFinishedError: it has not finished after `timeout_seconds`.
+    Polls through `engine`, or else through a new connection to the database of the settings. Raises NoSuchJobError: no
+    committed job has this id; NotFinishedError: it has not finished after `timeout_seconds`.
     """
     deadline = _Deadline("job", job_id, timeout_seconds)
     with _polling(engine) as poll:
@@ -66,11 +63,8 @@ async def wait_async(
 def watch(
     batch_id: UUID, *, timeout_seconds: float = TIMEOUT_SECONDS, engine: Engine | None = None
 ) -> Iterator[Counts]:
-    """Yield the progress of a batch: now, after each change seen, and finally when all its jobs have finished.
-
-    Raises:
-        NoSuchJobError: no committed batch has this id.
-        NotFinishedError: it has not finished after `timeout_seconds`.
+    """Yield the progress of a batch: now, after each change seen, and finally when all its jobs have finished. Raises
+    NoSuchJobError: no committed batch has this id; NotFinishedError: it has not finished after `timeout_seconds`.
     """
     deadline, before = _Deadline("batch", batch_id, timeout_seconds), None
     with _polling(engine) as poll:

@@ -53,11 +53,8 @@ class ResultsDestination:
         return file_of
 
     def put(self, source: Path, batch_id: UUID) -> None:
-        """Store a file under its name.
-
-        Raises:
-            ArtifactsError: the store failed.
-            NameTakenError: the name belongs to another file.
+        """Store a file under its name. Raises ArtifactsError: the store failed; NameTakenError: the name belongs to
+        another file.
         """
         self.store.put(
             f"{self.folder}{source.name}",

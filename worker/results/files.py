@@ -34,10 +34,8 @@ def write(jobs: Iterable[Outcome], folder: Path, file_of: FileOf, extra_names: S
     """Write all three files to an existing folder. Unfinished jobs appear in the manifest only.
 
     `extra_names` are the columns of the sheet that the manifest shows after its own. The manifest begins with a byte
-    order mark, because Excel otherwise reads UTF-8 as a legacy encoding.
-
-    Raises:
-        OSError: the folder cannot be written to.
+    order mark, because Excel otherwise reads UTF-8 as a legacy encoding. Raises OSError: the folder cannot be written
+    to.
     """
     standing, succeeded, errors = Standing(), 0, 0
     with (

@@ -23,10 +23,8 @@ def zone(timezone: str) -> tzinfo:
 
 
 def next_after(expression: str, timezone: str, moment: datetime) -> datetime | None:
-    """Return the first time after `moment`; None if there is none in the next fifty years.
-
-    Raises:
-        BadTimesError: the expression or the time zone is invalid.
+    """Return the first time after `moment`; None if there is none in the next fifty years. Raises BadTimesError: the
+    expression or the time zone is invalid.
     """
     tz = zone(timezone)
     try:

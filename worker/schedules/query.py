@@ -43,11 +43,8 @@ class QueryError(Exception):
 
 
 def write(address: str, sql: str, into: Path, limits: QueryLimits = QueryLimits()) -> int:
-    """Write each row of the query as a line of JSON with its column names. Returns how many.
-
-    Raises:
-        QueryError: the database cannot be reached, refuses the query, or returns too much of it.
-        OSError: the file cannot be written.
+    """Write each row of the query as a line of JSON with its column names. Returns how many. Raises QueryError: the
+    database cannot be reached, refuses the query, or returns too much of it; OSError: the file cannot be written.
     """
     url = _url(address)
     try:

@@ -30,12 +30,8 @@ _WRITING_FUNCTIONS: Final = frozenset({"load_extension", "writefile", "edit", "f
 
 @contextmanager
 def connected(url: URL, seconds: float) -> Iterator[Connection]:
-    """Connect for one query of at most this many seconds.
-
-    Raises:
-        ImportError: the driver is not installed.
-        NoSuchModuleError: SQLAlchemy does not know the database.
-        SQLAlchemyError: the database cannot be reached.
+    """Connect for one query of at most this many seconds. Raises ImportError: the driver is not installed;
+    NoSuchModuleError: SQLAlchemy does not know the database; SQLAlchemyError: the database cannot be reached.
     """
     engine = _sqlite(url, seconds) if url.get_backend_name() == "sqlite" else _server(url)
     try:

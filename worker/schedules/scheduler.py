@@ -42,10 +42,8 @@ class Step:
 
 
 def step(schedule: ScheduleRecord, due_at: datetime, now: datetime) -> Step:
-    """Return the record for `due_at`. If it is too old to catch up, it represents all such times.
-
-    Raises:
-        BadTimesError: the schedule's expression or time zone is no longer valid.
+    """Return the record for `due_at`. If it is too old to catch up, it represents all such times. Raises BadTimesError:
+    the schedule's expression or time zone is no longer valid.
     """
     caught_up = now - timedelta(seconds=schedule.catch_up_seconds)
     following = cron.next_after(schedule.cron, schedule.timezone, due_at)

@@ -27,11 +27,8 @@ class SourceError(Exception):
 
 
 def fetch(source: str, options: Options, folder: Path, variable: Variable) -> Path | None:
-    """Return the file with the lines: a local path, or a copy in `folder`. Returns None if a query has no rows.
-
-    Raises:
-        SourceError: the source does not exist, or cannot be reached.
-        OSError: the local disk cannot store it.
+    """Return the file with the lines: a local path, or a copy in `folder`. Returns None if a query has no rows. Raises
+    SourceError: the source does not exist, or cannot be reached; OSError: the local disk cannot store it.
     """
     if options.database_env is not None:
         return _rows(source, options.database_env, folder, variable)

@@ -32,11 +32,8 @@ class Api:
         read_timeout: float,
         reactor: Reactor,
     ) -> None:
-        """Timeouts in seconds.
-
-        Raises:
-            UnusableKeyError: the key is not a valid header value.
-            UnusableAddressError: the base URL is invalid.
+        """Timeouts in seconds. Raises UnusableKeyError: the key is not a valid header value; UnusableAddressError: the
+        base URL is invalid.
         """
         self.url = address(base_url)
         self.key = SecretStr(_header_value(api_key))

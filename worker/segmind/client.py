@@ -42,10 +42,7 @@ class Client(Protocol):
     async def synthesize(self, speech: Speech, spool: Path, handle: Handle = NO_HANDLE) -> Answer:
         """Buy one take; its body is written to `spool`, which appears only when complete.
 
-        Network and API errors are returned, not raised.
-
-        Raises:
-            SpoolError: this machine couldn't store the answer.
+        Network and API errors are returned, not raised. Raises SpoolError: this machine couldn't store the answer.
         """
         ...
 

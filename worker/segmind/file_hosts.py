@@ -33,10 +33,8 @@ class FileHosts:
         self._tls: ssl.SSLContext | None = None
 
     def at(self, url: Url, *, public_only: bool) -> HttpClient:
-        """The client for the host of `url`; with `public_only` it must resolve to a public address.
-
-        Raises:
-            UnusableAddressError: it has no host, or isn't http or https.
+        """The client for the host of `url`; with `public_only` it must resolve to a public address. Raises
+        UnusableAddressError: it has no host, or isn't http or https.
         """
         if url.scheme not in {"http", "https"} or not url.host:
             raise UnusableAddressError(url.url)

@@ -83,11 +83,7 @@ class Reader:
         return _credits(body) or replace(self._head(response), failure=Failure.UNREADABLE, message=said)
 
     def page(self, response: Response) -> Page:
-        """Read one v2 reply into memory.
-
-        Raises:
-            BrokenBodyError: a 2xx is incomplete or can't be decoded.
-        """
+        """Read one v2 reply into memory. Raises BrokenBodyError: a 2xx is incomplete or can't be decoded."""
         if 200 <= response.status < 300:
             body = b"".join(self._pieces(response, self.max_audio_bytes))
             if response.undecoded and not is_plain(body[:OPENING_BYTES]):

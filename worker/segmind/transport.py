@@ -49,10 +49,8 @@ def call_failure(error: HTTPError, body: Outgoing | None = None) -> Failure:
 def pieces(response: Response, *, limit_bytes: int) -> Iterator[bytes]:
     """Stream the body within the deadline of its exchange.
 
-    Only a body read to its end frees its connection for the next call.
-
-    Raises:
-        BrokenBodyError: the body is cut off, late, too large or garbled.
+    Only a body read to its end frees its connection for the next call. Raises BrokenBodyError: the body is cut off,
+    late, too large or garbled.
     """
     received = 0
     try:

@@ -37,11 +37,8 @@ class ClientV1:
         clock: Callable[[], datetime],
         reactor: Reactor | None = None,
     ) -> None:
-        """Timeouts in seconds; the read timeout applies to the answer's head, and again to its body.
-
-        Raises:
-            UnusableKeyError: the key is not a valid header value.
-            UnusableAddressError: the base URL is invalid.
+        """Timeouts in seconds; the read timeout applies to the answer's head, and again to its body. Raises
+        UnusableKeyError: the key is not a valid header value; UnusableAddressError: the base URL is invalid.
         """
         self._api = Api(
             base_url=base_url,

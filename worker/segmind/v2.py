@@ -58,11 +58,8 @@ class ClientV2:
     ) -> None:
         """Timeouts in seconds; `run_timeout` is how long one call polls before it leaves the run to a later one.
 
-        `pause` waits and resolves to whether the worker is stopping.
-
-        Raises:
-            UnusableKeyError: the key is not a valid header value.
-            UnusableAddressError: the base URL is invalid.
+        `pause` waits and resolves to whether the worker is stopping. Raises UnusableKeyError: the key is not a valid
+        header value; UnusableAddressError: the base URL is invalid.
         """
         self._api = Api(
             base_url=base_url,

@@ -60,10 +60,8 @@ def announce_events(connection: Connection) -> None:
 
 @contextmanager
 def watch(database: Database, channel: str = CHANNEL) -> Iterator[Wait]:
-    """Listen on a dedicated connection for the duration of the block.
-
-    Raises:
-        SQLAlchemyError: the connection failed; from waiting: it was lost.
+    """Listen on a dedicated connection for the duration of the block. Raises SQLAlchemyError: the connection failed;
+    from waiting: it was lost.
     """
     way = _by_looking if database.is_sqlite else _by_listening
     own = Database(database.url.render_as_string(hide_password=False), connections=1)

@@ -50,10 +50,8 @@ class Sessions:
 
 
 def without_options(url: URL) -> tuple[URL, dict[str, str]]:
-    """Return the address without `options`, and the settings that these held, by name.
-
-    Raises:
-        ValueError: `options` holds something other than settings.
+    """Return the address without `options`, and the settings that these held, by name. Raises ValueError: `options`
+    holds something other than settings.
     """
     options = url.query.get("options", ())
     given = options if isinstance(options, str) else " ".join(options)

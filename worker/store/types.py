@@ -62,10 +62,8 @@ class Money(TypeDecorator[Decimal]):
     cache_ok = True
 
     def process_bind_param(self, value: Decimal | None, dialect: Dialect) -> int | None:  # noqa: ARG002 - the signature is SQLAlchemy's
-        """Convert dollars to picodollars; finer fractions are rounded half-even.
-
-        Raises:
-            AmountError: not a number, or too large. Amounts are never clamped here: see `segmind.account`.
+        """Convert dollars to picodollars; finer fractions are rounded half-even. Raises AmountError: not a number, or
+        too large. Amounts are never clamped here: see `segmind.account`.
         """
         if value is None:
             return None

@@ -79,10 +79,8 @@ def _is_installed(name: str) -> bool:
 
 
 def start(settings: Settings) -> None:
-    """Start tracing in this process if the settings enable it.
-
-    Raises:
-        MissingExtraError: OpenTelemetry is not installed.
+    """Start tracing in this process if the settings enable it. Raises MissingExtraError: OpenTelemetry is not
+    installed.
     """
     if settings.tracing == "off" or _on:
         return

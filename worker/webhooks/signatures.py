@@ -28,11 +28,7 @@ def new_secret() -> str:
 
 
 def key_of(secret: str) -> bytes:
-    """Decode a secret.
-
-    Raises:
-        ValueError: not base64.
-    """
+    """Decode a secret. Raises ValueError: not base64."""
     try:
         return base64.b64decode(secret.removeprefix(SECRET_BEGINNING), validate=True)
     except binascii.Error:

@@ -102,10 +102,8 @@ class FolderStore:
         return await wait_for(self._reactor.offload(put))
 
     def receive(self, key: str, other: ArtifactStore, source: Wanted, *, metadata: Mapping[str, str]) -> bool:
-        """Copy an object of any store to here, as `put` does. False where it isn't there with this content.
-
-        Raises:
-            NameTakenError: what has the name may not be replaced.
+        """Copy an object of any store to here, as `put` does. False where it isn't there with this content. Raises
+        NameTakenError: what has the name may not be replaced.
         """
         self._path(key)
         with self._using(), self._arriving() as audio:

@@ -25,10 +25,8 @@ TRIES: Final = 3
 
 
 def new_session(bucket: str) -> Session:
-    """boto3's settings and credentials, as it finds them (`AWS_*`, profiles).
-
-    Raises:
-        ArtifactsError: the profile isn't there.
+    """boto3's settings and credentials, as it finds them (`AWS_*`, profiles). Raises ArtifactsError: the profile isn't
+    there.
     """
     try:
         return Session()
@@ -37,10 +35,8 @@ def new_session(bucket: str) -> Session:
 
 
 def new_client(bucket: str, *, connections: int, session: Session) -> S3Client:
-    """A client for any number of threads; endpoint, region and credentials as the session has them.
-
-    Raises:
-        ArtifactsError: boto3's configuration is unusable.
+    """A client for any number of threads; endpoint, region and credentials as the session has them. Raises
+    ArtifactsError: boto3's configuration is unusable.
     """
     config = Config(
         retries={"mode": "standard", "max_attempts": TRIES},

@@ -108,9 +108,7 @@ class FastPut:
         self, key: str, source: Path, *, sha256: str, extra: Mapping[str, Any], most_bytes: int
     ) -> int | None:
         """The size of what is stored now. None leaves open what came of it; nothing is tried with more than so much.
-
-        Raises:
-            OSError: the source can't be read.
+        Raises OSError: the source can't be read.
         """
         await wait_for(self._permits.acquire())
         try:

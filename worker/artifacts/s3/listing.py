@@ -28,10 +28,8 @@ class Listing:
 
 
 def listed(client: S3Client, bucket: str, prefix: str, keys: Sequence[str]) -> Listing:
-    """Look for the keys, which are relative to `prefix`, between the first and the last of them.
-
-    Raises:
-        ClientError, BotoCoreError: as boto3 does.
+    """Look for the keys, which are relative to `prefix`, between the first and the last of them. Raises ClientError,
+    BotoCoreError: as boto3 does.
     """
     wanted, found = set(keys), Listing()
     first, last = prefix + min(wanted), prefix + max(wanted)

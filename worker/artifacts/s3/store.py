@@ -71,10 +71,8 @@ def open_bucket(
     options: StoreOptions = NO_OPTIONS,
     reactor: Reactor | None = None,
 ) -> S3Store:
-    """The store below `prefix`, with a pool of `connections` connections.
-
-    Raises:
-        ArtifactsError: boto3's configuration is unusable.
+    """The store below `prefix`, with a pool of `connections` connections. Raises ArtifactsError: boto3's configuration
+    is unusable.
     """
     session = new_session(bucket)
     client = new_client(bucket, connections=connections, session=session)

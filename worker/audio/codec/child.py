@@ -53,11 +53,7 @@ class CodecChild:
         return self._process.pid
 
     def ask(self, line: bytes, *, seconds: float) -> bytes:
-        """Send one line; the line that comes back.
-
-        Raises:
-            CodecCrashError, CodecTimeoutError: the process is gone.
-        """
+        """Send one line; the line that comes back. Raises CodecCrashError, CodecTimeoutError: the process is gone."""
         try:
             _pipe(self._process.stdin).write(line)
             return self._answer(time.monotonic() + seconds)

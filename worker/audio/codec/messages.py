@@ -124,11 +124,8 @@ def write_error(error: BadAudioError | OSError) -> bytes:
 
 
 def read_result(line: bytes) -> Result:
-    """What the process answered.
-
-    Raises:
-        BadAudioError, OSError: as raised there.
-        CodecCrashError: the line is none of its answers.
+    """What the process answered. Raises BadAudioError, OSError: as raised there; CodecCrashError: the line is none of
+    its answers.
     """
     try:
         said = json.loads(line)

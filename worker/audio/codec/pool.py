@@ -51,11 +51,9 @@ class CodecPool:
         self._free = threading.BoundedSemaphore(self.size)
 
     def inspect(self, path: Path, into: Path, *, is_measured: bool) -> Inspected:
-        """Look at an answer in any container; its WAV is `path` itself or a new file, `into`.
-
-        Raises:
-            BadAudioError: it is no take, or no process survives it.
-            OSError: it can't be read, or its WAV not be written; or no process can be started.
+        """Look at an answer in any container; its WAV is `path` itself or a new file, `into`. Raises BadAudioError: it
+        is no take, or no process survives it; OSError: it can't be read, or its WAV not be written; or no process can
+        be started.
         """
         result = self._result(InspectRequest(path, into, is_measured))
         if not isinstance(result, Inspected):

@@ -20,11 +20,8 @@ from worker.audio.take import Take, accept
 
 
 def inspect(request: InspectRequest) -> Inspected:
-    """The answer as a WAV of samples within full scale, and how it sounds.
-
-    Raises:
-        BadAudioError: it is no take.
-        OSError: it can't be read, or its WAV not be written.
+    """The answer as a WAV of samples within full scale, and how it sounds. Raises BadAudioError: it is no take;
+    OSError: it can't be read, or its WAV not be written.
     """
     found = accept(request.path, is_whole=True)
     take = as_wav(found, request.into)
@@ -36,11 +33,8 @@ def inspect(request: InspectRequest) -> Inspected:
 
 
 def encoded(request: EncodeRequest) -> Encoded:
-    """Write the take in the form asked for; the gain that was applied, and how the take sounded before.
-
-    Raises:
-        BadAudioError: see `encode`.
-        OSError: it can't be written.
+    """Write the take in the form asked for; the gain that was applied, and how the take sounded before. Raises
+    BadAudioError: see `encode`; OSError: it can't be written.
     """
     measures, gain_db = request.measures, 0.0
     if request.target_lufs is not None:

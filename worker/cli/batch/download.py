@@ -94,11 +94,7 @@ class Fetcher:
             after = page[-1].id
 
     def _fetch(self, job: JobRecord, shared: str) -> tuple[str, int, bool]:
-        """Return the file's name, its size in bytes, and whether it already existed.
-
-        Raises:
-            _MissedError
-        """
+        """Return the file's name, its size in bytes, and whether it already existed. Raises _MissedError."""
         place = self.places.containing(job.uri or "", tenant=job.tenant, batch_id=job.batch_id)
         if place is None:
             raise _MissedError(f"{job.uri} is not in a store of these settings")
@@ -168,10 +164,8 @@ class ArchiveTakenError(CliError):
 
 
 def download(wanted: str, target: Target, *, parallel: int, as_json: bool) -> Exit:
-    """Download a batch. Returns SOME_FAILED if a file could not be downloaded.
-
-    Raises:
-        ArchiveTakenError, ResultsTakenError: user files have these names.
+    """Download a batch. Returns SOME_FAILED if a file could not be downloaded. Raises ArchiveTakenError,
+    ResultsTakenError: user files have these names.
     """
     terminal = Terminal(as_json=as_json)
     out, archive = target.out, target.archive

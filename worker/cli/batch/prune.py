@@ -148,10 +148,8 @@ SHOWN_FAILURES: Final = 10
 
 
 def prune(older_than: str, *, yes: bool, as_json: bool) -> Exit:
-    """Remove old batches and jobs. Returns SOME_FAILED if a store failed.
-
-    Raises:
-        CliError: not confirmed, and there is no terminal to ask on.
+    """Remove old batches and jobs. Returns SOME_FAILED if a store failed. Raises CliError: not confirmed, and there is
+    no terminal to ask on.
     """
     terminal = Terminal(as_json=as_json)
     age = _age(older_than)

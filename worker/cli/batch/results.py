@@ -46,11 +46,8 @@ class ResultsTakenError(CliError):
 def write(
     wanted: str, *, partial: bool, out: Path | None, errors: bool, overwrite: bool = False, as_json: bool = False
 ) -> None:
-    """Print result lines, or write the result files to a folder.
-
-    Raises:
-        NotFinishedError: the batch has not finished, and `partial` is false.
-        ResultsTakenError: user files have these names.
+    """Print result lines, or write the result files to a folder. Raises NotFinishedError: the batch has not finished,
+    and `partial` is false; ResultsTakenError: user files have these names.
     """
     terminal = Terminal(as_json=as_json)
     settings = cli_database.settings(terminal)
@@ -84,10 +81,8 @@ def gather(database: Database, batch: BatchRecord, settings: Settings, folder: P
 
 
 def place_in(out: Path, folder: Path, batch: BatchRecord, *, overwrite: bool) -> None:
-    """Move the files to `out`, replacing earlier ones of the batch.
-
-    Raises:
-        ResultsTakenError: user files have these names. Nothing was written.
+    """Move the files to `out`, replacing earlier ones of the batch. Raises ResultsTakenError: user files have these
+    names. Nothing was written.
     """
     store, metadata = FolderStore(out.absolute(), remembers=False), Owner(batch=str(batch.id)).metadata()
     taken = [name for name in CONTENT_TYPES if standing(store.occupant(name), metadata, None) not in REPLACEABLE]

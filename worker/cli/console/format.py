@@ -16,11 +16,7 @@ FINEST: Final = Decimal(10) ** -12
 
 
 def dollars(option: str, text: str) -> Decimal:
-    """Parse a positive amount of US dollars, with an optional `$`.
-
-    Raises:
-        BadOptionError
-    """
+    """Parse a positive amount of US dollars, with an optional `$`. Raises BadOptionError."""
     bare = text.strip().removeprefix("$").strip()
     try:
         found = Decimal(bare)

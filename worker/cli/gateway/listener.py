@@ -30,10 +30,8 @@ class Message:
 
 class Listener:
     def __init__(self, port: int, secrets: Callable[[], Mapping[str, str]], status: int) -> None:
-        """`secrets` returns the secrets by what they belong to; it is asked for each message.
-
-        Raises:
-            OSError: the port is in use.
+        """`secrets` returns the secrets by what they belong to; it is asked for each message. Raises OSError: the port
+        is in use.
         """
         self._messages: SimpleQueue[Message] = SimpleQueue()
         self._secrets, self._status = secrets, status

@@ -36,11 +36,7 @@ class Filters:
     code: str | None = None
 
     def chosen(self, connection: Connection, job_ids: tuple[UUID, ...] = ()) -> ColumnElement[bool]:
-        """Build the selection.
-
-        Raises:
-            UnknownBatchError, AmbiguousError
-        """
+        """Build the selection. Raises UnknownBatchError or AmbiguousError."""
         batch_id = None if self.batch is None else cli_database.batch(connection, self.batch).id
         return job_filters.selection(batch_id=batch_id, states=self.states, code=self.code, job_ids=job_ids)
 

@@ -66,11 +66,7 @@ def cancel_jobs(ids: Sequence[str], filters: Filters, *, as_json: bool) -> None:
 
 
 def require_choice(ids: Sequence[str], filters: Filters, action: str) -> None:
-    """Refuse to change every job of the queue just because no option was set.
-
-    Raises:
-        NothingChosenError
-    """
+    """Refuse to change every job of the queue just because no option was set. Raises NothingChosenError."""
     if not ids and filters.batch is None and filters.code is None:
         raise NothingChosenError(action)
 

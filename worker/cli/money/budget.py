@@ -85,11 +85,7 @@ ZERO: Final = Decimal(0)
 
 
 def _set_month(tenant: str, text: str, *, as_json: bool) -> None:
-    """Limit a tenant's spending per month.
-
-    Raises:
-        BadOptionError, CliError
-    """
+    """Limit a tenant's spending per month. Raises BadOptionError or CliError."""
     terminal = Terminal(as_json=as_json)
     limit = dollars("DOLLARS", text)
     if not tenant.strip() or len(tenant) > MAX_NAME_CHARACTERS:
@@ -110,11 +106,7 @@ def _set_month(tenant: str, text: str, *, as_json: bool) -> None:
 
 
 def _set_batch(wanted: str, text: str, *, as_json: bool) -> None:
-    """Limit a batch's spending.
-
-    Raises:
-        BadOptionError, UnknownBatchError, AmbiguousError
-    """
+    """Limit a batch's spending. Raises BadOptionError, UnknownBatchError or AmbiguousError."""
     terminal = Terminal(as_json=as_json)
     limit = dollars("DOLLARS", text)
     settings = cli_database.settings(terminal)
@@ -137,11 +129,7 @@ def _set_batch(wanted: str, text: str, *, as_json: bool) -> None:
 
 
 def _clear(tenant: str | None, wanted: str | None, *, as_json: bool) -> None:
-    """Remove one budget.
-
-    Raises:
-        CliError, UnknownBatchError, AmbiguousError
-    """
+    """Remove one budget. Raises CliError, UnknownBatchError or AmbiguousError."""
     if (tenant is None) == (wanted is None):
         raise CliError("no budget selected", "pass either TENANT or --batch BATCH")
     terminal = Terminal(as_json=as_json)

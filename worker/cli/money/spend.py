@@ -25,20 +25,12 @@ REMEDY: Final = "write a day as 2026-11-30, or a month as 2026-11; both in UTC"
 
 
 def beginning(option: str, text: str | None) -> datetime | None:
-    """Return the first moment of a day or month.
-
-    Raises:
-        BadOptionError
-    """
+    """Return the first moment of a day or month. Raises BadOptionError."""
     return None if text is None else _period(option, text)[0]
 
 
 def end(option: str, text: str | None) -> datetime | None:
-    """Return the first moment after a day or month.
-
-    Raises:
-        BadOptionError
-    """
+    """Return the first moment after a day or month. Raises BadOptionError."""
     return None if text is None else _period(option, text)[1]
 
 

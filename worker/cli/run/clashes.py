@@ -36,11 +36,8 @@ def refuse(
 ) -> None:
     """Check every name that the rows may get in a folder, except `but`.
 
-    With `overwrite`, existing plain files are marked as replaceable.
-
-    Raises:
-        NameClashError: a name is taken.
-        ArtifactsError: the folder cannot be read.
+    With `overwrite`, existing plain files are marked as replaceable. Raises NameClashError: a name is taken;
+    ArtifactsError: the folder cannot be read.
     """
     template = template or FLAT_TEMPLATE
     if any(field in template for field in _UNIQUE):

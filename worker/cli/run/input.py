@@ -61,21 +61,13 @@ def with_batch(database: Database | None, wanted: Input) -> Input:
 
 
 def check_template(order: Order, settings: Settings) -> None:
-    """Check the key template before anything is queued.
-
-    Raises:
-        InvalidInputError: two rows could get one name.
-    """
+    """Check the key template before anything is queued. Raises InvalidInputError: two rows could get one name."""
     if order.key_template is not None:
         _check_template(order.key_template, settings, None)
 
 
 def check_columns(order: Order, settings: Settings, judged: Judged) -> None:
-    """Check that every sheet has the columns that the template names.
-
-    Raises:
-        InvalidInputError
-    """
+    """Check that every sheet has the columns that the template names. Raises InvalidInputError."""
     order = with_fields(order, judged)
     if order.key_template is None:
         return
@@ -86,11 +78,7 @@ def check_columns(order: Order, settings: Settings, judged: Judged) -> None:
 
 
 def check_tags(order: Order, judged: Judged) -> None:
-    """Check that there may be MP3s where tags of MP3s were given.
-
-    Raises:
-        InvalidInputError
-    """
+    """Check that there may be MP3s where tags of MP3s were given. Raises InvalidInputError."""
     defaults = {name: value for name, value in asdict(order.defaults).items() if value is not None}
     given = [name for name in TAG_FIELDS if name in defaults]
     chosen = {field for header in judged.understood.headers for field in header.known()}
@@ -121,10 +109,8 @@ def _check_template(template: str, settings: Settings, columns: Sequence[str] | 
 
 
 def read(order: Order, settings: Settings, terminal: Terminal) -> Judged:
-    """Read and validate the input; print skipped rows, notes and warnings.
-
-    Raises:
-        InvalidInputError: with every error, unless faulty rows are skipped and valid ones remain.
+    """Read and validate the input; print skipped rows, notes and warnings. Raises InvalidInputError: with every error,
+    unless faulty rows are skipped and valid ones remain.
     """
     if order.source is None and sys.stdin.isatty():
         terminal.note("Reading texts from the terminal, one per line; end with Ctrl-D.", style="dim")

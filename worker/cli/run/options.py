@@ -20,10 +20,8 @@ SHORT_SECONDS: Final = 3_600
 
 
 def retention(value: str | None) -> str | None:
-    """Require a unit, and warn of a short span. An impossible span is reported with the other defaults.
-
-    Raises:
-        BadOptionError
+    """Require a unit, and warn of a short span. An impossible span is reported with the other defaults. Raises
+    BadOptionError.
     """
     if value is None:
         return None

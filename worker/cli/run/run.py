@@ -173,11 +173,7 @@ def _held(database: Database, wanted: Input, order: Order, settings: Settings, t
 
 
 def _require_key(order: Order, settings: Settings) -> None:
-    """Require an API key, unless the work is done by external workers.
-
-    Raises:
-        NoKeyError
-    """
+    """Require an API key, unless the work is done by external workers. Raises NoKeyError."""
     if settings.embedded and settings.segmind_api_key is None and settings.segmind_base_url == OFFICIAL_BASE_URL:
         raise NoKeyError(order.typed)
 

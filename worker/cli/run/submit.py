@@ -72,11 +72,7 @@ class Audit:
     """Whether the folder may be on the workers' machines."""
 
     def run(self) -> Lost:
-        """Check every object and restore what can be restored. Buys nothing.
-
-        Raises:
-            ArtifactsError
-        """
+        """Check every object and restore what can be restored. Buys nothing. Raises ArtifactsError."""
         lost, jobs = Lost(), 0
         store = self.places.store_of(tenant=self.tenant, batch_id=self.batch)
         for page in self._pages():
@@ -137,10 +133,8 @@ class AudioGoneError(CliError):
 
 
 def refuse_gone(database: Database, wanted: Input, order: Order, lost: Lost) -> None:
-    """Ask for consent where the batch can't be resumed, because a new one buys what it can't copy.
-
-    Raises:
-        AudioGoneError: there is none.
+    """Ask for consent where the batch can't be resumed, because a new one buys what it can't copy. Raises
+    AudioGoneError: there is none.
     """
     if wanted.batch is None or not lost.gone or order.missing or order.rehearse:
         return

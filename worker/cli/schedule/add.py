@@ -60,11 +60,7 @@ class NewSchedule:
 
 
 def add(wanted: NewSchedule, *, as_json: bool) -> None:
-    """Create a schedule.
-
-    Raises:
-        BadOptionError, CliError
-    """
+    """Create a schedule. Raises BadOptionError or CliError."""
     terminal = Terminal(as_json=as_json)
     settings = cli_database.settings(terminal)
     _check_names(wanted)
@@ -139,11 +135,7 @@ def remove(tenant: str, name: str, *, as_json: bool) -> None:
 
 
 def find(connection: Connection, tenant: str, name: str) -> ScheduleRecord:
-    """Find a schedule by name.
-
-    Raises:
-        CliError: there is none.
-    """
+    """Find a schedule by name. Raises CliError: there is none."""
     found = schedules.by_name(connection, tenant, name)
     if found is None:
         known = [schedule.name for schedule in schedules.every(connection, tenant)]

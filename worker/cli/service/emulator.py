@@ -20,11 +20,8 @@ from worker.emulator.server import serve
 
 
 def emulate(scenario: Path | None, given: Mapping[str, object], *, port: int, as_json: bool = False) -> None:
-    """Serve until interrupted. `given` maps configuration names to the options that were set.
-
-    Raises:
-        UnusableEmulatorError: invalid options or scenario.
-        CannotListenError: the address is in use.
+    """Serve until interrupted. `given` maps configuration names to the options that were set. Raises
+    UnusableEmulatorError: invalid options or scenario; CannotListenError: the address is in use.
     """
     options = _options(given)
     found = Scenario() if scenario is None else _scenario(scenario)

@@ -35,11 +35,7 @@ class WorkersRunningError(CliError):
 
 
 def check_restored(terminal: Terminal, *, dry_run: bool) -> Exit:
-    """Check the queue and print the result.
-
-    Raises:
-        WorkersRunningError: a worker sends heartbeats.
-    """
+    """Check the queue and print the result. Raises WorkersRunningError: a worker sends heartbeats."""
     settings = cli_database.settings(terminal)
     with cli_database.queue(settings) as database:
         running = living(database)

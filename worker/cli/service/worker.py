@@ -17,11 +17,8 @@ CELERY = ("-m", "celery", "--quiet", "-A", "worker.app", "worker")
 
 
 def exec_worker(concurrency: int | None, *, as_json: bool) -> NoReturn:
-    """Replace this process with the worker, so that a supervisor's signals reach it.
-
-    Raises:
-        MemoryBrokerError
-        CliError, SQLAlchemyError: the database is not ready.
+    """Replace this process with the worker, so that a supervisor's signals reach it. Raises MemoryBrokerError;
+    CliError, SQLAlchemyError: the database is not ready.
     """
     override: dict[str, object] = {} if concurrency is None else {"TTSQ_CONCURRENCY": concurrency}
     override |= {"TTSQ_LOG_FORMAT": "json"} if as_json else {}

@@ -42,11 +42,8 @@ class Description:
 
 
 def read_cover(path: Path) -> Cover:
-    """Read an image.
-
-    Raises:
-        DocumentError: It is no JPEG or PNG, or larger than `MAX_COVER_BYTES`.
-        OSError: It can't be read.
+    """Read an image. Raises DocumentError: It is no JPEG or PNG, or larger than `MAX_COVER_BYTES`; OSError: It can't be
+    read.
     """
     if path.stat().st_size > MAX_COVER_BYTES:
         raise DocumentError(f"{path.name} has over {MAX_COVER_BYTES // 2**20} MB", "use a smaller image")

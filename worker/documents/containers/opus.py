@@ -20,11 +20,7 @@ _MIRRORED: Final = bytes(int(f"{byte:08b}"[::-1], 2) for byte in range(256))
 
 
 def describe(source: IO[bytes], target: IO[bytes], description: Description) -> None:
-    """Copy an Ogg Opus file with these comments alone.
-
-    Raises:
-        ValueError: The source is not Ogg Opus.
-    """
+    """Copy an Ogg Opus file with these comments alone. Raises ValueError: The source is not Ogg Opus."""
     first = _page(source)
     if first is None or b"OpusHead" not in first:
         raise ValueError("not an Ogg Opus file")

@@ -59,11 +59,8 @@ class Assembly:
 
 
 def assemble(takes: Sequence[tuple[Path, Gap]], style: Style) -> Assembly:
-    """Measure all takes and place them.
-
-    Raises:
-        BadAudioError: One can't be decoded.
-        DocumentError: There is none; one is silent, too long, or of another rate or number of channels than the first.
+    """Measure all takes and place them. Raises BadAudioError: One can't be decoded; DocumentError: There is none; one
+    is silent, too long, or of another rate or number of channels than the first.
     """
     clips = [measure(path) for path, _ in takes]
     if not clips:

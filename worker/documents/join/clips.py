@@ -57,11 +57,8 @@ class Clip:
 
 
 def load(path: Path) -> tuple[Samples, int]:
-    """Return all samples, and the rate in hertz.
-
-    Raises:
-        BadAudioError: It can't be decoded.
-        DocumentError: It is empty, or longer than `MAX_CLIP_SECONDS`.
+    """Return all samples, and the rate in hertz. Raises BadAudioError: It can't be decoded; DocumentError: It is empty,
+    or longer than `MAX_CLIP_SECONDS`.
     """
     rate, _, frames = measured(path)
     if frames > MAX_CLIP_SECONDS * rate:
@@ -74,12 +71,7 @@ def load(path: Path) -> tuple[Samples, int]:
 
 
 def measure(path: Path) -> Clip:
-    """Measure a take.
-
-    Raises:
-        BadAudioError: It can't be decoded.
-        DocumentError: It is silent, or too long.
-    """
+    """Measure a take. Raises BadAudioError: It can't be decoded; DocumentError: It is silent, or too long."""
     samples, rate = load(path)
     size = max(1, round(rate * FRAME_SECONDS))
     levels = frame_levels(samples, size)

@@ -117,10 +117,8 @@ class Planner:
         return self.ruler.durations(start, end) < ORPHAN * self.limits.target_seconds
 
     def plan(self, pieces: Iterable[tuple[int, int]]) -> Plan:
-        """Make parts of pieces. What lies between two of them belongs to the first.
-
-        Raises:
-            NothingToSpeakError: There is no piece.
+        """Make parts of pieces. What lies between two of them belongs to the first. Raises NothingToSpeakError: There
+        is no piece.
         """
         ends = list(pieces)
         if not ends:
@@ -186,10 +184,6 @@ def _stretch(blocks: Sequence[Block]) -> Stretch:
 
 
 def plan(document: Document, limits: PartLimits, language: str = "") -> Plan:
-    """Divide a document into parts.
-
-    Raises:
-        NothingToSpeakError: The document holds no letter and no digit.
-    """
+    """Divide a document into parts. Raises NothingToSpeakError: The document holds no letter and no digit."""
     planner = Planner.of(document, limits, language)
     return planner.plan(piece for stretch in stretches(document) for piece in planner.pieces(stretch))

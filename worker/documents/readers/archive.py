@@ -38,10 +38,8 @@ class Archive:
     """One open archive. Reads members whole, and no more than the limits allow."""
 
     def __init__(self, stream: IO[bytes], what: str) -> None:
-        """`what` names the format in errors: "EPUB".
-
-        Raises:
-            DocumentError: It isn't a zip archive, or has too many entries.
+        """`what` names the format in errors: "EPUB". Raises DocumentError: It isn't a zip archive, or has too many
+        entries.
         """
         self._what = what
         self._left = MAX_TEXT_BYTES
@@ -63,11 +61,7 @@ class Archive:
         self._zip.close()
 
     def read(self, name: str) -> bytes:
-        """Return a member's bytes.
-
-        Raises:
-            DocumentError: It is missing, encrypted, damaged or too large.
-        """
+        """Return a member's bytes. Raises DocumentError: It is missing, encrypted, damaged or too large."""
         try:
             info = self._zip.getinfo(name)
         except KeyError:

@@ -22,11 +22,7 @@ _HEADING: Final = "heading "
 
 
 def read(stream: IO[bytes]) -> Document:
-    """Read a document.
-
-    Raises:
-        DocumentError: It is damaged, protected, or larger than the limits.
-    """
+    """Read a document. Raises DocumentError: It is damaged, protected, or larger than the limits."""
     with Archive(stream, "Word document") as archive:
         if "word/document.xml" not in archive.names:
             raise DocumentError("the file is not a Word document: it lacks 'word/document.xml'")

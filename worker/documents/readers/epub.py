@@ -69,11 +69,7 @@ class _Contents:
 
 
 def read(stream: IO[bytes]) -> Document:
-    """Read a book.
-
-    Raises:
-        DocumentError: It is damaged, protected, or larger than the limits.
-    """
+    """Read a book. Raises DocumentError: It is damaged, protected, or larger than the limits."""
     with Archive(stream, "EPUB") as archive:
         _refuse_protected(archive)
         package = _package(archive)

@@ -29,11 +29,7 @@ _ENDED: Final = re.compile(r"[.!?…。！？:][\"'”’»)\]]*$")
 
 
 def read(stream: IO[bytes]) -> Document:
-    """Read the text of all pages.
-
-    Raises:
-        DocumentError: It is damaged, protected, or has too many pages.
-    """
+    """Read the text of all pages. Raises DocumentError: It is damaged, protected, or has too many pages."""
     try:
         reader = PdfReader(stream)
         if reader.is_encrypted and not reader.decrypt(""):

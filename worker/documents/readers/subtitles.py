@@ -21,11 +21,7 @@ _HOUR, _MINUTE = 3600, 60
 
 
 def read(source: str) -> Document:
-    """Read cues.
-
-    Raises:
-        DocumentError: There is no cue, or one ends before it begins.
-    """
+    """Read cues. Raises DocumentError: There is no cue, or one ends before it begins."""
     builder = DocumentBuilder()
     pending: tuple[Slot, str] | None = None
     for slot, text in _cues(source, builder):

@@ -62,12 +62,8 @@ class Renderer:
     _pending: dict[Rendition, asyncio.Task[bytes]] = field(default_factory=dict)
 
     async def rendered(self, wanted: Rendition, source: Source) -> bytes:
-        """Return the encoded audio; requests for the same one wait for one encoding.
-
-        Raises:
-            LostAudioError: the source is gone.
-            OpenAIError: the stored audio cannot be converted.
-            ArtifactsError: the store failed.
+        """Return the encoded audio; requests for the same one wait for one encoding. Raises LostAudioError: the source
+        is gone; OpenAIError: the stored audio cannot be converted; ArtifactsError: the store failed.
         """
         if (known := self._known.get(wanted)) is not None:
             self._known.move_to_end(wanted)

@@ -49,10 +49,8 @@ class Lookup:
 
 
 def rows(stream: IO[bytes], lookup: Lookup, merges: list[Merge] | None = None) -> Iterator[SheetRow]:
-    """Yield the rows with values, in order. `merges` is filled with the merges found after them.
-
-    Raises:
-        WorkbookError: the sheet is damaged or exceeds Excel's limits.
+    """Yield the rows with values, in order. `merges` is filled with the merges found after them. Raises WorkbookError:
+    the sheet is damaged or exceeds Excel's limits.
     """
     reader = _Reader(lookup, [] if merges is None else merges)
     for _ in walk(stream, reader):

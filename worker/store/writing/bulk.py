@@ -30,10 +30,8 @@ _ESCAPES: Final = str.maketrans({"\\": r"\\", "\t": r"\t", "\n": r"\n", "\r": r"
 
 
 def insert_many(connection: Connection, table: Table, rows: Iterable[Row]) -> int:
-    """Insert rows, all with the columns of the first, in its order. Returns how many.
-
-    Raises:
-        SQLAlchemyError: a row breaks a constraint. The caller must roll back.
+    """Insert rows, all with the columns of the first, in its order. Returns how many. Raises SQLAlchemyError: a row
+    breaks a constraint. The caller must roll back.
     """
     source = iter(rows)
     first = list(islice(source, FEW_ROWS + 1))

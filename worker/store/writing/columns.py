@@ -37,10 +37,8 @@ def has_own_way(connection: Connection) -> bool:
 
 
 def insert(connection: Connection, table: Table, pieces: Iterable[ColumnBlock]) -> int:
-    """Insert the rows of all blocks, which have the same columns. Returns how many.
-
-    Raises:
-        SQLAlchemyError: as for `insert_many`.
+    """Insert the rows of all blocks, which have the same columns. Returns how many. Raises SQLAlchemyError: as for
+    `insert_many`.
     """
     source = iter(pieces)
     first = next(source, None)

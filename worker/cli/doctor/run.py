@@ -62,7 +62,9 @@ def _checks(terminal: Terminal, *, works: bool) -> Iterator[Named]:
         yield "artifacts", artifacts
         if works:
             yield "spool", _try(lambda: checks.check_spool(settings))
-            yield "process", _try(lambda: checks.check_process(settings))
+            process = _try(lambda: checks.check_process(settings))
+            if process.level is not Level.OK:
+                yield "process", process
         yield "key", _try(lambda: checks.check_key(settings, works=works))
         if database is not None:
             yield "clock", _try(lambda: check_clock(settings, database))

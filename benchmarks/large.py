@@ -165,7 +165,7 @@ def _watch(
 
 def _bytes_in(folder: Path) -> int:
     total = 0
-    for path in folder.glob("*"):
+    for path in folder.rglob("*"):
         try:
             total += path.stat().st_size
         except FileNotFoundError:

@@ -70,7 +70,8 @@ class Settings(BaseSettings):
     database_connections: Annotated[int, Field(validation_alias=_env("TTSQ_DATABASE_CONNECTIONS"), ge=4, le=200)] = 16
     """Maximum PostgreSQL connections of one process."""
     broker_url: Annotated[str, Field(validation_alias=_env("TTSQ_BROKER_URL"))] = "memory://"
-    """Celery broker: `memory://` (the worker runs inside `ttsq run`) or `redis://…`."""
+    """Celery broker: `memory://` (the worker runs inside `ttsq run`), `redis://…`, `rediss://…`, or
+    `sentinel://host,host/0?master_name=NAME`."""
     artifacts_url: Annotated[str | None, Field(validation_alias=_env("TTSQ_ARTIFACTS_URL"))] = None
     """Destination of the audio: `file:///folder` or `s3://bucket/prefix`. Unset: the `--out` folder of a run."""
     key_template: Annotated[str, Field(validation_alias=_env("TTSQ_KEY_TEMPLATE"))] = SHARED_TEMPLATE
@@ -102,7 +103,8 @@ class Settings(BaseSettings):
     """Mebibytes that must be free in the spool's file system before a call is made."""
 
     probe_seconds: Annotated[float, Field(validation_alias=_env("TTSQ_PROBE_SECONDS"), gt=0, le=3_600)] = 30.0
-    """Seconds before the first probe of a closed gate; the wait doubles from probe to probe."""
+    """Seconds before the first probe of a closed gate; the wait doubles from probe to probe, but for free checks, which
+    come every 30 seconds at most."""
     low_balance: Annotated[Decimal, Field(validation_alias=_env("TTSQ_LOW_BALANCE"), ge=0, le=1_000_000)] = Decimal(
         "1.00"
     )

@@ -18,15 +18,12 @@ def attempt(job_id: str, number: int) -> None:
 
 
 @shared_task(name=SUBMIT, bind=True, max_retries=None)
-def submit(
-    self: Task[..., None],
-    request: object,
-    *,
-    tenant: str | None = None,
-    idempotency_key: str | None = None,
-) -> None:
-    """Write a job for a producer without database access; see `docs/producers.md`."""
-    if not current.submit(request, message_id=str(self.request.id), tenant=tenant, key=idempotency_key):
+def submit(self: Task[..., None], /, *args: object, **kwargs: object) -> None:
+    """Write a job for a producer without database access; see `docs/producers.md`.
+
+    Any arguments are taken: wrong ones are refused by an event, which the producer looks for.
+    """
+    if not current.submit(str(self.request.id), args, kwargs):
         time.sleep(current.SUBMIT_AGAIN_SECONDS)  # the database is unavailable: throttle the requeueing
         raise self.retry(countdown=0)
 

@@ -14,7 +14,8 @@ from tests.chaos.hosts import Host
 from tests.chaos.waiting import keep_up
 from tests.cluster.waiting import NotInTimeError, wait_for
 from tests.servers.errors import ServerFailedError
-from worker.process.runtime import QUEUE
+from worker.process.shared_queue import SHARED_QUEUE, own_queue
+from worker.store import installation
 from worker.store.queries import jobs
 
 DRAIN_SECONDS: Final = 240.0
@@ -50,7 +51,9 @@ def messages_left(stage: Stage) -> int:
     """Messages in the broker."""
     client = stage.cluster.services.valkey.client()
     try:
-        return int(client.llen(QUEUE))
+        with stage.cluster.database.read() as connection:
+            own = own_queue(installation.known(connection) or "")
+        return int(client.llen(own)) + int(client.llen(SHARED_QUEUE))
     finally:
         client.close()
 

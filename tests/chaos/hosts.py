@@ -87,7 +87,7 @@ class Host:
 
     def age_spool(self, seconds: float) -> None:
         """As if so much time had passed since its files were written."""
-        for path in self.spool.glob("*"):
+        for path in self.spool.rglob("*"):
             written = path.stat().st_mtime
             os.utime(path, (written - seconds, written - seconds))
 

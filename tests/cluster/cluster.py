@@ -89,9 +89,13 @@ class Cluster:
         worker.await_ready()
         return worker
 
-    def launch_worker(self, *, through: Sequence[str] = (), **settings: str) -> WorkerProcess:
-        """One more worker that may not come up. `through` is a command that runs it in another place."""
-        return self._launch(settings, through)
+    def launch_worker(
+        self, *, through: Sequence[str] = (), options: Sequence[str] = (), **settings: str
+    ) -> WorkerProcess:
+        """One more worker that may not come up. `through` is a command that runs it in another place; `options` are
+        Celery's.
+        """
+        return self._launch(settings, through, options)
 
     def environment(self) -> dict[str, str]:
         """The settings that all workers share."""
@@ -194,9 +198,12 @@ class Cluster:
             lines += [f"--- {worker.name} (pid {worker.pid})", *worker.log.splitlines()[-LOG_TAIL_LINES:]]
         return "\n".join(lines)
 
-    def _launch(self, settings: dict[str, str], through: Sequence[str] = ()) -> WorkerProcess:
+    def _launch(
+        self, settings: dict[str, str], through: Sequence[str] = (), options: Sequence[str] = ()
+    ) -> WorkerProcess:
         name = f"worker-{len(self.workers) + 1}"
-        worker = WorkerProcess(name, {**self.environment(), **settings}, self._home, through=through)
+        environment = {**self.environment(), **settings}
+        worker = WorkerProcess(name, environment, self._home, through=through, options=options)
         self.workers.append(worker)
         self._stack.callback(worker.stop)
         return worker

@@ -15,6 +15,7 @@ from worker.emulator.admin import Admin
 from worker.emulator.config import DEFAULT_KEY, EmulatorConfig
 from worker.emulator.ledger import State
 from worker.execution.restore_sign import NAME as SEEN_FILE
+from worker.execution.spool_folders import LOCK
 
 START_SECONDS: Final = 60.0
 END_SECONDS: Final = 60.0
@@ -79,12 +80,22 @@ class GatewayProcess:
 class WorkerProcess:
     """One `celery -A worker.app worker`, with its own folder for spool and log."""
 
-    def __init__(self, name: str, environment: Mapping[str, str], home: Path, *, through: Sequence[str] = ()) -> None:
-        """Start the process; `await_ready` waits until it is up. `through`: a command that runs it in another place."""
+    def __init__(
+        self,
+        name: str,
+        environment: Mapping[str, str],
+        home: Path,
+        *,
+        through: Sequence[str] = (),
+        options: Sequence[str] = (),
+    ) -> None:
+        """Start the process; `await_ready` waits until it is up. `through`: a command that runs it in another place.
+        `options` are Celery's.
+        """
         self.name: Final = name
         self.folder: Final = Path(tempfile.mkdtemp(prefix=f"{name}-", dir=home))
         self.spool: Final = Path(environment.get("TTSQ_SPOOL_DIR", self.folder / "spool"))
-        command = [*through, sys.executable, "-m", "celery", "-A", "worker.app", "worker"]
+        command = [*through, sys.executable, "-m", "celery", "-A", "worker.app", "worker", *options]
         self._process: Final = Process(
             name, command, self.folder, Account.own(), {**NO_PROXY, "TTSQ_SPOOL_DIR": str(self.spool), **environment}
         )
@@ -110,8 +121,9 @@ class WorkerProcess:
 
     def spooled(self) -> list[str]:
         """The files of answers in its spool: not the write probe, spare files or the note of the database's time."""
-        names = (path.name for path in self.spool.glob("*"))
-        return sorted(name for name in names if name != PROBE_FILE and not name.startswith(("spare-", SEEN_FILE)))
+        names = (path.name for path in self.spool.rglob("*") if path.is_file())
+        ours = (PROBE_FILE, LOCK, "spare-", SEEN_FILE)
+        return sorted(name for name in names if not name.startswith(ours))
 
     def send(self, number: signal.Signals) -> None:
         """Send it a signal."""

@@ -69,6 +69,7 @@ def test_a_message_makes_one_job_however_often_it_is_sent(start_cluster: StartCl
         for _ in range(2):
             shop.send_task("ttsq.submit", args=[{"text": "Keyed."}], kwargs={"idempotency_key": "k"}, queue="ttsq")
         bad = shop.send_task("ttsq.submit", args=[{"text": "…", "voice_1": "Unknown"}], queue="ttsq").id
+        wait_for(lambda: len(jobs(cluster)) == 2, seconds=SECONDS, what="both keys taken")
         other = {"text": "Another text."}
         reused = shop.send_task("ttsq.submit", args=[other], kwargs={"idempotency_key": "k"}, queue="ttsq").id
         wait_for(lambda: len(refusals(cluster)) == 2, seconds=SECONDS, what="both refusals")
@@ -82,6 +83,41 @@ def test_a_message_makes_one_job_however_often_it_is_sent(start_cluster: StartCl
     assert "Unknown" in told[bad]
     assert "no letter" in told[bad]
     assert "'k'" in told[reused]
+
+
+def test_a_request_that_can_never_succeed_is_refused_by_an_event(start_cluster: StartCluster) -> None:
+    """Wrong keywords, types and characters: one event each, and the worker continues with the good one."""
+    cluster = start_cluster(SHAPE)
+    shop = Celery("shop", broker=cluster.environment()["TTSQ_BROKER_URL"], set_as_current=False)
+    hello = {"text": "Hello there."}
+    wrong: dict[str, tuple[list[object], dict[str, object]]] = {
+        "is no keyword of ttsq.submit": ([hello], {"idempotency-key": "x"}),
+        "as the only argument, not 0": ([], {}),
+        "as the only argument, not 2": ([hello, hello], {}),
+        "tenant: must be a string, not int": ([hello], {"tenant": 5}),
+        "tenant: contains a NUL": ([hello], {"tenant": "a\x00b"}),
+        "idempotency_key: contains a NUL": ([hello], {"idempotency_key": "\ud800"}),
+        "idempotency_key: has 400": ([hello], {"idempotency_key": "x" * 400}),
+        "must hold fields": (["hello"], {}),
+        "text: must be text": ([{"text": 5}], {}),
+        "custom_id": ([{"text": "Hi.", "custom_id": "a\x00b"}], {}),
+    }
+    try:
+        sent = {
+            shop.send_task("ttsq.submit", args=args, kwargs=kwargs, queue="ttsq").id: part
+            for part, (args, kwargs) in wrong.items()
+        }
+        sent[shop.send_task("ttsq.submit", args=[hello], queue="ttsq", countdown=60).id] = "not_before"
+        good = shop.send_task("ttsq.submit", args=[hello], kwargs={"tenant": "shop"}, queue="ttsq").id
+        wait_for(lambda: len(refusals(cluster)) == len(sent), seconds=SECONDS, what="all refusals")
+        wait_for(lambda: jobs(cluster), seconds=SECONDS, what="the good one")
+    finally:
+        shop.close()
+    told = {event.subject: " ".join(event.data["faults"]) for event in refusals(cluster)}
+    assert good not in told
+    for task_id, part in sent.items():
+        assert part in told[task_id], told[task_id]
+    assert [job.tenant for job in jobs(cluster)] == ["shop"]
 
 
 def _all_spoken(cluster: Cluster) -> list[JobRecord] | None:

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from contextlib import closing
+from contextlib import closing, suppress
 
 import pytest
-from botocore.exceptions import ConnectionClosedError
+from botocore.exceptions import BotoCoreError, ClientError, ConnectionClosedError
 
 from tests.hostile.script import Honest, Script
+from tests.hostile.scripts import STALLS
 from tests.hostile.server import HostileServer
 from worker.artifacts.s3.client import new_client, new_session
+from worker.artifacts.s3.deadlines import ExchangeLimits
 
 DENIED = Honest(403, (), b"<Error><Code>AccessDenied</Code></Error>").whole()
+LIMITS = ExchangeLimits(seconds=0.3, bytes_per_second=10**9)
 STORED = Honest(200, (), b"").whole()
 
 
@@ -33,3 +36,23 @@ def test_an_interim_answer_stores_nothing(monkeypatch: pytest.MonkeyPatch, inter
                 == 200
             )
         assert server.connections == 2
+
+
+@pytest.mark.parametrize("script", sorted(STALLS))
+def test_a_store_that_drips_is_given_up(monkeypatch: pytest.MonkeyPatch, script: str) -> None:
+    """Byte by byte: boto3's own timeouts begin anew with each, and the deadline of the exchange doesn't."""
+    for name, value in (("ACCESS_KEY_ID", "known"), ("SECRET_ACCESS_KEY", "known"), ("DEFAULT_REGION", "eu-central-1")):
+        monkeypatch.setenv(f"AWS_{name}", value)
+    monkeypatch.setenv("AWS_MAX_ATTEMPTS", "1")
+    with HostileServer() as server:
+        monkeypatch.setenv("AWS_ENDPOINT_URL_S3", server.url)
+        server.compose = lambda *_: (STALLS[script](Honest(200, (), b"<x/>"), Honest(200, (), b"<y/>"), 40), False)
+        session = new_session("bucket")
+        with closing(new_client("bucket", connections=1, session=session, limits=LIMITS)) as client:
+            for ask in (
+                lambda: client.put_object(Bucket="bucket", Key="one", Body=b"sound"),
+                lambda: client.delete_object(Bucket="bucket", Key="one"),
+                lambda: client.list_objects_v2(Bucket="bucket"),
+            ):
+                with suppress(BotoCoreError, ClientError):  # whether it was understood before doesn't matter
+                    ask()

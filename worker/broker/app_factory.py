@@ -8,21 +8,22 @@ from celery import Celery
 from kombu import Queue
 from kombu.transport import TRANSPORT_ALIASES
 
+from api_models.broker_address import sentinel_address
 from worker.broker import current
 from worker.settings import Settings
 
 MEMORY: Final = "memory://localhost/"
 """The in-memory broker; kombu warns about a URL without a host."""
+CONNECT_SECONDS: Final = 5
 
 
 def make_app(configuration: Settings, queue: str) -> Celery:
     TRANSPORT_ALIASES.update(dict.fromkeys(("redis", "rediss"), "worker.broker.redis_transport:Transport"))
+    TRANSPORT_ALIASES["sentinel"] = "worker.broker.redis_transport:SentinelTransport"
     app = Celery("ttsq", set_as_current=False)
     app.conf.update(
-        broker_url=MEMORY if configuration.embedded else configuration.broker_url,
+        broker_url=_url(configuration),
         imports=("worker.tasks",),
-        task_queues=(Queue(queue, durable=True),),
-        task_default_queue=queue,
         task_acks_late=True,
         task_ignore_result=True,
         task_store_errors_even_if_ignored=False,
@@ -44,18 +45,36 @@ def make_app(configuration: Settings, queue: str) -> Celery:
         broker_pool_acquire_timeout=5,
         broker_transport_options=_transport_options(configuration),
     )
+    read_queue(app, queue)
     return app
+
+
+def read_queue(app: Celery, queue: str) -> None:
+    """Make `queue` the one that a worker of this application reads, and that its tasks go to."""
+    app.conf.update(task_queues=(Queue(queue, durable=True),), task_default_queue=queue)
+    setattr(app.amqp, "queues", app.conf.task_queues)  # noqa: B010 - its stubs know no setter
+
+
+def _url(configuration: Settings) -> str:
+    if configuration.embedded:
+        return MEMORY
+    sentinels = sentinel_address(configuration.broker_url)
+    return configuration.broker_url if sentinels is None else sentinels.celery_url()
 
 
 def _transport_options(configuration: Settings) -> dict[str, Any]:
     if configuration.embedded:
         return {"polling_interval": 0.005}
+    sentinels = sentinel_address(configuration.broker_url)
     return {
+        **(sentinels.transport_options(seconds=CONNECT_SECONDS) if sentinels else {}),
         # No copies of unacknowledged messages in Redis: database rows bring lost ones back sooner.
         "ack_emulation": False,
         "socket_timeout": 15,
-        "socket_connect_timeout": 5,
+        "socket_connect_timeout": CONNECT_SECONDS,
         "socket_keepalive": True,
         "health_check_interval": 10,
         "heard": current.note_broker_answer,
+        "read": current.read_entry,
+        "crashed": current.note_crash,
     }

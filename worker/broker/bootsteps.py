@@ -11,14 +11,16 @@ import logging
 import signal
 import time
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from types import FrameType
 from typing import Any, Final
 
 from celery import Celery
 from celery.apps.worker import Worker
 from celery.bootsteps import StartStopStep
+from celery.concurrency import get_implementation
 from celery.platforms import SecurityWarning  # type: ignore[attr-defined]  # unknown to its stubs
+from celery.utils.text import str_to_list
 from celery.worker import state as celery_state
 from celery.worker.consumer import consumer as celery_consumer
 
@@ -41,15 +43,32 @@ ABOUT_CONNECTION: Final = frozenset(
 
 
 class Program(Worker):
-    """Celery's worker without gossip, mingle and banner.
+    """Celery's worker without gossip, mingle and banner. `-c` and `--autoscale` are its slots.
 
     Events and heartbeats, for monitors such as Flower, are enabled by `-E` or `TTSQ_CELERY_EVENTS`.
     """
 
+    concurrency: int
+    """As `-c` says, or `--autoscale`, or the settings."""
+    pool_cls: Any
+    named_queues: tuple[str, ...] = ()
+    """By `-Q`."""
+    excluded_queues: tuple[str, ...] = ()
+    """By `-X`."""
+
+    def setup_defaults(self, **kwargs: Any) -> dict[str, Any]:  # type: ignore[override]  # noqa: ANN401 - Celery's names
+        slots = _most(kwargs.pop("autoscale", None)) or kwargs.pop("concurrency", None)
+        self.app.conf.worker_disable_prefetch = False
+        return super().setup_defaults(**{**kwargs, "concurrency": slots, "prefetch_multiplier": 1})
+
+    def setup_queues(self, include: Any, exclude: Any = None) -> None:  # noqa: ANN401 - likewise
+        """Which queue is ours is known only once the database was read; until then, note what was asked for."""
+        self.named_queues, self.excluded_queues = tuple(str_to_list(include) or ()), tuple(str_to_list(exclude) or ())
+
     def prepare_args(self, **kwargs: Any) -> dict[str, Any]:  # noqa: ANN401 - the signature is Celery's
         events = kwargs.get("task_events") or self.app.conf.worker_send_task_events
         known = {"without_gossip": True, "without_mingle": True, "without_heartbeat": not events}
-        return {**kwargs, **known, "task_events": bool(events)}
+        return {**kwargs, **known, "task_events": bool(events), "autoscale": None}
 
     def emit_banner(self) -> None:
         """Replaced by the log event `worker_started`."""
@@ -60,8 +79,9 @@ def add_to(
     *,
     start: Callable[[], None],
     ask: Callable[[ShutdownRequest], None],
-    broker: Callable[[], BrokerStatus],
+    connected: Callable[[Any], None],
 ) -> None:
+    """Install the bootsteps in every worker of this application. `connected` is given Celery's consumer."""
 
     class StartRuntime(StartStopStep):
         """Runs after Celery has installed its signal handlers and before it connects.
@@ -80,8 +100,8 @@ def add_to(
 
         requires = ("celery.worker.consumer.tasks:Tasks",)
 
-        def start(self, parent: object) -> None:  # noqa: ARG002 - Celery's signature
-            broker().connected()
+        def start(self, parent: object) -> None:
+            connected(parent)
 
         def stop(self, parent: object) -> None:  # noqa: ARG002 - Celery's signature
             # A broker that accepts connections and refuses commands would be retried hundreds of times a second.
@@ -104,6 +124,26 @@ def add_to(
     app.Worker = app.subclass_with_self(Program)  # type: ignore[misc]  # a cached property, and only a property to its stubs
     app.steps["worker"].add(StartRuntime)
     app.steps["consumer"].update((Connected, FlushEvents))
+
+
+def _most(autoscale: Any) -> Any:  # noqa: ANN401 - a text, or what Celery's command line has made of it
+    """The larger number of `--autoscale`: slots that wait take no memory, so there is nothing to scale."""
+    if isinstance(autoscale, str):
+        autoscale = tuple(int(part) if part.strip().isdigit() else 0 for part in autoscale.split(","))
+    return max(autoscale) if autoscale else None
+
+
+def unusable_option(program: Program, queues: Collection[str]) -> str | None:
+    """Why a worker with these options of Celery's would serve nothing; None if it would."""
+    pool = get_implementation(program.pool_cls)
+    if pool is not get_implementation("threads"):
+        return f"-P {pool.__module__.rpartition('.')[2]} can't run calls; leave -P out"
+    if others := sorted(set(program.named_queues) - set(queues)):
+        own = max(queues, key=len)
+        return f"-Q {','.join(others)}: a worker reads the queue of its installation only ({own}); leave -Q out"
+    if left_out := sorted(set(program.excluded_queues) & set(queues)):
+        return f"-X {','.join(left_out)} leaves the worker without a queue; leave -X out"
+    return None
 
 
 def quieten(broker: Callable[[], BrokerStatus]) -> None:

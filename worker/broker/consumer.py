@@ -18,6 +18,7 @@ from celery.worker.strategy import default
 from kombu.message import Message
 
 from worker.broker import current
+from worker.broker.envelope import DECODED
 from worker.broker.messages import AttemptMessage
 
 Taken = Callable[..., object]
@@ -77,9 +78,14 @@ def _acknowledge(messages: Sequence[Message], errors: tuple[type[BaseException],
 
 
 def _decoded(message: Message) -> AttemptMessage:
-    """Decode the message. Celery logs and drops a message that raises InvalidTaskError."""
+    """The message that the transport has decoded, or the in-memory broker's. Celery logs and drops a message that
+    raises InvalidTaskError.
+    """
+    decoded = (message.properties or {}).get(DECODED)
+    if isinstance(decoded, AttemptMessage):
+        return decoded
     match message.payload:
-        case [[str(job_id), int(attempt)], *_]:
-            with suppress(ValueError):
+        case [[job_id, attempt], *_]:
+            with suppress(TypeError, ValueError):
                 return AttemptMessage.decode(job_id, attempt)
     raise InvalidTaskError("expected a job id and an attempt number")

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Final
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Final
 
 import structlog
 from sqlalchemy.exc import SQLAlchemyError
 
-from worker.broker.messages import AttemptMessage, DeliveryMessage, FinishMessage, ScheduleMessage
+from worker.broker import envelope
+from worker.broker.messages import SUBMIT, AttemptMessage, DeliveryMessage, FinishMessage, ScheduleMessage
+from worker.process.dropped_messages import UnusableMessageError
 from worker.process.memory import freeze_startup_objects
 from worker.process.runtime import Runtime
-from worker.producer import DEFAULT_TENANT, messages
-from worker.producer.messages import Message
-from worker.store.database import is_passing
+from worker.producer import messages
 from worker.store.errors import describe
 
 SUBMIT_AGAIN_SECONDS: Final = 1.0
@@ -39,6 +39,30 @@ def runtime() -> Runtime:
 def note_broker_answer() -> None:
     if _current:
         runtime().broker.connected()
+
+
+def read_entry(raw: bytes, queue: str) -> dict[str, Any] | None:
+    """Read an entry of a queue, in the form that kombu delivers; None for one that can never be served."""
+    try:
+        return envelope.read(raw, installation=runtime().installation if _current else None).for_celery(queue)
+    except UnusableMessageError as error:
+        _drop(error, queue)
+    except Exception:  # an error here would end the worker
+        log.exception("message_crashed", queue=queue)
+        _drop(UnusableMessageError("crashed", "reading it failed"), queue)
+    return None
+
+
+def note_crash(message: dict[str, Any], queue: str) -> None:
+    """The handling of a message failed unexpectedly, as it would again."""
+    known = message["headers"]
+    submission = known["id"] if known["task"] == SUBMIT else None
+    _drop(UnusableMessageError("crashed", "handling it failed", submission=submission), queue)
+
+
+def _drop(error: UnusableMessageError, queue: str) -> None:
+    if _current:
+        runtime().dropped.add(error, queue=queue)
 
 
 def run_attempt(message: AttemptMessage) -> None:
@@ -78,17 +102,14 @@ def run_schedule(message: ScheduleMessage) -> None:
         runtime().schedule_runs.add(message.run)
 
 
-def submit(request: object, *, message_id: str, tenant: str | None, key: str | None) -> bool:
+def submit(message_id: str, args: Sequence[object], kwargs: Mapping[str, object]) -> bool:
     """Write the requested job or its refusal. Return False if neither could be written."""
     if not _current:
         return False
-    message = Message(message_id, request, tenant or DEFAULT_TENANT, key or f"celery {message_id}")
     try:
-        if messages.take(message, runtime().database, runtime().settings):
+        if messages.submit(message_id, args, kwargs, runtime().database, runtime().settings):
             runtime().dispatcher.wake()
     except SQLAlchemyError as error:
-        if not is_passing(error):
-            raise
         log.warning("submission_waits", message=message_id, error=describe(error))
         return False
     return True

@@ -5,9 +5,10 @@ Task names and the order of their arguments are a wire format that workers of ot
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import ClassVar, Final, Protocol
+from typing import Any, ClassVar, Final, Protocol
 from uuid import UUID
 
 from worker.store.outbox.deliveries import Due
@@ -15,8 +16,19 @@ from worker.store.schedules import RunKey
 
 SUBMIT: Final = "ttsq.submit"
 """A producer's request for a job; its keyword arguments are documented in `docs/producers.md`."""
+MAX_NUMBER: Final = 2**31 - 1
+"""Of attempts; a larger one would fail the statement that it is claimed with, and every other claim in it."""
+MAX_NAME_CHARACTERS: Final = 255
 
 Arguments = tuple[str | int, ...]
+
+
+class InvalidArgumentsError(ValueError):
+    """A message's task is not ours, or its arguments are none that the task takes."""
+
+    def __init__(self, reason: str, message: str) -> None:
+        super().__init__(message)
+        self.reason = reason
 
 
 class Message(Protocol):
@@ -38,8 +50,8 @@ class AttemptMessage:
         return str(self.job_id), self.attempt
 
     @classmethod
-    def decode(cls, job_id: str, attempt: int) -> AttemptMessage:
-        return cls(UUID(job_id), attempt)
+    def decode(cls, job_id: object, attempt: object) -> AttemptMessage:
+        return cls(_uuid(job_id), _number(attempt))
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,8 +65,8 @@ class DeliveryMessage:
         return str(self.due.id), self.due.attempts
 
     @classmethod
-    def decode(cls, delivery_id: str, attempts: int) -> DeliveryMessage:
-        return cls(Due(UUID(delivery_id), attempts))
+    def decode(cls, delivery_id: object, attempts: object) -> DeliveryMessage:
+        return cls(Due(_uuid(delivery_id), _number(attempts)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,8 +80,8 @@ class FinishMessage:
         return (str(self.batch_id),)
 
     @classmethod
-    def decode(cls, batch_id: str) -> FinishMessage:
-        return cls(UUID(batch_id))
+    def decode(cls, batch_id: object) -> FinishMessage:
+        return cls(_uuid(batch_id))
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,5 +93,50 @@ class ScheduleMessage:
         return self.run.tenant, self.run.schedule, self.run.due_at.isoformat()
 
     @classmethod
-    def decode(cls, tenant: str, schedule: str, due_at: str) -> ScheduleMessage:
-        return cls(RunKey(tenant, schedule, datetime.fromisoformat(due_at)))
+    def decode(cls, tenant: object, schedule: object, due_at: object) -> ScheduleMessage:
+        return cls(RunKey(_name(tenant), _name(schedule), _moment(due_at)))
+
+
+_BY_TASK: Final[dict[str, Callable[..., Message]]] = {
+    kind.task: kind.decode for kind in (AttemptMessage, DeliveryMessage, FinishMessage, ScheduleMessage)
+}
+
+
+def decode(task: str, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Message:
+    """Decode the arguments of any task but `SUBMIT`.
+
+    Raises:
+        InvalidArgumentsError: no such task, or it takes other arguments.
+    """
+    decoder = _BY_TASK.get(task)
+    if decoder is None:
+        raise InvalidArgumentsError("unknown_task", f"there is no task {task[:80]!a}")
+    try:
+        return decoder(*args, **kwargs)
+    except (TypeError, ValueError) as error:
+        raise InvalidArgumentsError("arguments", f"{task} takes other arguments: {str(error)[:80]!a}") from None
+
+
+def _uuid(value: object) -> UUID:
+    if not isinstance(value, str):
+        raise TypeError("an id must be a string")
+    return UUID(value)
+
+
+def _number(value: object) -> int:
+    if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value <= MAX_NUMBER:
+        raise ValueError("a number of attempts must be a whole number from 0 on")
+    return value
+
+
+def _name(value: object) -> str:
+    if not isinstance(value, str) or not 0 < len(value) <= MAX_NAME_CHARACTERS or not value.isprintable():
+        raise ValueError(f"a name must have 1 to {MAX_NAME_CHARACTERS} printable characters")
+    return value
+
+
+def _moment(value: object) -> datetime:
+    moment = datetime.fromisoformat(value) if isinstance(value, str) else None
+    if moment is None or moment.tzinfo is None:
+        raise ValueError("a time must be ISO 8601 with its offset")
+    return moment

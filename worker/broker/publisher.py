@@ -1,11 +1,11 @@
-"""Publishes the messages that wake workers, to the queue that all of them read.
+"""Publishes the messages that wake workers, to the queue that all of this installation read.
 
 An unsent message is never lost: its row is found and sent again.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager
 from typing import Final
 from uuid import UUID
@@ -16,6 +16,7 @@ from kombu import Producer
 from kombu.exceptions import KombuError
 from uuid_utils.compat import uuid7
 
+from worker.broker.envelope import INSTALLATION
 from worker.broker.messages import AttemptMessage, DeliveryMessage, FinishMessage, Message, ScheduleMessage
 from worker.process.broker_status import BrokerStatus
 from worker.store.outbox.deliveries import Due
@@ -42,10 +43,14 @@ log = structlog.get_logger("ttsq.worker")
 
 
 class Publisher:
-    def __init__(self, app: Celery, queue: str, broker: BrokerStatus) -> None:
+    """Publishes to one queue, or for a while to another that workers of an early version read as well."""
+
+    def __init__(self, app: Celery, queue: str, broker: BrokerStatus, *, installation: str | None = None) -> None:
         """`broker` is updated by job messages only: a worker depends on these."""
+        self.early_queue: Callable[[], str | None] = lambda: None
         self._app = app
         self._queue = queue
+        self._installation = {} if installation is None else {INSTALLATION: installation}
         self._broker = broker
         with app.connection_for_write() as connection:
             refused = connection.connection_errors + connection.channel_errors
@@ -101,7 +106,7 @@ class Publisher:
         message_id, arguments = str(uuid7()), message.encode()
         producer.publish(
             (arguments, {}, _NO_FOLLOW_UP),
-            routing_key=self._queue,
+            routing_key=self.early_queue() or self._queue,
             exchange="",
             serializer="json",
             correlation_id=message_id,
@@ -110,6 +115,7 @@ class Publisher:
                 "root_id": message_id,
                 "task": message.task,
                 "argsrepr": repr(arguments),  # where monitors look for the job
+                **self._installation,
                 **_HEADERS,
             },
             retry=False,

@@ -1,22 +1,24 @@
-"""kombu's Redis transport, changed in three ways.
+"""kombu's Redis transports, changed in four ways.
 
-It doesn't requeue unacknowledged messages when a connection closes: database rows bring every job back. kombu would
+They don't requeue unacknowledged messages when a connection closes: database rows bring every job back. kombu would
 requeue them over the dead connection after a Redis crash, fail in a way that Celery doesn't expect, and exit.
 
-It fetches all queued messages at once. kombu fetches one per iteration of its event loop, which costs a worker more
-than
-everything else that Celery does for a message.
+They fetch all queued messages at once. kombu fetches one per iteration of its event loop, which costs a worker more
+than everything else that Celery does for a message.
 
-It reports every answer: kombu replaces a silent connection by itself, without a signal that the broker answers
-again.
+They have every entry read before Celery sees it, and drop what can never be served: Celery exits on an entry that
+isn't in its own form.
+
+They report every answer: kombu replaces a silent connection by itself, without a signal that the broker answers again.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from queue import Empty
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
+import structlog
 from kombu.transport import redis
 from kombu.utils.encoding import bytes_to_str
 from kombu.utils.json import loads
@@ -24,25 +26,44 @@ from kombu.utils.json import loads
 MAX_CONCURRENT: Final = 100
 """Messages fetched at once; the event loop does nothing else meanwhile."""
 
+Message = dict[str, Any]
+"""In kombu's form."""
 
-class Channel(redis.Channel):
-    """Closes without requeueing, and drains a queue up to its prefetch count."""
+log = structlog.get_logger("ttsq.broker")
+
+_Base: Any = redis.Channel if TYPE_CHECKING else object
+
+
+class GuardedChannel(_Base):  # type: ignore[misc]  # the stubs know few of its parts
+    """Closes without requeueing, drains a queue up to its prefetch count, and delivers readable entries only."""
 
     do_restore = False
-    from_transport_options = (*redis.Channel.from_transport_options, "heard")
     heard: Callable[[], None] = staticmethod(lambda: None)
     """Called whenever Redis answers the wait for messages, even with none."""
+    read: Callable[[bytes, str], Message | None] = staticmethod(lambda raw, _queue: loads(bytes_to_str(raw)))
+    """Turns an entry of a queue into kombu's form; None for one that is dropped. Must not raise."""
+    crashed: Callable[[Message, str], None] = staticmethod(lambda _message, _queue: None)
+    """Called for each message whose handling failed, with the queue's name."""
 
-    def _brpop_read(self, **options: Any) -> Any:  # noqa: ANN401 - the signature is kombu's
+    def _brpop_read(self, **options: Any) -> bool:  # noqa: ANN401 - the signature is kombu's
         try:
-            delivered = super()._brpop_read(**options)  # type: ignore[misc]  # unknown to its stubs
-        except Empty:
-            self.heard()
+            found: Any = self.client.parse_response(self.client.connection, "BRPOP", **options)
+        except self.connection_errors:
+            self.client.connection.disconnect()  # as kombu does: the next iteration connects anew
             raise
+        finally:
+            self._in_poll = None
+            self._flush_brpop_reauth()
         self.heard()
-        for queue in self.active_queues:
-            self._drain(queue)
-        return delivered
+        if not found:
+            raise Empty
+        key, raw = found
+        queue = bytes_to_str(key).rsplit(self.sep, 1)[0]
+        self._queue_cycle.rotate(queue)
+        self._accept(raw, queue)
+        for each in self.active_queues:
+            self._drain(each)
+        return True
 
     def _drain(self, queue: str) -> None:
         """Uses the connection that was just read: it is idle until the next BRPOP."""
@@ -51,12 +72,46 @@ class Channel(redis.Channel):
             return
         try:
             waiting = self.client.rpop(queue, room)  # a queue's name is its key: no message has a priority of Redis's
-        except self.connection_errors:  # type: ignore[attr-defined]  # unknown to its stubs
-            self.client.connection.disconnect()  # as kombu does: the next iteration connects anew
+        except self.connection_errors:
+            self.client.connection.disconnect()
             raise
-        for message in waiting or ():
-            self.connection._deliver(loads(bytes_to_str(message)), queue)  # noqa: SLF001 - the way kombu delivers too
+        for raw in waiting or ():
+            self._accept(raw, queue)
+
+    def _accept(self, raw: bytes, queue: str) -> None:
+        """Deliver an entry, or drop it. Raises connection errors only."""
+        message = self.read(raw, queue)
+        if message is None:
+            return
+        try:
+            self.connection._deliver(message, queue)  # noqa: SLF001 - the way kombu delivers too
+        except self.connection_errors:
+            raise
+        except Exception:
+            log.exception("message_crashed", queue=queue)
+            self._forget(message["properties"]["delivery_tag"])
+            self.crashed(message, queue)
+
+    def _forget(self, tag: str) -> None:
+        """Release the prefetch slot of a message that nothing will acknowledge."""
+        if tag in self.qos._delivered and tag not in self.qos._dirty:  # noqa: SLF001 - kombu offers no question
+            self.qos.ack(tag)
+
+
+_OPTIONS: Final = ("heard", "read", "crashed")
+
+
+class Channel(GuardedChannel, redis.Channel):
+    from_transport_options = (*redis.Channel.from_transport_options, *_OPTIONS)
 
 
 class Transport(redis.Transport):
     Channel = Channel
+
+
+class SentinelChannel(GuardedChannel, redis.SentinelChannel):
+    from_transport_options = (*redis.SentinelChannel.from_transport_options, *_OPTIONS)
+
+
+class SentinelTransport(redis.SentinelTransport):
+    Channel = SentinelChannel

@@ -147,7 +147,13 @@ class Snapshot:
 
     @property
     def in_flight(self) -> int:
+        """Includes jobs whose message is out: more than there are slots, while slots are about to become free."""
         return self.counts.of(*IN_FLIGHT)
+
+    @property
+    def running(self) -> int:
+        """Calls that a worker has begun."""
+        return self.counts.of(JobStatus.RUNNING)
 
     @property
     def all_finished(self) -> bool:

@@ -44,13 +44,11 @@ def ahead(flow: Flow, slots: int) -> int:
 
 def fit(connection: Connection, scope: WorkerScope, now: datetime) -> list[Member]:
     limit = now - timedelta(seconds=HEARTBEAT_LAPSE_SECONDS)
+    queues = {scope.queue, scope.early_queue()}
     return [
         member
         for member in workers.present(connection)
-        if member.queue == scope.queue
-        and member.heartbeat_at >= limit
-        and not member.stopping
-        and member.problem is None
+        if member.queue in queues and member.heartbeat_at >= limit and not member.stopping and member.problem is None
     ]
 
 

@@ -17,6 +17,8 @@ Publish = Callable[[Sequence[Waiting]], Sequence[Waiting]]
 @dataclass(frozen=True, slots=True)
 class WorkerScope:
     queue: str
+    early_queue: Callable[[], str | None] = lambda: None
+    """A second queue whose readers this dispatcher reaches, during an upgrade."""
     only_worker: UUID | None = None
     """The worker of this process if the broker is in memory; None for a shared broker."""
 

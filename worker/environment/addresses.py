@@ -15,6 +15,7 @@ from urllib.parse import SplitResult, parse_qsl, quote, unquote, urlsplit
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError
 
+from api_models.broker_address import sentinel_address
 from api_models.hints import did_you_mean, quoted
 from api_models.origins import OFFICIAL_BASE_URL, canonical_base_url
 
@@ -34,7 +35,6 @@ _BROKER_SCHEMES: Final = ("redis", "rediss")
 _BROKER_REMEDIES: Final[Mapping[str, str]] = {
     "valkey": "write redis://, which Valkey speaks",
     "valkeys": "write rediss://, which Valkey speaks over TLS",
-    "sentinel": "write the redis:// address of the primary",
     "redis+socket": "let Redis listen on a port, and write redis://",
     "unix": "let Redis listen on a port, and write redis://",
     "http": "write redis://",
@@ -133,6 +133,9 @@ def broker_address(value: str) -> str:
     scheme = _require_scheme(value, f"{MEMORY} or {BROKER_EXAMPLE}")
     if scheme == "memory":
         return MEMORY
+    if scheme == "sentinel":
+        sentinel_address(value.strip())
+        return value.strip()
     if scheme not in _BROKER_SCHEMES:
         remedy = _BROKER_REMEDIES.get(scheme, f"write {MEMORY} or {BROKER_EXAMPLE}")
         raise ValueError(f"names a broker that is not supported ({scheme}://); {remedy}")
@@ -226,7 +229,10 @@ def passwords(address: str) -> set[str]:
     userinfo, _, rest = urlsplit(address).netloc.rpartition("@")
     written = userinfo.partition(":")[2]
     elsewhere = f"{address.partition('://')[0]} {rest} {urlsplit(address).path} {userinfo.partition(':')[0]}"
-    return {one for one in (written, unquote(written)) if len(one) >= MIN_MASKED_CHARACTERS and one not in elsewhere}
+    beside = dict(parse_qsl(urlsplit(address).query)).get("sentinel_password", "")
+    return {
+        one for one in (written, unquote(written), beside) if len(one) >= MIN_MASKED_CHARACTERS and one not in elsewhere
+    }
 
 
 _ESCAPE: Final = "percent-encode the password, as in %23 for #, %2F for /, %3F for ?, %40 for @, %5B for ["

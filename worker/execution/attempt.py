@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
+from pathlib import Path
 from typing import Final
 from uuid import UUID
 
@@ -157,15 +158,12 @@ class Attempt:
         spool = self.context.spool
         if self.claim.request_id is None and (obstacle := await self._call_obstacle()) is not None:
             return obstacle
-        if not spool.has_room():
-            return self._spool_failed(None)
         path = spool.path_for(self.claim.job_id, self.claim.attempt)
-        spool.prepare_file(path)
         try:
-            self._progress.calling = True
-            with self._progress.step(CALL):
-                answer = await self.context.client.synthesize(self.claim.speech, path, self._progress.handle)
-            self._progress.calling = False
+            with spool.room_for(self.claim.speech.text) as has_room:
+                if not has_room:
+                    return self._spool_failed(None)
+                answer = await self._answer(path)
             verdict = verdicts.verdict(answer)
             if verdict.kind is not VerdictKind.SUCCESS or answer.audio is None:
                 proved = self.context.succeeded.is_set()
@@ -176,6 +174,14 @@ class Attempt:
             return self._spool_failed(error)
         self._progress.bought = spooled.receipt
         return await self._delivered(destination, spooled)
+
+    async def _answer(self, path: Path) -> Answer:
+        self.context.spool.prepare_file(path)
+        self._progress.calling = True
+        with self._progress.step(CALL):
+            answer = await self.context.client.synthesize(self.claim.speech, path, self._progress.handle)
+        self._progress.calling = False
+        return answer
 
     async def _call_obstacle(self) -> Settlement | None:
         """Why no call may be paid for now: the steps since the claim may have taken long."""

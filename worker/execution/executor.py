@@ -89,7 +89,9 @@ class Executor:
             return frozenset(self._in_hand)
 
     def under_way(self) -> int:
-        return self._in_hand.total()
+        """The number of running attempts; messages that are still to be claimed or declined are none."""
+        with self._idle:
+            return len(self._attempts)
 
     def release_orphans(self) -> None:
         """Release jobs that the database lists as running here but aren't: the reply to their claim was lost.
@@ -127,7 +129,9 @@ class Executor:
         with structlog.contextvars.bound_contextvars(job=str(job_id)):
             claim = await self._claim(job_id, attempt)
             if claim is not None:
-                await self._run_attempt(Attempt(claim, self.context))
+                batch = None if claim.batch_id is None else str(claim.batch_id)
+                with structlog.contextvars.bound_contextvars(tenant=claim.tenant, batch=batch, attempt=attempt):
+                    await self._run_attempt(Attempt(claim, self.context))
 
     async def _decline(self, job_id: UUID) -> None:
         self._release(job_id)

@@ -43,6 +43,10 @@ class Heartbeat:
     queue: str
     slots: int
     problem: Callable[[], str | None]
+    dropped_messages: Callable[[], int] = lambda: 0
+    """Broker messages that this worker has dropped since its start."""
+    before_beat: Callable[[], None] = lambda: None
+    """Called before every heartbeat; must not block or raise."""
     periodic_check: Callable[[], None] = lambda: None
     """Called every `CHECK_BEATS` heartbeats; may raise SQLAlchemyError."""
     look_around: Callable[[], None] = lambda: None
@@ -51,6 +55,8 @@ class Heartbeat:
     clock: Callable[[], float] = time.monotonic
     alive_file: Path | None = None
     """Touched after every heartbeat, even a failed one: a database outage is no reason to kill this worker."""
+    stalled: Callable[[], str | None] = lambda: None
+    """Which thread of this process hangs; the file is not touched meanwhile."""
     stopping: bool = False
     _last_good: float = 0.0
     _database_time: datetime | None = None
@@ -91,7 +97,14 @@ class Heartbeat:
         began = self.clock()
         with self.database.begin() as connection:
             now = self.database.now(connection)
-            kept = workers.beat(connection, self.worker_id, problem=problem, stopping=self.stopping, now=now)
+            kept = workers.beat(
+                connection,
+                self.worker_id,
+                problem=problem,
+                stopping=self.stopping,
+                now=now,
+                dropped_messages=self.dropped_messages(),
+            )
         self._last_good, self._database_time = began, now
         if not kept:
             log.warning("worker_was_given_up", remedy="its jobs were rescued by other workers; it is registered again")
@@ -145,6 +158,7 @@ class Heartbeat:
             if self._ended.is_set():
                 return
             beats += 1
+            self.before_beat()
             try:
                 self.run_once()
                 self._missed.recovered()
@@ -155,6 +169,10 @@ class Heartbeat:
                 self._missed.failing(describe(error), still_fresh=self.is_fresh())
             except Exception:  # a worker without heartbeats loses its jobs
                 log.exception("heartbeat_crashed")
-            if self.alive_file is not None:
-                with suppress(OSError):
-                    self.alive_file.touch()
+            self.show_alive()
+
+    def show_alive(self) -> None:
+        """Touch the file that health checks look at, unless a thread hangs."""
+        if self.alive_file is not None and self.stalled() is None:
+            with suppress(OSError):
+                self.alive_file.touch()

@@ -86,7 +86,7 @@ class Recorder:
         self._conclude(claim, settlement, won=won)
 
     def _conclude(self, claim: Claim, settlement: Settlement, *, won: bool) -> None:
-        _log_outcome(claim, settlement, won=won)
+        _log_outcome(claim, settlement, won=won, now=self.heartbeat.now())
         answer = self.spool.path_for(claim.job_id, claim.attempt)
         if won and not _is_interrupted(settlement):
             self.spool.discard_answer(answer)
@@ -186,11 +186,18 @@ def _is_interrupted(settlement: Settlement) -> bool:
     return settlement.recover and settlement.verdict in {VerdictKind.RELEASED, VerdictKind.RETRY}
 
 
-def _log_outcome(claim: Claim, settlement: Settlement, *, won: bool) -> None:
+def _log_outcome(claim: Claim, settlement: Settlement, *, won: bool, now: datetime) -> None:
     event = log.info if settlement.status is not JobStatus.FAILED else log.warning
     event(
         "attempt" if won else "attempt_late",
+        job=str(claim.job_id),
+        tenant=claim.tenant,
+        batch=None if claim.batch_id is None else str(claim.batch_id),
+        worker=str(claim.worker_id),
         attempt=claim.attempt,
+        call_ms=settlement.call_ms,
+        seconds=round((now - claim.started_at).total_seconds(), 3),
+        api_request=settlement.request_id,
         model=claim.speech.model,
         verdict=str(settlement.verdict),
         status=str(settlement.status),

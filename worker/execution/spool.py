@@ -12,15 +12,19 @@ import os
 import shutil
 import time
 from collections import deque
-from contextlib import suppress
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from decimal import Decimal
+from itertools import chain
 from pathlib import Path
 from typing import Final
 from uuid import UUID
 
 from worker.environment import private_files
 from worker.execution.judging_mark import deaths
+from worker.execution.spool_folders import FOLDER, SpoolFolder
+from worker.execution.spool_room import Room
 from worker.segmind import account
 from worker.segmind.answers import Answer
 
@@ -32,6 +36,7 @@ _SUFFIXES: Final = frozenset({AUDIO, RECEIPT, PART, CONVERTED, ".judging", ".see
 """Of all files in the folder."""
 PART_LIFE_SECONDS: Final = 6 * 3600
 """Longer than any call's timeouts."""
+LEFT_BEHIND_SECONDS: Final = 60.0
 MAX_SPARES: Final = 256
 _NUMBERS: Final = itertools.count()
 ATTRIBUTE: Final = "user.ttsq.receipt"
@@ -68,19 +73,30 @@ class Spool:
     """A folder for answers, with a minimum of free disk space below which nothing is bought."""
 
     folder: Path
+    """This worker's own."""
     min_free_bytes: int
+    place: SpoolFolder | None = None
+    """The folder among those of other workers; None where no others share it."""
+    _room: Room = field(default_factory=Room, compare=False, repr=False)
     _spares: deque[str] = field(default_factory=deque, compare=False, repr=False)
     """Emptied files of finished answers. Renaming one costs far less than deleting and creating."""
 
-    def prepare(self) -> None:
-        """Create the folder and delete old partial files of dead processes. Raises OSError.
+    @property
+    def shared(self) -> Path:
+        """The folder of the settings."""
+        return self.folder if self.place is None else self.place.shared
 
-        Recent partial files may belong to a running call of another worker that shares the folder.
+    def prepare(self) -> None:
+        """Create the folder, take over those of dead workers, and delete old partial files. Raises OSError.
+
+        Recent partial files may belong to a running call of a worker of an early version, which has no folder of its
+        own.
         """
         private_files.make_folder(self.folder, is_own=True)
         self._tighten()
+        self.adopt()
         dead_before = time.time() - PART_LIFE_SECONDS
-        for part in self.folder.glob(f"*{PART}"):
+        for part in self.shared.glob(f"*{PART}"):
             with suppress(FileNotFoundError):
                 if part.stat().st_mtime < dead_before:
                     part.unlink()
@@ -109,20 +125,30 @@ class Spool:
         return None if free >= self.min_free_bytes else self._too_full(free)
 
     def _unwritable(self, error: OSError) -> str:
-        return f"the spool folder {self.folder} can't be written ({error.strerror}); fix it or set TTSQ_SPOOL_DIR"
+        return f"the spool folder {self.shared} can't be written ({error.strerror}); fix it or set TTSQ_SPOOL_DIR"
 
     def _tighten(self) -> None:
         """Files of earlier versions had the modes of their umask."""
-        for path in self.folder.iterdir():
+        for path in self.shared.iterdir():
             if path.suffix in _SUFFIXES:
                 private_files.tighten(path)
 
-    def has_room(self) -> bool:
-        """Whether there is space for another answer; cheap enough to check before every call."""
+    def adopt(self) -> None:
+        """Take over the answers of dead workers that shared the folder."""
+        if self.place is not None:
+            self.place.adopt()
+
+    @contextmanager
+    def room_for(self, text: str) -> Iterator[bool]:
+        """Keep space for the answer to `text` during the block; False if there isn't enough, besides that kept for
+        other calls. Cheap enough for every call.
+        """
         try:
-            return shutil.disk_usage(self.folder).free >= self.min_free_bytes
+            free = shutil.disk_usage(self.folder).free
         except OSError:
-            return False
+            free = -1
+        with self._room.promise(text, free=free, keep=self.min_free_bytes) as granted:
+            yield granted
 
     def path_for(self, job_id: UUID, attempt: int) -> Path:
         return self.folder / f"{job_id}.{attempt}{AUDIO}"
@@ -136,11 +162,23 @@ class Spool:
         with suppress(IndexError, OSError):
             os.rename(self._spares.pop(), f"{destination}{PART}")  # noqa: PTH104 - hot path
 
+    def _is_left_behind(self, answer: Path) -> bool:
+        with suppress(OSError):
+            return answer.parent == self.shared and time.time() - answer.stat().st_mtime > LEFT_BEHIND_SECONDS
+        return False
+
     def keep_receipt(self, audio: Path, answer: Answer) -> Receipt:
         """Write the receipt of an answer. Without one, the cost will be estimated."""
+        with suppress(OSError):
+            self._room.learn(audio.stat().st_size)
         receipt = Receipt(
             answer.cost, answer.request_id, answer.remaining_credits, answer.sha256, answer.disbelieved_cost
         )
+        self._keep(audio, receipt)
+        return receipt
+
+    @staticmethod
+    def _keep(audio: Path, receipt: Receipt) -> None:
         text = json.dumps(
             {
                 "cost": None if receipt.cost is None else str(receipt.cost),
@@ -152,7 +190,6 @@ class Spool:
         )
         with suppress(OSError):
             _attach(audio, text.encode())
-        return receipt
 
     def note_charged(self, audio: Path) -> None:
         """Set the receipt's cost to zero: the ledger has it already."""
@@ -163,22 +200,53 @@ class Spool:
     def find(self, job_id: UUID) -> Spooled | None:
         """The latest complete answer of an earlier attempt of this job.
 
-        Answers aren't fsynced, so after a power failure a file may have lost its content.
+        Answers aren't fsynced, so after a power failure a file may have lost its content. Those of another worker are
+        taken over if it is dead, and copied if it lives.
         """
-        for path in sorted(self.folder.glob(f"{job_id}.*{AUDIO}"), key=_attempt_number, reverse=True):
-            spooled = Spooled(path, _read_receipt(path), max(1, deaths(path)))
+        pattern = f"{job_id}.*{AUDIO}"
+        copied: dict[str, int] = {}
+        if self.place is not None:
+            living = [folder for folder in self.place.holding(pattern) if not self.place.adopt_if_dead(folder)]
+            copied = self._copied([path for folder in (*living, self.shared) for path in folder.glob(pattern)])
+        for path in sorted(self.folder.glob(pattern), key=_attempt_number, reverse=True):
+            spooled = Spooled(path, _read_receipt(path), max(1, deaths(path), copied.get(path.name, 0)))
             if spooled.receipt.sha256 in {None, _sha256_of(path)}:
                 return spooled
         return None
 
-    def discard(self, job_id: UUID, *, up_to: int | None = None) -> None:
+    def _copied(self, answers: Iterable[Path]) -> dict[str, int]:
+        """Copy answers of living workers. Returns by name how many workers may have died of each.
+
+        The owner may empty or reuse a file meanwhile, so only a copy that fits its receipt is kept. Without a receipt
+        an answer of an early version counts once it is old enough to be complete.
+        """
+        found: dict[str, int] = {}
+        for answer in answers:
+            receipt, mine = _read_receipt(answer), self.folder / answer.name
+            fresh = Path(f"{mine}.copy{PART}")
+            if mine.exists() or (receipt.sha256 is None and not self._is_left_behind(answer)):
+                continue
+            with suppress(OSError):
+                number = deaths(answer)
+                with answer.open("rb") as source, private_files.opened(fresh) as copy:
+                    shutil.copyfileobj(source, copy)
+                if receipt.sha256 in {None, _sha256_of(fresh)}:
+                    fresh.rename(mine)
+                    self._keep(mine, receipt)
+                    found[mine.name] = number
+            fresh.unlink(missing_ok=True)
+        return found
+
+    def discard(self, job_id: UUID, *, up_to: int | None = None, everywhere: bool = False) -> None:
         """Delete a job's answers up to this attempt, or all of them.
 
-        A later attempt may be writing its answer meanwhile.
+        A later attempt may be writing its answer meanwhile. `everywhere` includes those of early versions, which may
+        be in use unless the job finished long ago.
         """
-        for path in self.folder.glob(f"{job_id}.*"):
-            if up_to is None or _attempt_number(path) <= up_to:
-                path.unlink(missing_ok=True)
+        for folder in {self.folder, self.shared} if everywhere else {self.folder}:
+            for path in folder.glob(f"{job_id}.*"):
+                if not path.name.endswith(FOLDER) and (up_to is None or _attempt_number(path) <= up_to):
+                    path.unlink(missing_ok=True)
 
     def discard_answer(self, audio: Path) -> None:
         """Delete one answer, its receipt and its converted file."""
@@ -192,13 +260,19 @@ class Spool:
                 os.unlink(audio)  # noqa: PTH108 - likewise
 
     def close(self) -> None:
+        """Delete the spare files, and the folder if it is this worker's own and empty."""
         while self._spares:
             with suppress(OSError):
                 os.unlink(self._spares.pop())  # noqa: PTH108 - likewise
+        if self.place is not None:
+            with suppress(OSError):
+                os.unlink(self.folder / f"writable{PART}")  # noqa: PTH108 - likewise
+            self.place.close()
 
     def answers(self) -> dict[UUID, list[Path]]:
+        """This worker's answers, and those of early versions, by job."""
         found: dict[UUID, list[Path]] = {}
-        for path in self.folder.glob(f"*{AUDIO}"):
+        for path in chain.from_iterable(folder.glob(f"*{AUDIO}") for folder in {self.folder, self.shared}):
             with suppress(ValueError):
                 found.setdefault(UUID(path.name.split(".", 1)[0]), []).append(path)
         return found
@@ -209,7 +283,7 @@ class Spool:
     def _too_full(self, free: int) -> str:
         have, need = free / 2**20, self.min_free_bytes / 2**20
         return (
-            f"the spool folder {self.folder} has {have:.1f} MiB free and needs {need:.0f};"
+            f"the spool folder {self.shared} has {have:.1f} MiB free and needs {need:.0f};"
             " free some space, or set TTSQ_SPOOL_DIR or TTSQ_SPOOL_MIN_FREE_MB"
         )
 

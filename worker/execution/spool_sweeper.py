@@ -52,6 +52,7 @@ class SpoolSweeper:
 
     def run_once(self) -> None:
         """Record unrecorded costs and delete answers of finished jobs. Raises SQLAlchemyError."""
+        self.spool.adopt()
         found = self.spool.answers()
         at_work = self.in_hand() if found else frozenset()
         remaining = {job_id: paths for job_id, paths in found.items() if job_id not in at_work}
@@ -93,7 +94,7 @@ class SpoolSweeper:
         for job_id in settled & known.keys():
             if known[job_id] in TERMINAL:
                 last = max(self.spool.with_receipt(path).attempt for path in remaining[job_id])
-                self.spool.discard(job_id, up_to=last)
+                self.spool.discard(job_id, up_to=last, everywhere=True)
 
     def _report_unknown(self, unknown: Set[UUID]) -> None:
         fresh = unknown - self._reported

@@ -8,7 +8,7 @@ from datetime import timedelta
 from typing import Final
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
-from prometheus_client.core import GaugeMetricFamily, Metric
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from api_models.status import JobStatus
@@ -82,6 +82,9 @@ def _of_the_rest(snapshot: QueueSnapshot) -> Iterable[Metric]:
     yield gates
     yield GaugeMetricFamily("ttsq_workers", "Live worker processes.", snapshot.workers)
     yield GaugeMetricFamily("ttsq_slots", "Total slots of the live workers.", snapshot.slots)
+    yield CounterMetricFamily(
+        "ttsq_messages_dropped", "Broker messages that could never be served.", snapshot.dropped_messages
+    )
     deliveries = GaugeMetricFamily(
         "ttsq_deliveries", "Webhook deliveries by state; finished ones of the last day only.", labels=["state"]
     )

@@ -32,6 +32,8 @@ _BY_NAME: Final = {
     "AuthenticationError": "the broker refuses the user or password in TTSQ_BROKER_URL",
     "NoPermissionError": "the broker's user in TTSQ_BROKER_URL may not send and receive messages",
     "TimeoutError": "the broker does not answer",
+    "MasterNotFoundError": "the Sentinels name no primary: a failover is in progress, or master_name in TTSQ_BROKER_URL"
+    " is wrong",
 }
 _BY_WORD: Final = {
     "OOM": _BY_NAME["OutOfMemoryError"],
@@ -107,6 +109,10 @@ class BrokerStatus:
     def problem(self) -> str | None:
         """Why this worker can't be given jobs; None when healthy."""
         return self._receiving.message or self._sending.message
+
+    def is_away(self) -> bool:
+        """Whether no messages are received."""
+        return self._receiving.message is not None
 
     def can_send(self) -> bool:
         return self._sending.message is None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from typing import Final
+from uuid import UUID
 
 from pydantic import SecretStr
 
@@ -14,6 +15,7 @@ from worker.concurrency.reactor import Reactor
 from worker.concurrency.stop_event import StopEvent
 from worker.execution.destinations import Destinations
 from worker.execution.spool import Spool
+from worker.execution.spool_folders import SpoolFolder
 from worker.process.file_limits import raise_open_file_limit
 from worker.segmind.client import Client, SubmitOrPollClient
 from worker.segmind.errors import UnusableAddressError, UnusableKeyError, UnusableRouteError
@@ -168,10 +170,12 @@ def require_schema(database: Database) -> None:
         raise StartError(f"the database is at revision {found}, not {schema.HEAD}", "run `ttsq migrate`")
 
 
-def open_spool(settings: Settings) -> Spool:
+def open_spool(settings: Settings, worker_id: UUID) -> Spool:
+    """Open this worker's folder in the spool, and take over those of dead workers."""
     folder = settings.spool_dir.absolute()
-    spool = Spool(folder, settings.spool_min_free_mb * 2**20)
     try:
+        place = SpoolFolder.claim(folder, worker_id)
+        spool = Spool(place.own if place else folder, settings.spool_min_free_mb * 2**20, place)
         spool.prepare()
     except OSError as error:
         raise StartError(

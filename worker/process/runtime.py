@@ -29,11 +29,13 @@ from worker.execution.restore_sign import REMEDY, RestoreSign
 from worker.execution.settlements import AttemptLimits
 from worker.execution.spool import Spool
 from worker.execution.spool_sweeper import SpoolSweeper
-from worker.execution.thread_pools import Pools
+from worker.execution.thread_pools import MAX_HELPERS, Pools
 from worker.maintenance import dead_workers, purger
 from worker.maintenance.leader_task import LeaderTask
 from worker.maintenance.purger import Purger
+from worker.process import dropped_messages
 from worker.process.broker_status import BrokerStatus
+from worker.process.dropped_messages import DroppedMessages, Refusal, RefusalWriter
 from worker.process.factories import (
     check_store,
     open_client,
@@ -47,7 +49,9 @@ from worker.process.factories import (
 )
 from worker.process.gate_checks import GateChecks
 from worker.process.identity import identity
+from worker.process.liveness import Liveness
 from worker.process.peers import Peers
+from worker.process.shared_queue import SHARED_QUEUE, SharedQueue, own_queue
 from worker.results import finisher, watcher
 from worker.results.finisher import Finisher
 from worker.results.watcher import FinishedBatchWatcher
@@ -70,8 +74,8 @@ from worker.webhooks.delivery import Deliverer
 from worker.webhooks.relay import OutboxRelay
 from worker.webhooks.sender import Sender
 
-QUEUE: Final = "ttsq"
-"""The Celery queue of all workers on a shared broker."""
+DISPATCHER: Final = "dispatcher"
+"""Name of its thread, for the liveness check."""
 
 log = structlog.get_logger("ttsq.worker")
 T = TypeVar("T")
@@ -109,6 +113,12 @@ class Runtime:
     batches: BackgroundPool[UUID]
     schedule_runs: BackgroundPool[RunKey]
     restore_sign: RestoreSign
+    shared_queue: SharedQueue
+    liveness: Liveness
+    dropped: DroppedMessages
+    refusals: BackgroundPool[Refusal]
+    installation: str | None
+    """None with an in-memory broker."""
 
     def start(self) -> None:
         if self.restore_sign.is_behind():
@@ -146,7 +156,7 @@ class Runtime:
     def finish_stop(self) -> None:
         """Release unfinished attempts, sign off if none remain, and close connections."""
         idle = self.executor.wait_until_idle(0)
-        for pool in (self.deliveries, self.batches, self.schedule_runs):
+        for pool in (self.deliveries, self.batches, self.schedule_runs, self.refusals):
             pool.close()
         self._sign_off()
         if idle:
@@ -201,9 +211,11 @@ def build(
     broker: BrokerStatus,
     worker_id: UUID | None = None,
     origin: str | None = None,
+    installation: str | None = None,
 ) -> Runtime:
-    """Build a worker and check that it could work. `origin` replaces the API's address in a rehearsal. Raises
-    StartError: the key, the spool, the schema, the store or the tracing is unusable.
+    """Build a worker and check that it could work. `origin` replaces the API's address in a rehearsal; `installation`
+    is the database's id, where the broker is shared. Raises StartError: the key, the spool, the schema, the store or
+    the tracing is unusable.
     """
     worker_id = worker_id or uuid7()
     start_tracing(settings)
@@ -212,14 +224,21 @@ def build(
     reactor = Reactor()
     stopping = StopEvent(reactor)
     client = open_client(settings, stopping)
-    spool = open_spool(settings)
-    destinations = open_destinations(settings, database, connections=min(settings.concurrency, 100), reactor=reactor)
-    check_store(destinations)
-    scope = (
-        WorkerScope(queue=private_queue(worker_id), only_worker=worker_id)
-        if settings.embedded
-        else WorkerScope(queue=QUEUE)
+    spool = open_spool(settings, worker_id)
+    destinations = open_destinations(
+        settings, database, connections=max(MAX_HELPERS, min(settings.concurrency, 100)), reactor=reactor
     )
+    check_store(destinations)
+    shared_queue, liveness = SharedQueue(database), Liveness()
+    scope = (
+        WorkerScope(private_queue(worker_id), only_worker=worker_id)
+        if installation is None
+        else WorkerScope(own_queue(installation), early_queue=shared_queue.for_early_workers)
+    )
+    refusals: BackgroundPool[Refusal] = BackgroundPool(
+        "refusals", RefusalWriter(database).write, threads=1, close_seconds=dropped_messages.CLOSE_SECONDS
+    )
+    dropped = DroppedMessages(refusals.add)
     vital = open_heartbeat_database(database, settings)
     peers = Peers(vital, worker_id)
     heartbeat = Heartbeat(
@@ -229,7 +248,9 @@ def build(
         pid=os.getpid(),
         queue=scope.queue,
         slots=settings.concurrency,
-        problem=lambda: spool.problem() or broker.problem(),
+        problem=lambda: liveness.problem() or spool.problem() or broker.problem(),
+        stalled=liveness.problem,
+        dropped_messages=lambda: dropped.total,
         alive_file=settings.alive_file,
         look_around=peers.run_once,
         identity=identity(settings),
@@ -260,17 +281,28 @@ def build(
         finished=dispatcher.wake,
     )
     sweeper = SpoolSweeper(database, spool, executor.in_hand)
-    restore_sign = RestoreSign(database, spool.folder)
+    restore_sign = RestoreSign(database, spool.shared)
 
     def check_periodically() -> None:
         executor.release_orphans()
         sweeper.run_once()
         restore_sign.note(worker_id, now=heartbeat.now())
+        if installation is not None:
+            shared_queue.look()
 
     heartbeat.periodic_check = check_periodically
+
+    def is_cut_off() -> bool:
+        liveness.stamp(DISPATCHER)
+        return not broker.can_send()
+
+    heartbeat.before_beat = liveness.ask
     broker.changed = heartbeat.nudge
     dispatcher.odd = lambda: set(peers.odd)
-    dispatcher.is_cut_off = lambda: not broker.can_send()
+    dispatcher.is_cut_off = is_cut_off
+    liveness.watch(DISPATCHER, is_excused=lambda: heartbeat.stopping or not heartbeat.is_fresh())
+    liveness.watch("attempts", run=executor.pools.attempts.add)
+    liveness.watch("reactor", run=lambda stamp: reactor.call_later(0, stamp))
 
     batch_finisher = Finisher(database, destinations)
     return Runtime(
@@ -292,6 +324,11 @@ def build(
         batches=BackgroundPool("results", batch_finisher.finish, threads=1, close_seconds=finisher.CLOSE_SECONDS),
         schedule_runs=_schedule_pool(database, settings),
         restore_sign=restore_sign,
+        shared_queue=shared_queue,
+        liveness=liveness,
+        dropped=dropped,
+        refusals=refusals,
+        installation=installation,
     )
 
 
@@ -335,4 +372,4 @@ def _leader_tasks(
 
 def private_queue(worker_id: UUID) -> str:
     """The queue of a worker with an in-memory broker."""
-    return f"{QUEUE}-{worker_id}"
+    return f"{SHARED_QUEUE}-{worker_id}"

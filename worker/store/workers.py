@@ -125,19 +125,21 @@ def register(
     )
 
 
-def beat(connection: Connection, worker_id: UUID, *, problem: str | None, stopping: bool, now: datetime) -> bool:
+def beat(
+    connection: Connection,
+    worker_id: UUID,
+    *,
+    problem: str | None,
+    stopping: bool,
+    now: datetime,
+    dropped_messages: int = 0,
+) -> bool:
     """Record a heartbeat. Returns False if the worker had been retired: it is registered again, even without jobs."""
-    revived = connection.execute(
-        update(Worker)
-        .where(Worker.id == worker_id, Worker.stopped_at.is_(None))
-        .values(heartbeat_at=now, trouble=problem, stopping=stopping)
-    ).rowcount
+    row = update(Worker).where(Worker.id == worker_id)
+    row = row.values(heartbeat_at=now, trouble=problem, stopping=stopping, dropped_messages=dropped_messages)
+    revived = connection.execute(row.where(Worker.stopped_at.is_(None))).rowcount
     if not revived:
-        connection.execute(
-            update(Worker)
-            .where(Worker.id == worker_id)
-            .values(heartbeat_at=now, trouble=problem, stopping=stopping, stopped_at=None)
-        )
+        connection.execute(row.values(stopped_at=None))
     return bool(revived)
 
 

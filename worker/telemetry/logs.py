@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import socket
 import sys
 from collections.abc import Collection, Iterator, MutableMapping
 from contextlib import contextmanager
@@ -17,8 +18,12 @@ from worker.settings import Settings
 from worker.telemetry.redaction import redact
 
 Event = MutableMapping[str, Any]
+_HOST: Final = socket.gethostname()
 _MULTILINE: Final = frozenset({"exception", "stack"})
 _LEVELS: Final = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}
+
+_CHATTY: Final = ("psycopg", "urllib3.connectionpool")
+"""Libraries whose warnings repeat an error that the caller gets, or report a connection that is closed on purpose."""
 
 
 def configure(settings: Settings, to: Path | None = None) -> None:
@@ -27,6 +32,7 @@ def configure(settings: Settings, to: Path | None = None) -> None:
     as_json = settings.log_format == "json" or (settings.log_format == "auto" and not stream.isatty())
     shared: list[structlog.typing.Processor] = [
         structlog.contextvars.merge_contextvars,
+        _on_this_host,
         structlog.stdlib.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         structlog.processors.format_exc_info,
@@ -59,6 +65,8 @@ def configure(settings: Settings, to: Path | None = None) -> None:
     root.handlers[:] = [handler]
     root.setLevel(max(level, logging.WARNING))
     logging.getLogger("ttsq").setLevel(level)
+    for name in _CHATTY:
+        logging.getLogger(name).setLevel(logging.ERROR)
 
 
 def exit_with(message: str, *secrets: str) -> NoReturn:
@@ -84,6 +92,11 @@ def silenced() -> Iterator[None]:
 def _opened(path: Path) -> TextIO:
     private_files.make_folder(path.parent)
     return private_files.appended(path)
+
+
+def _on_this_host(_logger: object, _method: str, event: Event) -> Event:
+    event.setdefault("host", _HOST)
+    return event
 
 
 def _drop(_logger: object, _method: str, _event: Event) -> Event:

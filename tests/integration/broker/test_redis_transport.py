@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -107,3 +108,48 @@ def test_closing_hands_nothing_back(redis_url: str) -> None:
     with connected(redis_url) as connection:
         assert waiting(connection) == 0
     assert not redis_transport.Channel.do_restore
+
+
+def test_a_message_whose_handling_fails_takes_no_room(redis_url: str) -> None:
+    """The loop continues with the next one, and the failed one is reported: nothing will acknowledge it."""
+    taken: list[int] = []
+    crashed: list[str] = []
+
+    def handle(message: Message) -> None:
+        taken.append(message.payload)
+        if message.payload % 2:
+            raise RuntimeError(message.payload)
+
+    def note(_message: dict[str, Any], queue: str) -> None:
+        crashed.append(queue)
+
+    with connected(redis_url, crashed=note) as connection:
+        publish(connection, 8)
+        consumer = Consumer(connection, queues=[QUEUE], on_message=handle)
+        consumer.qos(prefetch_count=4)
+        with consumer:
+            connection.drain_events(timeout=5)
+            connection.drain_events(timeout=5)
+    assert taken == list(range(8)[: len(taken)])
+    assert len(taken) >= 6
+    assert crashed == [QUEUE.name] * (len(taken) // 2)
+
+
+def test_an_entry_that_is_not_read_is_gone(redis_url: str) -> None:
+    """The others are delivered, and the queue is empty."""
+    taken: list[Message] = []
+
+    def read(raw: bytes, _queue: str) -> dict[str, Any] | None:
+        return json.loads(raw) if raw.startswith(b"{") else None
+
+    with connected(redis_url, read=read) as connection:
+        channel: Any = connection.default_channel
+        for entry in (b"5", b"null", b"\xff"):
+            channel.client.lpush(QUEUE.name, entry)
+        publish(connection, 1)
+        consumer = Consumer(connection, queues=[QUEUE], on_message=taken.append)
+        consumer.qos(prefetch_count=10)
+        with consumer:
+            connection.drain_events(timeout=5)
+        assert [message.payload for message in taken] == [0]
+        assert waiting(connection) == 0

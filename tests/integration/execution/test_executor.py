@@ -13,6 +13,7 @@ from decimal import Decimal
 from typing import Final
 
 import pytest
+from structlog.testing import capture_logs
 
 from api_models.status import JobStatus
 from api_models.verdict import GateScope, VerdictKind
@@ -137,6 +138,22 @@ def test_a_refused_text_fails_with_the_apis_words(shop_on_both: Workshop) -> Non
     assert (row.status, row.code, row.cost) == (FAILED, "invalid_request", 0)
     assert "not in this house" in row.message
     assert "status 400" in row.detail
+
+
+def test_the_log_line_of_an_attempt_carries_its_ids(shop: Workshop) -> None:
+    """From it an operator finds the job, the tenant, the batch, the worker and the API's own record."""
+    job = shop.job()
+    with capture_logs() as logs:
+        shop.run(job)
+    (line,) = [one for one in logs if one["event"] == "attempt"]
+    (attempt,) = shop.books(job)
+    assert (line["job"], line["tenant"], line["batch"], line["worker"]) == (
+        str(job),
+        "default",
+        None,
+        str(attempt.worker_id),
+    )
+    assert (line["api_request"], line["call_ms"]) == (attempt.request_id, attempt.call_ms)
 
 
 def test_a_method_that_is_not_allowed_holds_the_jobs_until_a_call_has_succeeded(shop: Workshop) -> None:

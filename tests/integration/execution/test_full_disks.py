@@ -139,12 +139,28 @@ def test_a_full_spool_buys_nothing_until_space_is_free(
 
 
 @needs_disks
+def test_no_more_is_bought_at_once_than_the_spool_can_keep(
+    emulator: Emulator, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Each call sees room for one more answer, and there isn't room for those of all slots: fewer start at once."""
+    emulator.admin.latency(Latency(seconds=1.0))
+    disk, out = SmallDisk(tmp_path / "small", size_bytes=3 * MEBIBYTE, left_bytes=3 * MEBIBYTE - 4096), tmp_path / "out"
+    monkeypatch.setenv("TTSQ_SPOOL_DIR", str(disk.folder))
+    monkeypatch.setenv("TTSQ_CONCURRENCY", str(LINES))
+    with running(disk.command(*run(out))) as process:
+        ended = end(process)
+    assert_spoken(ended, emulator, out)
+    assert emulator.state().calls == LINES
+    assert 1 < emulator.state().max_in_flight < LINES
+
+
+@needs_disks
 def test_a_spool_that_fills_up_in_the_middle_of_answers_loses_no_job(
     emulator: Emulator, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     """Answers that no longer fit are in the books, and bought again when there is space; none counts as an attempt."""
     emulator.admin.latency(Latency(seconds=1.0))
-    disk, out = SmallDisk(tmp_path / "small", size_bytes=3 * MEBIBYTE, left_bytes=3 * MEBIBYTE - 4096), tmp_path / "out"
+    disk, out = SmallDisk(tmp_path / "small", size_bytes=8 * MEBIBYTE, left_bytes=8 * MEBIBYTE - 4096), tmp_path / "out"
     monkeypatch.setenv("TTSQ_SPOOL_DIR", str(disk.folder))
     monkeypatch.setenv("TTSQ_CONCURRENCY", str(LINES))
     monkeypatch.setenv("TTSQ_MAX_ATTEMPTS", "1")

@@ -69,6 +69,19 @@ def test_the_alive_file_is_touched_whether_the_database_answers_or_not(sick: Sic
         connection.execute(text("ALTER TABLE elsewhere RENAME TO workers"))
 
 
+def test_the_alive_file_is_not_touched_while_a_thread_hangs(sick: Sick) -> None:
+    """The beats go on, and the health check fails; it passes again once the thread runs."""
+    alive, hanging = sick.heart.alive_file, ["the Celery thread has not run"]
+    assert alive is not None
+    sick.heart.stalled = lambda: hanging[0] if hanging else None
+    alive.unlink(missing_ok=True)
+    sick.heart.show_alive()
+    assert not alive.exists()
+    hanging.clear()
+    sick.heart.nudge()
+    wait_for(alive.exists, seconds=SECONDS, what="the file is there again")
+
+
 def test_one_that_never_began_has_nothing_to_announce(on_sqlite: Database) -> None:
     """Asked to leave before it has signed on, it writes nothing."""
     heart = Heartbeat(on_sqlite, uuid7(), "studio", 1, "ttsq", 4, problem=lambda: None)

@@ -115,6 +115,16 @@ def test_a_record_whose_answer_was_lost_counts_as_made(desk: Desk) -> None:
     assert desk.spooled() == set()
 
 
+def test_the_log_line_of_an_attempt_says_how_long_it_took(desk: Desk) -> None:
+    """From the claim to the record, also where no call was made."""
+    claim = desk.claim()
+    with capture_logs() as logs:
+        run_here(desk.recorder.record(claim, a_settlement(call_ms=None)))
+    (line,) = (line for line in logs if line["event"] == "attempt")
+    assert (line["worker"], line["call_ms"]) == (str(desk.worker_id), None)
+    assert 0 <= line["seconds"] < 60
+
+
 def test_a_group_whose_answer_was_lost_counts_as_made(desk: Desk) -> None:
     """Every attempt of it."""
     ended = [(desk.claim(), a_settlement()) for _ in range(3)]

@@ -7,10 +7,13 @@ from datetime import timedelta
 from decimal import Decimal
 
 import pytest
+from structlog.contextvars import merge_contextvars
+from structlog.testing import capture_logs
 
 from api_models.access import Scope
 from api_models.jobs import JobPage, JobView
 from api_models.status import JobStatus
+from tests.cluster.waiting import wait_for
 from tests.factories import NOW, add_attempt, add_job, stored
 from tests.gateway import Client, Running, running
 from worker.store.database import Database
@@ -42,6 +45,16 @@ def test_a_job_that_is_accepted_is_a_row(gateway: Running, client: Client, datab
     assert (row.tenant, row.status, row.notify) == ("acme", JobStatus.QUEUED, True)
     assert client.get(reply.headers["location"]).json == reply.json
     assert gateway.stranger.get(reply.headers["location"]).status == 401
+
+
+def test_the_request_id_of_an_accepted_job_is_in_the_log(client: Client) -> None:
+    """A client quotes its `X-Request-Id`; reading is logged only where it fails."""
+    with capture_logs(processors=[merge_contextvars]) as logs:
+        accepted = client.post("/v1/jobs", {"text": "Mind the gap."})
+        client.get(accepted.headers["location"])
+        wait_for(lambda: [line for line in logs if line["event"] == "request"], seconds=20, what="a line of it")
+    (line,) = (line for line in logs if (line["event"], line["log_level"]) == ("request", "info"))
+    assert (line["request"], line["status"]) == (accepted.headers["x-request-id"], 202)
 
 
 def test_every_fault_of_a_body_is_said_at_once(client: Client) -> None:

@@ -11,6 +11,7 @@ from uuid_utils.compat import uuid7
 from api_models.status import JobStatus
 from tests.factories import NOW
 from worker.cli.console.terminal import Terminal
+from worker.cli.run.follow import stopping_messages
 from worker.cli.run.summary import SHOWN_FAILURES, Ending, Shortage, describe_failure, summarize
 from worker.cli.snapshot import Snapshot
 from worker.store.queries.jobs import Counts, JobRecord
@@ -134,3 +135,10 @@ def test_a_run_held_by_its_budget_names_the_command_that_resumes_it(capsys: pyte
     ]
     quiet = said(capsys, ending(states=states, shortage=shortage), quiet=True)
     assert "--max-cost 0.05" in quiet
+
+
+def test_a_stop_waits_for_calls_and_not_for_messages() -> None:
+    """100 slots can't have 106 calls: six of these messages no worker has taken yet."""
+    states = {JobStatus.RUNNING: 100, JobStatus.DISPATCHED: 6, JobStatus.QUEUED: 50}
+    (said,) = stopping_messages(Snapshot(Counts(states, 0, Decimal(0)), 0, (), NOW), 0, complete=False)
+    assert "waiting for 100 calls in flight" in said

@@ -81,6 +81,15 @@ def test_the_wait_before_a_probe_doubles_up_to_its_cap() -> None:
     assert set(waits[7:]) == {rules.PROBE_CAP_SECONDS}
 
 
+@pytest.mark.parametrize("code", sorted(rules.FREE_CHECKS))
+def test_free_checks_keep_a_constant_pace(code: str) -> None:
+    """An account that was topped up, or a key that was mended, is seen within half a minute, however long it took."""
+    waits = {rules.wait_before_probe(probes, 300, code).total_seconds() for probes in range(12)}
+    assert waits == {rules.FREE_SECONDS}
+    assert rules.wait_before_probe(9, 300, "bucket_gone", scope=GateScope.STORAGE) == rules.FREE_SECONDS * SECOND
+    assert rules.wait_before_probe(9, 2, code) == 2 * SECOND
+
+
 def test_a_broken_upstream_is_probed_soon_and_often() -> None:
     """5, 10, 20, 40 s and then every minute, or sooner where all probes are to come sooner."""
     waits = [rules.wait_before_probe(probes, 30, circuit_breaker.CODE).total_seconds() for probes in range(8)]

@@ -11,6 +11,7 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ConnectionClosedError
 
 from worker.artifacts.errors import ArtifactsError, ArtifactsFault
+from worker.artifacts.s3.deadlines import ExchangeLimits, bound
 from worker.artifacts.s3.errors import fault_of
 
 if TYPE_CHECKING:
@@ -34,7 +35,7 @@ def new_session(bucket: str) -> Session:
         raise fault_of(error, bucket=bucket, endpoint="S3") from error
 
 
-def new_client(bucket: str, *, connections: int, session: Session) -> S3Client:
+def new_client(bucket: str, *, connections: int, session: Session, limits: ExchangeLimits | None = None) -> S3Client:
     """A client for any number of threads; endpoint, region and credentials as the session has them. Raises
     ArtifactsError: boto3's configuration is unusable.
     """
@@ -56,6 +57,7 @@ def new_client(bucket: str, *, connections: int, session: Session) -> S3Client:
     except ValueError as error:
         message = "AWS_ENDPOINT_URL_S3 or AWS_ENDPOINT_URL is set to no address; give one like http://host:8333"
         raise ArtifactsError(ArtifactsFault.BAD_ADDRESS, message) from error
+    bound(client, limits or ExchangeLimits())
     client.meta.events.register("before-parse.s3", partial(_refuse_interim, client))
     return client
 

@@ -57,7 +57,7 @@ def _checks(terminal: Terminal, *, works: bool) -> Iterator[Named]:
     yield "settings", ok(_kind(settings))
     with _database(settings) as (finding, database):
         yield "database", finding
-        yield "broker", _try(lambda: check_broker(settings))
+        yield "broker", _try(lambda: check_broker(settings, database))
         artifacts = _try(lambda: checks.check_artifacts(settings))
         yield "artifacts", artifacts
         if works:

@@ -129,8 +129,8 @@ class Run:
         """Stop the workers. Returns True if they stopped gracefully."""
         seen = self.interrupts.count
         if self.settings.embedded:
-            others = take_snapshot(self.database, jobs.all_jobs(), embedded=True).in_flight if complete else 0
-            for message in _stopping_messages(last, others, complete=complete):
+            others = take_snapshot(self.database, jobs.all_jobs(), embedded=True).running if complete else 0
+            for message in stopping_messages(last, others, complete=complete):
                 view.say(message)
         return dismiss(
             self.workers,
@@ -211,11 +211,11 @@ class Run:
         self.terminal.data(report(snapshot, batch=self.submitted.batch.id, seconds=seconds))
 
 
-def _stopping_messages(last: Snapshot, others: int, *, complete: bool) -> Iterator[str]:
+def stopping_messages(last: Snapshot, others: int, *, complete: bool) -> Iterator[str]:
     if complete and others:
         yield f"Waiting for {number(others, 'call')} of earlier runs (Ctrl-C to stop immediately)…"
-    elif not complete and last.in_flight:
-        yield f"Stopping: waiting for {number(last.in_flight, 'call')} in flight (Ctrl-C again to stop immediately)…"
+    elif not complete and last.running:
+        yield f"Stopping: waiting for {number(last.running, 'call')} in flight (Ctrl-C again to stop immediately)…"
     elif not complete:
         yield "Stopping…"
 

@@ -53,7 +53,7 @@ class Gatekeeper:
         code, message = ended.code or "unknown", ended.message or "no reason given"
         if name not in {gate.name for gate in closed}:
             model = ended.model if ended.scope is GateScope.MODEL else None
-            probe_at = now + rules.wait_before_probe(0, self.probe_seconds, code)
+            probe_at = now + rules.wait_before_probe(0, self.probe_seconds, code, scope=ended.scope)
             return self._shut(connection, closed, Gate(name, ended.scope, model, code, message, now, probe_at, 0))
         return [_with_message(connection, gate, code, message) if gate.name == name else gate for gate in closed]
 
@@ -100,7 +100,7 @@ class Gatekeeper:
 
     def begin_probe(self, connection: Connection, gate: Gate, now: datetime) -> bool:
         """Record the start of a probe and when the next may start. False if another process has just done so."""
-        later = now + rules.wait_before_probe(gate.probes + 1, self.probe_seconds, gate.code)
+        later = now + rules.wait_before_probe(gate.probes + 1, self.probe_seconds, gate.code, scope=gate.scope)
         log.info("gate_probe", gate=gate.name, code=gate.code, next_probe_at=later)
         return account.begin_probe(connection, gate, next_probe_at=later)
 

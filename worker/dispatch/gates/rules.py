@@ -21,6 +21,7 @@ from worker.store.queries.attempts import Ended
 
 PROBE_GROWTH: Final = 2.0
 PROBE_CAP_SECONDS: Final = 1_800.0
+FREE_SECONDS: Final = 30.0
 BREAKER_FIRST_SECONDS: Final = 5.0
 BREAKER_CAP_SECONDS: Final = 60.0
 """Maximum wait between probes of a broken upstream, which often recovers within seconds."""
@@ -51,8 +52,15 @@ def blocked(gates: Sequence[Gate]) -> Blocked:
     )
 
 
-def wait_before_probe(probes: int, first_seconds: float, code: str | None = None) -> timedelta:
-    """Return the wait after `probes` probes: doubles up to half an hour, or one minute for a breaker."""
+def wait_before_probe(
+    probes: int, first_seconds: float, code: str | None = None, *, scope: GateScope | None = None
+) -> timedelta:
+    """Return the wait after `probes` probes: doubles up to half an hour, or one minute for a breaker.
+
+    A free check costs nothing and keeps a constant pace: after a top-up, jobs wait for the next one.
+    """
+    if scope is GateScope.STORAGE or code in FREE_CHECKS:
+        return timedelta(seconds=min(FREE_SECONDS, first_seconds))
     first, cap = first_seconds, PROBE_CAP_SECONDS
     if code == circuit_breaker.CODE:
         first, cap = min(first_seconds, BREAKER_FIRST_SECONDS), BREAKER_CAP_SECONDS

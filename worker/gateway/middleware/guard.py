@@ -29,6 +29,8 @@ from worker.telemetry import tracing
 
 MAX_HEADERS: Final = 100
 MAX_HEADER_BYTES: Final = 32 * 1024
+READING: Final = frozenset({"GET", "HEAD", "OPTIONS"})
+"""Methods whose requests are logged only if they fail."""
 VERSIONS: Final = frozenset({"1.0", "1.1"})
 MAX_BODY_BYTES: Final = 256 * 1024
 MAX_IN_PROGRESS: Final = 800
@@ -154,7 +156,8 @@ class Guard:
         method = request.scope["method"] if request.scope["method"] in METHODS else OTHER_METHOD
         self.metrics.requests.labels(method, route, request.status).inc()
         self.metrics.seconds.labels(route).observe(seconds)
-        emit = log.info if request.status >= 400 else log.debug
+        changes = request.scope["method"] not in READING  # a client quotes the id of a request that it was promised
+        emit = log.info if changes or request.status >= 400 else log.debug
         emit(
             "request",
             method=method,

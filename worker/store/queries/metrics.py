@@ -21,10 +21,12 @@ from worker.store.queries.holds import STALE_SECONDS
 from worker.store.states import in_state
 from worker.store.tables.jobs import Attempt, Job
 from worker.store.tables.webhooks import Delivery
+from worker.store.tables.workers import Worker
 from worker.store.transitions import dispatches
 
 MAX_LANES: Final = 1_000
 """Lanes whose first job is looked at for the age of the queue: reading all queued jobs would grow with them."""
+_DROPPED: Final = select(func.coalesce(func.sum(Worker.dropped_messages), 0))
 QUANTILES: Final = (0.5, 0.9, 0.99)
 RECENT: Final = timedelta(days=1)
 _NO_CALL: Final = (VerdictKind.CACHED, VerdictKind.RELEASED, VerdictKind.LOST)
@@ -49,6 +51,8 @@ class QueueSnapshot:
     closed_gates: Sequence[tuple[str, str]]
     workers: int
     slots: int
+    dropped_messages: int
+    """Of all workers whose rows are kept, since each one's start."""
     deliveries: Mapping[str, int]
     delivery_age_seconds: float
 
@@ -79,6 +83,7 @@ def snapshot(connection: Connection, *, now: datetime, window: timedelta) -> Que
         closed_gates=[(gate.name, gate.code) for gate in account.closed_gates(connection)],
         workers=len(alive),
         slots=sum(member.slots for member in alive),
+        dropped_messages=int(connection.execute(_DROPPED).scalar_one()),
         deliveries=_deliveries(connection, now),
         delivery_age_seconds=_age(
             connection.execute(select(func.min(Delivery.created_at)).where(_OPEN_DELIVERY)).scalar(), now

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import Index, String
+from sqlalchemy import BigInteger, Index, String
 from sqlalchemy.orm import Mapped, mapped_column
 
 from worker.store.tables.base import Base
@@ -31,8 +31,20 @@ class Worker(Base):
     """The first digits of the SHA-256 of its API key."""
     settings: Mapped[str | None]
     """Digests of the settings that must be alike in all workers, as a JSON object by name."""
+    dropped_messages: Mapped[int] = mapped_column(BigInteger, server_default="0")
+    """Broker messages that could never be served, since its start."""
 
     __table_args__ = (Index("ix_workers_stopped_at", "stopped_at"),)
+
+
+class Installation(Base):
+    """One row."""
+
+    __tablename__ = "installation"
+
+    name: Mapped[str] = mapped_column(String(16), primary_key=True)
+    id: Mapped[str] = mapped_column(String(32))
+    created_at: Mapped[datetime]
 
 
 class Lease(Base):

@@ -98,7 +98,7 @@ def test_a_request_that_can_never_succeed_is_refused_by_an_event(start_cluster: 
         "tenant: contains a NUL": ([hello], {"tenant": "a\x00b"}),
         "idempotency_key: contains a NUL": ([hello], {"idempotency_key": "\ud800"}),
         "idempotency_key: has 400": ([hello], {"idempotency_key": "x" * 400}),
-        "must hold fields": (["hello"], {}),
+        "must be an object": (["hello"], {}),
         "text: must be text": ([{"text": 5}], {}),
         "custom_id": ([{"text": "Hi.", "custom_id": "a\x00b"}], {}),
     }

@@ -52,9 +52,8 @@ class Proxy:
                 client, _ = self._listener.accept()
                 threading.Thread(target=self._pass_on, args=(client,), daemon=True).start()
 
-    def _pass_on(self, client: socket.socket) -> None:
-        with contextlib.suppress(OSError), client:
-            client = client if self.tls is None else self.tls.wrap_socket(client, server_side=True)
+    def _pass_on(self, accepted: socket.socket) -> None:
+        with contextlib.suppress(OSError), accepted, self._secured(accepted) as client:
             head, rest = _head(client)
             first = head.split(b"\r\n", 1)[0].decode()
             method, target, _ = first.split(" ")
@@ -77,6 +76,9 @@ class Proxy:
                 own = f"{method} {parts.path or '/'}{'?' + parts.query if parts.query else ''} HTTP/1.1".encode()
                 origin.sendall(b"\r\n".join([own, *lines, b"\r\n"]) + rest)
                 _join(client, origin)
+
+    def _secured(self, client: socket.socket) -> contextlib.AbstractContextManager[socket.socket]:
+        return contextlib.nullcontext(client) if self.tls is None else self.tls.wrap_socket(client, server_side=True)
 
     def _is_allowed(self, head: bytes) -> bool:
         if self.password is None:

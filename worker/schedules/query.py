@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import date, datetime, time
 from decimal import Decimal
@@ -48,8 +49,12 @@ def write(address: str, sql: str, into: Path, limits: QueryLimits = QueryLimits(
     """
     url = _url(address)
     try:
-        with read_only.connected(url, limits.seconds) as connection, into.open("w") as lines:
-            return _copy(read_only.execute(connection, sql), lines, limits)
+        with (
+            read_only.connected(url, limits.seconds) as connection,
+            into.open("w") as lines,
+            closing(read_only.execute(connection, sql)) as result,
+        ):
+            return _copy(result, lines, limits)
     except ImportError:
         raise QueryError(f"the driver for {url.get_backend_name()} is not installed on the worker") from None
     except NoSuchModuleError:

@@ -119,12 +119,19 @@ def acquire(semaphore: threading.Semaphore, times: int) -> None:
         assert semaphore.acquire(timeout=PATIENCE)
 
 
+def trust(certificate: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have this certificate alone trusted, whatever authorities the developer's environment names."""
+    for name in ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
+
+
 @pytest.mark.parametrize("server", SCHEMES, indirect=True)
 def test_calls_that_wait_share_one_thread(
     server: Server, reactor: Reactor, certificate: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Wave after wave is asked before anything is answered; and then their connections serve the next ones."""
-    monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
+    trust(certificate, monkeypatch)
     bodies: list[bytes] = []
     ends = threading.Semaphore(0)
 
@@ -152,7 +159,7 @@ def test_connections_are_made_elsewhere(
     server: Server, reactor: Reactor, certificate: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A slow name server or handshake holds up only its own thread."""
-    monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
+    trust(certificate, monkeypatch)
     server.answer.set()
     made: list[object] = []
 
@@ -171,7 +178,7 @@ def test_an_answer_that_does_not_come_is_late(
     server: Server, reactor: Reactor, certificate: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The wait ends, and the connection is never reused."""
-    monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
+    trust(certificate, monkeypatch)
     with open_lines(server, reactor) as lines:
         with pytest.raises(LateError):
             run_here(call(lines, read_seconds=0.05))
@@ -185,7 +192,7 @@ def test_a_connection_whose_answer_broke_off_is_not_used_again(
     server: Server, reactor: Reactor, certificate: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What is still to come of one answer must never be read as the next one."""
-    monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
+    trust(certificate, monkeypatch)
     server.answer.set()
     server.words = ANSWER[:-3]
     with open_lines(server, reactor) as lines:
@@ -211,7 +218,7 @@ def test_nothing_that_comes_beside_an_answer_is_read_as_another(
     server: Server, reactor: Reactor, certificate: Path, monkeypatch: pytest.MonkeyPatch, words: bytes
 ) -> None:
     """Over TLS it may be decrypted already, where no poll of the socket shows it."""
-    monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
+    trust(certificate, monkeypatch)
     server.answer.set()
     server.words = words
     with open_lines(server, reactor) as lines:

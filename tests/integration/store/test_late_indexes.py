@@ -35,7 +35,7 @@ def break_off(database: Database, name: str) -> None:
     """Leave what a build leaves that was cancelled while it waited for a transaction."""
     statement = drop(database, name)
     with database.begin() as writer:
-        writer.execute(text("LOCK TABLE jobs, attempts IN ROW EXCLUSIVE MODE"))
+        writer.execute(text("LOCK TABLE jobs, attempts, events IN ROW EXCLUSIVE MODE"))
         with database.at_once() as builder:
             builder.execute(text("SET statement_timeout = '200ms'"))
             with pytest.raises(OperationalError):

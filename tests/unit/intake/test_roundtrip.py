@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 from worker.intake.kinds import Kind
 from worker.intake.reader import read, read_all
 
-SPEAKABLE = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\x00"), max_size=200).filter(
+SPEAKABLE = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\x00<[&【"), max_size=200).filter(
     lambda text: any(character.isalnum() for character in text)
 )
-"""Any text that a request may have; line breaks, quote marks and delimiters included."""
+"""Any text that a request may have but markup; line breaks, quote marks and delimiters included."""
 
 PATIENTLY = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 """How fast the machine is today is no finding."""

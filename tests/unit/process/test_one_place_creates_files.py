@@ -21,6 +21,7 @@ WRITERS: Final = {
     "worker/schedules/query.py": "in a temporary folder of mode 0700",
     "worker/audio/rendering.py": "runs in the codec process, whose umask is 0077",
     "worker/cli/join.py": "captions for people",
+    "worker/documents/join/recording.py": "a recording for people",
     "worker/cli/plan.py": "a sheet for people",
     "worker/cli/run/run.py": "makes the folder of the audio",
     "worker/cli/batch/download.py": "makes the folder of a download",

@@ -51,6 +51,7 @@ $(DEMO)/.ready: requirements-runtime.txt | python $(filter .tools/bin/uv,$(UV))
 	@echo "Installing the $$(grep -c == $<) packages of $< into $(DEMO)"
 	@$(RUN_UV) venv --quiet --allow-existing --python $(PYTHON) $(DEMO)
 	@$(DOTS) $(RUN_UV) pip sync --quiet --python $(DEMO)/bin/python --require-hashes $<
+	@$(RUN_UV) pip install --quiet --python $(DEMO)/bin/python --no-deps --editable .
 	@echo "Compiling what a run imports"
 	@$(DOTS) $(DEMO)/bin/python -c 'import worker.cli.run.command, worker.emulator.server'
 	@touch $@

@@ -7,11 +7,13 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Final
 
 import numpy as np
 import soundfile
 
+from api_models.formats import AudioFormat
+from worker.audio.encoding import CODECS, PARTIAL_SUFFIX
 from worker.documents.containers import id3, opus
 from worker.documents.containers.description import Description
 from worker.documents.errors import DocumentError
@@ -20,24 +22,12 @@ from worker.documents.join.mastering import Loudness, Meter, gain_for, mastered
 from worker.documents.join.style import Style
 from worker.documents.plan.plan import Gap
 
-PARTIAL_SUFFIX: Final = ".part"
 MAX_WAV_BYTES: Final = 2**32 - 2**16
 """RIFF counts in 32 bits; a longer recording is written as RF64 (EBU Tech 3306)."""
 
 
-class _Codec(NamedTuple):
-    container: str
-    subtype: str
-
-
-_CODECS: Final = {
-    ".wav": _Codec("WAV", "PCM_16"),
-    ".flac": _Codec("FLAC", "PCM_16"),
-    ".mp3": _Codec("MP3", "MPEG_LAYER_III"),
-    ".opus": _Codec("OGG", "OPUS"),
-    ".ogg": _Codec("OGG", "OPUS"),
-}
-SUFFIXES: Final = tuple(_CODECS)
+_FORMATS: Final = {f".{form}": form for form in AudioFormat} | {".ogg": AudioFormat.OPUS}
+SUFFIXES: Final = tuple(_FORMATS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +61,7 @@ def record(
         DocumentError: A take is silent, too long or unlike the first one; the suffix names no format.
         OSError: The file can't be written.
     """
-    if into.suffix.lower() not in _CODECS:
+    if into.suffix.lower() not in _FORMATS:
         raise DocumentError(f"{into.suffix or into.name!r} is no format for a recording", f"use {', '.join(SUFFIXES)}")
     assembly = assemble(takes, style)
     gain = 1.0
@@ -93,7 +83,7 @@ def _lufs(assembly: Assembly) -> float:
 
 @contextmanager
 def _writing(into: Path, assembly: Assembly, description: Description) -> Iterator[soundfile.SoundFile]:
-    codec = _CODECS[into.suffix.lower()]
+    codec = CODECS[_FORMATS[into.suffix.lower()]]
     container = codec.container
     if container == "WAV" and assembly.frames * assembly.channels * 2 > MAX_WAV_BYTES:
         container = "RF64"

@@ -97,6 +97,8 @@ def test_a_broken_set_up_is_named_with_its_remedy(
     """The doctor fails, names the part that is broken and no other, shows no password, and leaves no trace."""
     if words == "TTSQ_CONCURRENCY":
         monkeypatch.setattr("resource.getrlimit", lambda _limit: (1024, 1024))
+        # The hard limit, once lowered, would stay so for the tests after this one.
+        monkeypatch.setattr("resource.setrlimit", lambda _limit, _limits: None)
     broken(installation)
     before, keys = on_disk(installation.folder), kept(installation.valkey)
     code, failed, shown = report(capsys)

@@ -103,6 +103,11 @@ class Stage:
         with self.database.begin() as connection:
             return add_worker(connection, **({"heartbeat_at": self.database.now(connection)} | columns))
 
+    def beat(self) -> None:
+        """Renew every worker's heartbeat: a long test on a busy machine must not lose them."""
+        with self.database.begin() as connection:
+            connection.execute(update(Worker).values(heartbeat_at=self.database.now(connection)))
+
     def job(self, **columns: Any) -> UUID:  # noqa: ANN401 - any column
         """A job."""
         with self.database.begin() as connection:

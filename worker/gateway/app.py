@@ -16,6 +16,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 from starlette.responses import Response
+from starlette.types import Scope
 
 from api_models.account import GateChange, QuoteIn
 from api_models.batches import BatchIn
@@ -105,8 +106,16 @@ def make_app(gateway: Gateway) -> FastAPI:
     app.add_exception_handler(HTTPException, _http)
     for error_type in (SQLAlchemyError, ArtifactsError, ClientDisconnect, Exception):
         app.add_exception_handler(error_type, _unexpected)
+    _build_routes(app)
     app.openapi = lambda: _openapi(app)  # type: ignore[method-assign]  # as FastAPI's documentation has it
     return app
+
+
+def _build_routes(app: FastAPI) -> None:
+    """Build every route's models now. FastAPI leaves it to the first request, which would wait on the event loop."""
+    nowhere: Scope = {"type": "http", "method": "GET", "path": "/-", "headers": [], "root_path": ""}
+    for route in app.router.routes:
+        route.matches(nowhere)
 
 
 def guarded(gateway: Gateway) -> Guard:

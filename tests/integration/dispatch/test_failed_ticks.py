@@ -145,6 +145,7 @@ def test_every_job_starts_once_and_no_message_is_ahead_of_its_row(stage: Stage, 
     leader = stage.dispatcher(rpm=rpm)
     leader.run_once()
     for at in WAYS:
+        stage.beat()
         jobs = stage.jobs(2)
         fail(stage, leader, at)
         leader.run_once()
@@ -158,6 +159,7 @@ def test_messages_that_could_not_be_sent_are_taken_back_all_the_same(stage: Stag
     leader.run_once()
     for at in WAYS:
         stage.post.most = 0
+        stage.beat()
         jobs = stage.jobs(2)
         with failing(stage.database, at), suppress(OperationalError):
             leader.run_once()

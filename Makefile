@@ -87,6 +87,7 @@ chaos: $(STAMP) ## hurt a real cluster at random for MINUTES (2), and see that n
 proof: $(STAMP) ## a million jobs, EXAMPLES (2000) random histories of the store, and other examples for all properties
 	@$(BIN)/python -m pytest -m hypothesis --hypothesis-profile=random $(PYTEST_ARGS)
 	@PLAN_ROWS=1000000 STORE_MACHINE_EXAMPLES=$(or $(EXAMPLES),2000) $(BIN)/python -m pytest tests/integration/store/test_plans_at_scale.py tests/integration/store/test_machine.py $(PYTEST_ARGS)
+	@THOROUGH=1 $(BIN)/python -m pytest tests/integration/audio/test_takes.py tests/unit/dispatch/test_late_ticks.py tests/integration/store/test_machine.py tests/unit/documents/test_readers.py tests/e2e/test_installed.py $(PYTEST_ARGS)
 	@OWNERSHIP_MACHINE_EXAMPLES=$(or $(OWNERSHIP_EXAMPLES),5000) $(BIN)/python -m pytest tests/integration/artifacts/test_ownership_machine.py $(PYTEST_ARGS)
 
 hostile: $(STAMP) ## set every HTTP client before hostile servers, EXCHANGES (50000) with each

@@ -56,6 +56,16 @@ PRICE: Final = MODELS[MODEL].price
 BOUNDS: Final = AttemptLimits(max_attempts=4, max_takes=3)
 
 
+_open_pools: Final[list[Pools]] = []
+"""Of all workshops of the current test."""
+
+
+def close_pools() -> None:
+    """End the threads of all workshops that were opened since."""
+    while _open_pools:
+        _open_pools.pop().close()
+
+
 class Clock:
     """A monotonic clock that a test moves."""
 
@@ -180,6 +190,11 @@ class Workshop:
             self._executor = self._started()
         return self._executor
 
+    def _pools(self) -> Pools:
+        pools = Pools.start(self.waits.reactor, slots=4)
+        _open_pools.append(pools)
+        return pools
+
     def _started(self) -> Executor:
         with self.database.begin() as connection:
             now = self.database.now(connection)
@@ -208,7 +223,7 @@ class Workshop:
                 probe_seconds=30,
                 rng=random.Random(1),
                 stopping=self.waits,
-                pools=Pools.start(self.waits.reactor, slots=4),
+                pools=self._pools(),
                 origin=ContentOrigin(self.origin),
             ),
             slots=4,

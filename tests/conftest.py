@@ -6,6 +6,7 @@ only where its package has nothing for the platform at all is the test skipped.
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 import uuid
@@ -16,11 +17,13 @@ from typing import Final
 import pytest
 from hypothesis import settings
 
+from tests.servers import forked
 from tests.servers.moto import Moto
 from tests.servers.postgres import Postgres
 from tests.servers.s3 import Bucket, S3Server
 from tests.servers.swift import Swift
 from tests.servers.valkey import Valkey
+from tests.spread import spread
 
 settings.register_profile("repeatable", deadline=None, derandomize=True, database=None)
 settings.register_profile("random", deadline=None)
@@ -35,11 +38,22 @@ OWN_PREFIXES: Final = ("TTSQ_", "SEGMIND_", "AWS_")
 SERVER_FIXTURES: Final = frozenset({"valkey", "postgres", "swift", "moto", "s3"})
 
 
+forked.enable()
+
+
+def pytest_collection_finish() -> None:
+    """What is loaded by now stays: the garbage collector need not look through it again and again."""
+    gc.collect()
+    gc.freeze()
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark the tests that need a server, so that `-m "not servers"` runs the others alone."""
+    """Mark the tests that need a server, so that `-m "not servers"` runs the others alone; order them."""
     for item in items:
         if SERVER_FIXTURES.intersection(getattr(item, "fixturenames", ())):
             item.add_marker(pytest.mark.servers)
+    if processes := int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "0")):
+        items[:] = spread(items, processes)
 
 
 @pytest.fixture(autouse=True)

@@ -32,7 +32,13 @@ def migrated_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def migrated_template(postgres: Postgres) -> str:
     """The name of a PostgreSQL database with all tables and no rows, to be copied."""
-    _migrate(postgres.create_database(TEMPLATE))
+    return template(postgres)
+
+
+def template(postgres: Postgres) -> str:
+    """As `migrated_template`; made when it is first asked of a server."""
+    if not postgres.has_database(TEMPLATE):
+        _migrate(postgres.create_database(TEMPLATE))
     return TEMPLATE
 
 

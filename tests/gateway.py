@@ -18,6 +18,7 @@ from urllib.parse import urlsplit
 
 from api_models.access import EVERYTHING, Scope
 from tests.factories import NOW
+from tests.servers import forked
 from worker.gateway.parts import Gateway, assemble
 from worker.gateway.server import Server
 from worker.settings import load
@@ -141,7 +142,7 @@ def served(folder: Path, *options: str, **settings: str) -> Iterator[tuple[subpr
     command = [sys.executable, "-m", "worker.cli", "serve", "--port", "0", *options]
     with (
         (folder / "log").open("w") as log,
-        subprocess.Popen(
+        forked.start(
             command, cwd=folder, env=os.environ | settings, stdout=subprocess.PIPE, stderr=log, text=True
         ) as process,
     ):

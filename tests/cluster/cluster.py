@@ -22,6 +22,7 @@ from tests.cluster.services import Place, Services, new_place
 from tests.cluster.shape import Shape
 from tests.cluster.sight import Sight
 from tests.cluster.waiting import wait_for
+from tests.servers import forked
 from worker import producer
 from worker.intake.validation import Row
 from worker.store import schema
@@ -61,7 +62,7 @@ class Cluster:
         """Make a place on the services, start the emulator, then all workers at once."""
         try:
             self._home = Path(self._stack.enter_context(tempfile.TemporaryDirectory(prefix="ttsq-cluster-")))
-            self.place = self._stack.enter_context(new_place(self.services, self._home))
+            self.place = self._stack.enter_context(new_place(self.services, self._home, migrated=self.shape.migrated))
             self.database = self._stack.enter_context(closing(Database(self.place.database_url, connections=4)))
             if self.shape.migrated:
                 schema.upgrade(self.database)
@@ -138,14 +139,11 @@ class Cluster:
         home = self._home / "producer"
         home.mkdir(exist_ok=True)
         own = {"PATH": os.environ["PATH"], "HOME": str(home), "LANG": "C.UTF-8", "COLUMNS": "200", **NO_PROXY}
-        return subprocess.run(
-            [str(TTSQ), *arguments],
+        return forked.run(
+            [sys.executable, "-m", "worker.cli", *arguments],
             env={**own, **self.environment()},
             cwd=home,
-            capture_output=True,
-            text=True,
             timeout=COMMAND_SECONDS,
-            check=False,
         )
 
     def counts(self, batch: UUID) -> Counts:

@@ -9,6 +9,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests import databases
 from tests.cluster.shape import DatabaseKind, Shape, StoreKind
 from tests.servers.moto import Moto
 from tests.servers.postgres import Postgres
@@ -59,8 +60,11 @@ class Place:
 
 
 @contextmanager
-def new_place(services: Services, folder: Path) -> Iterator[Place]:
-    """An empty database, an empty broker and an empty bucket; the database is dropped at the end."""
+def new_place(services: Services, folder: Path, *, migrated: bool = False) -> Iterator[Place]:
+    """A database without rows, an empty broker and an empty bucket; the database is dropped at the end.
+
+    Without `migrated` it has no tables either; a SQLite file never has.
+    """
     name = f"cluster_{uuid.uuid4().hex}"
     services.valkey.flush()
     bucket = services.s3.create_bucket(name.replace("_", "-")) if services.s3 else None
@@ -68,5 +72,6 @@ def new_place(services: Services, folder: Path) -> Iterator[Place]:
     if services.postgres is None:
         yield Place(f"sqlite:///{folder}/ttsq.db", services.valkey.url, artifacts_url, bucket)
         return
-    yield Place(services.postgres.create_database(name), services.valkey.url, artifacts_url, bucket)
+    template = databases.template(services.postgres) if migrated else "template0"
+    yield Place(services.postgres.create_database(name, template=template), services.valkey.url, artifacts_url, bucket)
     services.postgres.drop_database(name)

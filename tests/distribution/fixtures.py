@@ -13,7 +13,7 @@ from tests.distribution import image as image_steps
 from tests.distribution.building import Distributions, build
 from tests.distribution.image import Image
 from tests.distribution.installation import Installation, install
-from tests.distribution.interpreters import RUNNING, interpreter, supported
+from tests.distribution.interpreters import RUNNING, interpreter, tried
 from tests.servers.moto import Moto
 from tests.servers.postgres import Postgres
 from tests.servers.valkey import Valkey
@@ -41,9 +41,9 @@ def place(tmp_path: Path, valkey: Valkey, postgres: Postgres, moto: Moto) -> Ite
         yield made
 
 
-@pytest.fixture(params=supported())
+@pytest.fixture(params=tried())
 def installed(request: pytest.FixtureRequest, run_folder: Path, distributions: Distributions) -> Installation:
-    """The wheel without extras, on each Python of this machine."""
+    """The wheel without extras, on the Pythons to be tried."""
     python = interpreter(request.param)
     if python is None:
         pytest.skip(f"there is no Python {request.param} here")

@@ -14,16 +14,27 @@ from pathlib import Path
 from typing import Final
 
 from tests.distribution.uv import ROOT, clean
+from tests.thorough import thorough
 
 PROJECT: Final = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 RUNNING: Final = f"{sys.version_info.major}.{sys.version_info.minor}"
 SECONDS: Final = 60.0
 
 
+def tried() -> list[str]:
+    """All supported versions for `make proof`; else the oldest and the newest, and the one that runs the tests."""
+    versions = supported()
+    return thorough(versions, [one for one in versions if one in {RUNNING, min(versions, key=_number), versions[-1]}])
+
+
 def supported() -> list[str]:
     """The versions in the package's classifiers, such as 3.12; the one that runs the tests comes first."""
     named = re.findall(r"Programming Language :: Python :: (3\.\d+)", "\n".join(PROJECT["classifiers"]))
-    return sorted({*named, RUNNING}, key=lambda version: (version != RUNNING, version))
+    return sorted({*named, RUNNING}, key=lambda version: (version != RUNNING, _number(version)))
+
+
+def _number(version: str) -> int:
+    return int(version.partition(".")[2])
 
 
 @cache

@@ -23,7 +23,7 @@ from tests.hostile.script import FOREIGN, Honest, Script
 from tests.hostile.scripts import BUILDS, CLEAR, DIRTY, QUICK, SLOW, STALLS, Step
 from tests.hostile.server import HostileServer
 
-EXCHANGES: Final = int(os.environ.get("EXCHANGES", "300"))
+EXCHANGES: Final = int(os.environ.get("EXCHANGES", "150"))
 A_HISTORY: Final = 6
 """Exchanges of one client, one after another; the last one is honest, and must be served."""
 STALLED_OF: Final = 40

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
+import pytest
+
+from tests.attempt_harness import close_pools
 from tests.databases import (
     database,
     empty_database,
@@ -36,3 +41,10 @@ __all__ = [
     "shop_on_both",
     "ttsq",
 ]
+
+
+@pytest.fixture(autouse=True)
+def without_pools() -> Iterator[None]:
+    """A test leaves no thread of a workshop behind."""
+    yield
+    close_pools()

@@ -7,7 +7,7 @@ import secrets
 import signal
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Final
+from typing import Final, LiteralString
 
 import psycopg
 from psycopg import sql
@@ -62,6 +62,10 @@ class Postgres(Server):
         self._execute("CREATE DATABASE {} TEMPLATE {}", name, template)
         return self.url(name)
 
+    def has_database(self, name: str) -> bool:
+        """Whether there is one of that name."""
+        return any(found == name for (found,) in self._execute("SELECT datname FROM pg_database"))
+
     def drop_database(self, name: str) -> None:
         """Remove a database if it exists, and close its connections."""
         self._execute("DROP DATABASE IF EXISTS {} WITH (FORCE)", name)
@@ -105,8 +109,10 @@ class Postgres(Server):
         auth = ["--auth=scram-sha-256", f"--pwfile={password}", "--set=scram_iterations=1"]
         return [str(programs() / "initdb"), f"--pgdata={self._data}", *words, *auth]
 
-    def _execute(self, statement: str, *names: str) -> None:
+    def _execute(self, statement: LiteralString, *names: str) -> list[tuple[object, ...]]:
+        """Run a statement, with names in the places of its braces. Returns its rows, if it has any."""
         query = sql.SQL(statement).format(*map(sql.Identifier, names))
         address = self.url().replace("+psycopg", "", 1)
         with psycopg.connect(address, autocommit=True, connect_timeout=10) as connection:
-            connection.execute(query)
+            cursor = connection.execute(query)
+            return [] if cursor.description is None else cursor.fetchall()

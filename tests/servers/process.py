@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from tests.servers import forked
 from tests.servers.errors import PortTakenError, ServerFailedError
 
 STOP_SECONDS: Final = 15.0
@@ -59,7 +60,7 @@ class Process:
         self._log = folder / "server.log"
         leash = [sys.executable, "-I", "-S", str(LEASH), str(folder), str(signal.SIGINT.value)]
         with self._log.open("wb") as log:
-            self._leash = subprocess.Popen(
+            self._leash = forked.start(
                 [*leash, str(account.uid), str(account.gid), *command],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,

@@ -1,8 +1,9 @@
 """Holds one server: runs it as a child, passes signals on, and ends it when the holder of the leash is gone.
 
-Called as `leash.py FOLDER QUIT_SIGNAL UID GID COMMAND…`. Every byte on stdin is a signal number for the server; the end
-of stdin, which the kernel also brings about when the holder is killed, ends the server and removes FOLDER. The first
-line of stdout is the server's process id; stderr is the server's log. It must import nothing but the standard library.
+Called as `process_guard.py FOLDER QUIT_SIGNAL UID GID COMMAND…`. Every byte on stdin is a signal number for the server;
+the end of stdin, which the kernel also brings about when the holder is killed, ends the server and removes FOLDER. The
+first line of stdout is the server's process id; stderr is the server's log. It must import nothing but the standard
+library.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ import shutil
 import signal
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final, NoReturn
 
@@ -26,17 +27,33 @@ PR_SET_PDEATHSIG: Final = 1
 PR_SET_CHILD_SUBREAPER: Final = 36
 """From linux/prctl.h. A subreaper adopts the children of its dead children, so that none of them goes unnoticed."""
 
+NOT_STARTED: Final = 127
+"""Exit status of a server that could not be started, as a shell's."""
 HOLDER: Final = 0
 LOG: Final = 2
 
 
 def main(folder: str, quit_signal: int, uid: int, gid: int, command: Sequence[str]) -> int:
-    """Run the server until it leaves by itself or the holder lets go; the exit status is the server's."""
+    """Run a command until it leaves by itself or the holder lets go; the exit status is the command's."""
+
+    def execute() -> NoReturn:
+        try:
+            os.execv(command[0], list(command))  # noqa: S606 - a shell is what must not come in between
+        except OSError as error:
+            os.write(LOG, f"{command[0]}: {error}\n".encode())
+        os._exit(NOT_STARTED)
+
+    return run(folder, quit_signal, uid, gid, execute)
+
+
+def run(folder: str, quit_signal: int, uid: int, gid: int, become: Callable[[], NoReturn]) -> int:
+    """As `main`, with a function that turns a fork into the server."""
     _prctl(PR_SET_CHILD_SUBREAPER, 1)
     exits = _exits_of_children()
     server = os.fork()
     if server == 0:
-        _become(command, uid, gid)
+        _prepare(uid, gid)
+        become()
     os.write(sys.stdout.fileno(), b"%d\n" % server)
     status = _watch(server, exits)
     if status is None:
@@ -61,7 +78,7 @@ def _exits_of_children() -> int:
     return reader
 
 
-def _become(command: Sequence[str], uid: int, gid: int) -> NoReturn:
+def _prepare(uid: int, gid: int) -> None:
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGPIPE, signal.SIGCHLD):
         signal.signal(number, signal.SIG_DFL)
     os.dup2(os.open(os.devnull, os.O_RDONLY), HOLDER)
@@ -73,10 +90,9 @@ def _become(command: Sequence[str], uid: int, gid: int) -> NoReturn:
             os.setuid(uid)
         # Last, because the kernel forgets it at a change of user. It covers a leash that is itself killed.
         _prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
-        os.execv(command[0], list(command))  # noqa: S606 - a shell is what must not come in between
     except OSError as error:
-        os.write(LOG, f"{command[0]}: {error}\n".encode())
-    os._exit(127)
+        os.write(LOG, f"user {uid}: {error}\n".encode())
+        os._exit(NOT_STARTED)
 
 
 def _watch(server: int, exits: int) -> int | None:

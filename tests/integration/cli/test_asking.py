@@ -14,6 +14,7 @@ from typing import Final
 
 import pytest
 
+from tests.servers import forked
 from worker.emulator.config import EmulatorConfig
 from worker.emulator.server import Emulator
 
@@ -35,7 +36,7 @@ class AtATerminal:
 
     def __init__(self, *arguments: str) -> None:
         self._ours, theirs = pty.openpty()
-        self._process = subprocess.Popen(
+        self._process = forked.start(
             [sys.executable, "-c", ON_TERMINAL, *arguments],
             stdin=theirs,
             stdout=subprocess.DEVNULL,
@@ -111,10 +112,8 @@ def test_a_no_leaves_everything_as_it_was(emulator: Emulator, answer: str) -> No
         command.answer(answer)
         assert command.end() == 130
     assert emulator.state().calls == 0
-    listed = subprocess.run(
-        [sys.executable, "-m", "worker.cli", "jobs", "list", "--json"], capture_output=True, check=True, timeout=60
-    )
-    assert listed.stdout == b""
+    listed = forked.run([sys.executable, "-m", "worker.cli", "jobs", "list", "--json"], check=True, timeout=60)
+    assert listed.stdout == ""
 
 
 @pytest.mark.parametrize("answer", ["\n", "y\n", "YES\n"])
@@ -172,12 +171,8 @@ def test_a_quiet_run_is_asked_about_all_the_same(emulator: Emulator) -> None:
 )
 def test_without_a_terminal_nothing_is_asked(emulator: Emulator, arguments: Sequence[str], words: str) -> None:
     """The figures are on standard error, for the log."""
-    done = subprocess.run(
+    done = forked.run(
         [sys.executable, "-m", "worker.cli", "run", "texts.txt", *arguments],
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        check=False,
         timeout=END_SECONDS,
     )
     assert words in done.stderr

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import subprocess
 import sys
 from pathlib import Path
 
@@ -11,6 +10,7 @@ import pytest
 
 from api_models.verdict import GateScope
 from tests.factories import add_batch, add_job
+from tests.servers import forked
 from tests.terminal import Ttsq
 from worker.store import account
 from worker.store.database import Database
@@ -21,7 +21,7 @@ PROBE = "from worker.cli.main import main; main()"
 def completed(*typed: str) -> list[str]:
     """What bash is offered after these words, the last of which is incomplete."""
     words = " ".join(("ttsq", *typed))
-    found = subprocess.run(
+    found = forked.run(
         [sys.executable, "-c", PROBE],
         env={
             **os.environ,
@@ -29,10 +29,7 @@ def completed(*typed: str) -> list[str]:
             "COMP_WORDS": words,
             "COMP_CWORD": str(len(typed)),
         },
-        capture_output=True,
-        text=True,
         timeout=60,
-        check=False,
     )
     assert found.stderr == ""
     return found.stdout.split()

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.cluster.waiting import wait_for
+from tests.servers import forked
 from tests.terminal import Ttsq
 from worker.emulator.admin import Admin
 from worker.emulator.scenario import load
@@ -23,7 +24,7 @@ END_SECONDS = 60.0
 @contextmanager
 def emulator(*arguments: str) -> Iterator[tuple[str, Admin]]:
     """The command in a separate process: its output until it accepts calls, and a client for it."""
-    process = subprocess.Popen(
+    process = forked.start(
         [sys.executable, "-m", "worker.cli", "emulator", "--port", "0", *arguments], stdout=subprocess.PIPE, text=True
     )
     assert process.stdout is not None

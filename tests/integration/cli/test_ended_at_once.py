@@ -15,6 +15,7 @@ from sqlalchemy import select
 from api_models.status import JobStatus
 from api_models.verdict import VerdictKind
 from tests.cluster.waiting import wait_for
+from tests.servers import forked
 from worker.emulator.config import EmulatorConfig
 from worker.emulator.server import Emulator
 from worker.store import workers
@@ -32,7 +33,7 @@ def test_calls_that_are_cut_use_up_no_attempt(monkeypatch: pytest.MonkeyPatch, t
     with Emulator(EmulatorConfig(latency_seconds=ENDLESS_SECONDS)) as emulator:
         monkeypatch.setenv("SEGMIND_BASE_URL", emulator.base_url)
         monkeypatch.setenv("SEGMIND_API_KEY", emulator.key)
-        process = subprocess.Popen(
+        process = forked.start(
             [sys.executable, "-m", "worker.cli", "run", "texts.txt"],
             stdin=subprocess.DEVNULL,
             stderr=subprocess.PIPE,

@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from tests.factories import NOW
+from tests.servers import forked
 from tests.terminal import Ttsq
 from worker.cli.events import LATEST, PAGE
 from worker.store.database import Database
@@ -32,7 +33,7 @@ def record(queue: Database, *subjects: str, type: str = "account.held", **data: 
 @contextmanager
 def following(*arguments: str) -> Iterator[subprocess.Popen[str]]:
     """The command in a separate process, which never outlives the block."""
-    process = subprocess.Popen(
+    process = forked.start(
         [sys.executable, "-m", "worker.cli", "events", "--follow", "--json", *arguments],
         stdout=subprocess.PIPE,
         text=True,

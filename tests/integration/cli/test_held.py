@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import shlex
-import subprocess
 import sys
 from collections.abc import Iterator
 from decimal import Decimal
@@ -13,6 +12,7 @@ from typing import Final
 
 import pytest
 
+from tests.servers import forked
 from tests.terminal import Shown, Ttsq
 from worker.emulator.config import EmulatorConfig
 from worker.emulator.faults import Effect, Match, Rule
@@ -25,12 +25,8 @@ PRICE: Final = Decimal("0.0067")
 
 def run(*arguments: str) -> Shown:
     """`ttsq run …`, in a separate process."""
-    done = subprocess.run(
+    done = forked.run(
         [sys.executable, "-m", "worker.cli", "run", *arguments],
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        check=False,
         timeout=END_SECONDS,
         env=os.environ | {"PYTHONWARNINGS": "error"},
     )

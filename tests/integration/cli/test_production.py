@@ -16,6 +16,7 @@ from typing import Any, Final
 import pytest
 
 from tests.cluster.waiting import wait_for
+from tests.servers import forked
 from tests.servers.s3 import Bucket
 from tests.servers.swift import Swift
 from worker.emulator.config import EmulatorConfig
@@ -33,7 +34,7 @@ class Command:
     def __init__(self, *arguments: str) -> None:
         log = Path(f"{arguments[0]}.log").open("w", encoding="utf-8")  # noqa: SIM115 - closed right after the start
         with log:
-            self._process = subprocess.Popen(
+            self._process = forked.start(
                 [sys.executable, "-m", "worker.cli", *arguments],
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,

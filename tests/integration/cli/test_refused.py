@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import shlex
-import subprocess
 import sys
 from collections.abc import Iterator
 from decimal import Decimal
@@ -15,6 +14,7 @@ from typing import Final
 import pytest
 
 from tests.integration.cli.test_asking import AtATerminal
+from tests.servers import forked
 from tests.terminal import Shown, Ttsq
 from worker.emulator.config import EmulatorConfig
 from worker.emulator.faults import Effect, Rule, Take
@@ -28,12 +28,8 @@ QUESTION: Final = "Buy them again? [y/N] "
 
 def run(*arguments: str) -> Shown:
     """`ttsq …`, in a separate process."""
-    done = subprocess.run(
+    done = forked.run(
         [sys.executable, "-m", "worker.cli", *arguments],
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        check=False,
         timeout=END_SECONDS,
         env=os.environ | {"PYTHONWARNINGS": "error"},
     )

@@ -21,6 +21,7 @@ from typing import Any, Final
 import pytest
 
 from tests.cluster.waiting import wait_for
+from tests.servers import forked
 from worker.cli.main import main
 from worker.emulator.config import EmulatorConfig
 from worker.emulator.faults import Effect, Match, Rule
@@ -47,7 +48,7 @@ class Shown:
 @contextmanager
 def running(*arguments: str) -> Iterator[subprocess.Popen[str]]:
     """The command in a separate process, in the folder and environment of the test. It never outlives the block."""
-    process = subprocess.Popen(
+    process = forked.start(
         [sys.executable, "-m", "worker.cli", *arguments],
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
@@ -372,12 +373,9 @@ def test_files_that_went_for_good_are_missed(emulator: Emulator, tmp_path: Path)
 
 def test_a_pipe_is_read_and_the_options_fill_what_it_leaves_open(emulator: Emulator, tmp_path: Path) -> None:
     """`-` is standard input; names come from line numbers, and go to a folder of that name."""
-    done = subprocess.run(
+    done = forked.run(
         [sys.executable, "-m", "worker.cli", "run", "-", "--json", "--model=gemini-2.5-flash-tts", "--voice=Puck"],
         input="One line.\n\nAnother line.\n",
-        capture_output=True,
-        text=True,
-        check=False,
         timeout=END_SECONDS,
     )
     assert done.returncode == 0, done.stderr

@@ -26,7 +26,7 @@ from worker.audio.gate import GateLimits
 from worker.segmind.answers import Answer, Credits
 from worker.segmind.client import NO_HANDLE, Handle
 
-CONTAINERS: Final = int(os.environ.get("AUDIO_FUZZ", "250"))
+CONTAINERS: Final = int(os.environ.get("AUDIO_FUZZ", "120"))
 SEED: Final = int(os.environ.get("AUDIO_FUZZ_SEED", "20261130"))
 MAX_MEMORY_BYTES: Final = 400 * 2**20
 TEXT: Final = "A tone that wavers, again."

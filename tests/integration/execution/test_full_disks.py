@@ -20,6 +20,7 @@ import pytest
 
 from tests import small_disk
 from tests.cluster.waiting import wait_for
+from tests.servers import forked
 from tests.small_disk import MEBIBYTE, SmallDisk
 from worker.emulator.config import EmulatorConfig
 from worker.emulator.latency import Latency
@@ -64,7 +65,7 @@ def emulator(monkeypatch: pytest.MonkeyPatch) -> Iterator[Emulator]:
 @contextmanager
 def running(command: list[str]) -> Iterator[subprocess.Popen[str]]:
     """A process that doesn't outlive the block, nor does what it starts: that would hold its output open."""
-    process = subprocess.Popen(
+    process = forked.start(
         command,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
@@ -95,7 +96,7 @@ def end(process: subprocess.Popen[str]) -> Ended:
 def hold() -> dict[str, Any] | None:
     """What `ttsq status` says holds the queue."""
     command = [sys.executable, "-m", "worker.cli", "status", "texts", "--json"]
-    shown = subprocess.run(command, capture_output=True, text=True, timeout=END_SECONDS, check=False)
+    shown = forked.run(command, timeout=END_SECONDS)
     found: dict[str, Any] = json.loads(shown.stdout.splitlines()[-1]) if shown.returncode == 0 else {}
     return found.get("hold")
 

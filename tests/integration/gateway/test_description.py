@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import re
 import shutil
-import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,6 +16,7 @@ from tests.factories import add_job
 from tests.gateway import Running, running
 from tests.integration.webhooks.harness import LOOPBACK, add_endpoint
 from tests.receiver import Receiver
+from tests.servers import forked
 from tests.servers.ports import free_port
 from worker.gateway import docs_page
 from worker.store.database import Database
@@ -124,9 +124,7 @@ def test_messages_are_received_and_verified_at_a_terminal(tmp_path: Path, migrat
     port = free_port()
     command = [sys.executable, "-m", "worker.cli", "webhooks", "listen", "--port", str(port), "--count", "2"]
     environment = {"TTSQ_DATABASE_URL": f"sqlite:///{path}"}
-    with subprocess.Popen(
-        command, cwd=tmp_path, env=os.environ | environment, stdout=-1, stderr=-1, text=True
-    ) as process:
+    with forked.start(command, cwd=tmp_path, env=os.environ | environment, stdout=-1, stderr=-1, text=True) as process:
         try:
             assert process.stderr is not None
             assert f"http://127.0.0.1:{port}/" in process.stderr.readline()

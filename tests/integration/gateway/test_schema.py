@@ -31,7 +31,7 @@ from worker.store.access import hooks
 from worker.store.access.hooks import HookRecord
 from worker.store.database import Database
 
-EXAMPLES: Final = int(os.environ.get("FUZZ_EXAMPLES", "12"))
+EXAMPLES: Final = int(os.environ.get("FUZZ_EXAMPLES", "6"))
 ENDLESS: Final = frozenset({"/v1/events/stream"})
 """It answers until the client leaves; `test_gateway_streams` follows it."""
 SECRET: Final = "a long secret"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import subprocess
 import sys
 from pathlib import Path
 
@@ -12,6 +11,7 @@ import pytest
 
 from tests.gateway import Client, served
 from tests.receiver import Receiver
+from tests.servers import forked
 from worker.emulator.config import EmulatorConfig
 from worker.emulator.server import Emulator
 
@@ -52,7 +52,7 @@ def test_one_machine_synthesizes_and_sends_the_webhook(tmp_path: Path) -> None:
 def test_what_others_could_reach_asks_for_keys(tmp_path: Path) -> None:
     """With a database or broker that others share, or on another address, the door is closed and it says so."""
     settings = {"TTSQ_BROKER_URL": "redis://127.0.0.1:9/0", "TTSQ_DATABASE_URL": f"sqlite:///{tmp_path}/queue.db"}
-    subprocess.run(
+    forked.run(
         [sys.executable, "-m", "worker.cli", "migrate"], cwd=tmp_path, env=os.environ | settings, check=True, timeout=60
     )
     with served(tmp_path, **settings) as (process, address):

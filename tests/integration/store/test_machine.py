@@ -28,6 +28,7 @@ from api_models.status import TERMINAL, TRANSITIONS, JobStatus
 from api_models.verdict import VerdictKind
 from tests.factories import NOW, add_batch, add_worker, job_row, some_audio
 from tests.integration.store_model import ZERO, Entry, Model, ModelJob, ModelWorker
+from tests.thorough import thorough
 from worker.store import workers
 from worker.store.database import Database
 from worker.store.queries import attempts, counters
@@ -559,10 +560,10 @@ def run(database: Database, *, examples: int) -> None:
 @pytest.mark.timeout(0 if EXAMPLES else 120)
 def test_sqlite_follows_the_model(on_sqlite: Database) -> None:
     """In every order of steps that was tried."""
-    run(on_sqlite, examples=60)
+    run(on_sqlite, examples=thorough(60, 24))
 
 
 @pytest.mark.timeout(0 if EXAMPLES else 120)
 def test_postgresql_follows_the_model(on_postgresql: Database) -> None:
     """Likewise."""
-    run(on_postgresql, examples=25)
+    run(on_postgresql, examples=thorough(25, 12))

@@ -1,7 +1,7 @@
 """Many jobs, half of them over: what is asked for every tick and every job still touches a handful of pages.
 
 PostgreSQL says which pages a statement touched, SQLite how many steps it took; both are bounded here by numbers that no
-scan of a table or of an index of this size could keep. The plan must name the index that it was made for. Two hundred
+scan of a table or of an index of this size could keep. The plan must name the index that it was made for. A hundred
 thousand jobs tell as much as a million; `PLAN_ROWS=1000000` takes that many.
 """
 
@@ -43,7 +43,7 @@ from worker.store.transitions.billing import Call
 from worker.store.transitions.claims import Claim
 from worker.store.transitions.dispatches import Lane
 
-ROWS: Final = int(os.environ.get("PLAN_ROWS", "200000"))
+ROWS: Final = int(os.environ.get("PLAN_ROWS", "100000"))
 TIMEOUT_SECONDS: Final = 600
 MAX_PAGES: Final = 400
 """For a statement, beside the share of each row that it changes: its indexes have a few levels each."""

@@ -9,6 +9,7 @@ from datetime import timedelta
 import pytest
 
 from tests.factories import NOW
+from tests.thorough import thorough
 from worker.dispatch.rate import pace, state
 from worker.dispatch.rate.recent import Recent
 from worker.dispatch.rate.state import Phase, Search
@@ -16,12 +17,12 @@ from worker.emulator.limits import Limit, WindowKind, limiter
 from worker.store.account import PaceState
 
 PLENTY = 100_000
-MINUTES = 10
+MINUTES = thorough(10, 4)
 SECOND = timedelta(seconds=1)
 
 
 def starts_of(paced: PaceState, gaps: list[float], *, ticked: bool = False) -> list[float]:
-    """When calls start in ten minutes of endless work; the gaps between ticks repeat, in seconds."""
+    """When calls start in MINUTES of endless work; the gaps between ticks repeat, in seconds."""
     now, starts, number = NOW, [], 0
     while now < NOW + MINUTES * 60 * SECOND:
         started = pace.permitted(paced, now, PLENTY)

@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from tests.gateway import Client, Running, running
-from worker.broker.embedded import EmbeddedWorker
 from worker.emulator.config import EmulatorConfig
 from worker.emulator.server import Emulator
+from worker.process.embedded import EmbeddedWorker
 from worker.settings import load
 from worker.store.database import Database
 

@@ -278,7 +278,7 @@ class Settings(BaseSettings):
 
     @property
     def embedded(self) -> bool:
-        """Whether the worker runs inside the producing process, over Celery's in-memory transport."""
+        """Whether the worker runs inside the producing process, without a broker."""
         return self.broker_url.startswith("memory://")
 
 

@@ -13,7 +13,7 @@ from worker.broker import current
 from worker.settings import Settings
 
 MEMORY: Final = "memory://localhost/"
-"""The in-memory broker; kombu warns about a URL without a host."""
+"""No broker; kombu warns about a URL without a host."""
 CONNECT_SECONDS: Final = 5
 
 
@@ -64,7 +64,7 @@ def _url(configuration: Settings) -> str:
 
 def _transport_options(configuration: Settings) -> dict[str, Any]:
     if configuration.embedded:
-        return {"polling_interval": 0.005}
+        return {}
     sentinels = sentinel_address(configuration.broker_url)
     return {
         **(sentinels.transport_options(seconds=CONNECT_SECONDS) if sentinels else {}),

@@ -122,6 +122,9 @@ class Reactor:
             watched = self._watched.pop(descriptor, None)
             # Unregister first: a callback of the future may watch the same descriptor again.
             kernel.unwatch(descriptor)
+            if not (self._watched or self._calls):
+                self._deadlines.clear()  # or the thread would stay for the longest of them
+                self._next_poll = inf
         if watched is not None:
             watched.future.set_result(is_readable)
 

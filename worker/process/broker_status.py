@@ -95,7 +95,7 @@ def _cause(error: BaseException) -> BaseException:
 
 @dataclass(slots=True)
 class BrokerStatus:
-    """One per process. Always healthy for the in-memory broker, where nothing reports failures."""
+    """One per process. Always healthy without a broker, where nothing reports failures."""
 
     probe: Callable[[], None] = lambda: None
     """Sends a no-op message; raises what sending raises."""

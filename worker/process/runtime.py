@@ -118,7 +118,7 @@ class Runtime:
     dropped: DroppedMessages
     refusals: BackgroundPool[Refusal]
     installation: str | None
-    """None with an in-memory broker."""
+    """None without a broker."""
 
     def start(self) -> None:
         if self.restore_sign.is_behind():
@@ -371,5 +371,5 @@ def _leader_tasks(
 
 
 def private_queue(worker_id: UUID) -> str:
-    """The queue of a worker with an in-memory broker."""
+    """The queue of a worker without a broker."""
     return f"{SHARED_QUEUE}-{worker_id}"

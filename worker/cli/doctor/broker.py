@@ -20,6 +20,8 @@ from worker.settings import Settings
 from worker.store import installation
 from worker.store.database import Database
 
+ANSWER_SECONDS: Final = 3
+"""Maximum wait for one answer; redis-py tries several times. A worker waits longer."""
 CROWDED: Final = 0.9
 """Share of memory in use from which to warn."""
 
@@ -59,8 +61,10 @@ def _where(url: str) -> str:
 
 @contextmanager
 def client(settings: Settings) -> Iterator[Redis]:
-    """Yield the connected client of a worker's channel."""
-    with make_app(settings, SHARED_QUEUE).connection_for_write() as connection:
+    """Yield the connected client of a worker's channel, which waits less long for answers."""
+    app = make_app(settings, SHARED_QUEUE)
+    app.conf.broker_transport_options = {**app.conf.broker_transport_options, "socket_timeout": ANSWER_SECONDS}
+    with app.connection_for_write() as connection:
         channel: Any = connection.channel()  # unlike `default_channel`, it doesn't retry forever
         with closing(channel):
             yield channel.client

@@ -7,12 +7,12 @@ from typing import Annotated
 
 import typer
 
-from worker.broker.embedded import EmbeddedWorker
 from worker.cli import database as cli_database
 from worker.cli.console.errors import CliError
 from worker.cli.console.terminal import Terminal
 from worker.gateway.parts import assemble
 from worker.gateway.server import CannotListenError, Server, is_loopback
+from worker.process.embedded import EmbeddedWorker
 from worker.process.factories import start_tracing
 from worker.settings import Settings
 from worker.store.access import api_keys

@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Final, Protocol
 from uuid import UUID
 
-from worker.broker.embedded import EmbeddedWorker
 from worker.cli.console.errors import CliError
 from worker.cli.console.exits import Interrupts
 from worker.cli.doctor.findings import Finding, Level
+from worker.process.embedded import EmbeddedWorker
 from worker.settings import Settings
 from worker.store.database import Database
 from worker.telemetry import logs

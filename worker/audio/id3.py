@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Final
 
@@ -18,8 +19,22 @@ PARTIAL_SUFFIX: Final = ".tags"
 
 def header(tags: AudioTags) -> bytes:
     """The header; empty if there are no tags."""
-    frames = b"".join(_frame(name, value) for field, name in _FRAMES if (value := getattr(tags, field)))
-    return _MARK + b"\x03\x00\x00" + _synchsafe(len(frames)) + frames if frames else b""
+    return header_of(text_frame(name, value) for field, name in _FRAMES if (value := getattr(tags, field)))
+
+
+def header_of(frames: Iterable[bytes]) -> bytes:
+    """The header with these frames; empty if there are none."""
+    content = b"".join(frames)
+    return _MARK + b"\x03\x00\x00" + _synchsafe(len(content)) + content if content else b""
+
+
+def text_frame(name: bytes, value: str) -> bytes:
+    text = value.replace("\0", " ").encode("utf-16-le", "replace")
+    return frame(name, _UTF_16 + b"\xff\xfe" + text)
+
+
+def frame(name: bytes, content: bytes) -> bytes:
+    return name + len(content).to_bytes(4, "big") + b"\x00\x00" + content
 
 
 def retag(path: Path, into: Path, tags: AudioTags) -> None:
@@ -43,11 +58,6 @@ def _audio_offset(head: bytes) -> int:
     for byte in head[6:_HEADER_BYTES]:
         size = size << 7 | byte & 0x7F
     return _HEADER_BYTES + size
-
-
-def _frame(name: bytes, value: str) -> bytes:
-    content = _UTF_16 + b"\xff\xfe" + value.encode("utf-16-le")
-    return name + len(content).to_bytes(4, "big") + b"\x00\x00" + content
 
 
 def _synchsafe(size: int) -> bytes:

@@ -14,6 +14,7 @@ import typer
 from worker.audio.errors import BadAudioError
 from worker.cli.console.errors import BadOptionError, CliError
 from worker.cli.console.format import duration, number
+from worker.cli.console.option_groups import takes
 from worker.cli.console.terminal import Terminal
 from worker.documents.captions import formats
 from worker.documents.captions.cues import Cue, sentence_cues
@@ -62,6 +63,28 @@ class _Row:
     gap: Gap
 
 
+@dataclass(frozen=True, slots=True)
+class Labels:
+    """What a recording says of itself."""
+
+    title: Annotated[str, typer.Option(help="Title, in MP3, Opus and FLAC files.")] = ""
+    author: Annotated[str, typer.Option(help="Author, likewise.")] = ""
+    album: Annotated[str, typer.Option(help="Album, likewise.")] = ""
+    cover: Annotated[Path | None, typer.Option(metavar="IMAGE", help="JPEG or PNG to show, in MP3 and Opus files.")] = (
+        None
+    )
+
+    def describer(self, rows: Sequence[_Row]) -> Callable[[Assembly], Description]:
+        """Return what describes the recording once the places of its parts are known."""
+        image = read_cover(self.cover) if self.cover is not None else None
+
+        def described(assembly: Assembly) -> Description:
+            return Description(self.title, self.author, self.album, tuple(_marks(rows, assembly)), image)
+
+        return described
+
+
+@takes(labels=Labels)
 def join(
     sheet: Annotated[Path, typer.Argument(metavar="PARTS.csv", help="The sheet that `ttsq plan --out` wrote.")],
     *,
@@ -80,12 +103,7 @@ def join(
         list[str] | None,
         typer.Option(metavar="KIND=SECONDS", help="Pause after a kind of place, such as paragraph=0.7; repeatable."),
     ] = None,
-    title: Annotated[str, typer.Option(help="Title, in MP3, Opus and FLAC files.")] = "",
-    author: Annotated[str, typer.Option(help="Author, likewise.")] = "",
-    album: Annotated[str, typer.Option(help="Album, likewise.")] = "",
-    cover: Annotated[
-        Path | None, typer.Option(metavar="IMAGE", help="JPEG or PNG to show, in MP3 and Opus files.")
-    ] = None,
+    labels: Labels,
     language: Annotated[str, typer.Option(metavar="TAG", help="Language of the text.", show_default="guessed")] = "",
     levelled: Annotated[
         bool, typer.Option("--levelled/--as-spoken", help="Bring parts near their median loudness.")
@@ -99,23 +117,16 @@ def join(
         raise BadOptionError("--preset", preset, "is not a preset", f"use {', '.join(PRESETS)}")
     style = Style(PRESETS[preset], _gaps(gap or ()), levelled)
     sidecars = {kind: out.with_suffix(_ENDINGS[kind]) for kind in captions_as or ()}
-    if not overwrite:
-        _require_absent(out, *sidecars.values())
     rows = _rows(sheet)
-    takes = _takes(rows, audio or Path("audio") / sheet.stem, sheet)
-    for path in (out, *sidecars.values()):
-        if path.resolve() in {source.resolve() for source in (sheet, *takes)}:
-            raise CliError(f"{path} is one of the takes, or their sheet", "name another file")
-    if cover is not None and out.suffix.lower() not in _WITH_COVER:
-        raise BadOptionError("--cover", str(cover), f"can't be stored in {out.suffix} files", "use .mp3 or .opus")
-    try:
-        image = read_cover(cover) if cover is not None else None
-        found = record(
-            [(take, row.gap) for take, row in zip(takes, rows, strict=True)],
-            out,
-            style,
-            lambda assembly: Description(title, author, album, tuple(_marks(rows, assembly)), image),
+    spoken = _takes(rows, audio or Path("audio") / sheet.stem, sheet)
+    _require_free([out, *sidecars.values()], [sheet, *spoken], overwrite=overwrite)
+    if labels.cover is not None and out.suffix.lower() not in _WITH_COVER:
+        raise BadOptionError(
+            "--cover", str(labels.cover), f"can't be stored in {out.suffix} files", "use .mp3 or .opus"
         )
+    try:
+        parts = [(take, row.gap) for take, row in zip(spoken, rows, strict=True)]
+        found = record(parts, out, style, labels.describer(rows))
         for kind, path in sidecars.items():
             path.write_text(_WRITERS[kind](rows, language, found), encoding="utf-8")
     except (DocumentError, BadAudioError) as error:
@@ -142,10 +153,13 @@ def _report(terminal: Terminal, found: Recording, sidecars: Mapping[Sidecar, Pat
     )
 
 
-def _require_absent(*paths: Path) -> None:
-    for path in paths:
-        if path.exists():
+def _require_free(written: Sequence[Path], read: Sequence[Path], *, overwrite: bool) -> None:
+    sources = {path.resolve() for path in read}
+    for path in written:
+        if path.exists() and not overwrite:
             raise CliError(f"{path} exists already", "name a new file, or use --overwrite")
+        if path.resolve() in sources:
+            raise CliError(f"{path} is one of the takes, or their sheet", "name another file")
 
 
 def _gaps(options: Sequence[str]) -> Mapping[Gap, float]:

@@ -59,7 +59,7 @@ def test_flac_holds_titles(tmp_path: Path) -> None:
 
 
 def test_nothing_is_written_where_there_is_nothing_to_say(tmp_path: Path) -> None:
-    assert not recorded(tmp_path, ".mp3", Description()).read_bytes().startswith(b"ID3\x04")
+    assert not recorded(tmp_path, ".mp3", Description()).read_bytes().startswith(b"ID3\x03")
 
 
 @pytest.mark.parametrize(

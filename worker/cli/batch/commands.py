@@ -12,13 +12,12 @@ from worker.cli.batch import prune as prune_command
 from worker.cli.batch import show as batch_show
 from worker.cli.console import complete
 from worker.cli.console.exits import leave
+from worker.cli.console.option_groups import takes
 from worker.cli.jobs import list as job_list
 from worker.cli.jobs.commands import Yes
 from worker.cli.jobs.update import retry_jobs
 from worker.cli.run.options import File
-from worker.cli.run.row_options import reads_sheet
-from worker.intake.sheet_options import SheetOptions
-from worker.intake.validation import Defaults
+from worker.cli.run.row_options import RowOptions
 
 app = typer.Typer(name="batch", add_completion=False, help="Show, change and download batches.", no_args_is_help=True)
 
@@ -137,11 +136,11 @@ def download_batch(  # noqa: PLR0917 - Typer reads the options from it
 
 
 @app.command("diff")
-@reads_sheet
-def diff_batch(*, batch: Batch, file: File, defaults: Defaults, sheet: SheetOptions, as_json: AsJson = False) -> None:
+@takes(rows=RowOptions)
+def diff_batch(*, batch: Batch, file: File, rows: RowOptions, as_json: AsJson = False) -> None:
     """Compare FILE with a batch: what is unchanged, changed, added or removed, and what it would cost."""
 
-    diff.diff(batch, None if str(file) == "-" else file, defaults, sheet, as_json=as_json)
+    diff.diff(batch, None if str(file) == "-" else file, rows.defaults(), rows.sheet_options(), as_json=as_json)
 
 
 def prune(

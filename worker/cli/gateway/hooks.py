@@ -6,7 +6,7 @@ import json
 import re
 import sys
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import asdict, dataclass, replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Annotated
@@ -23,6 +23,7 @@ from api_models.schemes import Scheme as SignatureScheme
 from worker.cli import database as cli_database
 from worker.cli.console.errors import CliError
 from worker.cli.console.format import number
+from worker.cli.console.option_groups import takes
 from worker.cli.console.terminal import Terminal
 from worker.cli.snapshot import stamp
 from worker.gateway import mapping, strict_json
@@ -41,39 +42,43 @@ _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
 _JMESPATH = "JMESPath over the payload"
 
 
-class HookOptions:
-    """Options of `ttsq hooks add`."""
+@dataclass(frozen=True, slots=True)
+class HookFields:
+    """What a hook makes of a payload. Names are the options' parameters; an empty value is an option to remove."""
 
-    Scheme = Annotated[SignatureScheme, typer.Option("--scheme", "-s", help="How the sender authenticates.")]
-    SecretFile = Annotated[
-        Path,
-        typer.Option("--secret-file", help="File with the sender's secret; - reads standard input."),
-    ]
-    Text = Annotated[str | None, typer.Option("--text", help=f"The text: {_JMESPATH}.")]
-    Template = Annotated[str | None, typer.Option("--template", help="The text, with JMESPath in {braces}.")]
-    When = Annotated[str | None, typer.Option("--when", help=f"Condition: {_JMESPATH}.")]
-    Each = Annotated[str | None, typer.Option("--each", help="A list; each element becomes a job.")]
-    Model = Annotated[str | None, typer.Option("--model", help=f"The model: {_JMESPATH}; quote a literal name.")]
-    Voice = Annotated[str | None, typer.Option("--voice", help="The voice, or a quoted name such as \"'Kore'\".")]
-    Voice2 = Annotated[str | None, typer.Option("--voice-2", help="The second speaker's voice.")]
-    CustomId = Annotated[str | None, typer.Option("--custom-id", help=f"The custom_id: {_JMESPATH}.")]
-    Tags = Annotated[str | None, typer.Option("--tags", help=f"A tag or a list of tags: {_JMESPATH}.")]
-    Format = Annotated[
+    text: Annotated[str | None, typer.Option("--text", help=f"The text: {_JMESPATH}.")] = None
+    template: Annotated[str | None, typer.Option("--template", help="The text, with JMESPath in {braces}.")] = None
+    when: Annotated[str | None, typer.Option("--when", help=f"Condition: {_JMESPATH}.")] = None
+    each: Annotated[str | None, typer.Option("--each", help="A list; each element becomes a job.")] = None
+    model: Annotated[str | None, typer.Option("--model", help=f"The model: {_JMESPATH}; quote a literal name.")] = None
+    voice: Annotated[str | None, typer.Option("--voice", help="The voice, or a quoted name such as \"'Kore'\".")] = None
+    voice_2: Annotated[str | None, typer.Option("--voice-2", help="The second speaker's voice.")] = None
+    custom_id: Annotated[str | None, typer.Option("--custom-id", help=f"The custom_id: {_JMESPATH}.")] = None
+    tags: Annotated[str | None, typer.Option("--tags", help=f"A tag or a list of tags: {_JMESPATH}.")] = None
+    audio_format: Annotated[
         str | None,
         typer.Option("--format", metavar="|".join(AudioFormat), help=f"Format of the audio, or {_JMESPATH}."),
-    ]
-    Loudness = Annotated[str | None, typer.Option("--loudness", help="LUFS, such as -16, or JMESPath.")]
-    SampleRate = Annotated[str | None, typer.Option("--sample-rate", help="Hz, such as 44100, or JMESPath.")]
-    Mp3Bitrate = Annotated[str | None, typer.Option("--mp3-bitrate", help="Such as 128k, or JMESPath.")]
-    Title = Annotated[str | None, typer.Option("--title", help=f"Title tag of MP3s: {_JMESPATH}.")]
-    Artist = Annotated[str | None, typer.Option("--artist", help=f"Artist tag of MP3s: {_JMESPATH}.")]
-    Album = Annotated[str | None, typer.Option("--album", help=f"Album tag of MP3s: {_JMESPATH}.")]
-    Track = Annotated[str | None, typer.Option("--track", help=f"Track number of MP3s: {_JMESPATH}.")]
-    Header = Annotated[str, typer.Option("--header", help="With hmac: header of the signature.")]
-    Prefix = Annotated[str, typer.Option("--prefix", help="With hmac: prefix of the signature.")]
-    IdHeader = Annotated[str, typer.Option("--id-header", help="With hmac, bearer, basic: header of the delivery id.")]
+    ] = None
+    loudness: Annotated[str | None, typer.Option("--loudness", help="LUFS, such as -16, or JMESPath.")] = None
+    sample_rate: Annotated[str | None, typer.Option("--sample-rate", help="Hz, such as 44100, or JMESPath.")] = None
+    mp3_bitrate: Annotated[str | None, typer.Option("--mp3-bitrate", help="Such as 128k, or JMESPath.")] = None
+    title: Annotated[str | None, typer.Option("--title", help=f"Title tag of MP3s: {_JMESPATH}.")] = None
+    artist: Annotated[str | None, typer.Option("--artist", help=f"Artist tag of MP3s: {_JMESPATH}.")] = None
+    album: Annotated[str | None, typer.Option("--album", help=f"Album tag of MP3s: {_JMESPATH}.")] = None
+    track: Annotated[str | None, typer.Option("--track", help=f"Track number of MP3s: {_JMESPATH}.")] = None
+
+    def expressions(self) -> dict[str, str | None]:
+        """The options that were given, by fields of the mapping; None for those to remove."""
+        given = asdict(self)
+        given |= {"voice_1": given.pop("voice"), "format": given.pop("audio_format")}
+        return _given({name: value if value is None else _literal(name, value) for name, value in given.items()})
 
 
+Scheme = Annotated[SignatureScheme, typer.Option("--scheme", "-s", help="How the sender authenticates.")]
+SecretFile = Annotated[
+    Path,
+    typer.Option("--secret-file", help="File with the sender's secret; - reads standard input."),
+]
 app = typer.Typer(
     name="hooks", add_completion=False, help="Turn other systems' webhooks into jobs.", no_args_is_help=True
 )
@@ -83,31 +88,18 @@ HookName = Annotated[str, typer.Argument(metavar="NAME", help="Last part of the 
 
 
 @app.command("add")
+@takes(fields=HookFields)
 def add(
     name: HookName,
     *,
-    scheme: HookOptions.Scheme,
-    secret_file: HookOptions.SecretFile,
-    text: HookOptions.Text = None,
-    template: HookOptions.Template = None,
-    when: HookOptions.When = None,
-    each: HookOptions.Each = None,
-    model: HookOptions.Model = None,
-    voice: HookOptions.Voice = None,
-    voice_2: HookOptions.Voice2 = None,
-    custom_id: HookOptions.CustomId = None,
-    tags: HookOptions.Tags = None,
-    audio_format: HookOptions.Format = None,
-    loudness: HookOptions.Loudness = None,
-    sample_rate: HookOptions.SampleRate = None,
-    mp3_bitrate: HookOptions.Mp3Bitrate = None,
-    title: HookOptions.Title = None,
-    artist: HookOptions.Artist = None,
-    album: HookOptions.Album = None,
-    track: HookOptions.Track = None,
-    header: HookOptions.Header = "x-signature",
-    prefix: HookOptions.Prefix = "",
-    id_header: HookOptions.IdHeader = "x-delivery-id",
+    scheme: Scheme,
+    secret_file: SecretFile,
+    fields: HookFields,
+    header: Annotated[str, typer.Option("--header", help="With hmac: header of the signature.")] = "x-signature",
+    prefix: Annotated[str, typer.Option("--prefix", help="With hmac: prefix of the signature.")] = "",
+    id_header: Annotated[
+        str, typer.Option("--id-header", help="With hmac, bearer, basic: header of the delivery id.")
+    ] = "x-delivery-id",
     tenant: Annotated[str, typer.Option(help="Tenant of the jobs.")] = "default",
     as_json: AsJson = False,
 ) -> None:
@@ -115,11 +107,7 @@ def add(
     terminal = Terminal(as_json=as_json)
     if not _NAME.fullmatch(name):
         raise CliError(f"{name} is not a valid hook name", "use letters, digits, dots, hyphens and underscores")
-    fields = {"text": text, "template": template, "when": when, "each": each, "model": model, "voice_1": voice}
-    fields |= {"voice_2": voice_2, "custom_id": custom_id, "tags": tags}
-    fields |= {"format": audio_format, "loudness": loudness, "sample_rate": sample_rate, "mp3_bitrate": mp3_bitrate}
-    fields = {name: value if value is None else _literal(name, value) for name, value in fields.items()}
-    found = _mapping(fields | {"title": title, "artist": artist, "album": album, "track": track})
+    found = _mapping(fields.expressions())
     secret = _secret(secret_file, scheme)
     with cli_database.queue_to_fill(cli_database.settings(terminal)) as database, database.begin() as connection:
         record = HookRecord(
@@ -140,26 +128,11 @@ def add(
 
 
 @app.command("change")
+@takes(fields=HookFields)
 def change(
     name: HookName,
     *,
-    text: HookOptions.Text = None,
-    template: HookOptions.Template = None,
-    when: HookOptions.When = None,
-    each: HookOptions.Each = None,
-    model: HookOptions.Model = None,
-    voice: HookOptions.Voice = None,
-    voice_2: HookOptions.Voice2 = None,
-    custom_id: HookOptions.CustomId = None,
-    tags: HookOptions.Tags = None,
-    audio_format: HookOptions.Format = None,
-    loudness: HookOptions.Loudness = None,
-    sample_rate: HookOptions.SampleRate = None,
-    mp3_bitrate: HookOptions.Mp3Bitrate = None,
-    title: HookOptions.Title = None,
-    artist: HookOptions.Artist = None,
-    album: HookOptions.Album = None,
-    track: HookOptions.Track = None,
+    fields: HookFields,
     header: Annotated[str | None, typer.Option("--header", help="With hmac: header of the signature.")] = None,
     prefix: Annotated[str | None, typer.Option("--prefix", help="With hmac: prefix of the signature.")] = None,
     id_header: Annotated[str | None, typer.Option("--id-header", help="Header of the delivery id.")] = None,
@@ -167,17 +140,12 @@ def change(
 ) -> None:
     """Change what a hook makes of a webhook. What is not given stays; an empty value removes it."""
     terminal = Terminal(as_json=as_json)
-    fields = {"text": text, "template": template, "when": when, "each": each, "model": model, "voice_1": voice}
-    given = fields | {"voice_2": voice_2, "custom_id": custom_id, "tags": tags}
-    given |= {"format": audio_format, "loudness": loudness, "sample_rate": sample_rate, "mp3_bitrate": mp3_bitrate}
-    given = {name: value if value is None else _literal(name, value) for name, value in given.items()}
-    given |= {"title": title, "artist": artist, "album": album, "track": track}
     options = {"header": header, "prefix": prefix, "id_header": id_header}
     with cli_database.queue(cli_database.settings(terminal)) as database, database.begin() as connection:
         hook = _existing(connection, name)
-        replaced = {"text", "template"} if text or template else set()
+        replaced = {"text", "template"} if fields.text or fields.template else set()
         kept = {field: value for field, value in hook.mapping.items() if field not in replaced}
-        found = _mapping({**kept, **_given(given)})
+        found = _mapping({**kept, **fields.expressions()})
         record = replace(hook, mapping=found.model_dump(exclude_none=True), options={**hook.options, **_given(options)})
         hooks.change(connection, record)
     terminal.done(f"{name} changed.", name=name)
@@ -186,7 +154,7 @@ def change(
 @app.command("rotate")
 def rotate(
     name: HookName,
-    secret_file: HookOptions.SecretFile,
+    secret_file: SecretFile,
     overlap: Annotated[
         float, typer.Option("--overlap-hours", min=0, max=720, help="Hours for which the old secret is still accepted.")
     ] = 24,
@@ -274,7 +242,7 @@ def _existing(connection: Connection, name: str) -> HookRecord:
 
 
 def _given(options: Mapping[str, str | None]) -> dict[str, str | None]:
-    """The options that were given; None for those to remove."""
+    """Those that are not None; empty ones, which are to be removed, as None."""
     return {name: value or None for name, value in options.items() if value is not None}
 
 

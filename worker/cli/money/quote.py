@@ -13,6 +13,7 @@ from rich.text import Text
 
 from worker.cli import database as cli_database
 from worker.cli.console.format import dollars, duration, moment, money, number
+from worker.cli.console.option_groups import takes
 from worker.cli.console.terminal import Terminal
 from worker.cli.money import credits as account_credits
 from worker.cli.money import needs
@@ -22,10 +23,8 @@ from worker.cli.run import order as run_order
 from worker.cli.run.input import Input, read, with_batch, with_fields
 from worker.cli.run.options import File, KeyTemplate, MaxCost, Out, Resume
 from worker.cli.run.order import Order
-from worker.cli.run.row_options import reads_sheet
+from worker.cli.run.row_options import RowOptions
 from worker.cli.snapshot import amount, stamp
-from worker.intake.sheet_options import SheetOptions
-from worker.intake.validation import Defaults
 
 PRICE_DIGITS: Final = 6
 """Decimal places of a mean price."""
@@ -145,12 +144,11 @@ def _price(dollars: Decimal) -> str:
     return amount(round(dollars, PRICE_DIGITS))
 
 
-@reads_sheet
+@takes(rows=RowOptions)
 def quote(
     *,
     file: File,
-    defaults: Defaults,
-    sheet: SheetOptions,
+    rows: RowOptions,
     key_template: KeyTemplate = None,
     out: Out = None,
     resume: Resume = True,
@@ -161,8 +159,8 @@ def quote(
 
     order = Order(
         source=None if str(file) == "-" else file,
-        sheet=sheet,
-        defaults=defaults,
+        sheet=rows.sheet_options(),
+        defaults=rows.defaults(),
         key_template=key_template,
         out=out,
         resume=resume,

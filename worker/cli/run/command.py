@@ -8,21 +8,19 @@ import typer
 
 from worker.cli.console.exits import leave
 from worker.cli.console.format import dollars
+from worker.cli.console.option_groups import takes
 from worker.cli.console.terminal import Terminal
 from worker.cli.run.options import File, InvalidRows, KeyTemplate, MaxCost, OnInvalid, Out, Overwrite, Resume
 from worker.cli.run.order import Order
-from worker.cli.run.row_options import reads_sheet
+from worker.cli.run.row_options import RowOptions
 from worker.cli.run.run import run as run_order
-from worker.intake.sheet_options import SheetOptions
-from worker.intake.validation import Defaults
 
 
-@reads_sheet
+@takes(rows=RowOptions)
 def run(
     *,
     file: File,
-    defaults: Defaults,
-    sheet: SheetOptions,
+    rows: RowOptions,
     out: Out = None,
     key_template: KeyTemplate = None,
     max_cost: MaxCost = None,
@@ -47,8 +45,8 @@ def run(
 
     order = Order(
         source=None if str(file) == "-" else file,
-        sheet=sheet,
-        defaults=defaults,
+        sheet=rows.sheet_options(),
+        defaults=rows.defaults(),
         skip_invalid=on_invalid is OnInvalid.SKIP,
         key_template=key_template,
         out=out,

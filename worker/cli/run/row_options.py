@@ -1,14 +1,13 @@
-"""Options that say how a sheet is read and what its rows default to; added to commands by `reads_sheet`.
+"""Options that say how a sheet is read and what its rows default to.
 
 One list for all commands that read a sheet, so that none of them lacks an option.
 """
 
 from __future__ import annotations
 
-import functools
-import inspect
-from collections.abc import Callable, Iterable
-from typing import Annotated, Any, Final, get_type_hints
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+from typing import Annotated, Any, Final
 
 import typer
 
@@ -23,8 +22,6 @@ from worker.intake.sheet_options import SheetOptions
 from worker.intake.validation import Defaults
 
 SHEET, SPEECH, AUDIO, QUEUE = "Reading the file", "Speech", "Audio", "Queue"
-DEFAULTS, OPTIONS = "defaults", "sheet"
-"""Parameters of a command that receive what the options say."""
 
 
 def _shown(model: str) -> str:
@@ -35,35 +32,38 @@ def _option(*names: str, panel: str, **settings: Any) -> Any:  # noqa: ANN401 - 
     return typer.Option(*names, rich_help_panel=panel, **settings)
 
 
-def _declared(  # noqa: PLR0917 - one parameter per option
+@dataclass(frozen=True, slots=True)
+class RowOptions:
+    """Field names are the options' parameters."""
+
     sheet: Annotated[
         list[str] | None, _option("--sheet", panel=SHEET, metavar="NAME", help="Worksheet to read; repeatable.")
-    ] = None,
-    all_sheets: Annotated[bool, _option("--all-sheets", panel=SHEET, help="Read every visible worksheet.")] = False,
+    ] = None
+    all_sheets: Annotated[bool, _option("--all-sheets", panel=SHEET, help="Read every visible worksheet.")] = False
     text_column: Annotated[
         str | None,
         _option("--text-column", panel=SHEET, metavar="NAME", help="Column with the texts, if not `text`."),
-    ] = None,
+    ] = None
     id_column: Annotated[
         str | None,
         _option("--id-column", panel=SHEET, metavar="NAME", help="Column to name files by, if not `custom_id`."),
-    ] = None,
+    ] = None
     ignore_column: Annotated[
         list[str] | None,
         _option(
             "--ignore-column", panel=SHEET, metavar="NAME", help="Column to copy to manifest.csv only; repeatable."
         ),
-    ] = None,
+    ] = None
     encoding: Annotated[
         str | None,
         _option("--encoding", panel=SHEET, metavar="NAME", help="Encoding if not UTF-8, such as cp1252 or mac-roman."),
-    ] = None,
+    ] = None
     input_format: Annotated[
         Kind | None,
         _option(
             "--input-format", panel=SHEET, help="Format of FILE, if its name does not tell; `text` is one text a line."
         ),
-    ] = None,
+    ] = None
     model: Annotated[
         str | None,
         _option(
@@ -73,7 +73,7 @@ def _declared(  # noqa: PLR0917 - one parameter per option
             help=f"Default model: {' or '.join(map(_shown, MODELS))}.",
             autocompletion=complete.models,
         ),
-    ] = None,
+    ] = None
     voice: Annotated[
         str | None,
         _option(
@@ -83,7 +83,7 @@ def _declared(  # noqa: PLR0917 - one parameter per option
             help="Default voice; `ttsq voices` lists them.",
             autocompletion=complete.voices,
         ),
-    ] = None,
+    ] = None
     voice_2: Annotated[
         str | None,
         _option(
@@ -93,11 +93,11 @@ def _declared(  # noqa: PLR0917 - one parameter per option
             help="Default voice of the second speaker.",
             autocompletion=complete.voices,
         ),
-    ] = None,
+    ] = None
     temperature: Annotated[
         float | None,
         _option("--temperature", panel=SPEECH, metavar="NUMBER", help="Default expressiveness, 0 to 2."),
-    ] = None,
+    ] = None
     audio_format: Annotated[
         str | None,
         _option(
@@ -107,7 +107,7 @@ def _declared(  # noqa: PLR0917 - one parameter per option
             help="Default format; wav if none is given.",
             autocompletion=complete.formats,
         ),
-    ] = None,
+    ] = None
     mp3_bitrate: Annotated[
         str | None,
         _option(
@@ -117,7 +117,7 @@ def _declared(  # noqa: PLR0917 - one parameter per option
             help=f"Constant MP3 bitrate, {MP3_BITRATES[0]}k to {MP3_BITRATES[-1]}k; above 160k with --sample-rate"
             " 44100. Implies --format mp3.",
         ),
-    ] = None,
+    ] = None
     sample_rate: Annotated[
         str | None,
         _option(
@@ -126,24 +126,24 @@ def _declared(  # noqa: PLR0917 - one parameter per option
             metavar="HZ",
             help=f"Sample rate: {', '.join(map(str, SAMPLE_RATES))}; 24000, the API's, if none is given.",
         ),
-    ] = None,
+    ] = None
     loudness: Annotated[
         float | None,
         _option("--loudness", panel=AUDIO, metavar="LUFS", help="Default loudness, -36 to -9, such as -16."),
-    ] = None,
+    ] = None
     title: Annotated[
         str | None, _option("--title", panel=AUDIO, metavar="TEXT", help="Title tag of MP3s without a `title` column.")
-    ] = None,
+    ] = None
     artist: Annotated[
         str | None, _option("--artist", panel=AUDIO, metavar="TEXT", help="Artist tag of MP3s; or a column `artist`.")
-    ] = None,
+    ] = None
     album: Annotated[
         str | None, _option("--album", panel=AUDIO, metavar="TEXT", help="Album tag of MP3s; or a column `album`.")
-    ] = None,
+    ] = None
     track: Annotated[
         str | None,
         _option("--track", panel=AUDIO, metavar="N", help="Track number of MP3s, such as 3/12; or a column `track`."),
-    ] = None,
+    ] = None
     expires_after: Annotated[
         str | None,
         _option(
@@ -153,11 +153,11 @@ def _declared(  # noqa: PLR0917 - one parameter per option
             help="Delete text and audio this long after a job finishes, such as 30d.",
             callback=retention,
         ),
-    ] = None,
+    ] = None
     priority: Annotated[
         int | None,
         _option("--priority", panel=QUEUE, metavar="N", help="Default priority, -100 to 100; higher starts earlier."),
-    ] = None,
+    ] = None
     deadline: Annotated[
         str | None,
         _option(
@@ -166,82 +166,52 @@ def _declared(  # noqa: PLR0917 - one parameter per option
             metavar="TIME",
             help="Default time after which a job is not started, such as 2026-12-01T08:00:00Z.",
         ),
-    ] = None,
-    tag: Annotated[
-        list[str] | None, _option("--tag", panel=QUEUE, metavar="TAG", help="Default tag; repeatable.")
-    ] = None,
-) -> None:
-    """Declares the options; never called."""
-
-
-_SHARED: Final = {
-    parameter.name: parameter.replace(annotation=hint, kind=inspect.Parameter.KEYWORD_ONLY)
-    for parameter, hint in zip(
-        inspect.signature(_declared).parameters.values(),
-        get_type_hints(_declared, include_extras=True).values(),
-        strict=False,
+    ] = None
+    tag: Annotated[list[str] | None, _option("--tag", panel=QUEUE, metavar="TAG", help="Default tag; repeatable.")] = (
+        None
     )
+
+    def defaults(self) -> Defaults:
+        """What a row's empty cells stand for."""
+        chosen = asdict(self)
+        fields = {field: chosen[option] for field, option in _DEFAULT_OF.items()}
+        return Defaults(**fields, tags=tuple(self.tag) if self.tag else None)
+
+    def sheet_options(self) -> SheetOptions:
+        return SheetOptions.of(
+            self.sheet,
+            self.text_column,
+            self.id_column,
+            self.ignore_column,
+            self.encoding,
+            all_sheets=self.all_sheets,
+            input_format=None if self.input_format is None else str(self.input_format),
+        )
+
+
+_DEFAULT_OF: Final = {
+    "model": "model",
+    "voice_1": "voice",
+    "voice_2": "voice_2",
+    "temperature": "temperature",
+    "format": "audio_format",
+    "loudness": "loudness",
+    "sample_rate": "sample_rate",
+    "mp3_bitrate": "mp3_bitrate",
+    "title": "title",
+    "artist": "artist",
+    "album": "album",
+    "track": "track",
+    "expires_after": "expires_after",
+    "priority": "priority",
+    "deadline": "deadline",
 }
-
-
-def reads_sheet(command: Callable[..., None]) -> Callable[..., None]:
-    """Add the options to a command, which receives them as `defaults` and `sheet`."""
-
-    @functools.wraps(command)
-    def with_options(**given: Any) -> None:  # noqa: ANN401 - what typer parsed
-        chosen = {name: given.pop(name) for name in _SHARED}
-        command(**given, **{DEFAULTS: defaults_of(chosen), OPTIONS: sheet_options_of(chosen)})
-
-    hints = get_type_hints(command, include_extras=True)
-    own = [
-        parameter.replace(annotation=hints[parameter.name], kind=inspect.Parameter.KEYWORD_ONLY)
-        for parameter in inspect.signature(command).parameters.values()
-        if parameter.name not in {DEFAULTS, OPTIONS}
-    ]
-    parameters = [*own, *_SHARED.values()]
-    with_options.__dict__["__signature__"] = inspect.Signature(parameters)
-    with_options.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
-    return with_options
-
-
-def defaults_of(chosen: dict[str, Any]) -> Defaults:
-    return Defaults(
-        model=chosen["model"],
-        voice_1=chosen["voice"],
-        voice_2=chosen["voice_2"],
-        temperature=chosen["temperature"],
-        format=chosen["audio_format"],
-        loudness=chosen["loudness"],
-        sample_rate=chosen["sample_rate"],
-        mp3_bitrate=chosen["mp3_bitrate"],
-        title=chosen["title"],
-        artist=chosen["artist"],
-        album=chosen["album"],
-        track=chosen["track"],
-        expires_after=chosen["expires_after"],
-        priority=chosen["priority"],
-        deadline=chosen["deadline"],
-        tags=tuple(chosen["tag"]) if chosen["tag"] else None,
-    )
+"""Fields of a row, and of `RowOptions`."""
 
 
 _OPTION_OF: Final = {
-    "model": "--model",
-    "voice_1": "--voice",
-    "voice_2": "--voice-2",
-    "temperature": "--temperature",
-    "format": "--format",
-    "loudness": "--loudness",
-    "sample_rate": "--sample-rate",
-    "mp3_bitrate": "--mp3-bitrate",
-    "title": "--title",
-    "artist": "--artist",
-    "album": "--album",
-    "track": "--track",
-    "expires_after": "--expires-after",
-    "priority": "--priority",
-    "deadline": "--deadline",
     "tags": "--tag",
+    **{field: f"--{option.removeprefix('audio_').replace('_', '-')}" for field, option in _DEFAULT_OF.items()},
 }
 
 
@@ -252,15 +222,3 @@ def option_faults(faults: Iterable[Fault]) -> list[Fault]:
         else fault
         for fault in faults
     ]
-
-
-def sheet_options_of(chosen: dict[str, Any]) -> SheetOptions:
-    return SheetOptions.of(
-        chosen["sheet"],
-        chosen["text_column"],
-        chosen["id_column"],
-        chosen["ignore_column"],
-        chosen["encoding"],
-        all_sheets=chosen["all_sheets"],
-        input_format=None if chosen["input_format"] is None else str(chosen["input_format"]),
-    )

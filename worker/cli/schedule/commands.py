@@ -8,12 +8,11 @@ import typer
 
 from worker.cli.console import complete
 from worker.cli.console.format import dollars
+from worker.cli.console.option_groups import takes
 from worker.cli.run.options import InvalidRows, KeyTemplate, MaxCost, OnInvalid
-from worker.cli.run.row_options import reads_sheet
+from worker.cli.run.row_options import RowOptions
 from worker.cli.schedule import add
 from worker.cli.schedule import list as schedule_list
-from worker.intake.sheet_options import SheetOptions
-from worker.intake.validation import Defaults
 from worker.schedules.options import Options
 
 app = typer.Typer(
@@ -31,7 +30,7 @@ Result = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 
 
 @app.command("add")
-@reads_sheet
+@takes(rows=RowOptions)
 def add_schedule(
     *,
     name: NewName,
@@ -42,8 +41,7 @@ def add_schedule(
             help="File readable by the workers, s3://bucket/key, or with --database-env an SQL query.",
         ),
     ],
-    defaults: Defaults,
-    sheet: SheetOptions,
+    rows: RowOptions,
     cron: Annotated[
         str, typer.Option(metavar="TIMES", help="Minute, hour, day, month, weekday, such as '30 2 * * MON-FRI'.")
     ],
@@ -76,8 +74,8 @@ def add_schedule(
         key_template,
         skip_invalid=on_invalid is OnInvalid.SKIP,
         use_cache=not fresh,
-        defaults=defaults,
-        sheet=sheet,
+        defaults=rows.defaults(),
+        sheet=rows.sheet_options(),
     )
     add.add(add.NewSchedule(name, tenant, source, cron, timezone, catch_up, options), as_json=as_json)
 

@@ -102,8 +102,9 @@ def _serve(requests: socket.socket) -> Request | None:
     signal.signal(signal.SIGCHLD, lambda _number, _frame: None)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C in a terminal is for the tests
     statuses: dict[int, int] = {}
+    watched: list[Any] = [requests, exits]
     while True:
-        readable: list[Any] = select.select([requests, exits], [], [])[0]
+        readable, _, _ = select.select(watched, [], [])
         if exits in readable:
             os.read(exits, 4096)
             _report(statuses)

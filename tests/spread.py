@@ -1,6 +1,6 @@
 """The order of the tests for several test processes: those that wait for other processes beside those that compute.
 
-xdist gives each process an equal run of the collected tests, and lets idle ones take from the ends of the others. In
+xdist hands each process an equal run of the collected tests, and lets idle ones take from the ends of the others. In
 the order of folders one process would have all end-to-end tests, which leave the cores idle, and go on long after the
 others.
 """

@@ -40,7 +40,7 @@ def test_no_more_calls_than_slots_and_no_job_is_left(database: Database, tmp_pat
 
 
 def test_no_thread_outlives_a_worker(on_sqlite: Database, tmp_path: Path) -> None:
-    """A process that goes on, such as a gateway under test, gets all of its threads back."""
+    """A process that continues, such as a gateway under test, gets all of its threads back."""
     before = set(threading.enumerate())
     with speaking(on_sqlite, tmp_path) as started:
         assert started.client.post("/v1/jobs", {"text": "The ferry leaves."}, Prefer="wait=30").status in {200, 201}

@@ -11,9 +11,10 @@ from uuid import UUID
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from pydantic_core import PydanticCustomError
 
+from api_models.callbacks import Callback
 from api_models.encodings import TAG_FIELDS, OptionalBitrate, OptionalRate, OptionalTagText, OptionalTrack
 from api_models.formats import LOUDNESS_RANGE, AudioFormat
-from api_models.jobs import MAX_CALLBACK_CHARACTERS, Amount, JobIn
+from api_models.jobs import Amount, JobIn
 from api_models.key_templates import TemplateError, checked_template, own_folder
 from api_models.status import JobStatus
 from api_models.values import OptionalSpan
@@ -55,7 +56,7 @@ SheetTemplate = Annotated[str | None, AfterValidator(_sheet_template)]
 _DEFAULTS: Final = ("format", "loudness", "sample_rate", "mp3_bitrate", *TAG_FIELDS, "expires_after")
 
 
-class BatchIn(BaseModel):
+class BatchIn(Callback):
     """Texts submitted together."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", json_schema_extra=_jobs_documented)
@@ -64,8 +65,6 @@ class BatchIn(BaseModel):
     """A display name."""
     jobs: Annotated[list[dict[str, Any]], Field(min_length=1, max_length=MAX_JOBS_IN_JSON)]
     """Each as a single job; every `custom_id` must be unique."""
-    callback_url: Annotated[str, Field(max_length=MAX_CALLBACK_CHARACTERS)] | None = None
-    """Receives `batch.finished`, in addition to your endpoints."""
     max_cost: Annotated[Decimal, Field(ge=0, le=1_000_000, decimal_places=12)] | None = None
     """Maximum cost of its calls in US dollars; jobs beyond it are held, never failed."""
     format: AudioFormat | None = None

@@ -3,15 +3,62 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Annotated
+from typing import Annotated, Final
 from uuid import UUID
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, ValidationInfo, field_validator
+from pydantic_core import PydanticCustomError
 
 from api_models.happenings import Happening
 
+MIN_SECRET_CHARACTERS: Final = 16
+_RESERVED: Final = frozenset(
+    {"host", "connection", "keep-alive", "te", "trailer", "transfer-encoding", "upgrade", "expect", "range", "date"}
+    | {"user-agent", "cookie", "forwarded", "via", "traceparent", "tracestate"}
+)
+_RESERVED_BEGINNINGS: Final = ("webhook-", "svix-", "content-", "proxy-", "sec-", "accept", "x-forwarded")
 
-class EndpointIn(BaseModel):
+
+def _free_header(name: str | None) -> str | None:
+    if name is not None and (name.lower() in _RESERVED or name.lower().startswith(_RESERVED_BEGINNINGS)):
+        message = "is a header with another meaning; use Authorization, or a name such as X-Webhook-Token"
+        raise PydanticCustomError("header_name", message)
+    return name
+
+
+HeaderName = Annotated[
+    Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9-]{0,63}$", examples=["X-Webhook-Token"])] | None,
+    AfterValidator(_free_header),
+]
+HeaderValue = (
+    Annotated[
+        str,
+        # Neither quotes nor backslashes, so that a response that repeats the value can be redacted.
+        Field(
+            pattern=r"^[A-Za-z0-9._~+/=:-]+( [A-Za-z0-9._~+/=:-]+)*$", min_length=MIN_SECRET_CHARACTERS, max_length=500
+        ),
+    ]
+    | None
+)
+
+
+class SecretHeader(BaseModel):
+    """A header with a shared secret, for receivers that cannot verify signatures."""
+
+    header_name: HeaderName = None
+    """Name of a header that carries `header_value`; messages are signed as well."""
+    header_value: Annotated[HeaderValue, Field(validate_default=True, repr=False)] = None
+    """The secret, at least 16 characters. It is never returned, and appears in no log of deliveries."""
+
+    @field_validator("header_value")
+    @classmethod
+    def _with_its_name(cls, value: str | None, info: ValidationInfo) -> str | None:
+        if "header_name" in info.data and (info.data["header_name"] is None) != (value is None):
+            raise PydanticCustomError("header_value", "needs a header_name beside it, and the name a value; set both")
+        return value
+
+
+class EndpointIn(SecretHeader):
     """A receiver of events."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -23,9 +70,11 @@ class EndpointIn(BaseModel):
     """Deliver one event at a time, in order. A failed delivery holds up the following ones."""
     thin: bool = False
     """Send only the event type and the ids."""
+    flat: bool = False
+    """Repeat the fields of `data` at the first level: `audio.url` becomes `audio_url`."""
 
 
-class EndpointChange(BaseModel):
+class EndpointChange(SecretHeader):
     """Fields to change; the rest is unchanged."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -33,6 +82,7 @@ class EndpointChange(BaseModel):
     events: Annotated[tuple[Happening, ...], Field(max_length=len(Happening))] | None = None
     ordered: bool | None = None
     thin: bool | None = None
+    flat: bool | None = None
     disabled: bool | None = None
     """False re-enables a disabled endpoint for new events."""
 
@@ -45,6 +95,8 @@ class EndpointView(BaseModel):
     events: list[Happening]
     ordered: bool
     thin: bool
+    flat: bool
+    header_name: Annotated[str | None, Field(description="Header with the shared secret, which is not shown.")]
     created_at: datetime
     failing_since: datetime | None
     disabled_at: datetime | None

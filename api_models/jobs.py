@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Annotated, Any, Final
+from typing import Annotated, Any
 from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
+from api_models.callbacks import Callback
 from api_models.encodings import MAX_TAG_CHARACTERS, MP3_BITRATES, SAMPLE_RATES, TRACK
 from api_models.formats import LOUDNESS_RANGE, AudioFormat
 from api_models.registry import DEFAULT_MODEL, MODELS, VOICES
 from api_models.speech import JobRequest
 from api_models.status import JobStatus
 from api_models.values import LONGEST_SPAN_SECONDS
-
-MAX_CALLBACK_CHARACTERS: Final = 2_000
 
 Amount = Annotated[
     str, Field(pattern=r"^-?[0-9]+(\.[0-9]+)?$", examples=["0.0067"], description="US dollars, exact, as text.")
@@ -41,7 +40,7 @@ def _documented(schema: dict[str, Any]) -> None:
     properties["expires_after"]["anyOf"][0] |= {"minimum": 1, "maximum": LONGEST_SPAN_SECONDS}
 
 
-class JobIn(JobRequest):
+class JobIn(Callback, JobRequest):
     """One text to speak."""
 
     model_config = ConfigDict(
@@ -49,9 +48,6 @@ class JobIn(JobRequest):
         extra="forbid",
         json_schema_extra=_documented,
     )
-
-    callback_url: Annotated[str, Field(max_length=MAX_CALLBACK_CHARACTERS)] | None = None
-    """Receives the event when the job finishes, in addition to your endpoints."""
 
 
 class AudioView(BaseModel):

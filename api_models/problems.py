@@ -81,6 +81,8 @@ _PATTERNS: Final[Mapping[str, str]] = {
         "must be 1 to 64 letters, digits or any of _ . : - and begin with a letter or digit"
     ),
     r"^whsec_": "must begin with whsec_",
+    r"^[A-Za-z][A-Za-z0-9-]{0,63}$": "must be 1 to 64 letters, digits or hyphens, and begin with a letter",
+    r"^[A-Za-z0-9._~+/=:-]+( [A-Za-z0-9._~+/=:-]+)*$": "must be letters, digits and . _ ~ + / = : - with single spaces",
 }
 """Plain messages for the patterns of our models."""
 _MALFORMED: Final = "is not in the required form"

@@ -24,6 +24,7 @@ from api_models.endpoints import EndpointChange, EndpointIn, Redelivery
 from api_models.http_problems import Problem, Trouble
 from api_models.jobs import JobIn
 from api_models.problems import Fault, faults_of_errors
+from api_models.subscriptions import SubscriptionIn
 from worker.artifacts.errors import ArtifactsError
 from worker.gateway import dialects, docs_page
 from worker.gateway.answers import reject_unknown_parameters
@@ -33,7 +34,7 @@ from worker.gateway.openai import catalogue, files, speech
 from worker.gateway.openai.errors import OpenAIError
 from worker.gateway.parts import Gateway
 from worker.gateway.problems import ProblemError, invalid, not_found
-from worker.gateway.routes import account, batches, endpoints, events, health, hooks, jobs
+from worker.gateway.routes import account, batches, endpoints, events, health, hooks, jobs, subscriptions
 
 BODIES: Final[tuple[type[BaseModel], ...]] = (
     JobIn,
@@ -41,6 +42,7 @@ BODIES: Final[tuple[type[BaseModel], ...]] = (
     QuoteIn,
     EndpointIn,
     EndpointChange,
+    SubscriptionIn,
     Redelivery,
     GateChange,
     Problem,
@@ -96,7 +98,7 @@ def make_app(gateway: Gateway) -> FastAPI:
     app.state.gateway = gateway
     app.state.rendered = {}
     app.include_router(docs_page.router)
-    for part in (jobs, batches, events, account, endpoints, hooks, health):
+    for part in (jobs, batches, events, account, endpoints, subscriptions, hooks, health):
         app.include_router(part.router)
     for part in (catalogue, speech, files, openai_batches):
         app.include_router(part.router)

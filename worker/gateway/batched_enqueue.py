@@ -114,9 +114,9 @@ def _faults_in_batch(job: JobIn, number: int, names: dict[str, int]) -> Iterator
     if job.custom_id is not None and (first := names.setdefault(job.custom_id, number)) != number:
         message = f"is already used by jobs.{first}; use a unique one"
         yield Fault(field=f"jobs.{number}.custom_id", message=message)
-    if job.callback_url is not None:
+    if job.receiver is not None:
         message = "applies to single jobs only; set it on the batch"
-        yield Fault(field=f"jobs.{number}.callback_url", message=message)
+        yield Fault(field=f"jobs.{number}.{job.receiver_field}", message=message)
 
 
 def read(content: IO[bytes], sheet: Sheet, gateway: Gateway, is_gone: IsGone) -> list[Line]:
@@ -136,7 +136,7 @@ def read(content: IO[bytes], sheet: Sheet, gateway: Gateway, is_gone: IsGone) ->
         if isinstance(item, Row):
             if len(lines) >= MAX_ROWS:
                 raise ProblemError(Trouble.TOO_LARGE, f"A sheet may have at most {MAX_ROWS:,} rows; split it.")
-            job = JobIn.model_construct(**dict(item.request), callback_url=None)
+            job = JobIn.model_construct(**dict(item.request))
             lines.append(Line(item.line, job, item.extra))
             continue
         total += 1

@@ -68,7 +68,7 @@ def entry(
         extra=extra,
     )
     row |= {
-        "callback_url": job.callback_url,
+        "callback_url": job.receiver,
         "notify": True,
         "key_id": origin.key_id,
         "lane": batch_id or origin.lane or row["lane"],

@@ -8,8 +8,8 @@ from __future__ import annotations
 import json
 import random
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
@@ -17,7 +17,7 @@ import structlog
 from sqlalchemy import Connection
 from sqlalchemy.exc import SQLAlchemyError
 
-from api_models import links
+from api_models import flat_events, links
 from worker.store.database import Database
 from worker.store.outbox import deliveries, delivery_runs, endpoints, events
 from worker.store.outbox.deliveries import Due, Try
@@ -40,6 +40,9 @@ THREADS: Final = 16
 CLOSE_SECONDS: Final = 20.0
 """How long shutdown waits for current requests: slightly longer than one may take."""
 USER_AGENT: Final = "ttsq-webhooks/1"
+REDACTED: Final = "[redacted]"
+MIN_REPEATED: Final = 3
+"""Fewer characters of a secret at the end of a response show nothing."""
 
 log = structlog.get_logger("ttsq.webhooks")
 
@@ -87,7 +90,8 @@ class Deliverer:
             "content-type": "application/json",
             "user-agent": USER_AGENT,
         }
-        answer = self.sender.post(parcel.url, headers, body)
+        secret = endpoint.secret_header
+        answer = _redacted(self.sender.post(parcel.url, {**headers, **secret}, body), secret.values())
         follows = self._next(parcel, answer, now)
         return Settled(parcel, _try(parcel, now, headers, answer), str(follows.fate), follows.at)
 
@@ -163,7 +167,20 @@ def message_id(event_id: int) -> str:
 def body_of(endpoint: EndpointRecord, parcel: Parcel, public_base: str) -> bytes:
     data = {"id": parcel.data.get("id")} if endpoint.thin else links.absolute(parcel.data, public_base)
     stamp = parcel.at.astimezone(UTC).isoformat().replace("+00:00", "Z")
-    return json.dumps({"type": parcel.type, "timestamp": stamp, "data": data}, ensure_ascii=False).encode()
+    message = {"type": parcel.type, "timestamp": stamp, "data": data}
+    if endpoint.is_flat:
+        message = {**flat_events.flat(parcel.type, stamp, data), "data": data}
+    return json.dumps(message, ensure_ascii=False).encode()
+
+
+def _redacted(answer: Answer, secrets: Iterable[str]) -> Answer:
+    """Remove the shared secret from a response that repeats its request, also where the end was cut off."""
+    body = answer.body
+    for secret in secrets if body else ():
+        body = str(body).replace(secret, REDACTED)
+        kept = next((size for size in range(len(secret) - 1, MIN_REPEATED, -1) if body.endswith(secret[:size])), 0)
+        body = body[: len(body) - kept]
+    return replace(answer, body=body)
 
 
 def _try(parcel: Parcel, began: datetime, headers: Mapping[str, str], answer: Answer) -> Try:

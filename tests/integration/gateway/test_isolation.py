@@ -46,7 +46,14 @@ def of_acme(database: Database) -> dict[str, UUID]:
     WebhookHarness(database).work()
     with database.read() as connection:
         (delivery,) = deliveries.listed(connection, most=2)
-    return {"job_id": job, "batch_id": batch, "endpoint_id": endpoint.id, "delivery_id": delivery.id}
+    subscription = add_endpoint(database, "http://127.0.0.1:9/acme", flat=True, events="job.succeeded")
+    return {
+        "job_id": job,
+        "batch_id": batch,
+        "endpoint_id": endpoint.id,
+        "delivery_id": delivery.id,
+        "subscription_id": subscription.id,
+    }
 
 
 def test_for_every_route_anothers_key_gets_404(gateway: Running, database: Database) -> None:
@@ -69,7 +76,7 @@ def test_for_every_route_anothers_key_gets_404(gateway: Running, database: Datab
             walked += 1
     assert walked >= 18
     for name, value in theirs.items():
-        path = {"batch_id": "batches", "job_id": "jobs", "endpoint_id": "endpoints", "delivery_id": "deliveries"}[name]
+        path = {"batch_id": "batches", "delivery_id": "deliveries"}.get(name, f"{name.removesuffix('_id')}s")
         assert acme.get(f"/v1/{path}/{value}").status == 200, "it is still there"
 
 

@@ -76,6 +76,7 @@ class Stream:
         assert self._answer.status == 200
         assert self._answer.getheader("content-type") == "text/event-stream; charset=utf-8"
         assert self._answer.readline().startswith(b"retry:")
+        assert self._answer.readline().startswith(b"id:")
         self._answer.readline()
 
     def next(self) -> dict[str, str]:

@@ -219,6 +219,8 @@ def _endpoint(record: EndpointRecord) -> dict[str, object]:
         "events": record.events.split(),
         "ordered": record.ordered,
         "thin": record.thin,
+        "flat": record.is_flat,
+        "header_name": record.header_name,
         "failing_since": stamp(record.failing_since),
         "disabled_at": stamp(record.disabled_at),
         "disabled_why": record.disabled_why,

@@ -16,10 +16,11 @@ from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response, StreamingResponse
 
 from api_models.batches import BatchIn, BatchPage, BatchView, ResultFile, SheetTemplate
+from api_models.callbacks import Callback
 from api_models.encodings import OptionalBitrate, OptionalRate, OptionalTagText, OptionalTrack
 from api_models.formats import LOUDNESS_RANGE, AudioFormat
 from api_models.http_problems import Trouble
-from api_models.jobs import MAX_CALLBACK_CHARACTERS, Changed
+from api_models.jobs import Changed
 from api_models.status import TERMINAL, JobStatus
 from api_models.values import OptionalSpan
 from worker.gateway import (
@@ -38,7 +39,7 @@ from worker.gateway.middleware.api_keys import Caller
 from worker.gateway.middleware.guard import ClientGoneError
 from worker.gateway.parts import Gateway
 from worker.gateway.problems import ProblemError, not_found
-from worker.gateway.routes.jobs import IDEMPOTENCY_HEADER, MAX_PER_PAGE, POLL_SECONDS, check_callback, idempotency_of
+from worker.gateway.routes.jobs import IDEMPOTENCY_HEADER, MAX_PER_PAGE, POLL_SECONDS, check_receiver, idempotency_of
 from worker.intake.kinds import Kind
 from worker.intake.row_defaults import merged
 from worker.intake.sheet_options import SheetOptions
@@ -76,9 +77,8 @@ _ZIP: Final = {"application/zip": {"schema": {"type": "string", "format": "binar
 _ColumnName = Annotated[str, Field(min_length=1, max_length=200)]
 
 
-class SheetQuery(BaseModel):
+class SheetQuery(Callback, BaseModel):
     name: Annotated[str, Field(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f]*$")] = "batch"
-    callback_url: Annotated[str | None, Field(max_length=MAX_CALLBACK_CHARACTERS)] = None
     max_cost: Annotated[Decimal | None, Field(ge=0, le=1_000_000, decimal_places=12)] = None
     model: Annotated[str | None, Field(max_length=64)] = None
     voice_1: Annotated[str | None, Field(max_length=64)] = None
@@ -158,10 +158,9 @@ def _from_json(
     gateway: Gateway, content: IO[bytes], origin: Origin, once: IdempotentRequest | None, is_gone: IsGone
 ) -> batched_enqueue.BatchResult:
     submitted = strict_json.parsed(BatchIn, content.read())
-    if submitted.callback_url is not None:
-        check_callback(gateway, submitted.callback_url)
+    check_receiver(gateway, submitted)
     rows = batched_enqueue.validated([merged(submitted.defaults(), job) for job in submitted.jobs], gateway, is_gone)
-    batch = batched_enqueue.Batch(submitted.name, submitted.callback_url, submitted.max_cost, submitted.key_template)
+    batch = batched_enqueue.Batch(submitted.name, submitted.receiver, submitted.max_cost, submitted.key_template)
     result = batched_enqueue.write(gateway, rows, batch, origin, once)
     return replace(result, warnings=batched_enqueue.warnings(rows, batched_enqueue.item))
 
@@ -176,11 +175,10 @@ def _from_sheet(
     origin: Origin,
     once: IdempotentRequest | None,
 ) -> batched_enqueue.BatchResult:
-    if query.callback_url is not None:
-        check_callback(gateway, query.callback_url)
+    check_receiver(gateway, query)
     rows = batched_enqueue.read(content, query.options_for(kind), gateway, is_gone)
     batched_enqueue.check_template(query.key_template, rows)
-    batch = batched_enqueue.Batch(query.name, query.callback_url, query.max_cost, query.key_template)
+    batch = batched_enqueue.Batch(query.name, query.receiver, query.max_cost, query.key_template)
     result = batched_enqueue.write(gateway, rows, batch, origin, once)
     return replace(result, warnings=batched_enqueue.warnings(rows))
 

@@ -71,12 +71,16 @@ async def create_endpoint(request: Request, caller: Admin) -> Response:
         failing_since=None,
         disabled_at=None,
         disabled_why=None,
+        flat=body.flat,
+        header_name=body.header_name,
+        header_value=body.header_value,
     )
-    await run_in_threadpool(_add, gateway, record)
+    await run_in_threadpool(add_endpoint, gateway, record)
     return answers.json(_endpoint(record), 201, {"location": f"{gateway.base}/v1/endpoints/{record.id}"})
 
 
-def _add(gateway: Gateway, record: EndpointRecord) -> None:
+def add_endpoint(gateway: Gateway, record: EndpointRecord) -> None:
+    """Store a new endpoint. Raises ProblemError: the tenant has as many as it may have."""
     with gateway.database.begin() as connection:
         if len(endpoints.listed(connection, tenant=record.tenant)) >= MAX_ENDPOINTS:
             raise ProblemError(
@@ -102,7 +106,7 @@ def get_endpoint(request: Request, endpoint_id: UUID, caller: Operator) -> Respo
 @router.patch(
     "/endpoints/{endpoint_id}",
     response_model=EndpointView,
-    responses=problems(404),
+    responses=problems(404, 409),
     openapi_extra=answers.with_body(EndpointChange, {"disabled": False}),
 )
 async def change_endpoint(request: Request, endpoint_id: UUID, caller: Admin) -> Response:
@@ -115,10 +119,13 @@ async def change_endpoint(request: Request, endpoint_id: UUID, caller: Admin) ->
 
 
 def _change(gateway: Gateway, tenant: str, endpoint_id: UUID, body: EndpointChange) -> None:
-    _read(gateway, tenant, endpoint_id)
+    record = _read(gateway, tenant, endpoint_id)
     values: dict[str, Any] = {
-        name: value for name, value in (("ordered", body.ordered), ("thin", body.thin)) if value is not None
+        name: value for name in ("ordered", "thin", "flat") if (value := getattr(body, name)) is not None
     }
+    if body.model_fields_set & {"header_name", "header_value"}:
+        _refuse_shared_secret(record, body)
+        values |= {"header_name": body.header_name, "header_value": body.header_value}
     if body.events is not None:
         values["events"] = " ".join(body.events)
     if body.disabled is False:
@@ -130,6 +137,13 @@ def _change(gateway: Gateway, tenant: str, endpoint_id: UUID, body: EndpointChan
             now = gateway.database.now(connection)
             endpoints.disable(connection, endpoint_id, "disabled by request", now=now)
             deliveries.drop(connection, endpoint_id, now=now)
+
+
+def _refuse_shared_secret(record: EndpointRecord, body: EndpointChange) -> None:
+    """Jobs choose the addresses of callbacks, and their producers would receive the secret there."""
+    if record.url is None and body.header_value is not None:
+        detail = "Callback URLs carry no shared secret; put a token into the URL, or verify the signature."
+        raise ProblemError(Trouble.CONFLICT, detail)
 
 
 @router.delete("/endpoints/{endpoint_id}", status_code=204, response_class=Response, responses=problems(404))
@@ -257,6 +271,8 @@ def _endpoint(record: EndpointRecord) -> dict[str, Any]:
         "events": record.events.split(),
         "ordered": record.ordered,
         "thin": record.thin,
+        "flat": record.is_flat,
+        "header_name": record.header_name,
         "created_at": views.stamp(record.created_at),
         "failing_since": views.stamp(record.failing_since),
         "disabled_at": views.stamp(record.disabled_at),

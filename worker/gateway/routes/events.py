@@ -96,7 +96,8 @@ async def stream_events(
 
 async def _stream(gateway: Gateway, caller: Caller, types: Sequence[str], after: int) -> AsyncIterator[bytes]:
     render = partial(_format, base=gateway.base)
-    yield f"retry: {RETRY_MS}\n\n".encode()
+    # With the id, a client that loses the connection before its first event resumes where it began.
+    yield f"retry: {RETRY_MS}\nid: {after}\n\n".encode()
     async for found in gateway.watch.follow(caller.tenant, types, after, quiet_seconds=QUIET_SECONDS):
         if not await _is_current(gateway, caller):
             return

@@ -12,6 +12,7 @@ from pydantic import AwareDatetime, BaseModel, Field
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
+from api_models.callbacks import Callback
 from api_models.http_problems import Trouble
 from api_models.jobs import AttemptList, JobIn, JobPage, JobView
 from api_models.problems import Fault
@@ -83,8 +84,7 @@ async def create_job(request: Request, caller: Submitter) -> Response:
     seconds = wait_seconds(request.headers)
     once = idempotency_of(request, caller, hashlib.sha256(body).hexdigest())
     wanted = await strict_json.parsed_body(JobIn, body, context=gateway.context)
-    if wanted.callback_url is not None:
-        check_callback(gateway, wanted.callback_url)
+    check_receiver(gateway, wanted)
     if caller.key is not None and caller.key.budget is not None:
         await run_in_threadpool(gateway.keyring.refuse_overspending, caller)
     origin = Origin.of(gateway.settings, caller, request.headers)
@@ -270,8 +270,14 @@ def idempotency_of(request: Request, caller: Caller, body_hash: str) -> Idempote
     )
 
 
-def check_callback(gateway: Gateway, url: str, field: str = "callback_url") -> None:
-    """Raise ProblemError if callbacks to this address are not allowed."""
+def check_receiver(gateway: Gateway, wanted: Callback) -> None:
+    """Raise ProblemError if the job's or batch's own webhook may not be sent to its address."""
+    if wanted.receiver is not None:
+        check_callback(gateway, wanted.receiver, wanted.receiver_field)
+
+
+def check_callback(gateway: Gateway, url: str, field: str) -> None:
+    """Raise ProblemError if webhooks to this address are not allowed."""
     try:
         checked_url(url, gateway.allowed)
     except UnusableUrlError as error:

@@ -30,12 +30,27 @@ class EndpointRecord:
     failing_since: datetime | None
     disabled_at: datetime | None
     disabled_why: str | None
+    flat: bool = False
+    header_name: str | None = None
+    header_value: str | None = None
 
     def __repr__(self) -> str:
         return f"EndpointRecord({self.id}, {self.url!r})"  # keeps the secrets out of logged tracebacks
 
     def wants(self, type: str) -> bool:  # noqa: A002 - the word of the events
         return not self.events or type in self.events.split()
+
+    @property
+    def is_flat(self) -> bool:
+        """Automation tools receive callbacks, and read the first level of a message only."""
+        return self.flat or self.url is None
+
+    @property
+    def secret_header(self) -> dict[str, str]:
+        # Never to callbacks: their addresses are chosen by producers.
+        if self.url is None or self.header_name is None or self.header_value is None:
+            return {}
+        return {self.header_name.lower(): self.header_value}
 
     def secrets(self, now: datetime) -> list[str]:
         old = self.old_secret is not None and self.old_secret_until is not None and self.old_secret_until > now

@@ -186,6 +186,13 @@ def _events(
     return query.order_by(EventRow.id).limit(most)
 
 
+def latest_events(connection: Connection, tenant: str, type: str, *, most: int) -> list[EventEntry]:  # noqa: A002 - the column's name
+    """Return the tenant's own events of one type, the newest first."""
+    query = select(EventRow.id, EventRow.at, EventRow.type, EventRow.subject, EventRow.data)
+    query = query.where(EventRow.tenant == tenant, EventRow.type == type).order_by(EventRow.id.desc())
+    return [EventEntry(*row[:4], json.loads(row[4])) for row in connection.execute(query.limit(most))]
+
+
 OwnedEvent = tuple[str | None, EventEntry]
 """An event and its tenant; None for the whole account."""
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import BigInteger, CheckConstraint, Float, ForeignKey, Index, Integer, String
+from sqlalchemy import BigInteger, CheckConstraint, Float, ForeignKey, Index, Integer, String, false
 from sqlalchemy import text as sql
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -55,6 +55,11 @@ class Endpoint(Base):
     failing_since: Mapped[datetime | None]
     disabled_at: Mapped[datetime | None]
     disabled_why: Mapped[str | None]
+    flat: Mapped[bool] = mapped_column(server_default=false())
+    """Messages repeat the fields of `data` at the first level."""
+    header_name: Mapped[str | None] = mapped_column(String(64))
+    header_value: Mapped[str | None]
+    """A shared secret that messages carry in that header."""
 
     __table_args__ = (
         Index("ix_endpoints_tenant", "tenant"),

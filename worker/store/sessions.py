@@ -26,18 +26,27 @@ class Sessions:
 
     def prepare(self, engine: Engine) -> None:
         """Set every connection that the engine makes, before SQLAlchemy asks it for its schema."""
-        event.listen(engine, "connect", self._connected, insert=True)
-        event.listen(engine, "begin", self._begun)
 
-    def _connected(self, connection: Any, _record: object) -> None:  # noqa: ANN401 - psycopg's connection
+        def connected(connection: Any, _record: object) -> None:  # noqa: ANN401 - psycopg's connection
+            if self._connected(connection) and not event.contains(engine, "begin", self._begun):
+                event.listen(engine, "begin", self._begun)
+
+        event.listen(engine, "connect", connected, insert=True)
+
+    def _connected(self, connection: Any) -> bool:  # noqa: ANN401 - psycopg's connection
+        """Whether it leads to a pooler. Only then are transactions listened to: with any such listener, SQLAlchemy
+        looks for listeners several times a statement.
+        """
         connection.autocommit = True
         (process,) = connection.execute("SELECT pg_backend_pid()").fetchone()
-        self.is_pooled = process != connection.info.backend_pid
-        if self.is_pooled:
+        is_pooled: bool = process != connection.info.backend_pid
+        self.is_pooled = is_pooled
+        if is_pooled:
             connection.prepare_threshold = None
         else:
             self._set(connection, local=False)
         connection.autocommit = False
+        return is_pooled
 
     def _begun(self, connection: Connection) -> None:
         if self.is_pooled and connection.get_execution_options().get("isolation_level") != AUTOCOMMIT:

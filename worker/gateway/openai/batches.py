@@ -21,6 +21,7 @@ from worker.gateway import answers, batched_enqueue, parsing, strict_json
 from worker.gateway.answers import Operator, Reader, Submitter, gateway_of
 from worker.gateway.batched_enqueue import Batch
 from worker.gateway.entries import Origin
+from worker.gateway.middleware.api_keys import Caller, unauthenticated
 from worker.gateway.openai import batch_lines, files, ids
 from worker.gateway.openai.batch_lines import Reading
 from worker.gateway.parts import Gateway
@@ -46,7 +47,7 @@ async def create_batch(request: Request, caller: Submitter) -> Response:
     wanted = strict_json.parsed(SpeechBatchIn, await request.body())
     await run_in_threadpool(gateway.keyring.refuse_overspending, caller)
     origin = Origin.of(gateway.settings, caller, request.headers)
-    record = await parsing.run(request, gateway.parsing, lambda _gone: _create(gateway, wanted, origin))
+    record = await parsing.run(request, gateway.parsing, lambda _gone: _create(gateway, wanted, caller, origin))
     if record.errors is None:
         gateway.on_new_jobs()
     return answers.json(await run_in_threadpool(_view, gateway, record))
@@ -87,7 +88,7 @@ def cancel_batch(request: Request, batch_id: str, caller: Operator) -> Response:
     return answers.json(_view(gateway, _read(gateway, caller.tenant, batch_id)))
 
 
-def _create(gateway: Gateway, wanted: SpeechBatchIn, origin: Origin) -> BatchRequest:
+def _create(gateway: Gateway, wanted: SpeechBatchIn, caller: Caller, origin: Origin) -> BatchRequest:
     file = files.read(gateway, origin.tenant, wanted.input_file_id, "input_file_id")
     now = gateway.now()
     expires_at = now + WINDOWS[wanted.completion_window]
@@ -96,6 +97,8 @@ def _create(gateway: Gateway, wanted: SpeechBatchIn, origin: Origin) -> BatchReq
             content.write(block)
         content.seek(0)
         found = _found(gateway, content, wanted, expires_at)
+    if not gateway.keyring.is_current(caller):  # reading the file may have taken a while
+        raise unauthenticated()
     made = BatchRequest(
         uuid7(),
         origin.tenant,

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from base64 import b64encode
-from collections.abc import Iterator, Mapping
+from collections.abc import AsyncIterator, Mapping
 from typing import Any, Final
 
 from pydantic_core import to_json
 from starlette.responses import Response, StreamingResponse
 
 from api_models.openai import SpeechIn
+from worker.gateway.openai.rendering import Encoding
 from worker.store.queries.tenant_pages import JobEntry
 
 PIECE_BYTES: Final = 24 * 1024
@@ -19,17 +20,34 @@ TOKENS_PER_SECOND: Final = 32
 """Both are estimates: the speech API reports no tokens."""
 
 
-def response(content: bytes, entry: JobEntry, wanted: SpeechIn, headers: Mapping[str, str]) -> Response:
-    if wanted.stream_format == "audio":
-        return Response(content, 200, dict(headers), wanted.response_format.content_type)
-    return StreamingResponse(_events(content, entry), 200, dict(headers), "text/event-stream")
+def response(audio: Encoding, entry: JobEntry, wanted: SpeechIn, headers: Mapping[str, str]) -> Response:
+    """Whole with its length, or as it is encoded."""
+    if wanted.stream_format != "audio":
+        return StreamingResponse(_events(audio, entry), 200, dict(headers), "text/event-stream")
+    if audio.is_whole:
+        return Response(bytes(audio.content), 200, dict(headers), wanted.response_format.content_type)
+    return StreamingResponse(audio.pieces(), 200, dict(headers), wanted.response_format.content_type)
 
 
-def _events(content: bytes, entry: JobEntry) -> Iterator[bytes]:
-    for start in range(0, len(content), PIECE_BYTES):
-        piece = b64encode(content[start : start + PIECE_BYTES]).decode()
-        yield _event({"type": "speech.audio.delta", "audio": piece})
+async def _events(audio: Encoding, entry: JobEntry) -> AsyncIterator[bytes]:
+    async for piece in _in_threes(audio.pieces()):
+        yield _event({"type": "speech.audio.delta", "audio": b64encode(piece).decode()})
     yield _event({"type": "speech.audio.done", "usage": usage(entry)})
+
+
+async def _in_threes(pieces: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    """The same bytes in pieces of at most `PIECE_BYTES`, each but the last a multiple of three."""
+    rest = b""
+    async for piece in pieces:
+        rest += piece
+        while len(rest) >= PIECE_BYTES:
+            yield rest[:PIECE_BYTES]
+            rest = rest[PIECE_BYTES:]
+        if whole := len(rest) - len(rest) % 3:
+            yield rest[:whole]
+            rest = rest[whole:]
+    if rest:
+        yield rest
 
 
 def usage(entry: JobEntry) -> dict[str, int]:

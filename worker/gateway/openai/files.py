@@ -49,6 +49,7 @@ async def create_file(request: Request, caller: Submitter) -> Response:
             faults = list(_faults(dict(form)))
             if faults:
                 raise invalid(faults)
+            await gateway.keyring.refuse_outdated(caller)  # the form may have come slowly
             upload = form["file"]
             assert isinstance(upload, UploadFile)  # noqa: S101 - checked by _faults
             record = await run_in_threadpool(

@@ -11,11 +11,12 @@ from starlette.concurrency import run_in_threadpool
 from worker.gateway.middleware.api_keys import Caller
 from worker.gateway.openai.errors import SERVER, OpenAIError
 from worker.gateway.parts import Gateway
+from worker.gateway.problems import ProblemError
 from worker.store.access import joined_requests
 from worker.store.access.joined_requests import Joined
 
 QUOTA_SECONDS: Final = 0.5
-"""Between two looks at what may keep the job from starting."""
+"""Between two looks at what may keep the job from starting, and at the key."""
 RETRY_SECONDS: Final = 1
 
 
@@ -29,10 +30,11 @@ async def until_finished(request: Request, gateway: Gateway, joined: Joined, *, 
     Raises:
         ClientLeftError: the client disconnected. The last one cancels a job that nothing was paid for.
         OpenAIError: an account, model or budget holds the job, which is treated the same; or the hold time has passed.
+        ProblemError: the caller's key was revoked meanwhile, which is treated the same as well.
     """
     try:
         finished = await _wait(request, gateway, joined, caller=caller, model=model)
-    except (ClientLeftError, OpenAIError):
+    except (ClientLeftError, OpenAIError, ProblemError):
         await run_in_threadpool(_leave, gateway, joined, cancels=True)
         raise
     if not finished:
@@ -51,6 +53,7 @@ async def _wait(request: Request, gateway: Gateway, joined: Joined, *, caller: C
                 return finished.result()
             if left.done():
                 raise ClientLeftError
+            await gateway.keyring.refuse_outdated(caller)
             if refusal := await gateway.quota.refusal(caller, model):
                 raise refusal
     finally:

@@ -24,7 +24,7 @@ from worker.gateway.middleware.api_keys import Caller
 from worker.gateway.openai import delivery, holding
 from worker.gateway.openai.errors import INVALID, SERVER, OpenAIError
 from worker.gateway.openai.holding import ClientLeftError
-from worker.gateway.openai.rendering import LostAudioError, Rendition, Source
+from worker.gateway.openai.rendering import Encoding, LostAudioError, Rendition, Source
 from worker.gateway.openai.requests import PRIORITY
 from worker.gateway.parts import Gateway
 from worker.gateway.problems import ProblemError, invalid
@@ -37,6 +37,8 @@ router = APIRouter(prefix="/openai/v1", tags=["openai"], include_in_schema=False
 
 CLIENT_LEFT: Final = 499
 """nginx's status, for the log."""
+WHOLE_MS: Final = 10_000
+"""Shorter audio is sent whole, with its length: encoding it takes a few hundredths of a second."""
 _LOSSY: Final = frozenset({"mp3", "opus"})
 """A file in such a form is delivered as it is: encoding it again would harm it."""
 _CLIENTS_FAULT: Final = frozenset({"invalid_request", "content_refused"})
@@ -67,7 +69,7 @@ class Asked:
 class Answered:
     entry: JobEntry
     how: Origination
-    content: bytes
+    audio: Encoding
 
     @property
     def headers(self) -> dict[str, str]:
@@ -89,7 +91,7 @@ async def create_speech(request: Request, caller: Submitter) -> Response:
         found = await _kept(gateway, asked, entry) or await _bought(request, gateway, asked, lost=entry)
     except ClientLeftError:
         return Response(status_code=CLIENT_LEFT)
-    return delivery.response(found.content, found.entry, asked.wanted, found.headers)
+    return delivery.response(found.audio, found.entry, asked.wanted, found.headers)
 
 
 async def _asked(request: Request, gateway: Gateway, caller: Caller) -> Asked:
@@ -114,7 +116,7 @@ async def _kept(gateway: Gateway, asked: Asked, entry: JobEntry | None) -> Answe
     if entry is None:
         return None
     try:
-        return Answered(entry, Origination.HIT, await _content(gateway, entry, asked.wanted))
+        return Answered(entry, Origination.HIT, await _audio(gateway, entry, asked.wanted))
     except LostAudioError:
         return None
 
@@ -135,12 +137,12 @@ async def _bought(request: Request, gateway: Gateway, asked: Asked, *, lost: Job
     if entry.status != JobStatus.SUCCEEDED:
         raise _failure(entry)
     try:
-        content = await _content(gateway, entry, asked.wanted)
+        encoding = await _audio(gateway, entry, asked.wanted)
     except LostAudioError:
         raise OpenAIError(
             502, SERVER, "The audio is missing from the store.", code="lost_audio", retries=True
         ) from None
-    return Answered(entry, Origination.MISS if joined.is_new else Origination.JOIN, content)
+    return Answered(entry, Origination.MISS if joined.is_new else Origination.JOIN, encoding)
 
 
 def _find(gateway: Gateway, asked: Asked) -> JobEntry | None:
@@ -167,13 +169,14 @@ def _read(gateway: Gateway, joined: Joined) -> JobEntry:
     return entry
 
 
-async def _content(gateway: Gateway, entry: JobEntry, wanted: SpeechIn) -> bytes:
+async def _audio(gateway: Gateway, entry: JobEntry, wanted: SpeechIn) -> Encoding:
     try:
         found = await run_in_threadpool(audio.destination_of, gateway, entry)
     except ProblemError:
         raise LostAudioError from None
     rendition = Rendition(entry.sha256 or "", wanted.response_format, wanted.speed, as_it_is=bool(entry.audio_format))
-    return await gateway.renderer.rendered(rendition, Source(found.store, found.key))
+    is_short = (entry.duration_ms or 0) < WHOLE_MS
+    return await gateway.renderer.begun(rendition, Source(found.store, found.key), whole=is_short)
 
 
 def _failure(entry: JobEntry) -> OpenAIError:

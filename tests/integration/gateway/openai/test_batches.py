@@ -24,9 +24,9 @@ SPEECH: Final = {"model": "tts-1", "voice": "alloy", "input": "Mind the gap."}
 
 
 @pytest.fixture
-def gateway(on_sqlite: Database, tmp_path: Path) -> Iterator[Running]:
+def gateway(database: Database, tmp_path: Path) -> Iterator[Running]:
     """A gateway that asks for keys, without a worker."""
-    with running(on_sqlite, TTSQ_ARTIFACTS_URL=(tmp_path / "audio").as_uri()) as started:
+    with running(database, TTSQ_ARTIFACTS_URL=(tmp_path / "audio").as_uri()) as started:
         yield started
 
 
@@ -190,17 +190,17 @@ def test_a_batch_that_cannot_be_is_refused(client: Client, change: dict[str, Any
     assert client.get(BATCHES).json["data"] == []
 
 
-def test_results_are_files(client: Client, on_sqlite: Database) -> None:
+def test_results_are_files(client: Client, database: Database) -> None:
     """Audio with address, length, cost and checksum in one; what has none, with its reason, in the other."""
     made = batch_of(client, [line("a"), line("b", input="Stand back.")])
     job = client.get("/v1/jobs").json["jobs"][-1]
-    with on_sqlite.begin() as connection:
+    with database.begin() as connection:
         connection.execute(
             update(Job)
             .where(Job.custom_id == "b")
             .values(status="failed", finished_at=NOW, code="bad_audio", message="No.")
         )
-    finish(on_sqlite, **SPOKEN)
+    finish(database, **SPOKEN)
     done = client.get(f"{BATCHES}/{made['id']}").json
     assert (done["status"], done["completed_at"]) == ("completed", int(NOW.timestamp()))
     assert done["request_counts"] == {"total": 2, "completed": 1, "failed": 1}
@@ -219,12 +219,12 @@ def test_results_are_files(client: Client, on_sqlite: Database) -> None:
     assert client.get(f"{FILES}/{done['error_file_id']}").json["bytes"] == len(content)
 
 
-def test_a_missed_window_keeps_what_is_done(client: Client, on_sqlite: Database) -> None:
+def test_a_missed_window_keeps_what_is_done(client: Client, database: Database) -> None:
     """State `expired`, with both files."""
     made = batch_of(client, [line("a"), line("b", input="Stand back.")], completion_window="1h")
-    with on_sqlite.begin() as connection:
+    with database.begin() as connection:
         connection.execute(update(Job).where(Job.custom_id == "b").values(status="expired", finished_at=NOW))
-    finish(on_sqlite, **SPOKEN)
+    finish(database, **SPOKEN)
     done = client.get(f"{BATCHES}/{made['id']}").json
     assert (done["status"], done["expired_at"]) == ("expired", int(NOW.timestamp()))
     [failed] = map(json.loads, client.get(f"{FILES}/{done['error_file_id']}/content").body.splitlines())
@@ -232,17 +232,17 @@ def test_a_missed_window_keeps_what_is_done(client: Client, on_sqlite: Database)
     assert done["output_file_id"]
 
 
-def test_cancelling_keeps_what_is_done(client: Client, on_sqlite: Database) -> None:
+def test_cancelling_keeps_what_is_done(client: Client, database: Database) -> None:
     """First `cancelling`, then `cancelled`; the audio so far is in the output file."""
     made = batch_of(client, [line("a"), line("b", input="Stand back.")])
-    with on_sqlite.begin() as connection:
+    with database.begin() as connection:
         connection.execute(update(Job).where(Job.custom_id == "a").values(finished_at=NOW, **SPOKEN))
     under_way = client.post(f"{BATCHES}/{made['id']}/cancel").json
     assert (under_way["status"], under_way["request_counts"]) == (
         "cancelling",
         {"total": 2, "completed": 1, "failed": 1},
     )
-    finish(on_sqlite)
+    finish(database)
     done = client.get(f"{BATCHES}/{made['id']}").json
     assert done["status"] == "cancelled"
     assert done["cancelling_at"]

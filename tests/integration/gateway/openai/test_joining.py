@@ -192,3 +192,17 @@ def test_a_key_that_is_revoked_meanwhile_gets_no_audio(database: Database) -> No
                 done = {"status": JobStatus.SUCCEEDED, "uri": "file:///a.wav", "sha256": "a" * 64, "finished_at": NOW}
                 transaction.execute(update(Job).values(**done))
             assert connection.getresponse().status == 401
+
+
+@pytest.mark.parametrize("stream_format", ["audio", "sse"])
+def test_a_revoked_key_does_not_wait_for_its_audio(database: Database, stream_format: str) -> None:
+    """It gets 401 while the job still waits, and a job that only it has waited for is cancelled unpaid."""
+    with running(database, TTSQ_OPENAI_HOLD_SECONDS="60") as gateway:
+        with closing(waiting(gateway.client(), {**ASKED, "stream_format": stream_format})) as connection:
+            until(lambda: clients(database) == 1)
+            with database.begin() as transaction:
+                transaction.execute(update(ApiKey).values(revoked_at=NOW))
+            gateway.gateway.keyring.clock = lambda: time.monotonic() + 60
+            answer = connection.getresponse()
+            assert (answer.status, answer.headers["content-type"]) == (401, "application/json")
+        assert jobs(database)[0].status == JobStatus.CANCELLED

@@ -104,10 +104,10 @@ def _on_servers(knobs: Knobs) -> Iterator[Waits]:
                 connection, tenant="default", name="start", scopes=EVERYTHING, rate=None, budget=None, now=now
             )
         own = _by_program(cluster.database, cluster.emulator.base_url)
-        yield _waits("PostgreSQL, a program's own transaction", own, cluster.emulator, knobs)
+        yield waits_of("PostgreSQL, a program's own transaction", own, cluster.emulator, knobs)
         settings = harness.environment(**cluster.environment())
         with gateway_process(["serve"], settings) as (address, _), closing(_Poster(address, key)) as post:
-            yield _waits("PostgreSQL, HTTP", post, cluster.emulator, knobs)
+            yield waits_of("PostgreSQL, HTTP", post, cluster.emulator, knobs)
 
 
 def _embedded(knobs: Knobs) -> Iterator[Waits]:
@@ -124,11 +124,11 @@ def _embedded(knobs: Knobs) -> Iterator[Waits]:
         )
         with gateway_process(["serve", "--all-in-one"], settings) as (address, _), closing(Database(url)) as database:
             with closing(_Poster(address, None)) as post:
-                yield _waits("SQLite, HTTP, all in one", post, emulator, knobs)
-            yield _waits("SQLite, another process", _by_program(database, emulator.base_url), emulator, knobs)
+                yield waits_of("SQLite, HTTP, all in one", post, emulator, knobs)
+            yield waits_of("SQLite, another process", _by_program(database, emulator.base_url), emulator, knobs)
 
 
-def _waits(way: str, submit: Submit, emulator: EmulatorProcess, knobs: Knobs) -> Waits:
+def waits_of(way: str, submit: Submit, emulator: EmulatorProcess, knobs: Knobs) -> Waits:
     rng = random.Random(knobs.seed)
     before = emulator.admin.state(detail=False).calls
     time.sleep(SETTLE_SECONDS)

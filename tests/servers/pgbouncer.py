@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import platform
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
@@ -29,8 +29,10 @@ class PgBouncer(Server):
     name = "pgbouncer"
     ready_line = "process up"
 
-    def __init__(self, postgres: Postgres, mode: str) -> None:
+    def __init__(self, postgres: Postgres, mode: str, *, users: Mapping[str, str] | None = None) -> None:
+        """`users` are names and passwords of roles beside the administrator."""
         super().__init__()
+        self._users = users or {}
         self._postgres = postgres
         self._mode = mode
         self._files = unpacked("pgbouncer", *PACKAGES)
@@ -54,7 +56,8 @@ class PgBouncer(Server):
         """The pooler in the foreground."""
         server = urlsplit(self._postgres.url())
         users, config = self.folder / "users.txt", self.folder / "pgbouncer.ini"
-        users.write_text(f'"{server.username}" "{server.password}"\n')
+        known = {str(server.username): str(server.password), **self._users}
+        users.write_text("".join(f'"{name}" "{password}"\n' for name, password in known.items()))
         config.write_text(
             f"[databases]\n* = host={LOOPBACK} port={self._postgres.port}\n"
             f"[pgbouncer]\nlisten_addr = {LOOPBACK}\nlisten_port = {self.port}\nunix_socket_dir =\n"

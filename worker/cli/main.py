@@ -64,6 +64,7 @@ COMMANDS: Final = (
         MONEY,
     ),
     Entry("budget", "worker.cli.money.budget:app", "Show and set the budgets of batches and tenants.", MONEY),
+    Entry("inbox", "worker.cli.inbox:app", "Show refused requests of the inbox, and who may submit by it.", SERVICE),
     Entry("tenants", "worker.cli.tenants:app", "Show or set where a tenant's audio is stored.", SERVICE),
     Entry("doctor", "worker.cli.doctor.run:doctor", "Check settings, services, key and clock. Costs nothing.", SERVICE),
     Entry(

@@ -1,1 +1,1 @@
-"""Tasks of the leading process: retention and dead workers."""
+"""Tasks of the leading process: the inbox, retention and dead workers."""

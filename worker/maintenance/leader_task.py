@@ -38,6 +38,7 @@ class LeaderTask:
     leads: Callable[[], bool]
     on_follower: Callable[[], object] = _nothing
     """Called instead while another process leads."""
+    burst_seconds: float = BURST_SECONDS
     _outage: OutageLog = field(init=False)
     _stopping: threading.Event = field(default_factory=threading.Event)
     _woken: threading.Event = field(default_factory=threading.Event)
@@ -76,7 +77,7 @@ class LeaderTask:
                 log.exception("leader_task_crashed", task=self.name)
 
     def _is_stopping_after_wait(self) -> bool:
-        if self._woken.wait(self.poll_seconds) and self._stopping.wait(BURST_SECONDS):
+        if self._woken.wait(self.poll_seconds) and self._stopping.wait(self.burst_seconds):
             return True
         self._woken.clear()
         return self._stopping.is_set()

@@ -30,7 +30,8 @@ from worker.execution.settlements import AttemptLimits
 from worker.execution.spool import Spool
 from worker.execution.spool_sweeper import SpoolSweeper
 from worker.execution.thread_pools import MAX_HELPERS, Pools
-from worker.maintenance import dead_workers, purger
+from worker.maintenance import dead_workers, inbox, purger
+from worker.maintenance.inbox import Inbox
 from worker.maintenance.leader_task import LeaderTask
 from worker.maintenance.purger import Purger
 from worker.process import dropped_messages
@@ -318,7 +319,10 @@ def build(
         sweeper=sweeper,
         dispatcher=dispatcher,
         broker=broker,
-        leader_tasks=_leader_tasks(database, destinations, messages, leads=lambda: dispatcher.leads),
+        leader_tasks=(
+            *_leader_tasks(database, destinations, messages, leads=lambda: dispatcher.leads),
+            *_inbox_tasks(database, settings, dispatcher),
+        ),
         finisher=batch_finisher,
         deliveries=_delivery_pool(database, settings),
         batches=BackgroundPool("results", batch_finisher.finish, threads=1, close_seconds=finisher.CLOSE_SECONDS),
@@ -368,6 +372,14 @@ def _leader_tasks(
         LeaderTask("scheduler", scheduler.POLL_SECONDS, Scheduler(database, messages.runs).run_once, leads),
         LeaderTask("purger", purger.POLL_SECONDS, Purger(database, destinations).run_once, leads),
     )
+
+
+def _inbox_tasks(
+    database: Database, settings: Settings, dispatcher: Dispatcher
+) -> tuple[LeaderTask | Listener, LeaderTask | Listener]:
+    reader = Inbox(database, settings, on_jobs=dispatcher.arrived)
+    task = LeaderTask("inbox", inbox.POLL_SECONDS, reader.run_once, lambda: dispatcher.leads, burst_seconds=0)
+    return task, Listener(database, task.wake, lambda: dispatcher.leads, notifications.INBOX)
 
 
 def private_queue(worker_id: UUID) -> str:

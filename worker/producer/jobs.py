@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from functools import partial
 from itertools import chain
-from typing import Any, Final
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import Connection
@@ -21,6 +21,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
 from sqlalchemy.orm import Session, scoped_session
 from uuid_utils.compat import uuid7
 
+from api_models.inbox import MAX_KEY_CHARACTERS
 from api_models.key_templates import checked_template
 from api_models.origins import DEFAULT_TENANT, canonical_base_url
 from api_models.speech import JobRequest
@@ -37,8 +38,6 @@ from worker.store.transitions import actions
 
 Where = Session | scoped_session[Session] | Connection
 WhereAsync = AsyncSession | AsyncConnection
-
-MAX_KEY_CHARACTERS: Final = 255
 
 
 def enqueue(
@@ -62,10 +61,10 @@ def enqueue(
         InvalidInputError: the settings are invalid.
     """
     connection, now = _connection(where), now or datetime.now(UTC)
-    row = _row_maker(tenant, origin, configuration, now)(request)
+    row = row_maker(tenant, origin, configuration, now)(request)
     job_id: UUID = row["id"]
     if idempotency_key is not None:
-        once = _idempotent_request(tenant, idempotency_key, _digest_of_one(request))
+        once = idempotent_request(tenant, idempotency_key, _digest_of_one(request))
         made = idempotency.claim(connection, [(once, job_id, None)], now=now)[0]
         if made is not None:
             return _original_id(made.job_id, made, once)
@@ -137,18 +136,18 @@ def enqueue_rows(
     digested = _DigestedRows(chain([first], source), enabled=idempotency_key is not None)
     if idempotency_key is not None and (known := idempotency.known(connection, tenant, idempotency_key)):
         deque(digested, maxlen=0)
-        return _original_id(known.batch_id, known, _idempotent_request(tenant, idempotency_key, digested.digest))
+        return _original_id(known.batch_id, known, idempotent_request(tenant, idempotency_key, digested.digest))
     batch = BatchRecord(uuid7(), tenant, name, None, 0, now)
     batches.add(connection, batch, resume_key=None)
     if key_template is not None:
         outputs.name_keys(connection, batch.id, checked_template(key_template, shared=True, columns=None))
-    row = partial(_row_maker(tenant, origin, configuration, now), use_cache=use_cache)
+    row = partial(row_maker(tenant, origin, configuration, now), use_cache=use_cache)
     count = actions.submit(
         connection,
         (row(request, batch_id=batch.id, line=line, extra=extra) for line, (request, extra) in enumerate(digested, 1)),
     )
     if idempotency_key is not None:
-        once = _idempotent_request(tenant, idempotency_key, digested.digest)
+        once = idempotent_request(tenant, idempotency_key, digested.digest)
         made = idempotency.claim(connection, [(once, None, batch.id)], now=now)[0]
         if made is not None:
             batches.withdraw(connection, batch.id)
@@ -233,7 +232,7 @@ def _digest_of_one(request: JobRequest) -> str:
     return hashlib.sha256(request.model_dump_json(exclude_defaults=True).encode()).hexdigest()
 
 
-def _idempotent_request(tenant: str, key: str, digest: str) -> IdempotentRequest:
+def idempotent_request(tenant: str, key: str, digest: str) -> IdempotentRequest:
     if not 0 < len(key) <= MAX_KEY_CHARACTERS:
         raise ValueError(f"an idempotency key must have 1 to {MAX_KEY_CHARACTERS} characters, not {len(key)}")
     return IdempotentRequest(tenant, key, digest)
@@ -249,7 +248,7 @@ def _connection(where: Where) -> Connection:
     return where if isinstance(where, Connection) else where.connection()
 
 
-def _row_maker(
+def row_maker(
     tenant: str, origin: str | None, configuration: Settings | None, now: datetime
 ) -> Callable[..., dict[str, Any]]:
     chosen = configuration or settings.current()

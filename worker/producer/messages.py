@@ -15,11 +15,12 @@ from pydantic import ValidationError
 from sqlalchemy.exc import SQLAlchemyError
 
 from api_models.hints import did_you_mean
+from api_models.inbox import MAX_KEY_CHARACTERS
 from api_models.origins import DEFAULT_TENANT
 from api_models.problems import Fault, faults_of
 from api_models.speech import JobRequest
 from worker.producer.errors import KeyReusedError
-from worker.producer.jobs import MAX_KEY_CHARACTERS, enqueue
+from worker.producer.jobs import enqueue
 from worker.settings import Settings
 from worker.store.database import Database
 from worker.store.errors import describe, is_unstorable

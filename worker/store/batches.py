@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
@@ -16,6 +16,16 @@ from worker.store.transitions import dispatches
 
 def count(connection: Connection, batch_id: UUID, total: int) -> None:
     connection.execute(update(Batch).where(Batch.id == batch_id).values(total=total))
+
+
+def grow(connection: Connection, batch_id: UUID, by: int) -> None:
+    connection.execute(update(Batch).where(Batch.id == batch_id).values(total=Batch.total + by))
+
+
+def names_in_use(connection: Connection, batch_id: UUID, names: Collection[str]) -> set[str]:
+    """Return those of the names that jobs of the batch have."""
+    query = select(Job.custom_id).where(Job.batch_id == batch_id, Job.custom_id.in_(names))
+    return {name for name in connection.execute(query).scalars() if name is not None}
 
 
 def withdraw(connection: Connection, batch_id: UUID) -> None:

@@ -1,4 +1,4 @@
-"""Notifies the leading dispatcher of submitted jobs, and the outbox relay of events.
+"""Notifies the leading dispatcher of submitted jobs, the outbox relay of events, and the leader of the inbox.
 
 On PostgreSQL a notification is part of the producer's transaction: it is delivered at the commit, and dropped by a
 rollback. SQLite has no notifications; there the file is checked for changes a hundred times a second, at 10
@@ -26,6 +26,8 @@ CHANNEL: Final = "ttsq_arrivals"
 """PostgreSQL's channel for jobs. A notification has no payload."""
 EVENTS: Final = "ttsq_events"
 """The channel for events and deliveries."""
+INBOX: Final = "ttsq_inbox"
+"""The channel for rows of the inbox; `ttsq_submit` notifies it."""
 GLANCE_SECONDS: Final = 0.01
 """Between two checks of a SQLite file."""
 
@@ -35,7 +37,11 @@ ADVISORY_LOCK: Final = 0x7474_7361
 _NOTIFY: Final = text(f"SELECT pg_notify('{CHANNEL}', '') WHERE pg_try_advisory_xact_lock({ADVISORY_LOCK})")
 
 _NOTIFY_EVENTS: Final = text(f"SELECT pg_notify('{EVENTS}', '')")
-_NEWEST: Final = {CHANNEL: "SELECT max(rowid) FROM jobs", EVENTS: "SELECT max(id) FROM events"}
+_NEWEST: Final = {
+    CHANNEL: "SELECT max(rowid) FROM jobs",
+    EVENTS: "SELECT max(id) FROM events",
+    INBOX: "SELECT max(number) FROM inbox",
+}
 
 Wait = Callable[[float], bool]
 """Wait for at most this many seconds. Returns whether jobs were submitted."""

@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from tests.databases import migrated_and_empty, migrated_file, on_sqlite
+from tests.databases import migrated_and_empty, migrated_file, migrated_template, on_postgresql, on_sqlite
 
-__all__ = ["migrated_and_empty", "migrated_file", "on_sqlite"]
+__all__ = ["migrated_and_empty", "migrated_file", "migrated_template", "on_postgresql", "on_sqlite"]

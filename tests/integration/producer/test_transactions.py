@@ -15,11 +15,11 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engine
 from sqlalchemy.orm import Session, scoped_session, sessionmaker
 
+from api_models.inbox import MAX_KEY_CHARACTERS
 from api_models.speech import JobRequest
 from tests.factories import ORIGIN, a_request, stored
 from worker import producer, settings
 from worker.producer import KeyReusedError
-from worker.producer import jobs as producer_jobs
 from worker.store import batches
 from worker.store.access import idempotency
 from worker.store.database import Database
@@ -138,7 +138,7 @@ def test_another_request_under_the_same_key_is_refused(database: Database) -> No
     assert jobs(database) == 1
 
 
-@pytest.mark.parametrize("key", ["", "k" * (producer_jobs.MAX_KEY_CHARACTERS + 1)])
+@pytest.mark.parametrize("key", ["", "k" * (MAX_KEY_CHARACTERS + 1)])
 def test_a_key_has_some_characters_and_not_too_many(database: Database, key: str) -> None:
     """What the table couldn't hold is refused before anything is written."""
     with database.begin() as connection, pytest.raises(ValueError, match="1 to 255"):

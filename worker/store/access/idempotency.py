@@ -58,7 +58,7 @@ def claim(
         for request, job_id, batch_id in sorted(wanted, key=lambda one: (one[0].tenant, one[0].key))
     ]
     connection.execute(upserts.insert(connection.dialect.name, IdempotencyKey).on_conflict_do_nothing(), rows)
-    known = _by_key(connection, [request for request, _, _ in wanted])
+    known = known_keys(connection, [(request.tenant, request.key) for request, _, _ in wanted])
     found: list[Recorded | None] = []
     for request, job_id, batch_id in wanted:
         made = known[request.tenant, request.key]
@@ -67,14 +67,15 @@ def claim(
 
 
 def known(connection: Connection, tenant: str, key: str) -> Recorded | None:
-    return _by_key(connection, [IdempotentRequest(tenant, key, "")]).get((tenant, key))
+    return known_keys(connection, [(tenant, key)]).get((tenant, key))
 
 
 def forget(connection: Connection, *, made_before: datetime) -> int:
     return connection.execute(delete(IdempotencyKey).where(IdempotencyKey.created_at < made_before)).rowcount
 
 
-def _by_key(connection: Connection, wanted: Sequence[IdempotentRequest]) -> dict[tuple[str, str], Recorded]:
+def known_keys(connection: Connection, wanted: Sequence[tuple[str, str]]) -> dict[tuple[str, str], Recorded]:
+    """Return what the first requests of these keys created, each key with its tenant before it."""
     columns = (
         IdempotencyKey.tenant,
         IdempotencyKey.key,
@@ -83,8 +84,6 @@ def _by_key(connection: Connection, wanted: Sequence[IdempotentRequest]) -> dict
         IdempotencyKey.batch_id,
     )
     rows = connection.execute(
-        select(*columns).where(
-            tuple_(IdempotencyKey.tenant, IdempotencyKey.key).in_([(request.tenant, request.key) for request in wanted])
-        )
+        select(*columns).where(tuple_(IdempotencyKey.tenant, IdempotencyKey.key).in_(list(wanted)))
     )
     return {(row[0], row[1]): Recorded(IdempotentRequest(row[0], row[1], row[2]), row[3], row[4]) for row in rows}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
@@ -166,6 +166,11 @@ def by_id_prefix(connection: Connection, prefix: str, *, most: int = 2) -> list[
         return []
     first, last = UUID(digits.ljust(_ID_DIGITS, "0")), UUID(digits.ljust(_ID_DIGITS, "f"))
     return jobs(connection, Job.id.between(first, last), most=most)
+
+
+def existing(connection: Connection, job_ids: Collection[UUID]) -> set[UUID]:
+    """Return those of the ids that are jobs'."""
+    return set(connection.execute(select(Job.id).where(Job.id.in_(job_ids))).scalars())
 
 
 def by_custom_id(connection: Connection, custom_id: str, batch_ids: Sequence[UUID | None]) -> list[JobRecord]:

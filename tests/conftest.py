@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import gc
 import os
+import shutil
 import sys
 import uuid
 from collections.abc import Iterator
@@ -17,8 +18,10 @@ from typing import Final
 import pytest
 from hypothesis import settings
 
+from tests.distribution.fixtures import distribution_folder
 from tests.servers import forked
 from tests.servers.moto import Moto
+from tests.servers.places import memory_for_tests
 from tests.servers.postgres import Postgres
 from tests.servers.s3 import Bucket, S3Server
 from tests.servers.swift import Swift
@@ -40,6 +43,10 @@ SERVER_FIXTURES: Final = frozenset({"valkey", "postgres", "swift", "moto", "s3"}
 
 forked.enable()
 
+# Every commit of a SQLite database waits until it is on the disk.
+if (MEMORY := memory_for_tests()) is not None:
+    os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(MEMORY))
+
 
 def pytest_collection_finish() -> None:
     """What is loaded by now stays: the garbage collector need not look through it again and again."""
@@ -54,6 +61,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.servers)
     if processes := int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "0")):
         items[:] = spread(items, processes)
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """Remove what the run installed; of several test processes, the one that started the others does."""
+    factory: pytest.TempPathFactory | None = getattr(config, "_tmp_path_factory", None)
+    if factory is not None and factory._basetemp is not None and not hasattr(config, "workerinput"):
+        shutil.rmtree(distribution_folder(factory._basetemp), ignore_errors=True)
 
 
 @pytest.fixture(autouse=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -21,11 +22,17 @@ from tests.servers.valkey import Valkey
 
 @pytest.fixture(scope="session")
 def run_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder that all test processes of this run share."""
+    """A folder that all test processes of this run share; on a disk, where environments are links to uv's cache."""
     own = tmp_path_factory.getbasetemp()
-    folder = (own.parent if "PYTEST_XDIST_WORKER" in os.environ else own) / "distribution"
+    run = own.parent if "PYTEST_XDIST_WORKER" in os.environ else own
+    folder = distribution_folder(run)
     folder.mkdir(exist_ok=True)
     return folder
+
+
+def distribution_folder(run: Path) -> Path:
+    """Where the run with this temporary folder installs; removed at its end."""
+    return Path(tempfile.gettempdir()) / f"ttsq-distribution-{run.name}"
 
 
 @pytest.fixture(scope="session")

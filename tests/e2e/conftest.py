@@ -10,7 +10,15 @@ import pytest
 from tests.cluster.cluster import Cluster
 from tests.cluster.services import Services
 from tests.cluster.shape import Shape, StoreKind
-from tests.distribution.fixtures import bare, distributions, image, installed, place, run_folder, traced
+from tests.distribution.fixtures import (
+    bare,
+    distributions,
+    image,
+    installed,
+    place,
+    run_folder,
+    traced,
+)
 from tests.servers.postgres import Postgres
 from tests.servers.s3 import S3Server
 from tests.servers.valkey import Valkey

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from functools import cache
 from importlib.metadata import version
 from typing import Any, Final
 
-from fastapi import Depends, FastAPI, Request
+from fastapi import APIRouter, Depends, FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
 from pydantic import BaseModel
@@ -16,6 +17,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 from starlette.responses import Response
+from starlette.routing import BaseRoute
 from starlette.types import Scope
 
 from api_models.account import GateChange, QuoteIn
@@ -92,32 +94,33 @@ def make_app(gateway: Gateway) -> FastAPI:
         openapi_tags=TAGS,
         servers=[{"url": gateway.base or "/"}],
         generate_unique_id_function=operation_id,
-        dependencies=[Depends(reject_unknown_parameters)],
         redirect_slashes=False,
     )
     app.state.gateway = gateway
     app.state.rendered = {}
-    app.include_router(docs_page.router)
-    for part in (jobs, batches, events, account, endpoints, subscriptions, hooks, health):
-        app.include_router(part.router)
-    for part in (catalogue, speech, files, openai_batches):
-        app.include_router(part.router)
+    app.router.routes.extend(_routes())
     app.add_exception_handler(OpenAIError, _openai_error)
     app.add_exception_handler(ProblemError, _problem)
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(HTTPException, _http)
     for error_type in (SQLAlchemyError, ArtifactsError, ClientDisconnect, Exception):
         app.add_exception_handler(error_type, _unexpected)
-    _build_routes(app)
     app.openapi = lambda: _openapi(app)  # type: ignore[method-assign]  # as FastAPI's documentation has it
     return app
 
 
-def _build_routes(app: FastAPI) -> None:
-    """Build every route's models now. FastAPI leaves it to the first request, which would wait on the event loop."""
+@cache
+def _routes() -> Sequence[BaseRoute]:
+    """Every route with its models. FastAPI leaves these to the first request, which would wait on the event loop."""
+    router = APIRouter(dependencies=[Depends(reject_unknown_parameters)], generate_unique_id_function=operation_id)
+    for part in (docs_page, jobs, batches, events, account, endpoints, subscriptions, hooks, health):
+        router.include_router(part.router)
+    for part in (catalogue, speech, files, openai_batches):
+        router.include_router(part.router)
     nowhere: Scope = {"type": "http", "method": "GET", "path": "/-", "headers": [], "root_path": ""}
-    for route in app.router.routes:
+    for route in router.routes:
         route.matches(nowhere)
+    return tuple(router.routes)
 
 
 def guarded(gateway: Gateway) -> Guard:

@@ -41,5 +41,20 @@ def unpacked(name: str, *packages: str) -> Path:
     return folder
 
 
+def missing(*packages: str) -> list[str]:
+    """These packages and what they need, without what this machine has. Skips the test where they can't be had."""
+    if not shutil.which("apt-get"):
+        pytest.skip(f"{packages[0]} comes from Debian's packages, and this machine has no apt-get")
+    folder = Path(tempfile.gettempdir())
+    asked = ("apt-get", "install", "--simulate", "--no-install-recommends", "--quiet", *packages)
+    found = _run(*asked, folder=folder)
+    if found.returncode:  # a new machine has no lists of packages
+        _run("apt-get", "update", folder=folder)
+        found = _run(*asked, folder=folder)
+    if found.returncode:
+        pytest.skip(f"Debian's packages can't be fetched: {found.stderr.strip()[-200:]}")
+    return [line.split()[1] for line in found.stdout.splitlines() if line.startswith("Inst ")]
+
+
 def _run(*command: str, folder: Path) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=FETCH_SECONDS, check=False)

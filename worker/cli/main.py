@@ -89,6 +89,12 @@ COMMANDS: Final = (
         SERVICE,
     ),
     Entry("serve", "worker.cli.gateway.serve:serve", "Serve the HTTP API. Ctrl-C stops it gracefully.", HTTP),
+    Entry(
+        "console",
+        "worker.cli.gateway.console:console",
+        "Print a link that signs in to the web console, once, within 15 minutes.",
+        HTTP,
+    ),
     Entry("keys", "worker.cli.gateway.keys:app", "Create, limit and revoke API keys.", HTTP),
     Entry("hooks", "worker.cli.gateway.hooks:app", "Turn other systems' webhooks into jobs.", HTTP),
     Entry(

@@ -132,7 +132,7 @@ InstallationAdmin = Annotated[Caller, may(Scope.INSTALLATION)]
 
 
 async def reject_unknown_parameters(request: Request) -> None:
-    if request.scope["query_string"]:
+    if request.scope["query_string"] and not request.url.path.startswith("/console"):  # people's links may carry more
         given = [name for name, _ in request.query_params.multi_items()]
         strict_json.reject_unknown(given, _parameters(request.scope["route"]))
 

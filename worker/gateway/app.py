@@ -30,6 +30,7 @@ from api_models.subscriptions import SubscriptionIn
 from worker.artifacts.errors import ArtifactsError
 from worker.gateway import dialects, docs_page
 from worker.gateway.answers import reject_unknown_parameters
+from worker.gateway.console import routes as console
 from worker.gateway.middleware.guard import HOOKS, MAX_BODY_BYTES, METRICS, Guard, problem_for
 from worker.gateway.openai import batches as openai_batches
 from worker.gateway.openai import catalogue, files, speech
@@ -99,6 +100,7 @@ def make_app(gateway: Gateway) -> FastAPI:
     app.state.gateway = gateway
     app.state.rendered = {}
     app.router.routes.extend(_routes())
+    console.prepare(app)
     app.add_exception_handler(OpenAIError, _openai_error)
     app.add_exception_handler(ProblemError, _problem)
     app.add_exception_handler(RequestValidationError, _invalid)
@@ -115,6 +117,8 @@ def _routes() -> Sequence[BaseRoute]:
     router = APIRouter(dependencies=[Depends(reject_unknown_parameters)], generate_unique_id_function=operation_id)
     for part in (docs_page, jobs, batches, events, account, endpoints, subscriptions, hooks, health):
         router.include_router(part.router)
+    for of_console in console.ROUTERS:
+        router.include_router(of_console)
     for part in (catalogue, speech, files, openai_batches):
         router.include_router(part.router)
     nowhere: Scope = {"type": "http", "method": "GET", "path": "/-", "headers": [], "root_path": ""}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 from urllib.parse import quote
@@ -25,6 +26,7 @@ RANGE_HEADER: Final[dict[str, Any]] = {
     "schema": {"type": "string"},
     "example": "bytes=0-1023",
 }
+NO_HEADERS: Final[Mapping[str, str]] = {}
 _RANGE: Final = re.compile(r"bytes=([0-9]{0,18})-([0-9]{0,18})", re.IGNORECASE)
 
 
@@ -59,27 +61,54 @@ def part_of(range_header: str | None, size: int) -> Part | None:
 
 def of_job(gateway: Gateway, entry: JobEntry, range_header: str | None) -> Response:
     found = destination_of(gateway, entry)
-    store, key = found.store, found.key
-    name = key.rpartition("/")[2]
-    if address := gateway.destinations.address(found, name=name):
+    if address := gateway.destinations.address(found, name=found.key.rpartition("/")[2]):
         if _is_lost(found, entry):
             raise lost()
         return RedirectResponse(address, 302)
-    size = entry.audio_bytes or 0
+    return streamed(gateway, entry, range_header)
+
+
+def streamed(
+    gateway: Gateway, entry: JobEntry, range_header: str | None, *, headers: Mapping[str, str] = NO_HEADERS
+) -> Response:
+    """Stream a job's audio through the gateway, from a bucket too."""
+    return object_streamed(
+        destination_of(gateway, entry),
+        size=entry.audio_bytes or 0,
+        content_type=entry.content_type or "audio/wav",
+        range_header=range_header,
+        sha256=entry.sha256,
+        headers=headers,
+    )
+
+
+def object_streamed(
+    found: Destination,
+    *,
+    size: int,
+    content_type: str,
+    range_header: str | None,
+    sha256: str | None = None,
+    headers: Mapping[str, str] = NO_HEADERS,
+) -> Response:
+    """Stream one object, in full or as a range. Raises ProblemError: it is missing or is another content."""
     part = part_of(range_header, size)
     requested = Part(0, size) if part is None else part
-    blocks = store.read(key, start=requested.start, length=requested.length, sha256=entry.sha256)
+    blocks = found.store.read(found.key, start=requested.start, length=requested.length, sha256=sha256)
     if blocks is None:
         raise lost()
-    headers = {
+    given = {
+        **headers,
         "accept-ranges": "bytes",
-        "content-length": str(size if part is None else part.length),
-        "content-disposition": f"attachment; filename*=UTF-8''{quote(name, safe='')}",
-        "etag": f'"{entry.sha256}"',
+        "content-length": str(requested.length),
+        "content-disposition": f"attachment; filename*=UTF-8''{quote(found.key.rpartition('/')[2], safe='')}",
     }
+    if sha256 is not None:
+        given["etag"] = f'"{sha256}"'
     if part is not None:
-        headers["content-range"] = f"bytes {part.start}-{part.start + part.length - 1}/{size}"
-    return StreamingResponse(blocks, 200 if part is None else 206, headers, entry.content_type or "audio/wav")
+        given["content-range"] = f"bytes {part.start}-{part.start + part.length - 1}/{size}"
+    media = content_type if content_type.startswith("audio/") else "application/octet-stream"
+    return StreamingResponse(blocks, 200 if part is None else 206, given, media)
 
 
 def of_results(gateway: Gateway, entry: BatchEntry, name: str) -> Response:

@@ -12,7 +12,6 @@ from typing import Final
 import uvicorn
 from anyio import to_thread
 
-from worker.environment.service_manager import ALIVE, READY, STOPPING, ServiceManager
 from worker.gateway.app import guarded
 from worker.gateway.connections import BoundedProtocol
 from worker.gateway.middleware.guard import MAX_HEADER_BYTES
@@ -21,8 +20,6 @@ from worker.gateway.parts import Gateway
 THREADS: Final = 16
 """Requests that use the database or the store at the same time; the others wait."""
 KEEP_ALIVE_SECONDS: Final = 30
-ALIVE_SECONDS: Final = 5
-"""Interval of the messages to systemd's watchdog."""
 END_SECONDS: Final = 5
 """At a shutdown event streams and waits end at once; other requests have this long to finish."""
 
@@ -34,7 +31,7 @@ class CannotListenError(Exception):
 class Server(uvicorn.Server):
     """Serves one gateway. `serve` runs until it is stopped."""
 
-    def __init__(self, gateway: Gateway, host: str, port: int, service_manager: ServiceManager | None = None) -> None:
+    def __init__(self, gateway: Gateway, host: str, port: int) -> None:
         """Bind the address, so that errors surface before the server starts. Raises CannotListenError: the address
         cannot be bound.
         """
@@ -54,12 +51,9 @@ class Server(uvicorn.Server):
             timeout_keep_alive=KEEP_ALIVE_SECONDS,
             timeout_graceful_shutdown=END_SECONDS,
             backlog=1024,
-            callback_notify=self._show_alive,
-            timeout_notify=ALIVE_SECONDS,
         )
         super().__init__(config)
         self._watch: Final = gateway.watch
-        self._service_manager: Final = service_manager or ServiceManager(None)
         self._ready: Callable[[], None] = lambda: None
 
     @property
@@ -71,10 +65,6 @@ class Server(uvicorn.Server):
         """Serve until a signal arrives or `should_exit` is set. `ready` is called once it listens."""
         self._ready = ready
         asyncio.run(self.serve(sockets=[self.socket]))
-
-    async def _show_alive(self) -> None:
-        """Called by the event loop, so that a loop that is blocked shows nothing."""
-        self._service_manager.notify(ALIVE)
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -89,11 +79,9 @@ class Server(uvicorn.Server):
         await super().startup(sockets)
         if self.started:
             self._ready()
-            self._service_manager.notify(READY)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """As in uvicorn, but streams and waits, which would last until the client leaves, are ended first."""
-        self._service_manager.notify(STOPPING)
         self._watch.close()
         await super().shutdown(sockets)
 

@@ -20,7 +20,6 @@ from worker.dispatch.config import DispatchLimits, WorkerScope
 from worker.dispatch.dispatcher import Dispatcher
 from worker.dispatch.gates.probes import Prober
 from worker.dispatch.listener import Listener
-from worker.environment.service_manager import SOCKET, ServiceManager
 from worker.execution.content_origin import ContentOrigin
 from worker.execution.context import AttemptContext
 from worker.execution.destinations import Destinations
@@ -31,9 +30,11 @@ from worker.execution.settlements import AttemptLimits
 from worker.execution.spool import Spool
 from worker.execution.spool_sweeper import SpoolSweeper
 from worker.execution.thread_pools import MAX_HELPERS, Pools
-from worker.maintenance import dead_workers, inbox, purger
+from worker.maintenance import activity, dead_workers, inbox, operations, purger
+from worker.maintenance.activity import ActivitySummary
 from worker.maintenance.inbox import Inbox
 from worker.maintenance.leader_task import LeaderTask
+from worker.maintenance.operations import OperationRunner
 from worker.maintenance.purger import Purger
 from worker.process import dropped_messages
 from worker.process.broker_status import BrokerStatus
@@ -254,7 +255,6 @@ def build(
         stalled=liveness.problem,
         dropped_messages=lambda: dropped.total,
         alive_file=settings.alive_file,
-        service_manager=ServiceManager(variable(SOCKET)),
         look_around=peers.run_once,
         identity=identity(settings),
     )
@@ -372,7 +372,9 @@ def _leader_tasks(
         Listener(database, outbox.wake, leads, notifications.EVENTS),
         LeaderTask("finished-batch-watcher", watcher.POLL_SECONDS, batches.run_once, leads, batches.on_follower),
         LeaderTask("scheduler", scheduler.POLL_SECONDS, Scheduler(database, messages.runs).run_once, leads),
-        LeaderTask("purger", purger.POLL_SECONDS, Purger(database, destinations).run_once, leads),
+        removals := LeaderTask("purger", purger.POLL_SECONDS, Purger(database, destinations).run_once, leads),
+        LeaderTask("operations", operations.POLL_SECONDS, OperationRunner(database, removals.wake).run_once, leads),
+        LeaderTask("activity", activity.POLL_SECONDS, ActivitySummary(database).run_once, leads),
     )
 
 

@@ -33,6 +33,7 @@ LATE: Final = {
     "ix_jobs_key_open": "0008",
     "ix_attempts_unclear": "0008",
     "ix_jobs_code": "0015",
+    "ix_jobs_ended": "0020",
     "ix_events_tenant": "0015",
     "ix_events_account": "0015",
 }

@@ -10,12 +10,12 @@ import typer
 from worker.cli import database as cli_database
 from worker.cli.console.errors import CliError
 from worker.cli.console.terminal import Terminal
-from worker.environment.service_manager import SOCKET, ServiceManager
+from worker.cli.gateway.console import link
 from worker.gateway.parts import assemble
 from worker.gateway.server import CannotListenError, Server, is_loopback
 from worker.process.embedded import EmbeddedWorker
 from worker.process.factories import start_tracing
-from worker.settings import Settings, variable
+from worker.settings import Settings
 from worker.store.access import api_keys
 from worker.store.database import Database
 from worker.telemetry import logs, tracing
@@ -48,7 +48,7 @@ def serve(
             settings, database, without_auth=without_auth, on_new_jobs=worker.wake if worker else lambda: None
         )
         try:
-            server = Server(gateway, host, port, ServiceManager(variable(SOCKET)))
+            server = Server(gateway, host, port)
         except CannotListenError as error:
             raise CliError(str(error), "choose another --port (0 takes a free one) or --host") from None
         if worker is not None:
@@ -60,6 +60,9 @@ def serve(
 def _announce(terminal: Terminal, address: str, settings: Settings, database: Database, *, all_in_one: bool) -> None:
     message = f"Gateway listening at {address} (OpenAPI: {address}/openapi.json). Press Ctrl-C to stop."
     terminal.done(message, address=address)
+    if all_in_one:
+        terminal.note(f"Web console: {link(database, settings.gateway_base or address)}")
+        terminal.note("The link signs in once, for 15 minutes; `ttsq console` prints another.")
     with database.read() as connection:
         keys = api_keys.listed(connection)
     if settings.embedded and is_loopback(address.split("//")[1].rpartition(":")[0].strip("[]")) and not keys:

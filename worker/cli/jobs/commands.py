@@ -37,9 +37,20 @@ Result = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 
 @app.command("list")
 def list_jobs(
+    *,
     batch: OfBatch = None,
     status: OfStatus = None,
     code: OfCode = None,
+    matching: Annotated[
+        str,
+        typer.Option(
+            "--filter",
+            "-f",
+            metavar="FILTER",
+            help="Only jobs that match, such as 'state:failed cost:>0.02 since:2h \"a phrase\"'.",
+            show_default=False,
+        ),
+    ] = "",
     limit: Annotated[
         int | None,
         typer.Option("--limit", "-n", min=1, help="Maximum number of jobs.", show_default="50; with --json all"),
@@ -48,7 +59,7 @@ def list_jobs(
 ) -> None:
     """List jobs in the order of submission."""
 
-    job_list.list_jobs(job_list.Filters(batch, tuple(status or ()), code), limit=limit, as_json=as_json)
+    job_list.list_jobs(job_list.Filters(batch, tuple(status or ()), code, matching), limit=limit, as_json=as_json)
 
 
 @app.command("show")

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Final
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Connection
+from sqlalchemy import ColumnElement, Connection, and_
 
+from api_models import job_filter
 from api_models.status import JobStatus
 from worker.artifacts.errors import ArtifactsError
 from worker.cli import database as cli_database
@@ -20,7 +22,7 @@ from worker.process.factories import open_destinations
 from worker.settings import Settings
 from worker.store.database import Database
 from worker.store.queries import filters as job_filters
-from worker.store.queries import jobs
+from worker.store.queries import job_search, jobs
 from worker.store.queries.jobs import JobRecord
 
 SHOWN_JOBS: Final = 50
@@ -34,11 +36,17 @@ class Filters:
     batch: str | None = None
     states: tuple[JobStatus, ...] = ()
     code: str | None = None
+    text: str = ""
+    """A filter in the grammar of the console."""
 
     def chosen(self, connection: Connection, job_ids: tuple[UUID, ...] = ()) -> ColumnElement[bool]:
-        """Build the selection. Raises UnknownBatchError or AmbiguousError."""
+        """Build the selection. Raises UnknownBatchError or AmbiguousError, InvalidInputError."""
         batch_id = None if self.batch is None else cli_database.batch(connection, self.batch).id
-        return job_filters.selection(batch_id=batch_id, states=self.states, code=self.code, job_ids=job_ids)
+        which = job_filters.selection(batch_id=batch_id, states=self.states, code=self.code, job_ids=job_ids)
+        if not self.text.strip():
+            return which
+        wanted = job_search.search(connection, job_filter.parse(self.text, now=datetime.now(UTC)))
+        return and_(which, *wanted.terms)
 
 
 def list_jobs(filters: Filters, *, limit: int | None, as_json: bool) -> None:

@@ -10,6 +10,7 @@ from typing import IO, Annotated, Any, Final
 
 from fastapi import APIRouter, Path, Query, Request
 from pydantic import AwareDatetime
+from sqlalchemy import Connection
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
@@ -61,7 +62,7 @@ def _quoted(gateway: Gateway, tenant: str, body: IO[bytes], is_gone: IsGone) -> 
         contents.setdefault(f"{content}:{fresh}" if line.job.cache == "bypass" else content, line.job)
     with gateway.database.read() as connection:
         known = pricing.bought(connection, (content for content in contents if ":" not in content))
-        prices = {model: _price(pricing.seen(connection, model), model) for model in MODELS}
+        prices = {model: price_of(connection, model) for model in MODELS}
     texts = Counter(line.job.model for line in lines)
     calls = Counter(job.model for content, job in contents.items() if content not in known)
     parts = [
@@ -85,7 +86,9 @@ def _quoted(gateway: Gateway, tenant: str, body: IO[bytes], is_gone: IsGone) -> 
     }
 
 
-def _price(seen: pricing.Seen | None, model: str) -> Decimal:
+def price_of(connection: Connection, model: str) -> Decimal:
+    """Return the expected cost of a call: what the newest ones cost, else the published average."""
+    seen = pricing.seen(connection, model)
     return seen.cost if seen is not None and seen.texts >= MIN_TEXTS else MODELS[model].price
 
 

@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Annotated, Any, Final
 from uuid import UUID
 
 from fastapi import APIRouter, Query, Request
 from pydantic import AwareDatetime, BaseModel, Field
+from sqlalchemy import ColumnElement, Connection
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
+from api_models import job_filter
 from api_models.callbacks import Callback
 from api_models.http_problems import Trouble
 from api_models.jobs import AttemptList, JobIn, JobPage, JobView
-from api_models.problems import Fault
+from api_models.problems import Fault, InvalidInputError
 from api_models.status import TERMINAL, JobStatus
 from worker.gateway import answers, audio, entries, strict_json, views
 from worker.gateway.answers import (
@@ -34,7 +37,7 @@ from worker.gateway.parts import Gateway
 from worker.gateway.problems import ProblemError, invalid, not_found
 from worker.maintenance.purger import Purger
 from worker.store.access.idempotency import IdempotentRequest, Recorded
-from worker.store.queries import filters, tenant_pages
+from worker.store.queries import filters, job_search, tenant_pages
 from worker.store.queries import jobs as store_views
 from worker.store.queries.tenant_pages import JobEntry, PageFilter
 from worker.store.transitions import actions, purges
@@ -133,6 +136,8 @@ class JobQuery(BaseModel):
     code: Annotated[str | None, Field(min_length=1, max_length=64)] = None
     since: AwareDatetime | None = None
     until: AwareDatetime | None = None
+    filter: Annotated[str, Field(max_length=job_filter.MAX_CHARACTERS)] = ""
+    """Terms such as `state:failed cost:>0.02 since:2h "a phrase"`, which must all match; see the console's help."""
     cursor: UUID | None = None
     limit: Annotated[int, Field(ge=1, le=MAX_PER_PAGE)] = 50
 
@@ -149,8 +154,20 @@ def list_jobs(request: Request, caller: Reader, query: Annotated[JobQuery, Query
     gateway = gateway_of(request)
     wanted = query.page_filter(caller.tenant)
     with gateway.database.read() as connection:
-        found = tenant_pages.jobs(connection, wanted, before=query.cursor, most=query.limit)
+        also = _matching(connection, query.filter, caller.tenant, gateway.database.now(connection))
+        found = tenant_pages.jobs(connection, wanted, before=query.cursor, most=query.limit, also=also)
     return answers.json(views.page("jobs", [views.job(entry, gateway.base) for entry in found], query.limit))
+
+
+def _matching(connection: Connection, text: str, tenant: str, now: datetime) -> Sequence[ColumnElement[bool]]:
+    """Return the conditions of a filter. Raises ProblemError: it is faulty, or names another tenant."""
+    if not text.strip():
+        return ()
+    try:
+        wanted = job_filter.parse(text, now=now).of_tenant(tenant)
+    except InvalidInputError as error:
+        raise invalid(error.faults) from None
+    return job_search.search(connection, wanted).terms
 
 
 @router.get(

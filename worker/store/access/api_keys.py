@@ -96,6 +96,12 @@ def by_hash(connection: Connection, key_hash: str) -> KeyRecord | None:
     return None if row is None else _record(tuple(row))
 
 
+def by_id(connection: Connection, key_id: UUID) -> KeyRecord | None:
+    """Return a key that is not revoked."""
+    row = connection.execute(select(*_COLUMNS).where(ApiKey.id == key_id, ApiKey.revoked_at.is_(None))).one_or_none()
+    return None if row is None else _record(tuple(row))
+
+
 def is_any(connection: Connection) -> bool:
     return connection.execute(select(ApiKey.id).limit(1)).first() is not None
 

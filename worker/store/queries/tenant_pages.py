@@ -134,8 +134,15 @@ def bought(connection: Connection, tenant: str, fingerprints: Sequence[str]) -> 
     return None if row is None else JobEntry(*row)
 
 
-def jobs(connection: Connection, wanted: PageFilter, *, before: UUID | None, most: int) -> list[JobEntry]:
-    query = select(*_JOB).where(*wanted.terms())
+def jobs(
+    connection: Connection,
+    wanted: PageFilter,
+    *,
+    before: UUID | None,
+    most: int,
+    also: Sequence[ColumnElement[bool]] = (),
+) -> list[JobEntry]:
+    query = select(*_JOB).where(*wanted.terms(), *also)
     if before is not None:
         query = query.where(Job.id < before)
     return [JobEntry(*row) for row in connection.execute(query.order_by(Job.id.desc()).limit(most))]

@@ -157,6 +157,7 @@ class Job(Base):
             where="key_id IS NOT NULL AND status IN ('scheduled', 'queued', 'dispatched', 'running')",
         ),
         partial_index("ix_jobs_code", "code", "id", where="code IS NOT NULL"),
+        partial_index("ix_jobs_ended", "tenant", "status", "id", where="status IN ('failed', 'cancelled', 'expired')"),
         # Each unfinished state has an index, so the dispatcher never reads past finished rows.
         partial_index("ix_jobs_queued", "priority", "tenant", "lane", "model", "id", where="status = 'queued'"),
         partial_index("ix_jobs_due", "not_before", where="status = 'scheduled'"),

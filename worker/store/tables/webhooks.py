@@ -58,7 +58,7 @@ class Endpoint(Base):
     flat: Mapped[bool] = mapped_column(server_default=false())
     """Messages repeat the fields of `data` at the first level."""
     header_name: Mapped[str | None] = mapped_column(String(64))
-    header_value: Mapped[str | None]
+    header_value: Mapped[str | None] = mapped_column(String())
     """A shared secret that messages carry in that header."""
 
     __table_args__ = (

@@ -74,10 +74,11 @@ unit: $(STAMP) ## run the unit tests alone
 coverage: $(STAMP) ## run the unit tests and report which lines they reach; no threshold
 	@$(BIN)/python -m pytest -q -n $(TESTS_AT_ONCE) --dist worksteal --cov=worker --cov=api_models --cov-report=term:skip-covered tests/unit $(PYTEST_ARGS)
 
-release: $(STAMP) ## build wheel and sdist into dist/, twice, and compare the bytes
+release: $(STAMP) ## build wheel and sdist of ttsq and of its client into dist/, twice, and compare the bytes
 	@rm -rf dist && mkdir -p dist/again
-	@SOURCE_DATE_EPOCH=$$(git log -1 --format=%ct) $(RUN_UV) build --quiet --python $(BIN)/python --out-dir dist .
-	@SOURCE_DATE_EPOCH=$$(git log -1 --format=%ct) $(RUN_UV) build --quiet --python $(BIN)/python --out-dir dist/again .
+	@for project in . clients/python; do for folder in dist dist/again; do \
+		SOURCE_DATE_EPOCH=$$(git log -1 --format=%ct) $(RUN_UV) build --quiet --python $(BIN)/python --out-dir $$folder $$project || exit 1; \
+	done; done
 	@for file in dist/*.whl dist/*.tar.gz; do cmp "$$file" "dist/again/$$(basename "$$file")" || exit 1; done
 	@rm -r dist/again && ls -l dist
 
@@ -111,7 +112,7 @@ check: $(STAMP) ## lint, types, import rules, dependencies, security
 	@$(BIN)/lint-imports --no-cache
 	@$(BIN)/deptry --no-ansi .
 	@$(BIN)/python -m tests.wording
-	@$(BIN)/bandit --quiet --recursive --severity-level medium --skip B608 api_models worker migrations
+	@$(BIN)/bandit --quiet --recursive --severity-level medium --skip B608 api_models worker migrations clients/python/src
 
 wording: $(STAMP) ## list phrases that are not plain technical English
 	@$(BIN)/python -m tests.wording

@@ -104,8 +104,8 @@ def _read(arrival: Arrival, row: _Row, context: Mapping[str, Any], check_url: Ch
     if allowed is not None:
         fields["tenant"] = allowed
     request = InboxRequest.model_validate(fields, context=dict(context))
-    if request.callback_url is not None and (why := check_url(request.callback_url)):
-        return [Fault(field="callback_url", message=why)]
+    if request.receiver is not None and (why := check_url(request.receiver)):
+        return [Fault(field=request.receiver_field, message=why)]
     return Submission(arrival.number, row.id, request.tenant or DEFAULT_TENANT, request)
 
 

@@ -86,7 +86,7 @@ class _Page:
         actions.submit(self.connection, [row for number, row in rows.items() if number not in lost])
         self.result.written = len(rows) - len(lost)
         self._close_batches([one for one in fresh if one.number not in lost])
-        for tenant in sorted({one.tenant for one in fresh if one.request.callback_url}):
+        for tenant in sorted({one.tenant for one in fresh if one.request.receiver}):
             endpoints.callbacks(self.connection, tenant, fresh_secret=self.new_secret(), now=self.now)
         self.result.jobs += [(number, row["id"]) for number, row in rows.items() if number not in lost]
         self._repeat(repeats)
@@ -154,7 +154,7 @@ class _Page:
         row = make(one.request, batch_id=None if batch is None else batch.record.id)
         if one.id is not None:
             row["id"] = one.id
-        return row | {"callback_url": one.request.callback_url, "notify": True}
+        return row | {"callback_url": one.request.receiver, "notify": True}
 
     def _claim(self, fresh: Sequence[Submission], rows: dict[int, dict[str, Any]]) -> set[int]:
         """Claim the keys. Returns the rows whose key another process has claimed since they were looked up."""

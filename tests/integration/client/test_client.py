@@ -152,7 +152,7 @@ class TestSubmitting:
         error = refused.value
         assert (error.code, error.field, error.status) == ("invalid-input", "voice_1", 422)
         assert "did you mean" in error.remedy
-        assert UUID(str(error.request_id))
+        assert UUID(str(error.request_id)).version == 7
         assert count(database, Job) == 0
 
     @pytest.mark.parametrize(

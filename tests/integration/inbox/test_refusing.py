@@ -47,6 +47,7 @@ BOTH: Final[dict[str, Any]] = {
     "batch with control characters": {**GOOD, "batch": "a\x1bb"},
     "batch too long": {**GOOD, "batch": "b" * 201},
     "callback to this machine": {**GOOD, "callback_url": "https://localhost/x"},
+    "webhook to this machine": {**GOOD, "webhook_url": "https://localhost/x"},
     "callback that is no address": {**GOOD, "callback_url": "ftp://host/x"},
     "custom_id of two folders": {**GOOD, "custom_id": "../x"},
     "deep": '{"text": "Hi.", "tags": ' + "[" * 900 + "]" * 900 + "}",

@@ -1,4 +1,4 @@
-"""Decodes bytes into numbered lines. Reports what is not UTF-8; never guesses another encoding."""
+"""Decodes bytes into numbered lines. Reports what is not UTF-8; never reads it in another encoding by itself."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from typing import IO, Final
 
 from api_models.problems import Fault
+from worker.intake import legacy_encodings
 from worker.intake.block import Line
 from worker.intake.sheet_options import AS_IT_IS, SheetOptions
 
@@ -16,7 +17,11 @@ MAX_LINE_CHARACTERS: Final = 1_048_576
 """A longer line means that the file is not made of lines."""
 
 PIECE_CHARACTERS: Final = 65_536
-"""Characters read at once on the fast path."""
+"""Characters handed on at once on the fast path."""
+READ_CHARACTERS: Final = 4_096
+"""Read without a pause for other threads, such as the gateway's, which has clients waiting: perhaps all line breaks."""
+MAX_PIECE_LINES: Final = 4_096
+"""Lines handed on at once, for the same reason."""
 
 _UTF_16: Final = "is encoded as UTF-16 without a byte order mark; save it as UTF-8, or use {encoding}"
 
@@ -33,6 +38,8 @@ _FOREIGN: Final[tuple[tuple[bytes, str], ...]] = (
 
 _ENCODING: Final = "encoding"
 _WINDOWS: Final = "cp1252"
+_SHOWN_NAMES: Final = {_WINDOWS: "Windows-1252"}
+_OTHERS: Final = "such as shift_jis, gbk, big5, euc_kr, cp1251"
 _RECOGNISED_BYTES: Final = 64
 """Bytes examined for UTF-16 without a byte order mark."""
 
@@ -55,8 +62,10 @@ def foreign(head: bytes, options: SheetOptions = AS_IT_IS) -> Fault | None:
 class Lines:
     """Iterates over a stream's lines. Undecodable lines are repaired, so that parsers stay in step."""
 
-    def __init__(self, stream: IO[bytes], options: SheetOptions = AS_IT_IS) -> None:
+    def __init__(self, stream: IO[bytes], options: SheetOptions = AS_IT_IS, head: bytes = b"") -> None:
+        """`head` holds the first bytes of the stream, by which its encoding is guessed if it isn't UTF-8."""
         self._options = options
+        self._head = head
         # An undecodable byte becomes one lone surrogate, by which it is found again; newline="" keeps the line endings.
         self._text = io.TextIOWrapper(stream, encoding="utf-8", errors="surrogateescape", newline="")
         self._ahead: deque[str] = deque()
@@ -88,7 +97,7 @@ class Lines:
 
         Not for the first line, nor for streams with lines of megabytes.
         """
-        lines = [*self._ahead, *self._text.readlines(PIECE_CHARACTERS)]
+        lines = [*self._ahead, *self._piece()]
         self._ahead.clear()
         written = "".join(lines)
         try:
@@ -100,6 +109,15 @@ class Lines:
             return []
         self.number += len(lines)
         self._offset += size
+        return lines
+
+    def _piece(self) -> list[str]:
+        lines: list[str] = []
+        for _ in range(PIECE_CHARACTERS // READ_CHARACTERS):
+            read = self._text.readlines(READ_CHARACTERS)
+            lines += read
+            if not read or len(lines) >= MAX_PIECE_LINES:
+                break
         return lines
 
     def give_back(self, lines: Sequence[str]) -> None:
@@ -132,11 +150,17 @@ class Lines:
             raw.decode()
         except UnicodeDecodeError as error:
             if not self._undecodable:
-                self._faults.append(Fault(line=number, message=_undecodable(error, start, self._options)))
+                self._faults.append(Fault(line=number, message=self._undecodable_byte(error, start)))
             self._undecodable.append(number)
             self._broken.add(number)
             return raw.decode("utf-8", "replace")
         return text
+
+    def _undecodable_byte(self, error: UnicodeDecodeError, line_offset: int) -> str:
+        """The file's head says more than one line, if the line is in it."""
+        sample = self._head if error.object in self._head else error.object
+        where = f"byte {error.start + 1} of the line, {line_offset + error.start + 1:,} of the file, "
+        return where + not_utf_8(error, sample, self._options)
 
     def _pass_over(self, number: int, text: str) -> str:
         """Skip the rest of an overlong line and return an empty one."""
@@ -158,12 +182,18 @@ class Lines:
         return text[:MAX_LINE_CHARACTERS]
 
 
-def _undecodable(error: UnicodeDecodeError, line_offset: int, options: SheetOptions) -> str:
+def not_utf_8(error: UnicodeDecodeError, sample: bytes, options: SheetOptions) -> str:
+    """Describe the first wrong byte, with the encodings by which `sample`, which holds it, may be meant."""
     byte = error.object[error.start : error.start + 1]
-    meant = byte.decode("cp1252", "ignore")
-    guess = f' ("{meant}" in Windows-1252)' if meant.isprintable() and meant else ""
-    return (
-        f"byte {error.start + 1} of the line, {line_offset + error.start + 1:,} of the file, is 0x{byte.hex().upper()}"
-        f"{guess}, which is not UTF-8; save the file as UTF-8"
-        f"{f', or use {options.spelled(_ENCODING, _WINDOWS)}' if guess else ''}"
-    )
+    likely = legacy_encodings.suggestions(sample)
+    first = likely[0] if likely else _WINDOWS
+    meant = legacy_encodings.character(error.object, error.start, first)
+    guess = f' ("{meant}" in {_SHOWN_NAMES.get(first, first)})' if meant else ""
+    remedy = f", or use {_spelled(likely or [_WINDOWS], options)}" if meant or likely else ""
+    more = f" (or its own encoding, {_OTHERS})" if remedy and not likely else ""
+    return f"is 0x{byte.hex().upper()}{guess}, which is not UTF-8; save the file as UTF-8{remedy}{more}"
+
+
+def _spelled(likely: Sequence[str], options: SheetOptions) -> str:
+    first, *others = likely
+    return options.spelled(_ENCODING, first) + (f" (or {', '.join(others)}: see which reads well)" if others else "")

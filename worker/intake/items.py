@@ -8,12 +8,15 @@ from typing import IO, Any, Final
 
 from api_models.problems import Fault
 from worker.intake.block import Record
+from worker.intake.encoding import not_utf_8
 from worker.intake.header import CELLS, MAX_COLUMNS, NAME, TEXT, Header
 from worker.intake.lines import DECODER, kind_of, repeated_key
 from worker.intake.objects import Objects, flattened
 from worker.intake.sheet_options import SheetOptions
 
 MAX_BYTES: Final = 268_435_456
+SAMPLE_BYTES: Final = 16_384
+"""Around a wrong byte, by which the encoding is guessed."""
 _EXAMPLE: Final = 'write a list such as [{"text": "Hello."}]'
 
 
@@ -22,7 +25,7 @@ def load(stream: IO[bytes], options: SheetOptions) -> list[Any] | Fault:
     content = stream.read(MAX_BYTES + 1)
     if len(content) > MAX_BYTES:
         return Fault(message=f"is longer than {MAX_BYTES:,} bytes; write one object a line, as .jsonl")
-    value = _decoded(content)
+    value = _decoded(content, options)
     if isinstance(value, list | Fault):
         return value
     found = _listed(value, options) if isinstance(value, dict) else None
@@ -42,11 +45,12 @@ def _listed(value: dict[str, Any], options: SheetOptions) -> list[Any] | None:
     return None
 
 
-def _decoded(content: bytes) -> Any:  # noqa: ANN401 - whatever JSON has
+def _decoded(content: bytes, options: SheetOptions) -> Any:  # noqa: ANN401 - whatever JSON has
     try:
         return DECODER.decode(content.decode("utf-8-sig").strip())
     except UnicodeDecodeError as error:
-        return Fault(message=f"byte {error.start + 1:,} is not UTF-8; save the file as UTF-8")
+        sample = content[max(0, error.start - SAMPLE_BYTES // 2) :][:SAMPLE_BYTES]
+        return Fault(message=f"byte {error.start + 1:,} {not_utf_8(error, sample, options)}")
     except json.JSONDecodeError as error:
         what = error.msg[:1].lower() + error.msg[1:]
         return Fault(message=f"is not JSON: {what} at line {error.lineno:,}, column {error.colno}; {_EXAMPLE}")

@@ -143,10 +143,10 @@ class _Reading:
                 judge = self._judge(Names(line_count))
                 yield from judge.default_faults
                 parse = _PARSERS[found] if endless else _BLOCKS.get(found, _PARSERS[found])
-                yield from self._of_lines(text, parse, judge)
+                yield from self._of_lines(Lines(text, self.options, head), parse, judge)
 
-    def _of_lines(self, stream: IO[bytes], parse: _Parser, judge: Judge) -> Iterator[RowBlock | Row | Fault]:
-        text, columns, hints = Lines(stream, self.options), Columns(judge), _Hints(self.options)
+    def _of_lines(self, text: Lines, parse: _Parser, judge: Judge) -> Iterator[RowBlock | Row | Fault]:
+        columns, hints = Columns(judge), _Hints(self.options)
         anything = False
         try:
             for found in parse(text, self.options):

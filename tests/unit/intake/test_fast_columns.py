@@ -50,8 +50,9 @@ NUMBERS = st.sampled_from(["", "0", "-0", "0.4", "5"])
 
 def row_by_row(content: bytes, defaults: Defaults) -> list[Row | Fault]:
     """The careful way, on its own."""
-    judge = Judge(defaults, Names(head_and_lines(io.BytesIO(content))[1]), None)
-    return list(_row_by_row(Lines(io.BytesIO(content)), judge))
+    head, line_count, _ = head_and_lines(io.BytesIO(content))
+    judge = Judge(defaults, Names(line_count), None)
+    return list(_row_by_row(Lines(io.BytesIO(content), head=head), judge))
 
 
 def _row_by_row(text: Lines, judge: Judge) -> Iterator[Row | Fault]:

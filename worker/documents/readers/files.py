@@ -9,6 +9,7 @@ from typing import IO, Final
 
 from worker.documents.document import Document
 from worker.documents.errors import DocumentError
+from worker.intake import legacy_encodings
 
 MAX_FILE_BYTES: Final = 256 * 2**20
 """Books with pictures."""
@@ -112,7 +113,8 @@ def _decoded(content: bytes, encoding: str) -> str:
     except UnicodeDecodeError as error:
         line = content.count(b"\n", 0, error.start) + 1
         message = f"line {line}: byte {error.start:,} is not {name.upper()}"
-        raise DocumentError(message, "save the file as UTF-8, or name its encoding: --encoding cp1252") from None
+        likely = " or ".join(legacy_encodings.suggestions(content[: legacy_encodings.MAX_SAMPLE_BYTES])) or "cp1252"
+        raise DocumentError(message, f"save the file as UTF-8, or name its encoding: --encoding {likely}") from None
     if "\0" in text:
         raise DocumentError("the file is not text: it holds NUL characters")
     return text.removeprefix("\ufeff")

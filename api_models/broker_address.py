@@ -1,15 +1,26 @@
-"""The address of Redis behind Sentinels: several hosts, and the name under which they know the primary."""
+"""The address of Redis behind Sentinels: several hosts, the name under which they know the primary, and TLS options.
+
+TLS is used where any of its options is given: to the Sentinels and to Redis alike.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any, Final
 from urllib.parse import parse_qsl, quote, unquote
+
+from api_models.hints import did_you_mean
 
 SCHEME: Final = "sentinel://"
 PORT: Final = 26_379
 EXAMPLE: Final = "sentinel://host-1:26379,host-2:26379/0?master_name=mymaster"
-_QUERY: Final = ("master_name", "sentinel_username", "sentinel_password")
+TLS_EXAMPLE: Final = f"{EXAMPLE}&ssl_cert_reqs=required"
+TLS_OPTIONS: Final = ("ssl_cert_reqs", "ssl_ca_certs", "ssl_certfile", "ssl_keyfile", "ssl_check_hostname")
+"""Options of redis; paths are those of PEM files."""
+_TLS_CHECKS: Final = ("CERT_REQUIRED", "CERT_OPTIONAL", "CERT_NONE", "required", "optional", "none")
+_SWITCH: Final = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
+_QUERY: Final = ("master_name", "sentinel_username", "sentinel_password", *TLS_OPTIONS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +33,8 @@ class SentinelAddress:
     """Of Redis itself."""
     sentinel_username: str | None = None
     sentinel_password: str | None = None
+    tls: Mapping[str, Any] = field(default_factory=dict)
+    """redis's own options; empty without TLS."""
 
     def celery_url(self) -> str:
         """kombu's form: one address for each Sentinel."""
@@ -36,7 +49,8 @@ class SentinelAddress:
         known = {"username": self.sentinel_username, "password": self.sentinel_password}
         limits = {"socket_timeout": seconds, "socket_connect_timeout": seconds}
         signing_on = {name: value for name, value in known.items() if value is not None}
-        return {"master_name": self.master_name, "sentinel_kwargs": {**signing_on, **limits}}
+        secured = {"ssl": True, **self.tls} if self.tls else {}
+        return {"master_name": self.master_name, "sentinel_kwargs": {**signing_on, **limits, **secured}}
 
 
 def sentinel_address(url: str) -> SentinelAddress | None:
@@ -67,6 +81,7 @@ def sentinel_address(url: str) -> SentinelAddress | None:
         secret,
         named.get("sentinel_username"),
         named.get("sentinel_password"),
+        _tls(named),
     )
 
 
@@ -77,6 +92,25 @@ def _options(query: str) -> dict[str, str]:
     if not named.get("master_name"):
         raise ValueError(f"needs the name of the primary: add ?master_name=NAME, as in {EXAMPLE}")
     return named
+
+
+def check_tls(named: Mapping[str, str]) -> None:
+    """Raise ValueError if an option of TLS has a value that redis doesn't know."""
+    if (check := named.get("ssl_cert_reqs", "required")) not in _TLS_CHECKS:
+        raise ValueError(f"has an invalid ssl_cert_reqs{did_you_mean(check, _TLS_CHECKS)}; write required")
+
+
+def _tls(named: Mapping[str, str]) -> dict[str, Any]:
+    check_tls(named)
+    found: dict[str, Any] = {name: named[name] for name in TLS_OPTIONS if name in named}
+    if not found:
+        return {}
+    found["ssl_cert_reqs"] = found.get("ssl_cert_reqs", "required").removeprefix("CERT_").lower()
+    if (hosts := found.get("ssl_check_hostname")) is not None:
+        if hosts.lower() not in _SWITCH:
+            raise ValueError("has an invalid ssl_check_hostname; write true or false")
+        found["ssl_check_hostname"] = _SWITCH[hosts.lower()]
+    return found
 
 
 def _user(part: str) -> tuple[str | None, str | None]:

@@ -71,7 +71,7 @@ class Settings(BaseSettings):
     """Maximum PostgreSQL connections of one process."""
     broker_url: Annotated[str, Field(validation_alias=_env("TTSQ_BROKER_URL"))] = "memory://"
     """Celery broker: `memory://` (the worker runs inside `ttsq run`), `redis://…`, `rediss://…`, or
-    `sentinel://host,host/0?master_name=NAME`."""
+    `sentinel://host,host/0?master_name=NAME` (with `&ssl_cert_reqs=required` over TLS)."""
     artifacts_url: Annotated[str | None, Field(validation_alias=_env("TTSQ_ARTIFACTS_URL"))] = None
     """Destination of the audio: `file:///folder` or `s3://bucket/prefix`. Unset: the `--out` folder of a run."""
     key_template: Annotated[str, Field(validation_alias=_env("TTSQ_KEY_TEMPLATE"))] = SHARED_TEMPLATE

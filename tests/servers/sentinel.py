@@ -35,9 +35,11 @@ class Sentinel(Server):
     name = "sentinel"
     ready_line = "+monitor master"
 
-    def __init__(self, primary: Valkey) -> None:
+    def __init__(self, primary: Valkey, *, port: int | None = None) -> None:
+        """`port` leads to the primary, if that isn't its own."""
         super().__init__()
         self._primary = primary
+        self._primary_port = port
 
     def greet(self) -> None:
         with closing(redis.Redis(port=self.port, socket_timeout=5)) as client:
@@ -48,7 +50,7 @@ class Sentinel(Server):
         configuration = self.folder / "sentinel.conf"
         configuration.write_text(
             f"port {self.port}\nbind {LOOPBACK}\ndir {self.folder}\n"
-            f"sentinel monitor {NAME} {LOOPBACK} {self._primary.port} 1\n"
+            f"sentinel monitor {NAME} {LOOPBACK} {self._primary_port or self._primary.port} 1\n"
             f"sentinel down-after-milliseconds {NAME} {DOWN_MS}\n"
             f"sentinel failover-timeout {NAME} {FAILOVER_MS}\n"
         )

@@ -16,9 +16,9 @@ from tests.servers.ports import LOOPBACK
 class TlsProxy:
     """Listens with a certificate of its own, `certificate`, which clients may trust."""
 
-    def __init__(self, port: int, folder: Path) -> None:
-        """`port` is the plain server's; `folder` takes the certificate."""
-        self.certificate = self_signed(folder)
+    def __init__(self, port: int, folder: Path, *, certificate: Path | None = None) -> None:
+        """`port` is the plain server's; `folder` takes the certificate, where none is given."""
+        self.certificate = certificate or self_signed(folder)
         self._target = port
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)

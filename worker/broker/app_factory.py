@@ -7,6 +7,8 @@ from typing import Any, Final
 from celery import Celery
 from kombu import Queue
 from kombu.transport import TRANSPORT_ALIASES
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 
 from api_models.broker_address import sentinel_address
 from worker.broker import current
@@ -17,7 +19,8 @@ MEMORY: Final = "memory://localhost/"
 CONNECT_SECONDS: Final = 5
 
 
-def make_app(configuration: Settings, queue: str) -> Celery:
+def make_app(configuration: Settings, queue: str, *, probe_seconds: float | None = None) -> Celery:
+    """`probe_seconds` bounds each answer and repeats nothing: for a look at the broker, not for a worker."""
     TRANSPORT_ALIASES.update(dict.fromkeys(("redis", "rediss"), "worker.broker.redis_transport:Transport"))
     TRANSPORT_ALIASES["sentinel"] = "worker.broker.redis_transport:SentinelTransport"
     app = Celery("ttsq", set_as_current=False)
@@ -43,7 +46,8 @@ def make_app(configuration: Settings, queue: str) -> Celery:
         broker_channel_error_retry=True,  # a full broker refuses a new consumer; retry that too
         broker_connection_max_retries=None,
         broker_pool_acquire_timeout=5,
-        broker_transport_options=_transport_options(configuration),
+        broker_transport_options=_transport_options(configuration) | _probing(configuration, probe_seconds),
+        broker_use_ssl=_tls(configuration),
     )
     read_queue(app, queue)
     return app
@@ -60,6 +64,22 @@ def _url(configuration: Settings) -> str:
         return MEMORY
     sentinels = sentinel_address(configuration.broker_url)
     return configuration.broker_url if sentinels is None else sentinels.celery_url()
+
+
+def _tls(configuration: Settings) -> dict[str, Any] | bool:
+    """For Redis behind Sentinels; a rediss:// address has its options itself."""
+    sentinels = sentinel_address(configuration.broker_url)
+    return dict(sentinels.tls) if sentinels is not None and sentinels.tls else False
+
+
+def _probing(configuration: Settings, seconds: float | None) -> dict[str, Any]:
+    if seconds is None or configuration.embedded:
+        return {}
+    found: dict[str, Any] = {"socket_timeout": seconds, "socket_connect_timeout": seconds, "repeats": 0}
+    if sentinels := sentinel_address(configuration.broker_url):
+        found |= sentinels.transport_options(seconds=seconds)
+        found["sentinel_kwargs"]["retry"] = Retry(NoBackoff(), 0)
+    return found
 
 
 def _transport_options(configuration: Settings) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""kombu's Redis transports, changed in four ways.
+"""kombu's Redis transports, changed in five ways.
 
 They don't requeue unacknowledged messages when a connection closes: database rows bring every job back. kombu would
 requeue them over the dead connection after a Redis crash, fail in a way that Celery doesn't expect, and exit.
@@ -10,6 +10,8 @@ They have every entry read before Celery sees it, and drop what can never be ser
 isn't in its own form.
 
 They report every answer: kombu replaces a silent connection by itself, without a signal that the broker answers again.
+
+They can be told how often to repeat a failed connection or command: redis does it three times by default.
 """
 
 from __future__ import annotations
@@ -22,6 +24,8 @@ import structlog
 from kombu.transport import redis
 from kombu.utils.encoding import bytes_to_str
 from kombu.utils.json import loads
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 
 MAX_CONCURRENT: Final = 100
 """Messages fetched at once; the event loop does nothing else meanwhile."""
@@ -44,6 +48,14 @@ class GuardedChannel(_Base):  # type: ignore[misc]  # the stubs know few of its 
     """Turns an entry of a queue into kombu's form; None for one that is dropped. Must not raise."""
     crashed: Callable[[Message, str], None] = staticmethod(lambda _message, _queue: None)
     """Called for each message whose handling failed, with the queue's name."""
+    repeats: int | None = None
+    """How often a failed connection or command is repeated, without a pause; None leaves it to redis."""
+
+    def _connparams(self, asynchronous: bool = False) -> dict[str, Any]:
+        found: dict[str, Any] = super()._connparams(asynchronous)
+        if self.repeats is not None:
+            found["retry"] = Retry(NoBackoff(), self.repeats)
+        return found
 
     def _brpop_read(self, **options: Any) -> bool:  # noqa: ANN401 - the signature is kombu's
         try:
@@ -98,7 +110,7 @@ class GuardedChannel(_Base):  # type: ignore[misc]  # the stubs know few of its 
             self.qos.ack(tag)
 
 
-_OPTIONS: Final = ("heard", "read", "crashed")
+_OPTIONS: Final = ("heard", "read", "crashed", "repeats")
 
 
 class Channel(GuardedChannel, redis.Channel):

@@ -15,7 +15,8 @@ from urllib.parse import SplitResult, parse_qsl, quote, unquote, urlsplit
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError
 
-from api_models.broker_address import sentinel_address
+from api_models.broker_address import EXAMPLE as SENTINEL_EXAMPLE
+from api_models.broker_address import TLS_EXAMPLE, TLS_OPTIONS, check_tls, sentinel_address
 from api_models.hints import did_you_mean, quoted
 from api_models.origins import OFFICIAL_BASE_URL, canonical_base_url
 
@@ -40,9 +41,11 @@ _BROKER_REMEDIES: Final[Mapping[str, str]] = {
     "http": "write redis://",
     "https": "write rediss://",
     "postgresql": "that is an address for TTSQ_DATABASE_URL",
+    **dict.fromkeys(("redis+sentinel", "redis-sentinel"), f"write {SENTINEL_EXAMPLE}"),
+    **dict.fromkeys(
+        ("rediss+sentinel", "rediss-sentinel", "sentinels", "sentinel+tls", "sentinel+ssl"), f"write {TLS_EXAMPLE}"
+    ),
 }
-_TLS_OPTIONS: Final = ("ssl_cert_reqs", "ssl_ca_certs", "ssl_certfile", "ssl_keyfile", "ssl_check_hostname")
-_TLS_CHECKS: Final = ("CERT_REQUIRED", "CERT_OPTIONAL", "CERT_NONE", "required", "optional", "none")
 
 _WORD: Final = re.compile(r"(?:[^\s\\]|\\.)+")
 _ESCAPED: Final = re.compile(r"\\(.)")
@@ -145,9 +148,8 @@ def broker_address(value: str) -> str:
     options = dict(parse_qsl(parts.query, keep_blank_values=True))
     if options and scheme == "redis":
         raise ValueError("has options, which only rediss:// takes; remove what follows the ?")
-    _require_known(options, _TLS_OPTIONS)
-    if (check := options.get("ssl_cert_reqs", "required")) not in _TLS_CHECKS:
-        raise ValueError(f"has an invalid ssl_cert_reqs{did_you_mean(check, _TLS_CHECKS)}; write required")
+    _require_known(options, TLS_OPTIONS)
+    check_tls(options)
     return scheme + value.strip()[len(scheme) :]
 
 

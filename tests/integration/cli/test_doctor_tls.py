@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 
 from tests.integration.cli.test_doctor import Doctor
+from tests.servers.either_proxy import EitherProxy
+from tests.servers.sentinel import NAME, Sentinel
 from tests.servers.tls_proxy import TlsProxy
 from tests.servers.valkey import Valkey
 from worker.emulator.config import EmulatorConfig
@@ -52,3 +54,35 @@ def test_a_certificate_that_is_not_trusted_fails(
     found = doctor()
     assert (found.code, found.level("broker")) == (2, "fail")
     assert "certificate" in found.words("broker")
+
+
+@pytest.fixture
+def sentinel(proxy: TlsProxy, tmp_path: Path) -> Iterator[TlsProxy]:
+    """A Sentinel behind TLS; so is its primary, which takes plain connections from the Sentinel itself."""
+    with (
+        Valkey() as valkey,
+        EitherProxy(valkey.port, tmp_path, certificate=proxy.certificate) as primary,
+        Sentinel(valkey, port=primary.port) as plain,
+        TlsProxy(plain.port, tmp_path, certificate=proxy.certificate) as outside,
+    ):
+        yield outside
+
+
+def test_sentinels_and_their_primary_are_reached_over_tls(
+    sentinel: TlsProxy, doctor: Doctor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The options of TLS, as rediss:// takes them, hold for both."""
+    options = f"master_name={NAME}&ssl_cert_reqs=CERT_REQUIRED&ssl_ca_certs={sentinel.certificate}"
+    monkeypatch.setenv("TTSQ_BROKER_URL", f"sentinel://127.0.0.1:{sentinel.port}/0?{options}")
+    found = doctor()
+    assert (found.code, found.level("broker")) == (0, "ok"), found.text
+
+
+@pytest.mark.parametrize("options", ["", "&ssl_cert_reqs=CERT_REQUIRED"])
+def test_sentinels_are_not_reached_without_tls_or_trust(
+    options: str, sentinel: TlsProxy, doctor: Doctor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An unknown certificate is refused, as is an address without TLS."""
+    monkeypatch.setenv("TTSQ_BROKER_URL", f"sentinel://127.0.0.1:{sentinel.port}/0?master_name={NAME}{options}")
+    found = doctor()
+    assert (found.code, found.level("broker")) == (2, "fail"), found.text

@@ -82,6 +82,7 @@ def test_a_database_address_is_refused(written: str, remedy: str) -> None:
         ("redis://[::1]:6379/0", "redis://[::1]:6379/0"),
         ("rediss://u:p@h/0?ssl_cert_reqs=CERT_REQUIRED", "rediss://u:p@h/0?ssl_cert_reqs=CERT_REQUIRED"),
         ("rediss://h/0?ssl_cert_reqs=required&ssl_ca_certs=/ca.pem", None),
+        ("sentinel://h/0?master_name=m&ssl_cert_reqs=required&ssl_ca_certs=/ca.pem", None),
     ],
 )
 def test_a_broker_address_is_taken(written: str, taken: str | None) -> None:
@@ -113,6 +114,12 @@ def test_a_broker_address_is_taken(written: str, taken: str | None) -> None:
         ("valkey://h:6379", "write redis://"),
         ("valkeys://h:6379", "write rediss://"),
         ("amqp://h", "is not supported"),
+        ("rediss+sentinel://h/0?master_name=m", "&ssl_cert_reqs=required"),
+        ("sentinels://h/0?master_name=m", "&ssl_cert_reqs=required"),
+        ("redis+sentinel://h/0?master_name=m", "write sentinel://"),
+        ("sentinel://h/0?master_name=m&ssl_cert_reqs=yes", "write required"),
+        ("sentinel://h/0?master_name=m&ssl_check_hostname=2", "true or false"),
+        ("sentinel://h/0?master_name=m&ssl=true", "ssl_cert_reqs"),
         ("unix:///run/redis.sock", "is not supported"),
         ("https://h", "is not supported"),
         (f"redis://:{SECRET}#x@h/0", "percent-encode"),

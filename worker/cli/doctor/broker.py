@@ -20,8 +20,8 @@ from worker.settings import Settings
 from worker.store import installation
 from worker.store.database import Database
 
-ANSWER_SECONDS: Final = 3
-"""Maximum wait for one answer; redis-py tries several times. A worker waits longer."""
+ANSWER_SECONDS: Final = 3.0
+"""How long the broker has for each answer; a worker is more patient."""
 CROWDED: Final = 0.9
 """Share of memory in use from which to warn."""
 
@@ -43,8 +43,8 @@ def check_broker(settings: Settings, database: Database | None = None) -> Findin
     except (RedisError, KombuError, OSError, ValueError, TypeError, AttributeError) as error:
         message = describe(error)
         tls = (
-            "; over rediss:// it must speak TLS, with a certificate that is trusted (ssl_ca_certs)"
-            if where.startswith("rediss:")
+            "; the address asks for TLS, so it must speak TLS, with a certificate that is trusted (ssl_ca_certs)"
+            if _speaks_tls(settings.broker_url)
             else ""
         )
         return fail(f"{where}: {message}", remedy(message) + tls)
@@ -59,13 +59,17 @@ def _where(url: str) -> str:
     return f"{parts.scheme}://{parts.hostname or ''}{f':{parts.port}' if parts.port else ''}{parts.path}"
 
 
+def _speaks_tls(url: str) -> bool:
+    sentinels = sentinel_address(url)
+    return url.startswith("rediss:") if sentinels is None else bool(sentinels.tls)
+
+
 @contextmanager
 def client(settings: Settings) -> Iterator[Redis]:
-    """Yield the connected client of a worker's channel, which waits less long for answers."""
-    app = make_app(settings, SHARED_QUEUE)
-    app.conf.broker_transport_options = {**app.conf.broker_transport_options, "socket_timeout": ANSWER_SECONDS}
-    with app.connection_for_write() as connection:
-        channel: Any = connection.channel()  # unlike `default_channel`, it doesn't retry forever
+    """Yield the connected client of a worker's channel."""
+    with make_app(settings, SHARED_QUEUE, probe_seconds=ANSWER_SECONDS).connection_for_write() as connection:
+        transport: Any = connection.transport
+        channel: Any = transport.create_channel(transport)  # `connection.channel()` would repeat what fails
         with closing(channel):
             yield channel.client
 

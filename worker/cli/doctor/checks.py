@@ -34,6 +34,8 @@ from worker.telemetry import tracing
 
 MEBIBYTE: Final = 2**20
 GIBIBYTE: Final = 2**30
+_IMPATIENT: Final = {"connect_timeout": 3.0, "read_timeout": 5.0}
+"""The balance is a short answer: a worker's calls have minutes."""
 
 
 def check_artifacts(settings: Settings) -> Finding:
@@ -83,7 +85,7 @@ def check_key(settings: Settings, *, works: bool = True) -> Finding:
         remedy = "set SEGMIND_API_KEY in the environment or in .env; `ttsq run FILE --rehearse` needs none"
         other = "" if settings.embedded else "; where no worker runs: `ttsq doctor --no-worker`"
         return fail("no API key is set", remedy + other)
-    client = open_client(settings)
+    client = open_client(settings.model_copy(update=_IMPATIENT))
     try:
         answer = client.credits()
     finally:

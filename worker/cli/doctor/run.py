@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Annotated, Final
 
@@ -13,9 +13,8 @@ from api_models.problems import InvalidInputError
 from worker import settings as settings_page
 from worker.cli import database as cli_database
 from worker.cli.console.exits import Exit, leave
-from worker.cli.console.explain import explain
 from worker.cli.console.terminal import Terminal
-from worker.cli.doctor import checks
+from worker.cli.doctor import bounded, checks
 from worker.cli.doctor.broker import check_broker
 from worker.cli.doctor.clocks import check_clock
 from worker.cli.doctor.database import check_database, check_file
@@ -57,21 +56,27 @@ def _checks(terminal: Terminal, *, works: bool) -> Iterator[Named]:
     yield "settings", ok(_kind(settings))
     with _database(settings) as (finding, database):
         yield "database", finding
-        yield "broker", _try(lambda: check_broker(settings, database))
-        artifacts = _try(lambda: checks.check_artifacts(settings))
+        broker = bounded.run("broker", lambda: check_broker(settings, database))
+        yield "broker", broker
+        artifacts = bounded.run("artifacts", lambda: checks.check_artifacts(settings))
         yield "artifacts", artifacts
         if works:
-            yield "spool", _try(lambda: checks.check_spool(settings))
-            process = _try(lambda: checks.check_process(settings))
+            yield "spool", bounded.run("spool", lambda: checks.check_spool(settings))
+            process = bounded.run("process", lambda: checks.check_process(settings))
             if process.level is not Level.OK:
                 yield "process", process
-        yield "key", _try(lambda: checks.check_key(settings, works=works))
+        yield "key", bounded.run("key", lambda: checks.check_key(settings, works=works))
         if database is not None:
-            yield "clock", _try(lambda: check_clock(settings, database))
-            yield "workers", _try(lambda: checks.check_workers(settings, database))
+            reached = broker.level is not Level.FAIL
+            late = warning("not compared: a service answers too slowly")  # which fails its own check
+            yield (
+                "clock",
+                bounded.run("clock", lambda: check_clock(settings, database, broker_answers=reached), late=late),
+            )
+            yield "workers", bounded.run("workers", lambda: checks.check_workers(settings, database))
             if artifacts.level is not Level.FAIL:
-                yield "objects", _try(lambda: check_objects(settings, database))
-            yield "restore", _try(lambda: check_restore(settings, database))
+                yield "objects", bounded.run("objects", lambda: check_objects(settings, database))
+            yield "restore", bounded.run("restore", lambda: check_restore(settings, database))
 
 
 @contextmanager
@@ -84,23 +89,11 @@ def _database(settings: Settings) -> Iterator[tuple[Finding, Database | None]]:
         return
     database = Database(settings.database_url, connections=CONNECTIONS, idle_seconds=IDLE_SECONDS, only_look=True)
     try:
-        finding = _try(lambda: check_database(settings, database))
+        finding = bounded.run("database", lambda: check_database(settings, database))
         ready = finding.level is not Level.FAIL and schema.revision(database) is not None
         yield finding, database if ready else None
     finally:
         database.close()
-
-
-def _try(check: Callable[[], Finding]) -> Finding:
-    try:
-        return check()
-    except Exception as error:  # noqa: BLE001 - one failing check must not stop the others
-        return _explained(error)
-
-
-def _explained(error: Exception) -> Finding:
-    found = explain(error)
-    return fail(found.message, found.remedy)
 
 
 def _kind(settings: Settings) -> str:

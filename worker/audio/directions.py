@@ -1,8 +1,8 @@
 """Separates text that is certainly spoken from possible directions to the voice. Knows words, not sound.
 
-Directions (a persona, notes before a transcript, labels, tags) aren't spoken, and nothing marks them reliably: text
-that
-looks like one counts as possible, not as certain. Something remains certain unless the text consists of tags alone.
+Directions (a persona, notes before a transcript, labels, tags, comments) aren't spoken, and nothing marks them
+reliably: text that looks like one counts as possible, not as certain. Something remains certain unless the text
+consists of tags alone.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import re
 from collections.abc import Iterator
 from typing import Final
 
+from worker.audio import marked_blocks
 from worker.audio.direction_words import (
     MANNERS,
     NOTE_LABELS,
@@ -41,7 +42,9 @@ _COLON: Final = r"(?: ?[:：](?!\d|//)|(?<![\d ]) ?[:：](?!//))"
 _BLANKS: Final = re.compile(r"[^\S\n]+")
 _BREAKS: Final = re.compile(r"\r\n?|[\x0b\x0c\x1c-\x1e\x85\u2028\u2029]")
 _LINES: Final = re.compile(r"\n ?\n[ \n]*")
-_MARKED: Final = re.compile(r"[\[(<{（【*_#`:：\n\r\"&\x0b\x0c\x1c-\x1e\x85\u2028\u2029]")
+_MARKED: Final = re.compile(
+    r"[\[(<{（【*_#`:：\n\r\"&\x0b\x0c\x1c-\x1e\x85\u2028\u2029]|//|/\*|^\s*[;%]|\bBEGIN\b|\bSTART\b"
+)
 """Without any of these, a text has no direction but a beginning that reads like one."""
 _TAG: Final = re.compile(rf"\[[^\[\]]{{1,{MAX_ASIDE_CHARACTERS}}}\]|【[^【】]{{1,{MAX_ASIDE_CHARACTERS}}}】")
 _ASIDE: Final = re.compile(
@@ -79,14 +82,15 @@ def certain(text: str) -> str:
     """The part of a text that is spoken whatever the voice takes for a direction."""
     if not _MARKED.search(text) and not _INSTRUCTION.match(text[:OPENING_CHARACTERS]):
         return text.strip()
-    words = _of_elements(_of_json(_squeezed(text)))
+    words = _of_elements(_of_json(marked_blocks.of_blocks(marked_blocks.without_comments(_squeezed(text)))))
     words = html.unescape(_squeezed(_ASIDE.sub(" ", _TAG.sub(" ", words))))
     return _unlabelled(_without_instruction(_after_label(_of_sections(words))))
 
 
 def pieces(text: str) -> list[str]:
     """The text split wherever a direction could end: any piece alone may be all that is spoken."""
-    words = _squeezed(_ASIDE.sub("\n", _TAG.sub("\n", _MARKUP.sub("\n", text))))
+    bare = marked_blocks.without_edges(marked_blocks.without_comments(text, "\n"), "\n")
+    words = _squeezed(_ASIDE.sub("\n", _TAG.sub("\n", _MARKUP.sub("\n", bare))))
     return [piece for piece in re.split(rf"\n+|{_COLON}|[\"“”„«»「」『』]|{_ARROW}", words) if _says(piece)]
 
 

@@ -109,6 +109,23 @@ DIRECTED: Final = {
     "hebrew": f"קרא את הטקסט הבא בקול רגוע וידידותי, עם הפסקות אחרי כל משפט.\n\n{SAID}",
     "ukrainian": f"Прочитай наступний текст спокійно і дружньо, з паузами після кожного речення.\n\n{SAID}",
     "fence": f"Warm and slow, like an old friend by the fire, with long pauses.\n```\n{SAID}\n```",
+    "comments": f"// warm and slow, like an old friend by the fire\n// with long pauses after each sentence\n{SAID}",
+    "comment behind": f"{SAID} // hushed, as if someone were asleep in the next room, and with long pauses",
+    "comment of several lines": f"/* Warm and slow, like an old friend\n * by the fire, unhurried.\n */\n{SAID}",
+    "comments of other languages": f"; warm and slow, like an old friend by the fire\n% with long pauses\n{SAID}",
+    "stage directions": "BEGIN STAGE DIRECTIONS\nThe keeper comes in, shakes the rain from his coat and sits.\n"
+    f"END STAGE DIRECTIONS\n{SAID}",
+    "stage directions, in line": "BEGIN STAGE DIRECTION The keeper comes in, shakes the rain from his coat and sits. "
+    f"END STAGE DIRECTION {SAID}",
+    "stage directions in brackets": "[begin stage direction] The keeper comes in, shakes the rain from his coat and "
+    f"sits down. [end stage direction] {SAID}",
+    "stage directions, dashes": "--- BEGIN DIRECTION ---\nThe keeper comes in, shakes the rain from his coat and sits."
+    f"\n--- END DIRECTION ---\n\n{SAID}",
+    "an end without a name": f"START NOTES\nThe keeper comes in, shakes the rain from his coat and sits.\nEND\n{SAID}",
+    "a block of the transcript": "The keeper comes in, shakes the rain from his coat and sits down to talk a while.\n"
+    f"-----BEGIN TRANSCRIPT-----\n{SAID}\n-----END TRANSCRIPT-----",
+    "a block of unknown name": f"BEGIN REGIE\nDer Wärter kommt herein, schüttelt den Regen ab und setzt sich hin.\n"
+    f"END REGIE\n{SAID}",
     "now read this": f"You have a warm and slow voice, like an old friend by the fire. Now read this: {SAID}",
 }  # fmt: skip
 PLAIN: Final = {
@@ -120,6 +137,8 @@ PLAIN: Final = {
     "time": f"At 10:30 the harbour was quiet, and the boats rocked a little. {SAID}",
     "address": f"Find us at https://harbour.example/boats, where the boats rock a little. {SAID}",
     "french possessive": f"Ses bateaux dormaient encore dans le port, et ses amis aussi.\n\n{SAID}",
+    "begin and end in prose": f"Begin with the harbour, and the boats that rocked.\nEnd with the last ferry. {SAID}",
+    "slashes": f"The ferry is on time and/or early at https://harbour.example//boats, as ever. {SAID}",
     "quotes": f'The harbour was quiet, and she said, "Let us go." The boats rocked a little. {SAID}',
 }
 
@@ -195,6 +214,13 @@ def test_two_takes_may_agree_behind_an_arrow(arrow: str) -> None:
         "{" * 4000,
         "#\n" * 3000,
         '"' * 5000,
+        "/*" * 5000,
+        "// " * 3000,
+        "BEGIN " * 2000,
+        "BEGIN A END " * 1000,
+        "[BEGIN x] " * 1500 + "[END x] " * 1500,
+        "BEGIN AA " * 1500 + "END AA " * 1500,
+        "-- " * 4000,
     ],
 )
 def test_no_text_takes_long(text: str) -> None:

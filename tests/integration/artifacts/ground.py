@@ -108,6 +108,13 @@ class Ground:
         path = self.root / name
         return str(path.parent.resolve() / path.name)
 
+    def name_of(self, address: str) -> str:
+        """The other way round."""
+        bucket = f"{self._bucketful.bucket.url}/"
+        if address.startswith(bucket):
+            return S3 + address.removeprefix(bucket)
+        return str(Path(address).relative_to(self.root.resolve()))
+
     @staticmethod
     def address_of(uri: str) -> str:
         """Of what a job's row names."""

@@ -218,23 +218,31 @@ class OwnershipMachine(RuleBasedStateMachine):
     @rule(share=st.integers(0, 5))
     def purge(self, share: int) -> None:
         """`ttsq jobs delete`."""
-        self.ground.is_stirred = True
         if batch := self.a_batch(share):
-            with self.database.begin() as connection:
-                purges.ask(connection, job_queries.of_batch(batch.id), now=self.database.now(connection))
-                jobs = list(connection.execute(select(Job.id).where(Job.batch_id == batch.id)).scalars())
-            Purger(self.database, self.places).run(jobs)
+            self.purge_batch(batch)
+
+    def purge_batch(self, batch: BatchRecord) -> None:
+        """All its jobs."""
+        self.ground.is_stirred = True
+        with self.database.begin() as connection:
+            purges.ask(connection, job_queries.of_batch(batch.id), now=self.database.now(connection))
+            jobs = list(connection.execute(select(Job.id).where(Job.batch_id == batch.id)).scalars())
+        Purger(self.database, self.places).run(jobs)
 
     @rule(share=st.integers(0, 5))
     def prune(self, share: int) -> None:
         """`ttsq prune`, when a batch has become old."""
-        self.ground.is_stirred = True
         if batch := self.a_batch(share):
-            with self.database.begin() as connection:
-                now = self.database.now(connection)
-                old = update(Batch).where(Batch.id == batch.id, Batch.finished_at.is_not(None))
-                connection.execute(old.values(finished_at=now - timedelta(days=40)))
-            Clearing(self.database, self.places, now - timedelta(days=30)).run()
+            self.prune_batch(batch)
+
+    def prune_batch(self, batch: BatchRecord) -> None:
+        """If it is finished."""
+        self.ground.is_stirred = True
+        with self.database.begin() as connection:
+            now = self.database.now(connection)
+            old = update(Batch).where(Batch.id == batch.id, Batch.finished_at.is_not(None))
+            connection.execute(old.values(finished_at=now - timedelta(days=40)))
+        Clearing(self.database, self.places, now - timedelta(days=30)).run()
 
     @rule(share=st.integers(0, 5), folder=st.sampled_from(("down", "out", "else", "link")))
     def download(self, share: int, folder: str) -> None:

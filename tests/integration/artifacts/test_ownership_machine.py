@@ -20,7 +20,7 @@ from hypothesis import HealthCheck, Phase, settings
 from hypothesis.stateful import run_state_machine_as_test
 
 from tests.integration.artifacts.ground import Bucketful
-from tests.integration.artifacts.ownership_machine import OwnershipMachine
+from tests.integration.artifacts.ownership_histories import OwnershipHistories
 from tests.servers.moto import Moto
 
 EXAMPLES: Final = int(os.environ.get("OWNERSHIP_MACHINE_EXAMPLES", "0"))
@@ -42,7 +42,7 @@ def bucketful(moto: Moto, monkeypatch: pytest.MonkeyPatch) -> Iterator[Bucketful
 def test_no_history_loses_a_file(migrated_file: Path, bucketful: Bucketful) -> None:
     """A few dozen histories; always the same, unless a long run is asked for."""
     run_state_machine_as_test(
-        lambda: OwnershipMachine(migrated_file, bucketful),  # type: ignore[arg-type]  # it only calls what it is given
+        lambda: OwnershipHistories(migrated_file, bucketful),  # type: ignore[arg-type]  # it only calls what it is given
         settings=settings(
             max_examples=EXAMPLES or 30,
             stateful_step_count=STEPS,

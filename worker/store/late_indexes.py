@@ -36,6 +36,7 @@ LATE: Final = {
     "ix_jobs_ended": "0020",
     "ix_events_tenant": "0015",
     "ix_events_account": "0015",
+    "ix_jobs_listed": "0021",
 }
 """Index name to the revision that introduces it."""
 
@@ -47,8 +48,8 @@ def build(database: Database, revision: str | None) -> None:
         DBAPIError: the database refuses. A repeated call resumes.
         TimeoutError: another process has been building them for longer than `BUILDING_SECONDS`.
     """
-    known = (index for table in _TABLES for index in table.indexes)
-    wanted = [index for index in known if revision and LATE.get(str(index.name), "~") <= revision]
+    known = {str(index.name): index for table in _TABLES for index in table.indexes}
+    wanted = [known[name] for name, introduced in LATE.items() if revision and introduced <= revision]
     if database.is_sqlite or not wanted:
         return
     with database.read() as connection:

@@ -2,10 +2,22 @@
 
 from __future__ import annotations
 
-from sqlalchemy import ColumnElement, String, and_, literal_column
+from typing import Final
+
+from sqlalchemy import ColumnElement, String, and_, literal_column, select
 
 from api_models.status import JobStatus
 from worker.store.tables.jobs import Job
+
+MAX_IN_FLIGHT: Final = 1_000_000
+"""More than all workers' slots together."""
+
+
+_LISTED: Final = (
+    (JobStatus.SCHEDULED, JobStatus.QUEUED, JobStatus.SUCCEEDED),
+    (JobStatus.FAILED, JobStatus.CANCELLED, JobStatus.EXPIRED),
+)
+"""In the order of the predicates of `ix_jobs_listed` and `ix_jobs_ended`."""
 
 
 def in_state(*states: JobStatus) -> ColumnElement[bool]:
@@ -19,6 +31,17 @@ def in_flight_as(state: JobStatus) -> ColumnElement[bool]:
     It repeats that index's predicate literally: SQLite accepts no other proof that a partial index fits.
     """
     return and_(in_state(JobStatus.DISPATCHED, JobStatus.RUNNING), in_state(state))
+
+
+def of_page(state: JobStatus) -> ColumnElement[bool]:
+    """Whether a job is in this state, in a form that one of the indexes for pages by state serves; as above.
+
+    Jobs in flight are few, and those indexes are without them: they are looked up first, as the limit makes planners do.
+    """
+    if state in {JobStatus.DISPATCHED, JobStatus.RUNNING}:
+        return Job.id.in_(select(Job.id).where(in_flight_as(state)).limit(MAX_IN_FLIGHT))
+    indexed = next(states for states in _LISTED if state in states)
+    return and_(in_state(*indexed), in_state(state))
 
 
 def unfinished_of_key() -> ColumnElement[bool]:

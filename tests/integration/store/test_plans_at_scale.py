@@ -17,7 +17,7 @@ from uuid import UUID
 import pytest
 from sqlalchemy import Connection, text
 
-from api_models.status import JobStatus
+from api_models.status import TERMINAL, JobStatus
 from tests.factories import MODEL, NOW, a_claim, a_settlement, ledger
 from tests.integration import scale
 from tests.integration.plans import plans, statements
@@ -28,6 +28,7 @@ from worker.store.money import in_flight, limits
 from worker.store.outbox import deliveries
 from worker.store.queries import attempts, filters, metrics, tenant_pages
 from worker.store.queries import jobs as job_queries
+from worker.store.queries.tenant_pages import PageFilter
 from worker.store.transitions import (
     actions,
     billing,
@@ -74,6 +75,11 @@ class Hot:
 def hot(run: Callable[[Connection], object], *indexes: str, changes: int = 0) -> Hot:
     """One of them."""
     return Hot(run, frozenset(indexes), changes)
+
+
+def a_page(tenant: str, *states: JobStatus) -> Callable[[Connection], object]:
+    """A tenant's newest jobs in these states, as the API lists them."""
+    return lambda connection: tenant_pages.jobs(connection, PageFilter(tenant, states), before=None, most=50)
 
 
 def claims() -> list[Claim]:
@@ -176,6 +182,14 @@ HOT: Final = {
         lambda connection: job_queries.jobs(connection, filters.selection(code="internal_error"), most=50),
         "ix_jobs_code",
     ),
+    "a waiting tenant's failed jobs": hot(a_page("tenant 1", JobStatus.FAILED), "ix_jobs_ended"),
+    "a waiting tenant's finished jobs": hot(a_page("tenant 1", *sorted(TERMINAL)), "ix_jobs_ended", "ix_jobs_listed"),
+    "a done tenant's queued jobs": hot(a_page("tenant 2", JobStatus.QUEUED), "ix_jobs_listed"),
+    "a done tenant's running jobs": hot(a_page("tenant 2", JobStatus.RUNNING), "ix_jobs_in_flight"),
+    "a tenant's failed and succeeded jobs": hot(
+        a_page("tenant 0", JobStatus.FAILED, JobStatus.SUCCEEDED), "ix_jobs_ended", "ix_jobs_listed"
+    ),
+    "a tenant's jobs of every state": hot(a_page("tenant 2", *JobStatus), "ix_jobs_listed", "ix_jobs_in_flight"),
     "events of a quiet tenant": hot(
         lambda connection: tenant_pages.events(connection, "quiet", after=0, most=100),
         "ix_events_tenant",

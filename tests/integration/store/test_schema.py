@@ -64,6 +64,7 @@ def test_the_comparison_would_see_a_predicate_or_a_constraint_change(database: D
         "ix_jobs_key_open",
         "ix_jobs_code",
         "ix_jobs_ended",
+        "ix_jobs_listed",
         "ix_jobs_to_date",
         "ix_jobs_to_purge",
     }

@@ -157,6 +157,10 @@ class Job(Base):
             where="key_id IS NOT NULL AND status IN ('scheduled', 'queued', 'dispatched', 'running')",
         ),
         partial_index("ix_jobs_code", "code", "id", where="code IS NOT NULL"),
+        # With the next one, and that of jobs in flight, for pages by state; a job enters it twice, not with every change.
+        partial_index(
+            "ix_jobs_listed", "tenant", "status", "id", where="status IN ('scheduled', 'queued', 'succeeded')"
+        ),
         partial_index("ix_jobs_ended", "tenant", "status", "id", where="status IN ('failed', 'cancelled', 'expired')"),
         # Each unfinished state has an index, so the dispatcher never reads past finished rows.
         partial_index("ix_jobs_queued", "priority", "tenant", "lane", "model", "id", where="status = 'queued'"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import ipaddress
 import socket
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Final
@@ -16,10 +17,15 @@ from worker.gateway.app import guarded
 from worker.gateway.connections import BoundedProtocol
 from worker.gateway.middleware.guard import MAX_HEADER_BYTES
 from worker.gateway.parts import Gateway
+from worker.process.memory import freeze_startup_objects
 
 THREADS: Final = 16
 """Requests that use the database or the store at the same time; the others wait."""
 KEEP_ALIVE_SECONDS: Final = 30
+SWITCH_SECONDS: Final = 0.001
+"""How long a thread that parses may keep the interpreter while the event loop wants it; Python's default is five times
+as long, and a request wants it several times.
+"""
 END_SECONDS: Final = 5
 """At a shutdown event streams and waits end at once; other requests have this long to finish."""
 
@@ -76,7 +82,9 @@ class Server(uvicorn.Server):
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """As in uvicorn, then call `ready`."""
         to_thread.current_default_thread_limiter().total_tokens = THREADS
+        sys.setswitchinterval(SWITCH_SECONDS)
         await super().startup(sockets)
+        freeze_startup_objects()  # a collection amid a large upload would look at every module, and stop all threads
         if self.started:
             self._ready()
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
 from typing import Any, Final, NoReturn, TypeVar
 
 from pydantic import BaseModel, ValidationError
@@ -13,6 +14,7 @@ from starlette.concurrency import run_in_threadpool
 from api_models.hints import did_you_mean, printable, quoted
 from api_models.http_problems import Trouble
 from api_models.problems import MAX_HINTS, Fault, faults_of
+from worker.gateway import json_strides
 from worker.gateway.problems import MAX_FAULTS, ProblemError, invalid
 
 MAX_DEPTH: Final = 64
@@ -48,9 +50,11 @@ def loads(body: bytes) -> Any:  # noqa: ANN401 - any JSON value
         raise _malformed("The body begins with a byte order mark; remove it.")
     _check_structure(text)
     try:
-        return json.loads(text, object_pairs_hook=_object, parse_constant=_constant, parse_int=_int, parse_float=_float)
+        return json_strides.decode(text, _DECODER, _object)
     except _AmbiguousError as error:
         raise _malformed(str(error)) from None
+    except json_strides.TooLongError as error:
+        raise _malformed(f"{error}.") from None
     except (ValueError, RecursionError) as error:
         reason = str(error).splitlines()[0] if isinstance(error, ValueError) else "it is nested too deeply"
         raise _malformed(f"The body is not JSON: {reason}.") from None
@@ -129,37 +133,52 @@ def _float(digits: str) -> float:
     return value
 
 
+_DECODER: Final = json.JSONDecoder(
+    object_pairs_hook=_object, parse_constant=_constant, parse_int=_int, parse_float=_float
+)
+
+
 def _check_structure(text: str) -> None:
     """Raise ProblemError for a body whose structure would be slow to parse, or too deep to handle."""
     brackets = text.count("[") + text.count("{")
     if brackets <= MAX_DEPTH and text.count('"') <= 2 * MAX_STRINGS:
         return
-    plain = text.replace("\\\\", "").replace('\\"', "") if "\\" in text else text
-    if brackets > MAX_BRACKETS or plain.count('"') > 2 * MAX_STRINGS:
+    if brackets > MAX_BRACKETS:
         raise _malformed(f"The body has more than {MAX_CONTAINERS:,} lists and objects or {MAX_STRINGS:,} strings.")
-    containers, deepest = _nesting(plain)
-    if deepest > MAX_DEPTH:
-        raise _malformed(f"The body is nested more than {MAX_DEPTH} levels deep.")
-    if containers > MAX_CONTAINERS:
-        raise _malformed(f"The body has more than {MAX_CONTAINERS:,} lists and objects.")
+    nesting = _Nesting()
+    for piece in json_strides.pieces(text):
+        nesting.read(piece.replace("\\\\", "").replace('\\"', "") if "\\" in piece else piece)
+        if nesting.deepest > MAX_DEPTH:
+            raise _malformed(f"The body is nested more than {MAX_DEPTH} levels deep.")
+        if nesting.containers > MAX_CONTAINERS:
+            raise _malformed(f"The body has more than {MAX_CONTAINERS:,} lists and objects.")
+        if nesting.quotes > 2 * MAX_STRINGS:
+            raise _malformed(f"The body has more than {MAX_STRINGS:,} strings.")
 
 
-def _nesting(text: str) -> tuple[int, int]:
-    """Return the number of lists and objects, and their greatest depth. `text` has no escaped quotes."""
-    containers = depth = deepest = 0
-    inside = False
-    for found in _STRUCTURE.finditer(text):
-        character = found[0]
-        if character == '"':
-            inside = not inside
-        elif inside:
-            continue
-        elif character in "[{":
-            containers, depth = containers + 1, depth + 1
-            deepest = max(deepest, depth)
-        else:
-            depth -= 1
-    return containers, deepest
+@dataclass(slots=True)
+class _Nesting:
+    """Of a text without escaped quotes that is read piece by piece."""
+
+    containers: int = 0
+    deepest: int = 0
+    quotes: int = 0
+    _depth: int = 0
+    _is_inside: bool = False
+
+    def read(self, text: str) -> None:
+        self.quotes += text.count('"')
+        for found in _STRUCTURE.finditer(text):
+            character = found[0]
+            if character == '"':
+                self._is_inside = not self._is_inside
+            elif self._is_inside:
+                continue
+            elif character in "[{":
+                self.containers, self._depth = self.containers + 1, self._depth + 1
+                self.deepest = max(self.deepest, self._depth)
+            else:
+                self._depth -= 1
 
 
 def _malformed(detail: str) -> ProblemError:

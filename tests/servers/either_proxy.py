@@ -1,6 +1,6 @@
 """A server with and without TLS on one port: a connection that begins with a handshake is decrypted, any other is not.
 
-So a Sentinel, which is told one port of its primary, may reach it plainly while clients use TLS. Loopback only.
+So a Sentinel, which knows one port of its primary, may reach it plainly while clients use TLS. Loopback only.
 """
 
 from __future__ import annotations

@@ -23,7 +23,7 @@ HEAD_SECONDS: Final = 10.0
 MAX_HEAD_LINES: Final = 500
 """A longer head is refused unparsed: the parser needs 20 microseconds for each line."""
 _HEAD_END: Final = re.compile(rb"\n\r?\n")
-READ_BYTES: Final = 16 * 1024
+READ_BYTES: Final = 8 * 1024
 """Read at a time, and so parsed without pause: chunks of one byte cost 20 microseconds each."""
 
 

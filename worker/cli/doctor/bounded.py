@@ -1,6 +1,6 @@
 """Runs a check with a limit on its whole time: a server that accepts a connection and never answers fails its check.
 
-Weakness: the thread of a check that is late stays until the library it waits in gives up, or the process exits.
+Weakness: the thread of a check that is late lasts until the library in which it waits raises, or the process exits.
 """
 
 from __future__ import annotations

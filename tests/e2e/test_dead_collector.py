@@ -1,4 +1,4 @@
-"""A collector of traces that is gone, or takes them and never answers, delays nobody's exit."""
+"""A collector of traces that is gone, or takes them and never answers, delays no exit."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def tracing(request: pytest.FixtureRequest) -> Iterator[dict[str, str]]:
 
 
 def test_a_gateway_leaves_in_time(tracing: dict[str, str], tmp_path: Path) -> None:
-    """With spans of a job that nobody took."""
+    """With spans of a job that were never taken."""
     with Emulator(EmulatorConfig()) as emulator:
         settings = {"SEGMIND_API_KEY": emulator.key, "SEGMIND_BASE_URL": emulator.base_url, "NO_PROXY": "127.0.0.1"}
         command = [sys.executable, "-m", "worker.cli", "serve", "--all-in-one", "--port", "0"]

@@ -41,9 +41,9 @@ def freeze(cluster: Cluster, worker: WorkerProcess) -> None:
 
 @pytest.mark.parametrize("api", ["v1", "v2"])
 def test_a_worker_that_was_given_up_wakes_up_and_harms_nothing(api: str, start_cluster: StartCluster) -> None:
-    """Every line is spoken, and nothing is bought twice but calls whose outcome nobody could know.
+    """Every line is spoken, and nothing is bought twice but calls whose outcome is unknowable.
 
-    Those exist with v1 alone: v2's request is known before its audio, and is followed by whoever has the job.
+    Those exist with v1 alone: the request of v2 is known before its audio, and the worker that has the job polls it.
     """
     cluster = shared_cluster(start_cluster, api)
     batch = cluster.submit(LINES)
@@ -68,7 +68,7 @@ def test_a_worker_that_was_given_up_wakes_up_and_harms_nothing(api: str, start_c
 
 
 def test_the_only_worker_wakes_up_and_continues(start_cluster: StartCluster) -> None:
-    """Both are suspended, one after the other has been given up: nobody is left to do their work but they."""
+    """Both are suspended, one after the other has been given up: no third worker does their work."""
     cluster = shared_cluster(start_cluster, "v2")
     batch = cluster.submit(LINES)
     first, second = cluster.workers

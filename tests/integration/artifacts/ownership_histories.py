@@ -1,4 +1,4 @@
-"""Courses of events in which a checksum alone tells whose a file is: single steps at random seldom come upon them."""
+"""Courses of events in which a checksum alone shows whose a file is: single steps at random seldom come upon them."""
 
 from __future__ import annotations
 

@@ -36,7 +36,7 @@ def in_flight_as(state: JobStatus) -> ColumnElement[bool]:
 def of_page(state: JobStatus) -> ColumnElement[bool]:
     """Whether a job is in this state, in a form that one of the indexes for pages by state serves; as above.
 
-    Jobs in flight are few, and those indexes are without them: they are looked up first, as the limit makes planners do.
+    Jobs in flight are few, and those indexes are without them: the limit makes planners look them up first.
     """
     if state in {JobStatus.DISPATCHED, JobStatus.RUNNING}:
         return Job.id.in_(select(Job.id).where(in_flight_as(state)).limit(MAX_IN_FLIGHT))

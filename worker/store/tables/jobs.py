@@ -157,7 +157,7 @@ class Job(Base):
             where="key_id IS NOT NULL AND status IN ('scheduled', 'queued', 'dispatched', 'running')",
         ),
         partial_index("ix_jobs_code", "code", "id", where="code IS NOT NULL"),
-        # With the next one, and that of jobs in flight, for pages by state; a job enters it twice, not with every change.
+        # For pages by state, with the next one and that of jobs in flight; a job enters it twice.
         partial_index(
             "ix_jobs_listed", "tenant", "status", "id", where="status IN ('scheduled', 'queued', 'succeeded')"
         ),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from dataclasses import dataclass
 from importlib import import_module
 from typing import Any
@@ -11,6 +12,7 @@ from typer.core import TyperCommand
 from typer.main import get_command, get_group
 
 from worker.cli.console.parameters import PlainGroup, plain
+from worker.process.memory import freeze_startup_objects
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +30,8 @@ def load(entry: Entry) -> Any:  # noqa: ANN401 - typer does not export its comma
     """Import a command and build its Click command."""
     module, _, attribute = entry.target.partition(":")
     found = getattr(import_module(module), attribute)
+    if not gc.isenabled():
+        freeze_startup_objects()
     if isinstance(found, typer.Typer):
         command: Any = get_group(found)  # a group even if it has a single command
     else:

@@ -11,7 +11,7 @@ import typer
 
 from worker.cli.console.exits import Exit
 from worker.cli.lazy import Entry, LazyGroup
-from worker.process.memory import collect_less_often, freeze_startup_objects
+from worker.process.memory import freeze_startup_objects, pause_collection
 
 SPEAK, QUEUE, MONEY, SERVICE = "Speech", "Queue", "Money", "Installation"
 HTTP = "HTTP API"
@@ -142,7 +142,8 @@ def _options(
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run one command line (by default this process's arguments) and exit with its code."""
-    collect_less_often()
+    if arguments is None:
+        pause_collection()
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")  # an unprintable character must not abort a run

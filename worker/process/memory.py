@@ -17,9 +17,9 @@ GARBAGE_THRESHOLDS: Final = (10_000, 20, 20)
 """Python's defaults are 700, 10, 10."""
 
 
-def collect_less_often() -> None:
-    """Raise the collector's thresholds: by default, importing runs it hundreds of times and finds nothing."""
-    gc.set_threshold(*GARBAGE_THRESHOLDS)
+def pause_collection() -> None:
+    """Collect nothing until `freeze_startup_objects`: importing would run the collector again and again for nothing."""
+    gc.disable()
 
 
 def release_large_blocks() -> None:
@@ -33,9 +33,10 @@ def release_large_blocks() -> None:
 
 
 def freeze_startup_objects() -> None:
-    """Exclude modules and other startup objects from garbage collection.
+    """Exclude modules and other startup objects from garbage collection, and begin it.
 
     A collection stops every thread, and the last one, at exit, would take half a second.
     """
     gc.freeze()
-    collect_less_often()
+    gc.set_threshold(*GARBAGE_THRESHOLDS)
+    gc.enable()

@@ -6,10 +6,10 @@ from typing import Final
 from uuid import uuid4
 
 from sqlalchemy import Connection, select
-from sqlalchemy.dialects import postgresql, sqlite
 
 from worker.store.database import Database
 from worker.store.tables.workers import Installation
+from worker.store.upserts import insert
 
 ROW: Final = "queue"
 _ID: Final = select(Installation.id).where(Installation.name == ROW)
@@ -26,7 +26,6 @@ def identify(database: Database) -> str:
     if found is not None:
         return found
     with database.begin() as connection:
-        dialect = sqlite if database.is_sqlite else postgresql
         row = {"name": ROW, "id": uuid4().hex, "created_at": database.now(connection)}
-        connection.execute(dialect.insert(Installation).values(row).on_conflict_do_nothing())
+        connection.execute(insert(connection.dialect.name, Installation).values(row).on_conflict_do_nothing())
         return connection.execute(_ID).scalar_one()

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from importlib import import_module
 from typing import Any
-
-from sqlalchemy.dialects import postgresql, sqlite
 
 
 def insert(dialect: str, table: Any) -> Any:  # noqa: ANN401 - one of two classes with the same methods
-    return sqlite.insert(table) if dialect == "sqlite" else postgresql.insert(table)
+    """Import only the dialect in use: each has types and drivers of its own."""
+    return import_module(f"sqlalchemy.dialects.{dialect}").insert(table)

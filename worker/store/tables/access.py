@@ -1,7 +1,5 @@
 """API keys, idempotency keys, joined requests, inbound hooks."""
 
-from __future__ import annotations
-
 from datetime import datetime
 from decimal import Decimal
 from uuid import UUID

@@ -1,7 +1,5 @@
 """The account's pace, gates and balance; tenants and their monthly spending."""
 
-from __future__ import annotations
-
 from datetime import datetime
 from decimal import Decimal
 from uuid import UUID

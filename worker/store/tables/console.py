@@ -1,7 +1,5 @@
 """The console's sign-in links, sessions and log of actions; operations on many jobs; activity by the minute."""
 
-from __future__ import annotations
-
 from datetime import datetime
 from decimal import Decimal
 from uuid import UUID

@@ -1,7 +1,5 @@
 """The inbox: requests that producers insert in their own transactions, and the roles that may do so."""
 
-from __future__ import annotations
-
 from datetime import datetime
 from typing import Final
 from uuid import UUID

@@ -1,7 +1,5 @@
 """Batches, jobs, their counts, and the ledger of attempts."""
 
-from __future__ import annotations
-
 from datetime import datetime
 from decimal import Decimal
 from uuid import UUID

@@ -1,7 +1,5 @@
 """Files and batches of OpenAI's protocol. A batch that was accepted is a batch of jobs with the same id."""
 
-from __future__ import annotations
-
 from datetime import datetime
 from uuid import UUID
 

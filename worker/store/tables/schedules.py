@@ -1,7 +1,5 @@
 """Schedules and their runs."""
 
-from __future__ import annotations
-
 from datetime import datetime
 from uuid import UUID
 

@@ -1,7 +1,5 @@
 """The outbox: events, endpoints, deliveries."""
 
-from __future__ import annotations
-
 from datetime import datetime
 from uuid import UUID
 

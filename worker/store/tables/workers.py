@@ -1,7 +1,5 @@
 """Worker processes and leases."""
 
-from __future__ import annotations
-
 from datetime import datetime
 from uuid import UUID
 

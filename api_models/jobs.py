@@ -93,9 +93,33 @@ class JobView(BaseModel):
     cached: Annotated[bool, Field(description="The audio was copied from an earlier job; nothing was paid.")]
     audio: AudioView | None
     warnings: Annotated[list[str], Field(description="Markup in its text that may be read aloud.")]
+    parts: Annotated[int | None, Field(description="Number of its parts; null for a text of one call.")]
     created_at: datetime
     started_at: datetime | None
     finished_at: datetime | None
+
+
+class PartView(BaseModel):
+    """A part of a document."""
+
+    id: Annotated[UUID, Field(description="Its take: GET /v1/jobs/{id}/audio.")]
+    part: int
+    status: JobStatus
+    chosen: Annotated[bool, Field(description="Whether the recording uses it.")]
+    chapter: str
+    text: str
+    seconds: Annotated[float | None, Field(description="Estimated length.")]
+    duration_ms: int | None
+    cost: Amount
+    code: str | None
+    message: str | None
+
+
+class PartList(BaseModel):
+    """The parts of a document and their progress."""
+
+    counts: Annotated[dict[str, int], Field(description="Number of parts by status.")]
+    parts: list[PartView]
 
 
 class JobPage(BaseModel):

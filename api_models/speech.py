@@ -38,6 +38,10 @@ from api_models.values import (
 )
 
 MAX_TAGS: Final = 16
+MAX_LONG_TEXT_BYTES: Final = 4_000_000
+"""UTF-8 bytes of a text that is divided into parts: longer than any novel."""
+LONG_TEXTS: Final = "long_texts"
+"""In a validation context: whether texts may be longer than one request's limit."""
 TAG: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:-]{0,63}")
 
 
@@ -94,7 +98,13 @@ class Speech(BaseModel):
         if not any(character.isalnum() for character in value):
             what = "is empty" if not value.strip() else "has no letter or digit to speak"
             raise PydanticCustomError("text", "{what}; give the words to be spoken", {"what": what})
-        if size > (limit := _text_limit(info)):
+        if _may_be_long(info) and size > MAX_LONG_TEXT_BYTES:
+            raise PydanticCustomError(
+                "text",
+                "is {size} bytes of UTF-8, over the limit of {limit}; divide it at its chapters",
+                {"size": f"{size:,}", "limit": f"{MAX_LONG_TEXT_BYTES:,}"},
+            )
+        if size > (limit := _text_limit(info)) and not _may_be_long(info):
             raise PydanticCustomError(
                 "text",
                 "is {size} bytes of UTF-8, over the limit of {limit} a request; split it into shorter lines",
@@ -106,6 +116,12 @@ class Speech(BaseModel):
     @classmethod
     def _known_voice(cls, value: str | None, info: ValidationInfo) -> str | None:
         models = _models(info)
+        if value is not None and info.field_name == "voice_2" and _is_long(info):
+            raise PydanticCustomError(
+                "voice",
+                "needs a text of at most {limit} bytes, because two speakers share one request; divide the text",
+                {"limit": f"{_text_limit(info):,}"},
+            )
         if value is not None:
             value = _VOICES.get(value.strip().casefold(), value)
         if value is not None and not any(value in model.voices for model in models):
@@ -335,6 +351,14 @@ def _models(info: ValidationInfo) -> tuple[SpeechModel, ...]:
     """
     slug = info.data.get("model")
     return (MODELS[slug],) if slug else tuple(MODELS.values())
+
+
+def _may_be_long(info: ValidationInfo) -> bool:
+    return bool((info.context or {}).get(LONG_TEXTS))
+
+
+def _is_long(info: ValidationInfo) -> bool:
+    return len(info.data.get("text", "").encode()) > _text_limit(info)
 
 
 def _text_limit(info: ValidationInfo) -> int:

@@ -130,7 +130,7 @@ def killed_run(
         time.sleep(rng.uniform(*killing.gap_seconds))
         toll.in_flight += cluster.emulator.admin.state(detail=False).in_flight
         toll.moments += 1
-        workers = _replaced(cluster, workers)
+        workers = replaced(cluster, workers)
         counts = cluster.counts(batch)
         say(f"killed {number} times; {counts.of(JobStatus.SUCCEEDED)} of {counts.total} jobs succeeded")
     counts = cluster.wait_until_done(batch, DONE_SECONDS)
@@ -154,7 +154,7 @@ def _at_work(cluster: Cluster, batch: UUID) -> bool:
     return wait_for(look, seconds=BUSY_SECONDS, what="a call", instead=lambda: cluster.report(batch)) == "busy"
 
 
-def _replaced(cluster: Cluster, workers: Sequence[WorkerProcess]) -> list[WorkerProcess]:
+def replaced(cluster: Cluster, workers: Sequence[WorkerProcess]) -> list[WorkerProcess]:
     """Kill them all at once; each is followed by one that finds its spool."""
     for worker in workers:
         worker.send(signal.SIGKILL)

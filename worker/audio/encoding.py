@@ -94,7 +94,7 @@ def encode(
 
 def _opened(partial: Path, take: Take, form: AudioFormat, rate: int, mp3_bitrate: int | None) -> soundfile.SoundFile:
     codec = CODECS[form]
-    constant = {} if mp3_bitrate is None else _constant(mp3_bitrate, rate)
+    constant = {} if mp3_bitrate is None else constant_bitrate(mp3_bitrate, rate)
     try:
         return soundfile.SoundFile(partial, "w", rate, take.channels, codec.subtype, format=codec.container, **constant)
     except soundfile.LibsndfileError as error:
@@ -104,7 +104,7 @@ def _opened(partial: Path, take: Take, form: AudioFormat, rate: int, mp3_bitrate
         raise BadAudioError(BadAudio.UNREADABLE, f"sound of {shape}, which {form} can't hold") from error
 
 
-def _constant(mp3_bitrate: int, rate: int) -> dict[str, Any]:
+def constant_bitrate(mp3_bitrate: int, rate: int) -> dict[str, Any]:
     """Arguments for the bitrate of this sample rate that is nearest to the requested one."""
     known = bitrates_at(rate)
     nearest = min(known, key=lambda one: abs(one - mp3_bitrate))

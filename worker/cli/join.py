@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Final
 
@@ -16,9 +15,8 @@ from worker.cli.console.errors import BadOptionError, CliError
 from worker.cli.console.format import duration, number
 from worker.cli.console.option_groups import takes
 from worker.cli.console.terminal import Terminal
-from worker.documents.captions import formats
-from worker.documents.captions.cues import Cue, sentence_cues
-from worker.documents.captions.layout import captions
+from worker.cli.run.document import gaps_of
+from worker.documents.captions.sidecars import Narration, chapter_marks, content
 from worker.documents.containers.description import ChapterMark, Description, read_cover
 from worker.documents.errors import DocumentError
 from worker.documents.join.assembly import Assembly
@@ -26,33 +24,12 @@ from worker.documents.join.recording import SUFFIXES, Recording, record
 from worker.documents.join.style import GAP_SECONDS, PRESETS, Style
 from worker.documents.plan.languages import guess, primary
 from worker.documents.plan.plan import Gap
+from worker.documents.stored_plan import ENDINGS, Sidecar
 
-MAX_GAP_SECONDS: Final = 30.0
 _COLUMNS: Final = ("custom_id", "text", "chapter", "gap")
 _WITH_COVER: Final = (".mp3", ".opus", ".ogg")
 _NAMED: Final = 5
 """Missing takes that an error names."""
-
-
-class Sidecar(StrEnum):
-    """A file beside the recording."""
-
-    SRT = "srt"
-    VTT = "vtt"
-    JSON = "json"
-    """Sentences with their times and where these come from."""
-    CHAPTERS = "chapters"
-    """Podcasting 2.0."""
-    TRANSCRIPT = "transcript"
-
-
-_ENDINGS: Final[Mapping[Sidecar, str]] = {
-    Sidecar.SRT: ".srt",
-    Sidecar.VTT: ".vtt",
-    Sidecar.JSON: ".json",
-    Sidecar.CHAPTERS: ".chapters.json",
-    Sidecar.TRANSCRIPT: ".txt",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,8 +92,8 @@ def join(
     terminal = Terminal(as_json=as_json)
     if preset not in PRESETS:
         raise BadOptionError("--preset", preset, "is not a preset", f"use {', '.join(PRESETS)}")
-    style = Style(PRESETS[preset], _gaps(gap or ()), levelled)
-    sidecars = {kind: out.with_suffix(_ENDINGS[kind]) for kind in captions_as or ()}
+    style = Style(PRESETS[preset], {**GAP_SECONDS, **gaps_of(gap or ())}, levelled)
+    sidecars = {kind: out.with_suffix(ENDINGS[kind]) for kind in captions_as or ()}
     rows = _rows(sheet)
     spoken = _takes(rows, audio or Path("audio") / sheet.stem, sheet)
     _require_free([out, *sidecars.values()], [sheet, *spoken], overwrite=overwrite)
@@ -128,7 +105,7 @@ def join(
         parts = [(take, row.gap) for take, row in zip(spoken, rows, strict=True)]
         found = record(parts, out, style, labels.describer(rows))
         for kind, path in sidecars.items():
-            path.write_text(_WRITERS[kind](rows, language, found), encoding="utf-8")
+            path.write_text(content(kind, _narration(rows, language, found.assembly)), encoding="utf-8")
     except (DocumentError, BadAudioError) as error:
         raise CliError(str(error), getattr(error, "remedy", "")) from None
     except OSError as error:
@@ -160,23 +137,6 @@ def _require_free(written: Sequence[Path], read: Sequence[Path], *, overwrite: b
             raise CliError(f"{path} exists already", "name a new file, or use --overwrite")
         if path.resolve() in sources:
             raise CliError(f"{path} is one of the takes, or their sheet", "name another file")
-
-
-def _gaps(options: Sequence[str]) -> Mapping[Gap, float]:
-    gaps = dict(GAP_SECONDS)
-    settable = [gap.value for gap in Gap if gap is not Gap.END]
-    for option in options:
-        kind, _, seconds = option.partition("=")
-        if kind not in settable:
-            raise BadOptionError("--gap", option, "names no kind of place", f"use {', '.join(settable)}")
-        try:
-            value = float(seconds)
-        except ValueError:
-            value = -1.0
-        if not 0 <= value <= MAX_GAP_SECONDS:
-            raise BadOptionError("--gap", option, f"needs seconds from 0 to {MAX_GAP_SECONDS:.0f}", "paragraph=0.7")
-        gaps[Gap(kind)] = value
-    return gaps
 
 
 def _rows(sheet: Path) -> list[_Row]:
@@ -221,35 +181,10 @@ def _take(row: _Row, folder: Path) -> Path | None:
     return next((path for path in candidates if path.is_file()), None)
 
 
-def _cues(rows: Sequence[_Row], language: str, found: Recording) -> list[Cue]:
-    return sentence_cues([row.text for row in rows], _language(rows, language), found.assembly)
+def _narration(rows: Sequence[_Row], language: str, assembly: Assembly) -> Narration:
+    named = primary(language) if language else guess(" ".join(row.text for row in rows[:_NAMED]))
+    return Narration([row.text for row in rows], [row.chapter for row in rows], named, assembly)
 
 
-def _language(rows: Sequence[_Row], language: str) -> str:
-    return primary(language) if language else guess(" ".join(row.text for row in rows[:_NAMED]))
-
-
-def _marks(rows: Sequence[_Row], assembly: Assembly) -> Iterator[ChapterMark]:
-    starts = [
-        (row.chapter, assembly.seconds(placed.start))
-        for before, row, placed in zip([None, *rows], rows, assembly.placed, strict=False)
-        if row.chapter and (before is None or before.chapter != row.chapter)
-    ]
-    ends = [start for _, start in starts[1:]] + [assembly.seconds(assembly.frames)]
-    for (title, start), end in zip(starts, ends, strict=True):
-        yield ChapterMark(title, start, end)
-
-
-_WRITERS: Final[Mapping[Sidecar, Callable[[Sequence[_Row], str, Recording], str]]] = {
-    Sidecar.SRT: lambda rows, language, found: formats.srt(
-        captions(_cues(rows, language, found), _language(rows, language))
-    ),
-    Sidecar.VTT: lambda rows, language, found: formats.vtt(
-        captions(_cues(rows, language, found), _language(rows, language))
-    ),
-    Sidecar.JSON: lambda rows, language, found: formats.cues_json(_cues(rows, language, found)),
-    Sidecar.CHAPTERS: lambda rows, _, found: formats.chapters_json(
-        [(mark.title, mark.start) for mark in _marks(rows, found.assembly)]
-    ),
-    Sidecar.TRANSCRIPT: lambda rows, _language, _found: formats.transcript(row.text for row in rows),
-}
+def _marks(rows: Sequence[_Row], assembly: Assembly) -> tuple[ChapterMark, ...]:
+    return tuple(chapter_marks([row.chapter for row in rows], assembly))

@@ -17,7 +17,7 @@ SPEAK, QUEUE, MONEY, SERVICE = "Speech", "Queue", "Money", "Installation"
 HTTP = "HTTP API"
 
 COMMANDS: Final = (
-    Entry("run", "worker.cli.run.command:run", "Speak every line of FILE and save one audio file per line.", SPEAK),
+    Entry("run", "worker.cli.run.command:run", "Speak FILE line by line, or a document as one recording.", SPEAK),
     Entry(
         "quote", "worker.cli.money.quote:quote", "Estimate the cost and duration of `ttsq run`. Queues nothing.", SPEAK
     ),

@@ -55,7 +55,7 @@ def count_held(
         elif hold.name.startswith(TAKES_PREFIX):
             part = filters.both(which, holds.takes_selection(hold.name))
         elif hold.name.startswith(PAUSED_PREFIX):
-            part = filters.both(which, jobs.of_batch(UUID(hold.name.removeprefix(PAUSED_PREFIX))))
+            part = filters.both(which, filters.in_batch(UUID(hold.name.removeprefix(PAUSED_PREFIX))))
         else:
             holding.append(hold)
             continue
@@ -76,9 +76,9 @@ def held_by_takes(connection: Connection, which: ColumnElement[bool], having_a_p
 
 def _limited(which: ColumnElement[bool], budget: Budget) -> ColumnElement[bool]:
     if budget.batch_id is not None:
-        return filters.both(which, jobs.of_batch(budget.batch_id))
+        return filters.both(which, filters.in_batch(budget.batch_id))
     if budget.key_id is not None:
-        return filters.both(which, jobs.of_key(budget.key_id))
+        return filters.both(which, filters.of_key(budget.key_id))
     return filters.of_tenant(which, budget.tenant)
 
 
@@ -123,6 +123,12 @@ class Snapshot:
     """Budgets of unfinished jobs."""
     held_by_takes: int = 0
     """Jobs held because consecutive takes were refused."""
+    parts: Counts | None = None
+    """What is spoken by itself: parts in place of their documents; None without documents."""
+
+    @property
+    def work(self) -> Counts:
+        return self.counts if self.parts is None else self.parts
 
     @property
     def total(self) -> int:
@@ -148,12 +154,12 @@ class Snapshot:
     @property
     def in_flight(self) -> int:
         """Includes jobs whose message is out: more than there are slots, while slots are about to become free."""
-        return self.counts.of(*IN_FLIGHT)
+        return self.work.of(*IN_FLIGHT)
 
     @property
     def running(self) -> int:
         """Calls that a worker has begun."""
-        return self.counts.of(JobStatus.RUNNING)
+        return self.work.of(JobStatus.RUNNING)
 
     @property
     def all_finished(self) -> bool:
@@ -168,12 +174,12 @@ class Snapshot:
     @property
     def stands_still(self) -> bool:
         """Whether nothing can start until a budget is raised or a hold by refused takes is resumed."""
-        waits_for_resume = self.held_by_takes >= self.counts.of(JobStatus.QUEUED) > 0
+        waits_for_resume = self.held_by_takes >= self.work.of(JobStatus.QUEUED) > 0
         return self.waits_for_money or (waits_for_resume and self._all_queued)
 
     @property
     def _all_queued(self) -> bool:
-        return self.counts.of(JobStatus.QUEUED) == self.total - self.finished
+        return self.work.of(JobStatus.QUEUED) == self.work.total - self.work.of(*TERMINAL)
 
     @property
     def exit_code(self) -> Exit:
@@ -189,9 +195,11 @@ def take_snapshot(database: Database, which: ColumnElement[bool], *, embedded: b
             return Snapshot(counts, 0, (), now)
         own_budgets = budgets_of(connection, which, now)
         found = [_for_embedded(hold, embedded=embedded) for hold in holds.holds(connection, now=now)]
-        held, having_a_part = count_held(connection, which, counts, found, own_budgets)
-        refused = held_by_takes(connection, which, having_a_part)
-        return Snapshot(counts, held, tuple(having_a_part), now, tuple(own_budgets), refused)
+        spoken = filters.spoken(connection, which)
+        parts = None if spoken is which else jobs.counts(connection, spoken)
+        held, having_a_part = count_held(connection, spoken, parts or counts, found, own_budgets)
+        refused = held_by_takes(connection, spoken, having_a_part)
+        return Snapshot(counts, held, tuple(having_a_part), now, tuple(own_budgets), refused, parts)
 
 
 def report(snapshot: Snapshot, *, batch: object | None, seconds: float) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from uuid import UUID
 from api_models.key_templates import FLAT_TEMPLATE, SHARED_TEMPLATE, names_cells
 from worker.artifacts.addresses import public_address
 from worker.artifacts.factory import open_store
-from worker.artifacts.keys import NO_CELLS, beside, cells_of, checked_key, object_key
+from worker.artifacts.keys import NO_BATCH, NO_CELLS, batch_prefix, beside, cells_of, checked_key, object_key
 from worker.artifacts.options import NO_OPTIONS, StoreOptions
 from worker.artifacts.store import ArtifactStore
 from worker.concurrency.reactor import Reactor
@@ -22,6 +22,8 @@ from worker.store.transitions.claims import Claim
 
 REFUSED: Final = "refused"
 """The folder of refused takes, so that the files next to it are all good."""
+PARTS: Final = ".parts"
+"""The hidden folder of documents' parts, so that the files next to it are recordings."""
 REMEMBERED: Final = 10_000
 PRESIGN_SECONDS: Final = 300
 """Lifetime of a presigned URL."""
@@ -79,6 +81,8 @@ class Destinations:
 
     def for_claim(self, claim: Claim) -> Destination:
         output = self._of_batch(claim.batch_id)
+        if claim.parent is not None:
+            return self._for_part(claim, claim.parent, output.url)
         template = self._template(output)
         key = object_key(
             template,
@@ -92,6 +96,13 @@ class Destinations:
             cells=_cells(claim) if names_cells(template) else NO_CELLS,
         )
         return Destination(self.store(output.url or self._of_tenant(claim.tenant) or self.default_url), key)
+
+    def _for_part(self, claim: Claim, document: UUID, url: str | None) -> Destination:
+        key = f"{PARTS}/{document}/{claim.job_id}.{claim.audio_format.extension}"
+        if url is not None:
+            return Destination(self.store(url), key)
+        tenant = batch_prefix("{tenant}/{id}", tenant=claim.tenant, batch=NO_BATCH)
+        return Destination(self.store(self._of_tenant(claim.tenant) or self.default_url), tenant + key)
 
     def names_jobs(self, batch_id: UUID) -> bool:
         return "{id}" in self._template(self._of_batch(batch_id))

@@ -20,6 +20,7 @@ from worker.concurrency.coroutines import CoroutineRunner
 from worker.concurrency.futures import run_here, wait_for
 from worker.execution.attempt import Attempt
 from worker.execution.context import AttemptContext
+from worker.execution.document_join import DocumentJoin
 from worker.execution.recorder import Recorder
 from worker.execution.thread_pools import Pools
 from worker.store.errors import describe
@@ -42,7 +43,7 @@ class Executor:
     _recorder: Recorder = field(init=False)
     _in_hand: Counter[UUID] = field(default_factory=Counter)
     """Messages by job: a duplicate ends long before the first one."""
-    _attempts: dict[tuple[UUID, int], Attempt] = field(default_factory=dict)
+    _attempts: dict[tuple[UUID, int], Attempt | DocumentJoin] = field(default_factory=dict)
     """Claimed attempts that are not being recorded yet, by job and number."""
     _missing: set[UUID] = field(default_factory=set)
     _idle: threading.Condition = field(default_factory=threading.Condition)
@@ -131,12 +132,13 @@ class Executor:
             if claim is not None:
                 batch = None if claim.batch_id is None else str(claim.batch_id)
                 with structlog.contextvars.bound_contextvars(tenant=claim.tenant, batch=batch, attempt=attempt):
-                    await self._run_attempt(Attempt(claim, self.context))
+                    kind = Attempt if claim.parts is None else DocumentJoin
+                    await self._run_attempt(kind(claim, self.context))
 
     async def _decline(self, job_id: UUID) -> None:
         self._release(job_id)
 
-    async def _run_attempt(self, attempt: Attempt) -> None:
+    async def _run_attempt(self, attempt: Attempt | DocumentJoin) -> None:
         """Run and record the attempt, unless `give_up` released it meanwhile."""
         name = attempt.claim.job_id, attempt.claim.attempt
         with self._idle:

@@ -157,6 +157,16 @@ class Spool:
         """A temporary file for a copy between stores; removed later if the process dies."""
         return self.folder / f"{job_id}.{attempt}.copy{PART}"
 
+    def part_path(self, job_id: UUID, attempt: int, name: str) -> Path:
+        """A temporary file of a document that is being joined; removed likewise."""
+        return self.folder / f"{job_id}.{attempt}.{name}{PART}"
+
+    def remove_parts(self, job_id: UUID, attempt: int) -> None:
+        """Remove the temporary files of a document, and those that earlier attempts left."""
+        for path in self.folder.glob(f"{job_id}.*{PART}"):
+            if _attempt_number(path) <= attempt:
+                path.unlink(missing_ok=True)
+
     def prepare_file(self, destination: Path) -> None:
         """Prepare a spare file, if any, at the path where the next answer will be written."""
         with suppress(IndexError, OSError):

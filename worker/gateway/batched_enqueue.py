@@ -28,6 +28,8 @@ from worker.intake.reader import read as read_rows
 from worker.intake.sheet_options import AS_IT_IS, SheetOptions
 from worker.intake.unspoken import MarkupCount
 from worker.intake.validation import Defaults, Row
+from worker.producer import documents
+from worker.producer.documents import DocumentRows
 from worker.store import batches, outputs
 from worker.store.access import idempotency
 from worker.store.access.idempotency import IdempotentRequest
@@ -43,6 +45,9 @@ MAX_ROWS: Final = 200_000
 """Rows of one upload; all are held in memory until they are validated."""
 ROWS_PER_STATEMENT: Final = 1_000
 
+RowOf = Callable[["Line"], dict[str, Any]]
+DocumentOf = Callable[["Line", dict[str, Any]], DocumentRows | None]
+"""Returns the rows of a long text; None for a text of one call."""
 IsGone = Callable[[], bool]
 """Whether the client has disconnected: then the work is of no use to anyone."""
 
@@ -130,6 +135,7 @@ def read(content: IO[bytes], sheet: Sheet, gateway: Gateway, is_gone: IsGone) ->
         defaults=sheet.defaults,
         max_text_bytes=gateway.settings.max_text_bytes,
         options=sheet.options,
+        long_texts=True,
     ):
         if is_gone():
             raise ClientGoneError
@@ -185,6 +191,15 @@ def write(
     """
     now = gateway.now()
     record = BatchRecord(uuid7(), origin.tenant, batch.name, None, len(lines), now)
+    limit = gateway.settings.max_text_bytes
+
+    def row_of(line: Line) -> dict[str, Any]:
+        return entries.entry(line.job, origin, now=now, batch_id=record.id, line=line.number, extra=line.extra)
+
+    def document_of(line: Line, row: dict[str, Any]) -> DocumentRows | None:
+        is_long = documents.is_long(line.job, limit)
+        return entries.document(line.job, row, origin, limit) if is_long else None
+
     with gateway.database.begin() as connection:
         if once is not None and (known := idempotency.claim(connection, [(once, None, record.id)], now=now)[0]):
             if known.request.body_hash != once.body_hash or known.batch_id is None:
@@ -201,14 +216,23 @@ def write(
         also(connection, record.id)
         rest = iter(lines)
         while page := list(islice(rest, ROWS_PER_STATEMENT)):
-            actions.submit(
-                connection,
-                (
-                    entries.entry(line.job, origin, now=now, batch_id=record.id, line=line.number, extra=line.extra)
-                    for line in page
-                ),
-            )
+            _write_page(connection, page, row_of, document_of)
     return BatchResult(record.id, len(lines))
+
+
+def _write_page(connection: Connection, page: Sequence[Line], row_of: RowOf, document_of: DocumentOf) -> None:
+    long_texts: list[DocumentRows] = []
+
+    def rows() -> Iterator[dict[str, Any]]:
+        for line in page:
+            row = row_of(line)
+            if (found := document_of(line, row)) is None:
+                yield row
+            else:
+                long_texts.append(found)
+
+    actions.submit(connection, rows())
+    documents.submit(connection, long_texts)
 
 
 def _placed(fault: Fault, number: int) -> Fault:

@@ -6,12 +6,15 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import Any, Final
 from uuid import UUID
 
 from api_models.jobs import JobIn
 from worker import producer
 from worker.gateway.middleware.api_keys import Caller
+from worker.producer import documents
+from worker.producer.documents import PLAIN, DocumentRows, Source
 from worker.settings import Settings
 from worker.telemetry import tracing
 
@@ -75,3 +78,17 @@ def entry(
         "traceparent": origin.traceparent,
     }
     return row
+
+
+def document(
+    job: JobIn,
+    row: dict[str, Any],
+    origin: Origin,
+    max_text_bytes: int | None,
+    *,
+    source: Source | None = None,
+) -> DocumentRows:
+    """Turn the row of a long text into a document with its parts. Takes seconds for a book."""
+    content = partial(producer.content_of, origin=origin.api, tenant=origin.tenant, shared=origin.shared)
+    style = PLAIN if source is None else source.style
+    return documents.document_rows(row, job, documents.plan_of(job, max_text_bytes, source), content, style)

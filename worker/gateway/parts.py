@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 from api_models import openai_names
+from api_models.speech import LONG_TEXTS
 from worker.audio.availability import has_aac
 from worker.execution.destinations import Destinations
 from worker.gateway.event_stream import Watch
@@ -48,7 +49,7 @@ class Gateway:
 
     @property
     def context(self) -> dict[str, Any]:
-        return {"max_text_bytes": self.settings.max_text_bytes}
+        return {"max_text_bytes": self.settings.max_text_bytes, LONG_TEXTS: True}
 
     @property
     def base(self) -> str:

@@ -19,6 +19,8 @@ from sqlalchemy.exc import SQLAlchemyError
 from api_models.http_problems import Trouble
 from api_models.problems import Fault
 from worker.gateway.problems import ProblemError, invalid
+from worker.producer import documents
+from worker.producer.documents import DocumentRows
 from worker.store.access import idempotency
 from worker.store.access.idempotency import IdempotentRequest, Recorded
 from worker.store.database import Database
@@ -35,9 +37,13 @@ MAX_PER_GROUP: Final = 200
 log = structlog.get_logger("ttsq.gateway")
 
 
+NewJob = dict[str, Any] | DocumentRows
+"""The row of a job, or those of a document and its parts."""
+
+
 @dataclass(frozen=True, slots=True)
 class Entry:
-    row: dict[str, Any]
+    row: NewJob
     once: IdempotentRequest | None
     loop: asyncio.AbstractEventLoop
     answer: asyncio.Future[Recorded | None]
@@ -66,7 +72,7 @@ class Submissions:
         if self._thread is not None:
             self._thread.join()
 
-    async def put(self, row: dict[str, Any], once: IdempotentRequest | None) -> Recorded | None:
+    async def put(self, row: NewJob, once: IdempotentRequest | None) -> Recorded | None:
         """Write a job. Returns None, or the earlier result of its Idempotency-Key. Raises ProblemError: too many jobs
         wait, or the database is unavailable. Nothing was written.
         """
@@ -123,9 +129,11 @@ def _as_problem(result: Recorded | BaseException | None) -> Recorded | Exception
 
 
 def submit_in(
-    connection: Connection, rows: Sequence[dict[str, Any]], once: Sequence[IdempotentRequest | None]
+    connection: Connection, new: Sequence[NewJob], once: Sequence[IdempotentRequest | None]
 ) -> list[Recorded | None]:
     """Write jobs in the caller's transaction, except those whose Idempotency-Key was used before."""
+    long_texts = {one.job["id"]: one for one in new if isinstance(one, DocumentRows)}
+    rows = [one.job if isinstance(one, DocumentRows) else one for one in new]
     now = rows[0]["created_at"]
     made: dict[UUID, Recorded | None] = {}
     keyed: dict[tuple[str, str], tuple[IdempotentRequest, UUID, None]] = {}
@@ -145,7 +153,8 @@ def submit_in(
         else:
             found.append(made[first[1]] or Recorded(first[0], first[1], None))
     fresh = [row for row, known in zip(rows, found, strict=True) if known is None]
-    actions.submit(connection, fresh)
+    actions.submit(connection, [row for row in fresh if row["id"] not in long_texts])
+    documents.submit(connection, [long_texts[row["id"]] for row in fresh if row["id"] in long_texts])
     tenants = {row["tenant"] for row in fresh if row.get("callback_url")}
     for tenant in sorted(tenants):
         endpoints.callbacks(connection, tenant, fresh_secret=signatures.new_secret(), now=now)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
@@ -12,7 +13,10 @@ from api_models import links
 from api_models.encodings import AudioTags
 from api_models.formats import AudioFormat
 from api_models.status import TERMINAL, JobStatus
+from worker.documents.stored_plan import StoredPlan
 from worker.intake.unspoken import markup_warnings
+from worker.store import documents
+from worker.store.documents import DocumentRecord, PartRecord
 from worker.store.queries.jobs import AttemptRecord, Counts
 from worker.store.queries.tenant_pages import BatchEntry, EventEntry, JobEntry
 
@@ -34,14 +38,14 @@ def job(entry: JobEntry, base: str = "") -> dict[str, Any]:
         "batch_id": None if entry.batch_id is None else str(entry.batch_id),
         "custom_id": entry.custom_id,
         "tags": tags(entry.tags),
-        "status": str(entry.status),
+        "status": str(_status(entry)),
         "model": entry.model,
         "voice_1": entry.voice_1,
         "voice_2": entry.voice_2,
         "temperature": entry.temperature,
         "text": entry.text,
         "priority": entry.priority,
-        "not_before": stamp(entry.not_before),
+        "not_before": stamp(_not_before(entry.not_before)),
         "deadline": stamp(entry.deadline),
         "format": entry.audio_format or str(AudioFormat.WAV),
         "loudness": entry.target_lufs,
@@ -57,6 +61,7 @@ def job(entry: JobEntry, base: str = "") -> dict[str, Any]:
         "cached": entry.cached,
         "audio": _audio(entry, base),
         "warnings": markup_warnings(entry.text),
+        "parts": entry.parts,
         "created_at": stamp(entry.created_at),
         "started_at": stamp(entry.started_at),
         "finished_at": stamp(entry.finished_at),
@@ -69,14 +74,14 @@ def new_job(row: Mapping[str, Any]) -> dict[str, Any]:
         "batch_id": None,
         "custom_id": row["custom_id"],
         "tags": tags(row["tags"]),
-        "status": str(row["status"]),
+        "status": str(JobStatus.QUEUED if row.get("parts") else row["status"]),
         "model": row["model"],
         "voice_1": row["voice_1"],
         "voice_2": row["voice_2"],
         "temperature": row["temperature"],
         "text": row["text"],
         "priority": row["priority"],
-        "not_before": stamp(row["not_before"]),
+        "not_before": stamp(_not_before(row["not_before"])),
         "deadline": stamp(row["deadline"]),
         "format": row["audio_format"] or str(AudioFormat.WAV),
         "loudness": row["target_lufs"],
@@ -92,10 +97,22 @@ def new_job(row: Mapping[str, Any]) -> dict[str, Any]:
         "cached": False,
         "audio": None,
         "warnings": markup_warnings(row["text"]),
+        "parts": row.get("parts"),
         "created_at": stamp(row["created_at"]),
         "started_at": None,
         "finished_at": None,
     }
+
+
+def _status(entry: JobEntry) -> str:
+    """The state of a job for its producer. A document that waits for its parts is queued, or running once one began."""
+    if entry.parts is None or entry.status != JobStatus.SCHEDULED:
+        return entry.status
+    return JobStatus.QUEUED if entry.started_at is None else JobStatus.RUNNING
+
+
+def _not_before(at: datetime | None) -> datetime | None:
+    return None if at is not None and documents.is_far(at) else at
 
 
 def tags(stored: str | None) -> list[str]:
@@ -125,6 +142,29 @@ def attempt(record: AttemptRecord) -> dict[str, Any]:
         "possibly_billed": record.possibly_billed,
         "started_at": stamp(record.started_at),
         "finished_at": stamp(record.finished_at),
+    }
+
+
+def parts(found: Sequence[PartRecord], record: DocumentRecord | None) -> dict[str, Any]:
+    """The parts of a document. Without a record, or once it was removed, their places are unknown."""
+    plan = StoredPlan.decode(record.plan) if record is not None and record.plan else None
+    counts = Counter(str(one.status) for one in found if one.chosen)
+    return {"counts": dict(counts), "parts": [_part(one, plan) for one in found]}
+
+
+def _part(one: PartRecord, plan: StoredPlan | None) -> dict[str, Any]:
+    return {
+        "id": str(one.id),
+        "part": one.part,
+        "status": str(one.status),
+        "chosen": one.chosen,
+        "chapter": "" if plan is None else plan.chapter(one.part),
+        "text": one.text,
+        "seconds": None if plan is None else plan.parts[one.part - 1].seconds,
+        "duration_ms": one.duration_ms,
+        "cost": amount(one.cost),
+        "code": one.code,
+        "message": one.message,
     }
 
 

@@ -77,12 +77,14 @@ def read(
     defaults: Defaults = _NO_DEFAULTS,
     max_text_bytes: int | None = None,
     options: SheetOptions = AS_IT_IS,
+    long_texts: bool = False,
 ) -> Iterator[Row | Fault]:
     """Yield the rows and faults of `source`, roughly in line order; stop after 1,000 faults.
 
     If there is any fault, use none of the rows. Without `kind`, the file name or first line decides the format.
+    `long_texts` may exceed one request's limit: their caller divides them.
     """
-    reading = _Reading(defaults, max_text_bytes, options)
+    reading = _Reading(defaults, max_text_bytes, options, long_texts)
     for item in _bounded(reading.found(source, kind)):
         if isinstance(item, RowBlock):
             yield from item.rows()
@@ -107,6 +109,7 @@ class _Reading:
     defaults: Defaults
     max_text_bytes: int | None
     options: SheetOptions
+    long_texts: bool = False
     understood: Understood = field(default_factory=Understood)
 
     def found(self, source: Path | IO[bytes], kind: Kind | None) -> Iterator[RowBlock | Row | Fault]:
@@ -213,7 +216,7 @@ class _Reading:
             yield _EMPTY
 
     def _judge(self, names: Names) -> Judge:
-        return Judge(self.defaults, names, self.max_text_bytes)
+        return Judge(self.defaults, names, self.max_text_bytes, long_texts=self.long_texts)
 
     def _note(self, header: Header, hints: _Hints) -> None:
         self.understood.headers.append(header)
@@ -268,12 +271,13 @@ def judge_all(
     max_text_bytes: int | None = None,
     options: SheetOptions = AS_IT_IS,
     skips: bool = False,
+    long_texts: bool = False,
 ) -> Judged:
     """Read `source` into a spool of valid rows and a list of faults.
 
     Stops after 1,000 faults unless faulty rows are skipped (`skips`).
     """
-    reading = _Reading(defaults, max_text_bytes, options)
+    reading = _Reading(defaults, max_text_bytes, options, long_texts)
     rows, faults, total, whole, markup = Spool(), list[Fault](), 0, False, MarkupCount()
     found = reading.found(source, kind)
     for item in found if skips else _bounded(found):

@@ -28,6 +28,11 @@ class RowBlock:
     def __len__(self) -> int:
         return len(self.lines)
 
+    def part(self, start: int, end: int) -> RowBlock:
+        extras = None if self.extras is None else self.extras[start:end]
+        own = (self.lines[start:end], self.names[start:end], self.texts[start:end], self.column_block[start:end])
+        return RowBlock(*own, extras)
+
     def each(self, make: Callable[[JobRequest], Made]) -> list[Made]:
         """Apply `make` to each row's shared request; called once per distinct request."""
         keys = list(map(id, self.column_block))

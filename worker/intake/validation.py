@@ -11,7 +11,7 @@ from pydantic import ValidationError
 
 from api_models.hints import quoted
 from api_models.problems import Fault, faults_of
-from api_models.speech import JobRequest
+from api_models.speech import LONG_TEXTS, JobRequest
 from worker.intake.block import Record
 from worker.intake.custom_ids import Names
 from worker.intake.fast_rows import FastRows
@@ -56,10 +56,14 @@ class Defaults:
 
 
 class Judge:
-    def __init__(self, defaults: Defaults, names: Names, max_text_bytes: int | None) -> None:
-        """`max_text_bytes` is the operator's limit in UTF-8 bytes; None uses the model's."""
+    def __init__(
+        self, defaults: Defaults, names: Names, max_text_bytes: int | None, *, long_texts: bool = False
+    ) -> None:
+        """`max_text_bytes` is the operator's limit of a call in UTF-8 bytes; None uses the model's. With `long_texts`,
+        texts may exceed it.
+        """
         self.names = names
-        self._context = {"max_text_bytes": max_text_bytes}
+        self._context = {"max_text_bytes": max_text_bytes, LONG_TEXTS: long_texts}
         self.defaults: dict[str, object] = {
             field: value for field, value in asdict(defaults).items() if value is not None
         }

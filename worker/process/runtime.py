@@ -30,8 +30,9 @@ from worker.execution.settlements import AttemptLimits
 from worker.execution.spool import Spool
 from worker.execution.spool_sweeper import SpoolSweeper
 from worker.execution.thread_pools import MAX_HELPERS, Pools
-from worker.maintenance import activity, dead_workers, inbox, operations, purger
+from worker.maintenance import activity, dead_workers, document_keeper, inbox, operations, purger
 from worker.maintenance.activity import ActivitySummary
+from worker.maintenance.document_keeper import DocumentKeeper
 from worker.maintenance.inbox import Inbox
 from worker.maintenance.leader_task import LeaderTask
 from worker.maintenance.operations import OperationRunner
@@ -372,6 +373,7 @@ def _leader_tasks(
         Listener(database, outbox.wake, leads, notifications.EVENTS),
         LeaderTask("finished-batch-watcher", watcher.POLL_SECONDS, batches.run_once, leads, batches.on_follower),
         LeaderTask("scheduler", scheduler.POLL_SECONDS, Scheduler(database, messages.runs).run_once, leads),
+        LeaderTask("document-keeper", document_keeper.POLL_SECONDS, DocumentKeeper(database).run_once, leads),
         removals := LeaderTask("purger", purger.POLL_SECONDS, Purger(database, destinations).run_once, leads),
         LeaderTask("operations", operations.POLL_SECONDS, OperationRunner(database, removals.wake).run_once, leads),
         LeaderTask("activity", activity.POLL_SECONDS, ActivitySummary(database).run_once, leads),

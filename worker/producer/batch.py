@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -21,7 +21,8 @@ from worker.intake.spool import Spool, contents
 from worker.intake.validation import Row
 from worker.producer import columns as row_columns
 from worker.producer import succession
-from worker.producer.rows import job_row, origin_of
+from worker.producer.documents import LongTexts, Source
+from worker.producer.rows import content_of, job_row, origin_of
 from worker.store import batches, outputs
 from worker.store.batches import BatchRecord
 from worker.store.money import budgets
@@ -57,6 +58,8 @@ def submit_batch(
     kept_seconds: int | None = None,
     shared: bool = False,
     key: str | None = None,
+    max_text_bytes: int | None = None,
+    sources: Mapping[str, Source] | None = None,
     renew: bool = False,
     buy_again: bool = True,
     now: datetime | None = None,
@@ -66,7 +69,8 @@ def submit_batch(
     With `resume` false the batch is new and every text is bought again, unless `use_cache` allows copies. `max_cost`
     limits the total cost of its calls in US dollars; a batch resumed without one keeps its limit. `key_template` names
     the objects; another template makes another batch. With `buy_again` false, jobs of a known batch that finished
-    without audio after paid takes stay finished. `kept_seconds` and `shared` are as for `job_row`; `key` is the rows'
+    without audio after paid takes stay finished. Texts over `max_text_bytes`, or else their model's limit, become
+    documents; so do the rows named in `sources`. `kept_seconds` and `shared` are as for `job_row`; `key` is the rows'
     `resume_key` if the caller has computed it.
 
     Queued jobs of earlier batches with the same names in the same place are superseded. A superseded batch is not
@@ -107,16 +111,20 @@ def submit_batch(
         kept_seconds=kept_seconds,
         shared=shared,
     )
+    content = partial(content_of, origin=origin, tenant=tenant, shared=shared)
+    long_texts = LongTexts(max_text_bytes, row, content, sources or {}, output_url, tenant)
     if isinstance(rows, Spool) and len(rows) > bulk.FEW_ROWS and columns.has_own_way(connection):
         cast = row_columns.cast(
-            rows.pieces(),
+            long_texts.other_pieces(rows.pieces()),
             partial(row, line=None),
             origin=origin_of(origin, tenant, shared=shared),
             carries=rows.carries,
         )
         actions.submit_alike(connection, cast)
     else:
-        actions.submit(connection, (row(one.request, line=one.line, extra=one.extra) for one in rows))
+        others = long_texts.others(rows)
+        actions.submit(connection, (row(one.request, line=one.line, extra=one.extra) for one in others))
+    long_texts.submit(connection)
     succession.supersede(connection, batch, key_template, rows, now=now)
     _limit(connection, batch.id, max_cost)
     return Submission(batch=batch, resumed=False, retried=0)

@@ -26,8 +26,10 @@ from api_models.key_templates import checked_template
 from api_models.origins import DEFAULT_TENANT, canonical_base_url
 from api_models.speech import JobRequest
 from worker import settings
+from worker.intake.validation import Row
+from worker.producer.documents import LongTexts
 from worker.producer.errors import KeyReusedError
-from worker.producer.rows import job_row
+from worker.producer.rows import content_of, job_row
 from worker.settings import Settings
 from worker.store import batches, outputs
 from worker.store.access import idempotency
@@ -141,11 +143,11 @@ def enqueue_rows(
     batches.add(connection, batch, resume_key=None)
     if key_template is not None:
         outputs.name_keys(connection, batch.id, checked_template(key_template, shared=True, columns=None))
-    row = partial(row_maker(tenant, origin, configuration, now), use_cache=use_cache)
-    count = actions.submit(
-        connection,
-        (row(request, batch_id=batch.id, line=line, extra=extra) for line, (request, extra) in enumerate(digested, 1)),
-    )
+    row = partial(row_maker(tenant, origin, configuration, now), batch_id=batch.id, use_cache=use_cache)
+    long_texts = _long_texts(row, tenant, origin, configuration)
+    others = long_texts.others(Row(line, request, extra) for line, (request, extra) in enumerate(digested, 1))
+    count = actions.submit(connection, (row(one.request, line=one.line, extra=one.extra) for one in others))
+    count += long_texts.submit(connection)
     if idempotency_key is not None:
         once = idempotent_request(tenant, idempotency_key, digested.digest)
         made = idempotency.claim(connection, [(once, None, batch.id)], now=now)[0]
@@ -242,6 +244,15 @@ def _original_id(made_id: UUID | None, made: Recorded, once: IdempotentRequest) 
     if made_id is None or made.request.body_hash != once.body_hash:
         raise KeyReusedError(once.key, once.tenant)
     return made_id
+
+
+def _long_texts(
+    row: Callable[..., dict[str, Any]], tenant: str, origin: str | None, configuration: Settings | None
+) -> LongTexts:
+    chosen = configuration or settings.current()
+    api = canonical_base_url(origin or chosen.segmind_base_url)
+    content = partial(content_of, origin=api, tenant=tenant, shared=chosen.shares_content)
+    return LongTexts(chosen.max_text_bytes, row, content, tenant=tenant)
 
 
 def _connection(where: Where) -> Connection:

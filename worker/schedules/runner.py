@@ -101,6 +101,7 @@ class _Reading:
             defaults=self.options.defaults_at(self.due_at),
             max_text_bytes=self.max_text_bytes,
             options=self.options.sheet,
+            long_texts=True,
         )
 
 

@@ -37,6 +37,8 @@ LATE: Final = {
     "ix_events_tenant": "0015",
     "ix_events_account": "0015",
     "ix_jobs_listed": "0021",
+    "ix_jobs_parts": "0022",
+    "ix_jobs_documents": "0022",
 }
 """Index name to the revision that introduces it."""
 

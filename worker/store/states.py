@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from sqlalchemy import ColumnElement, String, and_, literal_column, select
+from sqlalchemy import Boolean, ColumnElement, String, and_, literal_column, select
 
 from api_models.status import JobStatus
 from worker.store.tables.jobs import Job
@@ -18,6 +18,11 @@ _LISTED: Final = (
     (JobStatus.FAILED, JobStatus.CANCELLED, JobStatus.EXPIRED),
 )
 """In the order of the predicates of `ix_jobs_listed` and `ix_jobs_ended`."""
+IS_WHOLE: Final[ColumnElement[bool]] = literal_column("(jobs.parent IS NULL)", Boolean)
+"""Whether a job is one that a producer submitted, not a part of a document. Literal, so that tallies, which count no
+parts, can leave it out.
+"""
+IS_DOCUMENT: Final[ColumnElement[bool]] = literal_column("(jobs.parts IS NOT NULL)", Boolean)
 
 
 def in_state(*states: JobStatus) -> ColumnElement[bool]:

@@ -80,6 +80,7 @@ _ROWS: Final[dict[str, Callable[[], list[Values]]]] = {
         for batch in BATCHES
     ],
     "jobs": _jobs,
+    "documents": lambda: [{"job_id": JOB, "plan": "{}", "style": "{}"}],
     "attempts": _attempts,
     "gates": _gates,
 }

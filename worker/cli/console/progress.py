@@ -13,10 +13,12 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
+from api_models.status import JobStatus
 from worker.cli.console.format import duration, moment, money
 from worker.cli.console.terminal import Terminal
 from worker.cli.snapshot import Snapshot
 from worker.store.queries.holds import Hold
+from worker.store.queries.jobs import Counts
 
 WINDOW_SECONDS: Final = 60.0
 """Window of the rate: long enough for slow models, short enough to follow changes."""
@@ -215,6 +217,7 @@ def figures(snapshot: Snapshot, meter: Meter) -> str:
     left = None if snapshot.all_finished else meter.seconds_left(snapshot.total - snapshot.finished)
     parts = [
         f"{snapshot.succeeded:,} succeeded",
+        "" if snapshot.parts is None else _parts(snapshot.parts),
         f"{snapshot.failed:,} failed",
         f"{snapshot.held:,} held",
         f"{snapshot.cancelled:,} cancelled" if snapshot.cancelled else "",
@@ -224,6 +227,10 @@ def figures(snapshot: Snapshot, meter: Meter) -> str:
         "" if left is None or snapshot.held else f"about {duration(max(1.0, round(left)))} remaining",
     ]
     return " · ".join(filter(None, parts))
+
+
+def _parts(parts: Counts) -> str:
+    return f"{parts.of(JobStatus.SUCCEEDED):,}/{parts.total:,} parts"
 
 
 def describe_hold(hold: Hold, now: datetime) -> str:

@@ -12,12 +12,12 @@ from uuid import UUID
 from sqlalchemy import Connection
 
 from api_models.registry import MODELS
+from api_models.speech import JobRequest
 from worker.cli.money.estimate import Basis, Estimate, Need, Speed, basis, estimate
 from worker.cli.run.input import Input
 from worker.dispatch.rate import pace
 from worker.intake.name_index import NameIndex
-from worker.intake.validation import Row
-from worker.producer import DEFAULT_TENANT
+from worker.producer import DEFAULT_TENANT, documents
 from worker.settings import Settings
 from worker.store import account, workers
 from worker.store.database import Database
@@ -32,11 +32,12 @@ TEXTS_PER_POLL: Final = 1_000
 def estimated(database: Database | None, wanted: Input, settings: Settings) -> Estimate:
     """Estimate an input. `database` is None before the first run."""
     if database is None:
-        fresh = (_text(row, wanted) for row in wanted.rows)
+        fresh = _texts(wanted, settings.max_text_bytes, None)
         return estimate(_needs(fresh, lambda _: set()), prices(None), _own_speed(settings, None))
     with database.read() as connection:
         known = None if wanted.batch is None else pricing.texts(connection, wanted.batch)
-        texts = (_text(row, wanted) for row in wanted.rows) if known is None else _to_speak(known, wanted)
+        fresh = _texts(wanted, settings.max_text_bytes, connection)
+        texts = fresh if known is None else _to_speak(known, wanted)
         return _estimated(connection, texts, _speed(connection, database, settings), wanted.lost)
 
 
@@ -97,8 +98,21 @@ def _to_speak(known: Iterable[Text], wanted: Input) -> Iterable[Text]:
     return known if wanted.again else [text for text in known if not text.in_vain]
 
 
-def _text(row: Row, wanted: Input) -> Text:
-    request = row.request
+def _texts(wanted: Input, max_text_bytes: int | None, connection: Connection | None) -> Iterator[Text]:
+    """Yield what is bought: long texts by their parts, divided as they will be."""
+    for row in wanted.rows:
+        request, source = row.request, wanted.sources.get(row.request.custom_id or "")
+        if source is None and not documents.is_long(request, max_text_bytes):
+            yield _text(request, wanted)
+            continue
+        previous: Sequence[str] = ()
+        if connection is not None:
+            previous = documents.previous_shares(connection, DEFAULT_TENANT, request.custom_id, wanted.output_url)
+        plan = documents.plan_of(request, max_text_bytes, source, previous)
+        yield from (_text(part, wanted) for part in documents.parts_of(request, plan))
+
+
+def _text(request: JobRequest, wanted: Input) -> Text:
     return Text(
         model=request.model,
         characters=len(request.text),

@@ -20,8 +20,9 @@ from worker.cli.money import needs
 from worker.cli.money.credits import AccountCredits, describe_basis, queue_if_any
 from worker.cli.money.estimate import Estimate
 from worker.cli.run import order as run_order
-from worker.cli.run.input import Input, read, with_batch, with_fields
-from worker.cli.run.options import File, KeyTemplate, MaxCost, Out, Resume
+from worker.cli.run.document import join_style
+from worker.cli.run.input import Input, read_order, with_batch
+from worker.cli.run.options import Captions, File, Gaps, KeyTemplate, MaxCost, Out, Preset, Resume
 from worker.cli.run.order import Order
 from worker.cli.run.row_options import RowOptions
 from worker.cli.snapshot import amount, stamp
@@ -33,10 +34,12 @@ PRICE_DIGITS: Final = 6
 def show(order: Order, *, as_json: bool) -> None:
     terminal = Terminal(as_json=as_json)
     settings = cli_database.settings(terminal)
-    judged = read(order, settings, terminal)
-    rows, order = judged.rows, with_fields(order, judged)
+    order, judged = read_order(order, settings, terminal)
+    rows = judged.rows
     place = run_order.choose(settings, order.out, stem=order.stem, rehearsal=False)
-    wanted = Input(rows, settings.segmind_base_url, place.output_url, order.resume, order.key_template)
+    wanted = Input(
+        rows, settings.segmind_base_url, place.output_url, order.resume, order.key_template, sources=order.sources
+    )
     with queue_if_any(settings) as database:
         wanted = with_batch(database, wanted)
         found = needs.estimated(database, wanted, settings)
@@ -153,6 +156,9 @@ def quote(
     out: Out = None,
     resume: Resume = True,
     max_cost: MaxCost = None,
+    preset: Preset = "",
+    captions: Captions = None,
+    gap: Gaps = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
     """Estimate the cost and duration of `ttsq run`. Queues nothing."""
@@ -161,6 +167,7 @@ def quote(
         source=None if str(file) == "-" else file,
         sheet=rows.sheet_options(),
         defaults=rows.defaults(),
+        style=join_style(preset, captions or (), gap or ()),
         key_template=key_template,
         out=out,
         resume=resume,

@@ -10,7 +10,20 @@ from worker.cli.console.exits import leave
 from worker.cli.console.format import dollars
 from worker.cli.console.option_groups import takes
 from worker.cli.console.terminal import Terminal
-from worker.cli.run.options import File, InvalidRows, KeyTemplate, MaxCost, OnInvalid, Out, Overwrite, Resume
+from worker.cli.run.document import join_style
+from worker.cli.run.options import (
+    Captions,
+    File,
+    Gaps,
+    InvalidRows,
+    KeyTemplate,
+    MaxCost,
+    OnInvalid,
+    Out,
+    Overwrite,
+    Preset,
+    Resume,
+)
 from worker.cli.run.order import Order
 from worker.cli.run.row_options import RowOptions
 from worker.cli.run.run import run as run_order
@@ -28,6 +41,9 @@ def run(
     resume: Resume = True,
     missing: Annotated[bool, typer.Option("--missing", help="Buy audio again whose file no longer exists.")] = False,
     overwrite: Overwrite = False,
+    preset: Preset = "",
+    captions: Captions = None,
+    gap: Gaps = None,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask for confirmation.")] = False,
     rehearse: Annotated[
         bool, typer.Option("--rehearse", help="Run against the bundled emulator: no key, no network, no cost.")
@@ -37,7 +53,10 @@ def run(
     ] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print errors only.")] = False,
 ) -> None:
-    """Speak every line of FILE and save one audio file per line.
+    """Speak FILE line by line, or a document as one recording.
+
+    Saves one audio file per line. FILE is a document if it is a book (.epub, .docx, .pdf, .html, .md), or if --out
+    names an audio file.
 
     Prints the estimated cost, and asks for confirmation on a terminal. Ctrl-C lets calls in flight finish; repeat the
     command to resume. Accepted audio is never bought again; refused takes only after confirmation or with --yes.
@@ -47,6 +66,7 @@ def run(
         source=None if str(file) == "-" else file,
         sheet=rows.sheet_options(),
         defaults=rows.defaults(),
+        style=join_style(preset, captions or (), gap or ()),
         skip_invalid=on_invalid is OnInvalid.SKIP,
         key_template=key_template,
         out=out,

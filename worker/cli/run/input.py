@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Collection, Sequence
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
 from typing import Final
 from uuid import UUID
 
@@ -14,7 +14,9 @@ from api_models.key_templates import FIELDS as TEMPLATE_FIELDS
 from api_models.key_templates import TemplateError, checked_template, columns_of
 from api_models.problems import Fault, InvalidInputError
 from worker import producer
+from worker.cli.console.errors import CliError
 from worker.cli.console.terminal import Terminal
+from worker.cli.run.document import is_document, read_document
 from worker.cli.run.order import Order
 from worker.cli.run.row_options import option_faults
 from worker.cli.run.understanding import notes, warnings
@@ -23,6 +25,7 @@ from worker.intake.row_defaults import may_have_tags
 from worker.intake.sheet_options import SHEET
 from worker.intake.validation import Row
 from worker.producer import DEFAULT_TENANT
+from worker.producer.documents import PLAIN, Source
 from worker.settings import Settings
 from worker.store import batches
 from worker.store.database import Database
@@ -44,8 +47,24 @@ class Input:
     """The batch that the command resumes."""
     lost: frozenset[UUID] = frozenset()
     """Finished jobs whose missing audio is bought again."""
+    sources: Mapping[str, Source] = field(default_factory=dict)
+    """Documents by the names of their rows."""
     again: bool = True
     """Whether texts whose paid takes were refused are bought again."""
+
+
+def read_order(order: Order, settings: Settings, terminal: Terminal) -> tuple[Order, Judged]:
+    """Read the input: a sheet, or one document. Returns the order with what the input added. Raises InvalidInputError,
+    CliError.
+    """
+    if is_document(order):
+        return read_document(order, settings, terminal)
+    if order.style != PLAIN:
+        message = "--preset, --captions and --gap apply to a document that becomes one recording"
+        raise CliError(message, "name the recording, such as --out book.mp3")
+    check_template(order, settings)
+    judged = read(order, settings, terminal)
+    return with_fields(order, judged), judged
 
 
 def with_batch(database: Database | None, wanted: Input) -> Input:
@@ -120,6 +139,7 @@ def read(order: Order, settings: Settings, terminal: Terminal) -> Judged:
         max_text_bytes=settings.max_text_bytes,
         options=order.sheet,
         skips=order.skip_invalid,
+        long_texts=True,
     )
     if judged.faults:
         if judged.whole or not judged.rows or not order.skip_invalid:

@@ -14,6 +14,7 @@ from api_models.values import span
 from worker.cli.console.errors import BadOptionError
 from worker.cli.console.format import duration
 from worker.cli.console.terminal import Terminal
+from worker.documents.stored_plan import Sidecar
 
 SHORT_SECONDS: Final = 3_600
 """A shorter retention is probably a mistake: results may be gone before they are fetched."""
@@ -51,7 +52,7 @@ File = Annotated[
     Path,
     typer.Argument(
         metavar="FILE",
-        help="CSV, TSV, .xlsx, .ods, JSON, JSONL or plain text, one job per line; - reads standard input.",
+        help="CSV, TSV, .xlsx, .ods, JSON, JSONL or plain text, one job per line; or a document; - reads stdin.",
     ),
 ]
 KeyTemplate = Annotated[
@@ -69,7 +70,29 @@ InvalidRows = Annotated[
 Out = Annotated[
     Path | None,
     typer.Option(
-        metavar="DIR", help="Folder for the audio.", show_default="audio/<name of FILE>", rich_help_panel=OUTPUT
+        metavar="DIR",
+        help="Folder for the audio, or the recording of a document, such as book.mp3.",
+        show_default="audio/<name of FILE>",
+        rich_help_panel=OUTPUT,
+    ),
+]
+DOCUMENT = "Documents"
+Preset = Annotated[
+    str,
+    typer.Option(
+        help="Loudness of the recording: none, podcast, broadcast.", show_default="none", rich_help_panel=DOCUMENT
+    ),
+]
+Captions = Annotated[
+    list[Sidecar] | None,
+    typer.Option("--captions", help="Also write captions or chapters; repeatable.", rich_help_panel=DOCUMENT),
+]
+Gaps = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="KIND=SECONDS",
+        help="Pause after a kind of place, such as paragraph=0.7; repeatable.",
+        rich_help_panel=DOCUMENT,
     ),
 ]
 Resume = Annotated[

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from decimal import Decimal
 from pathlib import Path
 from typing import Final
@@ -10,8 +11,10 @@ from typing import Final
 from api_models.formats import AudioFormat
 from api_models.key_templates import FLAT_TEMPLATE
 from worker.artifacts.keys import object_key
+from worker.documents.stored_plan import JoinStyle
 from worker.intake.sheet_options import AS_IT_IS, SheetOptions
 from worker.intake.validation import Defaults
+from worker.producer.documents import PLAIN, Source
 from worker.settings import Settings
 from worker.store.queries.jobs import JobRecord
 
@@ -79,6 +82,12 @@ class Order:
     """US dollars; None keeps the current budget."""
     ask: bool = True
     """Whether to ask for confirmation on a terminal."""
+    style: JoinStyle = PLAIN
+    """How the parts of a document are joined."""
+    recording: Path | None = None
+    """The file that --out named, for a document."""
+    sources: Mapping[str, Source] = field(default_factory=dict)
+    """Documents by the names of their rows."""
 
     @property
     def title(self) -> str:

@@ -25,7 +25,7 @@ from worker.cli.money.quote import in_short
 from worker.cli.run import again, clashes, refused, rehearsal
 from worker.cli.run import order as run_order
 from worker.cli.run.follow import Run
-from worker.cli.run.input import Input, check_template, read, with_batch, with_fields
+from worker.cli.run.input import Input, read_order, with_batch
 from worker.cli.run.order import Destination, Order
 from worker.cli.run.submit import Audit, Lost, refuse_gone, submit
 from worker.cli.run.workers import choose_workers
@@ -70,9 +70,7 @@ LOG_NAME: Final = "ttsq.log"
 def run(order: Order, terminal: Terminal) -> Exit:
     """Run the command."""
     settings = cli_database.settings(terminal)
-    check_template(order, settings)
-    judged = read(order, settings, terminal)
-    order = with_fields(order, judged)
+    order, judged = read_order(order, settings, terminal)
     if order.rehearse:
         stage: AbstractContextManager[Settings] = rehearsal.stage()
     else:
@@ -85,7 +83,15 @@ def run(order: Order, terminal: Terminal) -> Exit:
         origin = rehearsal.ORIGIN if order.rehearse else settings.segmind_base_url
         with cli_database.queue_to_fill(settings) as database:
             wanted = with_batch(
-                database, Input(judged.rows, origin, destination.output_url, order.resume, order.key_template)
+                database,
+                Input(
+                    judged.rows,
+                    origin,
+                    destination.output_url,
+                    order.resume,
+                    order.key_template,
+                    sources=order.sources,
+                ),
             )
             lost = _lost(database, wanted, order, settings)
             refuse_gone(database, wanted, order, lost)

@@ -194,6 +194,8 @@ def submit(
             renew=renew,
             buy_again=wanted.again,
             kept_seconds=settings.expires_after,
+            max_text_bytes=settings.max_text_bytes,
+            sources=wanted.sources,
             now=now,
         )
     before = take_snapshot(database, jobs.of_batch(submission.batch.id), embedded=settings.embedded)

@@ -64,13 +64,16 @@ def again(order: Order, max_cost: Decimal | None) -> str:
         "--priority": defaults.priority,
         "--deadline": defaults.deadline,
         "--on-invalid": "skip" if order.skip_invalid else None,
-        "--out": order.out,
+        "--out": order.recording or order.out,
+        "--preset": order.style.preset or None,
         "--max-cost": max_cost,
     }
     arguments = [argument for name, value in options.items() if value is not None for argument in (name, str(value))]
     arguments += [argument for tag in defaults.tags or () for argument in ("--tag", tag)]
     arguments += [argument for name in order.sheet.sheets for argument in ("--sheet", name)]
     arguments += [argument for name in order.sheet.ignored_columns for argument in ("--ignore-column", name)]
+    arguments += [argument for kind in order.style.sidecars for argument in ("--captions", str(kind))]
+    arguments += [argument for gap, value in order.style.gaps.items() for argument in ("--gap", f"{gap}={value:g}")]
     arguments += ["--all-sheets"] if order.sheet.all_sheets else []
     rehearse = ["--rehearse"] if order.rehearse else []
     command = shlex.join(["ttsq", "run", order.typed, *rehearse, *arguments])

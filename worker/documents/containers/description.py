@@ -36,9 +36,11 @@ class Description:
     album: str = ""
     chapters: tuple[ChapterMark, ...] = ()
     cover: Cover | None = None
+    track: str = ""
+    """Such as 3 or 3/12; MP3 only."""
 
     def __bool__(self) -> bool:
-        return bool(self.title or self.author or self.album or self.chapters or self.cover)
+        return bool(self.title or self.author or self.album or self.track or self.chapters or self.cover)
 
 
 def read_cover(path: Path) -> Cover:

@@ -24,8 +24,13 @@ def header(description: Description) -> bytes:
 
 
 def _frames(description: Description) -> Iterator[bytes]:
-    titles = ((b"TIT2", description.title), (b"TPE1", description.author), (b"TALB", description.album))
-    yield from (text_frame(name, value) for name, value in titles if value)
+    named = (
+        (b"TIT2", description.title),
+        (b"TPE1", description.author),
+        (b"TALB", description.album),
+        (b"TRCK", description.track),
+    )
+    yield from (text_frame(name, value) for name, value in named if value)
     chapters = description.chapters[:MAX_CHAPTERS]
     if chapters:
         yield _contents(len(chapters))

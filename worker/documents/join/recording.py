@@ -13,7 +13,8 @@ import numpy as np
 import soundfile
 
 from api_models.formats import AudioFormat
-from worker.audio.encoding import CODECS, PARTIAL_SUFFIX
+from worker.audio.encoding import CODECS, PARTIAL_SUFFIX, constant_bitrate
+from worker.audio.resampling import resampled
 from worker.documents.containers import id3, opus
 from worker.documents.containers.description import Description
 from worker.documents.errors import DocumentError
@@ -28,6 +29,17 @@ MAX_WAV_BYTES: Final = 2**32 - 2**16
 
 _FORMATS: Final = {f".{form}": form for form in AudioFormat} | {".ogg": AudioFormat.OPUS}
 SUFFIXES: Final = tuple(_FORMATS)
+
+
+@dataclass(frozen=True, slots=True)
+class Form:
+    """How a recording is encoded."""
+
+    format: AudioFormat
+    sample_rate: int | None = None
+    """Hz; None for that of the takes."""
+    mp3_bitrate: int | None = None
+    """kbit/s, constant; None for the encoder's variable default."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +58,11 @@ Describe = Callable[[Assembly], Description]
 
 
 def record(
-    takes: Sequence[tuple[Path, Gap]], into: Path, style: Style, describe: Describe = lambda _: Description()
+    takes: Sequence[tuple[Path, Gap]],
+    into: Path,
+    style: Style,
+    describe: Describe = lambda _: Description(),
+    form: Form | None = None,
 ) -> Recording:
     """Join takes into one file, whose suffix names the format. Memory doesn't grow with its length.
 
@@ -55,22 +71,24 @@ def record(
         into: The file. An existing one is replaced.
         style: Pauses and loudness.
         describe: Titles, chapters and cover. WAV holds none of them, FLAC titles only.
+        form: None: as the file's suffix says.
 
     Raises:
         BadAudioError: A take can't be decoded.
         DocumentError: A take is silent, too long or unlike the first one; the suffix names no format.
         OSError: The file can't be written.
     """
-    if into.suffix.lower() not in _FORMATS:
-        raise DocumentError(f"{into.suffix or into.name!r} is no format for a recording", f"use {', '.join(SUFFIXES)}")
+    form = form or _form_of(into)
     assembly = assemble(takes, style)
     gain = 1.0
     if style.preset.lufs is not None:
         gain = gain_for(style.preset, _lufs(assembly))
     meter = Meter(assembly.channels, assembly.rate, with_peak=True)
-    with _writing(into, assembly, describe(assembly)) as target:
-        for block in meter.passing(mastered(assembly.blocks(), gain, style.preset, assembly.rate)):
-            target.write(np.clip(block, -1.0, 1.0))
+    rate = form.sample_rate or assembly.rate
+    with _writing(into, assembly, describe(assembly), form) as target:
+        whole = meter.passing(mastered(assembly.blocks(), gain, style.preset, assembly.rate))
+        for block in resampled((np.ascontiguousarray(frames.T) for frames in whole), assembly.rate, rate):
+            target.write(np.clip(block.T, -1.0, 1.0))
     return Recording(into, assembly, meter.loudness())
 
 
@@ -81,16 +99,23 @@ def _lufs(assembly: Assembly) -> float:
     return meter.lufs()
 
 
+def _form_of(into: Path) -> Form:
+    if into.suffix.lower() not in _FORMATS:
+        raise DocumentError(f"{into.suffix or into.name!r} is no format for a recording", f"use {', '.join(SUFFIXES)}")
+    return Form(_FORMATS[into.suffix.lower()])
+
+
 @contextmanager
-def _writing(into: Path, assembly: Assembly, description: Description) -> Iterator[soundfile.SoundFile]:
-    codec = CODECS[_FORMATS[into.suffix.lower()]]
+def _writing(into: Path, assembly: Assembly, description: Description, form: Form) -> Iterator[soundfile.SoundFile]:
+    codec, rate = CODECS[form.format], form.sample_rate or assembly.rate
     container = codec.container
-    if container == "WAV" and assembly.frames * assembly.channels * 2 > MAX_WAV_BYTES:
+    if container == "WAV" and assembly.seconds(assembly.frames) * rate * assembly.channels * 2 > MAX_WAV_BYTES:
         container = "RF64"
+    constant = {} if form.mp3_bitrate is None else constant_bitrate(form.mp3_bitrate, rate)
     partial = into.with_name(into.name + PARTIAL_SUFFIX)
     try:
         with soundfile.SoundFile(
-            partial, "w", assembly.rate, assembly.channels, codec.subtype, format=container
+            partial, "w", rate, assembly.channels, codec.subtype, format=container, **constant
         ) as target:
             if codec.container == "FLAC":
                 _name(target, description)

@@ -20,6 +20,7 @@ from worker.gateway.answers import gateway_of, problems
 from worker.gateway.entries import Origin
 from worker.gateway.parts import Gateway
 from worker.gateway.problems import ProblemError, invalid, not_found
+from worker.producer import documents
 from worker.store.access import hooks
 from worker.store.access.hooks import HookRecord
 from worker.store.transitions import actions
@@ -129,10 +130,14 @@ def _insert(gateway: Gateway, hook: HookRecord, genuine: Genuine, jobs: list[Job
         shared=gateway.settings.shares_content,
     )
     rows = [entries.entry(job, origin, now=now) for job in jobs]
+    limit = gateway.settings.max_text_bytes
+    pairs = list(zip(jobs, rows, strict=True))
+    long_texts = [entries.document(job, row, origin, limit) for job, row in pairs if documents.is_long(job, limit)]
     with gateway.database.begin() as connection:
         if not hooks.taken(connection, hook, genuine.names, jobs=len(rows), now=now):
             raise _SeenError
-        actions.submit(connection, rows)
+        actions.submit(connection, [row for job, row in pairs if not documents.is_long(job, limit)])
+        documents.submit(connection, long_texts)
     return [str(row["id"]) for row in rows]
 
 

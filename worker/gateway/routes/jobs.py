@@ -17,7 +17,7 @@ from starlette.responses import Response
 from api_models import job_filter
 from api_models.callbacks import Callback
 from api_models.http_problems import Trouble
-from api_models.jobs import AttemptList, JobIn, JobPage, JobView
+from api_models.jobs import AttemptList, JobIn, JobPage, JobView, PartList
 from api_models.problems import Fault, InvalidInputError
 from api_models.status import TERMINAL, JobStatus
 from worker.gateway import answers, audio, entries, strict_json, views
@@ -35,7 +35,10 @@ from worker.gateway.entries import Origin
 from worker.gateway.middleware.api_keys import Caller
 from worker.gateway.parts import Gateway
 from worker.gateway.problems import ProblemError, invalid, not_found
+from worker.gateway.uploads import NewJob
 from worker.maintenance.purger import Purger
+from worker.producer import documents
+from worker.store import documents as store_documents
 from worker.store.access.idempotency import IdempotentRequest, Recorded
 from worker.store.queries import filters, job_search, tenant_pages
 from worker.store.queries import jobs as store_views
@@ -92,7 +95,11 @@ async def create_job(request: Request, caller: Submitter) -> Response:
         await run_in_threadpool(gateway.keyring.refuse_overspending, caller)
     origin = Origin.of(gateway.settings, caller, request.headers)
     row = entries.entry(wanted, origin, now=gateway.now())
-    made = await gateway.submissions.put(row, once)
+    new: NewJob = row
+    if documents.is_long(wanted, limit := gateway.settings.max_text_bytes):
+        new = await run_in_threadpool(entries.document, wanted, row, origin, limit)
+        row = new.job
+    made = await gateway.submissions.put(new, once)
     if made is not None:
         return await _replayed(gateway, made, once)
     gateway.keyring.count_submitted(caller, wanted.model)
@@ -196,6 +203,16 @@ def list_attempts(request: Request, job_id: UUID, caller: Reader) -> Response:
     with gateway.database.read() as connection:
         found = store_views.attempts(connection, job_id)
     return answers.json({"attempts": [views.attempt(record) for record in found]})
+
+
+@router.get("/{job_id}/parts", response_model=PartList, responses=problems(404))
+def list_parts(request: Request, job_id: UUID, caller: Reader) -> Response:
+    """List the parts of a document with their states and takes; none for a text of one call."""
+    gateway = gateway_of(request)
+    _read(gateway, caller.tenant, job_id)
+    with gateway.database.read() as connection:
+        found, record = store_documents.parts(connection, job_id), store_documents.by_id(connection, job_id)
+    return answers.json(views.parts(found, record))
 
 
 @router.get(

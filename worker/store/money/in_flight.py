@@ -27,7 +27,7 @@ from sqlalchemy.orm import aliased
 from api_models.status import JobStatus
 from worker.store.money import ceilings
 from worker.store.money.ceilings import Ceilings, text_bytes
-from worker.store.states import in_state
+from worker.store.states import IS_DOCUMENT, in_state
 from worker.store.tables.base import NO_LANE
 from worker.store.tables.jobs import Job
 
@@ -52,7 +52,7 @@ class Load:
     """An earlier attempt made the call (v2), which is paid for whether or not the job is held."""
     key_id: UUID | None = None
     copies: bool = False
-    """Its content was bought before: a copy costs nothing."""
+    """Its content was bought before: a copy costs nothing, and neither does joining the parts of a document."""
 
 
 _FLYING = in_state(JobStatus.DISPATCHED, JobStatus.RUNNING)
@@ -68,7 +68,7 @@ def _in_flight(dialect: str) -> Executable:
     also_theirs = or_(func.coalesce(Job.batch_id, NO_LANE).in_(batches), func.coalesce(Job.tenant, "").in_(tenants))
     flight = select(Job.tenant, Job.batch_id, Job.model, text_bytes(dialect), Job.key_id)
     # Two statements in one, each with the predicate of a partial index: no index serves an OR of both.
-    return union_all(flight.where(_FLYING, theirs), flight.where(_SUBMITTED, also_theirs))
+    return union_all(flight.where(_FLYING, ~IS_DOCUMENT, theirs), flight.where(_SUBMITTED, also_theirs))
 
 
 _BOUGHT = aliased(Job, name="bought")
@@ -82,7 +82,7 @@ def _loads(dialect: str) -> Executable:
         _BOUGHT.status == literal_column(f"'{JobStatus.SUCCEEDED.value}'", String),
         _BOUGHT.purged_at.is_(None),
     )
-    copies = Job.use_cache & bought.correlate(Job)
+    copies = or_(IS_DOCUMENT, Job.use_cache & bought.correlate(Job))
     return select(Job.id, text_bytes(dialect), Job.request_id.is_not(None), Job.key_id, copies).where(its)
 
 

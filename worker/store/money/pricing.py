@@ -14,7 +14,7 @@ from sqlalchemy import Connection, func, not_, or_, select
 from api_models.status import TERMINAL, JobStatus
 from api_models.verdict import VerdictKind
 from worker.store.queries import refusals
-from worker.store.states import in_state
+from worker.store.states import IS_DOCUMENT, in_state
 from worker.store.tables.jobs import Attempt, Job
 
 ZERO: Final = Decimal(0)
@@ -48,7 +48,7 @@ class Text:
 def texts(connection: Connection, batch_id: UUID, *, not_over: bool = False) -> list[Text]:
     """Return the texts of a batch in the order of submission: all, or those of unfinished jobs.
 
-    Texts removed before they were spoken are remaining out: they can no longer be spoken.
+    Texts removed before they were spoken are remaining out: they can no longer be spoken. Of documents, their parts.
     """
     query = select(
         Job.id,
@@ -58,7 +58,7 @@ def texts(connection: Connection, batch_id: UUID, *, not_over: bool = False) -> 
         Job.use_cache,
         Job.status,
         _IN_VAIN,
-    ).where(Job.batch_id == batch_id, or_(Job.purged_at.is_(None), in_state(JobStatus.SUCCEEDED)))
+    ).where(Job.batch_id == batch_id, ~IS_DOCUMENT, or_(Job.purged_at.is_(None), in_state(JobStatus.SUCCEEDED)))
     if not_over:
         query = query.where(in_state(*(status for status in JobStatus if status not in TERMINAL)))
     rows = connection.execute(query.order_by(Job.id))

@@ -15,11 +15,24 @@ from decimal import Decimal
 from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import BigInteger, ColumnElement, Connection, Executable, Select, cast, delete, func, literal, select
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    Connection,
+    Executable,
+    Select,
+    cast,
+    delete,
+    func,
+    literal,
+    select,
+    true,
+)
 from sqlalchemy import text as sql
 from sqlalchemy.sql import operators, visitors
 
 from worker.store import upserts
+from worker.store.states import IS_WHOLE
 from worker.store.tables.jobs import Job, Tally
 
 FOLDED: Final = 0
@@ -108,6 +121,8 @@ def _of_jobs(part: Any) -> bool:  # noqa: ANN401 - a literal is a column without
 
 
 def _in_tallies(element: Any, **_: Any) -> Any:  # noqa: ANN401 - the signature is SQLAlchemy's
+    if element is IS_WHOLE:  # tallies count no parts of documents
+        return true()
     is_jobs = getattr(element, "table", None) is Job.__table__ and getattr(element, "key", None) in _COLUMN_OF
     return _COLUMN_OF[element.key].expression if is_jobs else None
 

@@ -9,7 +9,9 @@ from uuid import UUID
 from sqlalchemy import ColumnElement, Connection, and_, or_, select
 
 from api_models.status import TERMINAL, JobStatus
+from worker.store import documents
 from worker.store.queries import jobs
+from worker.store.states import IS_DOCUMENT
 from worker.store.tables.jobs import Job
 
 
@@ -29,6 +31,23 @@ def selection(
     if job_ids:
         terms.append(Job.id.in_(job_ids))
     return and_(*terms)
+
+
+def in_batch(batch_id: UUID) -> ColumnElement[bool]:
+    """As `jobs.of_batch`, parts of documents included: to narrow a selection."""
+    return Job.batch_id == batch_id
+
+
+def of_key(key_id: UUID) -> ColumnElement[bool]:
+    """As `jobs.of_key`, likewise."""
+    return Job.key_id == key_id
+
+
+def spoken(connection: Connection, which: ColumnElement[bool]) -> ColumnElement[bool]:
+    """Select the chosen parts of documents in place of the documents. Returns `which` itself if it has no documents."""
+    if not documents.has_documents(connection, which):
+        return which
+    return or_(and_(which, ~IS_DOCUMENT), and_(documents.of_documents(which), documents.CHOSEN))
 
 
 def ids(connection: Connection, which: ColumnElement[bool]) -> list[UUID]:

@@ -20,7 +20,7 @@ from api_models.status import JobStatus
 from worker.store.queries import counters
 from worker.store.queries import jobs as job_queries
 from worker.store.queries.tenant_pages import JobEntry
-from worker.store.states import in_state
+from worker.store.states import IS_WHOLE, in_state
 from worker.store.tables.jobs import Batch, Job
 
 WINDOW: Final = 20_000
@@ -64,7 +64,7 @@ class Search:
         return [false()] if self.is_empty else [*self._indexed(), *self._others()]
 
     def _indexed(self) -> list[ColumnElement[bool]]:
-        found: list[ColumnElement[bool]] = []
+        found: list[ColumnElement[bool]] = [] if self.filter.id is not None else [IS_WHOLE]
         if self.filter.tenant is not None:
             found.append(Job.tenant == self.filter.tenant)
         if self.batch is not None:

@@ -9,11 +9,11 @@ from decimal import Decimal
 from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Connection, Row, func, select, true
+from sqlalchemy import ColumnElement, Connection, Row, func, select
 
 from api_models.status import JobStatus
 from worker.store.queries import counters
-from worker.store.states import in_state
+from worker.store.states import IS_WHOLE, in_state
 from worker.store.tables.jobs import Attempt, Job
 
 ZERO = Decimal(0)
@@ -87,15 +87,16 @@ class AttemptRecord:
 
 
 def all_jobs() -> ColumnElement[bool]:
-    return true()
+    """Select every job that a producer submitted; parts of documents are left out, here as below."""
+    return IS_WHOLE
 
 
 def of_batch(batch_id: UUID) -> ColumnElement[bool]:
-    return Job.batch_id == batch_id
+    return (Job.batch_id == batch_id) & IS_WHOLE
 
 
 def of_key(key_id: UUID) -> ColumnElement[bool]:
-    return Job.key_id == key_id
+    return (Job.key_id == key_id) & IS_WHOLE
 
 
 def counts(connection: Connection, which: ColumnElement[bool]) -> Counts:
@@ -126,7 +127,7 @@ def unfinished_of_tenant(connection: Connection, tenant: str) -> dict[JobStatus,
     found: dict[JobStatus, int] = {}
     in_flight = in_state(JobStatus.DISPATCHED, JobStatus.RUNNING)
     for states in (in_state(JobStatus.SCHEDULED), in_state(JobStatus.QUEUED), in_flight):
-        which = states & (Job.tenant == tenant)
+        which = states & IS_WHOLE & (Job.tenant == tenant)
         if counters.about(connection, which) is not None:
             found.update(counts(connection, which).by_status)
             continue

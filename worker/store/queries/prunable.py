@@ -12,6 +12,7 @@ from typing import Final
 from uuid import UUID
 
 from sqlalchemy import ColumnElement, Connection, Select, delete, exists, func, select
+from sqlalchemy.orm import aliased
 
 from api_models.status import TERMINAL, JobStatus
 from worker.store import lane_takes
@@ -96,7 +97,9 @@ def _old_batch(before: datetime) -> ColumnElement[bool]:
 
 
 def _single(before: datetime) -> ColumnElement[bool]:
-    return Job.batch_id.is_(None) & _OVER & (Job.finished_at < before)
+    document = aliased(Job, name="document")
+    is_awaited = exists().where(document.id == Job.parent, document.finished_at.is_(None)).correlate(Job)
+    return Job.batch_id.is_(None) & _OVER & (Job.finished_at < before) & ~is_awaited
 
 
 def _stored(connection: Connection, query: Select[UUID, str, str | None, str | None, str | None]) -> list[Stored]:

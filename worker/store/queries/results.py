@@ -1,4 +1,4 @@
-"""How the jobs of a batch ended, and the batch's resulting state. Read-only."""
+"""How the jobs of a batch ended, and the batch's resulting state. Parts of documents are left out. Read-only."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from sqlalchemy import Connection, bindparam, func, literal_column, select
 from sqlalchemy.orm import aliased
 
 from api_models.status import TERMINAL, JobStatus
-from worker.store.states import in_state
+from worker.store.states import IS_WHOLE, in_state
 from worker.store.tables.jobs import Job
 
 _OTHER: Final = aliased(Job)
@@ -55,7 +55,7 @@ class Audio:
 
 _AUDIO: Final = (
     select(*(getattr(Job, name) for name in Audio.__slots__))
-    .where(Job.batch_id == bindparam("batch"), in_state(JobStatus.SUCCEEDED), Job.purged_at.is_(None))
+    .where(Job.batch_id == bindparam("batch"), IS_WHOLE, in_state(JobStatus.SUCCEEDED), Job.purged_at.is_(None))
     .where(Job.id > bindparam("after"))
     .order_by(Job.id)
     .limit(bindparam("most"))
@@ -69,7 +69,9 @@ def audio(connection: Connection, batch_id: UUID, *, after: UUID | None, most: i
 
 def of_batch(connection: Connection, batch_id: UUID) -> dict[str, Content]:
     rows = connection.execute(
-        select(Job.id, Job.custom_id, Job.fingerprint, Job.status).where(Job.batch_id == batch_id).order_by(Job.id)
+        select(Job.id, Job.custom_id, Job.fingerprint, Job.status)
+        .where(Job.batch_id == batch_id, IS_WHOLE)
+        .order_by(Job.id)
     )
     return {row.custom_id or str(row.id): Content(row.fingerprint, row.status == JobStatus.SUCCEEDED) for row in rows}
 
@@ -123,18 +125,18 @@ class Standing:
 
 _IN_ORDER = (
     select(*(getattr(Job, name) for name in Outcome.__slots__))
-    .where(Job.batch_id == bindparam("batch"))
+    .where(Job.batch_id == bindparam("batch"), IS_WHOLE)
     .order_by(Job.id)
     .execution_options(yield_per=ROWS_PER_FETCH)
 )
 _EXTRAS = (
     select(Job.extra)
-    .where(Job.batch_id == bindparam("batch"), Job.extra.is_not(None))
+    .where(Job.batch_id == bindparam("batch"), IS_WHOLE, Job.extra.is_not(None))
     .order_by(Job.id)
     .execution_options(yield_per=ROWS_PER_FETCH)
 )
 _STANDING = select(func.count(), func.coalesce(func.sum(Job.attempt), 0), func.max(Job.finished_at)).where(
-    Job.batch_id == bindparam("batch")
+    Job.batch_id == bindparam("batch"), IS_WHOLE
 )
 _OPEN = (
     select(Job.id)

@@ -11,7 +11,7 @@ from sqlalchemy import Connection, select
 from sqlalchemy.orm import InstrumentedAttribute
 
 from api_models.status import JobStatus
-from worker.store.states import in_state
+from worker.store.states import IS_WHOLE, in_state
 from worker.store.tables.jobs import Batch, Job
 
 SUPERSEDED: Final = "superseded"
@@ -53,7 +53,7 @@ def destinations(connection: Connection, *, but: UUID) -> list[Destination]:
 def unbought(connection: Connection, batch_id: UUID, *, with_cells: bool = False) -> Iterator[Name]:
     """Yield a batch's unstarted jobs for which no call can have been paid; with their texts only `with_cells`."""
     columns: tuple[InstrumentedAttribute[Any], ...] = (*_NAMES, *_CELLS) if with_cells else _NAMES
-    waiting = Job.batch_id == batch_id, _WAITING, ~Job.recover, Job.request_id.is_(None)
+    waiting = Job.batch_id == batch_id, IS_WHOLE, _WAITING, ~Job.recover, Job.request_id.is_(None)
     for row in connection.execute(select(*columns).where(*waiting)):
         yield Name(*row)
 

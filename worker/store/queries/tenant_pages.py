@@ -13,7 +13,7 @@ from uuid import UUID
 from sqlalchemy import ColumnElement, Connection, Select, bindparam, func, select, union_all
 
 from api_models.status import TERMINAL, JobStatus
-from worker.store.states import in_state, of_page
+from worker.store.states import IS_WHOLE, in_state, of_page
 from worker.store.tables.jobs import Batch, Job
 from worker.store.tables.webhooks import EventRow
 
@@ -54,6 +54,8 @@ class JobEntry:
     audio_tags: str | None
     expires_after: int | None
     purged_at: datetime | None
+    parts: int | None
+    part: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +96,7 @@ class PageFilter:
         return [[of_page(state), *self._terms()] for state in dict.fromkeys(self.states)] or [self._terms()]
 
     def _terms(self) -> list[ColumnElement[bool]]:
-        found: list[ColumnElement[bool]] = [Job.tenant == self.tenant]
+        found: list[ColumnElement[bool]] = [Job.tenant == self.tenant, IS_WHOLE]
         if self.batch_id is not None:
             found.append(Job.batch_id == self.batch_id)
         if self.tag is not None:
@@ -116,6 +118,7 @@ _BOUGHT = (
     .where(
         Job.fingerprint.in_(bindparam("contents", expanding=True)),
         in_state(JobStatus.SUCCEEDED),
+        IS_WHOLE,
         Job.tenant == bindparam("owner"),
         Job.purged_at.is_(None),
     )
@@ -155,7 +158,7 @@ def jobs(
 
 
 def in_order(connection: Connection, batch_id: UUID, *, after: UUID | None, most: int) -> list[JobEntry]:
-    query = select(*_JOB).where(Job.batch_id == batch_id)
+    query = select(*_JOB).where(Job.batch_id == batch_id, IS_WHOLE)
     if after is not None:
         query = query.where(Job.id > after)
     return [JobEntry(*row) for row in connection.execute(query.order_by(Job.id).limit(most))]

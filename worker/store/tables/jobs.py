@@ -1,4 +1,4 @@
-"""Batches, jobs, their counts, and the ledger of attempts."""
+"""Batches, jobs, documents, their counts, and the ledger of attempts."""
 
 from datetime import datetime
 from decimal import Decimal
@@ -133,6 +133,15 @@ class Job(Base):
     extra: Mapped[str | None]
     """Columns of its sheet row that are not job fields, as a JSON object of strings, for the manifest."""
 
+    parts: Mapped[int | None]
+    """The number of its parts, if it is a document: its own attempts join their takes. None for one call's text."""
+    parent: Mapped[UUID | None]
+    """The document that this job is a part of. Lists, counts, events and result files leave parts out."""
+    part: Mapped[int | None]
+    """Its place in the document, from 1."""
+    chosen: Mapped[bool | None]
+    """Whether the recording uses it: a part bought again has several jobs, of which one is chosen."""
+
     __table_args__ = (
         CheckConstraint(f"status IN ({', '.join(repr(str(status)) for status in JobStatus)})", name="status"),
         CheckConstraint("status <> 'running' OR worker_id IS NOT NULL", name="running_has_worker"),
@@ -174,8 +183,24 @@ class Job(Base):
         partial_index("ix_jobs_bought", "fingerprint", where="status = 'succeeded'"),
         partial_index("ix_jobs_to_date", "finished_at", where="expires_after IS NOT NULL AND purge_at IS NULL"),
         partial_index("ix_jobs_to_purge", "purge_at", where="purge_at IS NOT NULL AND purged_at IS NULL"),
+        partial_index("ix_jobs_parts", "parent", "part", where="parent IS NOT NULL"),
+        partial_index("ix_jobs_documents", "status", "batch_id", where="parts IS NOT NULL"),
         {"postgresql_with": VACUUM_EARLY},
     )
+
+
+class DocumentRow(Base):
+    """What a document is made of, beside its job's row."""
+
+    __tablename__ = "documents"
+
+    job_id: Mapped[UUID] = mapped_column(ForeignKey("jobs.id", ondelete="CASCADE"), primary_key=True)
+    plan: Mapped[str]
+    """Titles, chapters and the places of the parts, as a JSON object. Empty once the text was removed."""
+    style: Mapped[str]
+    """How the parts are joined, as a JSON object."""
+    sidecars: Mapped[str | None]
+    """Files stored beside the recording, by kind, as a JSON object of their URIs; None before the first join."""
 
 
 class Tally(Base):

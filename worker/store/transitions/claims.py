@@ -56,6 +56,10 @@ class Claim:
     audio_tags: AudioTags = NO_TAGS
     traceparent: str | None = None
     extra: str | None = None
+    parts: int | None = None
+    """The number of its parts, if it is a document: it joins their takes and may not buy."""
+    parent: UUID | None = None
+    """The document that it is a part of."""
 
 
 # Literal SQL, because SQLAlchemy's SQLite compiler omits the table's name inside RETURNING, subqueries included: the
@@ -97,6 +101,8 @@ CLAIM_COLUMNS: Final = (
     Job.audio_tags,
     Job.traceparent,
     Job.extra,
+    Job.parts,
+    Job.parent,
     Job.follows,
     _TWIN,
     HAS_SUBSCRIBER.label("has_subscriber"),
@@ -168,6 +174,8 @@ def claimed(row: Any, worker_id: UUID, now: datetime) -> Claim:  # noqa: ANN401 
         audio_tags=AudioTags.read(row.audio_tags) if row.audio_tags else NO_TAGS,
         traceparent=row.traceparent,
         extra=row.extra,
+        parts=row.parts,
+        parent=row.parent,
     )
 
 

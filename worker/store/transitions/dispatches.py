@@ -39,7 +39,7 @@ from sqlalchemy.sql.dml import ReturningUpdate
 
 from api_models.status import JobStatus
 from worker.store import locks
-from worker.store.states import in_flight_as, in_state
+from worker.store.states import IS_DOCUMENT, in_flight_as, in_state
 from worker.store.tables.access import ApiKey
 from worker.store.tables.account import LaneTakes, Tenant
 from worker.store.tables.base import NO_LANE
@@ -91,7 +91,8 @@ def promote(connection: Connection, *, now: datetime) -> int:
 def expire(connection: Connection, *, now: datetime) -> int:
     """Fail jobs that have not started by their deadline, unpaid. Returns how many.
 
-    A job with a submitted request is paid for: it counts as started and is not expired.
+    A job with a submitted request is paid for: it counts as started and is not expired. Documents expire by
+    `documents.advance`.
     """
     ended = [
         job_id
@@ -107,7 +108,7 @@ def expire(connection: Connection, *, now: datetime) -> int:
 def _expire(dialect: str) -> tuple[ReturningUpdate[UUID], ...]:
     # Literally the predicate of a partial index, as in `in_flight_as`.
     waiting = Job.deadline.is_not(None) & in_state(JobStatus.SCHEDULED, JobStatus.QUEUED)
-    due = Job.request_id.is_(None) & (Job.deadline <= bindparam("now"))
+    due = Job.request_id.is_(None) & ~IS_DOCUMENT & (Job.deadline <= bindparam("now"))
     late = [state & due for state in (waiting, in_flight_as(JobStatus.DISPATCHED))]
     return tuple(
         update(Job)

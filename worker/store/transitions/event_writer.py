@@ -19,19 +19,20 @@ from api_models.happenings import Happening
 from api_models.links import audio_path
 from api_models.status import TERMINAL, JobStatus
 from worker.store.outbox import events
-from worker.store.states import in_state
+from worker.store.states import IS_WHOLE, in_state
 from worker.store.tables.jobs import Batch, Job
 from worker.store.tables.webhooks import EventRow
 
 ROWS_PER_STATEMENT: Final = 500
 
-# Literal SQL, because SQLAlchemy's SQLite compiler omits the table's name inside RETURNING, subqueries included.
+# Literal SQL, because SQLAlchemy's SQLite compiler omits the table's name inside RETURNING, subqueries included. There
+# SQLite 3.40 also answers `IS NULL` wrongly for a column with a partial index on `IS NOT NULL`.
 HAS_SUBSCRIBER: Final[ColumnElement[bool]] = literal_column(
-    "(jobs.notify OR EXISTS (SELECT 1 FROM endpoints AS listening"
-    " WHERE listening.tenant = jobs.tenant AND listening.disabled_at IS NULL))",
+    "(coalesce(jobs.part, 0) = 0 AND (jobs.notify OR EXISTS (SELECT 1 FROM endpoints AS listening"
+    " WHERE listening.tenant = jobs.tenant AND listening.disabled_at IS NULL)))",
     Boolean,
 )
-"""Whether a job's end needs an event: its producer requested one, or its tenant has an endpoint."""
+"""Whether a job's end needs an event: its producer requested one, or its tenant has an endpoint. Parts have none."""
 
 _TYPES: Final = {status: f"job.{status}" for status in TERMINAL}
 _COLUMNS: Final = (
@@ -110,7 +111,7 @@ def _of_job(row: Any, now: datetime) -> dict[str, Any]:  # noqa: ANN401 - the ro
 def _of_batch(connection: Connection, row: Any, now: datetime) -> dict[str, Any]:  # noqa: ANN401 - as above
     counts = connection.execute(
         select(Job.status, func.count(), func.sum(Job.cost, type_=Job.cost.type))
-        .where(Job.batch_id == row.id)
+        .where(Job.batch_id == row.id, IS_WHOLE)
         .group_by(Job.status)
     ).all()
     data = {

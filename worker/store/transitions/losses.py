@@ -14,6 +14,7 @@ from sqlalchemy.sql.selectable import FromClause
 from api_models.status import JobStatus
 from api_models.verdict import VerdictKind
 from worker.store.money.ceilings import text_bytes
+from worker.store.states import IS_DOCUMENT
 from worker.store.tables.jobs import Attempt, Job
 from worker.store.types import Money
 
@@ -35,9 +36,10 @@ _KEPT: Final = (
 def died(connection: Connection, which: ColumnElement[bool], max_attempts: int, *, now: datetime) -> None:
     """Write a row for each selected running job whose worker is dead. The jobs are locked already.
 
-    The next attempt can poll a handle; only without a next attempt does its cost remain unknown.
+    The next attempt can poll a handle; only without a next attempt does its cost remain unknown. Joining a document
+    costs nothing.
     """
-    doubt = or_(Job.request_id.is_(None), Job.attempts_used >= max_attempts)
+    doubt = ~IS_DOCUMENT & or_(Job.request_id.is_(None), Job.attempts_used >= max_attempts)
     jobs = select(*_KEPT, doubt.label("doubt"), _size(connection)).where(which).subquery()
     _record(connection, jobs, code="worker_lost", message=DIED_MESSAGE, now=now)
 
@@ -47,7 +49,8 @@ def cancelled(connection: Connection, which: ColumnElement[bool], *, now: dateti
 
     Requests with a handle (v2) are left to `billing.flag`, which knows whether they are paid for.
     """
-    found = select(*_KEPT, Job.status, Job.request_id.is_(None).label("doubt"), _size(connection)).where(which)
+    doubt = ~IS_DOCUMENT & Job.request_id.is_(None)
+    found = select(*_KEPT, Job.status, doubt.label("doubt"), _size(connection)).where(which)
     if connection.dialect.name == "postgresql":
         found = found.order_by(Job.id).with_for_update()
     locked = found.cte("locked")

@@ -15,7 +15,8 @@ from uuid import UUID
 from sqlalchemy import ColumnElement, Connection, bindparam, func, select, update
 
 from api_models.status import TERMINAL
-from worker.store import locks
+from worker.store import documents, locks
+from worker.store.documents import of_documents
 from worker.store.states import in_state
 from worker.store.tables.jobs import Attempt, Job
 
@@ -78,12 +79,13 @@ def date(connection: Connection, *, most: int) -> int:
     ]
     if dated:
         connection.execute(_DATE, _in_order(dated))
+        documents.date_parts(connection, [one["job"] for one in dated])
     return len(dated)
 
 
 def ask(connection: Connection, which: ColumnElement[bool], *, now: datetime) -> tuple[int, int]:
     """Make text and audio of finished jobs due now. Returns how many are due, and how many others are unfinished."""
-    waiting = which & _OVER & Job.purged_at.is_(None)
+    waiting = (which | of_documents(which & _OVER)) & _OVER & Job.purged_at.is_(None)
     dated = connection.execute(
         update(Job).where(locks.in_order(connection.dialect.name, waiting)).values(purge_at=now)
     ).rowcount
@@ -111,6 +113,7 @@ def blank(connection: Connection, jobs: Sequence[Due], *, now: datetime) -> None
     if jobs:
         connection.execute(_BLANK, _in_order([{"job": job.id, "ended": job.finished_at, "now": now} for job in jobs]))
         connection.execute(_FORGET_TAKES, _in_order([{"job": job.id} for job in jobs]))
+        documents.forget_plans(connection, [job.id for job in jobs])
 
 
 def put_off(connection: Connection, job_ids: Sequence[UUID], *, until: datetime) -> None:

@@ -212,7 +212,7 @@ def _changes(claim: Claim, settlement: Settlement, now: datetime) -> dict[str, A
         "new_message": settlement.message,
         "new_detail": settlement.detail,
         "paid": settlement.cost,
-        "new_cached": settlement.verdict is VerdictKind.CACHED,
+        "new_cached": settlement.verdict is VerdictKind.CACHED and claim.parts is None,
         "new_uri": audio.uri if audio else None,
         "new_content_type": audio.content_type if audio else None,
         "new_audio_bytes": audio.audio_bytes if audio else None,

@@ -1,0 +1,135 @@
+"""`ttsq run BOOK`: a document as an input of one row, whose audio is one recording."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Final
+
+from api_models.formats import AudioFormat
+from api_models.problems import Fault, InvalidInputError
+from worker.cli.console.errors import BadOptionError, CliError
+from worker.cli.console.format import number
+from worker.cli.console.terminal import Terminal
+from worker.cli.run.order import Order
+from worker.documents.document import Document
+from worker.documents.errors import DocumentError
+from worker.documents.join.style import GAP_SECONDS, PRESETS
+from worker.documents.plan.plan import Gap
+from worker.documents.readers.files import HTML_SUFFIXES, MARKDOWN_SUFFIXES, read_file
+from worker.documents.stored_plan import JoinStyle, Sidecar
+from worker.intake.block import Record
+from worker.intake.custom_ids import Names
+from worker.intake.reader import Judged
+from worker.intake.spool import Spool
+from worker.intake.validation import Judge, Row
+from worker.producer.documents import Source
+from worker.settings import Settings
+
+RECORDINGS: Final[Mapping[str, AudioFormat]] = {f".{form}": form for form in AudioFormat}
+_BOOKS: Final = HTML_SUFFIXES | MARKDOWN_SUFFIXES | {".docx", ".epub", ".pdf"}
+"""Suffixes of files that are never sheets."""
+MAX_GAP_SECONDS: Final = 30.0
+
+
+def is_recording(out: Path | None) -> bool:
+    return out is not None and out.suffix.lower() in RECORDINGS
+
+
+def is_document(order: Order) -> bool:
+    """Whether the input is spoken as one recording, not line by line."""
+    if order.source is None or order.sheet.input_format is not None:
+        return False
+    return is_recording(order.out) or order.source.suffix.lower() in _BOOKS
+
+
+def join_style(preset: str, captions: Sequence[Sidecar], gaps: Sequence[str]) -> JoinStyle:
+    """Return what the options say. Raises BadOptionError."""
+    if preset and preset not in PRESETS:
+        raise BadOptionError("--preset", preset, "is not a preset", f"use {', '.join(PRESETS)}")
+    return JoinStyle(preset, gaps_of(gaps), sidecars=tuple(dict.fromkeys(captions)))
+
+
+def gaps_of(options: Sequence[str]) -> dict[Gap, float]:
+    """Return the pauses given as KIND=SECONDS. Raises BadOptionError."""
+    gaps: dict[Gap, float] = {}
+    settable = [gap.value for gap in Gap if gap is not Gap.END]
+    for option in options:
+        kind, _, seconds = option.partition("=")
+        if kind not in settable:
+            raise BadOptionError("--gap", option, "names no kind of place", f"use {', '.join(settable)}")
+        try:
+            value = float(seconds)
+        except ValueError:
+            value = -1.0
+        if not 0 <= value <= MAX_GAP_SECONDS:
+            raise BadOptionError("--gap", option, f"needs seconds from 0 to {MAX_GAP_SECONDS:.0f}", "paragraph=0.7")
+        gaps[Gap(kind)] = value
+    return {gap: seconds for gap, seconds in gaps.items() if seconds != GAP_SECONDS[gap]}
+
+
+def read_document(order: Order, settings: Settings, terminal: Terminal) -> tuple[Order, Judged]:
+    """Read a document as one row. Raises CliError: it can't be read; InvalidInputError: an option doesn't fit."""
+    source = order.source or Path()
+    try:
+        document = read_file(source, order.sheet.encoding or "")
+    except DocumentError as error:
+        raise CliError(f"{source.name}: {error}", error.remedy) from None
+    except OSError as error:
+        raise CliError(f"{source}: {error.strerror or error}") from None
+    _describe(document, terminal)
+    name, form = _name_and_format(order)
+    fields = {"text": document.text, "custom_id": name, "format": form}
+    judge = Judge(replace(order.defaults, format=None), Names(1), settings.max_text_bytes, long_texts=True)
+    found = list(judge(Record(1, 1, fields, _extra(order.style))))
+    if faults := [*judge.default_faults, *(item for item in found if isinstance(item, Fault))]:
+        raise InvalidInputError(source.name, [fault.model_copy(update={"line": None}) for fault in faults])
+    rows = Spool()
+    for row in found:
+        if isinstance(row, Row):
+            rows.put(row)
+    style = _named(order, document)
+    order = replace(order, sources={name: Source(document, style)})
+    if is_recording(order.out):
+        order = replace(order, out=(order.out or Path()).parent, recording=order.out)
+    return order, Judged(rows, [], 0, whole=False)
+
+
+def _named(order: Order, document: Document) -> JoinStyle:
+    defaults = order.defaults
+    title, author = defaults.title or document.title, defaults.artist or document.author
+    return replace(order.style, title=title, author=author, album=defaults.album or "")
+
+
+def _name_and_format(order: Order) -> tuple[str, str | None]:
+    """Return the recording's name and format. Raises BadOptionError: --format and the suffix of --out differ."""
+    given = order.defaults.format
+    if order.out is None or not is_recording(order.out):
+        return order.stem, given
+    form = str(RECORDINGS[order.out.suffix.lower()])
+    if given is not None and given.strip().lower().removeprefix(".") != form:
+        raise BadOptionError("--format", given, f"differs from the suffix of {order.out.name}", "leave one of them out")
+    return order.out.stem, form
+
+
+def _extra(style: JoinStyle) -> str | None:
+    """Return the options of the join as columns of the row, so that other options make another run."""
+    given = {
+        "preset": style.preset,
+        "captions": " ".join(style.sidecars),
+        "gaps": " ".join(f"{gap}={seconds:g}" for gap, seconds in style.gaps.items()),
+    }
+    given = {name: value for name, value in given.items() if value}
+    return json.dumps(given) if given else None
+
+
+def _describe(document: Document, terminal: Terminal) -> None:
+    if document.skipped:
+        kinds = Counter(entry.what for entry in document.skipped)
+        summary = ", ".join(number(count, what) for what, count in kinds.most_common())
+        terminal.note(f"Not spoken: {summary}; `ttsq plan FILE --skipped` lists them.", style="dim")
+    for warning in document.warnings:
+        terminal.note(f"warning: {warning}", style="yellow")

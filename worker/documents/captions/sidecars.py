@@ -1,0 +1,58 @@
+"""The contents of the files beside a recording: captions, chapters, transcript."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from worker.documents.captions import formats
+from worker.documents.captions.cues import Cue, sentence_cues
+from worker.documents.captions.layout import captions
+from worker.documents.containers.description import ChapterMark
+from worker.documents.join.assembly import Assembly
+from worker.documents.stored_plan import Sidecar
+
+
+@dataclass(frozen=True, slots=True)
+class Narration:
+    """What a recording says: the text and chapter title of each part, in order."""
+
+    texts: Sequence[str]
+    titles: Sequence[str]
+    """Empty before the first chapter."""
+    language: str
+    assembly: Assembly
+
+    def cues(self) -> list[Cue]:
+        return sentence_cues(self.texts, self.language, self.assembly)
+
+
+def chapter_marks(titles: Sequence[str], assembly: Assembly) -> Iterator[ChapterMark]:
+    """Yield the chapters of a recording whose parts have these titles. Equal neighbours are one chapter."""
+    starts = [
+        (title, assembly.seconds(placed.start))
+        for before, title, placed in zip(["", *titles], titles, assembly.placed, strict=False)
+        if title and before != title
+    ]
+    ends = [start for _, start in starts[1:]] + [assembly.seconds(assembly.frames)]
+    for (title, start), end in zip(starts, ends, strict=False):  # without a chapter there is one end too many
+        yield ChapterMark(title, start, end)
+
+
+def content(kind: Sidecar, narration: Narration) -> str:
+    return _CONTENTS[kind](narration)
+
+
+def _chapters(narration: Narration) -> str:
+    marks = chapter_marks(narration.titles, narration.assembly)
+    return formats.chapters_json([(mark.title, mark.start) for mark in marks])
+
+
+_CONTENTS: Final[Mapping[Sidecar, Callable[[Narration], str]]] = {
+    Sidecar.SRT: lambda of: formats.srt(captions(of.cues(), of.language)),
+    Sidecar.VTT: lambda of: formats.vtt(captions(of.cues(), of.language)),
+    Sidecar.JSON: lambda of: formats.cues_json(of.cues()),
+    Sidecar.CHAPTERS: _chapters,
+    Sidecar.TRANSCRIPT: lambda of: formats.transcript(of.texts),
+}

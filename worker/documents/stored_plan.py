@@ -1,0 +1,133 @@
+"""What the database keeps of a plan, and of how its parts are joined. Texts are kept in the parts' jobs."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any, Final
+
+from worker.documents.document import excerpt
+from worker.documents.join.style import GAP_SECONDS, PRESETS, Preset, Style
+from worker.documents.plan.plan import Gap, Plan
+
+_SECONDS_DIGITS: Final = 1
+
+
+class Sidecar(StrEnum):
+    """A file beside the recording."""
+
+    SRT = "srt"
+    VTT = "vtt"
+    JSON = "json"
+    """Sentences with their times and where these come from."""
+    CHAPTERS = "chapters"
+    """Podcasting 2.0."""
+    TRANSCRIPT = "transcript"
+
+
+ENDINGS: Final[Mapping[Sidecar, str]] = {
+    Sidecar.SRT: ".srt",
+    Sidecar.VTT: ".vtt",
+    Sidecar.JSON: ".json",
+    Sidecar.CHAPTERS: ".chapters.json",
+    Sidecar.TRANSCRIPT: ".txt",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedPart:
+    """A part's share of the text is `text[start:end]`."""
+
+    start: int
+    end: int
+    seconds: float
+    """Estimated."""
+    chapter: int
+    """Index into the chapters; -1 before the first one."""
+    gap: Gap
+
+
+@dataclass(frozen=True, slots=True)
+class StoredPlan:
+    language: str
+    title: str
+    author: str
+    chapters: tuple[str, ...]
+    parts: tuple[PlannedPart, ...]
+
+    @classmethod
+    def of(cls, plan: Plan) -> StoredPlan:
+        parts = (
+            PlannedPart(part.start, part.end, round(part.seconds, _SECONDS_DIGITS), part.chapter, part.gap)
+            for part in plan.parts
+        )
+        document = plan.document
+        chapters = tuple(chapter.title for chapter in document.chapters)
+        return cls(plan.language, document.title, document.author, chapters, tuple(parts))
+
+    @property
+    def seconds(self) -> float:
+        return sum(part.seconds for part in self.parts)
+
+    def chapter(self, part: int) -> str:
+        """Return the title of the chapter that holds a part, counted from 1; empty before the first chapter."""
+        chapter = self.parts[part - 1].chapter
+        return self.chapters[chapter] if chapter >= 0 else ""
+
+    def place(self, part: int, text: str) -> str:
+        """Describe where in the document a part lies, for messages."""
+        chapter = self.chapter(part)
+        where = f"part {part:,} of {len(self.parts):,}" + (f", {excerpt(chapter)}" if chapter else "")
+        return f"{where}, at “{excerpt(text)}”"
+
+    def encode(self) -> str:
+        parts = [[part.start, part.end, part.seconds, part.chapter, part.gap] for part in self.parts]
+        named = {"language": self.language, "title": self.title, "author": self.author}
+        return json.dumps({**named, "chapters": self.chapters, "parts": parts}, ensure_ascii=False)
+
+    @classmethod
+    def decode(cls, stored: str) -> StoredPlan:
+        found: dict[str, Any] = json.loads(stored)
+        parts = (PlannedPart(start, end, seconds, at, Gap(gap)) for start, end, seconds, at, gap in found["parts"])
+        return cls(found["language"], found["title"], found["author"], tuple(found["chapters"]), tuple(parts))
+
+
+@dataclass(frozen=True, slots=True)
+class JoinStyle:
+    """How a document's takes become its recording. What is empty here is taken from the job or the document."""
+
+    preset: str = ""
+    """A name in `PRESETS`; empty for the job's loudness, if it has one."""
+    gaps: Mapping[Gap, float] = field(default_factory=dict)
+    """Pauses in seconds that differ from the usual ones."""
+    levelled: bool = True
+    sidecars: tuple[Sidecar, ...] = ()
+    title: str = ""
+    author: str = ""
+    album: str = ""
+
+    def style(self, lufs: float | None) -> Style:
+        """`lufs` is the job's own target."""
+        preset = PRESETS[self.preset] if self.preset else Preset("job", lufs)
+        return Style(preset, {**GAP_SECONDS, **self.gaps}, self.levelled)
+
+    def encode(self) -> str:
+        given = {
+            "preset": self.preset,
+            "gaps": dict(self.gaps),
+            "levelled": self.levelled,
+            "sidecars": list(self.sidecars),
+            "title": self.title,
+            "author": self.author,
+            "album": self.album,
+        }
+        return json.dumps(given, ensure_ascii=False)
+
+    @classmethod
+    def decode(cls, stored: str) -> JoinStyle:
+        found: dict[str, Any] = json.loads(stored)
+        gaps = {Gap(kind): seconds for kind, seconds in found.pop("gaps").items()}
+        sidecars = tuple(map(Sidecar, found.pop("sidecars")))
+        return cls(gaps=gaps, sidecars=sidecars, **found)

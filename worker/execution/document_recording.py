@@ -1,0 +1,124 @@
+"""Makes a document's recording and the files beside it from the takes of its parts. Touches local files only."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from worker.documents.errors import DocumentError
+from worker.documents.stored_plan import ENDINGS, JoinStyle, Sidecar, StoredPlan
+from worker.store.documents import DocumentRecord, PartRecord
+from worker.store.transitions.claims import Claim
+
+if TYPE_CHECKING:
+    from worker.documents.containers.description import Description
+    from worker.documents.join.assembly import Assembly
+
+CONTENT_TYPES: Final[Mapping[Sidecar, str]] = {
+    Sidecar.SRT: "application/x-subrip",
+    Sidecar.VTT: "text/vtt",
+    Sidecar.JSON: "application/json",
+    Sidecar.CHAPTERS: "application/json+chapters",
+    Sidecar.TRANSCRIPT: "text/plain",
+}
+
+
+class JoinRefusedError(Exception):
+    """The takes can't be joined; the message names the place."""
+
+
+@dataclass(frozen=True, slots=True)
+class Material:
+    record: DocumentRecord
+    plan: StoredPlan
+    style: JoinStyle
+    parts: Sequence[PartRecord]
+    """The chosen jobs, in order."""
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    path: Path
+    duration_ms: int
+    peak_dbfs: float
+    loudness_lufs: float
+    sidecars: Mapping[Sidecar, Path]
+
+
+def material(record: DocumentRecord, parts: Sequence[PartRecord]) -> Material:
+    return Material(record, StoredPlan.decode(record.plan), JoinStyle.decode(record.style), parts)
+
+
+def make(claim: Claim, of: Material, takes: Sequence[Path], into: Path) -> Finished:
+    """Join the takes into one file. Raises BadAudioError: a take can't be decoded; JoinRefusedError; OSError."""
+    # Imported here, because it takes a quarter of a second that only workers with documents need.
+    from worker.documents.join.recording import Form, record  # noqa: PLC0415
+
+    form = Form(claim.audio_format, claim.sample_rate, claim.mp3_bitrate)
+    joined = [(take, part.gap) for take, part in zip(takes, of.plan.parts, strict=True)]
+    try:
+        found = record(
+            joined,
+            into,
+            of.style.style(claim.target_lufs),
+            lambda assembly: _description(claim, of, assembly),
+            form,
+        )
+    except DocumentError as error:
+        raise JoinRefusedError(_with_places(str(error), of, takes)) from error
+    loudness = found.loudness
+    return Finished(
+        into,
+        round(found.seconds * 1000),
+        round(loudness.true_peak_dbtp, 2),
+        round(loudness.lufs, 2),
+        _sidecars(of, found.assembly, into),
+    )
+
+
+def _with_places(message: str, of: Material, takes: Sequence[Path]) -> str:
+    for take, part in zip(takes, of.parts, strict=True):
+        message = message.replace(take.name, of.plan.place(part.part, part.text))
+    return message
+
+
+def _titles(of: Material) -> list[str]:
+    return [of.plan.chapter(part.part) for part in of.parts]
+
+
+def _description(claim: Claim, of: Material, assembly: Assembly) -> Description:
+    from worker.documents.captions.sidecars import chapter_marks  # noqa: PLC0415 - likewise
+    from worker.documents.containers.description import Description  # noqa: PLC0415 - likewise
+
+    tags = claim.audio_tags
+    return Description(
+        tags.title or of.style.title or of.plan.title,
+        tags.artist or of.style.author or of.plan.author,
+        tags.album or of.style.album,
+        tuple(chapter_marks(_titles(of), assembly)),
+        track=tags.track or "",
+    )
+
+
+def _sidecars(of: Material, assembly: Assembly, beside: Path) -> dict[Sidecar, Path]:
+    if not of.style.sidecars:
+        return {}
+    from worker.documents.captions.sidecars import Narration, content  # noqa: PLC0415 - likewise
+
+    narration = Narration([part.text for part in of.parts], _titles(of), of.plan.language, assembly)
+    written: dict[Sidecar, Path] = {}
+    for kind in of.style.sidecars:
+        written[kind] = beside.with_name(f"{beside.stem}-{kind}{beside.suffix}")
+        written[kind].write_text(content(kind, narration), encoding="utf-8")
+    return written
+
+
+def sidecar_key(key: str, kind: Sidecar) -> str:
+    return key.rpartition(".")[0] + ENDINGS[kind]
+
+
+def encoded_sidecars(uris: Mapping[Sidecar, str]) -> str:
+    return json.dumps({str(kind): uri for kind, uri in uris.items()})

@@ -34,10 +34,16 @@ from worker.dispatch.gates.take_holds import TakeHolds
 from worker.dispatch.housekeeping import Housekeeping, Rescue
 from worker.dispatch.lease import LeaderLease
 from worker.dispatch.listener import Listener
-from worker.dispatch.memory import checkpoint
 from worker.dispatch.rate import pace
 from worker.dispatch.starter import Admission, Started
-from worker.dispatch.tick import EMBEDDED_GATHER_SECONDS, GATHER_SECONDS, LeadershipStats, Tick, wait_seconds
+from worker.dispatch.tick import (
+    EMBEDDED_GATHER_SECONDS,
+    GATHER_SECONDS,
+    LeadershipStats,
+    Tick,
+    checkpoint,
+    wait_seconds,
+)
 from worker.dispatch.wakeup import Rhythm, Wakeup, after_tick, quick_delay
 from worker.store import account, clock_steps, workers
 from worker.store.account import PaceState

@@ -1,13 +1,13 @@
-"""Result of a tick, and the wait before the next one. Pure."""
+"""Result of a tick, what undoes it in memory, and the wait before the next one."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final
+from typing import Any, Final
 
 
 @dataclass(slots=True)
@@ -66,3 +66,21 @@ def wait_seconds(tick: Tick) -> float:
     until_chance = (tick.next_chance - tick.now).total_seconds()
     # The pace may allow a start sooner.
     return min(wait, max(until_chance, EMBEDDED_GATHER_SECONDS)) if until_chance > 0 else wait
+
+
+def checkpoint(*parts: Any) -> Callable[[], None]:  # noqa: ANN401 - any slotted dataclass
+    """Return a function that restores the state of the parts when a tick fails: memory must never be ahead of the rows.
+
+    Dictionaries and sets are copied, one level deep.
+    """
+    saved = [(part, name, _copied(getattr(part, name))) for part in parts for name in part.__slots__]
+
+    def restore() -> None:
+        for part, name, value in saved:
+            setattr(part, name, value)
+
+    return restore
+
+
+def _copied(value: object) -> object:
+    return value.copy() if isinstance(value, dict | set) else value

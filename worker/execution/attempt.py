@@ -40,7 +40,7 @@ from worker.segmind.verdicts import Verdict
 from worker.store.database import is_passing
 from worker.store.money import budgets
 from worker.store.queries import refusals
-from worker.store.transitions import fingerprints
+from worker.store.transitions import claims
 from worker.store.transitions.claims import Claim
 from worker.store.transitions.settlement import Settlement, StoredAudio
 
@@ -94,7 +94,7 @@ class Attempt:
 
         def relabelled() -> UUID | None:
             with database.begin() as connection:
-                return fingerprints.relabel(connection, self.claim, content)
+                return claims.relabel(connection, self.claim, content)
 
         twin = await wait_for(self.context.pools.io.submit(relabelled))
         self.claim = replace(self.claim, fingerprint=content, twin=twin)

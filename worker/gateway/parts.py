@@ -6,11 +6,11 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from importlib.util import find_spec
 from typing import Any, Final
 
 from api_models import openai_names
 from api_models.speech import LONG_TEXTS
-from worker.audio.availability import has_aac
 from worker.execution.destinations import Destinations
 from worker.gateway.event_stream import Watch
 from worker.gateway.metrics import GatewayMetrics
@@ -76,7 +76,7 @@ def assemble(
         dialect=Dialect(
             openai_names.model_names(settings.openai_models),
             openai_names.voice_names(settings.openai_voices),
-            has_aac=has_aac(),
+            has_aac=find_spec("av") is not None,  # without importing it
             max_text_bytes=settings.max_text_bytes,
         ),
         renderer=Renderer(),

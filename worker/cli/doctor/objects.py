@@ -17,8 +17,8 @@ from worker.execution.restore_sign import REMEDY, RestoreSign
 from worker.process.factories import open_destinations
 from worker.settings import Settings
 from worker.store.database import Database
-from worker.store.queries import recent
-from worker.store.queries.recent import Spoken
+from worker.store.queries import results
+from worker.store.queries.results import Spoken
 
 SAMPLE: Final = 20
 """Objects looked at: one HEAD, or one file hashed, each."""
@@ -27,7 +27,7 @@ SAMPLE: Final = 20
 def check_objects(settings: Settings, database: Database) -> Finding:
     """Look at the latest objects; a folder that isn't on this machine is left out where workers have others."""
     with database.read() as connection:
-        found = recent.spoken(connection, most=SAMPLE)
+        found = results.spoken(connection, most=SAMPLE)
     places = open_destinations(settings, database, connections=SAMPLE)
     try:
         seen = {job: _is_lost(place, job) for job in found if (place := _place(places, job, settings)) is not None}

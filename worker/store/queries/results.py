@@ -15,8 +15,10 @@ from sqlalchemy.orm import aliased
 
 from api_models.status import TERMINAL, JobStatus
 from worker.store.states import IS_WHOLE, in_state
-from worker.store.tables.jobs import Job
+from worker.store.tables.jobs import Attempt, Job
 
+ATTEMPTS_READ: Final = 200
+"""No index leads to succeeded jobs by time, but one does to attempts."""
 _OTHER: Final = aliased(Job)
 _NEEDED: Final = (
     select(Job.id)
@@ -164,3 +166,26 @@ def standing(connection: Connection, batch_id: UUID) -> Standing | None:
         return None
     jobs, attempts, ended_at = connection.execute(_STANDING, {"batch": batch_id}).one()
     return Standing(jobs, int(attempts), ended_at)
+
+
+@dataclass(frozen=True, slots=True)
+class Spoken:
+    id: UUID
+    tenant: str
+    batch_id: UUID | None
+    uri: str
+    fingerprint: str
+    sha256: str
+    audio_bytes: int | None
+
+
+def spoken(connection: Connection, *, most: int) -> list[Spoken]:
+    """Succeeded jobs among the latest attempts, newest first, whose audio wasn't purged."""
+    latest = select(Attempt.job_id).order_by(Attempt.finished_at.desc()).limit(ATTEMPTS_READ).subquery()
+    query = (
+        select(*(getattr(Job, name) for name in Spoken.__slots__))
+        .where(Job.id.in_(select(latest.c.job_id)), in_state(JobStatus.SUCCEEDED), Job.purged_at.is_(None))
+        .order_by(Job.finished_at.desc())
+        .limit(most)
+    )
+    return [Spoken(*row) for row in connection.execute(query)]

@@ -277,3 +277,24 @@ def keep(connection: Connection, submitted: Sequence[tuple[Claim, str]]) -> None
     )  # as in `locks`: it may wait for a row while holding others
     values = [{"job": claim.job_id, "number": claim.attempt, "handle": handle} for claim, handle in in_order]
     connection.execute(_KEEP, values)
+
+
+_RELABEL = (
+    update(Job)
+    .where(Job.id == bindparam("job"), in_state(JobStatus.RUNNING), Job.attempt == bindparam("number"))
+    .values(fingerprint=bindparam("content"))
+)
+_BOUGHT = (
+    select(Job.id)
+    .where(Job.fingerprint == bindparam("content"), in_state(JobStatus.SUCCEEDED), Job.purged_at.is_(None))
+    .limit(1)
+)
+
+
+def relabel(connection: Connection, claim: Claim, fingerprint: str) -> UUID | None:
+    """Correct the fingerprint of a running job whose audio comes from another API than its producer chose. Returns a job
+    with the same audio to copy, if there is one.
+    """
+    connection.execute(_RELABEL, {"job": claim.job_id, "number": claim.attempt, "content": fingerprint})
+    found: Any = connection.execute(_BOUGHT, {"content": fingerprint}).scalars().first()
+    return found if claim.use_cache else None

@@ -6,7 +6,7 @@ import csv
 import json
 from pathlib import Path
 
-from tests.integration.cli.test_run import emulator, lines, ttsq, write_texts
+from tests.integration.cli.run_command import emulator, lines, ttsq, write_texts
 from worker.emulator.server import Emulator
 
 __all__ = ["emulator"]

@@ -9,8 +9,8 @@ import pytest
 
 from api_models.status import JobStatus
 from tests.factories import add_batch, add_job, stored
-from tests.integration.cli.test_run import emulator as emulator  # noqa: PLC0414 - a fixture that is used here
-from tests.integration.cli.test_run import ttsq as in_its_own_process
+from tests.integration.cli.run_command import emulator as emulator  # noqa: PLC0414 - a fixture that is used here
+from tests.integration.cli.run_command import ttsq as in_its_own_process
 from tests.terminal import Ttsq
 from tests.unit.artifacts.test_conformance import store_bytes
 from worker.artifacts.factory import open_store

@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import select, update
 
 from tests.cluster.waiting import wait_for
-from tests.integration.cli.test_run import emulator, end, lines, running, ttsq, write_texts
+from tests.integration.cli.run_command import emulator, end, lines, running, ttsq, write_texts
 from worker.emulator.server import Emulator
 from worker.settings import HOME
 from worker.store.database import Database

@@ -11,8 +11,8 @@ import pytest
 from tests.data.sheets.exports import EXPORTS
 from tests.data.sheets.made import SHEETS
 from tests.data.sheets.workbooks import Tab, workbook
-from tests.integration.cli.test_run import emulator as emulator  # noqa: PLC0414 - a fixture that is used here
-from tests.integration.cli.test_run import ttsq as in_its_own_process
+from tests.integration.cli.run_command import emulator as emulator  # noqa: PLC0414 - a fixture that is used here
+from tests.integration.cli.run_command import ttsq as in_its_own_process
 from tests.terminal import Ttsq
 from worker.store import schedules
 from worker.store.database import Database

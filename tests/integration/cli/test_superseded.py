@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import func, select
 
-from tests.integration.cli.test_run import emulator, ttsq
+from tests.integration.cli.run_command import emulator, ttsq
 from worker.emulator.server import Emulator
 from worker.settings import HOME
 from worker.store.database import Database

@@ -7,51 +7,17 @@ from __future__ import annotations
 
 import gzip
 import json
-import shutil
-import socket
-from collections.abc import Iterator
-from contextlib import suppress
-from pathlib import Path
 from typing import Final
-from urllib.parse import urlsplit
 
 import pytest
 
-from tests.gateway import Client, Running, running
-from worker.gateway.middleware.guard import MAX_BODY_BYTES, MAX_HEADERS
-from worker.store.database import Database
-from worker.store.outbox import endpoints
-from worker.store.queries import jobs
+from tests.gateway import Client
+from tests.integration.gateway.hostile_gateway import client, gateway, nothing_gets_in
+from worker.gateway.middleware.guard import MAX_BODY_BYTES
+
+__all__ = ["client", "gateway", "nothing_gets_in"]
 
 DEEP: Final = 100_000
-
-
-@pytest.fixture(scope="module")
-def gateway(migrated_file: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
-    """One gateway for all of them: what one attack leaves behind, the next would find."""
-    folder = tmp_path_factory.mktemp("hostile")
-    path = folder / "queue.db"
-    shutil.copyfile(migrated_file, path)
-    database = Database(f"sqlite:///{path}")
-    with running(database, TTSQ_ARTIFACTS_URL=(folder / "audio").as_uri()) as started:
-        yield started
-    database.close()
-
-
-@pytest.fixture(scope="module")
-def client(gateway: Running) -> Client:
-    """A client with every permission."""
-    return gateway.client()
-
-
-@pytest.fixture(autouse=True)
-def nothing_gets_in(gateway: Running) -> Iterator[None]:
-    """Whatever was tried: there is no row of it, and the gateway still answers."""
-    yield
-    with gateway.gateway.database.read() as connection:
-        assert jobs.counts(connection, jobs.all_jobs()).total == 0
-        assert [one.url for one in endpoints.listed(connection) if one.url] == []
-    assert gateway.stranger.get("/healthz").status == 200
 
 
 MALFORMED: Final[dict[str, bytes]] = {
@@ -303,112 +269,3 @@ def test_a_body_has_an_end(client: Client) -> None:
     """What is announced as too long isn't waited for, and what turns out to be isn't kept."""
     body = b'{"text": "' + b"a" * MAX_BODY_BYTES + b'"}'
     assert client("POST", "/v1/jobs", body, headers={"Content-Type": "application/json"}).status == 413
-
-
-def raw(gateway: Running, request: bytes) -> bytes:
-    """The answer to bytes that no client library would send."""
-    place = urlsplit(gateway.address)
-    with socket.create_connection((str(place.hostname), int(place.port or 0)), timeout=20) as connection:
-        connection.sendall(request)
-        found = b""
-        with suppress(ConnectionResetError):  # it need not read what it refuses
-            while block := connection.recv(65_536):
-                found += block
-    return found
-
-
-def headed(client: Client, *lines: str, first: str = "POST /v1/jobs HTTP/1.1", body: bytes = b"") -> bytes:
-    """A request of these lines."""
-    known = ["Host: x", "Connection: close", f"Authorization: Bearer {client.key}", "Content-Type: application/json"]
-    return "\r\n".join([first, *known, *lines]).encode("latin-1") + b"\r\n\r\n" + body
-
-
-BODY: Final = b'{"text": "smuggled"}'
-TRICKS: Final[dict[str, tuple[str, ...]]] = {
-    "two lengths": ("Content-Length: 20", "Content-Length: 21"),
-    "length and chunks": ("Content-Length: 20", "Transfer-Encoding: chunked"),
-    "chunks and length": ("Transfer-Encoding: chunked", "Content-Length: 20"),
-    "odd coding": ("Transfer-Encoding: xchunked",),
-    "coding twice": ("Transfer-Encoding: chunked", "Transfer-Encoding: identity"),
-    "coding with a tab": ("Transfer-Encoding:\tchunked, identity",),
-    "length below zero": ("Content-Length: -1",),
-    "length with a plus": ("Content-Length: +20",),
-    "length in hex": ("Content-Length: 0x14",),
-    "length of words": ("Content-Length: twenty",),
-    "length of digits": ("Content-Length: " + "9" * 60,),
-    "space before the colon": ("Content-Length : 20",),
-    "key twice": ("Authorization: Bearer other", "Content-Length: 20"),
-    "type twice": ("Content-Type: text/csv", "Content-Length: 20"),
-    "host twice": ("Host: y", "Content-Length: 20"),
-    "once twice": ("Idempotency-Key: a", "Idempotency-Key: b", "Content-Length: 20"),
-    "once of nothing": ("Idempotency-Key: ", "Content-Length: 20"),
-    "once of blanks": ("Idempotency-Key: a b", "Content-Length: 20"),
-    "once too long": ("Idempotency-Key: " + "a" * 201, "Content-Length: 20"),
-    "nul": ("X-A: a\x00b", "Content-Length: 20"),
-    "bare line": ("X-A: a\nX-B: b\x0b", "Content-Length: 20", "Content-Length: 1"),
-    "no name": (": a", "Content-Length: 20"),
-    "many": (*(f"X-{number}: a" for number in range(MAX_HEADERS)), "Content-Length: 20"),
-    "long": ("X-A: " + "a" * 70_000, "Content-Length: 20"),
-}
-LINES: Final = [
-    "POST /v1/jobs HTTP/9.9",
-    "POST /v1/jobs",
-    "POST  /v1/jobs  HTTP/1.1",
-    "POST /v1/jobs HTTP/1.1 HTTP/1.1",
-    "\x00\x00\x00",
-    "PRI * HTTP/2.0",
-    "TRACE /v1/jobs HTTP/1.1",
-    "CONNECT 127.0.0.1:22 HTTP/1.1",
-    "POST http://127.0.0.1:9/v1/other HTTP/1.1",
-    "PO ST /v1/jobs HTTP/1.1",
-    "post /v1/jobs HTTP/1.1",
-    "DELETE /v1/jobs HTTP/1.1",
-    "\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03",
-]
-
-
-@pytest.mark.parametrize("trick", TRICKS)
-def test_no_header_is_understood_in_two_ways(gateway: Running, client: Client, trick: str) -> None:
-    """A request that a proxy might have read differently is refused, and its connection closed."""
-    answer = raw(gateway, headed(client, *TRICKS[trick], body=BODY))
-    assert answer.startswith(b"HTTP/1.1 4"), answer
-    assert answer.count(b"HTTP/1.1") == 1, "what was left of it was not read as another request"
-    assert b"application/problem+json" in answer
-
-
-@pytest.mark.parametrize("line", LINES)
-def test_no_first_line_gets_through(gateway: Running, client: Client, line: str) -> None:
-    """Other protocols, other servers, other methods."""
-    answer = raw(gateway, headed(client, "Content-Length: 20", first=line, body=BODY))
-    assert answer.startswith(b"HTTP/1.1 4") or answer == b"", answer
-    assert b"smuggled" not in answer
-
-
-@pytest.mark.parametrize(
-    "key", ["", "x", "ttsq_", "ttsq_" + "A" * 43, "ä", "\x00", "a" * 5_000, "' OR '1'='1", "null", "undefined", "%"]
-)
-def test_no_made_up_key_opens_anything(gateway: Running, key: str) -> None:
-    """Nor does one in another scheme, or none at all."""
-    for given in (f"Bearer {key}", f"Basic {key}", key, f"Bearer Bearer {key}"):
-        lines = (b"GET /v1/jobs HTTP/1.1", b"Host: x", b"Connection: close", b"Authorization: " + given.encode())
-        reply = raw(gateway, b"\r\n".join(lines) + b"\r\n\r\n")
-        assert reply.startswith((b"HTTP/1.1 401", b"HTTP/1.1 400")), reply
-
-
-@pytest.mark.parametrize("path", ["/v1/jobs", "/healthz", "/nothing", "/v1/jobs/x"])
-def test_every_answer_says_what_a_browser_may_not_do_with_it(client: Client, path: str) -> None:
-    """It is no page, belongs in no frame, is not kept, and is what it says it is."""
-    headers = client.get(path).headers
-    assert headers["x-content-type-options"] == "nosniff"
-    assert headers["cache-control"] == "no-store"
-    assert headers["content-security-policy"].startswith("default-src 'none'")
-    assert "access-control-allow-origin" not in headers
-    assert "server" not in headers
-
-
-def test_a_problem_quotes_nothing_that_could_be_a_secret(client: Client) -> None:
-    """Neither the key nor the text of the request."""
-    reply = client.post("/v1/jobs", {"text": "a private word " * 400})
-    assert reply.status == 422
-    assert "private" not in reply.body.decode()
-    assert str(client.key) not in reply.body.decode()

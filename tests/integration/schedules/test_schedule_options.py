@@ -7,7 +7,7 @@ from decimal import Decimal
 from sqlalchemy import select
 
 from api_models.encodings import AudioTags
-from tests.integration.schedules.test_schedules import ScheduleHarness, harness
+from tests.integration.schedules.schedule_harness import ScheduleHarness, harness
 from worker.intake.validation import Defaults
 from worker.schedules.options import Options
 from worker.store.schedules import RunState

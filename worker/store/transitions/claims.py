@@ -292,8 +292,9 @@ _BOUGHT = (
 
 
 def relabel(connection: Connection, claim: Claim, fingerprint: str) -> UUID | None:
-    """Correct the fingerprint of a running job whose audio comes from another API than its producer chose. Returns a job
-    with the same audio to copy, if there is one.
+    """Correct the fingerprint of a running job whose audio comes from another API than its producer chose.
+
+    Returns a job with the same audio to copy, if there is one.
     """
     connection.execute(_RELABEL, {"job": claim.job_id, "number": claim.attempt, "content": fingerprint})
     found: Any = connection.execute(_BOUGHT, {"content": fingerprint}).scalars().first()

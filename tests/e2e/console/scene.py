@@ -96,7 +96,15 @@ def jobs_of_an_evening(connection: Connection, tenant: str, now: datetime) -> No
             started_at=began,
             finished_at=began + timedelta(seconds=1 if free else 9),
         )
-    add_job(connection, tenant=tenant, text=TEXTS[1], voice_1="Zephyr", status=JobStatus.RUNNING, started_at=now)
+    add_job(
+        connection,
+        tenant=tenant,
+        text=TEXTS[1],
+        voice_1="Zephyr",
+        status=JobStatus.RUNNING,
+        started_at=now,
+        created_at=now,
+    )
 
 
 def charts(connection: Connection, tenant: str, now: datetime) -> None:

@@ -33,7 +33,7 @@ FEW_STEPS: Final = 20_000
 STEPS_PER_JOB: Final = 60
 TIMEOUT_SECONDS: Final = 600
 
-INDEXED: Final = ("", "state:failed", "state:failed,expired,cancelled", "code:invalid_request")
+INDEXED: Final = ("", "state:failed", "state:failed,expired,cancelled")
 SEARCHED: Final = (
     '"no such words"',
     "voice:Kore",
@@ -43,6 +43,7 @@ SEARCHED: Final = (
     "batch:evening",
     "until:1h",
     "priority:>5",
+    "code:invalid_request",
 )
 
 

@@ -102,6 +102,10 @@ class Terminal:
         # A terminal may wrap text at its width; a program reading a pipe needs whole lines.
         console.print(content, style=style or None, soft_wrap=not console.is_terminal and isinstance(content, Text))
 
+    def unbroken(self, line: str) -> None:
+        """Print a line that is copied as a whole, such as a link: never wrapped, on standard error with `as_json`."""
+        self.results.print(_safe(Text(line), self._err.secrets), soft_wrap=True)
+
     def public(self, text: str) -> None:
         """Print a line to standard output without redaction: the emulator's key is no secret, and looks like one."""
         self._out.unredacted(f"{escaped(text)}\n")

@@ -40,7 +40,7 @@ def console(
         found = link(database, base, tenant=tenant, read_only=read_only)
     terminal.data({"url": found, "tenant": tenant, "read_only": read_only, "seconds": int(LINK_LIFE.total_seconds())})
     if not as_json:
-        terminal.result(found)
+        terminal.unbroken(found)
         terminal.note(f"It works once, for {LINK_MINUTES} minutes; the session lasts 12 hours.")
 
 

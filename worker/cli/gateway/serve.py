@@ -61,7 +61,7 @@ def _announce(terminal: Terminal, address: str, settings: Settings, database: Da
     message = f"Gateway listening at {address} (OpenAPI: {address}/openapi.json). Press Ctrl-C to stop."
     terminal.done(message, address=address)
     if all_in_one:
-        terminal.note(f"Web console: {link(database, settings.gateway_base or address)}")
+        terminal.unbroken(f"Web console: {link(database, settings.gateway_base or address)}")
         terminal.note("The link signs in once, for 15 minutes; `ttsq console` prints another.")
     with database.read() as connection:
         keys = api_keys.listed(connection)

@@ -72,7 +72,7 @@ def environment(secret: str = "") -> jinja2.Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    names = ("money", "number", "duration", "clock", "moment", "short", "cut", "exactly", "plural")
+    names = ("money", "number", "duration", "clock", "moment", "short", "cut", "exactly", "plural", "ticks")
     made.filters |= {name: getattr(formats, name) for name in names}
     made.globals |= {"asset": assets.address, "sections": SECTIONS}
     return made

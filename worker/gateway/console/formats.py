@@ -93,6 +93,13 @@ def exactly(value: object) -> Markup:
     return escape("" if value is None else str(value))
 
 
+def ticks(text: str) -> Markup:
+    """Show what stands in backticks as code."""
+    parts = [escape(escaped(part)) for part in text.split("`")]
+    marked = [Markup("<code>{}</code>").format(part) if at % 2 else part for at, part in enumerate(parts)]
+    return Markup("").join(marked)
+
+
 def shown(value: object, redacted: str = "") -> object:
     """Make a value safe to show: control characters and marks that change the direction of text are written out.
 

@@ -45,7 +45,6 @@ NOTICES: Final = {
     "confirmed": "Confirmed. The leading worker carries it out.",
     "aborted": "Aborted. It can be resumed where it stopped.",
     "discarded": "Discarded. Nothing was changed.",
-    "started": "A run is due now.",
     "unchanged": "Nothing was changed: the state had changed meanwhile.",
 }
 """By the word in the address after an action: an address cannot bring text of its own."""

@@ -99,6 +99,13 @@ class Search:
         """Whether the counts that PostgreSQL keeps answer it."""
         return not self._others() and not self.is_empty
 
+    @property
+    def is_indexed(self) -> bool:
+        """Whether every job of its sources matches, so that a page reads no more than it shows."""
+        wanted = self.filter
+        states = not wanted.states or (set(wanted.states) <= ENDED and wanted.tenant is not None)
+        return states and self.batch is None and wanted.model is None and not self._others()
+
     def sources(self) -> list[ColumnElement[bool]]:
         """Selections that an index returns in the order of ids; together they contain every match."""
         wanted = self.filter
@@ -173,7 +180,7 @@ def _part(  # noqa: PLR0917 - of `page` alone
     window: int,
 ) -> Page:
     """Search one source; the cursor is the id down to which it was searched."""
-    low = _low(connection, wanted, source, before, window)
+    low = None if wanted.is_indexed else _low(connection, wanted, source, before, window)
     which = [source, *wanted.terms, *_after(low), *_before(before)]
     rows = connection.execute(select(*_COLUMNS).where(*which).order_by(Job.id.desc()).limit(most + 1))
     found = [JobEntry(*row) for row in rows]

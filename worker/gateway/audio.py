@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import inspect
 import re
-from collections.abc import Mapping
+from collections.abc import Generator, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 from urllib.parse import quote
 
 from starlette.responses import RedirectResponse, Response, StreamingResponse
+from starlette.types import Receive, Scope, Send
 
 from api_models.http_problems import Trouble
 from worker.artifacts.errors import ArtifactsError, ArtifactsFault
@@ -108,7 +110,24 @@ def object_streamed(
     if part is not None:
         given["content-range"] = f"bytes {part.start}-{part.start + part.length - 1}/{size}"
     media = content_type if content_type.startswith("audio/") else "application/octet-stream"
-    return StreamingResponse(blocks, 200 if part is None else 206, given, media)
+    return _ClosedStream(blocks, 200 if part is None else 206, given, media)
+
+
+class _ClosedStream(StreamingResponse):
+    """Closes the object when the client leaves early, as a player does that seeks; the file would stay open."""
+
+    def __init__(self, blocks: Iterator[bytes], status: int, headers: Mapping[str, str], media_type: str) -> None:
+        super().__init__(blocks, status, headers, media_type)
+        self._blocks = blocks
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            await super().__call__(scope, receive, send)
+        finally:
+            if isinstance(self._blocks, Generator):
+                if inspect.getgeneratorstate(self._blocks) == inspect.GEN_CREATED:
+                    next(self._blocks, None)  # a generator that never began would close nothing
+                self._blocks.close()
 
 
 def of_results(gateway: Gateway, entry: BatchEntry, name: str) -> Response:

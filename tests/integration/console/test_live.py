@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import http.client
 import json
 from collections.abc import Iterator
@@ -92,3 +93,21 @@ def test_audio_and_its_waveform_pass_through_the_gateway(on_sqlite: Database, tm
         assert len(found["peaks"]) == pytest.approx(found["duration"] * 20, abs=1)
         assert 0 < max(found["peaks"]) <= 1
         assert browser.get(f"{path}/takes/1").status == 404
+
+
+@pytest.mark.timeout(120)
+def test_a_player_that_leaves_leaves_no_file_open(on_sqlite: Database, tmp_path: Path) -> None:
+    """Browsers close a connection in the middle of a file when they seek."""
+    with speaking(on_sqlite, tmp_path) as site:
+        browser = signed_in(site.gateway, tenant="default")
+        long = {"text": "The ferry leaves at ten. " * 60}
+        job = site.client("POST", "/v1/jobs", long, headers={"Prefer": "wait=60"}, timeout=90).json
+        place = urlsplit(browser.address)
+        cookie = "; ".join(f"{name}={value}" for name, value in browser.cookies.items())
+        for _ in range(5):
+            connection = http.client.HTTPConnection(str(place.hostname), place.port, timeout=30)
+            connection.request("GET", f"/console/jobs/{job['id']}/audio", headers={"Cookie": cookie})
+            assert connection.getresponse().read(100)
+            connection.close()
+        browser.get("/console")
+    gc.collect()  # an unclosed file warns here, and warnings are errors

@@ -124,10 +124,10 @@ def test_a_repeated_row_of_a_batch_is_no_second_use_of_its_name(office: Office) 
     assert len(office.jobs()) == 1
 
 
-@pytest.mark.parametrize("name", ["callback_url", "webhook_url"])
-def test_a_callback_gets_its_secret(office: Office, name: str) -> None:
+@pytest.mark.parametrize("field", ["callback_url", "webhook_url"])
+def test_a_callback_gets_its_secret(office: Office, field: str) -> None:
     """As by HTTP, an endpoint of the tenant stands for its callback addresses."""
-    office.put({"text": "Hello.", "tenant": "shop", name: "https://shop.example/done"})
+    office.put({"text": "Hello.", "tenant": "shop", field: "https://shop.example/done"})
     office.work()
     with office.database.read() as connection:
         assert connection.execute(select(Job.callback_url)).scalar_one() == "https://shop.example/done"

@@ -1,8 +1,9 @@
 """Stored audio in the form that a client of OpenAI's API asked for: one channel of 24 kHz, at a speed of choice.
 
-Written piece by piece, so that the beginning can be sent while the rest is encoded. At another speed the whole audio is
-held in memory, because stretching it needs both its ends: about 0.5 MB a second of speech. Weakness: FLAC and MP3 name
-their length in the beginning, which is known at the end only; a reader that is faster gets a beginning without it.
+Written piece by piece and never changed behind, so that the beginning can be sent while the rest is encoded: the same
+audio is the same bytes, whenever it is sent. At another speed the whole audio is held in memory, because stretching it
+needs both its ends: about 0.5 MB a second of speech. Weakness: an MP3 names no length; its bitrate is constant, so that
+players compute it.
 
 Importing it costs numpy and libsndfile: import it where audio is rendered, inside the function.
 """
@@ -12,13 +13,14 @@ from __future__ import annotations
 import struct
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import BinaryIO, Final
+from typing import Any, BinaryIO, Final
 
 import numpy as np
 import numpy.typing as npt
 import soundfile
 
 from api_models.formats import AudioFormat, DeliveryFormat
+from worker.audio.appending import Appending
 from worker.audio.encoding import CODECS
 from worker.audio.resampling import resampled
 from worker.audio.samples import blocks
@@ -32,6 +34,8 @@ AAC_FRAME: Final = 1_024
 PIECE_FRAMES: Final = 24 * AAC_FRAME
 """About a second: the first one is encoded in a few milliseconds."""
 
+MP3_CONSTANT: Final[dict[str, Any]] = {"bitrate_mode": "CONSTANT", "compression_level": 0.6}
+"""64 kbit/s at this sample rate."""
 WAV_HEADER_BYTES: Final = 44
 SAMPLE_BYTES: Final = 2
 
@@ -103,10 +107,17 @@ def _write(pieces: Iterable[Samples], into: Path, form: DeliveryFormat, length: 
         case DeliveryFormat.AAC:
             _write_aac(pieces, into)
         case _:
-            codec = CODECS[AudioFormat(form.value)]
-            with soundfile.SoundFile(into, "w", SAMPLE_RATE, 1, codec.subtype, format=codec.container) as target:
-                for piece in pieces:
-                    target.write(piece)
+            with into.open("wb", buffering=0) as file:
+                _write_encoded(pieces, Appending(file, length), form)
+
+
+def _write_encoded(pieces: Iterable[Samples], file: Appending, form: DeliveryFormat) -> None:
+    codec = CODECS[AudioFormat(form.value)]
+    constant = MP3_CONSTANT if form is DeliveryFormat.MP3 else {}
+    with soundfile.SoundFile(file, "w", SAMPLE_RATE, 1, codec.subtype, format=codec.container, **constant) as target:
+        for piece in pieces:
+            target.write(piece)
+    file.close()
 
 
 def _write_integers(pieces: Iterable[Samples], file: BinaryIO) -> None:

@@ -143,8 +143,7 @@ class Renderer:
                 if piece := _beyond(path, len(encoding.content)):
                     encoding.add(piece)
             content = working.result()
-            # The beginning of the file may name the length by now.
-            encoding.content[:] = content
+            encoding.add(content[len(encoding.content) :])
             encoding.end()
             self._keep(wanted, encoding)
         except BaseException as error:  # noqa: BLE001 - raised where the audio is sent

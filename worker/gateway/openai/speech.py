@@ -37,7 +37,7 @@ router = APIRouter(prefix="/openai/v1", tags=["openai"], include_in_schema=False
 
 CLIENT_LEFT: Final = 499
 """nginx's status, for the log."""
-WHOLE_MS: Final = 10_000
+WHOLE_MS: Final = 3_000
 """Shorter audio is sent whole, with its length: encoding it takes a few hundredths of a second."""
 _LOSSY: Final = frozenset({"mp3", "opus"})
 """A file in such a form is delivered as it is: encoding it again would harm it."""

@@ -85,6 +85,23 @@ def test_each_form_arrives_in_each_way_through_cut_connections(keyless: Speaking
 
 
 @pytest.mark.parametrize("form", FORMS)
+def test_long_audio_cut_in_its_middle_is_sent_again(on_sqlite: Database, tmp_path: Path, form: str) -> None:
+    """It is sent while it is encoded; the SDK repeats what was cut, and gets all of it for one bill a text."""
+    moments = iter((0.5, 0.8, 1.1))
+
+    def plan(_name: str, before: int) -> float | None:
+        return next(moments, None) if before == 0 else None
+
+    with speaking(on_sqlite, tmp_path, TTSQ_TAKE_CHECKS="off") as started:
+        with CuttingProxy(started.gateway.address, plan) as proxy, sdk(f"{proxy.address}/openai/v1") as client:
+            texts = [f"{TEXT} " * 80 + str(number) for number in range(3)]
+            answers = [spoken(client, form, "whole", text) for text in texts]
+        with sdk(started.base_url) as client:
+            assert answers == [spoken(client, form, "streamed", text) for text in texts]
+        assert started.bills == len(texts)
+
+
+@pytest.mark.parametrize("form", FORMS)
 def test_a_busy_api_is_waited_for(on_sqlite: Database, tmp_path: Path, form: str) -> None:
     """429 from the API is the queue's affair: the client gets its audio, and one take is paid."""
     busy = EmulatorConfig.model_validate(

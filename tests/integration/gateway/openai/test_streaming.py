@@ -79,7 +79,7 @@ def test_a_long_flac_names_its_length(speaks: Speaking) -> None:
     frames = len(ask(speaks, response_format="pcm").body) // 2
     flac = ask(speaks, response_format="flac").body
     assert int.from_bytes(flac[18:26], "big") & ((1 << 36) - 1) == frames
-    with av.open(io.BytesIO(ask(speaks, response_format="mp3").body), format="mp3") as container:
+    with av.open(io.BytesIO(ask(speaks, response_format="mp3").body), "r", format="mp3") as container:
         assert {packet.size for packet in container.demux(audio=0) if packet.size} == {192}
 
 

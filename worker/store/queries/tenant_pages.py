@@ -148,8 +148,8 @@ def jobs(
     also: Sequence[ColumnElement[bool]] = (),
 ) -> list[JobEntry]:
     further = [*also] if before is None else [*also, Job.id < before]
-    selections = [[*terms, *further] for terms in wanted.selections()]
     # The ids alone: the index has them in order, so that no planner prefers to read past other tenants' rows.
+    selections = [[*terms, *further] for terms in wanted.selections()]
     pages = [select(Job.id).where(*terms).order_by(Job.id.desc()).limit(most) for terms in selections]
     ids = union_all(*(select(page.subquery().c.id) for page in pages)).subquery()
     newest = select(ids.c.id).order_by(ids.c.id.desc()).limit(most)

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import rule
 from sqlalchemy import select
 
-from tests.integration.artifacts.ground import HANDS, Bucketful, Ground
+from tests.integration.artifacts.ground import HANDS, S3, Bucketful, Ground
 from tests.integration.artifacts.ownership_machine import NAMES, PLACES, OwnershipMachine
 from worker.cli.run.copies import Copies
 from worker.results.finisher import Finisher
@@ -19,8 +19,9 @@ from worker.store.batches import BatchRecord
 from worker.store.queries import jobs as job_queries
 from worker.store.tables.jobs import Batch
 
-REPLACING: Final = tuple(place for place in PLACES if place[0] is not None)
-"""Those in which a later batch takes an earlier one's names."""
+FOLDERS: Final = tuple(place for place in PLACES if place[0] is not None and not place[0].startswith(S3))
+PREFIXES: Final = tuple(place for place in PLACES if place[0] is not None and place[0].startswith(S3))
+"""In these a later batch takes an earlier one's names. Stores of one kind copy by themselves."""
 
 
 class OwnershipHistories(OwnershipMachine):
@@ -32,14 +33,14 @@ class OwnershipHistories(OwnershipMachine):
         """Texts of which no audio was ever made before."""
 
     @rule(
-        place=st.sampled_from(REPLACING),
-        elsewhere=st.sampled_from(PLACES),
+        places=st.one_of([st.tuples(st.sampled_from(kind), st.sampled_from(kind)) for kind in (FOLDERS, PREFIXES)]),
         names=st.lists(st.sampled_from(NAMES), min_size=2, max_size=2),
     )
     def copy_what_was_replaced(
-        self, place: tuple[str, str | None], elsewhere: tuple[str | None, str | None], names: Sequence[str]
+        self, places: tuple[tuple[str, str | None], tuple[str, str | None]], names: Sequence[str]
     ) -> None:
         """A text's only audio is replaced by an edited sheet's; then another batch wants that text."""
+        place, elsewhere = places
         text = self.an_unheard_text()
         self.run(place, names[:1], [text], then="drain")
         self.run(place, names[:1], [self.an_unheard_text()], then="drain")

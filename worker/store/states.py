@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Final
 
 from sqlalchemy import Boolean, ColumnElement, String, and_, literal_column, select
-from sqlalchemy.ext.compiler import compiles
-from sqlalchemy.sql.compiler import SQLCompiler
-from sqlalchemy.sql.functions import FunctionElement
 
 from api_models.status import JobStatus
 from worker.store.tables.jobs import Job
@@ -44,28 +41,14 @@ def in_flight_as(state: JobStatus) -> ColumnElement[bool]:
 def of_page(state: JobStatus) -> ColumnElement[bool]:
     """Whether a job is in this state, in a form that one of the indexes for pages by state serves; as above.
 
-    Jobs in flight are few, and those indexes are without them: the limit makes planners look them up first.
+    Jobs in flight are few, and those indexes are without them: the limit makes planners look them up first. Of other
+    states a range, so that an order by state and id is that of the index and of no other.
     """
     if state in {JobStatus.DISPATCHED, JobStatus.RUNNING}:
         return Job.id.in_(select(Job.id).where(in_flight_as(state)).limit(MAX_IN_FLIGHT))
     indexed = next(states for states in _LISTED if state in states)
-    return and_(in_state(*indexed), _Rare(in_state(state)))
-
-
-class _Rare(FunctionElement[Any]):
-    """A condition that few rows meet: without statistics SQLite would take it for the worse part of an index."""
-
-    inherit_cache = True
-
-
-@compiles(_Rare)
-def _plain(element: _Rare, compiler: SQLCompiler, **given: Any) -> str:  # noqa: ANN401 - SQLAlchemy's signature
-    return compiler.process(element.clauses, **given)
-
-
-@compiles(_Rare, "sqlite")
-def _unlikely(element: _Rare, compiler: SQLCompiler, **given: Any) -> str:  # noqa: ANN401 - likewise
-    return f"unlikely({compiler.process(element.clauses, **given)})"
+    literal = literal_column(f"'{state.value}'", String)
+    return and_(in_state(*indexed), Job.status >= literal, Job.status <= literal)
 
 
 def unfinished_of_key() -> ColumnElement[bool]:

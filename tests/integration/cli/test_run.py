@@ -189,7 +189,7 @@ def test_a_closed_account_holds_the_run_until_it_is_mended(emulator: Emulator) -
 
 BAD_INPUTS: Final[dict[str, tuple[str, bytes, list[str]]]] = {
     "empty text": ("a.csv", b"text,custom_id\nfine,a\n\"\",b\nfine too,c\n", ["line 3, text: is empty"]),
-    "long text": ("a.txt", b"fine\n" + b"word " * 900_000, ["line 2, text: is 4,499,999 bytes"]),
+    "long text": ("a.txt", b"fine\n" + b"word " * 900_000, ["line 2: is longer than 1,048,576 characters"]),
     "long dialogue": ("a.csv", b"text,voice_1,voice_2\n" + b"word " * 1_000 + b",Kore,Puck\n", ["line 2, voice_2"]),
     "voice": ("a.csv", b"text,voice_1\nfine,Kor\n", ['line 2, voice_1: no voice "Kor"; did you mean "Kore"?']),
     "temperature": ("a.csv", b"text,temperature\nfine,9\n", ["line 2, temperature: 9 is outside 0 to 2"]),

@@ -102,7 +102,7 @@ REHEARSED = (
     "openai-batch.jsonl",
     "wordpress-api.json",
     "film.srt",
-    "README.md",
+    "lines.log",
     "music.csv",
 )
 

@@ -9,6 +9,7 @@ from sqlalchemy import text
 
 from api_models.status import JobStatus
 from tests.cluster.cluster import Cluster
+from tests.cluster.processes import WorkerProcess
 from tests.cluster.shape import Shape
 from tests.cluster.waiting import wait_for
 from tests.e2e.conftest import StartCluster
@@ -32,6 +33,12 @@ def jobs(cluster: Cluster) -> list[JobRecord]:
     """Every job there is."""
     with cluster.database.read() as connection:
         return job_queries.jobs(connection, job_queries.all_jobs(), most=10_000)
+
+
+def living_leader(cluster: Cluster) -> WorkerProcess | None:
+    """The worker that leads now. The lease of one that was killed lasts for a few seconds more."""
+    leader = cluster.leader()
+    return leader if leader is not None and leader.alive else None
 
 
 def is_claimed(cluster: Cluster) -> bool:
@@ -63,7 +70,7 @@ def test_each_row_is_one_job_though_leaders_are_killed(start_cluster: StartClust
     cluster = start_cluster(Shape(latency_seconds=0.05))
     texts = [f"Seat number {number} is free." for number in range(ROWS * KILLS)]
     for number in range(KILLS):
-        leader = cluster.wait_for_leader()
+        leader = wait_for(lambda: living_leader(cluster), seconds=SECONDS, what="a leader")
         put(cluster, texts[number * ROWS : (number + 1) * ROWS])
         cluster.kill(leader)
         cluster.add_worker()

@@ -127,6 +127,16 @@ def test_every_example_runs(served: Served, tmp_path: Path) -> None:
     assert served.run(home, "handle_errors.py").startswith("invalid-input, voice_1: no voice")
 
 
+def test_the_first_code_of_the_readme_runs(served: Served, tmp_path: Path) -> None:
+    """As it stands, but for the address."""
+    found = re.search(r"^```python\n(.*?)^```$", (CLIENT / "README.md").read_text("utf-8"), re.MULTILINE | re.DOTALL)
+    assert found is not None
+    (tmp_path / "first.py").write_text(found[1].replace("http://127.0.0.1:8000", served.address), encoding="utf-8")
+    done = served.client.run(tmp_path, "python", "-I", "-W", "error", "first.py")
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "ferry.wav").read_bytes()[:4] == b"RIFF"
+
+
 def test_the_example_of_a_webhook_runs(served: Served, tmp_path: Path) -> None:
     """Signed with the secret of callbacks, which exists after a first one."""
     home = tmp_path / "home"

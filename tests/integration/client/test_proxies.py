@@ -18,7 +18,7 @@ ANSWER = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 
 
 @contextmanager
 def server(answer: bytes) -> Iterator[tuple[str, list[str]]]:
-    """A server that gives one answer to one request; its address and the head that it was sent."""
+    """A server with one answer to one request; its address and the head that it was sent."""
     heads: list[str] = []
 
     def serve() -> None:

@@ -33,8 +33,9 @@ FEW_STEPS: Final = 20_000
 STEPS_PER_JOB: Final = 60
 TIMEOUT_SECONDS: Final = 600
 
-INDEXED: Final = ("", "state:failed", "state:failed,expired,cancelled")
+INDEXED: Final = ("state:failed", "state:failed,expired,cancelled")
 SEARCHED: Final = (
+    "",
     '"no such words"',
     "voice:Kore",
     "cost:>99",

@@ -117,3 +117,12 @@ def test_several_ended_states_are_merged_in_order(database: Database) -> None:
                 break
             before = page.cursor
     assert seen == list(reversed(made))
+
+
+@pytest.mark.parametrize("text", ["", "state:failed", "state:failed,expired", "good"])
+def test_parts_of_documents_are_left_out(database: Database, text: str) -> None:
+    """The document is one job, whatever its length."""
+    with database.begin() as connection:
+        whole = add_job(connection, tenant="acme", custom_id="whole", text="good", status=JobStatus.FAILED)
+        add_job(connection, tenant="acme", custom_id="part", text="good", status=JobStatus.FAILED, parent=whole)
+    assert found(database, text) == {"whole"}

@@ -101,9 +101,9 @@ class Search:
 
     @property
     def is_indexed(self) -> bool:
-        """Whether every job of its sources matches, so that a page reads no more than it shows."""
+        """Whether all of its sources match, but for parts of documents: a page reads little more than it shows."""
         wanted = self.filter
-        states = not wanted.states or (set(wanted.states) <= ENDED and wanted.tenant is not None)
+        states = bool(wanted.states) and set(wanted.states) <= ENDED and wanted.tenant is not None
         return states and self.batch is None and wanted.model is None and not self._others()
 
     def sources(self) -> list[ColumnElement[bool]]:
@@ -183,7 +183,7 @@ def _part(  # noqa: PLR0917 - of `page` alone
 ) -> Page:
     """Search one source; the cursor is the id down to which it was searched."""
     low = None if wanted.is_indexed else _low(connection, source, before, window)
-    terms = [] if wanted.is_indexed else wanted.terms  # repeated, they mislead the planner
+    terms = [IS_WHOLE] if wanted.is_indexed else wanted.terms  # a state that is repeated misleads the planner
     which = [source, *terms, *_after(low), *_before(before)]
     rows = connection.execute(select(*_COLUMNS).where(*which).order_by(Job.id.desc()).limit(most + 1))
     found = [JobEntry(*row) for row in rows]

@@ -143,3 +143,10 @@ def test_messages_of_every_task_are_read() -> None:
         "ttsq.schedule": ["default", "nightly", malformed_messages.TIME],
     }.items():
         assert read(raw(message(task, args=args))).args == args
+
+
+def test_an_entry_of_more_than_a_megabyte_is_not_parsed() -> None:
+    """Whatever it holds."""
+    with pytest.raises(UnusableMessageError) as refused:
+        envelope.read(b" " * (envelope.MAX_BYTES + 1), installation=None)
+    assert refused.value.reason == "too_large"

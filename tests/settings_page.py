@@ -15,7 +15,8 @@ from worker.settings import Settings
 ROOT: Final = Path(__file__).parents[1]
 HEAD: Final = """# Settings
 
-Read from the environment and from a `.env` file in the working directory; the environment wins. Unknown names are
+Read from the environment, from a `.env` file in the working directory, and from files named like settings in the folder
+`CREDENTIALS_DIRECTORY` ([secrets as files](deployment.md#secrets-as-files)); the earlier wins. Unknown names are
 refused, in `.env` too. An address there (`SEGMIND_BASE_URL`) gets no API key from the environment, and may not refer to
 variables. In addresses, percent-encode passwords (`%23` for `#`, `%2F` for `/`, `%5B` for `[`).
 `python -m tests.settings_page` writes this page from [worker/settings.py](../worker/settings.py), which also has the

@@ -21,6 +21,7 @@ from worker.broker import bootsteps, current, reading
 from worker.broker.app_factory import make_app, read_queue
 from worker.broker.bootsteps import Program
 from worker.broker.publisher import Publisher
+from worker.environment.service_manager import READY
 from worker.process import runtime
 from worker.process.broker_status import BrokerStatus
 from worker.process.factories import StartError, open_database, require_schema
@@ -123,6 +124,7 @@ def _connected(consumer: Any) -> None:  # noqa: ANN401 - its stubs are incomplet
     """Messages are received: at startup and after every reconnect."""
     parts = current.runtime()
     parts.broker.connected()
+    parts.heartbeat.service_manager.notify(READY)
     parts.liveness.watch(CELERY, is_excused=lambda: parts.heartbeat.stopping or parts.broker.is_away())
     consumer.timer.call_repeatedly(STAMP_SECONDS, parts.liveness.stamp, (CELERY,))
     reading.read_shared_queue(consumer, parts.shared_queue, parts.installation)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from decimal import Decimal
 from functools import lru_cache
 from pathlib import Path
@@ -19,7 +19,7 @@ from api_models.openai_names import model_names, voice_names
 from api_models.origins import EMULATOR_KEY, OFFICIAL_BASE_URL
 from api_models.problems import Fault, InvalidInputError, faults_of
 from api_models.values import OptionalSpan
-from worker.environment import addresses, dotenv
+from worker.environment import addresses, credentials, dotenv
 
 HOME: Final = Path(".ttsq")
 """Database, spool and audio of single-process mode, below the working directory."""
@@ -32,7 +32,7 @@ def _env(name: str) -> AliasChoices:
 
 
 class Settings(BaseSettings):
-    """The settings of one process, read from the environment and a `.env` file; immutable."""
+    """The settings of one process, read from the environment, a `.env` file and mounted credentials; immutable."""
 
     model_config = SettingsConfigDict(
         frozen=True,
@@ -294,9 +294,16 @@ def load(**overrides: object) -> Settings:
         written = dotenv.read()
     except dotenv.UnreadableError as error:
         raise InvalidInputError("settings", [Fault(field=dotenv.FILE, message=str(error))]) from None
-    faults = [*_unknown(os.environ, ""), *_unknown(written, f" of {dotenv.FILE}"), *_redirections(written, overrides)]
     try:
-        settings = Settings(**overrides)  # type: ignore[arg-type]
+        mounted = credentials.read(os.environ.get(credentials.FOLDER), names())
+    except credentials.UnreadableError as error:
+        raise InvalidInputError("settings", [Fault(field=credentials.FOLDER, message=str(error))]) from None
+    around = {name.upper() for name, value in os.environ.items() if value}
+    faults = [*_unknown(os.environ, ""), *_unknown(written, f" of {dotenv.FILE}")]
+    faults += _redirections(written, around | set(mounted) | set(overrides))
+    lowest = {name: value for name, value in mounted.items() if value and name not in around and not written.get(name)}
+    try:
+        settings = Settings(**(lowest | overrides))  # type: ignore[arg-type]
     except ValidationError as error:
         faults += [
             fault.model_copy(update={"message": fault.message.removeprefix("Value error, ")})
@@ -316,9 +323,10 @@ def _unknown(given: Iterable[str], where: str) -> Iterator[Fault]:
             yield Fault(field=name, message=f"is not a setting{where and f' ({where.strip()})'}{_suggest(name, known)}")
 
 
-def _redirections(written: Mapping[str, str], overrides: Mapping[str, object]) -> Iterator[Fault]:
-    """Ways in which a `.env` file, which may have come with the folder, would send a secret elsewhere."""
-    around = {name.upper() for name, value in os.environ.items() if value} | set(overrides)
+def _redirections(written: Mapping[str, str], around: Collection[str]) -> Iterator[Fault]:
+    """Ways in which a `.env` file, which may have come with the folder, would send a secret elsewhere. `around` are the
+    settings that come from outside of it.
+    """
     address = "" if "SEGMIND_BASE_URL" in around else written.get("SEGMIND_BASE_URL", "")
     if address and "SEGMIND_API_KEY" in around and not dotenv.refers(address):
         host = _api_host(address)

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import signal
+from pathlib import Path
+
 from tests.cluster.shape import Shape, StoreKind
 from tests.e2e.conftest import StartCluster
+from tests.servers.service_manager import listening
 
 NOBODY_THERE = "127.0.0.1:1"
 
@@ -31,3 +35,15 @@ def test_a_worker_that_could_not_work_leaves_and_says_why(start_cluster: StartCl
         assert "Traceback" not in worker.log, worker.log
         assert "hidden" not in worker.log, worker.log
         assert "worker_started" not in worker.log, worker.log
+
+
+def test_a_worker_tells_systemd_that_it_works_and_that_it_leaves(start_cluster: StartCluster, tmp_path: Path) -> None:
+    """It is ready once it receives messages: a unit ordered after it would find work being done."""
+    cluster = start_cluster(Shape(workers=0))
+    with listening(tmp_path / "notify") as systemd:
+        worker = cluster.launch_worker(NOTIFY_SOCKET=str(tmp_path / "notify"))
+        systemd.await_message("READY=1")
+        systemd.await_message("WATCHDOG=1")
+        worker.send(signal.SIGTERM)
+        systemd.await_message("STOPPING=1")
+        assert worker.wait() == 0

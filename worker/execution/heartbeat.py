@@ -18,6 +18,7 @@ from uuid import UUID
 import structlog
 from sqlalchemy.exc import SQLAlchemyError
 
+from worker.environment.service_manager import ALIVE, STOPPING, ServiceManager
 from worker.store import workers
 from worker.store.database import Database
 from worker.store.errors import describe
@@ -55,6 +56,8 @@ class Heartbeat:
     clock: Callable[[], float] = time.monotonic
     alive_file: Path | None = None
     """Touched after every heartbeat, even a failed one: a database outage is no reason to kill this worker."""
+    service_manager: ServiceManager = field(default_factory=lambda: ServiceManager(None))
+    """Told with every heartbeat, as by the file, that this worker need not be restarted."""
     stalled: Callable[[], str | None] = lambda: None
     """Which thread of this process hangs; the file is not touched meanwhile."""
     stopping: bool = False
@@ -125,6 +128,7 @@ class Heartbeat:
     def announce_stop(self) -> None:
         """Tell the dispatcher immediately that this worker takes no more jobs."""
         self.stopping = True
+        self.service_manager.notify(STOPPING)
         if self._thread is None:
             return
         try:
@@ -172,7 +176,10 @@ class Heartbeat:
             self.show_alive()
 
     def show_alive(self) -> None:
-        """Touch the file that health checks look at, unless a thread hangs."""
-        if self.alive_file is not None and self.stalled() is None:
+        """Tell systemd, and touch the file that health checks look at, unless a thread hangs."""
+        if self.stalled() is not None:
+            return
+        self.service_manager.notify(ALIVE)
+        if self.alive_file is not None:
             with suppress(OSError):
                 self.alive_file.touch()

@@ -13,6 +13,7 @@ from typing import Final
 import uvicorn
 from anyio import to_thread
 
+from worker.environment.service_manager import ALIVE, READY, STOPPING, ServiceManager
 from worker.gateway.app import guarded
 from worker.gateway.connections import BoundedProtocol
 from worker.gateway.middleware.guard import MAX_HEADER_BYTES
@@ -26,6 +27,8 @@ SWITCH_SECONDS: Final = 0.001
 """How long a thread that parses may keep the interpreter while the event loop wants it; Python's default is five times
 as long, and a request wants it several times.
 """
+ALIVE_SECONDS: Final = 5
+"""Interval of the messages to systemd's watchdog."""
 END_SECONDS: Final = 5
 """At a shutdown event streams and waits end at once; other requests have this long to finish."""
 
@@ -37,7 +40,7 @@ class CannotListenError(Exception):
 class Server(uvicorn.Server):
     """Serves one gateway. `serve` runs until it is stopped."""
 
-    def __init__(self, gateway: Gateway, host: str, port: int) -> None:
+    def __init__(self, gateway: Gateway, host: str, port: int, service_manager: ServiceManager | None = None) -> None:
         """Bind the address, so that errors surface before the server starts. Raises CannotListenError: the address
         cannot be bound.
         """
@@ -57,9 +60,12 @@ class Server(uvicorn.Server):
             timeout_keep_alive=KEEP_ALIVE_SECONDS,
             timeout_graceful_shutdown=END_SECONDS,
             backlog=1024,
+            callback_notify=self._show_alive,
+            timeout_notify=ALIVE_SECONDS,
         )
         super().__init__(config)
         self._watch: Final = gateway.watch
+        self._service_manager: Final = service_manager or ServiceManager(None)
         self._ready: Callable[[], None] = lambda: None
 
     @property
@@ -71,6 +77,10 @@ class Server(uvicorn.Server):
         """Serve until a signal arrives or `should_exit` is set. `ready` is called once it listens."""
         self._ready = ready
         asyncio.run(self.serve(sockets=[self.socket]))
+
+    async def _show_alive(self) -> None:
+        """Called by the event loop, so that a loop that is blocked shows nothing."""
+        self._service_manager.notify(ALIVE)
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -87,9 +97,11 @@ class Server(uvicorn.Server):
         freeze_startup_objects()  # a collection amid a large upload would look at every module, and stop all threads
         if self.started:
             self._ready()
+            self._service_manager.notify(READY)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """As in uvicorn, but streams and waits, which would last until the client leaves, are ended first."""
+        self._service_manager.notify(STOPPING)
         self._watch.close()
         await super().shutdown(sockets)
 

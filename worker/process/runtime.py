@@ -20,6 +20,7 @@ from worker.dispatch.config import DispatchLimits, WorkerScope
 from worker.dispatch.dispatcher import Dispatcher
 from worker.dispatch.gates.probes import Prober
 from worker.dispatch.listener import Listener
+from worker.environment.service_manager import SOCKET, ServiceManager
 from worker.execution.content_origin import ContentOrigin
 from worker.execution.context import AttemptContext
 from worker.execution.destinations import Destinations
@@ -256,6 +257,7 @@ def build(
         stalled=liveness.problem,
         dropped_messages=lambda: dropped.total,
         alive_file=settings.alive_file,
+        service_manager=ServiceManager(variable(SOCKET)),
         look_around=peers.run_once,
         identity=identity(settings),
     )

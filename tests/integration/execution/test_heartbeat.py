@@ -13,6 +13,8 @@ from sqlalchemy import text
 from uuid_utils.compat import uuid7
 
 from tests.cluster.waiting import wait_for
+from tests.servers.service_manager import listening
+from worker.environment.service_manager import ServiceManager
 from worker.execution.heartbeat import Heartbeat
 from worker.store import workers
 from worker.store.database import Database
@@ -80,6 +82,35 @@ def test_the_alive_file_is_not_touched_while_a_thread_hangs(sick: Sick) -> None:
     hanging.clear()
     sick.heart.nudge()
     wait_for(alive.exists, seconds=SECONDS, what="the file is there again")
+
+
+def test_systemds_watchdog_is_fed_unless_a_thread_hangs(sick: Sick, tmp_path: Path) -> None:
+    """As the file is; and a departure is announced."""
+    with listening(tmp_path / "notify") as systemd:
+        sick.heart.service_manager = ServiceManager(str(tmp_path / "notify"))
+        sick.heart.nudge()
+        systemd.await_message("WATCHDOG=1")
+        sick.heart.announce_stop()
+        systemd.await_message("STOPPING=1")
+
+
+def test_a_supervisor_that_is_gone_costs_nothing(sick: Sick, tmp_path: Path) -> None:
+    """A socket that is removed, or full, loses the message and no heartbeat."""
+    sick.heart.service_manager = ServiceManager(str(tmp_path / "gone"))
+    sick.heart.show_alive()
+    sick.heart.service_manager = ServiceManager("@ttsq-test-without-a-listener")
+    sick.heart.show_alive()
+
+
+def test_a_hanging_thread_feeds_no_watchdog(on_sqlite: Database, tmp_path: Path) -> None:
+    """Else systemd would keep a worker that does nothing."""
+    heart = Heartbeat(on_sqlite, uuid7(), "studio", 1, "ttsq", 4, problem=lambda: None, stalled=lambda: "it hangs")
+    with listening(tmp_path / "notify") as systemd:
+        heart.service_manager = ServiceManager(str(tmp_path / "notify"))
+        heart.show_alive()
+        heart.announce_stop()
+        systemd.await_message("STOPPING=1")
+        assert systemd.seen == ["STOPPING=1"]
 
 
 def test_one_that_never_began_has_nothing_to_announce(on_sqlite: Database) -> None:

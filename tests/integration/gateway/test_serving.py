@@ -12,6 +12,7 @@ import pytest
 from tests.gateway import Client, served
 from tests.receiver import Receiver
 from tests.servers import forked
+from tests.servers.service_manager import listening
 from worker.emulator.config import EmulatorConfig
 from worker.emulator.server import Emulator
 
@@ -61,3 +62,20 @@ def test_what_others_could_reach_asks_for_keys(tmp_path: Path) -> None:
         process.send_signal(signal.SIGTERM)
         process.wait(30)
     assert "ttsq keys add" in (tmp_path / "log").read_text()
+
+
+@pytest.mark.timeout(120)
+def test_a_unit_of_systemd_is_ready_alive_and_stopping(tmp_path: Path) -> None:
+    """In the environment that `deploy/systemd` makes: its own folder, credentials as files, and a socket for news."""
+    credentials = tmp_path / "credentials"
+    credentials.mkdir()
+    (credentials / "TTSQ_DATABASE_URL").write_text(f"sqlite:///{tmp_path}/queue.db\n")
+    settings = {"NOTIFY_SOCKET": str(tmp_path / "notify"), "CREDENTIALS_DIRECTORY": str(credentials)}
+    with listening(tmp_path / "notify") as systemd, served(tmp_path, **settings) as (process, address):
+        systemd.await_message("READY=1")
+        assert Client(address).get("/healthz").status == 200
+        systemd.await_message("WATCHDOG=1")
+        process.send_signal(signal.SIGTERM)
+        systemd.await_message("STOPPING=1")
+        assert process.wait(60) == 0
+    assert (tmp_path / "queue.db").exists()

@@ -11,11 +11,12 @@ from worker.cli import database as cli_database
 from worker.cli.console.errors import CliError
 from worker.cli.console.terminal import Terminal
 from worker.cli.gateway.console import link
+from worker.environment.service_manager import SOCKET, ServiceManager
 from worker.gateway.parts import assemble
 from worker.gateway.server import CannotListenError, Server, is_loopback
 from worker.process.embedded import EmbeddedWorker
 from worker.process.factories import start_tracing
-from worker.settings import Settings
+from worker.settings import Settings, variable
 from worker.store.access import api_keys
 from worker.store.database import Database
 from worker.telemetry import logs, tracing
@@ -48,7 +49,7 @@ def serve(
             settings, database, without_auth=without_auth, on_new_jobs=worker.wake if worker else lambda: None
         )
         try:
-            server = Server(gateway, host, port)
+            server = Server(gateway, host, port, ServiceManager(variable(SOCKET)))
         except CannotListenError as error:
             raise CliError(str(error), "choose another --port (0 takes a free one) or --host") from None
         if worker is not None:

@@ -66,6 +66,7 @@ def test_a_book_becomes_one_recording_with_captions(ttsq: Ttsq, api: Emulator) -
     Path("ferry.md").write_text(book(paragraphs(6), paragraphs(6, first=100)), encoding="utf-8")
     shown = ttsq("run", "ferry.md", "--out", "out/ferry.mp3", "--captions", "vtt", "--captions", "chapters", "--yes")
     assert shown.code == 0, shown.err
+    assert "out/ferry.mp3" in shown.out + shown.err
     assert api.state().billed_calls > 1
     assert soundfile.info("out/ferry.mp3").format == "MP3"
     captions = Path("out/ferry.vtt").read_text(encoding="utf-8")
@@ -73,6 +74,21 @@ def test_a_book_becomes_one_recording_with_captions(ttsq: Ttsq, api: Emulator) -
     assert sentence(100)[:20] in captions
     chapters = json.loads(Path("out/ferry.chapters.json").read_text(encoding="utf-8"))["chapters"]
     assert [chapter["title"] for chapter in chapters] == ["Chapter 1", "Chapter 2"]
+
+
+@pytest.mark.parametrize("out", ["ferry.ogg", "out/ferry.M4A", "ferry.mp4"])
+def test_a_recording_of_an_unknown_kind_is_refused_before_anything_is_bought(
+    ttsq: Ttsq, api: Emulator, out: str
+) -> None:
+    """It would otherwise become a folder of that name. A folder that exists is one, whatever its name."""
+    Path("ferry.md").write_text(book(paragraphs(2)), encoding="utf-8")
+    shown = ttsq("run", "ferry.md", "--out", out, "--yes")
+    assert shown.code == 2
+    assert "is no format that a recording is written in" in shown.err
+    assert "end it with .wav" in shown.err
+    assert api.state().billed_calls == 0
+    Path(out).mkdir(parents=True)
+    assert ttsq("run", "ferry.md", "--out", out, "--yes").code == 0
 
 
 def test_an_edited_sentence_buys_two_parts_at_most(ttsq: Ttsq, api: Emulator) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -32,6 +33,7 @@ from worker.settings import Settings
 RECORDINGS: Final[Mapping[str, AudioFormat]] = {f".{form}": form for form in AudioFormat}
 _BOOKS: Final = HTML_SUFFIXES | MARKDOWN_SUFFIXES | {".docx", ".epub", ".pdf"}
 """Suffixes of files that are never sheets."""
+_LIKE_A_FILE: Final = re.compile(r"\.[A-Za-z][A-Za-z0-9]{1,4}")
 MAX_GAP_SECONDS: Final = 30.0
 
 
@@ -74,6 +76,7 @@ def gaps_of(options: Sequence[str]) -> dict[Gap, float]:
 def read_document(order: Order, settings: Settings, terminal: Terminal) -> tuple[Order, Judged]:
     """Read a document as one row. Raises CliError: it can't be read; InvalidInputError: an option doesn't fit."""
     source = order.source or Path()
+    _check_suffix(order.out)
     try:
         document = read_file(source, order.sheet.encoding or "")
     except DocumentError as error:
@@ -96,6 +99,14 @@ def read_document(order: Order, settings: Settings, terminal: Terminal) -> tuple
     if is_recording(order.out):
         order = replace(order, out=(order.out or Path()).parent, recording=order.out)
     return order, Judged(rows, [], 0, whole=False)
+
+
+def _check_suffix(out: Path | None) -> None:
+    """Raises BadOptionError: it is named like a file of a kind that no recording has, and is no folder."""
+    if out is None or is_recording(out) or out.is_dir() or not _LIKE_A_FILE.fullmatch(out.suffix):
+        return
+    remedy = f"end it with {', '.join(RECORDINGS)}, or create the folder first"
+    raise BadOptionError("--out", out.name, "is no format that a recording is written in", remedy)
 
 
 def _named(order: Order, document: Document) -> JoinStyle:

@@ -189,7 +189,7 @@ class Run:
     def _place(self) -> str:
         """Where this batch's audio is: in a shared store, the part of the address that it has alone."""
         if not self._is_elsewhere:
-            return self.destination.shown
+            return str(self.order.recording or self.destination.shown)
         batch = self.submitted.batch
         places = open_destinations(self.settings, self.database, connections=1)
         store = places.store_of(tenant=batch.tenant, batch_id=batch.id)

@@ -22,6 +22,7 @@ from starlette.types import Scope
 
 from api_models.account import GateChange, QuoteIn
 from api_models.batches import BatchIn
+from api_models.documents import DocumentIn
 from api_models.endpoints import EndpointChange, EndpointIn, Redelivery
 from api_models.http_problems import Problem, Trouble
 from api_models.jobs import JobIn
@@ -37,11 +38,12 @@ from worker.gateway.openai import catalogue, files, speech
 from worker.gateway.openai.errors import OpenAIError
 from worker.gateway.parts import Gateway
 from worker.gateway.problems import ProblemError, invalid, not_found
-from worker.gateway.routes import account, batches, endpoints, events, health, hooks, jobs, subscriptions
+from worker.gateway.routes import account, batches, documents, endpoints, events, health, hooks, jobs, subscriptions
 
 BODIES: Final[tuple[type[BaseModel], ...]] = (
     JobIn,
     BatchIn,
+    DocumentIn,
     QuoteIn,
     EndpointIn,
     EndpointChange,
@@ -61,6 +63,7 @@ A submitted job is stored durably. Poll it, follow its events, or receive a webh
 TAGS: Final = [
     {"name": "jobs", "description": "Single texts: submit, follow, cancel, retry, and get the audio."},
     {"name": "batches", "description": "Many texts submitted together, as JSON or as a sheet."},
+    {"name": "documents", "description": "Books and other files: one recording, spoken in parts."},
     {"name": "events", "description": "What happened, as a log and as a stream."},
     {"name": "account", "description": "Prices, models, voices, spend, and what holds the queue."},
     {"name": "webhooks", "description": "Signed messages to your endpoints, and the log of their deliveries."},
@@ -115,7 +118,7 @@ def make_app(gateway: Gateway) -> FastAPI:
 def _routes() -> Sequence[BaseRoute]:
     """Every route with its models. FastAPI leaves these to the first request, which would wait on the event loop."""
     router = APIRouter(dependencies=[Depends(reject_unknown_parameters)], generate_unique_id_function=operation_id)
-    for part in (docs_page, jobs, batches, events, account, endpoints, subscriptions, hooks, health):
+    for part in (docs_page, jobs, batches, documents, events, account, endpoints, subscriptions, hooks, health):
         router.include_router(part.router)
     for of_console in console.ROUTERS:
         router.include_router(of_console)
@@ -133,6 +136,8 @@ def guarded(gateway: Gateway) -> Guard:
     def body_limit(path: str) -> int:
         if path in {"/v1/batches", "/openai/v1/files"}:
             return upload
+        if path == "/v1/documents":
+            return documents.MAX_BODY_BYTES
         if path.startswith(HOOKS):
             return MAX_HOOK_BYTES
         return MAX_QUOTE_BYTES if path == "/v1/quote" else MAX_BODY_BYTES

@@ -29,7 +29,7 @@ from worker.intake.sheet_options import AS_IT_IS, SheetOptions
 from worker.intake.unspoken import MarkupCount
 from worker.intake.validation import Defaults, Row
 from worker.producer import documents
-from worker.producer.documents import DocumentRows
+from worker.producer.documents import DocumentRows, Source
 from worker.store import batches, outputs
 from worker.store.access import idempotency
 from worker.store.access.idempotency import IdempotentRequest
@@ -184,10 +184,12 @@ def write(
     once: IdempotentRequest | None,
     *,
     also: Callable[[Connection, UUID], None] = lambda *_: None,
+    source: Source | None = None,
 ) -> BatchResult:
     """Write all jobs, or none. Raises ProblemError if the Idempotency-Key belongs to another request.
 
-    `also` writes in the same transaction what else belongs to the batch, by its id.
+    `also` writes in the same transaction what else belongs to the batch, by its id. With a `source`, every line is a
+    document read from it.
     """
     now = gateway.now()
     record = BatchRecord(uuid7(), origin.tenant, batch.name, None, len(lines), now)
@@ -197,8 +199,8 @@ def write(
         return entries.entry(line.job, origin, now=now, batch_id=record.id, line=line.number, extra=line.extra)
 
     def document_of(line: Line, row: dict[str, Any]) -> DocumentRows | None:
-        is_long = documents.is_long(line.job, limit)
-        return entries.document(line.job, row, origin, limit) if is_long else None
+        is_document = source is not None or documents.is_long(line.job, limit)
+        return entries.document(line.job, row, origin, limit, source=source) if is_document else None
 
     with gateway.database.begin() as connection:
         if once is not None and (known := idempotency.claim(connection, [(once, None, record.id)], now=now)[0]):

@@ -67,6 +67,10 @@ class ContentOf(Protocol):
     def __call__(self, request: JobRequest) -> str: ...
 
 
+TWO_SPEAKERS: Final = "applies to texts of one call; a document has one speaker"
+"""Why a document with a second voice is refused: a part may begin in the middle of a turn."""
+
+
 @dataclass(frozen=True, slots=True)
 class DocumentRows:
     job: dict[str, Any]

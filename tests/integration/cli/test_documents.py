@@ -133,6 +133,7 @@ def test_a_budget_in_the_middle_of_a_book_holds_it(ttsq: Ttsq, api: Emulator) ->
         (("ferry.md", "--out", "ferry.mp3", "--gap", "verse=1"), '--gap: "verse=1" names no kind of place'),
         (("ferry.md", "--out", "ferry.mp3", "--format", "wav"), '--format: "wav" differs from the suffix of ferry.mp3'),
         (("sheet.csv", "--captions", "vtt"), "apply to a document"),
+        (("ferry.md", "--out", "ferry.mp3", "--voice-2", "Puck"), "a document has one speaker"),
         (("empty.md", "--out", "empty.mp3"), "the document has no text"),
         (("locked.epub", "--out", "locked.mp3"), "locked.epub"),
     ],

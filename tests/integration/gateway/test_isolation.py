@@ -12,6 +12,7 @@ import pytest
 from tests.factories import add_attempt, add_batch, add_job
 from tests.gateway import Client, Reply, Running, running
 from tests.integration.webhooks.harness import WebhookHarness, add_endpoint, ids, record_events
+from worker.store import documents
 from worker.store.database import Database
 from worker.store.outbox import deliveries
 
@@ -41,6 +42,7 @@ def of_acme(database: Database) -> dict[str, UUID]:
         batch = add_batch(connection, tenant="acme", name=SECRET_WORD)
         job = add_job(connection, tenant="acme", batch_id=batch, text=SECRET_WORD, tags=",theirs,")
         add_attempt(connection, job_id=job, tenant="acme", message=SECRET_WORD)
+        documents.add(connection, [documents.DocumentRecord(job, plan="", style="{}")])
     endpoint = add_endpoint(database, "http://127.0.0.1:9/acme")
     record_events(database, *ids(1))
     WebhookHarness(database).work()
@@ -49,6 +51,7 @@ def of_acme(database: Database) -> dict[str, UUID]:
     subscription = add_endpoint(database, "http://127.0.0.1:9/acme", flat=True, events="job.succeeded")
     return {
         "job_id": job,
+        "document_id": job,
         "batch_id": batch,
         "endpoint_id": endpoint.id,
         "delivery_id": delivery.id,
@@ -59,7 +62,7 @@ def of_acme(database: Database) -> dict[str, UUID]:
 def test_for_every_route_anothers_key_gets_404(gateway: Running, database: Database) -> None:
     """With the same status, words and headers as for what doesn't exist, and nothing is changed by it."""
     theirs = of_acme(database)
-    file = {"name": "manifest.csv"}
+    file = {"name": "manifest.csv", "kind": "vtt"}
     nobodys = dict.fromkeys(theirs, UUID(int=0xDEAD))
     acme, globex = gateway.client("acme"), gateway.client("globex")
     walked = 0

@@ -95,8 +95,12 @@ _SAMPLES: Final = (
     (Foreign, "word"),
 )
 """A value of each column type, the special ones before those that they are made of."""
-_STATES: Final = {"deliveries": "pending", "schedule_runs": "due"}
-"""Of columns called `state`, which take no other words."""
+_WORDS: Final[dict[str, Values]] = {
+    "deliveries": {"state": "pending"},
+    "schedule_runs": {"state": "due"},
+    "operations": {"state": "ready", "action": "retry"},
+}
+"""Of columns that take no other words."""
 
 
 def _plain(table: Table) -> Values:
@@ -106,7 +110,7 @@ def _plain(table: Table) -> Values:
         for column in table.columns
         if not column.nullable and column.server_default is None
     }
-    return plain | ({"state": _STATES[table.name]} if "state" in plain else {})
+    return plain | _WORDS.get(table.name, {})
 
 
 def fill(connection: Connection, known: Shape) -> None:

@@ -27,7 +27,7 @@ from worker.intake.custom_ids import Names
 from worker.intake.reader import Judged
 from worker.intake.spool import Spool
 from worker.intake.validation import Judge, Row
-from worker.producer.documents import Source
+from worker.producer.documents import TWO_SPEAKERS, Source
 from worker.settings import Settings
 
 RECORDINGS: Final[Mapping[str, AudioFormat]] = {f".{form}": form for form in AudioFormat}
@@ -88,6 +88,8 @@ def read_document(order: Order, settings: Settings, terminal: Terminal) -> tuple
     fields = {"text": document.text, "custom_id": name, "format": form}
     judge = Judge(replace(order.defaults, format=None), Names(1), settings.max_text_bytes, long_texts=True)
     found = list(judge(Record(1, 1, fields, _extra(order.style))))
+    if order.defaults.voice_2 is not None:
+        raise BadOptionError("--voice-2", order.defaults.voice_2, TWO_SPEAKERS)
     if faults := [*judge.default_faults, *(item for item in found if isinstance(item, Fault))]:
         raise InvalidInputError(source.name, [fault.model_copy(update={"line": None}) for fault in faults])
     rows = Spool()

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import bz2
 import gzip
 import json
 import random
+import tracemalloc
+import zlib
 from base64 import b64encode
+from collections.abc import Callable
 from pathlib import Path
 from uuid import UUID
 
@@ -95,6 +99,27 @@ def test_other_clients_ways_of_packing_are_read(encoding: str | None, compressio
     document["properties"]["body_encoding"] = encoding
     found = read(raw(document))
     assert (found.args, found.kwargs) == ([{"text": "Hello."}], {"tenant": "shop"})
+
+
+@pytest.mark.parametrize(
+    ("compress", "name"),
+    [(zlib.compress, "zlib"), (gzip.compress, "application/x-gzip"), (bz2.compress, "application/x-bz2")],
+)
+def test_a_bomb_is_refused_without_being_unpacked(compress: Callable[[bytes], bytes], name: str) -> None:
+    """Some kilobytes that stand for 32 MB take the memory of one entry, whatever they are packed by."""
+    document = attempt()
+    document["body"] = b64encode(compress(bytes(32 << 20))).decode()
+    document["headers"]["compression"] = name
+    entry = raw(document)
+    tracemalloc.start()
+    try:
+        error = refusal(entry)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert error is not None
+    assert error.reason == "too_large"
+    assert peak < 8 * envelope.MAX_BYTES
 
 
 def test_the_first_protocol_of_celery_is_read() -> None:

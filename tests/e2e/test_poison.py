@@ -37,6 +37,11 @@ def test_a_text_that_kills_its_workers_is_stopped_and_fails_alone(start_cluster:
     ) and not _has_failed(cluster, batch):
         cluster.kill(cluster.workers[-1])
         deaths += 1
+        wait_for(  # a worker that starts quickly would be killed for the former one's call
+            lambda: poison not in cluster.emulator.state.texts_in_flight,
+            seconds=STOPPED_SECONDS,
+            what="the call of the killed worker has ended",
+        )
         cluster.add_worker()
     counts = cluster.wait_until_done(batch)
 

@@ -32,8 +32,12 @@ class Pooled(Postgres):
         self._server = server
         self._pooler = pooler
 
-    def create_database(self, name: str, *, template: str = "template0") -> str:
-        direct = Database(self._server.create_database(name, template=template), connections=1)
+    def has_database(self, name: str) -> bool:  # noqa: ARG002 - see below
+        return True
+
+    def create_database(self, name: str, *, template: str = "template0") -> str:  # noqa: ARG002 - see below
+        """Whatever the template: its tables would be in another schema than these are migrated into."""
+        direct = Database(self._server.create_database(name), connections=1)
         with direct.begin() as connection:
             connection.execute(text(f"CREATE SCHEMA {SCHEMA}"))
         direct.close()

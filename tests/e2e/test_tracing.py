@@ -75,7 +75,8 @@ def test_a_worker_that_can_not_trace_says_so(tmp_path: Path) -> None:
     exporter.mkdir(parents=True)
     (exporter / "__init__.py").write_text("raise ImportError\n", encoding="utf-8")
     environment = {**os.environ, "PYTHONPATH": str(tmp_path / "hidden"), "TTSQ_TRACING": "otlp"}
-    command = [sys.executable, "-m", "worker.cli", "serve", "--port", "0"]
+    # With an option of Python's, so that it is started afresh: a forked process has the exporter already.
+    command = [sys.executable, "-X", "utf8", "-m", "worker.cli", "serve", "--port", "0"]
     gateway = Process("gateway", command, tmp_path, Account.own(), environment)
     try:
         assert gateway.wait(30) == 2

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 from worker.documents.errors import DocumentError
 from worker.documents.stored_plan import ENDINGS, JoinStyle, Sidecar, StoredPlan
+from worker.environment import private_files
 from worker.store.documents import DocumentRecord, PartRecord
 from worker.store.transitions.claims import Claim
 
@@ -112,6 +113,7 @@ def _sidecars(of: Material, assembly: Assembly, beside: Path) -> dict[Sidecar, P
     written: dict[Sidecar, Path] = {}
     for kind in of.style.sidecars:
         written[kind] = beside.with_name(f"{beside.stem}-{kind}{beside.suffix}")
+        private_files.make_file(written[kind])
         written[kind].write_text(content(kind, narration), encoding="utf-8")
     return written
 

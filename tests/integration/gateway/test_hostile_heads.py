@@ -119,7 +119,7 @@ def test_every_answer_says_what_a_browser_may_not_do_with_it(client: Client, pat
 
 def test_a_problem_quotes_nothing_that_could_be_a_secret(client: Client) -> None:
     """Neither the key nor the text of the request."""
-    reply = client.post("/v1/jobs", {"text": "a private word " * 400})
+    reply = client.post("/v1/jobs", {"text": "a private word " * 400, "voice_1": "Kore", "voice_2": "Puck"})
     assert reply.status == 422
     assert "private" not in reply.body.decode()
     assert str(client.key) not in reply.body.decode()

@@ -36,7 +36,8 @@ def test_no_more_calls_than_slots_and_no_job_is_left(database: Database, tmp_pat
     with database.read() as connection:
         counts = jobs.counts(connection, jobs.all_jobs())
     assert counts.by_status == {JobStatus.SUCCEEDED: JOBS}
-    assert (state.billed_calls, state.max_in_flight) == (JOBS, SLOTS)
+    assert state.billed_calls == JOBS
+    assert 1 < state.max_in_flight <= SLOTS
 
 
 def test_no_thread_outlives_a_worker(on_sqlite: Database, tmp_path: Path) -> None:

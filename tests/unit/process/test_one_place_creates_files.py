@@ -28,6 +28,8 @@ WRITERS: Final = {
     "worker/segmind/spool.py": "creates with mode 0600, on a hot path",
     "worker/execution/heartbeat.py": "the health check's file has no content",
     "worker/audio/codec/process.py": "opens /dev/null",
+    "worker/execution/document_recording.py": "beside the recording, in the spool's private folder",
+    "worker/gateway/routes/documents.py": "in a temporary folder that is its user's alone",
     "worker/gateway/archive.py": "a member of an archive that is sent",
 }
 """Modules that create files without the helper, each with its reason."""

@@ -99,7 +99,7 @@ def record_all(
     ]
     connection.execute(insert(EventRow), rows)
     announce(connection)
-    log.info(type, events=len(rows), first=facts[0][0])
+    log.info("events_recorded", type=type, events=len(rows), first=facts[0][0])
 
 
 def move_ahead(connection: Connection, *, now: datetime) -> tuple[int, int]:

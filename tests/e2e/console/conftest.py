@@ -21,7 +21,7 @@ __all__ = ["migrated_file", "on_sqlite"]
 TENANT = "default"
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")  # until it ends, no other test of this process can run an event loop
 def chrome() -> Iterator[Browser]:
     """Debian's Chromium."""
     path, environment = chromium.program()

@@ -129,7 +129,7 @@ def test_a_session_that_ends_leads_to_the_form(chrome: Browser, on_sqlite: Datab
         with on_sqlite.begin() as connection:
             connection.execute(text("DELETE FROM console_sessions"))
         expect(tab.page.get_by_role("heading", name="Sign in")).to_be_visible(timeout=20_000)
-        assert tab.page.url.endswith("/console/login?next=%2Fconsole%2Fjobs")
+        tab.page.wait_for_url("**/console/login?next=%2Fconsole%2Fjobs")
 
 
 def test_everything_works_without_javascript(chrome: Browser, on_sqlite: Database, tmp_path: Path) -> None:

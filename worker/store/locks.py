@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Select, SQLColumnExpression, any_, func, select
+from sqlalchemy import ARRAY, ColumnElement, Connection, Select, SQLColumnExpression, Uuid, any_, func, literal, select
 
 from worker.store.tables.jobs import Job
 
@@ -20,6 +20,18 @@ def in_order(dialect: str, which: ColumnElement[bool]) -> ColumnElement[bool]:
     if dialect != "postgresql":
         return which
     return _these(select(Job.id).where(which).order_by(Job.id).with_for_update())
+
+
+def hold(connection: Connection, which: ColumnElement[bool]) -> ColumnElement[bool]:
+    """Lock the selected jobs in the order of their ids, and return a condition that selects exactly these.
+
+    For transactions that change them by several statements: each statement sees rows that others have committed since
+    the one before, so that a repeated selection would wait for further rows, with lower ids, while holding these.
+    """
+    if connection.dialect.name != "postgresql":
+        return which
+    rows = connection.execute(select(Job.id).where(which).order_by(Job.id).with_for_update())
+    return Job.id == any_(literal(list(rows.scalars()), ARRAY(Uuid())))
 
 
 def not_waiting(dialect: str, which: ColumnElement[bool]) -> ColumnElement[bool]:

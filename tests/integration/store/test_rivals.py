@@ -21,6 +21,7 @@ from uuid_utils.compat import uuid7
 from api_models.status import JobStatus
 from tests.factories import NOW, a_settlement, add_batch, add_jobs, job_row
 from worker.store.database import Database
+from worker.store.money import charges
 from worker.store.queries import attempts, jobs
 from worker.store.tables.jobs import Attempt, Job
 from worker.store.transitions import (
@@ -136,6 +137,8 @@ def test_no_deadlock_and_the_ledger_stays_consistent(on_postgresql: Database) ->
         batches = tuple(add_batch(connection) for _ in range(BATCHES))
         rows = [job_row(batch_id=batches[number % BATCHES], notify=number % 2 == 0) for number in range(JOBS)]
         add_jobs(connection, *rows)
+        # Without the lease, two dispatchers would begin the month's counter at once.
+        charges.begin(connection, "default", charges.month_of(NOW))
     fair = Fair(on_postgresql, batches)
     over = threading.Event()
 

@@ -51,18 +51,21 @@ def cancel(
     It counts as possibly billed until its worker reports it, and so does a submitted request (v2) that no attempt will
     poll. The parts of documents are cancelled with them.
     """
-    which_alone = unfinished = which & ~in_state(*sorted(TERMINAL))
-    if documents.has_documents(connection, unfinished):
-        documents.add_up(connection, unfinished)
+    unfinished: ColumnElement[bool] = which & ~in_state(*sorted(TERMINAL))
+    with_parts = documents.has_documents(connection, unfinished)
+    if with_parts:
         unfinished |= documents.of_documents(unfinished) & ~in_state(*sorted(TERMINAL))
+    unfinished = locks.hold(connection, unfinished)
+    if with_parts:
+        documents.add_up(connection, unfinished)
     losses.cancelled(connection, unfinished, now=now)
     submitted = connection.execute(select(Job.id, Job.request_id).where(unfinished, Job.request_id.is_not(None))).all()
     cancelling = (
         update(Job)
-        .where(locks.in_order(connection.dialect.name, unfinished))
+        .where(unfinished)
         .values(status=JobStatus.CANCELLED, finished_at=now, worker_id=None, code=code, message=message)
     )
-    if unfinished is not which_alone or event_writer.has_listener(connection, unfinished):
+    if with_parts or event_writer.has_listener(connection, unfinished):
         rows = connection.execute(cancelling.returning(Job.id, Job.parent)).all()
         ended = [job_id for job_id, parent in rows if parent is None]
         count = len(ended)
@@ -85,6 +88,8 @@ def retry(connection: Connection, which: ColumnElement[bool], *, states: Sequenc
     chosen = which & ended & Job.purged_at.is_(None)
     if documents.has_documents(connection, chosen):
         missing = documents.of_documents(chosen) & in_state(*sorted(allowed)) & documents.CHOSEN
+        held = locks.hold(connection, chosen | missing)
+        missing, chosen = held & missing, held & chosen
         _queue_again(connection, missing)
         documents.buy_again(connection, documents.gone_takes(connection, chosen))
     batches = _queue_again(connection, chosen)
@@ -121,7 +126,10 @@ def _queue_again(connection: Connection, which: ColumnElement[bool]) -> Sequence
 def prioritise(connection: Connection, which: ColumnElement[bool], priority: int) -> int:
     unfinished = which & ~in_state(*sorted(TERMINAL))
     if documents.has_documents(connection, unfinished):
-        _move(connection, documents.of_documents(unfinished) & ~in_state(*sorted(TERMINAL)), priority)
+        parts = documents.of_documents(unfinished) & ~in_state(*sorted(TERMINAL))
+        held = locks.hold(connection, unfinished | parts)
+        _move(connection, held & parts, priority)
+        unfinished &= held
     return _move(connection, unfinished, priority)
 
 

@@ -7,7 +7,7 @@ import hmac
 import json
 import random
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
@@ -116,6 +116,7 @@ def spend(cluster: Cluster, spree: Spree) -> Spent:
             time.sleep(rng.uniform(0.3, 1.5))
             _kill_one(cluster, rng)
             _retry_some(database, batch if spree.kind is Kind.BATCH else None)
+        _await_ways(database, WAYS if spree.kind is Kind.MONTH else ())
         return _held(cluster, database, _limit(database, spree, batch, key))
 
 
@@ -239,6 +240,11 @@ def _limit(database: Database, spree: Spree, batch: UUID, key: UUID) -> Callable
         return next((limit for limit in found if limit.payer == payer), None)
 
     return look
+
+
+def _await_ways(database: Database, ways: Sequence[str]) -> None:
+    """Until jobs came in by each of them: a schedule's message that a killed worker held is repeated much later."""
+    wait_for(lambda: _ways(database) >= set(ways), seconds=HELD_SECONDS, what="jobs by every way in")
 
 
 def _held(cluster: Cluster, database: Database, limit: Callable[[], Limit | None]) -> Spent:

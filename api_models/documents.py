@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from api_models.jobs import Amount, JobView
 
 MAX_NAME_CHARACTERS: Final = 255
-SIDECARS: Final = ("srt", "vtt", "json", "chapters", "transcript")
+SIDECARS: Final = ("srt", "vtt", "ass", "json", "chapters", "transcript")
 
 
 def _documented(schema: dict[str, Any]) -> None:
@@ -29,7 +29,7 @@ class DocumentIn(BaseModel):
     """The file in Base64."""
     job: dict[str, Any] = {}
     """Fields of a job beside its text, such as voice_1, format, title or callback_url."""
-    captions: list[Literal["srt", "vtt", "json", "chapters", "transcript"]] = []
+    captions: list[Literal["srt", "vtt", "ass", "json", "chapters", "transcript"]] = []
     """Files that are stored beside the recording."""
     preset: Literal["", "none", "podcast", "broadcast"] = ""
     """Loudness of the recording."""

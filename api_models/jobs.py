@@ -14,6 +14,7 @@ from api_models.formats import LOUDNESS_RANGE, AudioFormat
 from api_models.registry import DEFAULT_MODEL, MODELS, VOICES
 from api_models.speech import JobRequest
 from api_models.status import JobStatus
+from api_models.timings import Timings
 from api_models.values import LONGEST_SPAN_SECONDS
 
 Amount = Annotated[
@@ -94,6 +95,7 @@ class JobView(BaseModel):
     audio: AudioView | None
     warnings: Annotated[list[str], Field(description="Markup in its text that may be read aloud.")]
     parts: Annotated[int | None, Field(description="Number of its parts; null for a text of one call.")]
+    timings: Annotated[Timings, Field(description="How fine the times stored beside its audio are.")]
     created_at: datetime
     started_at: datetime | None
     finished_at: datetime | None

@@ -27,6 +27,7 @@ from api_models.encodings import (
 from api_models.formats import LOUDNESS_RANGE, AudioFormat
 from api_models.hints import did_you_mean, quoted
 from api_models.registry import DEFAULT_MODEL, MODELS, SpeechModel
+from api_models.timings import Timings, TimingsName
 from api_models.values import (
     MAX_CUSTOM_ID_BYTES,
     OptionalMoment,
@@ -212,6 +213,8 @@ class JobRequest(Speech):
     """Track number that players show (MP3), such as 3 or 3/12."""
     expires_after: OptionalSpan = None
     """How long text and audio are kept after the job's end, in seconds or as 30d; default: the settings."""
+    timings: TimingsName = Timings.NONE
+    """Times stored beside the audio, of parts, sentences or words: none, part, sentence or word."""
 
     @model_validator(mode="before")
     @classmethod

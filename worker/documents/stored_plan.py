@@ -20,6 +20,8 @@ class Sidecar(StrEnum):
 
     SRT = "srt"
     VTT = "vtt"
+    ASS = "ass"
+    """Advanced SubStation Alpha."""
     JSON = "json"
     """Sentences with their times and where these come from."""
     CHAPTERS = "chapters"
@@ -30,6 +32,7 @@ class Sidecar(StrEnum):
 ENDINGS: Final[Mapping[Sidecar, str]] = {
     Sidecar.SRT: ".srt",
     Sidecar.VTT: ".vtt",
+    Sidecar.ASS: ".ass",
     Sidecar.JSON: ".json",
     Sidecar.CHAPTERS: ".chapters.json",
     Sidecar.TRANSCRIPT: ".txt",

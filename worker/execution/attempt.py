@@ -12,6 +12,7 @@ import structlog
 from sqlalchemy.exc import SQLAlchemyError
 
 from api_models.status import JobStatus
+from api_models.timings import Timings
 from api_models.verdict import VerdictKind
 from worker.concurrency.futures import wait_for
 from worker.execution import (
@@ -20,6 +21,7 @@ from worker.execution import (
     recovery,
     refused_takes,
     settlements,
+    timings,
     upload,
 )
 from worker.execution.acceptance import Accepted, Refused, is_plain, judged, unjudged
@@ -62,6 +64,8 @@ class Attempt:
     claim: Claim
     context: AttemptContext
     _progress: Progress = field(init=False)
+    _take: Path | None = None
+    """The WAV of the accepted take."""
 
     def __post_init__(self) -> None:
         handle = JobHandle(self.claim, self.context.queries.keep, self.context.database_retry)
@@ -76,15 +80,22 @@ class Attempt:
     async def _settlement(self) -> Settlement:
         try:
             await self._relabelled()
-            destination = self.context.destinations.for_claim(self.claim)
-            return (
-                await self._recovered(destination) or await self._copied(destination) or await self._called(destination)
-            )
+            return await self._timed(self.context.destinations.for_claim(self.claim))
         except InterruptedStoringError:
             message = "The worker stopped while the audio could not be stored."
             return settlements.released(code="store_trouble", message=message, bill=self._progress.bill())
         except Exception as error:  # noqa: BLE001 - otherwise the job would stay `running` for this worker's lifetime
             return self._unexpected(error)
+
+    async def _timed(self, destination: Destination) -> Settlement:
+        """Get the audio, and store its times beside it if the job asked for them."""
+        settlement = (
+            await self._recovered(destination) or await self._copied(destination) or await self._called(destination)
+        )
+        if self.claim.timings is not Timings.NONE and settlement.audio is not None:
+            with self._progress.step("timings"):
+                await timings.keep(self.context, self.claim, destination, settlement.audio, self._take)
+        return settlement
 
     async def _relabelled(self) -> None:
         """Replace a fingerprint computed for another API by this worker's."""
@@ -200,6 +211,7 @@ class Attempt:
             found = await self._agreed(await self._judged(spooled))
         if isinstance(found, Refused):
             return await self._refused(destination, spooled, found)
+        self._take = found.take.path
         if encoding.is_unchanged(self.claim):
             return await self._stored(destination, spooled, encoding.unchanged(found))
         # A separate pool: encoding takes ten times as long as measuring, which must not wait for it.

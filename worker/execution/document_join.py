@@ -23,7 +23,7 @@ from worker.artifacts.errors import ArtifactsError, NameTakenError
 from worker.artifacts.keys import beside
 from worker.audio.errors import BadAudioError
 from worker.concurrency.futures import wait_for
-from worker.execution import document_recording, recovery, settlements, upload
+from worker.execution import document_recording, recovery, settlements, timings, upload
 from worker.execution.context import AttemptContext
 from worker.execution.destinations import Destination
 from worker.execution.document_recording import Finished, Material
@@ -146,7 +146,16 @@ class DocumentJoin:
         audio = await self.context.store_retry.run(stored)
         if audio is None:
             return replace(settlements.overtaken(self.claim, NO_RECEIPT), cost=ZERO, cost_estimated=False)
+        if made.timings is not None:
+            await wait_for(self.context.pools.io.submit(lambda: self._store_timings(destination, audio, made.timings)))
         return settlements.succeeded(self.claim, audio, NO_RECEIPT, verdict=VerdictKind.CACHED)
+
+    def _store_timings(self, destination: Destination, audio: StoredAudio, content: str | None) -> None:
+        path = self.context.spool.part_path(self.claim.job_id, self.claim.attempt, "timings")
+        try:
+            timings.put(self.claim, destination, audio, content or "", path)
+        except (ArtifactsError, NameTakenError, OSError, ValueError) as error:
+            log.warning("timings_lost", error=str(error).splitlines()[0])
 
     async def _owns(self) -> bool:
         owned = await self.context.database_retry.run(

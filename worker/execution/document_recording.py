@@ -6,8 +6,10 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
+from api_models.timings import Timings
 from worker.documents.errors import DocumentError
 from worker.documents.stored_plan import ENDINGS, JoinStyle, Sidecar, StoredPlan
 from worker.environment import private_files
@@ -15,16 +17,20 @@ from worker.store.documents import DocumentRecord, PartRecord
 from worker.store.transitions.claims import Claim
 
 if TYPE_CHECKING:
+    from worker.documents.captions.cues import Span
+    from worker.documents.captions.sidecars import Narration
     from worker.documents.containers.description import Description
     from worker.documents.join.assembly import Assembly
 
 CONTENT_TYPES: Final[Mapping[Sidecar, str]] = {
     Sidecar.SRT: "application/x-subrip",
     Sidecar.VTT: "text/vtt",
+    Sidecar.ASS: "text/x-ssa",
     Sidecar.JSON: "application/json",
     Sidecar.CHAPTERS: "application/json+chapters",
     Sidecar.TRANSCRIPT: "text/plain",
 }
+NOTHING: Final[Mapping[int, Sequence[Span]]] = MappingProxyType({})
 
 
 class JoinRefusedError(Exception):
@@ -47,14 +53,22 @@ class Finished:
     peak_dbfs: float
     loudness_lufs: float
     sidecars: Mapping[Sidecar, Path]
+    timings: str | None = None
+    """The content of the file of times, if the job asked for one."""
 
 
 def material(record: DocumentRecord, parts: Sequence[PartRecord]) -> Material:
     return Material(record, StoredPlan.decode(record.plan), JoinStyle.decode(record.style), parts)
 
 
-def make(claim: Claim, of: Material, takes: Sequence[Path], into: Path) -> Finished:
-    """Join the takes into one file. Raises BadAudioError: a take can't be decoded; JoinRefusedError; OSError."""
+def make(
+    claim: Claim, of: Material, takes: Sequence[Path], into: Path, heard: Mapping[int, Sequence[Span]] = NOTHING
+) -> Finished:
+    """Join the takes into one file.
+
+    `heard` has the words of the parts' takes, by index. Raises BadAudioError: a take can't be decoded;
+    JoinRefusedError; OSError.
+    """
     # Imported here, because it takes a quarter of a second that only workers with documents need.
     from worker.documents.join.recording import Form, record  # noqa: PLC0415
 
@@ -71,12 +85,14 @@ def make(claim: Claim, of: Material, takes: Sequence[Path], into: Path) -> Finis
     except DocumentError as error:
         raise JoinRefusedError(_with_places(str(error), of, takes)) from error
     loudness = found.loudness
+    narration = _narration(of, found.assembly, heard)
     return Finished(
         into,
         round(found.seconds * 1000),
         round(loudness.true_peak_dbtp, 2),
         round(loudness.lufs, 2),
-        _sidecars(of, found.assembly, into),
+        _sidecars(of, narration, into),
+        _timings(of, narration, claim.timings),
     )
 
 
@@ -104,12 +120,25 @@ def _description(claim: Claim, of: Material, assembly: Assembly) -> Description:
     )
 
 
-def _sidecars(of: Material, assembly: Assembly, beside: Path) -> dict[Sidecar, Path]:
+def _narration(of: Material, assembly: Assembly, heard: Mapping[int, Sequence[Span]]) -> Narration:
+    from worker.documents.captions.sidecars import Narration  # noqa: PLC0415 - likewise
+
+    return Narration([part.text for part in of.parts], _titles(of), of.plan.language, assembly, heard)
+
+
+def _timings(of: Material, narration: Narration, level: Timings) -> str | None:
+    if level is Timings.NONE:
+        return None
+    from worker.documents.captions.timeline import timeline  # noqa: PLC0415 - likewise
+
+    return timeline(narration.texts, of.plan.language, narration.assembly, level, narration.heard).encode()
+
+
+def _sidecars(of: Material, narration: Narration, beside: Path) -> dict[Sidecar, Path]:
     if not of.style.sidecars:
         return {}
-    from worker.documents.captions.sidecars import Narration, content  # noqa: PLC0415 - likewise
+    from worker.documents.captions.sidecars import content  # noqa: PLC0415 - likewise
 
-    narration = Narration([part.text for part in of.parts], _titles(of), of.plan.language, assembly)
     written: dict[Sidecar, Path] = {}
     for kind in of.style.sidecars:
         written[kind] = beside.with_name(f"{beside.stem}-{kind}{beside.suffix}")

@@ -13,6 +13,7 @@ from api_models import links
 from api_models.encodings import AudioTags
 from api_models.formats import AudioFormat
 from api_models.status import TERMINAL, JobStatus
+from api_models.timings import Timings
 from worker.documents.stored_plan import StoredPlan
 from worker.intake.unspoken import markup_warnings
 from worker.store import documents
@@ -62,6 +63,7 @@ def job(entry: JobEntry, base: str = "") -> dict[str, Any]:
         "audio": _audio(entry, base),
         "warnings": markup_warnings(entry.text),
         "parts": entry.parts,
+        "timings": entry.timings or str(Timings.NONE),
         "created_at": stamp(entry.created_at),
         "started_at": stamp(entry.started_at),
         "finished_at": stamp(entry.finished_at),
@@ -98,6 +100,7 @@ def new_job(row: Mapping[str, Any]) -> dict[str, Any]:
         "audio": None,
         "warnings": markup_warnings(row["text"]),
         "parts": row.get("parts"),
+        "timings": row["timings"] or str(Timings.NONE),
         "created_at": stamp(row["created_at"]),
         "started_at": None,
         "finished_at": None,

@@ -18,6 +18,7 @@ from typing import IO, Any, Final
 
 from api_models.formats import AudioFormat
 from api_models.speech import JobRequest
+from api_models.timings import Timings
 from worker.intake.fast_rows import made
 from worker.intake.row_block import RowBlock, block_of
 from worker.intake.validation import Row
@@ -38,6 +39,7 @@ _FROM_JSON: Final[dict[str, Callable[[Any], Any]]] = {
     "deadline": datetime.fromisoformat,
     "tags": tuple,
     "format": AudioFormat,
+    "timings": Timings,
 }
 """Decoders for values that JSON cannot represent."""
 
@@ -155,6 +157,9 @@ def _marks(piece: RowBlock) -> bytes:
     tags = piece.each(lambda like: like.audio_tags.kept())
     if any(tags):
         marks = [mark + (f"\t\t{tag}\n" if tag else "") for mark, tag in zip(marks, tags, strict=True)]
+    timed = piece.each(lambda like: like.timings)
+    if any(level is not Timings.NONE for level in timed):
+        marks = [f"{mark}\t\t\t{level}\n" for mark, level in zip(marks, timed, strict=True)]
     if piece.extras is not None:
         marks = [mark + (f"\t{extra}\n" if extra else "") for mark, extra in zip(marks, piece.extras, strict=True)]
     return "".join(marks).encode()

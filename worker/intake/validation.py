@@ -50,6 +50,7 @@ class Defaults:
     album: str | None = None
     track: str | None = None
     expires_after: int | str | None = None
+    timings: str | None = None
     priority: int | None = None
     deadline: str | None = None
     tags: tuple[str, ...] | None = None

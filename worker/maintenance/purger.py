@@ -18,6 +18,7 @@ import structlog
 from worker.artifacts import ownership
 from worker.artifacts.errors import ArtifactsError
 from worker.artifacts.ownership import Owner
+from worker.execution import timings
 from worker.execution.destinations import Destinations
 from worker.store.database import Database
 from worker.store.queries import results
@@ -64,9 +65,11 @@ class Purger:
             return 0
         with self.database.read() as connection:
             takes = purges.kept_takes(connection, [job.id for job in jobs])
+            sidecars = purges.beside(connection, [job.id for job in jobs])
             needed = results.needed(connection, [job.id for job in jobs])
+        files = {job.id: [*takes.get(job.id, ()), *sidecars.get(job.id, ()), *_timings(job)] for job in jobs}
         with ThreadPoolExecutor(THREADS, thread_name_prefix="ttsq-purge") as pool:
-            gone = list(pool.map(lambda job: self._is_gone(job, takes.get(job.id, ()), needed), jobs))
+            gone = list(pool.map(lambda job: self._is_gone(job, files[job.id], needed), jobs))
         done = [job for job, is_gone in zip(jobs, gone, strict=True) if is_gone]
         with self.database.begin() as connection:
             now = self.database.now(connection)
@@ -76,9 +79,9 @@ class Purger:
         log.info("purged", jobs=len(done), put_off=len(kept))
         return len(done)
 
-    def _is_gone(self, job: Due, takes: Sequence[str], needed: Collection[UUID]) -> bool:
+    def _is_gone(self, job: Due, others: Sequence[str], needed: Collection[UUID]) -> bool:
         """Whether all stored objects of the job are removed. Objects that others have stored there since are kept."""
-        removed = [self._removed(job, uri, None, forget=True) for uri in takes]  # a list, so that every one is tried
+        removed = [self._removed(job, uri, None, forget=True) for uri in others]  # a list, so that every one is tried
         if job.uri is not None:
             removed.append(self._removed(job, job.uri, job.sha256, forget=job.id not in needed))
         return all(removed)
@@ -94,3 +97,7 @@ class Purger:
             log.warning("object_not_removed", job=str(job.id), uri=uri, error=error.message)
             return False
         return True
+
+
+def _timings(job: Due) -> list[str]:
+    return [job.uri + timings.SUFFIX] if job.timings is not None and job.uri is not None else []

@@ -44,6 +44,7 @@ _OF_THE_DOCUMENT: Final[dict[str, Any]] = {
     "extra": None,
     "parts": None,
     "chosen": True,
+    "timings": None,
 }
 """What a part doesn't share with its document. A part is retained as long as its document."""
 _UNANNOUNCED: Final = ("callback_url", "notify")

@@ -13,6 +13,7 @@ from api_models.formats import AudioFormat
 from api_models.origins import content_origin
 from api_models.speech import JobRequest
 from api_models.status import JobStatus
+from api_models.timings import Timings
 from worker.store.tables.base import NO_LANE
 
 ZERO: Final = Decimal(0)
@@ -92,4 +93,5 @@ def job_row(
         "expires_after": request.expires_after or kept_seconds,
         "tags": f",{','.join(request.tags)}," if request.tags else None,
         "extra": extra,
+        "timings": None if request.timings is Timings.NONE else str(request.timings),
     }

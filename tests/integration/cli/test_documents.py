@@ -149,3 +149,21 @@ def test_what_no_recording_can_be_made_of_is_refused(
     assert shown.code != 0
     assert message in " ".join(shown.err.split())
     assert api.state().billed_calls == 0
+
+
+def test_times_lie_beside_the_audio_and_are_printed(ttsq: Ttsq, api: Emulator) -> None:
+    """Of a row that asked for them, and of a document; of other rows they are measured when wanted."""
+    write_sheet(("short", "The ferry leaves at ten. It waits."), ("long", paragraphs(10)))
+    shown = ttsq("run", "sheet.csv", "--timings", "word", "--yes")
+    assert shown.code == 0, shown.err
+    for name, sentences in (("short", 2), ("long", 50)):
+        found = json.loads(Path(f"audio/sheet/{name}.wav.timings.json").read_text(encoding="utf-8"))
+        assert len(found["sentences"]) >= sentences
+        assert found["words"][-1]["end"] <= seconds(f"audio/sheet/{name}.wav") + 0.1
+    assert ttsq("takes", "timings", "short", "--format", "vtt").out.startswith("WEBVTT\n")
+    assert ttsq("takes", "timings", "long", "--out", "long.json").code == 0
+    assert len(json.loads(Path("long.json").read_text(encoding="utf-8"))["parts"]) > 1
+    Path("audio/sheet/short.wav.timings.json").unlink()
+    assert "It waits." in ttsq("takes", "timings", "short", "--format", "srt").out
+    assert ttsq("takes", "timings", "nobody").code != 0
+    assert api.state().billed_calls > 2

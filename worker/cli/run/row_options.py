@@ -15,6 +15,7 @@ from api_models.encodings import MP3_BITRATES, SAMPLE_RATES
 from api_models.formats import AudioFormat
 from api_models.problems import Fault
 from api_models.registry import DEFAULT_MODEL, MODELS
+from api_models.timings import Timings
 from worker.cli.console import complete
 from worker.cli.run.options import retention
 from worker.intake.kinds import Kind
@@ -144,6 +145,15 @@ class RowOptions:
         str | None,
         _option("--track", panel=AUDIO, metavar="N", help="Track number of MP3s, such as 3/12; or a column `track`."),
     ] = None
+    timings: Annotated[
+        str | None,
+        _option(
+            "--timings",
+            panel=AUDIO,
+            metavar="|".join(Timings),
+            help="Store times of parts, sentences or words beside the audio.",
+        ),
+    ] = None
     expires_after: Annotated[
         str | None,
         _option(
@@ -202,6 +212,7 @@ _DEFAULT_OF: Final = {
     "artist": "artist",
     "album": "album",
     "track": "track",
+    "timings": "timings",
     "expires_after": "expires_after",
     "priority": "priority",
     "deadline": "deadline",

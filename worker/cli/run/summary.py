@@ -60,6 +60,7 @@ def again(order: Order, max_cost: Decimal | None) -> str:
         "--encoding": order.sheet.encoding,
         "--input-format": order.sheet.input_format,
         "--key-template": order.key_template,
+        "--timings": defaults.timings,
         "--expires-after": defaults.expires_after,
         "--priority": defaults.priority,
         "--deadline": defaults.deadline,

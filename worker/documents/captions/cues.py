@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from itertools import pairwise
+from types import MappingProxyType
 from typing import Final
 
 from worker.documents.join.assembly import Assembly, Placed
@@ -18,7 +19,7 @@ MAX_SNAP_SECONDS: Final = 2.0
 
 
 class TimeSource(StrEnum):
-    """How the beginning of a cue is known."""
+    """How the beginning of a cue is known. Cues that begin with a recognised word have the word's source."""
 
     SEAM = "seam"
     """A part begins there: exact."""
@@ -33,44 +34,115 @@ CONFIDENCE: Final = {TimeSource.SEAM: 1.0, TimeSource.PAUSE: 0.7, TimeSource.EST
 
 
 @dataclass(frozen=True, slots=True)
+class Span:
+    """A stretch of a text, and when it is heard, in seconds."""
+
+    start: float
+    end: float
+    char_start: int
+    char_end: int
+    source: str
+    confidence: float
+    """Between 0 and 1."""
+
+    def moved(self, seconds: float, characters: int) -> Span:
+        return Span(
+            max(0.0, self.start + seconds),
+            max(0.0, self.end + seconds),
+            self.char_start + characters,
+            self.char_end + characters,
+            self.source,
+            self.confidence,
+        )
+
+
+Heard = Mapping[int, Sequence[Span]]
+"""The words of a part's take, by the part's index: in seconds of the take, and characters of the part's text."""
+NOTHING_HEARD: Final[Heard] = MappingProxyType({})
+
+
+@dataclass(frozen=True, slots=True)
 class Cue:
     """A sentence, in seconds from the beginning of the recording."""
 
     start: float
     end: float
     text: str
-    source: TimeSource
+    source: str
     part: int
     """Index of the part that holds it."""
-
-    @property
-    def confidence(self) -> float:
-        return CONFIDENCE[self.source]
+    confidence: float = 1.0
 
 
-def sentence_cues(spoken: Sequence[str], language: str, assembly: Assembly) -> list[Cue]:
+def sentence_cues(spoken: Sequence[str], language: str, assembly: Assembly, heard: Heard = NOTHING_HEARD) -> list[Cue]:
     """Return a cue for each sentence, in order and without overlaps.
 
     Args:
         spoken: The text of each part.
         language: Its primary language.
         assembly: Of the parts' takes, in the same order.
+        heard: Words of the takes, where they are known.
     """
-    cues: list[Cue] = []
-    for index, (text, placed) in enumerate(zip(spoken, assembly.placed, strict=True)):
-        texts = _sentences(text, language)
-        starts = _starts(texts, placed, assembly)
-        ends = [start for start, _ in starts[1:]] + [assembly.seconds(placed.end)]
-        cues += [
-            Cue(start, end, sentence.strip(), source, index)
-            for (start, source), end, sentence in zip(starts, ends, texts, strict=True)
-        ]
-    return cues
+    return [
+        Cue(span.start, span.end, text[span.char_start : span.char_end].strip(), span.source, index, span.confidence)
+        for index, text in enumerate(spoken)
+        for span in sentence_spans(text, language, assembly, index, heard)
+    ]
 
 
-def _sentences(text: str, language: str) -> list[str]:
+def sentence_spans(text: str, language: str, assembly: Assembly, part: int, heard: Heard) -> list[Span]:
+    """Return the sentences of a part, in seconds of the recording and characters of the part's text."""
+    found = list(_sentences(text, language))
+    by_pauses = _by_pauses(text, found, assembly.placed[part], assembly)
+    words = part_words(assembly, part, heard)
+    return _by_words(by_pauses, words) if words else by_pauses
+
+
+def part_words(assembly: Assembly, part: int, heard: Heard) -> list[Span]:
+    """Return the words of a part in seconds of the recording, kept inside the part."""
+    placed = assembly.placed[part]
+    start, end = assembly.seconds(placed.start), assembly.seconds(placed.end)
+    moved = [word.moved(assembly.seconds(placed.start - placed.cut[0]), 0) for word in heard.get(part, ())]
+    return [_within(word, start, end) for word in moved]
+
+
+def _within(span: Span, first: float, last: float) -> Span:
+    start, end = min(max(span.start, first), last), min(max(span.end, first), last)
+    return Span(start, end, span.char_start, span.char_end, span.source, span.confidence)
+
+
+def _sentences(text: str, language: str) -> Iterator[tuple[int, int]]:
     ends = [0, *boundaries(text, language, Unbreakable(text), 0), len(text)]
-    return [text[start:end] for start, end in pairwise(ends) if text[start:end].strip()]
+    for start, end in pairwise(ends):
+        if text[start:end].strip():
+            yield start, end
+
+
+def _by_pauses(text: str, places: Sequence[tuple[int, int]], placed: Placed, assembly: Assembly) -> list[Span]:
+    starts = _starts([text[start:end] for start, end in places], placed, assembly)
+    ends = [start for start, _ in starts[1:]] + [assembly.seconds(placed.end)]
+    return [
+        Span(start, end, *place, source, CONFIDENCE[source])
+        for (start, source), end, place in zip(starts, ends, places, strict=True)
+    ]
+
+
+def _by_words(sentences: Sequence[Span], words: Sequence[Span]) -> list[Span]:
+    """Let each sentence begin with its first word and end with its last; one without words lies between the others."""
+    found: list[Span] = []
+    for sentence in sentences:
+        own = [word for word in words if sentence.char_start <= word.char_start < sentence.char_end]
+        before = found[-1].end if found else 0.0
+        start = max(own[0].start, before) if own else max(sentence.start, before)
+        end = max(own[-1].end if own else min(sentence.end, _next_start(words, sentence, sentence.end)), start)
+        source = own[0].source if own else TimeSource.ESTIMATE
+        sureness = min((word.confidence for word in own), default=CONFIDENCE[TimeSource.ESTIMATE])
+        found.append(Span(start, end, sentence.char_start, sentence.char_end, source, sureness))
+    return found
+
+
+def _next_start(words: Sequence[Span], sentence: Span, otherwise: float) -> float:
+    return next((word.start for word in words if word.char_start >= sentence.char_end), otherwise)
 
 
 def _starts(texts: Sequence[str], placed: Placed, assembly: Assembly) -> list[tuple[float, TimeSource]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Sequence
+from typing import Final
 
 from worker.documents.captions.cues import Cue
 from worker.documents.captions.layout import Caption
@@ -31,6 +32,41 @@ def vtt(captions: Iterable[Caption]) -> str:
     """Return WebVTT (W3C). Texts are escaped."""
     cues = (f"{_times(caption, '.')}\n{chr(10).join(map(_escaped, caption.lines))}\n\n" for caption in captions)
     return "WEBVTT\n\n" + "".join(cues)
+
+
+_ASS_HEAD: Final = """[Script Info]
+ScriptType: v4.00+
+WrapStyle: 2
+PlayResX: 1280
+PlayResY: 720
+
+[V4+ Styles]
+Format: Name, Fontname, Fontsize, PrimaryColour, SecondaryColour, OutlineColour, BackColour, Bold, Italic, Underline, \
+StrikeOut, ScaleX, ScaleY, Spacing, Angle, BorderStyle, Outline, Shadow, Alignment, MarginL, MarginR, MarginV, Encoding
+Style: Default,sans-serif,48,&H00FFFFFF,&H000000FF,&H00000000,&H80000000,0,0,0,0,100,100,0,0,1,2,0,2,40,40,40,1
+
+[Events]
+Format: Layer, Start, End, Style, Name, MarginL, MarginR, MarginV, Effect, Text
+"""
+_ASS_ESCAPES: Final = str.maketrans({"\\": "\\\u2060", "{": "\\{", "}": "\\}"})
+"""A word joiner behind a backslash keeps it from beginning a line break."""
+
+
+def ass(captions: Iterable[Caption]) -> str:
+    """Return Advanced SubStation Alpha, version 4+. Texts are escaped; times are in hundredths of a second."""
+    return _ASS_HEAD + "".join(
+        f"Dialogue: 0,{_centiseconds(caption.start)},{_centiseconds(caption.end)},Default,,0,0,0,,"
+        + "\\N".join(line.translate(_ASS_ESCAPES) for line in caption.lines)
+        + "\n"
+        for caption in captions
+    )
+
+
+def _centiseconds(seconds: float) -> str:
+    hours, rest = divmod(round(max(0.0, seconds) * 100), 360_000)
+    minutes, rest = divmod(rest, 6_000)
+    whole, fraction = divmod(rest, 100)
+    return f"{hours}:{minutes:02}:{whole:02}.{fraction:02}"
 
 
 def _times(caption: Caption, point: str) -> str:

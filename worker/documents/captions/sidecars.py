@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Final
 
+from api_models.timings import TimingsFormat
 from worker.documents.captions import formats
-from worker.documents.captions.cues import Cue, sentence_cues
-from worker.documents.captions.layout import captions
+from worker.documents.captions.cues import Cue, Heard, sentence_cues
+from worker.documents.captions.layout import Caption, captions
+from worker.documents.captions.timeline import Timeline
 from worker.documents.containers.description import ChapterMark
 from worker.documents.join.assembly import Assembly
 from worker.documents.stored_plan import Sidecar
@@ -23,9 +25,11 @@ class Narration:
     """Empty before the first chapter."""
     language: str
     assembly: Assembly
+    heard: Heard = field(default_factory=dict)
+    """Words of the takes, where they are known."""
 
     def cues(self) -> list[Cue]:
-        return sentence_cues(self.texts, self.language, self.assembly)
+        return sentence_cues(self.texts, self.language, self.assembly, self.heard)
 
 
 def chapter_marks(titles: Sequence[str], assembly: Assembly) -> Iterator[ChapterMark]:
@@ -49,9 +53,22 @@ def _chapters(narration: Narration) -> str:
     return formats.chapters_json([(mark.title, mark.start) for mark in marks])
 
 
+def rendered(of: Timeline, form: TimingsFormat) -> str:
+    """Return the times of a job's audio in a format that players read."""
+    if form is TimingsFormat.JSON:
+        return of.encode()
+    return _RENDERERS[form](captions(of.cues(), of.language))
+
+
+_RENDERERS: Final[Mapping[TimingsFormat, Callable[[Iterable[Caption]], str]]] = {
+    TimingsFormat.SRT: formats.srt,
+    TimingsFormat.VTT: formats.vtt,
+    TimingsFormat.ASS: formats.ass,
+}
 _CONTENTS: Final[Mapping[Sidecar, Callable[[Narration], str]]] = {
     Sidecar.SRT: lambda of: formats.srt(captions(of.cues(), of.language)),
     Sidecar.VTT: lambda of: formats.vtt(captions(of.cues(), of.language)),
+    Sidecar.ASS: lambda of: formats.ass(captions(of.cues(), of.language)),
     Sidecar.JSON: lambda of: formats.cues_json(of.cues()),
     Sidecar.CHAPTERS: _chapters,
     Sidecar.TRANSCRIPT: lambda of: formats.transcript(of.texts),

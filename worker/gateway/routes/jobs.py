@@ -20,7 +20,8 @@ from api_models.http_problems import Trouble
 from api_models.jobs import AttemptList, JobIn, JobPage, JobView, PartList
 from api_models.problems import Fault, InvalidInputError
 from api_models.status import TERMINAL, JobStatus
-from worker.gateway import answers, audio, entries, strict_json, views
+from api_models.timings import TimingsFormat
+from worker.gateway import answers, audio, entries, job_timings, strict_json, views
 from worker.gateway.answers import (
     WAIT_HEADER,
     Operator,
@@ -234,6 +235,28 @@ def get_audio(request: Request, job_id: UUID, caller: Reader) -> Response:
         headers = {} if entry.status in TERMINAL else {"retry-after": str(POLL_SECONDS)}
         raise ProblemError(Trouble.CONFLICT, f"The job has no audio: it is {entry.status}.", headers=headers)
     return audio.of_job(gateway, entry, request.headers.get("range"))
+
+
+@router.get(
+    "/{job_id}/timings",
+    response_class=Response,
+    responses={
+        200: {
+            "content": {"application/json": {}, "text/plain": {"schema": {"type": "string"}}},
+            "description": "When its characters, words, sentences and parts are heard; or captions.",
+        },
+        **problems(404, 502),
+    },
+)
+def get_timings(
+    request: Request,
+    job_id: UUID,
+    caller: Reader,
+    form: Annotated[TimingsFormat, Query(alias="format")] = TimingsFormat.JSON,
+) -> Response:
+    """Return the times stored beside the audio of a job that was submitted with `timings`."""
+    gateway = gateway_of(request)
+    return job_timings.of_job(gateway, _read(gateway, caller.tenant, job_id), form)
 
 
 @router.delete(

@@ -58,6 +58,7 @@ class JobEntry:
     expires_after: int | None
     purged_at: datetime | None
     parts: int | None
+    timings: str | None
     part: int | None
 
 

@@ -1,5 +1,5 @@
 """The database tables. Change their shape only by a migration. Importing the package completes `Base.metadata`."""
 
-from worker.store.tables import access, account, console, inbox, jobs, openai, schedules, webhooks, workers
+from worker.store.tables import access, account, console, inbox, jobs, openai, schedules, takes, webhooks, workers
 
-__all__ = ["access", "account", "console", "inbox", "jobs", "openai", "schedules", "webhooks", "workers"]
+__all__ = ["access", "account", "console", "inbox", "jobs", "openai", "schedules", "takes", "webhooks", "workers"]

@@ -141,6 +141,10 @@ class Job(Base):
     """Its place in the document, from 1."""
     chosen: Mapped[bool | None]
     """Whether the recording uses it: a part bought again has several jobs, of which one is chosen."""
+    pinned: Mapped[bool | None]
+    """Whether later versions of the document keep this take of the part."""
+    timings: Mapped[str | None] = mapped_column(String(8))
+    """How fine the times stored beside its audio are; None for none."""
 
     __table_args__ = (
         CheckConstraint(f"status IN ({', '.join(repr(str(status)) for status in JobStatus)})", name="status"),

@@ -16,6 +16,7 @@ from api_models.encodings import NO_TAGS, AudioTags
 from api_models.formats import AudioFormat
 from api_models.speech import Speech
 from api_models.status import JobStatus
+from api_models.timings import Timings
 from worker.store import locks
 from worker.store.states import in_flight_as, in_state
 from worker.store.tables.jobs import Job
@@ -60,6 +61,7 @@ class Claim:
     """The number of its parts, if it is a document: it joins their takes and may not buy."""
     parent: UUID | None = None
     """The document that it is a part of."""
+    timings: Timings = Timings.NONE
 
 
 # Literal SQL, because SQLAlchemy's SQLite compiler omits the table's name inside RETURNING, subqueries included: the
@@ -103,6 +105,7 @@ CLAIM_COLUMNS: Final = (
     Job.extra,
     Job.parts,
     Job.parent,
+    Job.timings,
     Job.follows,
     _TWIN,
     HAS_SUBSCRIBER.label("has_subscriber"),
@@ -176,6 +179,7 @@ def claimed(row: Any, worker_id: UUID, now: datetime) -> Claim:  # noqa: ANN401 
         extra=row.extra,
         parts=row.parts,
         parent=row.parent,
+        timings=Timings(row.timings or Timings.NONE),
     )
 
 

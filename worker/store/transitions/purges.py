@@ -6,6 +6,7 @@ keeps both.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -18,7 +19,7 @@ from api_models.status import TERMINAL
 from worker.store import documents, locks
 from worker.store.documents import of_documents
 from worker.store.states import in_state
-from worker.store.tables.jobs import Attempt, Job
+from worker.store.tables.jobs import Attempt, DocumentRow, Job
 
 _OVER: Final = in_state(*sorted(TERMINAL))
 
@@ -31,6 +32,7 @@ class Due:
     uri: str | None
     finished_at: datetime
     sha256: str | None = None
+    timings: str | None = None
 
 
 _UNDATED = (
@@ -106,6 +108,13 @@ def kept_takes(connection: Connection, job_ids: Sequence[UUID]) -> dict[UUID, li
         if uri is not None:
             found.setdefault(job_id, []).append(uri)
     return found
+
+
+def beside(connection: Connection, job_ids: Sequence[UUID]) -> dict[UUID, list[str]]:
+    """Return the URIs of the files stored beside documents' recordings, which hold their text."""
+    query = select(DocumentRow.job_id, DocumentRow.sidecars)
+    rows = connection.execute(query.where(DocumentRow.job_id.in_(job_ids), DocumentRow.sidecars.is_not(None)))
+    return {job_id: list(json.loads(sidecars).values()) for job_id, sidecars in rows if sidecars is not None}
 
 
 def blank(connection: Connection, jobs: Sequence[Due], *, now: datetime) -> None:

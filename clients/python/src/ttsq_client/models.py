@@ -40,6 +40,7 @@ class JobFields(TypedDict, total=False):
     album: str
     track: str
     expires_after: int | str
+    timings: Literal["none", "part", "sentence", "word"]
     callback_url: str
     webhook_url: str
 

@@ -165,5 +165,5 @@ def test_times_lie_beside_the_audio_and_are_printed(ttsq: Ttsq, api: Emulator) -
     assert len(json.loads(Path("long.json").read_text(encoding="utf-8"))["parts"]) > 1
     Path("audio/sheet/short.wav.timings.json").unlink()
     assert "It waits." in ttsq("takes", "timings", "short", "--format", "srt").out
-    assert ttsq("takes", "timings", "nobody").code != 0
+    assert ttsq("takes", "timings", "other").code != 0
     assert api.state().billed_calls > 2

@@ -80,7 +80,7 @@ def test_words_of_parts_move_with_their_parts(tmp_path: Path) -> None:
 
 
 def test_a_sentence_that_was_not_heard_lies_between_the_others(take: Assembly) -> None:
-    text = "It waits. Nobody came. They left."
+    text = "It waits. Rain comes. They left."
     heard = [word(text, "waits", 0.6, 1.0), word(text, "left", 3.2, 3.6)]
     middle = timeline([text], "en", take, Timings.SENTENCE, {0: heard}).sentences[1]
     assert middle.source == "estimate"

@@ -23,6 +23,7 @@ OfBatch = Annotated[
         autocompletion=complete.batches,
     ),
 ]
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 
 
 @app.callback()
@@ -41,8 +42,9 @@ def timings(
     out: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Write to this file.", show_default="standard output")
     ] = None,
+    as_json: AsJson = False,
 ) -> None:
     """Print when the sentences and words of a job's audio are heard."""
     from worker.cli.takes import timings as job_timings  # noqa: PLC0415 - documents' modules take long to import
 
-    job_timings.show(job, batch, form, level, out)
+    job_timings.show(job, batch, form, level, out, as_json=as_json)

@@ -22,9 +22,11 @@ from worker.process.factories import open_destinations
 from worker.store.queries.jobs import JobRecord
 
 
-def show(wanted: str, batch: str | None, form: TimingsFormat, level: Timings, out: Path | None) -> None:
+def show(
+    wanted: str, batch: str | None, form: TimingsFormat, level: Timings, out: Path | None, *, as_json: bool
+) -> None:
     """Print or write the times. Raises CliError."""
-    terminal = Terminal()
+    terminal = Terminal(as_json=as_json)
     settings = cli_database.settings(terminal)
     with cli_database.queue(settings) as database:
         with database.read() as connection:
@@ -37,7 +39,7 @@ def show(wanted: str, batch: str | None, form: TimingsFormat, level: Timings, ou
             raise CliError(f"the audio of {wanted} can't be measured: {error}") from None
         except FileNotFoundError as error:
             raise CliError(str(error), "buy it again with cache: bypass") from None
-    _write(terminal, form, rendered(found, form), out)
+    _write(terminal, form, rendered(found, form), out, as_json=as_json)
 
 
 def _timeline(destinations: Destinations, job: JobRecord, level: Timings) -> Timeline:
@@ -60,15 +62,22 @@ def _measured(destinations: Destinations, job: JobRecord, audio: TimedAudio, lev
             codecs.close()
 
 
-def _write(terminal: Terminal, form: TimingsFormat, content: str, out: Path | None) -> None:
+def _write(terminal: Terminal, form: TimingsFormat, content: str, out: Path | None, *, as_json: bool) -> None:
     if out is None:
-        if form is TimingsFormat.JSON:
-            terminal.documents([content])
-        for line in content.splitlines() if form is not TimingsFormat.JSON else ():
-            terminal.unbroken(line)
+        _print(terminal, form, content, as_json=as_json)
         return
     try:
         out.write_text(content, encoding="utf-8")
     except OSError as error:
         raise CliError(f"{out}: {error.strerror or error}") from None
     terminal.done(f"✓ {out}", path=str(out))
+
+
+def _print(terminal: Terminal, form: TimingsFormat, content: str, *, as_json: bool) -> None:
+    if form is TimingsFormat.JSON:
+        terminal.documents([content])
+    elif as_json:
+        terminal.data({"format": str(form), "content": content})
+    else:
+        for line in content.splitlines():
+            terminal.unbroken(line)

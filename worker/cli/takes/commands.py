@@ -34,6 +34,7 @@ def _takes() -> None:
 @app.command("timings")
 def timings(
     job: OneJob,
+    *,
     batch: OfBatch = None,
     form: Annotated[TimingsFormat, typer.Option("--format", "-f", help="Format.")] = TimingsFormat.JSON,
     level: Annotated[

@@ -1,0 +1,96 @@
+"""Runs the chosen rungs on one take. Each answers by itself; what follows from the answers is decided elsewhere."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass, replace
+from importlib.util import find_spec
+from pathlib import Path
+
+from worker.acceptance.espeak import Espeak, cpu_seconds, find_espeak
+from worker.acceptance.findings import Finding, Reason, Recogniser, Rung, Samples, TakeText, inconclusive
+from worker.acceptance.rate import RateLine
+from worker.acceptance.reference import reference
+
+
+def listen(
+    samples: Samples,
+    rate: int,
+    text: TakeText,
+    *,
+    rungs: Collection[Rung],
+    rate_line: RateLine | None = None,
+    recogniser: Recogniser | None = None,
+    espeak: Espeak | None = None,
+) -> tuple[Finding, ...]:
+    """The findings of the chosen rungs, the cheapest first. `samples` is one channel, `rate` its samples a second.
+
+    `rate_line` was learned with references of the same source as `reference` returns now.
+    """
+    heard = _Heard(samples, rate, text, rate_line, recogniser, espeak)
+    return tuple(_timed(rung, heard) for rung in Rung if rung in rungs)
+
+
+def available_rungs(*, espeak: str = "", recogniser: str = "") -> dict[Rung, str]:
+    """For each rung: nothing where it can judge in full, else what is missing. Starts and imports nothing.
+
+    `espeak` is the program's path, `recogniser` the directory of the recogniser's model, as set.
+    """
+    missing = dict.fromkeys(Rung, "")
+    if find_espeak(espeak) is None:
+        missing[Rung.RATE] = "espeak-ng not found: durations are compared with counted characters"
+    missing[Rung.SHAPE] = "; ".join(_shape_lacks(espeak))
+    missing[Rung.WORDS] = _recogniser_lacks(recogniser)
+    return missing
+
+
+def _shape_lacks(espeak: str) -> Iterator[str]:
+    if find_spec("pocketsphinx") is None:
+        yield "pocketsphinx not installed: English isn't judged (install ttsq[listen])"
+    if find_espeak(espeak) is None:
+        yield "espeak-ng not found: other languages aren't judged"
+
+
+def _recogniser_lacks(directory: str) -> str:
+    if not directory:
+        return "no model directory set"
+    if not Path(directory).is_dir():
+        return f"the model directory {directory} doesn't exist"
+    known = ("faster_whisper", "onnx_asr")
+    return "" if any(map(find_spec, known)) else "neither faster-whisper nor onnx-asr is installed"
+
+
+@dataclass(frozen=True, slots=True)
+class _Heard:
+    """One take, and what it is judged by."""
+
+    samples: Samples
+    rate: int
+    text: TakeText
+    line: RateLine | None
+    recogniser: Recogniser | None
+    espeak: Espeak | None
+
+
+def _timed(rung: Rung, heard: _Heard) -> Finding:
+    began, called = time.thread_time(), cpu_seconds()
+    found = _finding(rung, heard)
+    return replace(found, seconds_spent=time.thread_time() - began + cpu_seconds() - called)
+
+
+def _finding(rung: Rung, heard: _Heard) -> Finding:
+    match rung:
+        case Rung.RATE:
+            return _rate(heard)
+        case _:
+            return inconclusive(rung, Reason.UNAVAILABLE)
+
+
+def _rate(heard: _Heard) -> Finding:
+    if heard.line is None:
+        return inconclusive(Rung.RATE, Reason.FEW_TAKES)
+    expected = reference(heard.text.text, heard.text.language, heard.espeak)
+    if expected is None:
+        return inconclusive(Rung.RATE, Reason.UNSPOKEN)
+    return heard.line.judge(len(heard.samples) / heard.rate, expected.seconds)

@@ -13,6 +13,8 @@ class BlockKind(StrEnum):
     HEADING = "heading"
     PARAGRAPH = "paragraph"
     LIST_ITEM = "list item"
+    TURN = "turn"
+    """What one speaker of a script says."""
     CUE = "cue"
     """One subtitle, or several that form a sentence, with a place in time."""
     SCENE_BREAK = "scene break"

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any, Final
 
 from worker.documents.document import excerpt
 from worker.documents.join.style import GAP_SECONDS, PRESETS, Preset, Style
-from worker.documents.plan.plan import Gap, Plan
+from worker.documents.plan.plan import Gap, Part, Plan
 
 _SECONDS_DIGITS: Final = 1
 
@@ -50,6 +50,30 @@ class PlannedPart:
     chapter: int
     """Index into the chapters; -1 before the first one."""
     gap: Gap
+    pause: float | None = None
+    """As in `Part`."""
+    speaker: str = ""
+    gain_db: float = 0.0
+    pace: float = 1.0
+
+    @classmethod
+    def of(cls, part: Part) -> PlannedPart:
+        found = cls(part.start, part.end, round(part.seconds, _SECONDS_DIGITS), part.chapter, part.gap, part.pause)
+        if (by := part.delivery) is None:
+            return found
+        return replace(found, speaker=by.speaker, gain_db=by.gain_db, pace=by.pace)
+
+    def encoded(self) -> list[Any]:
+        """Return a list whose last element holds what differs from a plain text's part, if anything does."""
+        given = {name: getattr(self, name) for name in _OF_TURNS if getattr(self, name) != _OF_TURNS[name]}
+        return [self.start, self.end, self.seconds, self.chapter, self.gap, *([given] if given else ())]
+
+    @classmethod
+    def decoded(cls, start: int, end: int, seconds: float, chapter: int, gap: str, *given: Any) -> PlannedPart:  # noqa: ANN401 - JSON
+        return cls(start, end, seconds, chapter, Gap(gap), **(given[0] if given else {}))
+
+
+_OF_TURNS: Final[Mapping[str, Any]] = {"pause": None, "speaker": "", "gain_db": 0.0, "pace": 1.0}
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,10 +86,7 @@ class StoredPlan:
 
     @classmethod
     def of(cls, plan: Plan) -> StoredPlan:
-        parts = (
-            PlannedPart(part.start, part.end, round(part.seconds, _SECONDS_DIGITS), part.chapter, part.gap)
-            for part in plan.parts
-        )
+        parts = map(PlannedPart.of, plan.parts)
         document = plan.document
         chapters = tuple(chapter.title for chapter in document.chapters)
         return cls(plan.language, document.title, document.author, chapters, tuple(parts))
@@ -86,14 +107,14 @@ class StoredPlan:
         return f"{where}, at “{excerpt(text)}”"
 
     def encode(self) -> str:
-        parts = [[part.start, part.end, part.seconds, part.chapter, part.gap] for part in self.parts]
+        parts = [part.encoded() for part in self.parts]
         named = {"language": self.language, "title": self.title, "author": self.author}
         return json.dumps({**named, "chapters": self.chapters, "parts": parts}, ensure_ascii=False)
 
     @classmethod
     def decode(cls, stored: str) -> StoredPlan:
         found: dict[str, Any] = json.loads(stored)
-        parts = (PlannedPart(start, end, seconds, at, Gap(gap)) for start, end, seconds, at, gap in found["parts"])
+        parts = (PlannedPart.decoded(*part) for part in found["parts"])
         return cls(found["language"], found["title"], found["author"], tuple(found["chapters"]), tuple(parts))
 
 

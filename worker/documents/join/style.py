@@ -13,11 +13,14 @@ GAP_SECONDS: Final[Mapping[Gap, float]] = {
     Gap.SENTENCE: 0.2,
     Gap.PARAGRAPH: 0.5,
     Gap.HEADING: 0.8,
+    Gap.REPLY: 0.25,
+    Gap.THOUGHT: 0.6,
     Gap.SCENE: 1.2,
     Gap.CHAPTER: 2.0,
     Gap.END: 0.0,
 }
-"""Silence between the kept edges of two parts."""
+"""Silence between the kept edges of two parts; between turns, from the last sound to the first."""
+BETWEEN_TURNS: Final = frozenset({Gap.REPLY, Gap.THOUGHT})
 LEAD_SECONDS: Final = 0.05
 """Kept before the first sound of a take, so that no consonant is cut."""
 TAIL_SECONDS: Final = 0.12

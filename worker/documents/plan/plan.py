@@ -31,9 +31,26 @@ class Gap(StrEnum):
     PARAGRAPH = "paragraph"
     HEADING = "heading"
     """After a heading."""
+    REPLY = "reply"
+    """Another speaker answers."""
+    THOUGHT = "thought"
+    """The same speaker begins anew."""
     SCENE = "scene"
     CHAPTER = "chapter"
     END = "end"
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """Who speaks a part of a script, and how."""
+
+    speaker: str
+    model: str
+    voice: str
+    gain_db: float = 0.0
+    """Above the other speakers."""
+    pace: float = 1.0
+    """1.1 is a tenth faster, at the same pitch."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +67,9 @@ class Part:
     gap: Gap
     """Before the next part."""
     slot: Slot | None = None
+    pause: float | None = None
+    """Seconds from its last sound to the first of the next part, in place of the gap's; negative if they overlap."""
+    delivery: Delivery | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,17 +144,19 @@ class Planner:
         if not ends:
             raise NothingToSpeakError
         shares = pairwise([0, *(start for start, _ in ends[1:]), len(self.document.text)])
-        outline = _Outline(self.document)
+        outline = Outline(self.document)
         parts = tuple(self._part(share, piece, outline) for share, piece in zip(shares, ends, strict=True))
         return Plan(self.document, self.language, parts)
 
-    def _part(self, share: tuple[int, int], piece: tuple[int, int], outline: _Outline) -> Part:
+    def _part(self, share: tuple[int, int], piece: tuple[int, int], outline: Outline) -> Part:
         text = spoken(self.document.text[slice(*piece)], self.language)
         block, gap = outline.block(piece[0]), outline.gap(piece[1], share[1])
         return Part(*share, text, self.ruler.durations(*piece), outline.chapter(piece[0]), gap, block.slot)
 
 
-class _Outline:
+class Outline:
+    """Finds what lies at a place of a document."""
+
     def __init__(self, document: Document) -> None:
         self._text = document.text
         self._chapters = [chapter.start for chapter in document.chapters]

@@ -75,7 +75,7 @@ def _read(stream: IO[bytes], path: Path, size: int, encoding: str) -> Document:
         raise DocumentError("the file is of an old Office program, or protected with a password", "save it as .docx")
     if size > MAX_TEXT_BYTES:
         raise DocumentError(f"the text has {size / 2**20:,.0f} MB; the limit is {MAX_TEXT_BYTES // 2**20} MB")
-    return _text_reader(path)(_decoded(stream.read(), encoding))
+    return _text_reader(path)(decoded(stream.read(), encoding))
 
 
 def _archive(stream: IO[bytes], path: Path) -> Document:
@@ -103,7 +103,8 @@ def _text_reader(path: Path) -> Callable[[str], Document]:
     raise DocumentError(f"{suffix} files can't be read as documents", f"use {', '.join(sorted(SUFFIXES))}")
 
 
-def _decoded(content: bytes, encoding: str) -> str:
+def decoded(content: bytes, encoding: str) -> str:
+    """Return the text of a file without byte order mark. Raises DocumentError."""
     marked = next((name for mark, name in _BYTE_ORDER_MARKS if content.startswith(mark)), None)
     name = marked or encoding or "utf-8"
     try:

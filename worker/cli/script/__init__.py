@@ -1,0 +1,1 @@
+"""`ttsq script` and `ttsq cast`."""

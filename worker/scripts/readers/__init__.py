@@ -1,0 +1,1 @@
+"""Readers of scripts, one for each form."""

@@ -33,12 +33,12 @@ LATE: Final = {
     "ix_jobs_key_open": "0008",
     "ix_attempts_unclear": "0008",
     "ix_jobs_code": "0015",
-    "ix_jobs_ended": "0020",
     "ix_events_tenant": "0015",
     "ix_events_account": "0015",
-    "ix_jobs_listed": "0021",
     "ix_jobs_parts": "0022",
     "ix_jobs_documents": "0022",
+    "ix_jobs_pages": "0024",
+    "ix_jobs_ended_pages": "0024",
 }
 """Index name to the revision that introduces it."""
 

@@ -110,7 +110,12 @@ def _plain(table: Table) -> Values:
         for column in table.columns
         if not column.nullable and column.server_default is None
     }
-    return plain | _WORDS.get(table.name, {})
+    of_jobs = {
+        column.name: JOB
+        for column in table.columns
+        if any(key.column.table.name == "jobs" for key in column.foreign_keys)
+    }
+    return plain | {name: job for name, job in of_jobs.items() if name in plain} | _WORDS.get(table.name, {})
 
 
 def fill(connection: Connection, known: Shape) -> None:

@@ -182,11 +182,16 @@ HOT: Final = {
         lambda connection: job_queries.jobs(connection, filters.selection(code="internal_error"), most=50),
         "ix_jobs_code",
     ),
-    "a waiting tenant's failed jobs": hot(a_page("tenant 1", JobStatus.FAILED), "ix_jobs_ended"),
-    "a waiting tenant's finished jobs": hot(a_page("tenant 1", *sorted(TERMINAL)), "ix_jobs_ended", "ix_jobs_listed"),
-    "a done tenant's queued jobs": hot(a_page("tenant 2", JobStatus.QUEUED), "ix_jobs_listed"),
+    "a waiting tenant's failed jobs": hot(a_page("tenant 1", JobStatus.FAILED), "ix_jobs_ended_pages"),
+    "a waiting tenant's finished jobs": hot(
+        a_page("tenant 1", *sorted(TERMINAL)), "ix_jobs_ended_pages", "ix_jobs_pages"
+    ),
+    "a tenant's failed and succeeded jobs": hot(
+        a_page("tenant 0", JobStatus.FAILED, JobStatus.SUCCEEDED), "ix_jobs_ended_pages", "ix_jobs_pages"
+    ),
+    "a done tenant's queued jobs": hot(a_page("tenant 2", JobStatus.QUEUED), "ix_jobs_pages"),
     "a done tenant's running jobs": hot(a_page("tenant 2", JobStatus.RUNNING), "ix_jobs_in_flight"),
-    "a tenant's jobs of every state": hot(a_page("tenant 2", *JobStatus), "ix_jobs_listed", "ix_jobs_in_flight"),
+    "a tenant's jobs of every state": hot(a_page("tenant 2", *JobStatus), "ix_jobs_pages", "ix_jobs_in_flight"),
     "events of a quiet tenant": hot(
         lambda connection: tenant_pages.events(connection, "quiet", after=0, most=100),
         "ix_events_tenant",

@@ -1,7 +1,4 @@
-"""One tenant's view of its jobs, batches and events, in pages. Read-only; never includes another tenant's rows.
-
-Weakness: where PostgreSQL takes a state for rare, it reads all of the tenant's jobs in that state for a page.
-"""
+"""One tenant's view of its jobs, batches and events, in pages. Read-only; never includes another tenant's rows."""
 
 from __future__ import annotations
 
@@ -95,9 +92,9 @@ class PageFilter:
     since: datetime | None = None
     until: datetime | None = None
 
-    def selections(self) -> list[list[ColumnElement[bool]]]:
+    def selections(self, dialect: str) -> list[list[ColumnElement[bool]]]:
         """The terms of each state, or of all: along an index each state's jobs are in order, those of several not."""
-        return [[of_page(state), *self._terms()] for state in dict.fromkeys(self.states)] or [self._terms()]
+        return [[of_page(state, dialect), *self._terms()] for state in dict.fromkeys(self.states)] or [self._terms()]
 
     def _terms(self) -> list[ColumnElement[bool]]:
         found: list[ColumnElement[bool]] = [Job.tenant == self.tenant, IS_WHOLE]
@@ -152,7 +149,7 @@ def jobs(
     also: Sequence[ColumnElement[bool]] = (),
 ) -> list[JobEntry]:
     further = [*also] if before is None else [*also, Job.id < before]
-    selections = [[*terms, *further] for terms in wanted.selections()]
+    selections = [[*terms, *further] for terms in wanted.selections(connection.dialect.name)]
     # In the order of the index of a state, or planners would rather read past other tenants' rows along the key.
     order = [Job.status.desc(), Job.id.desc()] if wanted.states else [Job.id.desc()]
     pages = [select(Job.id).where(*terms).order_by(*order).limit(most) for terms in selections]

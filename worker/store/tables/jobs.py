@@ -170,9 +170,15 @@ class Job(Base):
         partial_index("ix_jobs_code", "code", "id", where="code IS NOT NULL"),
         # For pages by state, with the next one and that of jobs in flight; a job enters it twice.
         partial_index(
-            "ix_jobs_listed", "tenant", "status", "id", where="status IN ('scheduled', 'queued', 'succeeded')"
+            "ix_jobs_pages",
+            *("tenant", "status", "id"),
+            where="parent IS NULL AND status IN ('scheduled', 'queued', 'succeeded')",
         ),
-        partial_index("ix_jobs_ended", "tenant", "status", "id", where="status IN ('failed', 'cancelled', 'expired')"),
+        partial_index(
+            "ix_jobs_ended_pages",
+            *("tenant", "status", "id"),
+            where="parent IS NULL AND status IN ('failed', 'cancelled', 'expired')",
+        ),
         # Each unfinished state has an index, so the dispatcher never reads past finished rows.
         partial_index("ix_jobs_queued", "priority", "tenant", "lane", "model", "id", where="status = 'queued'"),
         partial_index("ix_jobs_due", "not_before", where="status = 'scheduled'"),

@@ -9,8 +9,9 @@ from typing import Final
 import structlog
 from sqlalchemy import Connection
 
-from worker.store import workers
+from worker.store import totals, workers
 from worker.store.queries import counters
+from worker.store.totals import Key, Name
 from worker.store.transitions import dispatches, rescues
 
 HEARTBEAT_LAPSE_SECONDS: Final = 8.0
@@ -58,6 +59,7 @@ class Rescue:
         )
         for worker_id in abandoned:
             log.warning("worker_lost", worker=str(worker_id), reason="claimed a job after it had been given up")
+        totals.add(connection, {Key(Name.WORKERS_LOST): len(owners)})
         for member in dead:
             workers.sign_off(connection, member.id, now=now)
             silent = round((now - member.heartbeat_at).total_seconds(), 1)
@@ -73,6 +75,9 @@ INTERVAL_SECONDS: Final = 0.25
 FOLD_SECONDS: Final = 1.0
 """Minimum interval of folding the counters; see `worker.store.queries.counters`."""
 
+FOLD_TOTALS_SECONDS: Final = 60.0
+"""The same of `worker.store.totals`, whose rows come once a request, not once a statement."""
+
 log = structlog.get_logger("ttsq.dispatch")
 
 
@@ -82,6 +87,7 @@ class Housekeeping:
     rescue: Rescue
     due: datetime | None = None
     fold_due: datetime | None = None
+    totals_due: datetime | None = None
 
     def run_once(self, connection: Connection, now: datetime) -> None:
         if self.due is not None and now < self.due:
@@ -97,3 +103,6 @@ class Housekeeping:
         if self.fold_due is None or now >= self.fold_due:
             self.fold_due = now + timedelta(seconds=FOLD_SECONDS)
             counters.fold(connection)
+        if self.totals_due is None or now >= self.totals_due:
+            self.totals_due = now + timedelta(seconds=FOLD_TOTALS_SECONDS)
+            totals.fold(connection)

@@ -31,13 +31,14 @@ from worker.execution.settlements import AttemptLimits
 from worker.execution.spool import Spool
 from worker.execution.spool_sweeper import SpoolSweeper
 from worker.execution.thread_pools import MAX_HELPERS, Pools
-from worker.maintenance import activity, dead_workers, document_keeper, inbox, operations, purger
+from worker.maintenance import activity, dead_workers, document_keeper, inbox, operations, purger, scaling
 from worker.maintenance.activity import ActivitySummary
 from worker.maintenance.document_keeper import DocumentKeeper
 from worker.maintenance.inbox import Inbox
 from worker.maintenance.leader_task import LeaderTask
 from worker.maintenance.operations import OperationRunner
 from worker.maintenance.purger import Purger
+from worker.maintenance.scaling import ScalingReport
 from worker.process import dropped_messages
 from worker.process.broker_status import BrokerStatus
 from worker.process.dropped_messages import DroppedMessages, Refusal, RefusalWriter
@@ -379,7 +380,14 @@ def _leader_tasks(
         removals := LeaderTask("purger", purger.POLL_SECONDS, Purger(database, destinations).run_once, leads),
         LeaderTask("operations", operations.POLL_SECONDS, OperationRunner(database, removals.wake).run_once, leads),
         LeaderTask("activity", activity.POLL_SECONDS, ActivitySummary(database).run_once, leads),
+        *_scaling_tasks(database, leads),
     )
+
+
+def _scaling_tasks(database: Database, leads: Callable[[], bool]) -> Sequence[LeaderTask]:
+    """Only PostgreSQL has the view that autoscalers read."""
+    report = ScalingReport(database)
+    return () if database.is_sqlite else (LeaderTask("scaling", scaling.POLL_SECONDS, report.run_once, leads),)
 
 
 def _inbox_tasks(

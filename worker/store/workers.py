@@ -10,10 +10,11 @@ from uuid import UUID
 from sqlalchemy import Connection, and_, bindparam, delete, exists, insert, or_, select, update
 
 from api_models.status import JobStatus
-from worker.store import upserts
+from worker.store import totals, upserts
 from worker.store.states import in_flight_as
 from worker.store.tables.jobs import Job
 from worker.store.tables.workers import Lease, Worker
+from worker.store.totals import Key, Name
 
 DISPATCHER = "dispatcher"
 """The lease of the dispatcher that leads. A tick renews it first, and so keeps its row locked until the end."""
@@ -184,7 +185,11 @@ def heartbeat(connection: Connection, worker_id: UUID) -> datetime | None:
 
 
 def forget(connection: Connection, *, stopped_before: datetime) -> int:
-    return connection.execute(delete(Worker).where(Worker.stopped_at < stopped_before)).rowcount
+    """Delete the rows of workers that stopped before this time; the messages that they dropped still count."""
+    removing = delete(Worker).where(Worker.stopped_at < stopped_before).returning(Worker.dropped_messages)
+    dropped = connection.execute(removing).scalars().all()
+    totals.add_apart(connection, {Key(Name.DROPPED): sum(dropped)})
+    return len(dropped)
 
 
 def release_leases(connection: Connection, worker_id: UUID) -> None:

@@ -24,6 +24,7 @@ from tests.factories import NOW, add_batch, add_job
 from tests.gateway import Client, Running, running
 from tests.servers.s3 import Bucket
 from tests.unit.artifacts.test_conformance import store_bytes
+from worker.monitoring.catalogue import FAMILIES, Source
 from worker.store.database import Database
 from worker.store.outbox import events
 from worker.store.queries import filters
@@ -330,4 +331,6 @@ def test_the_dashboard_shows_the_queue(client: Client) -> None:
     counted = {name.removesuffix("_total").removesuffix("_bucket") for name in drawn}
     only_with_rows = {"ttsq_balance_dollars", "ttsq_pace_rpm"}
     own = {name.removesuffix("_total") for name in told if not name.endswith("_created")}
-    assert counted - only_with_rows == own
+    listed = {family.name.removesuffix("_total") for family in FAMILIES if family.source is not Source.WORKER}
+    assert counted == listed
+    assert listed - only_with_rows == own

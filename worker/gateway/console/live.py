@@ -17,6 +17,7 @@ from worker.gateway.answers import gateway_of
 from worker.gateway.console import now
 from worker.gateway.console.access import Reader, Visitor
 from worker.gateway.console.environment import HEADERS
+from worker.gateway.metrics import note_wait
 from worker.gateway.parts import Gateway
 from worker.gateway.problems import ProblemError
 from worker.store.access import console_sessions
@@ -42,6 +43,7 @@ async def get_stream(
     # Read before responding: the page fetches itself once the response begins, so that no change lies between.
     seen = await run_in_threadpool(_version, gateway, visitor, cache)
     content = _stream(gateway, visitor, cache, after, seen)
+    note_wait(request.scope)
     return StreamingResponse(content, headers=HEADERS | {"x-accel-buffering": "no"}, media_type="text/event-stream")
 
 

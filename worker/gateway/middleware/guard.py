@@ -161,7 +161,7 @@ class Guard:
         route, seconds = request.route, self.clock() - request.began
         method = request.scope["method"] if request.scope["method"] in METHODS else OTHER_METHOD
         self.metrics.requests.labels(method, route, request.status).inc()
-        self.metrics.seconds.labels(route).observe(seconds)
+        self.metrics.seconds_of(request.scope).labels(route).observe(seconds)
         changes = request.scope["method"] not in READING  # a client quotes the id of a request that it was promised
         emit = log.info if changes or request.status >= 400 else log.debug
         emit(

@@ -20,6 +20,7 @@ from worker import producer
 from worker.gateway import answers, audio, entries, strict_json, views
 from worker.gateway.answers import Submitter, gateway_of
 from worker.gateway.entries import Origin
+from worker.gateway.metrics import note_wait
 from worker.gateway.middleware.api_keys import Caller
 from worker.gateway.openai import delivery, holding
 from worker.gateway.openai.errors import INVALID, SERVER, OpenAIError
@@ -131,6 +132,7 @@ async def _bought(request: Request, gateway: Gateway, asked: Asked, *, lost: Job
         gateway.keyring.count_submitted(asked.caller, asked.row["model"])
         gateway.metrics.submitted.labels("job").inc()
     gateway.renderer.warm()
+    note_wait(request.scope)
     await holding.until_finished(request, gateway, joined, caller=asked.caller, model=asked.row["model"])
     await gateway.keyring.refuse_outdated(asked.caller)
     entry = await run_in_threadpool(_read, gateway, joined)

@@ -15,6 +15,7 @@ from api_models.jobs import EventPage
 from api_models.problems import Fault
 from worker.gateway import answers, views
 from worker.gateway.answers import Reader, gateway_of, problems
+from worker.gateway.metrics import note_wait
 from worker.gateway.middleware.api_keys import Caller
 from worker.gateway.parts import Gateway
 from worker.gateway.problems import ProblemError, invalid
@@ -91,6 +92,7 @@ async def stream_events(
     headers = {"cache-control": "no-store", "x-accel-buffering": "no"}
     # Read before responding: events after the response begins are not missed.
     after = await gateway.watch.newest() if given is None else int(given)
+    note_wait(request.scope)
     return StreamingResponse(_stream(gateway, caller, names, after), headers=headers, media_type="text/event-stream")
 
 

@@ -33,6 +33,7 @@ from worker.gateway.answers import (
     wait_seconds,
 )
 from worker.gateway.entries import Origin
+from worker.gateway.metrics import note_wait
 from worker.gateway.middleware.api_keys import Caller
 from worker.gateway.parts import Gateway
 from worker.gateway.problems import ProblemError, invalid, not_found
@@ -126,6 +127,7 @@ async def _await_result(
     request: Request, gateway: Gateway, caller: Caller, row: dict[str, Any], seconds: float
 ) -> Response:
     applied = {"preference-applied": f"wait={seconds:g}"}
+    note_wait(request.scope)
     if not await gateway.watch.until_finished(row["id"], seconds):
         return _accepted(gateway, views.new_job(row), **applied)
     await gateway.keyring.refuse_outdated(caller)
@@ -189,9 +191,11 @@ async def get_job(request: Request, job_id: UUID, caller: Reader) -> Response:
     gateway = gateway_of(request)
     seconds = wait_seconds(request.headers)
     entry = await run_in_threadpool(_read, gateway, caller.tenant, job_id)
-    if seconds and entry.status not in TERMINAL and await gateway.watch.until_finished(job_id, seconds):
-        await gateway.keyring.refuse_outdated(caller)
-        entry = await run_in_threadpool(_read, gateway, caller.tenant, job_id)
+    if seconds and entry.status not in TERMINAL:
+        note_wait(request.scope)
+        if await gateway.watch.until_finished(job_id, seconds):
+            await gateway.keyring.refuse_outdated(caller)
+            entry = await run_in_threadpool(_read, gateway, caller.tenant, job_id)
     headers = {} if entry.status in TERMINAL else {"retry-after": str(POLL_SECONDS)}
     return answers.json(views.job(entry, gateway.base), 200, headers)
 

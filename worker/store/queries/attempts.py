@@ -1,4 +1,4 @@
-"""The ledger as the dispatcher reads it: attempts that ended since the last read, each once, charged as it is read."""
+"""The ledger as the dispatcher reads it: attempts that ended since the last read, each once, charged and counted."""
 
 from __future__ import annotations
 
@@ -8,10 +8,11 @@ from decimal import Decimal
 from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import Connection, Uuid, literal_column, select, tuple_, update
+from sqlalchemy import Connection, Integer, String, Uuid, literal_column, select, tuple_, update
 from sqlalchemy import text as sql
 
 from api_models.verdict import GateScope, VerdictKind
+from worker.store import totals
 from worker.store.money import charges
 from worker.store.money.charges import Charge
 from worker.store.tables.jobs import Attempt
@@ -38,6 +39,12 @@ class Ended:
     remaining_credits: Decimal | None
     """US dollars left in the account, if the response said so."""
     key_id: UUID | None = None
+    call_ms: int | None = None
+    upload_ms: int | None = None
+    outcome: str | None = None
+    """The job's final state, if this attempt ended it and it is no part of a document."""
+    audio_bytes: int | None = None
+    """Size of the stored audio, if this attempt ended its job."""
 
 
 # Literally as in the partial index: SQLAlchemy's `noted = 0` would make SQLite read the whole ledger.
@@ -52,6 +59,12 @@ _FRESH = (
     .with_for_update(skip_locked=True)
     .cte("fresh")
 )
+_ENDED_JOB: Final = "FROM jobs WHERE jobs.id = attempts.job_id AND jobs.attempt = attempts.number"
+_OUTCOME: Final = f"""(
+    SELECT CASE WHEN coalesce(jobs.part, 0) = 0 AND attempts.verdict <> 'late'
+    AND jobs.status IN ('succeeded', 'failed') THEN jobs.status END {_ENDED_JOB}
+)"""
+_AUDIO_BYTES: Final = f"(SELECT CASE WHEN attempts.verdict <> 'late' THEN jobs.audio_bytes END {_ENDED_JOB})"
 _COLUMNS = (
     Attempt.job_id,
     Attempt.tenant,
@@ -69,6 +82,10 @@ _COLUMNS = (
     Attempt.remaining_credits,
     # Literal SQL as in `claims`: SQLAlchemy omits the table's name inside RETURNING.
     literal_column("(SELECT jobs.key_id FROM jobs WHERE jobs.id = attempts.job_id)", Uuid).label("key_id"),
+    Attempt.call_ms,
+    Attempt.upload_ms,
+    literal_column(_OUTCOME, String).label("outcome"),
+    literal_column(_AUDIO_BYTES, Integer).label("audio_bytes"),
 )
 _TAKE = (
     update(Attempt)
@@ -81,10 +98,12 @@ _TAKE = (
 def take_news(connection: Connection) -> list[Ended]:
     """Return attempts that ended since the last call, oldest first; each once, also across leaders.
 
-    Their cost is added to the counters of their batches, keys and tenants in the same transaction.
+    Their cost is added to the counters of their batches, keys and tenants in the same transaction, and so are they to
+    the totals.
     """
     news = sorted((_ended(tuple(row)) for row in connection.execute(_TAKE)), key=lambda ended: ended.finished_at)
     charges.add(connection, map(_charge, news))
+    totals.add(connection, totals.of_attempts(news))
     return news
 
 

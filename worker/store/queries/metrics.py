@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -10,49 +11,70 @@ from decimal import Decimal
 from typing import Final
 
 from sqlalchemy import ColumnElement, Connection, String, func, literal_column, select
+from sqlalchemy import text as sql
 
-from api_models.status import TERMINAL, JobStatus
+from api_models.status import IN_FLIGHT, TERMINAL, JobStatus
 from api_models.verdict import VerdictKind
-from worker.store import account, workers
-from worker.store.money import balances
-from worker.store.queries import counters
+from worker.store import account, inbox, totals, workers
+from worker.store.money import balances, budgets
+from worker.store.money.budgets import Budget
+from worker.store.queries import backlog, counters
 from worker.store.queries import jobs as job_queries
+from worker.store.queries.backlog import Backlog, Holds
 from worker.store.queries.holds import STALE_SECONDS
 from worker.store.states import in_state
 from worker.store.tables.jobs import Attempt, Job
 from worker.store.tables.webhooks import Delivery
 from worker.store.tables.workers import Worker
+from worker.store.totals import NO_CALL, Key, Name
 from worker.store.transitions import dispatches
+from worker.store.workers import Member
 
 MAX_LANES: Final = 1_000
 """Lanes whose first job is looked at for the age of the queue: reading all queued jobs would grow with them."""
-_DROPPED: Final = select(func.coalesce(func.sum(Worker.dropped_messages), 0))
-QUANTILES: Final = (0.5, 0.9, 0.99)
 RECENT: Final = timedelta(days=1)
-_NO_CALL: Final = (VerdictKind.CACHED, VerdictKind.RELEASED, VerdictKind.LOST)
+HEADROOM: Final = 1.2
+"""Factor of the useful slots over what pace and latency keep busy on average."""
+DEFAULT_SECONDS: Final = 20.0
+"""Assumed latency while no call has finished lately: that of the slowest model."""
+_DROPPED: Final = select(func.coalesce(func.sum(Worker.dropped_messages), 0))
+_UNCLEAR: Final = select(func.count()).where(sql("attempts.possibly_billed")).select_from(Attempt)
 _OPEN_DELIVERY: Final = Delivery.state.in_(
     [literal_column(f"'{state}'", String) for state in ("pending", "sent", "sending")]
 )
 
 
 @dataclass(frozen=True, slots=True)
+class BudgetUse:
+    kind: str
+    """`batch`, `key` or `tenant`."""
+    name: str
+    """The batch's or key's id, or the tenant's name."""
+    used_ratio: float
+    holds: bool
+
+
+@dataclass(frozen=True, slots=True)
 class QueueSnapshot:
     jobs: Mapping[JobStatus, int]
     """Finished states: of the last day."""
+    totals: Mapping[Key, int]
+    backlog: Backlog
     queue_age_seconds: float
+    useful_slots: int
     verdicts: Mapping[str, int]
     limited_share: float
-    attempt_seconds: Mapping[float, float]
-    call_seconds: Mapping[float, float]
-    upload_seconds: Mapping[float, float]
     spent: Decimal
+    possibly_billed: int
     rpm: float | None
     balance: Decimal | None
+    budgets: Sequence[BudgetUse]
     closed_gates: Sequence[tuple[str, str]]
+    has_leader: bool
     workers: int
     slots: int
     dropped_messages: int
-    """Of all workers whose rows are kept, since each one's start."""
+    inbox: inbox.Backlog
     deliveries: Mapping[str, int]
     delivery_age_seconds: float
 
@@ -60,30 +82,37 @@ class QueueSnapshot:
 def snapshot(connection: Connection, *, now: datetime, window: timedelta) -> QueueSnapshot:
     """Read all metrics. Each part uses an index and reads unfinished or recent rows only."""
     attempts = connection.execute(
-        select(
-            Attempt.verdict, Attempt.started_at, Attempt.finished_at, Attempt.cost, Attempt.call_ms, Attempt.upload_ms
-        ).where(Attempt.finished_at >= now - window)
+        select(Attempt.verdict, Attempt.started_at, Attempt.finished_at, Attempt.cost).where(
+            Attempt.finished_at >= now - window
+        )
     ).all()
     verdicts = Counter[str](row.verdict for row in attempts)
-    calls = [row for row in attempts if row.verdict not in _NO_CALL]
-    balance = balances.last(connection)
-    limit = now - timedelta(seconds=STALE_SECONDS)
-    alive = [member for member in workers.present(connection) if member.heartbeat_at >= limit]
+    calls = [(row.finished_at - row.started_at).total_seconds() for row in attempts if row.verdict not in NO_CALL]
+    balance, pace = balances.last(connection), account.load_pace(connection)
+    counted, limits = totals.read(connection), budgets.standings(connection, now=now)
+    found = backlog.backlog(connection, backlog.holds(connection, {one.payer for one in limits if one.holds}, now=now))
+    alive = _alive(connection, now)
+    jobs = _jobs(connection, now)
+    in_flight = sum(jobs.get(status, 0) for status in IN_FLIGHT)
     return QueueSnapshot(
-        jobs=_jobs(connection, now),
-        queue_age_seconds=queue_age(connection, now),
+        jobs=jobs,
+        totals=counted,
+        backlog=found,
+        queue_age_seconds=queue_age(connection, now, found.holds),
+        useful_slots=useful_slots(pace.rpm, slot_seconds(calls), found, in_flight),
         verdicts=verdicts,
         limited_share=verdicts[VerdictKind.PACE] / len(calls) if calls else 0.0,
-        attempt_seconds=_quantiles([(row.finished_at - row.started_at).total_seconds() for row in calls]),
-        call_seconds=_quantiles([row.call_ms / 1000 for row in attempts if row.call_ms is not None]),
-        upload_seconds=_quantiles([row.upload_ms / 1000 for row in attempts if row.upload_ms is not None]),
         spent=sum((row.cost for row in attempts), Decimal(0)),
-        rpm=account.load_pace(connection).rpm,
+        possibly_billed=connection.execute(_UNCLEAR).scalar_one(),
+        rpm=pace.rpm,
         balance=None if balance is None else balance.remaining,
+        budgets=[_use(one) for one in limits],
         closed_gates=[(gate.name, gate.code) for gate in account.closed_gates(connection)],
+        has_leader=workers.holder(connection, workers.DISPATCHER, now=now) is not None,
         workers=len(alive),
         slots=sum(member.slots for member in alive),
-        dropped_messages=int(connection.execute(_DROPPED).scalar_one()),
+        dropped_messages=connection.execute(_DROPPED).scalar_one() + counted.get(Key(Name.DROPPED), 0),
+        inbox=inbox.backlog(connection),
         deliveries=_deliveries(connection, now),
         delivery_age_seconds=_age(
             connection.execute(select(func.min(Delivery.created_at)).where(_OPEN_DELIVERY)).scalar(), now
@@ -91,10 +120,39 @@ def snapshot(connection: Connection, *, now: datetime, window: timedelta) -> Que
     )
 
 
-def queue_age(connection: Connection, now: datetime, *, most: int = MAX_LANES) -> float:
-    """Return the age of the oldest job that may start: of the first jobs of the most urgent lanes."""
-    lanes = dispatches.lanes(connection, most=most)
-    return max(0.0, now.timestamp() - min((lane.since for lane in lanes), default=now.timestamp()))
+def useful_slots(rpm: float | None, seconds: float, found: Backlog, in_flight: int) -> int:
+    """Return how many slots can be busy: more of them would wait for the pace, or for jobs.
+
+    A pause of the pace ends soon and does not count as a hold here.
+    """
+    jobs = found.startable + found.held.get("pace", 0) + in_flight
+    return jobs if rpm is None else math.ceil(min(rpm / 60 * seconds * HEADROOM, jobs))
+
+
+def slot_seconds(calls: Sequence[float]) -> float:
+    """Return the 95th percentile of the time that calls occupied their slots."""
+    return sorted(calls)[math.ceil(0.95 * len(calls)) - 1] if calls else DEFAULT_SECONDS
+
+
+def queue_age(connection: Connection, now: datetime, held: Holds | None = None, *, most: int = MAX_LANES) -> float:
+    """Return the age of the oldest job that could start: of the first jobs of the most urgent lanes."""
+    since = [
+        lane.since
+        for lane in dispatches.lanes(connection, most=most)
+        if held is None or held.reason(lane.lane, lane.tenant, lane.model) in {None, "pace"}
+    ]
+    return max(0.0, now.timestamp() - min(since, default=now.timestamp()))
+
+
+def _alive(connection: Connection, now: datetime) -> list[Member]:
+    limit = now - timedelta(seconds=STALE_SECONDS)
+    return [member for member in workers.present(connection) if member.heartbeat_at >= limit]
+
+
+def _use(budget: Budget) -> BudgetUse:
+    kind = "batch" if budget.batch_id is not None else "key" if budget.key_id is not None else "tenant"
+    ratio = float(budget.used / budget.limit) if budget.limit else 1.0
+    return BudgetUse(kind, str(budget.payer), ratio, budget.holds)
 
 
 def _jobs(connection: Connection, now: datetime) -> dict[JobStatus, int]:
@@ -137,8 +195,3 @@ def _deliveries(connection: Connection, now: datetime) -> dict[str, int]:
 
 def _age(at: datetime | None, now: datetime) -> float:
     return 0.0 if at is None else max(0.0, (now - at).total_seconds())
-
-
-def _quantiles(seconds: list[float]) -> dict[float, float]:
-    ordered = sorted(seconds)
-    return {quantile: ordered[int(quantile * (len(ordered) - 1))] for quantile in QUANTILES} if ordered else {}

@@ -1,5 +1,29 @@
 """The database tables. Change their shape only by a migration. Importing the package completes `Base.metadata`."""
 
-from worker.store.tables import access, account, console, inbox, jobs, openai, schedules, takes, webhooks, workers
+from worker.store.tables import (
+    access,
+    account,
+    console,
+    inbox,
+    jobs,
+    openai,
+    schedules,
+    takes,
+    totals,
+    webhooks,
+    workers,
+)
 
-__all__ = ["access", "account", "console", "inbox", "jobs", "openai", "schedules", "takes", "webhooks", "workers"]
+__all__ = [
+    "access",
+    "account",
+    "console",
+    "inbox",
+    "jobs",
+    "openai",
+    "schedules",
+    "takes",
+    "totals",
+    "webhooks",
+    "workers",
+]

@@ -10,7 +10,7 @@ from uuid import UUID
 from sqlalchemy import ColumnElement, Connection, Table, case, literal, select, update
 
 from api_models.status import TERMINAL, JobStatus
-from worker.store import documents, locks, notifications
+from worker.store import documents, locks, notifications, totals
 from worker.store.queries.rivals import SUPERSEDED
 from worker.store.states import IS_DOCUMENT, in_state
 from worker.store.tables.jobs import Job
@@ -74,6 +74,7 @@ def cancel(
     followers.release_from_cancelled(connection)
     billing.flag(connection, [Call(*row) for row in submitted])
     event_writer.ended(connection, ended, now=now)
+    totals.jobs_ended(connection, JobStatus.CANCELLED, count)
     return count
 
 

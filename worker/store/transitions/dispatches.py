@@ -38,7 +38,7 @@ from sqlalchemy.orm import aliased
 from sqlalchemy.sql.dml import ReturningUpdate
 
 from api_models.status import JobStatus
-from worker.store import locks
+from worker.store import locks, totals
 from worker.store.states import IS_DOCUMENT, in_flight_as, in_state
 from worker.store.tables.access import ApiKey
 from worker.store.tables.account import LaneTakes, Tenant
@@ -95,17 +95,19 @@ def expire(connection: Connection, *, now: datetime) -> int:
     `documents.advance`.
     """
     ended = [
-        job_id
+        (row.id, row.parent)
         for statement in _expire(connection.dialect.name)
-        for job_id in connection.execute(statement, {"now": now}).scalars()
+        for row in connection.execute(statement, {"now": now})
     ]
-    followers.release(connection, ended)
-    event_writer.ended(connection, ended, now=now)
+    followers.release(connection, [job_id for job_id, _ in ended])
+    whole = [job_id for job_id, parent in ended if parent is None]
+    totals.jobs_ended(connection, JobStatus.EXPIRED, len(whole))
+    event_writer.ended(connection, whole, now=now)
     return len(ended)
 
 
 @cache
-def _expire(dialect: str) -> tuple[ReturningUpdate[UUID], ...]:
+def _expire(dialect: str) -> tuple[ReturningUpdate[UUID, UUID | None], ...]:
     # Literally the predicate of a partial index, as in `in_flight_as`.
     waiting = Job.deadline.is_not(None) & in_state(JobStatus.SCHEDULED, JobStatus.QUEUED)
     due = Job.request_id.is_(None) & ~IS_DOCUMENT & (Job.deadline <= bindparam("now"))
@@ -120,7 +122,7 @@ def _expire(dialect: str) -> tuple[ReturningUpdate[UUID], ...]:
             code="deadline",
             message="The job had not started by its deadline; nothing was paid.",
         )
-        .returning(Job.id)
+        .returning(Job.id, Job.parent)
         for jobs in late
     )
 

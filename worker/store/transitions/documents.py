@@ -16,7 +16,7 @@ from sqlalchemy import ColumnElement, Connection, exists, update
 from sqlalchemy.orm import aliased
 
 from api_models.status import TERMINAL, JobStatus
-from worker.store import documents
+from worker.store import documents, totals
 from worker.store.documents import AWAITS_PARTS, FAR, OpenDocument, PartCounts
 from worker.store.states import IS_DOCUMENT, in_state
 from worker.store.tables.jobs import Job
@@ -75,7 +75,10 @@ def advance(
     documents.add_up(connection, Job.id.in_([one.row.id for one in found if one.counts.started]))
     changed = [one.row.id for one in found if one.is_complete]
     _change(connection, changed, status=JobStatus.QUEUED, not_before=None, recover=True)
-    ended = [*_failed(connection, found, failures, now), *_expired(connection, found, now)]
+    failed, expired = list(_failed(connection, found, failures, now)), list(_expired(connection, found, now))
+    totals.jobs_ended(connection, JobStatus.FAILED, len(failed))
+    totals.jobs_ended(connection, JobStatus.EXPIRED, len(expired))
+    ended = [*failed, *expired]
     _begun(connection, [one.row.id for one in found if one.row.started_at is None and one.counts.started], now)
     event_writer.ended(connection, ended, now=now)
     return len(changed) + len(ended)

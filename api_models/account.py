@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import date, datetime
 from typing import Annotated, Any, Final
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from api_models.jobs import Amount
+from api_models.speech_model import TagDialect
 
 MAX_QUOTED: Final = 10_000
 
@@ -55,6 +56,10 @@ class ModelView(BaseModel):
     mean_seconds: float
     max_text_bytes: int
     understands_tags: bool
+    tags: Annotated[TagDialect, Field(description="How inline tags are written: [sigh], <sigh>, or none.")]
+    max_speakers: int
+    successor: Annotated[str | None, Field(description="The model to change to.")]
+    sunset: Annotated[date | None, Field(description="The last day of service.")]
 
 
 class ModelList(BaseModel):

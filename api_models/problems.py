@@ -17,6 +17,7 @@ _NUMBER: Final = "must be a number"
 _OBJECT: Final = "must be an object"
 _ID: Final = "must be an id, such as 01926d3a-1c1f-7c4e-9c1b-0d6f0a4b7e55"
 _TRUTH: Final = "must be true or false"
+_DAY: Final = "must be a day, such as 2026-12-31"
 _TIME: Final = "must be a time with its zone, such as 2026-12-01T08:00:00Z"
 
 _PLAIN_WORDS: Final[Mapping[str, str]] = {
@@ -37,6 +38,11 @@ _PLAIN_WORDS: Final[Mapping[str, str]] = {
     "datetime_type": _TIME,
     "datetime_parsing": _TIME,
     "datetime_from_date_parsing": _TIME,
+    "date_type": _DAY,
+    "date_parsing": _DAY,
+    "date_from_datetime_parsing": _DAY,
+    "date_from_datetime_inexact": _DAY,
+    "frozen_set_type": "must be a list",
     "timezone_aware": _TIME,
     "model_type": _OBJECT,
     "greater_than": "must be over {gt}",

@@ -26,7 +26,8 @@ from api_models.encodings import (
 )
 from api_models.formats import LOUDNESS_RANGE, AudioFormat
 from api_models.hints import did_you_mean, quoted
-from api_models.registry import DEFAULT_MODEL, MODELS, SpeechModel
+from api_models.registry import DEFAULT_MODEL, MODELS, VOICES
+from api_models.speech_model import SpeechModel
 from api_models.timings import Timings, TimingsName
 from api_models.values import (
     MAX_CUSTOM_ID_BYTES,
@@ -44,11 +45,6 @@ MAX_LONG_TEXT_BYTES: Final = 4_000_000
 LONG_TEXTS: Final = "long_texts"
 """In a validation context: whether texts may be longer than one request's limit."""
 TAG: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:-]{0,63}")
-
-
-_MODELS: Final = {slug.casefold(): slug for slug in MODELS}
-_VOICES: Final = {voice.casefold(): voice for model in MODELS.values() for voice in model.voices}
-"""Case-insensitive lookup; the API accepts one spelling only."""
 
 
 class Speech(BaseModel):
@@ -73,19 +69,17 @@ class Speech(BaseModel):
     def _known_model(cls, value: object) -> object:
         if blank_is_none(value) is None:
             return DEFAULT_MODEL
-        if isinstance(value, str) and (known := _MODELS.get("-".join(value.casefold().replace("_", " ").split()))):
+        if isinstance(value, str) and (known := MODELS.named(value)):
             return known
-        if not isinstance(value, str) or value not in MODELS:
-            raise PydanticCustomError(
-                "model",
-                "no model {name}{hint} (known: {known})",
-                {
-                    "name": quoted(value),
-                    "hint": did_you_mean(value, MODELS) if isinstance(value, str) else "",
-                    "known": ", ".join(MODELS),
-                },
-            )
-        return value
+        raise PydanticCustomError(
+            "model",
+            "no model {name}{hint} (known: {known})",
+            {
+                "name": quoted(value),
+                "hint": did_you_mean(value, MODELS) if isinstance(value, str) else "",
+                "known": ", ".join(MODELS),
+            },
+        )
 
     @field_validator("text")
     @classmethod
@@ -123,8 +117,11 @@ class Speech(BaseModel):
                 "needs a text of at most {limit} bytes, because two speakers share one request; divide the text",
                 {"limit": f"{_text_limit(info):,}"},
             )
+        if value is not None and not any(info.field_name in model.parameters for model in models):
+            raise PydanticCustomError("voice", "{message}", {"message": _no_such_voice(info.field_name, models)})
         if value is not None:
-            value = _VOICES.get(value.strip().casefold(), value)
+            of_model = next((found for model in models if (found := model.voice_named(value))), None)
+            value = of_model or VOICES.named(value) or value
         if value is not None and not any(value in model.voices for model in models):
             voices = tuple(dict.fromkeys(voice for model in models for voice in model.voices))
             raise PydanticCustomError(
@@ -139,7 +136,11 @@ class Speech(BaseModel):
     def _in_range(cls, value: float | None, info: ValidationInfo) -> float | None:
         if value is None:
             return None
-        ranges = [model.temperature_range for model in _models(info)]
+        ranges = [known for model in _models(info) if (known := model.temperature_range)]
+        if not ranges:
+            raise PydanticCustomError(
+                "temperature", "can't be set for {model}; leave it out", {"model": info.data.get("model", "any model")}
+            )
         low, high = min(low for low, _ in ranges), max(high for _, high in ranges)
         if not low <= value <= high:  # also refuses NaN
             raise PydanticCustomError(
@@ -149,10 +150,18 @@ class Speech(BaseModel):
             )
         return value
 
-    def body(self) -> dict[str, str | float]:
-        """The request body for the API: the text and the explicitly set fields."""
-        optional = {"voice_1": self.voice_1, "voice_2": self.voice_2, "temperature": self.temperature}
-        return {"text": self.text} | {name: value for name, value in optional.items() if value is not None}
+    def body(self) -> dict[str, object]:
+        """The request body for the API: the text, the explicitly set fields, and the model's constants."""
+        values = {
+            "text": self.text,
+            "voice_1": self.voice_1,
+            "voice_2": self.voice_2,
+            "temperature": self.temperature,
+        }
+        known = MODELS.get(self.model)
+        if known is None:  # of a producer with a longer models file
+            return {name: value for name, value in values.items() if value is not None}
+        return known.body(values)
 
     def fingerprint(self, *, origin: str, audio_format: str) -> str:
         """Identity of the content: jobs with equal fingerprints may share one paid call. 64 hex digits of SHA-256.
@@ -171,7 +180,7 @@ class Speech(BaseModel):
         temperature = "null" if self.temperature is None else json.dumps(self.temperature)
         # What json.dumps makes of these in a list; by hand, because a million of them are made at a time.
         return (
-            f"[{_json(origin)},{_json(self.model)},",
+            f"[{_json(origin)},{_json(_content_name(self.model))},",
             f",{_json(self.voice_1)},{_json(self.voice_2)},{temperature},{_json(audio_format)}]",
         )
 
@@ -345,6 +354,18 @@ class JobRequest(Speech):
 def _json(value: str | None) -> str:
     """JSON of a value; batches repeat few values."""
     return "null" if value is None else encode_basestring(value)
+
+
+def _content_name(slug: str) -> str:
+    known = MODELS.get(slug)
+    return slug if known is None else known.content_name
+
+
+def _no_such_voice(field: str | None, models: tuple[SpeechModel, ...]) -> str:
+    names = ", ".join(model.slug for model in models)
+    if field == "voice_2":
+        return f"needs a model with two speakers, and {names} has one; leave it out"
+    return f"can't be set for {names}; leave it out"
 
 
 def _models(info: ValidationInfo) -> tuple[SpeechModel, ...]:

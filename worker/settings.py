@@ -1,4 +1,5 @@
-"""Every setting once: its name, unit, default and bounds. No other module reads `os.environ`."""
+"""Every setting once: its name, unit, default and bounds. No other module reads `os.environ`, but for
+the path of the models file (`worker/environment/models_file.py`), which commands without settings need."""
 
 from __future__ import annotations
 
@@ -18,8 +19,9 @@ from api_models.key_templates import SHARED_TEMPLATE, checked_template
 from api_models.openai_names import model_names, voice_names
 from api_models.origins import EMULATOR_KEY, OFFICIAL_BASE_URL
 from api_models.problems import Fault, InvalidInputError, faults_of
+from api_models.registry import MODELS
 from api_models.values import OptionalSpan
-from worker.environment import addresses, credentials, dotenv
+from worker.environment import addresses, credentials, dotenv, models_file
 
 HOME: Final = Path(".ttsq")
 """Database, spool and audio of single-process mode, below the working directory."""
@@ -64,6 +66,9 @@ class Settings(BaseSettings):
     """Maximum size of one response in mebibytes; longer responses are aborted and refused."""
     max_text_bytes: Annotated[int | None, Field(validation_alias=_env("TTSQ_MAX_TEXT_BYTES"), ge=1, le=32_768)] = None
     """Maximum UTF-8 bytes of one text. Unset: the limit of the model in the registry."""
+    # Before the settings whose validators look models and voices up.
+    models: Annotated[Path | None, Field(validation_alias=_env(models_file.VARIABLE), validate_default=True)] = None
+    """TOML file that adds models, and changes prices and limits of the built-in ones; see docs/models.md."""
 
     database_url: Annotated[str, Field(validation_alias=_env("TTSQ_DATABASE_URL"))] = f"sqlite:///{HOME}/ttsq.db"
     """SQLAlchemy URL of the database: `sqlite:///…` or `postgresql+psycopg://…`."""
@@ -177,6 +182,13 @@ class Settings(BaseSettings):
     """`on` makes workers send Celery's events, as `celery worker -E` does, for monitors such as Flower."""
     tracing: Annotated[Literal["off", "otlp"], Field(validation_alias=_env("TTSQ_TRACING"))] = "off"
     """`otlp` exports a trace of every job by OpenTelemetry to `OTEL_EXPORTER_OTLP_ENDPOINT`; requires the extra."""
+
+    @field_validator("models")
+    @classmethod
+    def _models(cls, value: Path | None) -> Path | None:
+        """The registry has the models of the settings that were read last."""
+        MODELS.install({} if value is None else models_file.read(value.expanduser()))
+        return value
 
     @field_validator("database_url")
     @classmethod

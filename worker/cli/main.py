@@ -31,6 +31,7 @@ COMMANDS: Final = (
         "List voices, their character and the models that support them.",
         SPEAK,
     ),
+    Entry("models", "worker.cli.models:app", "List, show and check speech models.", SPEAK),
     Entry("status", "worker.cli.status:status", "Show the progress of the queue or one batch, and its holds.", QUEUE),
     Entry("batch", "worker.cli.batch.commands:app", "Show, change and download batches.", QUEUE),
     Entry("jobs", "worker.cli.jobs.commands:app", "Show, retry, cancel and delete single jobs.", QUEUE),

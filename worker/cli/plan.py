@@ -14,7 +14,8 @@ from rich.table import Table
 from rich.text import Text
 
 from api_models.hints import did_you_mean, quoted
-from api_models.registry import DEFAULT_MODEL, MODELS, SpeechModel
+from api_models.registry import DEFAULT_MODEL, MODELS
+from api_models.speech_model import SpeechModel
 from worker.cli.console.errors import BadOptionError, CliError
 from worker.cli.console.format import cut, duration, money, number
 from worker.cli.console.terminal import Terminal
@@ -25,6 +26,7 @@ from worker.documents.plan.limits import PartLimits
 from worker.documents.plan.plan import Part, Plan
 from worker.documents.plan.plan import plan as plan_document
 from worker.documents.readers.files import read_file
+from worker.environment import models_file
 
 USUAL: Final = PartLimits()
 OPENING: Final = "(before the first chapter)"
@@ -58,6 +60,7 @@ def plan(
 ) -> None:
     """Show how a book or long text is divided into parts. Buys nothing."""
     terminal = Terminal(as_json=as_json)
+    models_file.install()
     if model not in MODELS:
         raise BadOptionError(
             "--model", model, f"is not a model{did_you_mean(model, MODELS)}", f"use {', '.join(MODELS)}"
@@ -129,7 +132,8 @@ def _table(found: Plan, model: SpeechModel) -> Table:
 
 def _figures(parts: list[Part] | tuple[Part, ...], model: SpeechModel) -> tuple[str, str, str]:
     seconds = sum(part.seconds for part in parts)
-    return f"{len(parts):,}", duration(seconds), money(model.price * len(parts))
+    cost = model.price_today.of(sum(len(part.spoken) for part in parts), len(parts))
+    return f"{len(parts):,}", duration(seconds), money(cost)
 
 
 def _data(file: Path, found: Plan, model: SpeechModel) -> dict[str, Any]:
@@ -142,7 +146,7 @@ def _data(file: Path, found: Plan, model: SpeechModel) -> dict[str, Any]:
         "model": model.slug,
         "characters": len(document.text),
         "seconds": round(found.seconds, 1),
-        "cost": amount(model.price * len(found.parts)),
+        "cost": amount(model.price_today.of(len(document.text), len(found.parts))),
         "chapters": [chapter.title for chapter in document.chapters],
         "parts": [
             {

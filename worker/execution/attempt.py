@@ -289,7 +289,9 @@ class Attempt:
         return (await wait_for(self.context.pools.io.submit(latest)) or "").startswith(measured)
 
     async def _stored(self, destination: Destination, spooled: Spooled, encoded: EncodedTake) -> Settlement:
-        cost = settlements.cost_of(self.claim.speech.model, spooled.receipt.cost, billed=True)
+        cost = settlements.cost_of(
+            self.claim.speech.model, spooled.receipt.cost, billed=True, characters=len(self.claim.speech.text)
+        )
 
         async def uploaded() -> StoredAudio | None:
             # Before every try: during a long store outage another worker may have claimed the job.

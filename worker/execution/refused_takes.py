@@ -59,7 +59,7 @@ def kept(claim: Claim, destination: Destination, refused: Refused, receipt: Rece
 
 def _described(claim: Claim, refused: Refused, receipt: Receipt) -> dict[str, str]:
     """What the ledger needs to know of a take, should it be restored from a backup of before."""
-    cost = cost_of(claim.speech.model, receipt.cost, billed=True)
+    cost = cost_of(claim.speech.model, receipt.cost, billed=True, characters=len(claim.speech.text))
     return {
         **named(claim),
         **costs(cost),

@@ -9,6 +9,7 @@ from decimal import Decimal
 from typing import Final
 
 from api_models.registry import MODELS
+from api_models.speech_model import TYPICAL_CHARACTERS
 from api_models.status import JobStatus
 from api_models.verdict import VerdictKind
 from worker.execution.spool import Receipt
@@ -70,12 +71,16 @@ def bill_so_far(answer: Answer, *, followed: bool) -> Bill:
     return Bill(cost, answer.request_id, unclear, answer.remaining_credits)
 
 
-def cost_of(model: str, reported: Decimal | None, *, billed: bool) -> Cost:
-    """The reported cost; for a billed call without one, the list price, marked as estimated."""
+def cost_of(model: str, reported: Decimal | None, *, billed: bool, characters: int = TYPICAL_CHARACTERS) -> Cost:
+    """The reported cost; for a billed call without one, the list price of the day, marked as estimated."""
     if reported is not None:
         return Cost(reported, estimated=False)
-    known = MODELS.get(model)
-    return Cost(known.price, estimated=True) if billed and known is not None else Cost(ZERO, estimated=False)
+    known = billed and model in MODELS
+    return Cost(MODELS.price_of(model, characters), estimated=True) if known else Cost(ZERO, estimated=False)
+
+
+def _cost_for(claim: Claim, reported: Decimal | None, *, billed: bool) -> Cost:
+    return cost_of(claim.speech.model, reported, billed=billed, characters=len(claim.speech.text))
 
 
 def unsuccessful(
@@ -92,7 +97,7 @@ def unsuccessful(
     followed = handle is not None and not verdict.handle_spent
     is_take = verdict.kind is VerdictKind.BAD_TAKE or (verdict.is_take and not followed)
     status, not_before = _next(claim, verdict, limits, now, rng, is_take=is_take)
-    cost = cost_of(claim.speech.model, answer.cost, billed=verdict.kind is VerdictKind.BAD_TAKE)
+    cost = _cost_for(claim, answer.cost, billed=verdict.kind is VerdictKind.BAD_TAKE)
     return Settlement(
         status=status,
         verdict=verdict.kind,
@@ -142,7 +147,7 @@ def succeeded(
     `source` is the earlier attempt that bought the audio, if any.
     """
     paid = verdict is VerdictKind.SUCCESS
-    cost = cost_of(claim.speech.model, receipt.cost, billed=True) if paid else Cost(ZERO, estimated=False)
+    cost = _cost_for(claim, receipt.cost, billed=True) if paid else Cost(ZERO, estimated=False)
     return Settlement(
         status=JobStatus.SUCCEEDED,
         verdict=verdict,
@@ -222,7 +227,7 @@ def unstorable(claim: Claim, settlement: Settlement, error: BaseException) -> Se
     """
     known = account.credible(settlement.cost)
     is_paid = settlement.cost != ZERO or settlement.audio is not None
-    cost = cost_of(claim.speech.model, known or None, billed=is_paid)
+    cost = _cost_for(claim, known or None, billed=is_paid)
     return Settlement(
         status=JobStatus.FAILED,
         verdict=VerdictKind.RETRY,

@@ -6,7 +6,7 @@ Nested objects count as dotted keys, such as `content.rendered`. Lines of an Ope
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final
 
 from api_models.formats import AudioFormat
@@ -25,13 +25,13 @@ MAX_DEPTH: Final = 4
 """Objects in objects; deeper ones are written as JSON."""
 
 _SPEECH: Final = "/audio/speech"
-_MEANT: Final = {
-    "body.input": ("input", None),
-    "body.voice": ("voice", {voice.casefold() for voice in VOICES}),
-    "body.model": ("model", set(MODELS)),
-    "body.response_format": ("format", set(AudioFormat)),
+_MEANT: Final[Mapping[str, tuple[str, Callable[[str], object]]]] = {
+    "body.input": ("input", lambda _: True),
+    "body.voice": ("voice", VOICES.named),
+    "body.model": ("model", MODELS.named),
+    "body.response_format": ("format", set(AudioFormat).__contains__),
 }
-"""Keys of an OpenAI batch: the key that they stand for, and the values that mean the same here (None: all)."""
+"""Keys of an OpenAI batch: the key that they stand for, and which values mean the same here."""
 
 
 class Objects:
@@ -89,8 +89,8 @@ def _flat(item: dict[str, Any], prefix: str, depth: int) -> Iterator[tuple[str, 
 
 
 def _meant(key: str, value: object) -> str:
-    name, values = _MEANT.get(key, (key, None))
-    return name if values is None or str(value).casefold() in values else key
+    name, means_the_same = _MEANT.get(key, (key, None))
+    return name if means_the_same is None or means_the_same(str(value).casefold()) else key
 
 
 def is_of_openai(value: dict[str, Any]) -> bool:

@@ -8,6 +8,7 @@ from uuid import UUID
 
 from pydantic import SecretStr
 
+from api_models.registry import MODELS
 from worker.artifacts.errors import ArtifactsError
 from worker.artifacts.options import StoreOptions
 from worker.audio.gate import GateLimits
@@ -17,7 +18,7 @@ from worker.execution.destinations import Destinations
 from worker.execution.spool import Spool
 from worker.execution.spool_folders import SpoolFolder
 from worker.process.file_limits import raise_open_file_limit
-from worker.segmind.client import Client, SubmitOrPollClient
+from worker.segmind.client import Client, VersionedClient
 from worker.segmind.errors import UnusableAddressError, UnusableKeyError, UnusableRouteError
 from worker.segmind.v1 import ClientV1
 from worker.segmind.v2 import ClientV2
@@ -107,10 +108,10 @@ def open_client(settings: Settings, stopping: StopEvent | None = None) -> Client
     stopping = stopping or StopEvent(Reactor())
     try:
         polling = _polling_client(settings, settings.segmind_api_key, stopping)
-        if settings.segmind_api == "v2":
+        if settings.segmind_api == "v2" and all("v2" in model.api_versions for model in MODELS.values()):
             return polling
-        buyer = _blocking_client(settings, settings.segmind_api_key, stopping.reactor)
-        return SubmitOrPollClient(buyer, follower=polling)
+        blocking = _blocking_client(settings, settings.segmind_api_key, stopping.reactor)
+        return VersionedClient(settings.segmind_api, blocking, polling)
     except UnusableKeyError as error:
         raise StartError("SEGMIND_API_KEY is unusable", str(error)) from None
     except UnusableRouteError as error:

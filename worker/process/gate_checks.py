@@ -35,7 +35,7 @@ class GateChecks:
         if not isinstance(answer, Credits):
             return ProbeResult(answer.message or f"the credits endpoint returned {answer.status}")
         problem = None
-        dearest = max(model.price for model in MODELS.values())
+        dearest = MODELS.dearest.price
         if gate.code == "insufficient_credits" and answer.total < dearest:
             # Opening for the cheapest model would make calls of the others fail again.
             problem = f"the balance is ${answer.total:f}; the most expensive model costs ${dearest:f} per call"

@@ -11,6 +11,8 @@ import json
 from importlib.metadata import version
 from typing import Final
 
+from api_models.registry import MODELS
+from worker.environment import models_file
 from worker.settings import Settings
 from worker.store.workers import Identity
 
@@ -53,8 +55,16 @@ def identity(settings: Settings) -> Identity:
     return Identity(
         version=version("ttsq"),
         key_fingerprint=None if key is None else _digest(key.get_secret_value().strip()),
-        settings=json.dumps({_name(field): _digest(repr(getattr(settings, field))) for field in ALIKE}),
+        settings=json.dumps(
+            {_name(field): _digest(repr(getattr(settings, field))) for field in ALIKE}
+            | {models_file.VARIABLE: _models()}
+        ),
     )
+
+
+def _models() -> str:
+    """A digest of the user's models, wherever their file lies."""
+    return _digest(repr([MODELS[slug] for slug in sorted(MODELS.own)]))
 
 
 def _name(field: str) -> str:

@@ -22,8 +22,8 @@ MAX_AMOUNT: Final = Decimal(9_000_000)
 """US dollars. Balances are clamped to this on either side of zero, because columns hold little more."""
 JUNK_FROM: Final = Decimal(10) ** 9
 """US dollars. Larger figures are discarded."""
-MAX_COST: Final = 1_000 * max(model.price for model in MODELS.values())
-"""US dollars. No call costs a thousand times the highest list price; a larger figure is a mistake."""
+MAX_PRICES: Final = 1_000
+"""No call costs a thousand times the highest list price; a larger figure is a mistake."""
 MAX_SHOWN_CHARACTERS: Final = 60
 
 
@@ -34,13 +34,18 @@ def amount(value: str | None) -> Decimal | None:
 
 
 def cost(value: str | None) -> Decimal | None:
-    """The cost of a call, from zero to `MAX_COST`; None for any other figure."""
+    """The cost of a call, from zero to `max_cost`; None for any other figure."""
     return credible(_number(value))
 
 
 def credible(dollars: Decimal | None) -> Decimal | None:
     """The cost if it is plausible; None otherwise."""
-    return dollars if dollars is not None and dollars.is_finite() and 0 <= dollars <= MAX_COST else None
+    return dollars if dollars is not None and dollars.is_finite() and 0 <= dollars <= max_cost() else None
+
+
+def max_cost() -> Decimal:
+    """US dollars. Larger figures for one call are mistakes."""
+    return MAX_PRICES * MODELS.dearest.price
 
 
 def disbelieved(value: str | None) -> str:

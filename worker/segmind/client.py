@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, Protocol
+from typing import Final, Literal, Protocol
 
+from api_models.registry import MODELS
 from api_models.speech import Speech
 from worker.segmind.answers import Answer, Credits
 
@@ -56,21 +57,29 @@ class Client(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class SubmitOrPollClient:
-    """For a queue that switched from v2 to v1: polls requests already submitted instead of buying them again."""
+class VersionedClient:
+    """Calls each model by the settings' version, or by another one if the model lacks it.
 
-    buyer: Client
-    """Makes paid calls."""
-    follower: Client
-    """Polls submitted requests."""
+    Requests already submitted are polled, not bought again, after a queue switched from v2 to v1.
+    """
+
+    preferred: Literal["v1", "v2"]
+    """The settings' version."""
+    blocking: Client
+    polling: Client
 
     async def synthesize(self, speech: Speech, spool: Path, handle: Handle = NO_HANDLE) -> Answer:
-        client = self.buyer if handle.request_id is None else self.follower
+        client = self.polling if handle.request_id is not None else self._buyer(speech.model)
         return await client.synthesize(speech, spool, handle)
 
     def credits(self) -> Credits | Answer:
-        return self.buyer.credits()
+        return (self.blocking if self.preferred == "v1" else self.polling).credits()
 
     def close(self) -> None:
-        self.buyer.close()
-        self.follower.close()
+        self.blocking.close()
+        self.polling.close()
+
+    def _buyer(self, slug: str) -> Client:
+        known = MODELS.get(slug)
+        version = self.preferred if known is None else known.version(self.preferred)
+        return self.blocking if version == "v1" else self.polling

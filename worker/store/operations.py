@@ -193,7 +193,7 @@ def _count(connection: Connection, record: OperationRecord) -> bool:
     price = Decimal(0)
     if record.action is Action.RETRY:
         models = Counter[str](row.model for row in rows)
-        price = sum((MODELS[name].price * number for name, number in models.items() if name in MODELS), price)
+        price = sum((MODELS.price_of(name) * number for name, number in models.items()), price)
     _update(
         connection,
         record,

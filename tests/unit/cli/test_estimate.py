@@ -64,6 +64,6 @@ def test_money_pays_for_a_part_of_the_calls(dollars: str, calls: int) -> None:
 def test_what_was_seen_counts_once_there_is_enough_of_it() -> None:
     """Before that the registry's price stands."""
     few, many = (Seen(texts, Decimal("0.009"), 3.0) for texts in (ENOUGH_TEXTS - 1, ENOUGH_TEXTS))
-    listed = Basis(MODELS[MODEL].price, MODELS[MODEL].mean_seconds, None)
+    listed = Basis(MODELS[MODEL].price, MODELS[MODEL].mean_seconds, None, MODELS[MODEL].price_today)
     assert basis(MODEL, None) == basis(MODEL, few) == listed
     assert basis(MODEL, many) == Basis(Decimal("0.009"), 3.0, ENOUGH_TEXTS)

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import sys
 from contextlib import closing
+from pathlib import Path
 
 import pytest
 
 from api_models.problems import InvalidInputError
+from tests.unit.models.models_files import EXAMPLE
 from worker import settings
 from worker.audio.gate import GateLimits
 from worker.process.factories import StartError, open_client, require_descriptors, take_limits
-from worker.segmind.client import SubmitOrPollClient
+from worker.segmind.client import VersionedClient
 from worker.segmind.v1 import ClientV1
 from worker.segmind.v2 import ClientV2
 
@@ -21,15 +23,27 @@ KEY = "SG_0123456789abcdef"
 def test_v1_is_the_default_and_follows_what_v2_submitted() -> None:
     """As the vendor's pages for these models show it; handles of an earlier setting are still polled."""
     with closing(open_client(settings.load(SEGMIND_API_KEY=KEY))) as client:
-        assert isinstance(client, SubmitOrPollClient)
-        assert isinstance(client.buyer, ClientV1)
-        assert isinstance(client.follower, ClientV2)
+        assert isinstance(client, VersionedClient)
+        assert isinstance(client.blocking, ClientV1)
+        assert isinstance(client.polling, ClientV2)
 
 
 def test_v2_is_chosen_by_its_setting() -> None:
     """For everything."""
     with closing(open_client(settings.load(SEGMIND_API_KEY=KEY, SEGMIND_API="v2"))) as client:
         assert isinstance(client, ClientV2)
+
+
+def test_a_model_is_called_by_an_api_that_serves_it() -> None:
+    """Whatever the setting: the first that its entry names."""
+    models = Path("models.toml")
+    models.write_text(EXAMPLE, encoding="utf-8")
+    loaded = settings.load(SEGMIND_API_KEY=KEY, SEGMIND_API="v2", TTSQ_MODELS=str(models))
+    with closing(open_client(loaded)) as client:
+        assert isinstance(client, VersionedClient)
+        assert client._buyer("acme-voice") is client.blocking
+        assert client._buyer("gemini-3.1-flash-tts") is client.polling
+    settings.load()
 
 
 def test_takes_are_judged_by_the_fact_sheets_limits() -> None:

@@ -6,7 +6,8 @@ from decimal import Decimal
 
 import pytest
 
-from api_models.registry import DEFAULT_MODEL, MODELS, VOICES, SpeechModel
+from api_models.registry import DEFAULT_MODEL, MODELS, VOICES
+from api_models.speech_model import SpeechModel
 
 
 def test_both_models_of_the_vendor_are_listed() -> None:
@@ -40,7 +41,7 @@ def test_an_entry_is_consistent(model: SpeechModel) -> None:
     assert MODELS[model.slug] is model
     assert model.default_voice in model.voices
     assert model.temperature_range == (0.0, 2.0)
-    assert model.default_temperature == 0.4
+    assert model.parameters["temperature"].default == 0.4
     assert model.max_text_bytes == 4_000
 
 

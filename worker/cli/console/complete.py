@@ -6,6 +6,7 @@ A completion never prints an error and never creates a queue: where it can't loo
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from typing import Any, Final
 
 Offer = tuple[str, str]
@@ -17,12 +18,14 @@ MAX_BATCHES: Final = 200
 def voices(incomplete: str) -> list[Offer]:
     from api_models.registry import VOICES  # noqa: PLC0415 - a shell waits for this
 
+    _own_models()
     return _matching(incomplete, VOICES.items())
 
 
 def models(incomplete: str) -> list[Offer]:
     from api_models.registry import MODELS  # noqa: PLC0415 - as above
 
+    _own_models()
     return _matching(incomplete, ((slug, f"${model.price} a call") for slug, model in MODELS.items()))
 
 
@@ -39,12 +42,21 @@ def batches(incomplete: str) -> list[Offer]:
 def gates(incomplete: str) -> list[Offer]:
     from api_models.registry import MODELS  # noqa: PLC0415 - as above
 
+    _own_models()
     fixed = [("account", "all jobs"), *((slug, "jobs of this model") for slug in MODELS)]
     return _matching(incomplete, [*fixed, *_of_queue(_gates)])
 
 
 def schedules(incomplete: str) -> list[Offer]:
     return _matching(incomplete, _of_queue(_schedules))
+
+
+def _own_models() -> None:
+    """Add the user's models; an invalid file is reported by commands."""
+    from worker.environment import models_file  # noqa: PLC0415 - as above
+
+    with suppress(ValueError):
+        models_file.install()
 
 
 def _matching(incomplete: str, offers: Iterable[Offer]) -> list[Offer]:

@@ -11,8 +11,10 @@ from contextlib import closing
 from datetime import timedelta
 from typing import Final
 
+from api_models.model_notices import notices
 from api_models.origins import OFFICIAL_BASE_URL
 from api_models.registry import MODELS
+from api_models.speech_model import today
 from worker.artifacts.errors import ArtifactsError
 from worker.artifacts.factory import open_store
 from worker.cli.console.format import money, number
@@ -94,7 +96,7 @@ def check_key(settings: Settings, *, works: bool = True) -> Finding:
     if not isinstance(answer, Credits):
         verdict = verdicts.verdict(answer)
         return fail(f"{where}{verdict.message or verdict.code}", _key_remedy(answer.status))
-    dearest = max(MODELS.values(), key=lambda model: model.price)
+    dearest = MODELS.dearest
     if answer.total < dearest.price:
         return warning(
             f"{where}accepted, but the balance of {money(answer.total)} is less than one call of {dearest.slug}",
@@ -102,6 +104,14 @@ def check_key(settings: Settings, *, works: bool = True) -> Finding:
         )
     calls = number(int(answer.total / dearest.price), "call")
     return ok(f"{where}accepted; the balance of {money(answer.total)} covers at least {calls}")
+
+
+def check_models() -> Finding | None:
+    """What ends soon; None if there is nothing to say."""
+    found = notices(MODELS.values(), today())
+    if not found:
+        return None
+    return warning("; ".join(notice.message for notice in found), found[0].remedy)
 
 
 def check_workers(settings: Settings, database: Database) -> Finding:

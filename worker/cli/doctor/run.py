@@ -54,6 +54,8 @@ def _checks(terminal: Terminal, *, works: bool) -> Iterator[Named]:
         yield "the rest", warning("not checked: the settings are invalid")
         return
     yield "settings", ok(_kind(settings))
+    if (models := checks.check_models()) is not None:
+        yield "models", models
     with _database(settings) as (finding, database):
         yield "database", finding
         broker = bounded.run("broker", lambda: check_broker(settings, database))

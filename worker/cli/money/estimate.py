@@ -10,6 +10,7 @@ from decimal import Decimal
 from typing import Final
 
 from api_models.registry import MODELS
+from api_models.speech_model import Price
 from worker.store.money.pricing import Seen
 
 ENOUGH_TEXTS: Final = 20
@@ -32,6 +33,12 @@ class Basis:
     seconds: float
     texts: int | None
     """Number of observed texts; None for registry values."""
+    listed: Price | None = None
+    """The list price, if that is what a call is expected to cost."""
+
+
+NO_BASIS: Final = Basis(ZERO, 10.0, None)
+"""For a model that was in the registry when its jobs were submitted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +56,9 @@ class Part:
 
     @property
     def cost(self) -> Decimal:
-        return self.basis.price * self.calls
+        if self.basis.listed is None:
+            return self.basis.price * self.calls
+        return self.basis.listed.of(self.characters, self.calls)
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +118,7 @@ def basis(model: str, seen: Seen | None) -> Basis:
     if seen is not None and seen.texts >= ENOUGH_TEXTS:
         return Basis(seen.cost, seen.seconds, seen.texts)
     known = MODELS[model]
-    return Basis(known.price, known.mean_seconds, None)
+    return Basis(known.price, known.mean_seconds, None, known.price_today)
 
 
 def estimate(needs: Iterable[Need], bases: dict[str, Basis], speed: Speed) -> Estimate:
@@ -120,6 +129,9 @@ def estimate(needs: Iterable[Need], bases: dict[str, Basis], speed: Speed) -> Es
         if need.buy:
             calls[need.model] += 1
             characters[need.model] += need.characters
-    ordered = sorted(texts, key=list(MODELS).index)
-    parts = (Part(model, texts[model], calls[model], characters[model], bases[model]) for model in ordered)
+    place = {model: number for number, model in enumerate(MODELS)}
+    ordered = sorted(texts, key=lambda model: place.get(model, len(place)))
+    parts = (
+        Part(model, texts[model], calls[model], characters[model], bases.get(model, NO_BASIS)) for model in ordered
+    )
     return Estimate(tuple(parts), speed)

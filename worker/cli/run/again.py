@@ -45,9 +45,7 @@ def agreed(found: InVain, *, order: Order, settings: Settings, terminal: Termina
 
 def describe(found: InVain, max_takes: int, *, source: str = "") -> str:
     """Describe what was paid, and the maximum cost of retrying at list prices. `source` follows the number of texts."""
-    list_price = sum(
-        (MODELS[model].price * texts for model, texts in found.by_model.items() if model in MODELS), Decimal(0)
-    )
+    list_price = sum((MODELS.price_of(model) * texts for model, texts in found.by_model.items()), Decimal(0))
     paid = f"{money(found.cost)} paid" if found.cost else "possibly billed"
     calls = number(found.texts * max_takes, "more call")
     return (

@@ -17,12 +17,14 @@ from worker.cli.console.terminal import Terminal
 from worker.emulator.config import DEFAULT_KEY, EmulatorConfig
 from worker.emulator.scenario import Scenario, load
 from worker.emulator.server import serve
+from worker.environment import models_file
 
 
 def emulate(scenario: Path | None, given: Mapping[str, object], *, port: int, as_json: bool = False) -> None:
     """Serve until interrupted. `given` maps configuration names to the options that were set. Raises
     UnusableEmulatorError: invalid options or scenario; CannotListenError: the address is in use.
     """
+    models_file.install()
     options = _options(given)
     found = Scenario() if scenario is None else _scenario(scenario)
     begins = {name: getattr(options, name) for name in given}

@@ -111,4 +111,4 @@ def is_proof(gate: Gate, balance: Decimal | None, in_flight: int) -> bool:
     """
     if gate.code != OUT_OF_CREDIT or balance is None:
         return True
-    return balance >= (in_flight + 1) * max(model.price for model in MODELS.values())
+    return balance >= (in_flight + 1) * MODELS.dearest.price

@@ -6,7 +6,8 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
-from api_models.registry import SpeechModel
+from api_models.registry import MODELS
+from api_models.speech_model import SpeechModel
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,16 +18,23 @@ class Call:
     content_type: str
     fields: dict[str, Any] | None
     """None if the body is not a JSON object."""
+    version: str = "v1"
 
     @property
     def text(self) -> str:
-        text = (self.fields or {}).get("text")
+        text = (self.fields or {}).get(self.name_of("text"))
         return text if isinstance(text, str) else ""
 
     @property
     def voices(self) -> tuple[str | None, str | None]:
         fields = self.fields or {}
-        return fields.get("voice_1"), fields.get("voice_2")
+        return fields.get(self.name_of("voice_1")), fields.get(self.name_of("voice_2"))
+
+    def name_of(self, field: str) -> str:
+        """The API's name for a field of a job."""
+        known = MODELS.get(self.slug)
+        parameter = None if known is None else known.parameters.get(field)
+        return field if parameter is None else parameter.name
 
     @property
     def announces_json(self) -> bool:
@@ -45,25 +53,26 @@ def fault(call: Call, model: SpeechModel) -> str | None:
     """Return the vendor's error for this body, or None if it is valid. Unknown fields are ignored."""
     if call.fields is None:
         return "Invalid request body: expected a JSON object"
-    if "text" not in call.fields:
-        return "Missing required parameter: text"
-    if not isinstance(call.fields["text"], str) or not call.text.strip():
-        return "Invalid parameter text: must be a non-empty string"
-    return _voice_fault(call, model) or _temperature_fault(call.fields, model)
+    needed = [call.name_of("text"), *(known.name for known in model.parameters.values() if known.required)]
+    if missing := next((name for name in needed if name not in call.fields), None):
+        return f"Missing required parameter: {missing}"
+    if not call.text.strip():
+        return f"Invalid parameter {call.name_of('text')}: must be a non-empty string"
+    return _voice_fault(call, model) or _temperature_fault(call, call.fields, model)
 
 
 def _voice_fault(call: Call, model: SpeechModel) -> str | None:
     for name, voice in zip(("voice_1", "voice_2"), call.voices, strict=True):
         if voice is not None and voice not in model.voices:
-            return f"Invalid parameter {name}: {voice!r} is not one of {', '.join(model.voices)}"
+            return f"Invalid parameter {call.name_of(name)}: {voice!r} is not one of {', '.join(model.voices)}"
     return None
 
 
-def _temperature_fault(fields: dict[str, Any], model: SpeechModel) -> str | None:
-    value = fields.get("temperature")
-    if value is None:
+def _temperature_fault(call: Call, fields: dict[str, Any], model: SpeechModel) -> str | None:
+    value = fields.get(call.name_of("temperature"))
+    if value is None or model.temperature_range is None:
         return None
     low, high = model.temperature_range
     if isinstance(value, bool) or not isinstance(value, int | float) or not low <= value <= high:
-        return f"Invalid parameter temperature: must be a number between {low:g} and {high:g}"
+        return f"Invalid parameter {call.name_of('temperature')}: must be a number between {low:g} and {high:g}"
     return None

@@ -37,11 +37,14 @@ def _rate(vendor: Vendor, _: Call) -> Answer | None:
 
 
 def _model(vendor: Vendor, call: Call) -> Answer | None:
-    return refusals.model_unavailable(call.slug, vendor.models.get(call.slug, ModelState.NOT_FOUND))
+    state = vendor.models.get(call.slug, ModelState.NOT_FOUND)
+    if call.slug in MODELS and call.version not in MODELS[call.slug].api_versions:
+        state = ModelState.NOT_FOUND
+    return refusals.model_unavailable(call.slug, state)
 
 
 def _money(vendor: Vendor, call: Call) -> Answer | None:
-    account, price = vendor.account, MODELS[call.slug].price
+    account, price = vendor.account, MODELS.price_of(call.slug, len(call.text))
     if account.spend_limit_reached:
         return refusals.spend_limit()
     return None if account.covers(price) else refusals.insufficient_credits(account.available, price)

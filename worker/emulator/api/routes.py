@@ -96,6 +96,7 @@ async def _call(request: Request) -> Call:
         bearer="authorization" in headers,
         content_type=headers.get("content-type", ""),
         fields=parse(await request.body()),
+        version=request.url.path.split("/")[1],
     )
 
 

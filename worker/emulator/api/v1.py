@@ -28,7 +28,7 @@ def receive(vendor: Vendor, call: Call) -> Ticket:
     effect = vendor.script.effect(call.slug, call.text) or PLAIN
     if effect.status is not None:
         return Ticket(request_id, call, books, effect.delay_seconds, effect, scripted(effect, effect.status))
-    price = MODELS[call.slug].price
+    price = MODELS.price_of(call.slug, len(call.text))
     books.account.hold(price)
     books.ledger.began(text)
     wait = vendor.draw_latency(call.text) + effect.delay_seconds

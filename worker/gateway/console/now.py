@@ -17,6 +17,8 @@ from starlette.responses import Response
 
 from api_models.access import Scope
 from api_models.job_filter import JobFilter
+from api_models.model_notices import Notice, notices
+from api_models.registry import MODELS
 from api_models.status import IN_FLIGHT, TERMINAL, WAITING, JobStatus
 from worker.gateway import answers
 from worker.gateway.answers import gateway_of
@@ -73,6 +75,11 @@ class Figures:
     minutes: Sequence[Minute]
     batches: Sequence[Progress]
     newest: Sequence[tenant_pages.JobEntry]
+
+    @property
+    def notices(self) -> Sequence[Notice]:
+        """Models and prices that end soon."""
+        return notices(MODELS.values(), self.at.date())
 
     @property
     def waiting(self) -> int:

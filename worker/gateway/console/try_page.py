@@ -103,7 +103,7 @@ def _offer(gateway: Gateway, action: Action, jobs: Sequence[JobIn]) -> Offer:
     with gateway.database.read() as connection:
         known = pricing.bought(connection, contents)
         calls = [job for content, job in contents.items() if content not in known or job.cache == "bypass"]
-        price = sum((account.price_of(connection, job.model) for job in calls), Decimal(0))
+        price = sum((account.price_of(connection, job.model).of(len(job.text)) for job in calls), Decimal(0))
         found = balances.last(connection) if visitor.may(Scope.OPERATE) else None
     return Offer(tuple(jobs), len(calls), price, found.remaining if found else None)
 

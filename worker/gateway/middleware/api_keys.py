@@ -186,7 +186,7 @@ class Keyring:
     def count_submitted(self, caller: Caller, model: str) -> None:
         if caller.key is not None and caller.key.budget is not None:
             until, spent = self._spent.get(caller.key.id, (0.0, Decimal(0)))
-            self._spent[caller.key.id] = (until, spent + MODELS[model].price)
+            self._spent[caller.key.id] = (until, spent + MODELS.price_of(model))
 
     def _committed(self, key: KeyRecord) -> Decimal:
         until, spent = self._spent.get(key.id, (0.0, Decimal(0)))
@@ -194,7 +194,7 @@ class Keyring:
             return spent
         with self.database.read() as connection:
             paid, pending = api_keys.used(connection, key.id)
-        spent = paid + sum((MODELS[model].price * count for model, count in pending.items()), Decimal(0))
+        spent = paid + sum((MODELS.price_of(model) * count for model, count in pending.items()), Decimal(0))
         self._spent[key.id] = (self.clock() + CACHE_SECONDS, spent)
         return spent
 

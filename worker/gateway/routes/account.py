@@ -17,6 +17,7 @@ from starlette.responses import Response
 from api_models.account import CreditsView, GateChange, GateView, HoldList, ModelList, Quote, QuoteIn, Spend, VoiceList
 from api_models.jobs import JobIn
 from api_models.registry import MODELS, VOICES
+from api_models.speech_model import Price
 from api_models.spending import By
 from api_models.verdict import GateScope
 from worker.gateway import answers, batched_enqueue, parsing, strict_json, views
@@ -64,18 +65,23 @@ def _quoted(gateway: Gateway, tenant: str, body: IO[bytes], is_gone: IsGone) -> 
         known = pricing.bought(connection, (content for content in contents if ":" not in content))
         prices = {model: price_of(connection, model) for model in MODELS}
     texts = Counter(line.job.model for line in lines)
-    calls = Counter(job.model for content, job in contents.items() if content not in known)
+    bought = [job for content, job in contents.items() if content not in known]
+    calls = Counter(job.model for job in bought)
+    characters = Counter[str]()
+    for job in bought:
+        characters[job.model] += len(job.text)
+    costs = {model: prices[model].of(characters[model], calls[model]) for model in MODELS}
     parts = [
         {
             "model": model,
             "texts": texts[model],
             "calls": calls[model],
-            "cost": views.amount(prices[model] * calls[model]),
+            "cost": views.amount(costs[model]),
         }
         for model in MODELS
         if texts[model]
     ]
-    total = sum((prices[model] * number for model, number in calls.items()), Decimal(0))
+    total = sum(costs.values(), Decimal(0))
     return {
         "texts": len(lines),
         "calls": calls.total(),
@@ -86,10 +92,10 @@ def _quoted(gateway: Gateway, tenant: str, body: IO[bytes], is_gone: IsGone) -> 
     }
 
 
-def price_of(connection: Connection, model: str) -> Decimal:
-    """Return the expected cost of a call: what the newest ones cost, else the published average."""
+def price_of(connection: Connection, model: str) -> Price:
+    """Return the expected cost of a call: what the newest ones cost, else the list price of the day."""
     seen = pricing.seen(connection, model)
-    return seen.cost if seen is not None and seen.texts >= MIN_TEXTS else MODELS[model].price
+    return Price(seen.cost) if seen is not None and seen.texts >= MIN_TEXTS else MODELS[model].price_today
 
 
 @router.get("/models", response_model=ModelList, responses=problems())
@@ -105,6 +111,10 @@ async def list_models(caller: Reader) -> Response:  # noqa: ARG001 - as above; n
             "mean_seconds": model.mean_seconds,
             "max_text_bytes": model.max_text_bytes,
             "understands_tags": model.understands_tags,
+            "tags": model.tags,
+            "max_speakers": model.max_speakers,
+            "successor": model.successor,
+            "sunset": model.sunset,
         }
         for model in MODELS.values()
     ]

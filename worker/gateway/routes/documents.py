@@ -149,7 +149,7 @@ def _plan(plan: Plan, model: str) -> dict[str, Any]:
         "characters": len(document.text),
         "parts": len(plan.parts),
         "seconds": round(plan.seconds, 1),
-        "cost": views.amount(MODELS[model].price * len(plan.parts)),
+        "cost": views.amount(MODELS.price_of(model, len(document.text), len(plan.parts))),
         "chapters": _chapters(StoredPlan.of(plan)),
         "skipped": [
             {"what": entry.what, "where": entry.where, "text": entry.text} for entry in document.skipped[:SHOWN_SKIPPED]

@@ -39,7 +39,7 @@ Ceilings = Mapping[str, Ceiling]
 
 
 def at_most(ceilings: Ceilings, model: str, text_bytes: int) -> Decimal:
-    price = MODELS[model].price if model in MODELS else ZERO
+    price = MODELS.price_of(model, text_bytes)
     known = ceilings.get(model)
     if known is None:
         return price

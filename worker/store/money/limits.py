@@ -13,6 +13,7 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
+from functools import lru_cache
 from typing import Any, Final
 from uuid import UUID
 
@@ -20,6 +21,7 @@ from sqlalchemy import (
     BigInteger,
     ColumnElement,
     Connection,
+    Select,
     bindparam,
     case,
     exists,
@@ -31,6 +33,7 @@ from sqlalchemy import (
 from sqlalchemy import text as sql
 
 from api_models.registry import MODELS
+from api_models.speech_model import TYPICAL_CHARACTERS, Price
 from api_models.status import TERMINAL
 from worker.store.money import charges
 from worker.store.money.in_flight import Flight
@@ -42,6 +45,8 @@ from worker.store.tables.jobs import Attempt, Batch, Job
 from worker.store.types import PICODOLLARS, Money
 
 ZERO: Final = Decimal(0)
+ListPrices = tuple[tuple[str, Price], ...]
+"""By model, on one day."""
 Payer = UUID | str
 """A batch or an API key by its id, or a tenant by name."""
 
@@ -73,79 +78,113 @@ class Limit:
         return flight.tenant == self.tenant if self.key_id is None else flight.key_id == self.key_id
 
 
-def _list_price() -> ColumnElement[Decimal]:
+def _list_price(prices: ListPrices) -> ColumnElement[Decimal]:
     """Total list price of the selected attempts; models without a list price count zero."""
-    prices = [
-        (Attempt.model == literal_column(f"'{slug}'"), literal_column(str(int(model.price * PICODOLLARS)), BigInteger))
-        for slug, model in MODELS.items()
-    ]
-    price = case(*prices, else_=literal_column("0"))
-    return type_coerce(func.coalesce(func.sum(price), 0), Money())
+    by_model = [(Attempt.model == literal_column(f"'{slug}'"), _of_attempt(price)) for slug, price in prices]
+    return type_coerce(func.coalesce(func.sum(case(*by_model, else_=literal_column("0"))), 0), Money())
+
+
+def _of_attempt(price: Price) -> ColumnElement[int]:
+    """In picodollars. A text whose length is unknown counts as a typical one."""
+    if not price.per_character:
+        return _picodollars(price.per_call)
+    size = func.coalesce(Attempt.text_bytes, literal_column(str(TYPICAL_CHARACTERS)), type_=BigInteger)
+    return _picodollars(price.per_call) + _picodollars(price.per_character) * size
+
+
+def _picodollars(amount: Decimal) -> ColumnElement[int]:
+    return literal_column(str(int(amount * PICODOLLARS)), BigInteger)
 
 
 _UNREAD = select(func.coalesce(func.sum(Attempt.cost, type_=Attempt.cost.type), 0, type_=Attempt.cost.type)).where(
     UNNOTED
 )
-# Literally as in the partial index, for SQLite. A call with a cost is booked already.
-_UNCLEAR = select(_list_price()).where(sql("attempts.possibly_billed"), Attempt.cost == ZERO)
-_ANY_BATCH = select(
-    Batch.tenant,
-    Batch.id,
-    Batch.name,
-    Batch.max_cost,
-    Batch.spent,
-    _UNREAD.where(Attempt.batch_id == Batch.id).correlate(Batch).scalar_subquery().label("unread"),
-    _UNCLEAR.where(Attempt.tenant == Batch.tenant, Attempt.batch_id == Batch.id)
-    .correlate(Batch)
-    .scalar_subquery()
-    .label("unclear"),
-)
-_BATCHES = _ANY_BATCH.where(Batch.max_cost.is_not(None))
 _IN_MONTH = (
     Attempt.tenant == Tenant.name,
     Attempt.finished_at >= bindparam("begins"),
     Attempt.finished_at < bindparam("ends"),
 )
-_TENANTS = (
-    select(
-        Tenant.name,
-        Tenant.monthly_budget,
-        TenantMonth.spent,
-        _UNREAD.where(*_IN_MONTH).correlate(Tenant).scalar_subquery().label("unread"),
-        _UNCLEAR.where(*_IN_MONTH).correlate(Tenant).scalar_subquery().label("unclear"),
-    )
-    .outerjoin(TenantMonth, (TenantMonth.tenant == Tenant.name) & (TenantMonth.month == bindparam("its_month")))
-    .where(Tenant.monthly_budget.is_not(None))
-    .order_by(Tenant.name)
-)
 # Not joined: starting from the key, the database would read all jobs that it ever had.
 _ITS_CALLS = select(Job.key_id).where(Job.id == Attempt.job_id).correlate(Attempt).scalar_subquery() == ApiKey.id
-_KEYS = select(
-    ApiKey.id,
-    ApiKey.tenant,
-    ApiKey.name,
-    ApiKey.budget,
-    ApiKey.spent,
-    _UNREAD.where(_ITS_CALLS).correlate(ApiKey).scalar_subquery().label("unread"),
-    _UNCLEAR.where(Attempt.tenant == ApiKey.tenant, _ITS_CALLS).correlate(ApiKey).scalar_subquery().label("unclear"),
-).where(ApiKey.budget.is_not(None))
-_THESE_KEYS = _KEYS.where(ApiKey.id.in_(bindparam("keys", expanding=True)))
-_WORKING_KEYS = _KEYS.where(exists().where(Job.key_id == ApiKey.id, unfinished_of_key()).correlate(ApiKey)).order_by(
-    ApiKey.id
-)
-_THESE_BATCHES = _BATCHES.where(Batch.id.in_(bindparam("batches", expanding=True)))
-_THESE_TENANTS = _TENANTS.where(Tenant.name.in_(bindparam("tenants", expanding=True)))
-_UNFINISHED = _BATCHES.where(
-    exists().where(Job.batch_id == Batch.id, ~in_state(*sorted(TERMINAL))).correlate(Batch)
-).order_by(Batch.created_at)
+
+
+class _Statements:
+    """The statements that read limits. They hold the list prices of one day, because calls without a clear response
+    count at these.
+    """
+
+    def __init__(self, prices: ListPrices) -> None:
+        # Literally as in the partial index, for SQLite. A call with a cost is booked already.
+        unclear = select(_list_price(prices)).where(sql("attempts.possibly_billed"), Attempt.cost == ZERO)
+        self.any_batch = select(
+            Batch.tenant,
+            Batch.id,
+            Batch.name,
+            Batch.max_cost,
+            Batch.spent,
+            _UNREAD.where(Attempt.batch_id == Batch.id).correlate(Batch).scalar_subquery().label("unread"),
+            unclear.where(Attempt.tenant == Batch.tenant, Attempt.batch_id == Batch.id)
+            .correlate(Batch)
+            .scalar_subquery()
+            .label("unclear"),
+        )
+        limited = self.any_batch.where(Batch.max_cost.is_not(None))
+        self.these_batches = limited.where(Batch.id.in_(bindparam("batches", expanding=True)))
+        self.unfinished = limited.where(
+            exists().where(Job.batch_id == Batch.id, ~in_state(*sorted(TERMINAL))).correlate(Batch)
+        ).order_by(Batch.created_at)
+        self.tenants = _tenants(unclear)
+        self.these_tenants = self.tenants.where(Tenant.name.in_(bindparam("tenants", expanding=True)))
+        keys = _keys(unclear)
+        self.these_keys = keys.where(ApiKey.id.in_(bindparam("keys", expanding=True)))
+        self.working_keys = keys.where(
+            exists().where(Job.key_id == ApiKey.id, unfinished_of_key()).correlate(ApiKey)
+        ).order_by(ApiKey.id)
+
+
+def _tenants(unclear: Select[Decimal]) -> Any:  # noqa: ANN401 - its columns are read by name
+    return (
+        select(
+            Tenant.name,
+            Tenant.monthly_budget,
+            TenantMonth.spent,
+            _UNREAD.where(*_IN_MONTH).correlate(Tenant).scalar_subquery().label("unread"),
+            unclear.where(*_IN_MONTH).correlate(Tenant).scalar_subquery().label("unclear"),
+        )
+        .outerjoin(TenantMonth, (TenantMonth.tenant == Tenant.name) & (TenantMonth.month == bindparam("its_month")))
+        .where(Tenant.monthly_budget.is_not(None))
+        .order_by(Tenant.name)
+    )
+
+
+def _keys(unclear: Select[Decimal]) -> Any:  # noqa: ANN401 - likewise
+    return select(
+        ApiKey.id,
+        ApiKey.tenant,
+        ApiKey.name,
+        ApiKey.budget,
+        ApiKey.spent,
+        _UNREAD.where(_ITS_CALLS).correlate(ApiKey).scalar_subquery().label("unread"),
+        unclear.where(Attempt.tenant == ApiKey.tenant, _ITS_CALLS).correlate(ApiKey).scalar_subquery().label("unclear"),
+    ).where(ApiKey.budget.is_not(None))
+
+
+@lru_cache(maxsize=4)
+def _at(prices: ListPrices) -> _Statements:
+    return _Statements(prices)
+
+
+def _statements() -> _Statements:
+    """The statements with the list prices of today."""
+    return _at(MODELS.prices())
 
 
 def limits(
     connection: Connection, batches: Collection[UUID], tenants: Collection[str], *, now: datetime
 ) -> list[Limit]:
     """Return the limits of these batches, and of these tenants this month. For the dispatcher: it may start a month."""
-    found = [_of_batch(row) for row in connection.execute(_THESE_BATCHES, {"batches": list(batches)})]
-    of_tenants = connection.execute(_THESE_TENANTS, {"tenants": list(tenants), **_month(now)}).all()
+    found = [_of_batch(row) for row in connection.execute(_statements().these_batches, {"batches": list(batches)})]
+    of_tenants = connection.execute(_statements().these_tenants, {"tenants": list(tenants), **_month(now)}).all()
     return found + [
         _of_tenant(row, lambda tenant, month: charges.begin(connection, tenant, month), now) for row in of_tenants
     ]
@@ -156,8 +195,8 @@ def of_job(connection: Connection, job_id: UUID, *, now: datetime) -> list[Limit
     row: Any = connection.execute(select(Job.tenant, Job.batch_id, Job.key_id).where(Job.id == job_id)).one_or_none()
     if row is None:
         return []
-    found = [_of_batch(one) for one in connection.execute(_THESE_BATCHES, {"batches": [row.batch_id]})]
-    of_tenant = connection.execute(_THESE_TENANTS, {"tenants": [row.tenant], **_month(now)}).all()
+    found = [_of_batch(one) for one in connection.execute(_statements().these_batches, {"batches": [row.batch_id]})]
+    of_tenant = connection.execute(_statements().these_tenants, {"tenants": [row.tenant], **_month(now)}).all()
     found += [
         _of_tenant(one, lambda tenant, month: charges.of_month(connection, tenant, month), now) for one in of_tenant
     ]
@@ -167,29 +206,29 @@ def of_job(connection: Connection, job_id: UUID, *, now: datetime) -> list[Limit
 
 def spent_by(connection: Connection, batch_id: UUID) -> Decimal:
     """Return the amount that counts against a batch's budget, with or without a limit. Zero for an unknown batch."""
-    row: Any = connection.execute(_ANY_BATCH.where(Batch.id == batch_id)).one_or_none()
+    row: Any = connection.execute(_statements().any_batch.where(Batch.id == batch_id)).one_or_none()
     return ZERO if row is None else row.spent + row.unread + row.unclear
 
 
 def of_keys(connection: Connection, keys: Collection[UUID]) -> list[Limit]:
     """Return the limits of these API keys. For the dispatcher: it may start a key's counter."""
-    rows = connection.execute(_THESE_KEYS, {"keys": list(keys)}).all()
+    rows = connection.execute(_statements().these_keys, {"keys": list(keys)}).all()
     return [_of_key(row, lambda key: charges.begin_key(connection, key)) for row in rows]
 
 
 def of_key(connection: Connection, key_id: UUID) -> Limit | None:
-    row = connection.execute(_THESE_KEYS, {"keys": [key_id]}).one_or_none()
+    row = connection.execute(_statements().these_keys, {"keys": [key_id]}).one_or_none()
     return None if row is None else _of_key(row, lambda key: charges.of_key(connection, key))
 
 
 def standing(connection: Connection, *, now: datetime) -> list[Limit]:
     """Return the limits of batches and keys with unfinished jobs, and of all tenants in this month. Read-only."""
-    found = [_of_batch(row) for row in connection.execute(_UNFINISHED)]
-    of_tenants = connection.execute(_TENANTS, _month(now)).all()
+    found = [_of_batch(row) for row in connection.execute(_statements().unfinished)]
+    of_tenants = connection.execute(_statements().tenants, _month(now)).all()
     found += [
         _of_tenant(row, lambda tenant, month: charges.of_month(connection, tenant, month), now) for row in of_tenants
     ]
-    keys = connection.execute(_WORKING_KEYS).all()
+    keys = connection.execute(_statements().working_keys).all()
     return found + [_of_key(row, lambda key: charges.of_key(connection, key)) for row in keys]
 
 

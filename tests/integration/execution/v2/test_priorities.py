@@ -27,7 +27,7 @@ from worker.execution.heartbeat import FRESH_SECONDS
 from worker.execution.settlements import Cost
 from worker.execution.spool import Receipt
 from worker.segmind.answers import Answer
-from worker.segmind.client import SubmitOrPollClient
+from worker.segmind.client import VersionedClient
 
 
 def test_a_bad_take_is_resubmitted(shop: Workshop) -> None:
@@ -92,7 +92,7 @@ def test_a_queue_that_went_back_to_v1_polls_what_it_had_submitted(shop: Workshop
     job = a_killed_job(shop, time)
     other = shop.neighbour()
     with closing(client_of(shop.emulator)) as blocking:
-        other.client.client = SubmitOrPollClient(buyer=blocking, follower=shop.client.client)
+        other.client.client = VersionedClient("v1", blocking, shop.client.client)
         assert other.run(job).status == SUCCEEDED
         assert (submitted(shop), shop.bought()) == (1, 1)
         assert other.run(other.job()).status == SUCCEEDED

@@ -174,7 +174,7 @@ def _model(slug: str, entry: Mapping[str, Any]) -> SpeechModel:
         sunset=_day(entry.get("sunset")),
         mean_seconds=float(entry.get("mean_seconds", 10.0)),
         tokens_per_second=Decimal(entry.get("tokens_per_second", DEFAULT_TOKENS_PER_SECOND)),
-        capabilities=frozenset(map(Capability, entry.get("capabilities", ()))),
+        capabilities=tuple(sorted(map(Capability, entry.get("capabilities", ())))),
         certainty=MappingProxyType({name: Certainty(value) for name, value in entry.get("certainty", {}).items()}),
         **optional,
     )

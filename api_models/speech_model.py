@@ -164,7 +164,7 @@ class SpeechModel:
     max_audio_seconds: float | None = None
     tokens_per_second: Decimal = DEFAULT_TOKENS_PER_SECOND
     """Tokens of one second of audio."""
-    capabilities: frozenset[Capability] = frozenset()
+    capabilities: tuple[Capability, ...] = ()
     successor: str | None = None
     sunset: date | None = None
     """The last day on which the vendor serves the model."""

@@ -16,6 +16,7 @@ from worker.cli.console.errors import BadOptionError, CliError
 from worker.cli.console.format import cut, number
 from worker.cli.console.terminal import Terminal
 from worker.cli.script.input import read_cast_and_script
+from worker.environment import models_file
 from worker.scripts.cast.files import entry_of, toml
 from worker.scripts.cast.suggest import Suggestion, excerpt_of, suggest
 from worker.scripts.script import Script
@@ -49,6 +50,7 @@ def suggest_cast(
 ) -> None:
     """Suggest a voice for each speaker of a script, by contrast. Buys nothing."""
     terminal = Terminal(as_json=as_json)
+    models_file.install()
     if model not in MODELS:
         raise BadOptionError(
             "--model", model, f"is not a model{did_you_mean(model, MODELS)}", f"use {', '.join(MODELS)}"

@@ -20,6 +20,7 @@ from worker.cli.console.terminal import Terminal
 from worker.cli.script.input import read_cast_and_script
 from worker.cli.snapshot import amount
 from worker.documents.plan.plan import Part, Plan
+from worker.environment import models_file
 from worker.scripts.cast.cast import Assigned, Cast, Role, assign
 from worker.scripts.plan import plan as plan_script
 from worker.scripts.script import NARRATOR, Script, folded, skipped_kinds, without_tags
@@ -57,6 +58,7 @@ def check(
 ) -> None:
     """List the speakers of a script: turns, length and price. Buys nothing."""
     terminal = Terminal(as_json=as_json)
+    models_file.install()
     if model not in MODELS:
         raise BadOptionError(
             "--model", model, f"is not a model{did_you_mean(model, MODELS)}", f"use {', '.join(MODELS)}"

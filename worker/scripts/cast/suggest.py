@@ -37,6 +37,7 @@ class Sound(NamedTuple):
 
 _REGISTER: Final = 1.6
 """How far the two registers lie apart: further than most characters of one."""
+_MIDDLE: Final = (0.0, 0.0, 0.0)
 _CHARACTERS: Final[Mapping[str, tuple[float, float, float]]] = {
     "Bright": (1.0, 0.3, -0.5),
     "Upbeat": (1.5, 0.5, -0.5),
@@ -94,7 +95,8 @@ class Suggestion:
 
 
 def sound(voice: str) -> Sound:
-    return Sound(_REGISTER if voice in HIGH else 0.0, *_CHARACTERS[VOICES[voice]])
+    """Where a voice stands; one with another character than Google's voices stands in the middle."""
+    return Sound(_REGISTER if voice in HIGH else 0.0, *_CHARACTERS.get(VOICES[voice], _MIDDLE))
 
 
 def distance(one: str, other: str) -> float:

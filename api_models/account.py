@@ -133,6 +133,7 @@ class SpendLine(BaseModel):
     possibly_billed: int
     copies: int
     saved: Amount
+    suspected: Annotated[Amount, Field(description="Paid for takes that were suspicious and bought again.")]
 
 
 class Spend(BaseModel):

@@ -88,7 +88,10 @@ class JobView(BaseModel):
     expires_after: Annotated[int | None, Field(description="Seconds after its end for which text and audio are kept.")]
     removed_at: Annotated[datetime | None, Field(description="When its text and audio were removed.")]
     attempts: Annotated[int, Field(description="Number of attempts started.")]
-    code: Annotated[str | None, Field(description="Stable error code of a job without audio.")]
+    code: Annotated[
+        str | None,
+        Field(description="Stable error code of a job without audio; `suspect_audio` if it may be wrong."),
+    ]
     message: str | None
     cost: Amount
     cached: Annotated[bool, Field(description="The audio was copied from an earlier job; nothing was paid.")]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from enum import StrEnum
+from typing import Final
 
 
 class VerdictKind(StrEnum):
@@ -39,3 +40,9 @@ class GateScope(StrEnum):
     """The jobs of one model: retired, not found, or not permitted."""
     STORAGE = "storage"
     """Every job: finished audio cannot be stored, so nothing more is bought."""
+
+
+SUSPECT: Final = "suspect_audio"
+"""The code of takes that may not say their text, of jobs that failed for it or succeeded with the best."""
+TAKES_AGREE: Final = "takes_agree"
+"""The code, in the ledger alone, of a suspicious take that is used because an earlier one is like it."""

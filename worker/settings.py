@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 from pydantic import AliasChoices, Field, SecretStr, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from api_models.hints import did_you_mean, quoted
 from api_models.key_templates import SHARED_TEMPLATE, checked_template
 from api_models.openai_names import model_names, voice_names
 from api_models.origins import EMULATOR_KEY, OFFICIAL_BASE_URL
@@ -27,6 +28,8 @@ HOME: Final = Path(".ttsq")
 """Database, spool and audio of single-process mode, below the working directory."""
 
 MAX_RPM: Final = 100_000
+RUNGS: Final = ("signal", "rate", "shape", "words")
+AUTO_RUNGS: Final = "auto"
 
 
 def _env(name: str) -> AliasChoices:
@@ -146,6 +149,14 @@ class Settings(BaseSettings):
         float, Field(validation_alias=_env("TTSQ_TAKE_CHARACTERS_PER_SECOND"), ge=1, le=100)
     ] = 15.0
     """Expected speaking rate in characters per second; a Chinese character counts as three."""
+    take_rungs: Annotated[str, Field(validation_alias=_env("TTSQ_TAKE_RUNGS"))] = ""
+    """What listens to takes that pass the measurements: `signal`, `rate`, `shape` and `words`, separated by commas;
+    `auto`: those that can judge in full on this machine; empty: none. See docs/listening.md."""
+    suspect_takes: Annotated[Literal["best", "fail"], Field(validation_alias=_env("TTSQ_SUSPECT_TAKES"))] = "best"
+    """What becomes of a job whose every take is suspicious: `best` succeeds with the best of them and the code
+    `suspect_audio`, `fail` fails."""
+    espeak: Annotated[str, Field(validation_alias=_env("TTSQ_ESPEAK"), max_length=1_024)] = ""
+    """Path of the program espeak-ng, by which takes are compared. Unset: the one on PATH, if there is one."""
     grace_seconds: Annotated[float, Field(validation_alias=_env("TTSQ_GRACE_SECONDS"), ge=0, le=3_600)] = 60.0
     """Seconds that calls in flight may take to finish during shutdown."""
     alive_file: Annotated[Path | None, Field(validation_alias=_env("TTSQ_ALIVE_FILE"))] = None
@@ -204,6 +215,16 @@ class Settings(BaseSettings):
     @classmethod
     def _artifacts(cls, value: str | None) -> str | None:
         return None if value is None else addresses.artifacts_address(value)
+
+    @field_validator("take_rungs")
+    @classmethod
+    def _known_rungs(cls, value: str) -> str:
+        names = [name.strip() for name in value.split(",") if name.strip()]
+        for name in names:
+            if name not in RUNGS and not (name == AUTO_RUNGS and len(names) == 1):
+                hint = did_you_mean(name, RUNGS)
+                raise ValueError(f"no rung {quoted(name)}{hint}; use {', '.join(RUNGS)}, or {AUTO_RUNGS} alone")
+        return ",".join(names)
 
     @field_validator("public_url")
     @classmethod

@@ -49,6 +49,8 @@ class Refused:
     """The take to accept if an earlier take of this job had the same length."""
     is_by_form: bool = False
     """The file format is unreadable, which the API returns for every take: two of a kind suffice."""
+    code: str | None = None
+    """The job's error code, if not that of bad audio."""
 
 
 def judged(

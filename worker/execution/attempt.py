@@ -30,6 +30,7 @@ from worker.execution.copies import CopySource
 from worker.execution.destinations import Destination
 from worker.execution.encoding import EncodedTake
 from worker.execution.heartbeat import FRESH_SECONDS
+from worker.execution.opinions import Opinion
 from worker.execution.progress import CALL, UPLOAD, Progress
 from worker.execution.recovery import Recovered
 from worker.execution.request_handle import JobHandle
@@ -209,8 +210,35 @@ class Attempt:
     async def _delivered(self, destination: Destination, spooled: Spooled) -> Settlement:
         with self._progress.step("accept"):
             found = await self._agreed(await self._judged(spooled))
-        if isinstance(found, Refused):
-            return await self._refused(destination, spooled, found)
+            opinion = await self._opinion(found)
+        if isinstance(opinion.take, Refused):
+            return await self._refused(destination, spooled, opinion.take)
+        settlement = await self._encoded(destination, spooled, opinion.take)
+        return await self._doubted(destination, spooled, opinion, settlement)
+
+    async def _opinion(self, found: Accepted | Refused) -> Opinion:
+        listener = self.context.listener
+        if listener is None or isinstance(found, Refused):
+            return Opinion(found)
+        with self._progress.step("listen"):
+            return await listener.opinion(self.context, self.claim, found)
+
+    async def _doubted(
+        self, destination: Destination, spooled: Spooled, opinion: Opinion, settlement: Settlement
+    ) -> Settlement:
+        """Say of a stored take that it is suspicious, and keep the one that it is used instead of."""
+        if opinion.doubt is None or settlement.audio is None:
+            return settlement
+        if opinion.instead_of is not None:
+            kept = await self._kept(destination, spooled, opinion.instead_of)
+            self.context.spool.remove_parts(self.claim.job_id, self.claim.attempt)
+            settlement = replace(settlement, take_uri=kept)
+        said = opinion.doubt.code, opinion.doubt.message
+        if opinion.doubt.is_flag:
+            return replace(settlement, code=said[0], message=said[1])
+        return replace(settlement, remark=said)
+
+    async def _encoded(self, destination: Destination, spooled: Spooled, found: Accepted) -> Settlement:
         self._take = found.take.path
         if encoding.is_unchanged(self.claim):
             return await self._stored(destination, spooled, encoding.unchanged(found))
@@ -272,10 +300,14 @@ class Attempt:
         settlement = self._unsuccessful(verdicts.bad_take(known, finding, measured=refused.measured), known)
         if refused.final or repeats:
             settlement = replace(settlement, status=JobStatus.FAILED, not_before=None)
-        kept = await wait_for(
-            self.context.pools.io.submit(lambda: refused_takes.kept(self.claim, destination, refused, receipt))
+        if refused.code is not None:
+            settlement = replace(settlement, code=refused.code)
+        return replace(settlement, take_uri=await self._kept(destination, spooled, refused))
+
+    async def _kept(self, destination: Destination, spooled: Spooled, refused: Refused) -> str | None:
+        return await wait_for(
+            self.context.pools.io.submit(lambda: refused_takes.kept(self.claim, destination, refused, spooled.receipt))
         )
-        return replace(settlement, take_uri=kept)
 
     async def _has_refused_alike(self, measured: str) -> bool:
         """Whether the job's latest refused take had the same flaw."""

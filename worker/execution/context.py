@@ -13,6 +13,7 @@ from worker.execution.content_origin import ContentOrigin
 from worker.execution.database_retry import DatabaseRetry
 from worker.execution.destinations import Destinations
 from worker.execution.heartbeat import Heartbeat
+from worker.execution.opinions import Listens
 from worker.execution.settlements import AttemptLimits
 from worker.execution.spool import Spool
 from worker.execution.thread_pools import Pools
@@ -38,6 +39,8 @@ class AttemptContext:
     pools: Pools
     origin: ContentOrigin
     """The API that audio is bought from."""
+    listener: Listens | None = None
+    """None if takes aren't listened to."""
     rng: random.Random = field(default_factory=random.Random)
     succeeded: Event = field(default_factory=Event)
     """Set once a call of this process has returned audio: the API's address is right."""

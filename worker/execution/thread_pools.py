@@ -32,6 +32,8 @@ class Pools:
     """Measures takes."""
     encoding: ElasticThreadPool
     """Encodes takes."""
+    listening: ElasticThreadPool
+    """Waits for the processes that listen to takes: they need seconds, and measurements must not wait."""
     joining: ElasticThreadPool
     """Joins documents, one at a time: each takes minutes of a core, and calls must not notice."""
     codecs: CodecPool
@@ -48,12 +50,13 @@ class Pools:
             io=io,
             analysis=ElasticThreadPool("analysis", reactor, usual=cores, most=0),
             encoding=ElasticThreadPool("encoding", reactor, usual=cores, most=0),
+            listening=ElasticThreadPool("listening", reactor, usual=cores, most=0),
             joining=ElasticThreadPool("joining", reactor, usual=1, most=0),
             codecs=CodecPool(cores),
         )
 
     def close(self) -> None:
         """Stop the threads; nothing may be running."""
-        for pool in (self.attempts, self.database, self.io, self.analysis, self.encoding, self.joining):
+        for pool in (self.attempts, self.database, self.io, self.analysis, self.encoding, self.listening, self.joining):
             pool.close()
         self.codecs.close()

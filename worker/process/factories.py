@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from datetime import UTC, datetime
-from typing import Final
+from typing import TYPE_CHECKING, Final
 from uuid import UUID
 
 from pydantic import SecretStr
@@ -15,6 +16,7 @@ from worker.audio.gate import GateLimits
 from worker.concurrency.reactor import Reactor
 from worker.concurrency.stop_event import StopEvent
 from worker.execution.destinations import Destinations
+from worker.execution.opinions import Listens
 from worker.execution.spool import Spool
 from worker.execution.spool_folders import SpoolFolder
 from worker.process.file_limits import raise_open_file_limit
@@ -22,11 +24,14 @@ from worker.segmind.client import Client, VersionedClient
 from worker.segmind.errors import UnusableAddressError, UnusableKeyError, UnusableRouteError
 from worker.segmind.v1 import ClientV1
 from worker.segmind.v2 import ClientV2
-from worker.settings import HOME, Settings
+from worker.settings import AUTO_RUNGS, HOME, Settings, variable
 from worker.store import schema
 from worker.store.database import Database
 from worker.telemetry import tracing
 from worker.telemetry.tracing import MissingExtraError
+
+if TYPE_CHECKING:
+    from worker.acceptance.findings import Rung
 
 OTHER_DESCRIPTORS: Final = 300
 """Beside the calls: uploads, database, broker, spool, and library internals."""
@@ -97,6 +102,40 @@ def take_limits(settings: Settings) -> GateLimits | None:
         min_peak_dbfs=settings.take_min_peak_dbfs,
         max_silence_share=settings.take_max_silence,
     )
+
+
+def open_listener(settings: Settings, database: Database) -> Listens | None:
+    """Return what listens to takes; None if no rung is on."""
+    if not settings.take_rungs or settings.take_checks == "off":
+        return None
+    # Imported here, because numpy and the rungs take long to import.
+    from worker.execution.hearing import Listener, Rates  # noqa: PLC0415
+    from worker.execution.listening.messages import Tools  # noqa: PLC0415 - likewise
+    from worker.execution.listening.pool import ListeningPool  # noqa: PLC0415 - likewise
+
+    if not (rungs := chosen_rungs(settings)):
+        return None
+    environment = {name: value for name in ("PATH", "HOME") if (value := variable(name))}
+    processes = ListeningPool(os.cpu_count() or 1, environment)
+    keeps_best = settings.suspect_takes == "best"
+    return Listener(rungs, Tools(settings.espeak), processes, Rates(database), keeps_best)
+
+
+def chosen_rungs(settings: Settings) -> tuple[Rung, ...]:
+    """Return the rungs that are on, the cheapest first."""
+    if settings.take_rungs == AUTO_RUNGS:
+        return tuple(rung for rung, missing in missing_for_rungs(settings).items() if not missing)
+    from worker.acceptance.findings import Rung  # noqa: PLC0415 - as above
+
+    names = settings.take_rungs.split(",") if settings.take_rungs else ()
+    return tuple(rung for rung in Rung if rung in names)
+
+
+def missing_for_rungs(settings: Settings) -> dict[Rung, str]:
+    """Return what each rung lacks on this machine to judge in full; nothing where it lacks nothing."""
+    from worker.acceptance.listening import available_rungs  # noqa: PLC0415 - as above
+
+    return available_rungs(espeak=settings.espeak)
 
 
 def open_client(settings: Settings, stopping: StopEvent | None = None) -> Client:

@@ -44,6 +44,8 @@ ALIKE: Final = (
     "take_min_peak_dbfs",
     "take_max_silence",
     "take_characters_per_second",
+    "take_rungs",
+    "suspect_takes",
 )
 """Settings that decide what jobs become, whichever worker takes them or leads."""
 KEY: Final = "SEGMIND_API_KEY"

@@ -31,13 +31,14 @@ from worker.execution.settlements import AttemptLimits
 from worker.execution.spool import Spool
 from worker.execution.spool_sweeper import SpoolSweeper
 from worker.execution.thread_pools import MAX_HELPERS, Pools
-from worker.maintenance import activity, dead_workers, document_keeper, inbox, operations, purger, scaling
+from worker.maintenance import activity, dead_workers, document_keeper, inbox, operations, purger, rate_learner, scaling
 from worker.maintenance.activity import ActivitySummary
 from worker.maintenance.document_keeper import DocumentKeeper
 from worker.maintenance.inbox import Inbox
 from worker.maintenance.leader_task import LeaderTask
 from worker.maintenance.operations import OperationRunner
 from worker.maintenance.purger import Purger
+from worker.maintenance.rate_learner import RateLearner
 from worker.maintenance.scaling import ScalingReport
 from worker.process import dropped_messages
 from worker.process.broker_status import BrokerStatus
@@ -47,6 +48,7 @@ from worker.process.factories import (
     open_client,
     open_destinations,
     open_heartbeat_database,
+    open_listener,
     open_spool,
     require_descriptors,
     require_schema,
@@ -174,6 +176,8 @@ class Runtime:
         """Stop the threads, in a process that continues to run."""
         if self.executor.wait_until_idle(0):
             self.executor.pools.close()
+            if (listener := self.executor.context.listener) is not None:
+                listener.close()
 
     def abort(self) -> None:
         """Stop at once: release every attempt and sign off; the process is about to exit."""
@@ -283,6 +287,7 @@ def build(
             stopping=stopping,
             pools=Pools.start(reactor, slots=settings.concurrency),
             origin=ContentOrigin(origin or settings.segmind_base_url, shared=settings.shares_content),
+            listener=open_listener(settings, database),
         ),
         slots=settings.concurrency,
         finished=dispatcher.wake,
@@ -328,6 +333,7 @@ def build(
         leader_tasks=(
             *_leader_tasks(database, destinations, messages, leads=lambda: dispatcher.leads),
             *_inbox_tasks(database, settings, dispatcher),
+            *_listening_tasks(database, settings, leads=lambda: dispatcher.leads),
         ),
         finisher=batch_finisher,
         deliveries=_delivery_pool(database, settings),
@@ -396,6 +402,12 @@ def _inbox_tasks(
     reader = Inbox(database, settings, on_jobs=dispatcher.arrived)
     task = LeaderTask("inbox", inbox.POLL_SECONDS, reader.run_once, lambda: dispatcher.leads, burst_seconds=0)
     return task, Listener(database, task.wake, lambda: dispatcher.leads, notifications.INBOX)
+
+
+def _listening_tasks(database: Database, settings: Settings, *, leads: Callable[[], bool]) -> tuple[LeaderTask, ...]:
+    if not settings.take_rungs:
+        return ()
+    return (LeaderTask("rate-learner", rate_learner.POLL_SECONDS, RateLearner(database).run_once, leads),)
 
 
 def private_queue(worker_id: UUID) -> str:

@@ -78,7 +78,7 @@ def test_the_embedded_default_is_sound_before_its_first_run(doctor: Doctor) -> N
     found = doctor()
     assert found.code == 0
     assert {name: level for name, (level, _, _) in found.checks.items()} == dict.fromkeys(
-        ("settings", "database", "broker", "artifacts", "spool", "key"), "ok"
+        ("settings", "database", "broker", "artifacts", "spool", "listening", "key"), "ok"
     )
     assert "$0.6700" in found.words("key")
     assert "at least 100 calls" in found.words("key")
@@ -93,7 +93,8 @@ def test_each_part_has_a_line_for_people(
         main(["doctor"])
     assert ended.value.code == 0
     lines = [line.split()[:2] for line in capsys.readouterr().out.splitlines()]
-    names = ["settings", "database", "broker", "artifacts", "spool", "key", "clock", "workers", "objects", "restore"]
+    names = ["settings", "database", "broker", "artifacts", "spool", "listening", "key"]
+    names += ["clock", "workers", "objects", "restore"]
     assert lines == [[name, "ok"] for name in names]
     assert emulator.state().calls == 0
 
@@ -200,3 +201,19 @@ def test_the_production_services_are_looked_at(
     found = doctor()
     assert (found.code, found.level("artifacts")) == (2, "fail")
     assert "no-such-bucket-here" in found.words("artifacts")
+
+
+def test_it_says_what_listens_and_why_the_rest_does_not(doctor: Doctor, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Off is no fault; a rung that lacks something is named with it."""
+    assert doctor().words("listening").startswith("off; TTSQ_TAKE_RUNGS=auto")
+    monkeypatch.setenv("TTSQ_TAKE_RUNGS", "rate,words")
+    monkeypatch.setenv("TTSQ_ESPEAK", "/nowhere/espeak-ng")
+    report = doctor()
+    assert report.level("listening") == "warning"
+    assert "rate, words on" in report.words("listening")
+    assert "rate: espeak-ng not found" in report.words("listening")
+    assert "signal off" in report.words("listening")
+    monkeypatch.setenv("TTSQ_TAKE_RUNGS", "signal")
+    assert doctor().level("listening") == "ok"
+    monkeypatch.setenv("TTSQ_TAKE_RUNGS", "rates")
+    assert 'did you mean "rate"' in doctor().words("settings")

@@ -52,6 +52,18 @@ def test_one_accepted_take_resets_the_run() -> None:
     assert (found.held_at, found.accepted, found.refused) == (None, True, LIMIT - 1)
 
 
+@pytest.mark.parametrize("code", ["suspect_audio", "takes_agree"])
+def test_takes_that_are_used_although_suspicious_hold_as_well(code: str) -> None:
+    """They are no evidence that the batch's takes say their texts, whichever way the suspicion ended."""
+    doubtful = an_ended(verdict=VerdictKind.SUCCESS, code=code, message="a sentence is missing")
+    suspect = an_ended(verdict=VerdictKind.BAD_TAKE, code="suspect_audio", message="a sentence is missing")
+    held = count(*[suspect, doubtful] * (LIMIT // 2))
+    assert (held.held_at, held.accepted, held.code) == (NOW, False, code)
+    assert count(*[suspect, doubtful] * (LIMIT // 2 - 1), GOOD, suspect, doubtful).held_at is None
+    overall = take_runs.across(held, doubtful, limit=LIMIT, now=NOW)
+    assert overall.held_at == NOW
+
+
 def test_what_is_held_stays_held() -> None:
     """Calls in flight end after the hold: they are counted, and an accepted one among them doesn't resume the rest."""
     found = count(GOOD, BAD, begin=count(*[BAD] * LIMIT))

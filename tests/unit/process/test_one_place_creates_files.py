@@ -20,6 +20,8 @@ WRITERS: Final = {
     "worker/results/files.py": "result files for people, in a temporary folder of mode 0700 first",
     "worker/schedules/query.py": "in a temporary folder of mode 0700",
     "worker/audio/rendering.py": "runs in the codec process, whose umask is 0077",
+    "worker/execution/listening/process.py": "opens /dev/null",
+    "worker/cli/takes/timings.py": "captions for people",
     "worker/cli/join.py": "captions for people",
     "worker/documents/join/recording.py": "a recording for people",
     "worker/cli/plan.py": "a sheet for people",

@@ -8,8 +8,10 @@ import subprocess
 import sys
 import time
 import weakref
+from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
+from types import MappingProxyType
 from typing import IO, Final
 
 from worker.audio.codec.messages import CodecCrashError
@@ -17,7 +19,8 @@ from worker.audio.codec.messages import CodecCrashError
 PACKAGES: Final = Path(__file__).parents[2]
 """Where this program's packages lie, installed or not."""
 PROGRAM: Final = "from worker.audio.codec.process import main; main()"
-MAX_ANSWER_BYTES: Final = 64 * 1024
+MAX_ANSWER_BYTES: Final = 512 * 1024
+NO_ENVIRONMENT: Final[Mapping[str, str]] = MappingProxyType({})
 _PIECE_BYTES: Final = 4096
 
 
@@ -30,18 +33,18 @@ class CodecChild:
 
     __slots__ = ("__weakref__", "_end", "_process")
 
-    def __init__(self) -> None:
-        """Start it. It has no environment but what Python needs, and no file but its pipes. Raises OSError."""
+    def __init__(self, program: str = PROGRAM, environment: Mapping[str, str] = NO_ENVIRONMENT) -> None:
+        """Start it. It has no environment but what Python needs and this, and no file but its pipes. Raises OSError."""
         paths = [path for path in sys.path if path]
         if str(PACKAGES) not in paths:
             paths.append(str(PACKAGES))
         self._process = subprocess.Popen(  # noqa: S603 - this very Python, with a program of ours
-            [sys.executable, "-P", "-c", PROGRAM],
+            [sys.executable, "-P", "-c", program],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
             bufsize=0,
-            env={"PYTHONPATH": os.pathsep.join(paths), "OPENBLAS_NUM_THREADS": "1"},
+            env={**environment, "PYTHONPATH": os.pathsep.join(paths), "OPENBLAS_NUM_THREADS": "1"},
             # Ctrl-C and the signals of a process group are for the worker, which closes the pipe when it leaves.
             start_new_session=True,
         )

@@ -23,7 +23,15 @@ from worker.cli.doctor.findings import Finding, fail, ok, warning
 from worker.environment.private_files import unwritable
 from worker.execution.spool import Spool
 from worker.process import peers
-from worker.process.factories import StartError, default_artifacts_url, open_client, require_descriptors, store_options
+from worker.process.factories import (
+    StartError,
+    chosen_rungs,
+    default_artifacts_url,
+    missing_for_rungs,
+    open_client,
+    require_descriptors,
+    store_options,
+)
 from worker.process.identity import KEY, identity
 from worker.segmind import verdicts
 from worker.segmind.answers import Credits
@@ -77,6 +85,22 @@ def check_process(settings: Settings) -> Finding:
             "fix it or set another TTSQ_ALIVE_FILE",
         )
     return ok(f"{number(settings.concurrency, 'concurrent call')} can be opened")
+
+
+def check_listening(settings: Settings) -> Finding:
+    """Which rungs listen to takes on this machine, and why the others don't."""
+    if not settings.take_rungs:
+        return ok("off; TTSQ_TAKE_RUNGS=auto turns on what this machine has")
+    if settings.take_checks == "off":
+        return warning("off, because TTSQ_TAKE_CHECKS is off", "set it to on, or unset TTSQ_TAKE_RUNGS")
+    missing = missing_for_rungs(settings)
+    chosen = [str(rung) for rung in chosen_rungs(settings)]
+    off = (f"{rung} off" + (f" ({why})" if why else "") for rung, why in missing.items() if rung not in chosen)
+    said = "; ".join((f"{', '.join(chosen) or 'none'} on", *off))
+    lacking = [f"{rung}: {why}" for rung, why in missing.items() if rung in chosen and why]
+    if lacking:
+        return warning(f"{said}; judged in part: {'; '.join(lacking)}", "install what is missing, or name fewer rungs")
+    return ok(said)
 
 
 def check_key(settings: Settings, *, works: bool = True) -> Finding:

@@ -67,6 +67,7 @@ def _checks(terminal: Terminal, *, works: bool) -> Iterator[Named]:
             process = bounded.run("process", lambda: checks.check_process(settings))
             if process.level is not Level.OK:
                 yield "process", process
+            yield "listening", bounded.run("listening", lambda: checks.check_listening(settings))
         yield "key", bounded.run("key", lambda: checks.check_key(settings, works=works))
         if database is not None:
             reached = broker.level is not Level.FAIL

@@ -92,6 +92,12 @@ def show(by: By, *, since: str | None, until: str | None, tenant: str | None, as
             " in addition.",
             style="dim",
         )
+    if total.suspected:
+        terminal.note(
+            f"${total.suspected.normalize():f} of it for takes that were suspicious and bought again;"
+            " see `ttsq takes listen BATCH`.",
+            style="dim",
+        )
 
 
 def _table(by: By, lines: Sequence[Spent], total: Spent) -> Table:
@@ -134,4 +140,5 @@ def _figures(line: Spent) -> dict[str, Any]:
         "possibly_billed": line.possibly_billed,
         "copies": line.copies,
         "saved": amount(line.saved),
+        "suspected": amount(line.suspected),
     }

@@ -46,7 +46,7 @@ class TakeHolds:
             return
         finished = list(finished)
         by_lane = self._by_lane(finished)
-        every = {_every(ended.tenant, ended.model) for ended in finished if ended.verdict is take_runs.ACCEPTED}
+        every = {_every(ended.tenant, ended.model) for ended in finished if take_runs.is_accepted(ended)}
         every = {key for key in every if key not in self._good} | {_every(key[1], key[2]) for key in by_lane}
         before = lane_takes.load(connection, by_lane.keys() | every)
         counts = {key: before.get(key, TakeCount(*key)) for key in by_lane.keys() | every}
@@ -65,7 +65,7 @@ class TakeHolds:
         """Add an attempt to its lane's count, and to that of all lanes unless its lane has had its share of it."""
         key, every = (ended.batch_id or NO_LANE, ended.tenant, ended.model), _every(ended.tenant, ended.model)
         is_refused = take_runs.is_refused(ended)
-        if not (is_refused or ended.verdict is take_runs.ACCEPTED):
+        if not (is_refused or take_runs.is_accepted(ended)):
             return
         if key in counts:
             counts[key] = take_runs.after(counts[key], ended, limit=self.limit, now=now)
@@ -109,7 +109,7 @@ class TakeHolds:
         for ended in finished:
             key = (ended.batch_id or NO_LANE, ended.tenant, ended.model)
             refused = take_runs.is_refused(ended)
-            if refused or (ended.verdict is take_runs.ACCEPTED and (key in by_lane or key not in self._good)):
+            if refused or (take_runs.is_accepted(ended) and (key in by_lane or key not in self._good)):
                 by_lane.setdefault(key, []).append(ended)
         return by_lane
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final
 
-from api_models.verdict import VerdictKind
+from api_models.verdict import SUSPECT, TAKES_AGREE, VerdictKind
 from worker.dispatch.gates import circuit_breaker
 from worker.store.lane_takes import Key, TakeCount
 from worker.store.queries.attempts import Ended
@@ -24,6 +24,8 @@ SHARE_OF_A_LANE: Final = 3
 
 ACCEPTED: Final = VerdictKind.SUCCESS
 """Not a copy: copied audio is no evidence about the API now."""
+DOUBTFUL: Final = frozenset({SUSPECT, TAKES_AGREE})
+"""Codes of accepted takes that may not say their text."""
 _WITHOUT_AUDIO: Final = frozenset({VerdictKind.RETRY, VerdictKind.REFUSED, VerdictKind.GATE, VerdictKind.PACE})
 _ANSWERED: Final = frozenset({"run_failed", "unreadable_answer", "undecodable_answer", "content_refused"})
 """Codes of answers with a success status and no price, which may have been billed."""
@@ -31,16 +33,26 @@ _ANSWERED: Final = frozenset({"run_failed", "unreadable_answer", "undecodable_an
 
 def is_refused(ended: Ended) -> bool:
     """Return whether an attempt's answer was or may have been paid for and is not usable audio."""
-    if ended.verdict is VerdictKind.BAD_TAKE:
+    if ended.verdict is VerdictKind.BAD_TAKE or _is_doubtful(ended):
         return True
     if ended.verdict not in _WITHOUT_AUDIO or ended.code in circuit_breaker.OURS:
         return False
     return bool(ended.cost) or (ended.possibly_billed and ended.code in _ANSWERED)
 
 
+def is_accepted(ended: Ended) -> bool:
+    """Return whether an attempt bought audio that nothing speaks against."""
+    return ended.verdict is ACCEPTED and not _is_doubtful(ended)
+
+
+def _is_doubtful(ended: Ended) -> bool:
+    """Whether a take was used although it, or one like it, was suspicious: no evidence that others will be good."""
+    return ended.verdict is ACCEPTED and ended.code in DOUBTFUL
+
+
 def after(count: TakeCount, ended: Ended, *, limit: int, now: datetime) -> TakeCount:
     """Return the count after one more attempt. A held lane stays held until it is resumed."""
-    if ended.verdict is ACCEPTED and count.held_at is None:
+    if is_accepted(ended) and count.held_at is None:
         return replace(count, accepted=True, refused=0, resumed=False, code=None, message=None)
     if not is_refused(ended):
         return count
@@ -51,7 +63,7 @@ def after(count: TakeCount, ended: Ended, *, limit: int, now: datetime) -> TakeC
 
 def across(count: TakeCount, ended: Ended, *, limit: int, now: datetime) -> TakeCount:
     """Return the count of all lanes after one more attempt in one of them. One accepted take ends their hold."""
-    if ended.verdict is ACCEPTED:
+    if is_accepted(ended):
         return replace(count, accepted=True, refused=0, held_at=None, code=None, message=None)
     return after(count, ended, limit=limit, now=now)
 

@@ -118,6 +118,10 @@ def _sentences(text: str, language: str) -> Iterator[tuple[int, int]]:
             yield start, end
 
 
+def sentences_of(text: str, language: str) -> list[str]:
+    return [text[start:end].strip() for start, end in _sentences(text, language)]
+
+
 def _by_pauses(text: str, places: Sequence[tuple[int, int]], placed: Placed, assembly: Assembly) -> list[Span]:
     starts = _starts([text[start:end] for start, end in places], placed, assembly)
     ends = [start for start, _ in starts[1:]] + [assembly.seconds(placed.end)]

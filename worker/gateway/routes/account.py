@@ -229,6 +229,7 @@ def get_spend(
             "possibly_billed": line.possibly_billed,
             "copies": line.copies,
             "saved": views.amount(line.saved),
+            "suspected": views.amount(line.suspected),
         }
         for line in found
     ]

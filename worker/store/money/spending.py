@@ -13,13 +13,15 @@ from sqlalchemy.orm import InstrumentedAttribute, aliased
 
 from api_models.spending import By
 from api_models.status import JobStatus
-from api_models.verdict import VerdictKind
+from api_models.verdict import SUSPECT, VerdictKind
 from worker.store.states import in_state
 from worker.store.tables.jobs import Attempt, Batch, Job
 
 ZERO: Final = Decimal(0)
 NO_CALL: Final = (VerdictKind.CACHED, VerdictKind.RELEASED)
 """Attempts that ended without a call to the API."""
+
+_SUSPECTED: Final = and_(Attempt.verdict == VerdictKind.BAD_TAKE, Attempt.code == SUSPECT)
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +38,8 @@ class Spent:
     """Calls without a clear response: they may have been billed beyond `paid`."""
     copies: int
     saved: Decimal
+    suspected: Decimal = ZERO
+    """The part of `paid` for takes that were refused because they may not say their text."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +74,7 @@ def total(lines: Iterable[Spent]) -> Spent:
         possibly_billed=sum(line.possibly_billed for line in lines),
         copies=sum(line.copies for line in lines),
         saved=sum((line.saved for line in lines), ZERO),
+        suspected=sum((line.suspected for line in lines), ZERO),
     )
 
 
@@ -102,6 +107,7 @@ def _sums(key: ColumnElement[Any], by: By, which: Filter) -> Executable:
         _count(is_call).label("calls"),
         func.sum(Attempt.cost, type_=Attempt.cost.type).label("paid"),
         func.sum(case((Attempt.cost_estimated, Attempt.cost)), type_=Attempt.cost.type).label("estimated"),
+        func.sum(case((_SUSPECTED, Attempt.cost)), type_=Attempt.cost.type).label("suspected"),
         _count(Attempt.possibly_billed).label("possibly_billed"),
         _count(Attempt.verdict == VerdictKind.CACHED).label("copies"),
     ).where(*which.terms())
@@ -146,4 +152,5 @@ def _line(row: Any, saved: Decimal) -> Spent:  # noqa: ANN401 - the row of a sta
         possibly_billed=int(row.possibly_billed),
         copies=int(row.copies),
         saved=saved,
+        suspected=row.suspected or ZERO,
     )

@@ -16,7 +16,7 @@ from uuid import UUID
 from sqlalchemy import ColumnElement, Connection, bindparam, func, select, update
 
 from api_models.status import TERMINAL
-from worker.store import documents, locks
+from worker.store import documents, locks, takes
 from worker.store.documents import of_documents
 from worker.store.states import in_state
 from worker.store.tables.jobs import Attempt, DocumentRow, Job
@@ -122,6 +122,7 @@ def blank(connection: Connection, jobs: Sequence[Due], *, now: datetime) -> None
     if jobs:
         connection.execute(_BLANK, _in_order([{"job": job.id, "ended": job.finished_at, "now": now} for job in jobs]))
         connection.execute(_FORGET_TAKES, _in_order([{"job": job.id} for job in jobs]))
+        takes.forget_texts(connection, [job.id for job in jobs])
         documents.forget_plans(connection, [job.id for job in jobs])
 
 

@@ -62,6 +62,8 @@ class Settlement:
     """Duration of the API call; None if there was no call."""
     upload_ms: int | None = None
     """Duration of the upload; None if nothing was stored."""
+    remark: tuple[str, str] | None = None
+    """Code and message for the ledger alone, of an attempt that succeeded."""
     source: int | None = None
     """The earlier attempt whose call returned the audio, if not this one."""
 
@@ -237,8 +239,8 @@ def _ledger_row(claim: Claim, settlement: Settlement, verdict: VerdictKind, now:
         "finished_at": now,
         "verdict": verdict,
         "scope": settlement.scope,
-        "code": settlement.code,
-        "message": settlement.message,
+        "code": settlement.code or (settlement.remark and settlement.remark[0]),
+        "message": settlement.message or (settlement.remark and settlement.remark[1]),
         "detail": settlement.detail,
         "reset_at": settlement.reset_at,
         "request_id": settlement.request_id,

@@ -39,6 +39,7 @@ class HookMapping(BaseModel):
     artist: Expression = None
     album: Expression = None
     track: Expression = None
+    lexicon: Expression = None
 
 
 class HookAnswer(BaseModel):

@@ -26,6 +26,7 @@ Amount = Annotated[
 def _documented(schema: dict[str, Any]) -> None:
     """Describes in the schema what validators enforce."""
     properties = schema["properties"]
+    properties.pop("wording", None)
     properties["text"] |= {"minLength": 1, "pattern": "[A-Za-z0-9]"}
     properties["model"] = {"type": "string", "enum": list(MODELS), "default": DEFAULT_MODEL}
     for name in ("voice_1", "voice_2"):
@@ -73,7 +74,9 @@ class JobView(BaseModel):
     voice_1: str | None
     voice_2: str | None
     temperature: float | None
-    text: str
+    text: Annotated[str, Field(description="The text as it was submitted.")]
+    spoken_text: Annotated[str | None, Field(description="What is spoken in its place, if that differs.")]
+    lexicon: Annotated[str | None, Field(description="The lexicon that changed the text, with its version.")]
     priority: int
     not_before: datetime | None
     deadline: datetime | None

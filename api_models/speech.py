@@ -11,6 +11,7 @@ from json.encoder import encode_basestring
 from typing import Annotated, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
+from pydantic.json_schema import SkipJsonSchema
 from pydantic_core import PydanticCustomError
 
 from api_models.encodings import (
@@ -38,6 +39,7 @@ from api_models.values import (
     blank_is_none,
     name_fault,
 )
+from api_models.wording import LEXICON
 
 MAX_TAGS: Final = 16
 MAX_LONG_TEXT_BYTES: Final = 4_000_000
@@ -225,6 +227,29 @@ class JobRequest(Speech):
     timings: TimingsName = Timings.NONE
     """Times stored beside the audio, of parts, sentences or words: none, part, sentence or word."""
 
+    lexicon: OptionalName = None
+    """The lexicon whose rules are applied to the text: a name such as `brand`, or one version of it, as `brand@3`."""
+    wording: SkipJsonSchema[str | None] = None
+    """Set when the text was changed before it was planned: what the producer wrote (`api_models.wording`)."""
+
+    @field_validator("lexicon")
+    @classmethod
+    def _names_a_lexicon(cls, value: str | None) -> str | None:
+        if value is not None and not LEXICON.fullmatch(value):
+            raise PydanticCustomError(
+                "lexicon",
+                "{name} is not the name of a lexicon; `ttsq lexicon list` shows them",
+                {"name": quoted(value)},
+            )
+        return value
+
+    @field_validator("wording", mode="before")
+    @classmethod
+    def _never_given(cls, value: object) -> None:
+        if value is None:
+            return
+        raise PydanticCustomError("wording", "is written by the queue itself; leave it out")
+
     @model_validator(mode="before")
     @classmethod
     def _bitrate_means_mp3(cls, values: object) -> object:
@@ -318,6 +343,11 @@ class JobRequest(Speech):
         if value is not None and not_before is not None and value < not_before:
             raise PydanticCustomError("deadline", "lies before not_before, so the job could never start")
         return value
+
+    @property
+    def is_to_be_prepared(self) -> bool:
+        """Whether its text is changed before it is planned, priced and fingerprinted, and has not been yet."""
+        return self.lexicon is not None and self.wording is None
 
     @property
     def form(self) -> str:

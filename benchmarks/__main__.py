@@ -30,6 +30,7 @@ from benchmarks import (
     kills,
     large,
     leave,
+    lexicon,
     pace,
     run,
     scaling,
@@ -79,6 +80,7 @@ BENCHMARKS: Final = {
     "growth": Benchmark(growth.Knobs(), growth.FULL, growth.measure),
     "gateway": Benchmark(gateway.Knobs(), gateway.FULL, gateway.measure),
     "hostile": Benchmark(hostile.Knobs(), hostile.FULL, hostile.measure),
+    "lexicon": Benchmark(lexicon.Knobs(), lexicon.FULL, lexicon.measure),
     "documents": Benchmark(documents.Knobs(), documents.FULL, documents.measure),
     "webhooks": Benchmark(webhooks.Knobs(), webhooks.FULL, webhooks.measure),
 }

@@ -32,6 +32,7 @@ COMMANDS: Final = (
         SPEAK,
     ),
     Entry("models", "worker.cli.models:app", "List, show and check speech models.", SPEAK),
+    Entry("lexicon", "worker.cli.lexicon.commands:app", "Rules that say how words are pronounced.", SPEAK),
     Entry("status", "worker.cli.status:status", "Show the progress of the queue or one batch, and its holds.", QUEUE),
     Entry("batch", "worker.cli.batch.commands:app", "Show, change and download batches.", QUEUE),
     Entry("jobs", "worker.cli.jobs.commands:app", "Show, retry, cancel and delete single jobs.", QUEUE),

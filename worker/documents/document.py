@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Final
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from worker.text.lexicon.edits import Edit
 
 
 class BlockKind(StrEnum):
@@ -78,6 +81,8 @@ class Document:
     """BCP 47, as the file says; empty if it says nothing."""
     skipped: tuple[Skipped, ...] = ()
     warnings: tuple[str, ...] = ()
+    edits: tuple[Edit, ...] = ()
+    """Where its text differs from that of the file, in order."""
 
 
 @dataclass(slots=True)

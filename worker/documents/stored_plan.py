@@ -6,11 +6,14 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from worker.documents.document import excerpt
 from worker.documents.join.style import GAP_SECONDS, PRESETS, Preset, Style
 from worker.documents.plan.plan import Gap, Part, Plan
+
+if TYPE_CHECKING:
+    from worker.text.lexicon.edits import Edit
 
 _SECONDS_DIGITS: Final = 1
 
@@ -83,13 +86,15 @@ class StoredPlan:
     author: str
     chapters: tuple[str, ...]
     parts: tuple[PlannedPart, ...]
+    edits: Mapping[int, tuple[Edit, ...]] = field(default_factory=dict)
+    """By the number of a part, from 1: where its text differs from what was written."""
 
     @classmethod
     def of(cls, plan: Plan) -> StoredPlan:
         parts = map(PlannedPart.of, plan.parts)
         document = plan.document
         chapters = tuple(chapter.title for chapter in document.chapters)
-        return cls(plan.language, document.title, document.author, chapters, tuple(parts))
+        return cls(plan.language, document.title, document.author, chapters, tuple(parts), _edits(plan))
 
     @property
     def seconds(self) -> float:
@@ -109,13 +114,32 @@ class StoredPlan:
     def encode(self) -> str:
         parts = [part.encoded() for part in self.parts]
         named = {"language": self.language, "title": self.title, "author": self.author}
-        return json.dumps({**named, "chapters": self.chapters, "parts": parts}, ensure_ascii=False)
+        found: dict[str, Any] = {**named, "chapters": self.chapters, "parts": parts}
+        if self.edits:  # of its own, because older workers read the parts
+            found["edits"] = [
+                [number, edit.start, edit.end, edit.original] for number, edits in self.edits.items() for edit in edits
+            ]
+        return json.dumps(found, ensure_ascii=False)
 
     @classmethod
     def decode(cls, stored: str) -> StoredPlan:
         found: dict[str, Any] = json.loads(stored)
         parts = (PlannedPart.decoded(*part) for part in found["parts"])
-        return cls(found["language"], found["title"], found["author"], tuple(found["chapters"]), tuple(parts))
+        edits: dict[int, tuple[Edit, ...]] = {}
+        for number, start, end, original in found.get("edits", ()):
+            from worker.text.lexicon.edits import Edit  # noqa: PLC0415 - few documents have any
+
+            edits[number] = (*edits.get(number, ()), Edit(start, end, original))
+        named = (found["language"], found["title"], found["author"])
+        return cls(*named, tuple(found["chapters"]), tuple(parts), edits)
+
+
+def _edits(plan: Plan) -> dict[int, tuple[Edit, ...]]:
+    if not plan.document.edits:
+        return {}
+    from worker.documents.plan.spelling import edits_of_parts  # noqa: PLC0415 - likewise
+
+    return edits_of_parts(plan)
 
 
 @dataclass(frozen=True, slots=True)

@@ -123,7 +123,7 @@ def _description(claim: Claim, of: Material, assembly: Assembly) -> Description:
 def _narration(of: Material, assembly: Assembly, heard: Mapping[int, Sequence[Span]]) -> Narration:
     from worker.documents.captions.sidecars import Narration  # noqa: PLC0415 - likewise
 
-    return Narration([part.text for part in of.parts], _titles(of), of.plan.language, assembly, heard)
+    return Narration([part.text for part in of.parts], _titles(of), of.plan.language, assembly, heard, of.plan.edits)
 
 
 def _timings(of: Material, narration: Narration, level: Timings) -> str | None:

@@ -26,6 +26,8 @@ from api_models.documents import DocumentIn
 from api_models.endpoints import EndpointChange, EndpointIn, Redelivery
 from api_models.http_problems import Problem, Trouble
 from api_models.jobs import JobIn
+from api_models.lexicons import MAX_FILE_BYTES as MAX_LEXICON_BYTES
+from api_models.lexicons import LexiconIn
 from api_models.problems import Fault, faults_of_errors
 from api_models.subscriptions import SubscriptionIn
 from worker.artifacts.errors import ArtifactsError
@@ -38,7 +40,18 @@ from worker.gateway.openai import catalogue, files, speech
 from worker.gateway.openai.errors import OpenAIError
 from worker.gateway.parts import Gateway
 from worker.gateway.problems import ProblemError, invalid, not_found
-from worker.gateway.routes import account, batches, documents, endpoints, events, health, hooks, jobs, subscriptions
+from worker.gateway.routes import (
+    account,
+    batches,
+    documents,
+    endpoints,
+    events,
+    health,
+    hooks,
+    jobs,
+    lexicons,
+    subscriptions,
+)
 
 BODIES: Final[tuple[type[BaseModel], ...]] = (
     JobIn,
@@ -47,6 +60,7 @@ BODIES: Final[tuple[type[BaseModel], ...]] = (
     QuoteIn,
     EndpointIn,
     EndpointChange,
+    LexiconIn,
     SubscriptionIn,
     Redelivery,
     GateChange,
@@ -62,6 +76,7 @@ A submitted job is stored durably. Poll it, follow its events, or receive a webh
 
 TAGS: Final = [
     {"name": "jobs", "description": "Single texts: submit, follow, cancel, retry, and get the audio."},
+    {"name": "lexicons", "description": "Rules that say how words are pronounced."},
     {"name": "batches", "description": "Many texts submitted together, as JSON or as a sheet."},
     {"name": "documents", "description": "Books and other files: one recording, spoken in parts."},
     {"name": "events", "description": "What happened, as a log and as a stream."},
@@ -118,7 +133,19 @@ def make_app(gateway: Gateway) -> FastAPI:
 def _routes() -> Sequence[BaseRoute]:
     """Every route with its models. FastAPI leaves these to the first request, which would wait on the event loop."""
     router = APIRouter(dependencies=[Depends(reject_unknown_parameters)], generate_unique_id_function=operation_id)
-    for part in (docs_page, jobs, batches, documents, events, account, endpoints, subscriptions, hooks, health):
+    for part in (
+        docs_page,
+        jobs,
+        batches,
+        documents,
+        lexicons,
+        events,
+        account,
+        endpoints,
+        subscriptions,
+        hooks,
+        health,
+    ):
         router.include_router(part.router)
     for of_console in console.ROUTERS:
         router.include_router(of_console)
@@ -138,6 +165,8 @@ def guarded(gateway: Gateway) -> Guard:
             return upload
         if path == "/v1/documents":
             return documents.MAX_BODY_BYTES
+        if path.startswith("/v1/lexicons/"):
+            return MAX_LEXICON_BYTES
         if path.startswith(HOOKS):
             return MAX_HOOK_BYTES
         return MAX_QUOTE_BYTES if path == "/v1/quote" else MAX_BODY_BYTES

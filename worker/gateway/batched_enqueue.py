@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from itertools import islice
 from typing import IO, Any, Final
@@ -23,6 +23,7 @@ from worker.gateway.entries import Origin
 from worker.gateway.middleware.guard import ClientGoneError
 from worker.gateway.parts import Gateway
 from worker.gateway.problems import MAX_FAULTS, ProblemError, invalid
+from worker.gateway.spoken import spoken
 from worker.intake.kinds import Kind
 from worker.intake.reader import read as read_rows
 from worker.intake.sheet_options import AS_IT_IS, SheetOptions
@@ -104,6 +105,14 @@ def validated(jobs: Sequence[dict[str, Any]], gateway: Gateway, is_gone: IsGone)
     if faults:
         raise invalid(faults[:MAX_FAULTS], len(faults))
     return lines
+
+
+def prepared(lines: Sequence[Line], gateway: Gateway, tenant: str) -> Sequence[Line]:
+    """Return jobs with their texts as they are spoken. Raises ProblemError with their errors."""
+    if not any(line.job.is_to_be_prepared for line in lines):
+        return lines
+    jobs = spoken(gateway, tenant, [line.job for line in lines], lambda index: f"jobs.{index}.lexicon")
+    return [replace(line, job=job) for line, job in zip(lines, jobs, strict=True)]
 
 
 def _validated(fields: dict[str, Any], gateway: Gateway) -> JobIn | list[Fault]:
@@ -191,6 +200,7 @@ def write(
     `also` writes in the same transaction what else belongs to the batch, by its id. With a `source`, every line is a
     document read from it.
     """
+    lines = prepared(lines, gateway, origin.tenant)
     now = gateway.now()
     record = BatchRecord(uuid7(), origin.tenant, batch.name, None, len(lines), now)
     limit = gateway.settings.max_text_bytes

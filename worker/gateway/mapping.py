@@ -37,6 +37,7 @@ _PARTS: Final = (
     "sample_rate",
     "mp3_bitrate",
     *TAG_FIELDS,
+    "lexicon",
 )
 _HOLE: Final = re.compile(r"\{\{|\}\}|\{([^{}]*(?:\{[^{}]*\}[^{}]*)*)\}")
 _BRACE: Final = re.compile(r"[{}]")

@@ -14,6 +14,7 @@ from api_models.encodings import AudioTags
 from api_models.formats import AudioFormat
 from api_models.status import TERMINAL, JobStatus
 from api_models.timings import Timings
+from api_models.wording import Wording
 from worker.documents.stored_plan import StoredPlan
 from worker.intake.unspoken import markup_warnings
 from worker.store import documents
@@ -44,7 +45,7 @@ def job(entry: JobEntry, base: str = "") -> dict[str, Any]:
         "voice_1": entry.voice_1,
         "voice_2": entry.voice_2,
         "temperature": entry.temperature,
-        "text": entry.text,
+        **_texts(entry.text, entry.wording),
         "priority": entry.priority,
         "not_before": stamp(_not_before(entry.not_before)),
         "deadline": stamp(entry.deadline),
@@ -81,7 +82,7 @@ def new_job(row: Mapping[str, Any]) -> dict[str, Any]:
         "voice_1": row["voice_1"],
         "voice_2": row["voice_2"],
         "temperature": row["temperature"],
-        "text": row["text"],
+        **_texts(row["text"], row.get("wording")),
         "priority": row["priority"],
         "not_before": stamp(_not_before(row["not_before"])),
         "deadline": stamp(row["deadline"]),
@@ -104,6 +105,16 @@ def new_job(row: Mapping[str, Any]) -> dict[str, Any]:
         "created_at": stamp(row["created_at"]),
         "started_at": None,
         "finished_at": None,
+    }
+
+
+def _texts(text: str, wording: str | None) -> dict[str, Any]:
+    """What the producer wrote, and what is spoken in its place."""
+    found = None if wording is None else Wording.read(wording)
+    return {
+        "text": text if found is None else found.original,
+        "spoken_text": None if found is None else text,
+        "lexicon": None if found is None else found.lexicon or None,
     }
 
 

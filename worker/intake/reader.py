@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Final, TypeVar
@@ -272,14 +272,17 @@ def judge_all(
     options: SheetOptions = AS_IT_IS,
     skips: bool = False,
     long_texts: bool = False,
+    prepare: Callable[[RowBlock | Row | Fault], Iterable[RowBlock | Row | Fault]] | None = None,
 ) -> Judged:
     """Read `source` into a spool of valid rows and a list of faults.
 
-    Stops after 1,000 faults unless faulty rows are skipped (`skips`).
+    Stops after 1,000 faults unless faulty rows are skipped (`skips`). `prepare` turns rows into what is spoken.
     """
     reading = _Reading(defaults, max_text_bytes, options, long_texts)
     rows, faults, total, whole, markup = Spool(), list[Fault](), 0, False, MarkupCount()
     found = reading.found(source, kind)
+    if prepare is not None:
+        found = (one for item in found for one in prepare(item))
     for item in found if skips else _bounded(found):
         if isinstance(item, RowBlock):
             rows.put_piece(item)

@@ -53,6 +53,7 @@ class Defaults:
     timings: str | None = None
     priority: int | None = None
     deadline: str | None = None
+    lexicon: str | None = None
     tags: tuple[str, ...] | None = None
 
 

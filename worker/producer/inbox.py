@@ -17,10 +17,12 @@ from uuid import UUID
 from sqlalchemy import Connection
 from uuid_utils.compat import uuid7
 
+from api_models.inbox import InboxRequest
 from api_models.problems import Fault
 from worker.producer.arrivals import Refusal, Submission
 from worker.producer.errors import KeyReusedError
 from worker.producer.jobs import row_maker
+from worker.producer.wording import SpokenTexts
 from worker.settings import Settings
 from worker.store import batches
 from worker.store.access import idempotency
@@ -30,6 +32,7 @@ from worker.store.money import budgets
 from worker.store.outbox import endpoints
 from worker.store.queries import jobs
 from worker.store.transitions import actions, completion
+from worker.text.errors import TextError
 
 Job = tuple[int, UUID]
 """A row's number, and the job that it has become or has been before."""
@@ -77,6 +80,9 @@ class _Page:
     new_secret: Callable[[], str]
     result: Result = field(default_factory=Result)
     _batches: dict[tuple[str, str], _OpenBatch] = field(default_factory=dict)
+    _prepare: dict[str, SpokenTexts] = field(default_factory=dict)
+    _spoken: dict[int, InboxRequest] = field(default_factory=dict)
+    """Requests whose text was prepared, by their rows' numbers."""
 
     def write(self, submissions: Sequence[Submission]) -> Result:
         firsts, repeats = _by_key(submissions)
@@ -116,7 +122,7 @@ class _Page:
                 self._refuse(one, _USED_ID)
             elif batch is not None and name is not None and name in batch.names:
                 self._refuse(one, _USED_NAME)
-            else:
+            elif self._is_spoken(one):
                 if one.id is not None:
                     taken.add(one.id)
                 if batch is not None and name is not None:
@@ -148,10 +154,24 @@ class _Page:
     def _batch(self, one: Submission) -> _OpenBatch | None:
         return None if one.request.batch is None else self._batches[one.tenant, one.request.batch]
 
+    def _is_spoken(self, one: Submission) -> bool:
+        """Prepare the text of a row. Refuses it and returns False if that can't be."""
+        if not one.request.is_to_be_prepared:
+            return True
+        prepare = self._prepare.setdefault(
+            one.tenant, SpokenTexts(self.connection, one.tenant, self.settings.max_text_bytes)
+        )
+        try:
+            self._spoken[one.number] = prepare(one.request)
+        except TextError as error:
+            self._refuse(one, Fault(field="lexicon", message=error.described()))
+            return False
+        return True
+
     def _row(self, one: Submission) -> dict[str, Any]:
         batch = self._batch(one)
         make = row_maker(one.tenant, None, self.settings, self.now)
-        row = make(one.request, batch_id=None if batch is None else batch.record.id)
+        row = make(self._spoken.get(one.number, one.request), batch_id=None if batch is None else batch.record.id)
         if one.id is not None:
             row["id"] = one.id
         return row | {"callback_url": one.request.receiver, "notify": True}

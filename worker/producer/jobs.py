@@ -12,8 +12,8 @@ from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime
 from decimal import Decimal
 from functools import partial
-from itertools import chain
-from typing import Any
+from itertools import chain, islice
+from typing import Any, Final
 from uuid import UUID
 
 from sqlalchemy import Connection
@@ -30,6 +30,7 @@ from worker.intake.validation import Row
 from worker.producer.documents import LongTexts
 from worker.producer.errors import KeyReusedError
 from worker.producer.rows import content_of, job_row
+from worker.producer.wording import SpokenTexts
 from worker.settings import Settings
 from worker.store import batches, outputs
 from worker.store.access import idempotency
@@ -37,6 +38,8 @@ from worker.store.access.idempotency import IdempotentRequest, Recorded
 from worker.store.batches import BatchRecord
 from worker.store.money import budgets
 from worker.store.transitions import actions
+
+ROWS_PER_PAGE: Final = 10_000
 
 Where = Session | scoped_session[Session] | Connection
 WhereAsync = AsyncSession | AsyncConnection
@@ -60,10 +63,11 @@ def enqueue(
 
     Raises:
         KeyReusedError: the key belongs to another request. Nothing was written.
+        TextError: the text can't be prepared, for its lexicon is unknown or makes it too long. Nothing was written.
         InvalidInputError: the settings are invalid.
     """
     connection, now = _connection(where), now or datetime.now(UTC)
-    row = row_maker(tenant, origin, configuration, now)(request)
+    row = row_maker(tenant, origin, configuration, now)(_speaker(connection, tenant, configuration)(request))
     job_id: UUID = row["id"]
     if idempotency_key is not None:
         once = idempotent_request(tenant, idempotency_key, _digest_of_one(request))
@@ -145,8 +149,11 @@ def enqueue_rows(
         outputs.name_keys(connection, batch.id, checked_template(key_template, shared=True, columns=None))
     row = partial(row_maker(tenant, origin, configuration, now), batch_id=batch.id, use_cache=use_cache)
     long_texts = _long_texts(row, tenant, origin, configuration)
-    others = long_texts.others(Row(line, request, extra) for line, (request, extra) in enumerate(digested, 1))
-    count = actions.submit(connection, (row(one.request, line=one.line, extra=one.extra) for one in others))
+    others = long_texts.others(_rows(_speaker(connection, tenant, configuration), digested))
+    made_rows = (row(one.request, line=one.line, extra=one.extra) for one in others)
+    count = 0
+    while page := list(islice(made_rows, ROWS_PER_PAGE)):  # listed, because preparing reads what copying would block
+        count += actions.submit(connection, page)
     count += long_texts.submit(connection)
     if idempotency_key is not None:
         once = idempotent_request(tenant, idempotency_key, digested.digest)
@@ -210,6 +217,15 @@ async def enqueue_many_async(
             now=now,
         )
     )
+
+
+def _speaker(connection: Connection, tenant: str, configuration: Settings | None) -> SpokenTexts:
+    return SpokenTexts(connection, tenant, (configuration or settings.current()).max_text_bytes)
+
+
+def _rows(prepare: SpokenTexts, rows: Iterable[tuple[JobRequest, str | None]]) -> Iterator[Row]:
+    for line, (request, extra) in enumerate(rows, 1):
+        yield Row(line, prepare(request), extra)
 
 
 class _DigestedRows:

@@ -26,6 +26,7 @@ from worker.store.database import Database
 from worker.store.errors import describe, is_unstorable
 from worker.store.outbox import events
 from worker.store.types import storable
+from worker.text.errors import TextError
 
 REFUSED: Final = "submission.refused"
 """Event type of a rejected message. Its subject is the message's id."""
@@ -125,6 +126,8 @@ def _written(message: Message, database: Database, settings: Settings) -> Sequen
         return faults_of(error, known=JobRequest.model_fields)
     except KeyReusedError as error:
         return [Fault(field="idempotency_key", message=str(error))]
+    except TextError as error:
+        return [Fault(field="lexicon", message=error.described())]
     except SQLAlchemyError as error:
         if not is_unstorable(error):
             raise

@@ -94,4 +94,5 @@ def job_row(
         "tags": f",{','.join(request.tags)}," if request.tags else None,
         "extra": extra,
         "timings": None if request.timings is Timings.NONE else str(request.timings),
+        "wording": request.wording,
     }

@@ -32,6 +32,7 @@ from worker.store.database import Database
 from worker.store.errors import describe
 from worker.store.outbox import events
 from worker.store.schedules import RunKey, RunRecord, RunState, ScheduleRecord
+from worker.text.errors import TextError
 
 LAPSE_SECONDS: Final = 30.0
 """A worker that has had a run for this long counts as dead; doubled with every attempt."""
@@ -177,6 +178,8 @@ class ScheduleRunner:
             return self._conclude(run, RunState.DONE, message, last=submit)
         except _ChangedError as changed:
             return self._fail(run, f"the source changed while it was read: {changed}")
+        except TextError as error:
+            return self._fail(run, error.described())
 
     def _put_off(self, run: RunRecord, error: SourceError) -> RunState | None:
         if not error.passing or run.attempts >= MAX_ATTEMPTS:

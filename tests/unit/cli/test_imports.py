@@ -59,6 +59,10 @@ UNUSED_BY_A_RUN = (
     "soundfile",
     "worker.intake.xlsx",
     "worker.gateway",
+    "worker.text.formats",
+    "worker.text.lexicon",
+    "worker.text.preparation",
+    "worker.text.xml",
 )
 
 

@@ -17,6 +17,7 @@ from worker.cli.console.terminal import Terminal
 from worker.cli.money import needs
 from worker.cli.money.estimate import Estimate
 from worker.cli.run.input import Input, read
+from worker.cli.run.lexicons import with_lexicons
 from worker.cli.run.order import Order
 from worker.cli.snapshot import amount
 from worker.intake.sheet_options import SheetOptions
@@ -45,7 +46,8 @@ def diff(wanted: str, source: Path | None, defaults: Defaults, sheet: SheetOptio
     terminal = Terminal(as_json=as_json)
     settings = cli_database.settings(terminal)
     order = Order(source=source, defaults=defaults, out=None, resume=True, sheet=sheet)
-    rows = read(order, settings, terminal).rows
+    order, prepare = with_lexicons(order, settings)
+    rows = read(order, settings, terminal, prepare).rows
     origin = settings.segmind_base_url
     with cli_database.queue(settings) as database:
         with database.read() as connection:

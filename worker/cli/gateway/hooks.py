@@ -66,6 +66,9 @@ class HookFields:
     artist: Annotated[str | None, typer.Option("--artist", help=f"Artist tag of MP3s: {_JMESPATH}.")] = None
     album: Annotated[str | None, typer.Option("--album", help=f"Album tag of MP3s: {_JMESPATH}.")] = None
     track: Annotated[str | None, typer.Option("--track", help=f"Track number of MP3s: {_JMESPATH}.")] = None
+    lexicon: Annotated[
+        str | None, typer.Option("--lexicon", help="The lexicon, or a quoted name such as \"'brand'\".")
+    ] = None
 
     def expressions(self) -> dict[str, str | None]:
         """The options that were given, by fields of the mapping; None for those to remove."""

@@ -9,6 +9,7 @@ from rich.text import Text
 
 from api_models.status import IN_FLIGHT, JobStatus
 from api_models.verdict import VerdictKind
+from api_models.wording import original_text
 from worker.cli.console.format import cut, duration, money, one_line, short
 from worker.cli.snapshot import amount, stamp
 from worker.store.queries.jobs import AttemptRecord, JobRecord
@@ -50,7 +51,8 @@ def in_full(job: JobRecord, attempts: Sequence[AttemptRecord], address: str | No
     """Return the job with its attempts as JSON. `address` is its audio's public address."""
     more = {
         "line": job.line,
-        "text": job.text,
+        "text": original_text(job.text, job.wording),
+        "spoken_text": job.text if job.wording else None,
         "voice_1": job.voice_1,
         "voice_2": job.voice_2,
         "temperature": job.temperature,
@@ -104,7 +106,8 @@ def details(job: JobRecord, attempts: Sequence[AttemptRecord], address: str | No
         ("model", job.model),
         ("voices", voices),
         ("temperature", job.temperature),
-        ("text", one_line(job.text) or None),
+        ("text", one_line(original_text(job.text, job.wording)) or None),
+        ("spoken", one_line(job.text) if job.wording else None),
         ("cost", money(job.cost) + (" (copied from earlier audio)" if job.cached else "")),
         ("removed", stamp(job.purged_at)),
         ("audio", None if job.purged_at else job.uri),

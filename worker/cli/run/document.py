@@ -12,6 +12,7 @@ from typing import Final
 
 from api_models.formats import AudioFormat
 from api_models.problems import Fault, InvalidInputError
+from api_models.wording import Wording
 from worker.cli.console.errors import BadOptionError, CliError
 from worker.cli.console.format import number
 from worker.cli.console.terminal import Terminal
@@ -24,6 +25,7 @@ from worker.documents.readers.files import HTML_SUFFIXES, MARKDOWN_SUFFIXES, rea
 from worker.documents.stored_plan import JoinStyle, Sidecar
 from worker.intake.block import Record
 from worker.intake.custom_ids import Names
+from worker.intake.preparing import RowPreparation
 from worker.intake.reader import Judged
 from worker.intake.spool import Spool
 from worker.intake.validation import Judge, Row
@@ -73,7 +75,9 @@ def gaps_of(options: Sequence[str]) -> dict[Gap, float]:
     return {gap: seconds for gap, seconds in gaps.items() if seconds != GAP_SECONDS[gap]}
 
 
-def read_document(order: Order, settings: Settings, terminal: Terminal) -> tuple[Order, Judged]:
+def read_document(
+    order: Order, settings: Settings, terminal: Terminal, prepare: RowPreparation
+) -> tuple[Order, Judged]:
     """Read a document as one row. Raises CliError: it can't be read; InvalidInputError: an option doesn't fit."""
     source = order.source or Path()
     _check_suffix(order.out)
@@ -84,6 +88,8 @@ def read_document(order: Order, settings: Settings, terminal: Terminal) -> tuple
     except OSError as error:
         raise CliError(f"{source}: {error.strerror or error}") from None
     _describe(document, terminal)
+    written = document.text
+    document = _spoken(document, order, prepare, terminal)
     name, form = _name_and_format(order)
     fields = {"text": document.text, "custom_id": name, "format": form}
     judge = Judge(replace(order.defaults, format=None), Names(1), settings.max_text_bytes, long_texts=True)
@@ -95,12 +101,39 @@ def read_document(order: Order, settings: Settings, terminal: Terminal) -> tuple
     rows = Spool()
     for row in found:
         if isinstance(row, Row):
-            rows.put(row)
+            rows.put(_worded(row, written, prepare))
     style = _named(order, document)
     order = replace(order, sources={name: Source(document, style)})
     if is_recording(order.out):
         order = replace(order, out=(order.out or Path()).parent, recording=order.out)
     return order, Judged(rows, [], 0, whole=False)
+
+
+def _spoken(document: Document, order: Order, prepare: RowPreparation, terminal: Terminal) -> Document:
+    """Apply the lexicon of the command. Raises CliError."""
+    if order.defaults.lexicon is None:
+        return document
+    from worker.documents.rewording import reworded  # noqa: PLC0415 - most commands name no lexicon
+    from worker.text.errors import TextError  # noqa: PLC0415 - likewise
+
+    try:
+        lexicon = prepare.find_lexicon(order.defaults.lexicon)
+        changed = reworded(document, lexicon)
+    except TextError as error:
+        raise CliError(str(error), error.remedy) from None
+    prepare.labels.add(lexicon.label)
+    places = number(len(changed.edits), "place")
+    terminal.note(f"Lexicon {lexicon.label}: applies at {places}", style="dim")
+    return changed
+
+
+def _worded(row: Row, written: str, prepare: RowPreparation) -> Row:
+    """The row of a document whose text was changed keeps what was written."""
+    if not prepare.labels:
+        return row
+    (label,) = prepare.labels
+    wording = Wording(written, label).stored() if row.request.text != written else None
+    return replace(row, request=row.request.model_copy(update={"lexicon": label, "wording": wording}))
 
 
 def _check_suffix(out: Path | None) -> None:

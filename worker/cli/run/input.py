@@ -17,9 +17,11 @@ from worker import producer
 from worker.cli.console.errors import CliError
 from worker.cli.console.terminal import Terminal
 from worker.cli.run.document import is_document, read_document
+from worker.cli.run.lexicons import described, with_lexicons
 from worker.cli.run.order import Order
 from worker.cli.run.row_options import option_faults
 from worker.cli.run.understanding import notes, warnings
+from worker.intake.preparing import RowPreparation
 from worker.intake.reader import Judged, judge_all
 from worker.intake.row_defaults import may_have_tags
 from worker.intake.sheet_options import SHEET
@@ -57,13 +59,16 @@ def read_order(order: Order, settings: Settings, terminal: Terminal) -> tuple[Or
     """Read the input: a sheet, or one document. Returns the order with what the input added. Raises InvalidInputError,
     CliError.
     """
+    order, prepare = with_lexicons(order, settings)
     if is_document(order):
-        return read_document(order, settings, terminal)
+        return read_document(order, settings, terminal, prepare)
     if order.style != PLAIN:
         message = "--preset, --captions and --gap apply to a document that becomes one recording"
         raise CliError(message, "name the recording, such as --out book.mp3")
     check_template(order, settings)
-    judged = read(order, settings, terminal)
+    judged = read(order, settings, terminal, prepare)
+    if said := described(prepare):
+        terminal.note(said, style="dim")
     return with_fields(order, judged), judged
 
 
@@ -127,7 +132,7 @@ def _check_template(template: str, settings: Settings, columns: Sequence[str] | 
         raise InvalidInputError("the command", [fault]) from None
 
 
-def read(order: Order, settings: Settings, terminal: Terminal) -> Judged:
+def read(order: Order, settings: Settings, terminal: Terminal, prepare: RowPreparation) -> Judged:
     """Read and validate the input; print skipped rows, notes and warnings. Raises InvalidInputError: with every error,
     unless faulty rows are skipped and valid ones remain.
     """
@@ -140,6 +145,7 @@ def read(order: Order, settings: Settings, terminal: Terminal) -> Judged:
         options=order.sheet,
         skips=order.skip_invalid,
         long_texts=True,
+        prepare=prepare,
     )
     if judged.faults:
         if judged.whole or not judged.rows or not order.skip_invalid:

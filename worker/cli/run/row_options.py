@@ -177,6 +177,15 @@ class RowOptions:
             help="Default time after which a job is not started, such as 2026-12-01T08:00:00Z.",
         ),
     ] = None
+    lexicon: Annotated[
+        str | None,
+        _option(
+            "--lexicon",
+            panel=SPEECH,
+            metavar="NAME|FILE",
+            help="Pronunciation rules to apply; `ttsq lexicon list` shows stored ones.",
+        ),
+    ] = None
     tag: Annotated[list[str] | None, _option("--tag", panel=QUEUE, metavar="TAG", help="Default tag; repeatable.")] = (
         None
     )
@@ -216,6 +225,7 @@ _DEFAULT_OF: Final = {
     "expires_after": "expires_after",
     "priority": "priority",
     "deadline": "deadline",
+    "lexicon": "lexicon",
 }
 """Fields of a row, and of `RowOptions`."""
 

@@ -78,6 +78,7 @@ def add(wanted: NewSchedule, *, as_json: bool) -> None:
         schedule = ScheduleRecord(
             wanted.tenant, wanted.name, wanted.cron, wanted.timezone, source, options.kept(), catch_up, now, due
         )
+        _check_lexicon(connection, wanted)
         if not schedules.add(connection, schedule):
             raise CliError(
                 f"tenant {wanted.tenant} already has a schedule {wanted.name}",
@@ -176,6 +177,19 @@ def _check_template(options: Options) -> None:
         checked_template(options.key_template, shared=True, columns=None)
     except TemplateError as error:
         raise CliError(f"--key-template: {options.key_template} {error}") from None
+
+
+def _check_lexicon(connection: Connection, wanted: NewSchedule) -> None:
+    """Check that the lexicon exists; its newest version applies to each run. Raises CliError."""
+    if (name := wanted.options.defaults.lexicon) is None:
+        return
+    from worker.producer.wording import StoredLexicons  # noqa: PLC0415 - most schedules name none
+    from worker.text.errors import TextError  # noqa: PLC0415 - likewise
+
+    try:
+        StoredLexicons(connection, wanted.tenant)(name)
+    except TextError as error:
+        raise CliError(f"--lexicon: {error}", error.remedy) from None
 
 
 def _check_source(source: str, options: Options, settings: Settings) -> None:

@@ -7,12 +7,15 @@ from dataclasses import dataclass
 from enum import StrEnum
 from itertools import pairwise
 from types import MappingProxyType
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from worker.documents.join.assembly import Assembly, Placed
 from worker.documents.plan.duration import Durations
 from worker.documents.plan.sentences import boundaries
 from worker.documents.plan.unbreakable import Unbreakable
+
+if TYPE_CHECKING:
+    from worker.text.lexicon.edits import Edit
 
 MAX_SNAP_SECONDS: Final = 2.0
 """A pause further from the estimate than this belongs to another place."""
@@ -74,7 +77,13 @@ class Cue:
     confidence: float = 1.0
 
 
-def sentence_cues(spoken: Sequence[str], language: str, assembly: Assembly, heard: Heard = NOTHING_HEARD) -> list[Cue]:
+def sentence_cues(
+    spoken: Sequence[str],
+    language: str,
+    assembly: Assembly,
+    heard: Heard = NOTHING_HEARD,
+    edits: Mapping[int, Sequence[Edit]] | None = None,
+) -> list[Cue]:
     """Return a cue for each sentence, in order and without overlaps.
 
     Args:
@@ -82,12 +91,24 @@ def sentence_cues(spoken: Sequence[str], language: str, assembly: Assembly, hear
         language: Its primary language.
         assembly: Of the parts' takes, in the same order.
         heard: Words of the takes, where they are known.
+        edits: By the number of a part, from 1: where its text differs from what is shown.
     """
     return [
-        Cue(span.start, span.end, text[span.char_start : span.char_end].strip(), span.source, index, span.confidence)
+        Cue(span.start, span.end, shown, span.source, index, span.confidence)
         for index, text in enumerate(spoken)
         for span in sentence_spans(text, language, assembly, index, heard)
+        if (shown := written(text, span.char_start, span.char_end, (edits or {}).get(index + 1, ())).strip())
     ]
+
+
+def written(text: str, start: int, end: int, edits: Sequence[Edit]) -> str:
+    """Return a stretch of a part's text as it was written. An edit belongs to the stretch that it begins in."""
+    pieces, at = [], start
+    for edit in edits:
+        if edit.start < end and edit.end > start:
+            pieces += [text[at : edit.start], edit.original] if edit.start >= start else []
+            at = min(edit.end, end)
+    return "".join([*pieces, text[at:end]])
 
 
 def sentence_spans(text: str, language: str, assembly: Assembly, part: int, heard: Heard) -> list[Span]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from api_models.timings import TimingsFormat
 from worker.documents.captions import formats
@@ -14,6 +14,9 @@ from worker.documents.captions.timeline import Timeline
 from worker.documents.containers.description import ChapterMark
 from worker.documents.join.assembly import Assembly
 from worker.documents.stored_plan import Sidecar
+
+if TYPE_CHECKING:
+    from worker.text.lexicon.edits import Edit
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,9 +30,19 @@ class Narration:
     assembly: Assembly
     heard: Heard = field(default_factory=dict)
     """Words of the takes, where they are known."""
+    edits: Mapping[int, Sequence[Edit]] = field(default_factory=dict)
+    """By the number of a part, from 1: where its text differs from what was written, which is shown."""
 
     def cues(self) -> list[Cue]:
-        return sentence_cues(self.texts, self.language, self.assembly, self.heard)
+        return sentence_cues(self.texts, self.language, self.assembly, self.heard, self.edits)
+
+    def written(self) -> Sequence[str]:
+        """The text of each part as it was written."""
+        if not self.edits:
+            return self.texts
+        from worker.text.lexicon.edits import undone  # noqa: PLC0415 - few documents have any
+
+        return [undone(text, self.edits.get(number, ())) for number, text in enumerate(self.texts, 1)]
 
 
 def chapter_marks(titles: Sequence[str], assembly: Assembly) -> Iterator[ChapterMark]:
@@ -71,5 +84,5 @@ _CONTENTS: Final[Mapping[Sidecar, Callable[[Narration], str]]] = {
     Sidecar.ASS: lambda of: formats.ass(captions(of.cues(), of.language)),
     Sidecar.JSON: lambda of: formats.cues_json(of.cues()),
     Sidecar.CHAPTERS: _chapters,
-    Sidecar.TRANSCRIPT: lambda of: formats.transcript(of.texts),
+    Sidecar.TRANSCRIPT: lambda of: formats.transcript(of.written()),
 }

@@ -113,7 +113,8 @@ class Planner:
     def of(cls, document: Document, limits: PartLimits, language: str = "") -> Planner:
         """`language` overrides that of the document."""
         language = primary(language or document.language) or guess(document.text)
-        return cls(document, limits, language, Ruler.of(document.text, limits), Unbreakable(document.text))
+        unbreakable = Unbreakable(document.text, ((edit.start, edit.end) for edit in document.edits))
+        return cls(document, limits, language, Ruler.of(document.text, limits), unbreakable)
 
     def pieces(self, stretch: Stretch, *, few: bool = False) -> Iterator[tuple[int, int]]:
         """Yield the ends of each piece of a stretch that one part speaks; silent ones are left out."""

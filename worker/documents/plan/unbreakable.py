@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_right
+from collections.abc import Iterable
 from typing import Final
 
 MAX_TAG: Final = 600
@@ -21,10 +22,16 @@ _UNBREAKABLE: Final = re.compile(
 class Unbreakable:
     """The stretches of one text, for look-ups by place."""
 
-    def __init__(self, text: str) -> None:
-        spans = [match.span() for match in _UNBREAKABLE.finditer(text)]
-        self._starts = [start for start, _ in spans]
-        self._ends = [end for _, end in spans]
+    def __init__(self, text: str, others: Iterable[tuple[int, int]] = ()) -> None:
+        """`others` are further stretches, such as the words that a lexicon put in."""
+        self._starts: list[int] = []
+        self._ends: list[int] = []
+        for start, end in sorted([*(match.span() for match in _UNBREAKABLE.finditer(text)), *others]):
+            if self._ends and start < self._ends[-1]:
+                self._ends[-1] = max(end, self._ends[-1])
+            else:
+                self._starts.append(start)
+                self._ends.append(end)
 
     def allows(self, place: int) -> bool:
         """Return whether a text may be cut before its character at `place`."""

@@ -49,7 +49,8 @@ async def create_quote(request: Request, caller: Reader) -> Response:
 
 
 def _quoted(gateway: Gateway, tenant: str, body: IO[bytes], is_gone: IsGone) -> dict[str, Any]:
-    lines = batched_enqueue.validated(strict_json.parsed(QuoteIn, body.read()).jobs, gateway, is_gone)
+    given = batched_enqueue.validated(strict_json.parsed(QuoteIn, body.read()).jobs, gateway, is_gone)
+    lines = batched_enqueue.prepared(given, gateway, tenant)
     contents: dict[str, JobIn] = {}
     fresh = 0
     for line in lines:

@@ -23,10 +23,12 @@ from api_models.documents import DocumentIn, DocumentMade, DocumentView
 from api_models.jobs import JobIn
 from api_models.problems import Fault, faults_of
 from api_models.registry import MODELS
+from api_models.wording import Wording
 from worker.documents.document import Document
 from worker.documents.errors import DocumentError
 from worker.documents.plan.plan import Plan
 from worker.documents.readers.files import read_file
+from worker.documents.rewording import reworded
 from worker.documents.stored_plan import JoinStyle, Sidecar, StoredPlan
 from worker.execution.document_recording import CONTENT_TYPES
 from worker.gateway import answers, batched_enqueue, parsing, strict_json, views
@@ -37,11 +39,13 @@ from worker.gateway.parts import Gateway
 from worker.gateway.problems import invalid, not_found
 from worker.gateway.routes.jobs import IDEMPOTENCY_HEADER, check_receiver, idempotency_of
 from worker.producer.documents import TWO_SPEAKERS, Source, plan_of
+from worker.producer.wording import StoredLexicons
 from worker.store import documents
 from worker.store.access.idempotency import IdempotentRequest
 from worker.store.outbox import endpoints
 from worker.store.queries import tenant_pages
 from worker.store.queries.tenant_pages import JobEntry
+from worker.text.errors import TextError
 from worker.webhooks import signatures
 
 router = APIRouter(prefix="/v1/documents", tags=["documents"])
@@ -80,8 +84,7 @@ async def create_document(request: Request, caller: Submitter) -> Response:
 def _made(
     gateway: Gateway, wanted: DocumentIn, origin: Origin, once: IdempotentRequest | None, _is_gone: IsGone
 ) -> tuple[dict[str, Any], int]:
-    document = _read_document(wanted)
-    job = _job(gateway, wanted, document)
+    document, job = _spoken(gateway, origin.tenant, wanted, _read_document(wanted))
     plan = plan_of(job, gateway.settings.max_text_bytes, Source(document, JoinStyle()))
     shown = _plan(plan, job.model)
     if wanted.dry_run:
@@ -113,6 +116,21 @@ def _read_document(wanted: DocumentIn) -> Document:
         except DocumentError as error:
             remedy = f"; {error.remedy}" if error.remedy else ""
             raise invalid([Fault(field="content", message=f"{error}{remedy}")]) from None
+
+
+def _spoken(gateway: Gateway, tenant: str, wanted: DocumentIn, document: Document) -> tuple[Document, JobIn]:
+    """Return the document as it is spoken, and its job. Raises ProblemError."""
+    job = _job(gateway, wanted, document)
+    if job.lexicon is None:
+        return document, job
+    try:
+        with gateway.database.read() as connection:
+            lexicon = StoredLexicons(connection, tenant)(job.lexicon)
+        changed = reworded(document, lexicon)
+    except TextError as error:
+        raise invalid([Fault(field="job.lexicon", message=error.described())]) from None
+    wording = Wording(document.text, lexicon.label).stored() if changed.edits else None
+    return changed, job.model_copy(update={"text": changed.text, "lexicon": lexicon.label, "wording": wording})
 
 
 def _job(gateway: Gateway, wanted: DocumentIn, document: Document) -> JobIn:

@@ -20,6 +20,7 @@ from worker.gateway.answers import gateway_of, problems
 from worker.gateway.entries import Origin
 from worker.gateway.parts import Gateway
 from worker.gateway.problems import ProblemError, invalid, not_found
+from worker.gateway.spoken import spoken
 from worker.producer import documents
 from worker.store.access import hooks
 from worker.store.access.hooks import HookRecord
@@ -129,6 +130,7 @@ def _insert(gateway: Gateway, hook: HookRecord, genuine: Genuine, jobs: list[Job
         kept_seconds=gateway.settings.expires_after,
         shared=gateway.settings.shares_content,
     )
+    jobs = list(spoken(gateway, hook.tenant, jobs))
     rows = [entries.entry(job, origin, now=now) for job in jobs]
     limit = gateway.settings.max_text_bytes
     pairs = list(zip(jobs, rows, strict=True))

@@ -37,6 +37,7 @@ from worker.gateway.metrics import note_wait
 from worker.gateway.middleware.api_keys import Caller
 from worker.gateway.parts import Gateway
 from worker.gateway.problems import ProblemError, invalid, not_found
+from worker.gateway.spoken import spoken
 from worker.gateway.uploads import NewJob
 from worker.maintenance.purger import Purger
 from worker.producer import documents
@@ -96,6 +97,8 @@ async def create_job(request: Request, caller: Submitter) -> Response:
     if caller.key is not None and caller.key.budget is not None:
         await run_in_threadpool(gateway.keyring.refuse_overspending, caller)
     origin = Origin.of(gateway.settings, caller, request.headers)
+    if wanted.is_to_be_prepared:
+        (wanted,) = await run_in_threadpool(spoken, gateway, caller.tenant, [wanted])
     row = entries.entry(wanted, origin, now=gateway.now())
     new: NewJob = row
     if documents.is_long(wanted, limit := gateway.settings.max_text_bytes):

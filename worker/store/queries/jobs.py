@@ -68,6 +68,8 @@ class JobRecord:
     silence_share: float | None = None
     audio_format: str | None = None
     purged_at: datetime | None = None
+    wording: str | None = None
+    """What the producer wrote, if the text was changed (`api_models.wording`)."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -54,6 +54,7 @@ class JobEntry:
     audio_tags: str | None
     expires_after: int | None
     purged_at: datetime | None
+    wording: str | None
     parts: int | None
     timings: str | None
     part: int | None

@@ -133,6 +133,9 @@ class Job(Base):
     extra: Mapped[str | None]
     """Columns of its sheet row that are not job fields, as a JSON object of strings, for the manifest."""
 
+    wording: Mapped[str | None]
+    """What the producer wrote, if the text was changed before it was planned, as JSON (`api_models.wording`)."""
+
     parts: Mapped[int | None]
     """The number of its parts, if it is a document: its own attempts join their takes. None for one call's text."""
     parent: Mapped[UUID | None]

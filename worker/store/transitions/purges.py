@@ -61,7 +61,7 @@ _KEPT_TAKES = select(Attempt.job_id, Attempt.take_uri).where(
 _BLANK = (
     update(Job)
     .where(Job.id == bindparam("job"), Job.finished_at == bindparam("ended"), Job.purged_at.is_(None), _OVER)
-    .values(text="", extra=None, audio_tags=None, purged_at=bindparam("now"))
+    .values(text="", extra=None, audio_tags=None, wording=None, purged_at=bindparam("now"))
 )
 _FORGET_TAKES = update(Attempt).where(Attempt.job_id == bindparam("job"), Attempt.take_uri.is_not(None))
 _FORGET_TAKES = _FORGET_TAKES.values(take_uri=None)

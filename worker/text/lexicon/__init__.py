@@ -1,0 +1,1 @@
+"""Pronunciation rules and where they apply."""

@@ -34,6 +34,7 @@ def measure(knobs: Knobs, say: Callable[[str], None]) -> Report:
     rows: list[tuple[str, float, str]] = []
     for name, whole in texts.items():
         say(name)
+        whole = whole.encode()[: round(knobs.megabytes * 1e6)].decode(errors="ignore")
         matches = dict.fromkeys(_match(chance, whole) for _ in range(2 * knobs.rules))
         rules = [LexiconRule(match=match, say="say it so") for match in [*matches][: knobs.rules]]
         began = time.process_time()

@@ -32,9 +32,9 @@ def measure(knobs: Knobs, say: Callable[[str], None]) -> Report:
     text = " ".join(chance.choices(words, k=round(knobs.megabytes * 160_000)))[: round(knobs.megabytes * 1e6)]
     texts = {"Latin": text, "accented": text.replace("a", "é"), "Chinese": "".join(map(_chinese, text))}
     rows: list[tuple[str, float, str]] = []
-    for name, whole in texts.items():
+    for name, endless in texts.items():
         say(name)
-        whole = whole.encode()[: round(knobs.megabytes * 1e6)].decode(errors="ignore")
+        whole = endless.encode()[: round(knobs.megabytes * 1e6)].decode(errors="ignore")
         matches = dict.fromkeys(_match(chance, whole) for _ in range(2 * knobs.rules))
         rules = [LexiconRule(match=match, say="say it so") for match in [*matches][: knobs.rules]]
         began = time.process_time()

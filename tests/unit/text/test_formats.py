@@ -46,7 +46,8 @@ def a_rule(draw: st.DrawFn) -> LexiconRule:
         "whole_word": draw(st.booleans()),
         "language": draw(st.sampled_from(("", "en", "de-AT"))),
     }
-    fields |= {"say": {"say": draw(PLAIN)}, "spell": {"spell": True}, "as": {"as": "digits"}}.get(way, {})
+    ways: dict[str, dict[str, object]] = {"say": {"say": draw(PLAIN)}, "spell": {"spell": True}, "as": {"as": "digits"}}
+    fields |= ways.get(way, {})
     if way == "phonemes" or draw(st.booleans()):
         alphabet = draw(st.sampled_from(("ipa", "x-sampa")))
         fields["phonemes"] = [

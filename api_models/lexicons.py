@@ -77,7 +77,7 @@ class LexiconRule(BaseModel):
         if not value:
             raise PydanticCustomError("match", "is empty; give the word as it is written in texts")
         if len(value) > MAX_MATCH_CHARACTERS:
-            raise PydanticCustomError("match", f"is over {MAX_MATCH_CHARACTERS} characters; match a shorter phrase")
+            raise PydanticCustomError("match", f"exceeds {MAX_MATCH_CHARACTERS} characters; match a shorter phrase")
         _check_encodable(value)
         if unicodedata.combining(value[0]):
             raise PydanticCustomError("match", "begins with a combining character; add the letter before it")
@@ -87,7 +87,7 @@ class LexiconRule(BaseModel):
     @classmethod
     def _speakable(cls, value: str) -> str:
         if len(value) > MAX_SAY_CHARACTERS:
-            raise PydanticCustomError("say", f"is over {MAX_SAY_CHARACTERS} characters; shorten it")
+            raise PydanticCustomError("say", f"exceeds {MAX_SAY_CHARACTERS} characters; shorten it")
         _check_encodable(value)
         if value and not any(map(str.isalnum, value)):
             raise PydanticCustomError("say", "has no letter or digit to speak; give words")

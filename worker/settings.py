@@ -183,6 +183,9 @@ class Settings(BaseSettings):
     )
     """Seconds that a speech request waits for its audio before it is answered with 503 and asked to come back."""
 
+    console_hide_texts: Annotated[str, Field(validation_alias=_env("TTSQ_CONSOLE_HIDE_TEXTS"))] = ""
+    """Tenants whose texts the console shows to no session: names with commas between them, or `*` for all."""
+
     log_level: Annotated[
         Literal["debug", "info", "warning", "error"], Field(validation_alias=_env("TTSQ_LOG_LEVEL"))
     ] = "info"
@@ -303,6 +306,11 @@ class Settings(BaseSettings):
     @property
     def shares_content(self) -> bool:
         return self.share_cache == "all"
+
+    @property
+    def hiding_tenants(self) -> frozenset[str]:
+        """The tenants of `TTSQ_CONSOLE_HIDE_TEXTS`."""
+        return frozenset(name.strip() for name in self.console_hide_texts.split(",")) - {""}
 
     @property
     def gateway_base(self) -> str:

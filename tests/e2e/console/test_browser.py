@@ -121,6 +121,29 @@ def test_the_list_changes_by_itself(chrome: Browser, on_sqlite: Database, tmp_pa
         assert tab.complaints == []
 
 
+def test_tabs_share_one_stream(chrome: Browser, on_sqlite: Database, tmp_path: Path) -> None:
+    """The second tab gets the signals of the first, and has a stream of its own once the first is closed."""
+    streams: list[str] = []
+    with speaking(on_sqlite, tmp_path, with_worker=False) as site, visit(chrome, site.gateway) as tab:
+        context = tab.page.context
+        context.on("request", lambda request: streams.append(request.url) if "/console/stream" in request.url else None)
+        tab.open("/console/jobs")
+        expect(tab.page.locator("#live-state")).to_have_text("Live")
+        second = context.new_page()
+        second.goto(f"{site.gateway.address}/console/jobs")
+        expect(second.locator("#live-state")).to_have_text("Live")
+        with on_sqlite.begin() as connection:
+            add_job(connection, tenant=TENANT, text="Both show it.")
+        for page in (tab.page, second):
+            expect(page.get_by_role("link", name="Both show it.")).to_be_visible(timeout=20_000)
+        assert len(streams) == 1
+        tab.page.close()
+        with on_sqlite.begin() as connection:
+            add_job(connection, tenant=TENANT, text="One is left.")
+        expect(second.get_by_role("link", name="One is left.")).to_be_visible(timeout=20_000)
+        assert len(streams) == 2
+
+
 def test_a_session_that_ends_leads_to_the_form(chrome: Browser, on_sqlite: Database, tmp_path: Path) -> None:
     """In the middle of a page that is open."""
     with speaking(on_sqlite, tmp_path, with_worker=False) as site, visit(chrome, site.gateway) as tab:

@@ -216,5 +216,5 @@ def test_money_is_added_up(site: Running, operator: Browser) -> None:
 
 def test_saved_views_are_valid_filters(operator: Browser) -> None:
     """Each of them answers."""
-    for _, text in job_list.SAVED:
+    for _, text in job_list.VIEWS:
         assert operator.get(f"/console/jobs?filter={text}").status == 200

@@ -50,6 +50,8 @@ class Visitor:
     session: SessionRecord
     caller: Caller
     csrf: str
+    hides_texts: bool = False
+    """Its tenant's texts are not shown: `TTSQ_CONSOLE_HIDE_TEXTS`."""
 
     @property
     def tenant(self) -> str:
@@ -101,7 +103,8 @@ def _look_up(gateway: Gateway, token: str) -> Visitor | None:
     if session.key_id is not None and key is None:
         return None
     scopes = session.scopes if key is None else session.scopes & key.scopes
-    return Visitor(session, Caller(session.tenant, scopes, key), csrf_of(token))
+    hides = bool({"*", session.tenant} & gateway.settings.hiding_tenants)
+    return Visitor(session, Caller(session.tenant, scopes, key), csrf_of(token), hides)
 
 
 def csrf_of(token: str) -> str:
@@ -139,6 +142,7 @@ def acts(scope: Scope) -> Any:  # noqa: ANN401 - likewise
 Reader = Annotated[Visitor, reads(Scope.READ)]
 ReadingOperator = Annotated[Visitor, reads(Scope.OPERATE)]
 ReadingAdmin = Annotated[Visitor, reads(Scope.ADMIN)]
+Saving = Annotated[Action, acts(Scope.READ)]
 Submitting = Annotated[Action, acts(Scope.SUBMIT)]
 Operating = Annotated[Action, acts(Scope.OPERATE)]
 Administering = Annotated[Action, acts(Scope.ADMIN)]

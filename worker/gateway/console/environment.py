@@ -62,8 +62,8 @@ SECTIONS: Final = (
 
 
 @lru_cache(maxsize=4)
-def environment(secret: str = "") -> jinja2.Environment:
-    """`secret` is masked wherever it would be printed."""
+def environment(secret: str = "", *, hides_texts: bool = False) -> jinja2.Environment:
+    """`secret` is masked wherever it would be printed; `hides_texts` shows of texts their lengths alone."""
     made = jinja2.Environment(
         loader=jinja2.PackageLoader("worker.gateway.console", "templates"),
         autoescape=True,
@@ -74,5 +74,6 @@ def environment(secret: str = "") -> jinja2.Environment:
     )
     names = ("money", "number", "duration", "clock", "moment", "short", "cut", "exactly", "plural", "ticks")
     made.filters |= {name: getattr(formats, name) for name in names}
+    made.filters["spoken"] = formats.hidden if hides_texts else formats.shown_whole
     made.globals |= {"asset": assets.address, "sections": SECTIONS}
     return made

@@ -52,6 +52,15 @@ def clock(seconds: float | None) -> str:
     return f"{minutes}:{rest:02}"
 
 
+def hidden(text: str | None) -> str | None:
+    """What stands for a text that its tenant hides."""
+    return f"Hidden ({len(text):,} characters)" if text else text
+
+
+def shown_whole(text: str | None) -> str | None:
+    return text
+
+
 def moment(at: datetime | None, now: datetime | None = None) -> Markup:
     """A time element: how long ago, with the exact time in UTC as its title."""
     if at is None:

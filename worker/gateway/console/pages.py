@@ -27,7 +27,9 @@ def render(
         "now": datetime.now(UTC),
         "notice": _notice(request),
     }
-    content = environment(key.get_secret_value() if key else "").get_template(name).render(shared | dict(values))
+    hides = visitor is not None and visitor.hides_texts
+    found = environment(key.get_secret_value() if key else "", hides_texts=hides)
+    content = found.get_template(name).render(shared | dict(values))
     return HTMLResponse(content, status, HEADERS | {"content-security-policy": POLICY.format(nonce=nonce)})
 
 
@@ -45,6 +47,8 @@ NOTICES: Final = {
     "confirmed": "Confirmed. The leading worker carries it out.",
     "aborted": "Aborted. It can be resumed where it stopped.",
     "discarded": "Discarded. Nothing was changed.",
+    "saved": "The view is saved.",
+    "removed": "The view is removed.",
     "unchanged": "Nothing was changed: the state had changed meanwhile.",
 }
 """By the word in the address after an action: an address cannot bring text of its own."""

@@ -59,6 +59,18 @@ class ConsoleAction(Base):
     __table_args__ = (Index("ix_console_actions_tenant", "tenant", "id"),)
 
 
+class ConsoleView(Base):
+    """A named filter of the list of jobs, shared by a tenant's sessions."""
+
+    __tablename__ = "console_views"
+
+    tenant: Mapped[str] = mapped_column(String(64), primary_key=True)
+    name: Mapped[str] = mapped_column(String(40), primary_key=True)
+    filter: Mapped[str]
+    actor: Mapped[str]
+    created_at: Mapped[datetime]
+
+
 class Operation(Base):
     """One action on every job that a filter matches, carried out page by page by the leading worker."""
 

@@ -33,22 +33,54 @@
 
   function startPolling() {
     label("Live by polling");
-    poll ??= setInterval(refresh, POLL_MS);
+    poll ??= setInterval(() => { pass({}); refresh(); }, POLL_MS);
   }
 
+  /* Visible tabs share one stream: the one that holds the lock has it, and passes its signals on. */
+  const tabs = window.BroadcastChannel && navigator.locks ? new BroadcastChannel("ttsq-console") : null;
+  let waiting = null, release = null;
+
+  function pass(message) { if (tabs) tabs.postMessage(message); }
+
+  if (tabs) tabs.addEventListener("message", (event) => {
+    const { id, what } = event.data;
+    if (id) lastEvent = id;
+    if (document.hidden || stream) return;
+    if (what === "ended") { close(); location.reload(); return; }
+    clearInterval(poll);
+    poll = null;
+    label("Live");
+    refresh();
+  });
+
   function open() {
-    if (!byId("live") || stream || document.hidden) return;
+    if (!byId("live") || stream || waiting || document.hidden) return;
     if (!window.EventSource) { startPolling(); return; }
+    if (!tabs) { connect(); return; }
+    waiting = new AbortController();
+    label("Live");
+    navigator.locks.request("ttsq-console-stream", { signal: waiting.signal }, () => {
+      waiting = null;
+      if (document.hidden) return undefined;
+      connect();
+      return new Promise((resolve) => { release = resolve; });
+    }).catch(() => { /* this tab was hidden before its turn came */ });
+  }
+
+  function connect() {
     stream = new EventSource("/console/stream" + (lastEvent ? "?last=" + encodeURIComponent(lastEvent) : ""));
-    stream.addEventListener("open", () => { clearInterval(poll); poll = null; label("Live"); refresh(); /* what happened since the page was made */ });
-    stream.addEventListener("changed", (event) => { if (event.lastEventId) lastEvent = event.lastEventId; refresh(); });
-    stream.addEventListener("ended", () => { close(); location.reload(); });
+    stream.addEventListener("open", () => { clearInterval(poll); poll = null; label("Live"); pass({}); refresh(); /* what happened since the page was made */ });
+    stream.addEventListener("changed", (event) => { if (event.lastEventId) lastEvent = event.lastEventId; pass({ id: lastEvent }); refresh(); });
+    stream.addEventListener("ended", () => { pass({ what: "ended" }); close(); location.reload(); });
     stream.addEventListener("error", startPolling);
   }
 
   function close() {
     if (stream) stream.close();
     stream = null;
+    if (waiting) waiting.abort();
+    if (release) release();
+    waiting = release = null;
     clearInterval(poll);
     poll = null;
     label("Paused while hidden");

@@ -2,7 +2,7 @@
 FROM python:3.12-slim AS build
 RUN pip install --no-cache-dir --root-user-action=ignore uv
 WORKDIR /src
-COPY requirements.txt pyproject.toml README.md LICENSE ./
+COPY requirements.txt requirements-runtime.txt pyproject.toml hatch_build.py README.md LICENSE ./
 COPY api_models api_models
 COPY worker worker
 COPY migrations migrations

@@ -1,12 +1,13 @@
 # Every command of this project. `make help` lists them.
-# Environments are built in local folders: .tools (uv, where the machine has none), .venv, and .venv-demo without development
-# tools; nothing else is touched.
+# Environments are built in local folders: .tools (uv, where the machine has none), .venv, .venv-demo without development tools,
+# and .venv-release with those of a release; nothing else is touched.
 
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.ready
 DEMO := .venv-demo
+RELEASE := .venv-release
 # One dot a second while the rest of a recipe line runs.
 DOTS = (while sleep 1 >/dev/null 2>&1; do printf .; done) & dots=$$!; trap 'kill $$dots; echo' EXIT;
 PYTEST_ARGS ?=
@@ -74,13 +75,21 @@ unit: $(STAMP) ## run the unit tests alone
 coverage: $(STAMP) ## run the unit tests and report which lines they reach; no threshold
 	@$(BIN)/python -m pytest -q -n $(TESTS_AT_ONCE) --dist worksteal --cov=worker --cov=api_models --cov-report=term:skip-covered tests/unit $(PYTEST_ARGS)
 
-release: $(STAMP) ## build wheel and sdist of ttsq and of its client into dist/, twice, and compare the bytes
+$(RELEASE)/.ready: requirements-release.txt | python $(filter .tools/bin/uv,$(UV))
+	@$(RUN_UV) venv --quiet --allow-existing --python $(PYTHON) $(RELEASE)
+	@$(RUN_UV) pip sync --quiet --python $(RELEASE)/bin/python --require-hashes $<
+	@touch $@
+
+release: $(STAMP) $(RELEASE)/.ready ## build wheel and sdist of ttsq and of its client into dist/, twice, compare the bytes and check them
 	@rm -rf dist && mkdir -p dist/again
 	@for project in . clients/python; do for folder in dist dist/again; do \
 		SOURCE_DATE_EPOCH=$$(git log -1 --format=%ct) $(RUN_UV) build --quiet --python $(BIN)/python --out-dir $$folder $$project || exit 1; \
 	done; done
 	@for file in dist/*.whl dist/*.tar.gz; do cmp "$$file" "dist/again/$$(basename "$$file")" || exit 1; done
-	@rm -r dist/again && ls -l dist
+	@rm -r dist/again
+	@$(RELEASE)/bin/python -m twine check --strict dist/*
+	@for wheel in dist/*.whl; do $(RELEASE)/bin/check-wheel-contents $$wheel || exit 1; done
+	@ls -l dist
 
 chaos: $(STAMP) ## hurt a real cluster at random for MINUTES (2), and see that nothing is lost; SEED repeats a plan
 	@$(BIN)/python -m tests.chaos --minutes $(or $(MINUTES),2) $(if $(SEED),--seed $(SEED))
@@ -124,12 +133,13 @@ format: $(STAMP) ## format the code and mend what can be mended by itself
 bench: $(STAMP) ## measure everything, or BENCH="NAME …": a table, a plot and the figures of each
 	@$(BIN)/python -m benchmarks $(BENCH)
 
-lock: | $(filter .tools/bin/uv,$(UV)) ## choose the newest versions anew and write both requirements files
+lock: | $(filter .tools/bin/uv,$(UV)) ## choose the newest versions anew and write the requirements files
 	@rm -f uv.lock
 	@$(RUN_UV) lock --quiet --python $(PYTHON)
-	@$(RUN_UV) export --quiet --python $(PYTHON) --all-groups --all-extras --no-emit-project --no-header --no-annotate --format requirements.txt --output-file requirements.txt
+	@$(RUN_UV) export --quiet --python $(PYTHON) --only-group release --no-emit-project --no-header --no-annotate --format requirements.txt --output-file requirements-release.txt
+	@$(RUN_UV) export --quiet --python $(PYTHON) --group dev --group docs --all-extras --no-emit-project --no-header --no-annotate --format requirements.txt --output-file requirements.txt
 	@$(RUN_UV) export --quiet --python $(PYTHON) --no-dev --no-emit-project --no-header --no-annotate --format requirements.txt --output-file requirements-runtime.txt
 	@rm -f uv.lock
 
 clean: ## remove the environment and all caches
-	@rm -rf $(VENV) $(DEMO) .tools .mypy_cache .ruff_cache .pytest_cache .hypothesis dist
+	@rm -rf $(VENV) $(DEMO) $(RELEASE) .tools .mypy_cache .ruff_cache .pytest_cache .hypothesis dist

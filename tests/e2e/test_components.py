@@ -39,7 +39,7 @@ def listed(found: dict[str, Any], python: str) -> set[tuple[str, str]]:
     for component in found["components"]:
         markers = [entry["value"] for entry in component.get("properties", ())]
         if all(Marker(marker).evaluate(environment) for marker in markers):
-            applies.add((canonicalize_name(component["name"]), component["version"]))
+            applies.add((str(canonicalize_name(component["name"])), str(component["version"])))
     return applies
 
 

@@ -36,7 +36,12 @@ COMMANDS: Final = (
     Entry("status", "worker.cli.status:status", "Show the progress of the queue or one batch, and its holds.", QUEUE),
     Entry("batch", "worker.cli.batch.commands:app", "Show, change and download batches.", QUEUE),
     Entry("jobs", "worker.cli.jobs.commands:app", "Show, retry, cancel and delete single jobs.", QUEUE),
-    Entry("takes", "worker.cli.takes.commands:app", "Listen to takes, and see when words are heard.", QUEUE),
+    Entry(
+        "takes",
+        "worker.cli.takes.commands:app",
+        "Listen to, mark and choose takes; see when words are heard.",
+        QUEUE,
+    ),
     Entry("gates", "worker.cli.gates:app", "Show, open and close the gates that hold the queue.", QUEUE),
     Entry(
         "schedule",

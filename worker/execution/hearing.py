@@ -31,7 +31,7 @@ from worker.execution.suspicion import Earlier, Suspicion
 from worker.store import takes
 from worker.store.database import Database
 from worker.store.tables.jobs import Attempt
-from worker.store.takes import TakeRecord, Voice
+from worker.store.takes import TakeRecord, Voice, voice_of
 from worker.store.transitions.claims import Claim
 
 RATE_SECONDS: Final = 60.0
@@ -40,10 +40,6 @@ MAX_RATES: Final = 1_000
 SOURCES: Final = ("espeak", "characters")
 
 log = structlog.get_logger("ttsq.execution")
-
-
-def voice_of(voice_1: str | None, voice_2: str | None) -> str:
-    return "+".join(filter(None, (voice_1, voice_2)))
 
 
 @dataclass(slots=True)
@@ -148,11 +144,11 @@ class _HeardTake:
 
     def suspected_before(self) -> list[Earlier]:
         """Return the job's earlier takes that were suspicious. Raises SQLAlchemyError."""
-        query = select(Attempt.detail, Attempt.take_uri).where(
+        query = select(Attempt.detail, Attempt.number, Attempt.take_uri).where(
             Attempt.job_id == self.claim.job_id, Attempt.verdict == VerdictKind.BAD_TAKE, Attempt.detail.is_not(None)
         )
         with self.context.database.read() as connection:
-            found = [suspicion.earlier(detail or "", uri) for detail, uri in connection.execute(query)]
+            found = [suspicion.earlier(detail or "", number, uri) for detail, number, uri in connection.execute(query)]
         return [one for one in found if one is not None]
 
     def earlier(self, better: Earlier) -> Opinion | None:
@@ -169,7 +165,9 @@ class _HeardTake:
             return None
         if isinstance(again, Refused):
             return None
-        return Opinion(again, _flag(better.suspicion), instead_of=Refused("", "", self.found.take.path))
+        return Opinion(
+            again, _flag(better.suspicion), instead_of=Refused("", "", self.found.take.path), used=better.number
+        )
 
     def record(self, against: Suspicion | None, opinion: Opinion) -> None:
         """Keep what was found. Without the record, the take is as good and its marks have no place."""
@@ -195,6 +193,8 @@ class _HeardTake:
         try:
             with context.database.begin() as connection:
                 takes.record(connection, row if against is None else _explained(row, against, self.heard.findings))
+                if opinion.used is not None:
+                    takes.use(connection, self.claim.job_id, opinion.used)
         except SQLAlchemyError as error:
             log.warning("take_unrecorded", error=str(error).splitlines()[0])
 

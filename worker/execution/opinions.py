@@ -29,6 +29,8 @@ class Opinion:
     doubt: Doubt | None = None
     instead_of: Refused | None = None
     """The current take, if an earlier one is used instead: it is kept like a refused one."""
+    used: int | None = None
+    """The number of the earlier take."""
 
 
 class Listens(Protocol):

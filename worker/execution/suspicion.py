@@ -68,6 +68,8 @@ class Earlier:
     """An earlier take of the job that was suspicious, as the ledger has it."""
 
     suspicion: Suspicion
+    number: int
+    """Of its attempt."""
     uri: str | None
 
 
@@ -89,14 +91,14 @@ def _number_of(sentence: str | None, sentences: Sequence[str]) -> int | None:
     return next(found, None)
 
 
-def earlier(detail: str, uri: str | None) -> Earlier | None:
+def earlier(detail: str, number: int, uri: str | None) -> Earlier | None:
     """Return the suspicion that a detail of the ledger describes; None if it describes none."""
     found = _DETAIL.match(detail)
     if found is None:
         return None
-    rung, reason, seconds, score, number = found.groups()
-    sentence = None if number == _NO_SENTENCE else int(number)
-    return Earlier(Suspicion(Rung(rung), Reason(reason), float(score), float(seconds), sentence), uri)
+    rung, reason, seconds, score, place = found.groups()
+    sentence = None if place == _NO_SENTENCE else int(place)
+    return Earlier(Suspicion(Rung(rung), Reason(reason), float(score), float(seconds), sentence), number, uri)
 
 
 def agree(one: Suspicion, other: Suspicion) -> bool:

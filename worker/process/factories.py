@@ -115,10 +115,14 @@ def open_listener(settings: Settings, database: Database) -> Listens | None:
 
     if not (rungs := chosen_rungs(settings)):
         return None
-    environment = {name: value for name in ("PATH", "HOME") if (value := variable(name))}
-    processes = ListeningPool(os.cpu_count() or 1, environment)
+    processes = ListeningPool(os.cpu_count() or 1, listening_environment())
     keeps_best = settings.suspect_takes == "best"
     return Listener(rungs, Tools(settings.espeak), processes, Rates(database), keeps_best)
+
+
+def listening_environment() -> dict[str, str]:
+    """Return the variables by which programs and models are found."""
+    return {name: value for name in ("PATH", "HOME") if (value := variable(name))}
 
 
 def chosen_rungs(settings: Settings) -> tuple[Rung, ...]:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime
-from typing import Any, Final, Literal, NamedTuple
+from enum import StrEnum
+from typing import Any, Final, NamedTuple
 from uuid import UUID
 
 from sqlalchemy import ColumnElement, Connection, Select, and_, or_, select, update
@@ -14,7 +15,14 @@ from sqlalchemy import text as sql
 from worker.store import upserts
 from worker.store.tables.takes import SpeakingRate, TakeRow
 
-Mark = Literal["good", "bad"]
+
+class Mark(StrEnum):
+    """What a listener said of a take."""
+
+    GOOD = "good"
+    BAD = "bad"
+
+
 PAIRS: Final = 400
 """Latest takes that a rate is learned from."""
 ROWS_PER_POLL: Final = 2_000
@@ -70,6 +78,20 @@ class RateRecord:
     learned_at: datetime
 
 
+def voice_of(voice_1: str | None, voice_2: str | None) -> str:
+    return "+".join(filter(None, (voice_1, voice_2)))
+
+
+def unheard(  # noqa: PLR0917 - a row's own columns
+    job_id: UUID, number: int, tenant: str, batch_id: UUID | None, model: str, voice: str, now: datetime
+) -> TakeRecord:
+    """Return the record of a take that nothing listened to, for a mark."""
+    return TakeRecord(
+        job_id, number, tenant, batch_id, model, voice, "", now, accepted=False, suspicious=False, seconds=0.0,
+        findings="[]",
+    )  # fmt: skip
+
+
 _COLUMNS: Final = tuple(getattr(TakeRow, name) for name in TakeRecord.__slots__)
 _VOICE: Final = tuple(getattr(TakeRow, name) for name in Voice._fields)
 _RATE_KEY: Final = tuple(getattr(SpeakingRate, name) for name in Voice._fields)
@@ -107,13 +129,19 @@ def _records(connection: Connection, query: Select[Any]) -> list[TakeRecord]:
     return [TakeRecord(*row) for row in connection.execute(query)]
 
 
+def use(connection: Connection, job_id: UUID, number: int) -> None:
+    """Note which of a job's takes is its audio."""
+    changed = update(TakeRow).where(TakeRow.job_id == job_id)
+    connection.execute(changed.values(accepted=TakeRow.number == number))
+
+
 def mark(connection: Connection, take: TakeRecord, verdict: Mark | None) -> None:
     """Keep what a listener said of a take, which may have had no row so far. A rate learns of it."""
     if not _is_known(connection, take):
         record(connection, take)
     which = (TakeRow.job_id == take.job_id) & (TakeRow.number == take.number)
     changed = update(TakeRow).where(which)
-    connection.execute(changed.values(mark=verdict))
+    connection.execute(changed.values(mark=None if verdict is None else str(verdict)))
     connection.execute(changed.where(TakeRow.reference.is_not(None)).values(learned=False))
 
 

@@ -30,7 +30,7 @@ from worker.execution.suspicion import CODE
 from worker.maintenance.rate_learner import RateLearner
 from worker.store import takes
 from worker.store.queries import filters
-from worker.store.takes import TakeRecord
+from worker.store.takes import Mark, TakeRecord
 from worker.store.transitions import purges
 
 SUCCEEDED, FAILED, QUEUED = JobStatus.SUCCEEDED, JobStatus.FAILED, JobStatus.QUEUED
@@ -191,13 +191,13 @@ def test_a_rate_is_learned_and_reset(shop: Workshop, processes: ListeningPool) -
         assert (found.count, found.of.voice, round(found.b, 1)) == (TAKES, VOICE, 0.9)
         some = takes.latest(connection, found.of)[:5]
         for take in some:
-            takes.mark(connection, take, "bad")
+            takes.mark(connection, take, Mark.BAD)
     RateLearner(shop.database).run_once()
     with shop.database.begin() as connection:
         (found,) = takes.rates(connection)
         assert found.count == TAKES - len(some)
         assert takes.reset_rates(connection, [found], now=datetime.now(UTC)) == 1
-        takes.mark(connection, some[0], "good")
+        takes.mark(connection, some[0], Mark.GOOD)
     RateLearner(shop.database).run_once()
     with shop.database.read() as connection:
         assert [one.count for one in takes.rates(connection)] == [0]
@@ -213,7 +213,7 @@ def test_sentences_are_removed_with_the_text(shop: Workshop) -> None:
     )  # fmt: skip
     with shop.database.begin() as connection:
         takes.record(connection, take)
-        takes.mark(connection, take, "good")
+        takes.mark(connection, take, Mark.GOOD)
         purges.ask(connection, filters.selection(job_ids=(job,)), now=shop.database.now(connection))
         purges.blank(connection, purges.asked_for(connection, [job]), now=shop.database.now(connection))
     (found,) = known(shop, job)

@@ -53,6 +53,7 @@ FAMILIES: Final = (
     _gauge("ttsq_jobs", "Jobs by state; finished ones of the last day only.", "status"),
     _counter("ttsq_jobs_finished_total", "Jobs that reached a final state, parts of documents left out.", "outcome"),
     _gauge("ttsq_queue_age_seconds", "Age of the oldest queued job that could start."),
+    _gauge("ttsq_priority_queue_age_seconds", "The same of jobs with a priority above 0."),
     _gauge("ttsq_startable_jobs", "Queued jobs that nothing holds but slots and pace."),
     _gauge("ttsq_held_jobs", "Queued jobs that may not start, by the first reason that applies.", "reason"),
     _gauge("ttsq_useful_slots", "Slots that the pace and the jobs to be started can keep busy; see docs/scaling.md."),

@@ -13,6 +13,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Histo
 from prometheus_client.registry import Collector
 
 from api_models.status import TERMINAL, JobStatus
+from api_models.verdict import VerdictKind
 from worker.monitoring.catalogue import BY_NAME
 from worker.store import totals
 from worker.store.database import Database
@@ -96,6 +97,7 @@ def _of_jobs(snapshot: QueueSnapshot) -> Iterable[Metric]:
     ended = sorted((key.label, snapshot.totals.get(key, 0)) for key in outcomes)
     yield counter("ttsq_jobs_finished_total", [((outcome,), number) for outcome, number in ended])
     yield gauge("ttsq_queue_age_seconds", [((), snapshot.queue_age_seconds)])
+    yield gauge("ttsq_priority_queue_age_seconds", [((), snapshot.priority_queue_age_seconds)])
     yield gauge("ttsq_startable_jobs", [((), snapshot.backlog.startable)])
     held = snapshot.backlog.held
     yield gauge("ttsq_held_jobs", [((reason,), held.get(reason, 0)) for reason in backlog.REASONS])
@@ -104,8 +106,10 @@ def _of_jobs(snapshot: QueueSnapshot) -> Iterable[Metric]:
 
 def _of_calls(snapshot: QueueSnapshot) -> Iterable[Metric]:
     found = snapshot.totals
-    attempts = sorted((key.label, key.model, value) for key, value in found.items() if key.name is Name.ATTEMPTS)
-    yield counter("ttsq_attempts_total", [((verdict, model), value) for verdict, model, value in attempts])
+    models = sorted({key.model for key in found if key.name is Name.ATTEMPTS})
+    # Every verdict from the first attempt of its model on: a counter that appears with its first value hides it.
+    keys = [Key(Name.ATTEMPTS, str(verdict), model) for model in models for verdict in VerdictKind]
+    yield counter("ttsq_attempts_total", [((key.label, key.model), found.get(key, 0)) for key in keys])
     yield gauge("ttsq_attempts_recent", [((verdict,), number) for verdict, number in sorted(snapshot.verdicts.items())])
     yield gauge("ttsq_rate_limited_share", [((), snapshot.limited_share)])
     yield _histogram("ttsq_attempt_seconds", found, Name.ATTEMPT_SECONDS)

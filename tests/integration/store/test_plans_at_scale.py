@@ -28,6 +28,7 @@ from worker.store.money import in_flight, limits
 from worker.store.outbox import deliveries
 from worker.store.queries import attempts, filters, metrics, tenant_pages
 from worker.store.queries import jobs as job_queries
+from worker.store.queries.backlog import Holds
 from worker.store.queries.tenant_pages import PageFilter
 from worker.store.transitions import (
     actions,
@@ -46,6 +47,7 @@ from worker.store.transitions.dispatches import Lane
 
 ROWS: Final = int(os.environ.get("PLAN_ROWS", "100000"))
 TIMEOUT_SECONDS: Final = 600
+NO_HOLDS: Final = Holds({}, (), (), (), is_paced=False)
 MAX_PAGES: Final = 400
 """For a statement, beside the share of each row that it changes: its indexes have a few levels each."""
 PAGES_PER_CHANGE: Final = 50
@@ -198,7 +200,9 @@ HOT: Final = {
         "ix_events_account",
     ),
     "the latest events": hot(lambda connection: tenant_pages.all_events(connection, after=ROWS - FEW, most=100)),
-    "the age of the queue": hot(lambda connection: metrics.queue_age(connection, NOW, most=20), "ix_jobs_queued"),
+    "the age of the queue": hot(
+        lambda connection: metrics.startable_lanes(connection, NO_HOLDS, most=20), "ix_jobs_queued"
+    ),
     "due schedules": hot(lambda connection: schedules.due(connection, now=LATER, most=100)),
     "open runs": hot(lambda connection: schedules.open_runs(connection, now=LATER, most=100)),
     "workers present": hot(workers.present),

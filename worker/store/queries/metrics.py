@@ -28,6 +28,7 @@ from worker.store.tables.webhooks import Delivery
 from worker.store.tables.workers import Worker
 from worker.store.totals import NO_CALL, Key, Name
 from worker.store.transitions import dispatches
+from worker.store.transitions.dispatches import Lane
 from worker.store.workers import Member
 
 MAX_LANES: Final = 1_000
@@ -61,6 +62,7 @@ class QueueSnapshot:
     totals: Mapping[Key, int]
     backlog: Backlog
     queue_age_seconds: float
+    priority_queue_age_seconds: float
     useful_slots: int
     verdicts: Mapping[str, int]
     limited_share: float
@@ -91,6 +93,7 @@ def snapshot(connection: Connection, *, now: datetime, window: timedelta) -> Que
     balance, pace = balances.last(connection), account.load_pace(connection)
     counted, limits = totals.read(connection), budgets.standings(connection, now=now)
     found = backlog.backlog(connection, backlog.holds(connection, {one.payer for one in limits if one.holds}, now=now))
+    startable = startable_lanes(connection, found.holds)
     alive = _alive(connection, now)
     jobs = _jobs(connection, now)
     in_flight = sum(jobs.get(status, 0) for status in IN_FLIGHT)
@@ -98,7 +101,8 @@ def snapshot(connection: Connection, *, now: datetime, window: timedelta) -> Que
         jobs=jobs,
         totals=counted,
         backlog=found,
-        queue_age_seconds=queue_age(connection, now, found.holds),
+        queue_age_seconds=queue_age(startable, now),
+        priority_queue_age_seconds=queue_age([lane for lane in startable if lane.priority > 0], now),
         useful_slots=useful_slots(pace.rpm, slot_seconds(calls), found, in_flight),
         verdicts=verdicts,
         limited_share=verdicts[VerdictKind.PACE] / len(calls) if calls else 0.0,
@@ -134,14 +138,15 @@ def slot_seconds(calls: Sequence[float]) -> float:
     return sorted(calls)[math.ceil(0.95 * len(calls)) - 1] if calls else DEFAULT_SECONDS
 
 
-def queue_age(connection: Connection, now: datetime, held: Holds | None = None, *, most: int = MAX_LANES) -> float:
-    """Return the age of the oldest job that could start: of the first jobs of the most urgent lanes."""
-    since = [
-        lane.since
-        for lane in dispatches.lanes(connection, most=most)
-        if held is None or held.reason(lane.lane, lane.tenant, lane.model) in {None, "pace"}
-    ]
-    return max(0.0, now.timestamp() - min(since, default=now.timestamp()))
+def startable_lanes(connection: Connection, held: Holds, *, most: int = MAX_LANES) -> list[Lane]:
+    """Return the most urgent lanes whose jobs could start, now or after a pause of the pace."""
+    found = dispatches.lanes(connection, most=most)
+    return [lane for lane in found if held.reason(lane.lane, lane.tenant, lane.model) in {None, "pace"}]
+
+
+def queue_age(lanes: Sequence[Lane], now: datetime) -> float:
+    """Return the age of the oldest job: of the first of each lane."""
+    return max(0.0, now.timestamp() - min((lane.since for lane in lanes), default=now.timestamp()))
 
 
 def _alive(connection: Connection, now: datetime) -> list[Member]:

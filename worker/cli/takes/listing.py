@@ -60,15 +60,7 @@ def of_batch(connection: Connection, wanted: str) -> list[Take]:
 
 def ranked(found: Iterable[Take]) -> list[Take]:
     """Order takes for listening: used suspicious ones first, then other suspicious ones, then refused ones."""
-    return sorted(found, key=lambda take: (not take.is_suspicious, not take.is_used, -(score(take) or 0.0)))
-
-
-def score(take: Take) -> float | None:
-    """Return the highest score of a rung that judged the take."""
-    if take.record is None:
-        return None
-    scores = [one["score"] for one in json.loads(take.record.findings) if one["suspicious"] is not None]
-    return max(scores, default=None)
+    return sorted(found, key=lambda take: (not take.is_suspicious, not take.is_used, -(take.score or 0.0)))
 
 
 def _link(destinations: Destinations, take: Take) -> str | None:
@@ -100,7 +92,7 @@ def _lines(take: Take, link: str | None) -> Iterable[Text]:
     style = "yellow" if take.is_suspicious else "red" if take.code else "green"
     state = "used" if take.is_used else "kept" if take.uri else "not kept"
     seconds = "" if take.seconds is None else f"  {take.seconds:.1f} s"
-    worst = score(take)
+    worst = take.score
     facts = f"{state}{seconds}  {money(take.cost)}" + ("" if worst is None else f"  score {worst:.2f}")
     marked = f"  marked {take.mark}" if take.mark else ""
     yield Text.assemble((f"{take.custom_id or take.job_id}  take {take.number}", style), f"  {facts}{marked}")

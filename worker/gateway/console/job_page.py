@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
-from typing import Final
+from typing import TYPE_CHECKING, Final
 from uuid import UUID
 
 from fastapi import APIRouter, Request
@@ -14,6 +15,10 @@ from starlette.responses import Response
 
 from api_models.http_problems import Trouble
 from api_models.status import TERMINAL, JobStatus
+from worker.artifacts.errors import ArtifactsError
+from worker.execution import chosen_takes, timings
+from worker.execution.chosen_takes import ChoiceError
+from worker.execution.timings import TimedAudio
 from worker.gateway import answers, audio
 from worker.gateway.answers import gateway_of
 from worker.gateway.console import pages, peaks
@@ -22,11 +27,18 @@ from worker.gateway.console.environment import HEADERS
 from worker.gateway.parts import Gateway
 from worker.gateway.problems import ProblemError, not_found
 from worker.maintenance.purger import Purger
+from worker.store import takes as store_takes
 from worker.store.queries import filters, tenant_pages
 from worker.store.queries import jobs as job_queries
+from worker.store.queries import takes as take_queries
 from worker.store.queries.jobs import AttemptRecord
 from worker.store.queries.tenant_pages import JobEntry
+from worker.store.tables.jobs import Job
+from worker.store.takes import Mark, unheard, voice_of
 from worker.store.transitions import actions, purges
+
+if TYPE_CHECKING:
+    from worker.documents.captions.cues import Cue
 
 router = APIRouter(prefix="/console/jobs", include_in_schema=False)
 
@@ -43,6 +55,7 @@ VERDICTS: Final = {
     "late": "Audio arrived after the job had moved on",
 }
 """What the end of an attempt means."""
+SHOWN_SENTENCES: Final = 200
 MEDIA_HEADERS: Final = HEADERS | {
     "cache-control": "private, max-age=3600",
     "content-security-policy": "default-src 'none'; frame-ancestors 'none'; sandbox",
@@ -88,6 +101,7 @@ def get_job(request: Request, job_id: UUID, visitor: Reader) -> Response:
     job = read(gateway, visitor.tenant, job_id)
     with gateway.database.read() as connection:
         attempts = job_queries.attempts(connection, job_id)
+        takes = take_queries.bought(connection, Job.id == job_id)
         more = job_queries.jobs(connection, filters.selection(job_ids=(job_id,)))[0]
         batch = None if job.batch_id is None else tenant_pages.batch(connection, visitor.tenant, job.batch_id)
     values = {
@@ -95,13 +109,24 @@ def get_job(request: Request, job_id: UUID, visitor: Reader) -> Response:
         "measured": more,
         "batch": batch,
         "steps": timeline(job, attempts),
-        "takes": [one for one in attempts if one.take_uri is not None],
+        "takes": takes if len(takes) > 1 or any(not one.is_used for one in takes) else [],
+        "sentences": _sentences(gateway, job),
         "has_audio": job.status == JobStatus.SUCCEEDED and job.purged_at is None,
         "is_finished": job.status in TERMINAL,
         "can_retry": job.status in TERMINAL - {JobStatus.SUCCEEDED} and job.purged_at is None,
         "listed_tags": [] if not job.tags else job.tags.strip(",").split(","),
     }
     return pages.render(request, "job.html", visitor, values)
+
+
+def _sentences(gateway: Gateway, job: JobEntry) -> Sequence[Cue]:
+    """Return when each sentence is heard, if it is stored beside the audio; nothing while the store is unavailable."""
+    if not job.timings or job.uri is None or job.status != JobStatus.SUCCEEDED or job.purged_at is not None:
+        return ()
+    with suppress(ArtifactsError):
+        found = timings.stored(gateway.destinations, TimedAudio(job.uri, job.sha256, job.tenant, job.batch_id))
+        return () if found is None else found.cues()[:SHOWN_SENTENCES]
+    return ()
 
 
 @router.get("/{job_id}/audio")
@@ -159,6 +184,38 @@ def retry_job(request: Request, job_id: UUID, action: Operating) -> Response:
         note(connection, action, "retry job", str(job.id), "" if changed else UNCHANGED, now=now)
     gateway.on_new_jobs()
     return _back(job, "retried" if changed else "unchanged")
+
+
+@router.post("/{job_id}/takes/{number}/choose")
+def choose_take(request: Request, job_id: UUID, number: int, action: Operating) -> Response:
+    """Make a take the audio of its job. Costs nothing."""
+    gateway = gateway_of(request)
+    job = read(gateway, action.visitor.tenant, job_id)
+    try:
+        chosen_takes.choose(gateway.database, gateway.destinations, job.id, number)
+    except ChoiceError as error:
+        raise ProblemError(Trouble.CONFLICT, f"{error.message[:1].upper()}{error.message[1:]}.") from None
+    with gateway.database.begin() as connection:
+        note(connection, action, "choose take", str(job.id), str(number), now=gateway.database.now(connection))
+    return _back(job, "chosen")
+
+
+@router.post("/{job_id}/takes/{number}/mark/{verdict}")
+def mark_take(request: Request, job_id: UUID, number: int, verdict: Mark, action: Operating) -> Response:
+    """Keep what a listener said of a take."""
+    gateway = gateway_of(request)
+    job = read(gateway, action.visitor.tenant, job_id)
+    with gateway.database.begin() as connection:
+        now = gateway.database.now(connection)
+        found = take_queries.bought(connection, Job.id == job.id)
+        take = next((one for one in found if one.number == number), None)
+        if take is None:
+            raise not_found("take")
+        voice = voice_of(job.voice_1, job.voice_2)
+        row = take.record or unheard(job.id, number, job.tenant, job.batch_id, job.model, voice, now)
+        store_takes.mark(connection, row, verdict)
+        note(connection, action, f"mark take {verdict}", str(job.id), str(number), now=now)
+    return _back(job, "marked")
 
 
 @router.post("/{job_id}/cancel")

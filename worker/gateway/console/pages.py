@@ -36,6 +36,8 @@ def render(
 NOTICES: Final = {
     "retried": "The job is queued again.",
     "cancelled": "Cancelled.",
+    "chosen": "The take is the job's audio now.",
+    "marked": "The mark is kept.",
     "deleted": "Text and audio are removed; the row and its cost stay.",
     "paused": "Paused. Calls in flight continue.",
     "resumed": "Resumed.",

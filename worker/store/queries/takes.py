@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -42,6 +43,14 @@ class Take:
     @property
     def is_suspicious(self) -> bool:
         return self.record is not None and self.record.suspicious
+
+    @property
+    def score(self) -> float | None:
+        """The highest score of a rung that judged it; 1 is the threshold."""
+        if self.record is None:
+            return None
+        scores = [one["score"] for one in json.loads(self.record.findings) if one["suspicious"] is not None]
+        return max(scores, default=None)
 
     @property
     def mark(self) -> str | None:

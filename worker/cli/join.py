@@ -92,6 +92,8 @@ def join(
     terminal = Terminal(as_json=as_json)
     if preset not in PRESETS:
         raise BadOptionError("--preset", preset, "is not a preset", f"use {', '.join(PRESETS)}")
+    if Sidecar.STEMS in (captions_as or ()):
+        raise BadOptionError("--captions", Sidecar.STEMS, "needs speakers, which parts of a sheet don't have")
     style = Style(PRESETS[preset], {**GAP_SECONDS, **gaps_of(gap or ())}, levelled)
     sidecars = {kind: out.with_suffix(ENDINGS[kind]) for kind in captions_as or ()}
     rows = _rows(sheet)

@@ -23,7 +23,7 @@ COMMANDS: Final = (
     ),
     Entry("plan", "worker.cli.plan:plan", "Show how a book or long text is divided into parts. Buys nothing.", SPEAK),
     Entry("script", "worker.cli.script.commands:app", "Check scripts of several speakers. Buys nothing.", SPEAK),
-    Entry("cast", "worker.cli.script.cast:app", "Suggest the voices of a script.", SPEAK),
+    Entry("cast", "worker.cli.script.cast:app", "Keep and suggest the voices of scripts.", SPEAK),
     Entry("join", "worker.cli.join:join", "Join the takes of a planned document into one recording.", SPEAK),
     Entry(
         "voices",

@@ -30,6 +30,8 @@ class Sidecar(StrEnum):
     CHAPTERS = "chapters"
     """Podcasting 2.0."""
     TRANSCRIPT = "transcript"
+    STEMS = "stems"
+    """A zip archive with one track for each speaker."""
 
 
 ENDINGS: Final[Mapping[Sidecar, str]] = {
@@ -39,6 +41,7 @@ ENDINGS: Final[Mapping[Sidecar, str]] = {
     Sidecar.JSON: ".json",
     Sidecar.CHAPTERS: ".chapters.json",
     Sidecar.TRANSCRIPT: ".txt",
+    Sidecar.STEMS: ".stems.zip",
 }
 
 

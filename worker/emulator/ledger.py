@@ -22,6 +22,8 @@ class BillLine(BaseModel):
     model: str
     text: str
     """Hash of the text."""
+    voices: str = ""
+    """Those of the request, joined by a plus sign."""
     cost: Decimal
     at: float
     """Epoch seconds, UTC."""

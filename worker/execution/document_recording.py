@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 from api_models.timings import Timings
 from worker.documents.errors import DocumentError
-from worker.documents.stored_plan import ENDINGS, JoinStyle, Sidecar, StoredPlan
+from worker.documents.stored_plan import ENDINGS, JoinStyle, PlannedPart, Sidecar, StoredPlan
 from worker.environment import private_files
 from worker.store.documents import DocumentRecord, PartRecord
 from worker.store.transitions.claims import Claim
@@ -29,6 +29,7 @@ CONTENT_TYPES: Final[Mapping[Sidecar, str]] = {
     Sidecar.JSON: "application/json",
     Sidecar.CHAPTERS: "application/json+chapters",
     Sidecar.TRANSCRIPT: "text/plain",
+    Sidecar.STEMS: "application/zip",
 }
 NOTHING: Final[Mapping[int, Sequence[Span]]] = MappingProxyType({})
 
@@ -70,10 +71,15 @@ def make(
     JoinRefusedError; OSError.
     """
     # Imported here, because it takes a quarter of a second that only workers with documents need.
-    from worker.documents.join.recording import Form, record  # noqa: PLC0415
+    from worker.documents.join.assembly import Take  # noqa: PLC0415
+    from worker.documents.join.recording import Form, record  # noqa: PLC0415 - likewise
 
     form = Form(claim.audio_format, claim.sample_rate, claim.mp3_bitrate)
-    joined = [(take, part.gap) for take, part in zip(takes, of.plan.parts, strict=True)]
+    joined = [
+        Take(take, part.gap, part.pause, part.speaker, part.gain_db, part.pace)
+        for take, part in zip(takes, of.plan.parts, strict=True)
+    ]
+    stems = _beside(into, Sidecar.STEMS) if Sidecar.STEMS in of.style.sidecars else None
     try:
         found = record(
             joined,
@@ -81,17 +87,18 @@ def make(
             of.style.style(claim.target_lufs),
             lambda assembly: _description(claim, of, assembly),
             form,
+            tracks=stems,
         )
     except DocumentError as error:
         raise JoinRefusedError(_with_places(str(error), of, takes)) from error
     loudness = found.loudness
-    narration = _narration(of, found.assembly, heard)
+    narration = _narration(of, claim.speech.text, found.assembly, heard)
     return Finished(
         into,
         round(found.seconds * 1000),
         round(loudness.true_peak_dbtp, 2),
         round(loudness.lufs, 2),
-        _sidecars(of, narration, into),
+        _sidecars(of, narration, into) | ({} if stems is None else {Sidecar.STEMS: stems}),
         _timings(of, narration, claim.timings),
     )
 
@@ -120,10 +127,21 @@ def _description(claim: Claim, of: Material, assembly: Assembly) -> Description:
     )
 
 
-def _narration(of: Material, assembly: Assembly, heard: Mapping[int, Sequence[Span]]) -> Narration:
+def _narration(of: Material, text: str, assembly: Assembly, heard: Mapping[int, Sequence[Span]]) -> Narration:
     from worker.documents.captions.sidecars import Narration  # noqa: PLC0415 - likewise
 
-    return Narration([part.text for part in of.parts], _titles(of), of.plan.language, assembly, heard, of.plan.edits)
+    texts = [_shown(planned, part, text) for planned, part in zip(of.plan.parts, of.parts, strict=True)]
+    known = {index: words for index, words in heard.items() if not of.plan.parts[index].speaker}
+    return Narration(texts, _titles(of), of.plan.language, assembly, known, of.plan.edits)
+
+
+def _shown(planned: PlannedPart, part: PartRecord, text: str) -> str:
+    """Return what captions show of a part: of a turn the script's words, without directions and styles."""
+    if not planned.speaker:
+        return part.text
+    from worker.scripts.script import without_tags  # noqa: PLC0415 - likewise
+
+    return without_tags(text[planned.start : planned.end]) or part.text
 
 
 def _timings(of: Material, narration: Narration, level: Timings) -> str | None:
@@ -135,16 +153,21 @@ def _timings(of: Material, narration: Narration, level: Timings) -> str | None:
 
 
 def _sidecars(of: Material, narration: Narration, beside: Path) -> dict[Sidecar, Path]:
-    if not of.style.sidecars:
+    kinds = [kind for kind in of.style.sidecars if kind is not Sidecar.STEMS]
+    if not kinds:
         return {}
     from worker.documents.captions.sidecars import content  # noqa: PLC0415 - likewise
 
     written: dict[Sidecar, Path] = {}
-    for kind in of.style.sidecars:
-        written[kind] = beside.with_name(f"{beside.stem}-{kind}{beside.suffix}")
+    for kind in kinds:
+        written[kind] = _beside(beside, kind)
         private_files.make_file(written[kind])
         written[kind].write_text(content(kind, narration), encoding="utf-8")
     return written
+
+
+def _beside(recording: Path, kind: Sidecar) -> Path:
+    return recording.with_name(f"{recording.stem}-{kind}{recording.suffix}")
 
 
 def sidecar_key(key: str, kind: Sidecar) -> str:

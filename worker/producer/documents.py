@@ -17,7 +17,7 @@ from api_models.registry import MODELS
 from api_models.speech import JobRequest
 from worker.documents.document import Document
 from worker.documents.plan.limits import PartLimits
-from worker.documents.plan.plan import Plan
+from worker.documents.plan.plan import Part, Plan
 from worker.documents.plan.plan import plan as plan_document
 from worker.documents.plan.revision import revise
 from worker.documents.readers import text as text_reader
@@ -60,6 +60,8 @@ class Source:
 
     document: Document
     style: JoinStyle
+    plan: Plan | None = None
+    """Of a script, whose parts are its turns; None to divide the text."""
 
 
 class ContentOf(Protocol):
@@ -99,6 +101,8 @@ def plan_of(
     """Divide a request's text, by the structure of its source if it has one. Parts of the `previous` text are kept
     where they are still in it. Raises NothingToSpeakError.
     """
+    if source is not None and source.plan is not None:
+        return source.plan
     limits = PartLimits(max_bytes=request_limit(request.model, max_text_bytes))
     found = source.document if source is not None else text_reader.read(request.text)
     shares = [share for share in previous if share.strip()]
@@ -133,7 +137,15 @@ def part_requests(request: JobRequest, texts: Iterable[str]) -> list[JobRequest]
 
 def parts_of(request: JobRequest, plan: Plan) -> list[JobRequest]:
     """Return what is bought for a document."""
-    return part_requests(request, (part.spoken for part in plan.parts))
+    requests = part_requests(request, (part.spoken for part in plan.parts))
+    return [_delivered(one, part) for one, part in zip(requests, plan.parts, strict=True)]
+
+
+def _delivered(request: JobRequest, part: Part) -> JobRequest:
+    """Let a turn be spoken by its own voice."""
+    if (by := part.delivery) is None:
+        return request
+    return request.model_copy(update={"model": by.model, "voice_1": by.voice, "voice_2": None})
 
 
 def document_rows(
@@ -146,6 +158,7 @@ def document_rows(
     parts = [
         {**shared, "id": new_id(), "parent": job["id"], "part": number}
         | {"text": part.text, "fingerprint": content_of(part)}
+        | {"model": part.model, "voice_1": part.voice_1, "voice_2": part.voice_2}
         for number, part in enumerate(requests, 1)
     ]
     # The document itself is never copied or bought: its parts are.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Final
@@ -82,10 +82,14 @@ def _ended(text: str) -> str:
     return text if text[-1:] in ".!?…。！？;:,—–" else f"{text}."
 
 
-def plan(assigned: Assigned, max_bytes: int | None = None) -> Plan:
-    """Divide a script into parts, each with its delivery. `max_bytes` limits one request's text."""
+def plan(
+    assigned: Assigned, max_bytes: int | None = None, reworded: Callable[[Document], Document] = lambda found: found
+) -> Plan:
+    """Divide a script into parts, each with its delivery. `max_bytes` limits one request's text; `reworded` changes
+    words, such as by a lexicon, and leaves the blocks.
+    """
     found = lines(assigned)
-    document = _document(assigned, found)
+    document = reworded(_document(assigned, found))
     pieces = list(_pieces(document, found, max_bytes))
     outline = Outline(document)
     shares = pairwise([0, *(piece.start for piece in pieces[1:]), len(document.text)])
@@ -135,7 +139,8 @@ def _part(document: Document, piece: _Piece, outline: Outline, language: str) ->
     by = Delivery(role.name, role.model, role.voice, role.gain_db, role.pace)
     length = seconds(without_tags(text)) / role.pace
     said = _said(text, piece.line, primary(role.language) or language)
-    return Part(piece.start, piece.end, said, length, outline.chapter(piece.start), Gap.END, delivery=by)
+    shown = without_tags(text)
+    return Part(piece.start, piece.end, said, length, outline.chapter(piece.start), Gap.END, delivery=by, shown=shown)
 
 
 def _gaps(pieces: Sequence[_Piece], outline: Outline) -> Iterator[tuple[Gap, float | None]]:

@@ -10,6 +10,10 @@ from typing import Any, Final
 
 from worker.documents.document import Skipped, excerpt
 
+FOUNTAIN_SUFFIXES: Final = frozenset({".fountain", ".spmd"})
+SUBSTATION_SUFFIXES: Final = frozenset({".ass", ".ssa"})
+ALWAYS: Final = FOUNTAIN_SUFFIXES | SUBSTATION_SUFFIXES
+"""Suffixes of files that can't be read as anything but scripts."""
 NARRATOR: Final = "narrator"
 """The role that speaks what no speaker does."""
 MAX_OVERLAP_SECONDS: Final = 0.4

@@ -20,9 +20,9 @@ from worker.cli.money import needs
 from worker.cli.money.credits import AccountCredits, describe_basis, queue_if_any
 from worker.cli.money.estimate import Estimate
 from worker.cli.run import order as run_order
-from worker.cli.run.document import join_style
+from worker.cli.run.document import join_style, with_stems
 from worker.cli.run.input import Input, read_order, with_batch
-from worker.cli.run.options import Captions, File, Gaps, KeyTemplate, MaxCost, Out, Preset, Resume
+from worker.cli.run.options import Captions, CastName, File, Gaps, KeyTemplate, MaxCost, Out, Preset, Resume, Stems
 from worker.cli.run.order import Order
 from worker.cli.run.row_options import RowOptions
 from worker.cli.snapshot import amount, stamp
@@ -159,6 +159,8 @@ def quote(
     preset: Preset = "",
     captions: Captions = None,
     gap: Gaps = None,
+    cast: CastName = "",
+    stems: Stems = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
     """Estimate the cost and duration of `ttsq run`. Queues nothing."""
@@ -167,7 +169,8 @@ def quote(
         source=None if str(file) == "-" else file,
         sheet=rows.sheet_options(),
         defaults=rows.defaults(),
-        style=join_style(preset, captions or (), gap or ()),
+        style=join_style(preset, with_stems(captions, stems=stems), gap or ()),
+        cast=cast,
         key_template=key_template,
         out=out,
         resume=resume,

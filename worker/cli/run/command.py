@@ -10,9 +10,10 @@ from worker.cli.console.exits import leave
 from worker.cli.console.format import dollars
 from worker.cli.console.option_groups import takes
 from worker.cli.console.terminal import Terminal
-from worker.cli.run.document import join_style
+from worker.cli.run.document import join_style, with_stems
 from worker.cli.run.options import (
     Captions,
+    CastName,
     File,
     Gaps,
     InvalidRows,
@@ -23,6 +24,7 @@ from worker.cli.run.options import (
     Overwrite,
     Preset,
     Resume,
+    Stems,
 )
 from worker.cli.run.order import Order
 from worker.cli.run.row_options import RowOptions
@@ -44,6 +46,8 @@ def run(
     preset: Preset = "",
     captions: Captions = None,
     gap: Gaps = None,
+    cast: CastName = "",
+    stems: Stems = False,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask for confirmation.")] = False,
     rehearse: Annotated[
         bool, typer.Option("--rehearse", help="Run against the bundled emulator: no key, no network, no cost.")
@@ -56,7 +60,7 @@ def run(
     """Speak FILE line by line, or a document as one recording.
 
     Saves one audio file per line. FILE is a document if it is a book (.epub, .docx, .pdf, .html, .md), or if --out
-    names an audio file.
+    names an audio file; it is a script if it is a screenplay (.fountain), or if --cast names the speakers' voices.
 
     Prints the estimated cost, and asks for confirmation on a terminal. Ctrl-C lets calls in flight finish; repeat the
     command to resume. Accepted audio is never bought again; refused takes only after confirmation or with --yes.
@@ -66,7 +70,8 @@ def run(
         source=None if str(file) == "-" else file,
         sheet=rows.sheet_options(),
         defaults=rows.defaults(),
-        style=join_style(preset, captions or (), gap or ()),
+        style=join_style(preset, with_stems(captions, stems=stems), gap or ()),
+        cast=cast,
         skip_invalid=on_invalid is OnInvalid.SKIP,
         key_template=key_template,
         out=out,

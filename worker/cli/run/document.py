@@ -20,7 +20,7 @@ from worker.cli.run.order import Order
 from worker.documents.document import Document
 from worker.documents.errors import DocumentError
 from worker.documents.join.style import GAP_SECONDS, PRESETS
-from worker.documents.plan.plan import Gap
+from worker.documents.plan.plan import Gap, Plan
 from worker.documents.readers.files import HTML_SUFFIXES, MARKDOWN_SUFFIXES, read_file
 from worker.documents.stored_plan import JoinStyle, Sidecar
 from worker.intake.block import Record
@@ -30,6 +30,7 @@ from worker.intake.reader import Judged
 from worker.intake.spool import Spool
 from worker.intake.validation import Judge, Row
 from worker.producer.documents import TWO_SPEAKERS, Source
+from worker.scripts.script import ALWAYS
 from worker.settings import Settings
 
 RECORDINGS: Final[Mapping[str, AudioFormat]] = {f".{form}": form for form in AudioFormat}
@@ -47,7 +48,12 @@ def is_document(order: Order) -> bool:
     """Whether the input is spoken as one recording, not line by line."""
     if order.source is None or order.sheet.input_format is not None:
         return False
-    return is_recording(order.out) or order.source.suffix.lower() in _BOOKS
+    return is_recording(order.out) or is_script(order) or order.source.suffix.lower() in _BOOKS
+
+
+def is_script(order: Order) -> bool:
+    """Whether the input has speakers, each with a voice."""
+    return bool(order.cast) or (order.source is not None and order.source.suffix.lower() in ALWAYS)
 
 
 def join_style(preset: str, captions: Sequence[Sidecar], gaps: Sequence[str]) -> JoinStyle:
@@ -55,6 +61,10 @@ def join_style(preset: str, captions: Sequence[Sidecar], gaps: Sequence[str]) ->
     if preset and preset not in PRESETS:
         raise BadOptionError("--preset", preset, "is not a preset", f"use {', '.join(PRESETS)}")
     return JoinStyle(preset, gaps_of(gaps), sidecars=tuple(dict.fromkeys(captions)))
+
+
+def with_stems(captions: Sequence[Sidecar] | None, *, stems: bool) -> Sequence[Sidecar]:
+    return [*(captions or ()), *([Sidecar.STEMS] if stems else ())]
 
 
 def gaps_of(options: Sequence[str]) -> dict[Gap, float]:
@@ -80,22 +90,37 @@ def read_document(
 ) -> tuple[Order, Judged]:
     """Read a document as one row. Raises CliError: it can't be read; InvalidInputError: an option doesn't fit."""
     source = order.source or Path()
-    _check_suffix(order.out)
+    check_suffix(order.out)
     try:
         document = read_file(source, order.sheet.encoding or "")
     except DocumentError as error:
         raise CliError(f"{source.name}: {error}", error.remedy) from None
     except OSError as error:
         raise CliError(f"{source}: {error.strerror or error}") from None
-    _describe(document, terminal)
-    written = document.text
-    document = _spoken(document, order, prepare, terminal)
+    describe(document, terminal)
+    if order.defaults.voice_2 is not None:
+        raise BadOptionError("--voice-2", order.defaults.voice_2, TWO_SPEAKERS)
+    return as_one_row(order, spoken(document, order, prepare, terminal), document.text, settings, prepare)
+
+
+def as_one_row(
+    order: Order,
+    document: Document,
+    written: str,
+    settings: Settings,
+    prepare: RowPreparation,
+    *,
+    plan: Plan | None = None,
+    extra: Mapping[str, str] | None = None,
+) -> tuple[Order, Judged]:
+    """Return a document as a single row. `written` is its text without a lexicon; `extra` are more columns of the row,
+    which make another run. Raises InvalidInputError: an option doesn't fit.
+    """
+    source = order.source or Path()
     name, form = _name_and_format(order)
     fields = {"text": document.text, "custom_id": name, "format": form}
     judge = Judge(replace(order.defaults, format=None), Names(1), settings.max_text_bytes, long_texts=True)
-    found = list(judge(Record(1, 1, fields, _extra(order.style))))
-    if order.defaults.voice_2 is not None:
-        raise BadOptionError("--voice-2", order.defaults.voice_2, TWO_SPEAKERS)
+    found = list(judge(Record(1, 1, fields, _extra(order.style, extra or {}))))
     if faults := [*judge.default_faults, *(item for item in found if isinstance(item, Fault))]:
         raise InvalidInputError(source.name, [fault.model_copy(update={"line": None}) for fault in faults])
     rows = Spool()
@@ -103,13 +128,13 @@ def read_document(
         if isinstance(row, Row):
             rows.put(_worded(row, written, prepare))
     style = _named(order, document)
-    order = replace(order, sources={name: Source(document, style)})
+    order = replace(order, sources={name: Source(document, style, plan)})
     if is_recording(order.out):
         order = replace(order, out=(order.out or Path()).parent, recording=order.out)
     return order, Judged(rows, [], 0, whole=False)
 
 
-def _spoken(document: Document, order: Order, prepare: RowPreparation, terminal: Terminal) -> Document:
+def spoken(document: Document, order: Order, prepare: RowPreparation, terminal: Terminal) -> Document:
     """Apply the lexicon of the command. Raises CliError."""
     if order.defaults.lexicon is None:
         return document
@@ -136,7 +161,7 @@ def _worded(row: Row, written: str, prepare: RowPreparation) -> Row:
     return replace(row, request=row.request.model_copy(update={"lexicon": label, "wording": wording}))
 
 
-def _check_suffix(out: Path | None) -> None:
+def check_suffix(out: Path | None) -> None:
     """Raises BadOptionError: it is named like a file of a kind that no recording has, and is no folder."""
     if out is None or is_recording(out) or out.is_dir() or not _LIKE_A_FILE.fullmatch(out.suffix):
         return
@@ -161,18 +186,18 @@ def _name_and_format(order: Order) -> tuple[str, str | None]:
     return order.out.stem, form
 
 
-def _extra(style: JoinStyle) -> str | None:
+def _extra(style: JoinStyle, more: Mapping[str, str]) -> str | None:
     """Return the options of the join as columns of the row, so that other options make another run."""
     given = {
         "preset": style.preset,
         "captions": " ".join(style.sidecars),
         "gaps": " ".join(f"{gap}={seconds:g}" for gap, seconds in style.gaps.items()),
     }
-    given = {name: value for name, value in given.items() if value}
+    given = {name: value for name, value in {**given, **more}.items() if value}
     return json.dumps(given) if given else None
 
 
-def _describe(document: Document, terminal: Terminal) -> None:
+def describe(document: Document, terminal: Terminal) -> None:
     if document.skipped:
         kinds = Counter(entry.what for entry in document.skipped)
         summary = ", ".join(number(count, what) for what, count in kinds.most_common())

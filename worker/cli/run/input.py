@@ -16,7 +16,7 @@ from api_models.problems import Fault, InvalidInputError
 from worker import producer
 from worker.cli.console.errors import CliError
 from worker.cli.console.terminal import Terminal
-from worker.cli.run.document import is_document, read_document
+from worker.cli.run.document import is_document, is_script, read_document
 from worker.cli.run.lexicons import described, with_lexicons
 from worker.cli.run.order import Order
 from worker.cli.run.row_options import option_faults
@@ -61,6 +61,10 @@ def read_order(order: Order, settings: Settings, terminal: Terminal) -> tuple[Or
     """
     order, prepare = with_lexicons(order, settings)
     if is_document(order):
+        if is_script(order):
+            from worker.cli.run.script import read_script_order  # noqa: PLC0415 - few inputs have speakers
+
+            return read_script_order(order, settings, terminal, prepare)
         return read_document(order, settings, terminal, prepare)
     if order.style != PLAIN:
         message = "--preset, --captions and --gap apply to a document that becomes one recording"

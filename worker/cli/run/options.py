@@ -87,6 +87,19 @@ Captions = Annotated[
     list[Sidecar] | None,
     typer.Option("--captions", help="Also write captions or chapters; repeatable.", rich_help_panel=DOCUMENT),
 ]
+CastName = Annotated[
+    str,
+    typer.Option(
+        "--cast",
+        metavar="FILE|NAME",
+        help="Voices of a script's speakers: a file, or a name with an optional @VERSION.",
+        rich_help_panel=DOCUMENT,
+    ),
+]
+Stems = Annotated[
+    bool,
+    typer.Option("--stems", help="Also write one track for each speaker of a script.", rich_help_panel=DOCUMENT),
+]
 Gaps = Annotated[
     list[str] | None,
     typer.Option(

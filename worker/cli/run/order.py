@@ -84,6 +84,8 @@ class Order:
     """Whether to ask for confirmation on a terminal."""
     style: JoinStyle = PLAIN
     """How the parts of a document are joined."""
+    cast: str = ""
+    """The cast of a script: a file, or a name with an optional version."""
     recording: Path | None = None
     """The file that --out named, for a document."""
     sources: Mapping[str, Source] = field(default_factory=dict)

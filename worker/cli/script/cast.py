@@ -1,39 +1,148 @@
-"""`ttsq cast suggest`."""
+"""`ttsq cast list|show|set|suggest|rm`."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from rich.table import Table
 from rich.text import Text
 
+from api_models.casts import REFERENCE
 from api_models.hints import did_you_mean
+from api_models.origins import DEFAULT_TENANT
 from api_models.registry import DEFAULT_MODEL, MODELS, VOICES
+from worker.cli import database as cli_database
 from worker.cli.console.errors import BadOptionError, CliError
 from worker.cli.console.format import cut, number
 from worker.cli.console.terminal import Terminal
-from worker.cli.script.input import read_cast_and_script
+from worker.cli.script.input import existing, read_cast_and_script
+from worker.cli.snapshot import stamp
 from worker.environment import models_file
-from worker.scripts.cast.files import entry_of, toml
+from worker.scripts.cast.cast import Cast, cast_of
+from worker.scripts.cast.files import entry_of, read_entries, toml
+from worker.scripts.cast.kept import kept_cast
 from worker.scripts.cast.suggest import Suggestion, excerpt_of, suggest
-from worker.scripts.script import Script
+from worker.scripts.script import Script, folded
+from worker.store import casts
+from worker.store.casts import CastRecord
 
 _NAME, _WORDS = 30, 50
 
 app = typer.Typer(
     name="cast",
     add_completion=False,
-    help="Suggest the voices of a script.",
+    help="Keep and suggest the voices of scripts.",
     no_args_is_help=True,
 )
 
 
-@app.callback()
-def _group() -> None:
-    pass
+Name = Annotated[str, typer.Argument(metavar="NAME", help="Name of the cast.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
+
+
+@app.command("list")
+def list_casts(
+    *,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object per cast.")] = False,
+) -> None:
+    """List the casts that are kept."""
+    terminal = Terminal(as_json=as_json)
+    with cli_database.queue(cli_database.settings(terminal)) as database, database.read() as connection:
+        found = casts.latest(connection, DEFAULT_TENANT)
+    for one in found:
+        terminal.data(_data(one))
+    if as_json:
+        return
+    if not found:
+        terminal.result("No casts; keep one with `ttsq cast set NAME FILE`.")
+        return
+    table = _plain_table("NAME", "VERSION", "ROLES", "SINCE")
+    for one in found:
+        table.add_row(one.name, str(one.version), str(len(one.roles)), stamp(one.created_at))
+    terminal.result(table)
+
+
+@app.command("show")
+def show(
+    cast: Annotated[str, typer.Argument(metavar="NAME[@VERSION]", help="Name of the cast, and its version.")],
+    *,
+    as_json: AsJson = False,
+) -> None:
+    """Show the roles of a cast."""
+    terminal = Terminal(as_json=as_json)
+    if (found := REFERENCE.fullmatch(cast)) is None:
+        raise BadOptionError("NAME", cast, "is no name of a cast")
+    version = int(found["version"]) if found["version"] else None
+    with cli_database.queue(cli_database.settings(terminal)) as database, database.read() as connection:
+        record = existing(connection, "NAME", found["name"], version)
+    kept = kept_cast(record)
+    terminal.data(_data(record) | {"roles": record.roles, "warnings": kept.warnings()})
+    if not as_json:
+        terminal.result(Text(kept.label, style="bold"))
+        terminal.result(_roles(kept))
+    for warning in kept.warnings():
+        terminal.warn(Text.assemble(("warning: ", "yellow"), warning))
+
+
+@app.command("set")
+def set_cast(
+    name: Name,
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="A TOML, JSON or CSV file with a role a speaker.")],
+    *,
+    as_json: AsJson = False,
+) -> None:
+    """Keep the cast of a file under a name, as a new version. Earlier versions stay."""
+    terminal = Terminal(as_json=as_json)
+    models_file.install()
+    found = REFERENCE.fullmatch(name)
+    if found is None or found["version"]:
+        raise BadOptionError("NAME", name, "is no name of a cast", "use letters, digits and any of _ . : -")
+    try:
+        entries = read_entries(file)
+    except OSError as error:
+        raise CliError(f"{error.filename or file}: {error.strerror or error}") from None
+    cast_of(entries, file.name)
+    with cli_database.queue_to_fill(cli_database.settings(terminal)) as database, database.begin() as connection:
+        record = casts.put(connection, DEFAULT_TENANT, name, entries, now=database.now(connection))
+    message = f"{name}@{record.version} has {number(len(record.roles), 'role')}."
+    terminal.done(message, **_data(record))
+
+
+@app.command("rm")
+def remove(name: Name, *, as_json: AsJson = False) -> None:
+    """Remove a cast with all its versions. What was made with it stays."""
+    terminal = Terminal(as_json=as_json)
+    with cli_database.queue(cli_database.settings(terminal)) as database, database.begin() as connection:
+        existing(connection, "NAME", name)
+        count = casts.remove(connection, DEFAULT_TENANT, name)
+    terminal.done(f"{name} removed, {number(count, 'version')}.", name=name, versions=count)
+
+
+def _data(record: CastRecord) -> dict[str, Any]:
+    return {
+        "name": record.name,
+        "version": record.version,
+        "entries": len(record.roles),
+        "created_at": stamp(record.created_at),
+    }
+
+
+def _roles(cast: Cast) -> Table:
+    table = _plain_table("SPEAKER", "VOICE", "MODEL", "STYLE", "GAIN", "PACE", "ALIASES")
+    shown: dict[str, list[str]] = {}
+    for name, role in cast.roles.items():
+        shown.setdefault(role.name, [])
+        if name != folded(role.name):
+            shown[role.name].append(name)
+    for name, aliases in shown.items():
+        role = cast.roles[folded(name)]
+        gain, pace = f"{role.gain_db:+g} dB" if role.gain_db else "", f"{role.pace:g}" if role.pace != 1 else ""
+        described = (role.voice, role.model, Text(role.style), gain, pace, Text(", ".join(aliases)))
+        table.add_row(Text(cut(name, _NAME)), *described)
+    return table
 
 
 @app.command("suggest")
@@ -73,12 +182,17 @@ def suggest_cast(
 
 
 def _table(script: Script, found: Suggestion) -> Table:
-    table = Table(box=None, pad_edge=False, header_style="dim", padding=(0, 2, 0, 0))
-    for name in ("SPEAKER", "VOICE", "CHARACTER", "FIRST WORDS"):
-        table.add_column(name, no_wrap=True)
+    table = _plain_table("SPEAKER", "VOICE", "CHARACTER", "FIRST WORDS")
     for name, role in found.roles.items():
         words = cut(excerpt_of(script, name), _WORDS)
         table.add_row(Text(cut(name, _NAME)), role.voice, VOICES.get(role.voice, ""), Text(words, style="dim"))
+    return table
+
+
+def _plain_table(*columns: str) -> Table:
+    table = Table(box=None, pad_edge=False, header_style="dim", padding=(0, 2, 0, 0))
+    for name in columns:
+        table.add_column(name, no_wrap=True)
     return table
 
 

@@ -75,6 +75,7 @@ class Cue:
     part: int
     """Index of the part that holds it."""
     confidence: float = 1.0
+    speaker: str = ""
 
 
 def sentence_cues(
@@ -84,7 +85,7 @@ def sentence_cues(
     heard: Heard = NOTHING_HEARD,
     edits: Mapping[int, Sequence[Edit]] | None = None,
 ) -> list[Cue]:
-    """Return a cue for each sentence, in order and without overlaps.
+    """Return a cue for each sentence, in order; they overlap where speakers do.
 
     Args:
         spoken: The text of each part.
@@ -94,7 +95,7 @@ def sentence_cues(
         edits: By the number of a part, from 1: where its text differs from what is shown.
     """
     return [
-        Cue(span.start, span.end, shown, span.source, index, span.confidence)
+        Cue(span.start, span.end, shown, span.source, index, span.confidence, speaker=assembly.placed[index].speaker)
         for index, text in enumerate(spoken)
         for span in sentence_spans(text, language, assembly, index, heard)
         if (shown := written(text, span.char_start, span.char_end, (edits or {}).get(index + 1, ())).strip())

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 
 from worker.documents.captions.cues import Cue
@@ -22,16 +22,32 @@ def timestamp(seconds: float, point: str) -> str:
 
 
 def srt(captions: Iterable[Caption]) -> str:
+    """Return SubRip. A speaker is named where another one spoke before."""
     return "".join(
-        f"{number}\n{_times(caption, ',')}\n{chr(10).join(caption.lines)}\n\n"
-        for number, caption in enumerate(captions, 1)
+        f"{number}\n{_times(caption, ',')}\n{name}{chr(10).join(caption.lines)}\n\n"
+        for number, (caption, name) in enumerate(_with_new_names(captions), 1)
     )
 
 
+def _with_new_names(captions: Iterable[Caption]) -> Iterator[tuple[Caption, str]]:
+    before = ""
+    for caption in captions:
+        speaker = caption.cue.speaker
+        yield caption, f"{speaker}: " if speaker != before else ""
+        before = speaker
+
+
 def vtt(captions: Iterable[Caption]) -> str:
-    """Return WebVTT (W3C). Texts are escaped."""
-    cues = (f"{_times(caption, '.')}\n{chr(10).join(map(_escaped, caption.lines))}\n\n" for caption in captions)
+    """Return WebVTT (W3C), with a voice span where a speaker is known. Texts are escaped."""
+    cues = (
+        f"{_times(caption, '.')}\n{_voice(caption)}{chr(10).join(map(_escaped, caption.lines))}\n\n"
+        for caption in captions
+    )
     return "WEBVTT\n\n" + "".join(cues)
+
+
+def _voice(caption: Caption) -> str:
+    return f"<v {_escaped(caption.cue.speaker)}>" if caption.cue.speaker else ""
 
 
 _ASS_HEAD: Final = """[Script Info]
@@ -55,11 +71,16 @@ _ASS_ESCAPES: Final = str.maketrans({"\\": "\\\u2060", "{": "\\{", "}": "\\}"})
 def ass(captions: Iterable[Caption]) -> str:
     """Return Advanced SubStation Alpha, version 4+. Texts are escaped; times are in hundredths of a second."""
     return _ASS_HEAD + "".join(
-        f"Dialogue: 0,{_centiseconds(caption.start)},{_centiseconds(caption.end)},Default,,0,0,0,,"
+        f"Dialogue: 0,{_centiseconds(caption.start)},{_centiseconds(caption.end)},Default,{_actor(caption)},0,0,0,,"
         + "\\N".join(line.translate(_ASS_ESCAPES) for line in caption.lines)
         + "\n"
         for caption in captions
     )
+
+
+def _actor(caption: Caption) -> str:
+    """The field ends at a comma, and the format has no escape for one."""
+    return caption.cue.speaker.replace(",", " ")
 
 
 def _centiseconds(seconds: float) -> str:
@@ -87,6 +108,7 @@ def cues_json(cues: Iterable[Cue]) -> str:
             "part": cue.part,
             "source": cue.source,
             "confidence": cue.confidence,
+            **({"speaker": cue.speaker} if cue.speaker else {}),
         }
         for cue in cues
     ]
@@ -99,5 +121,7 @@ def chapters_json(titles: Sequence[tuple[str, float]]) -> str:
     return json.dumps({"version": "1.2.0", "chapters": found}, ensure_ascii=False, indent=1) + "\n"
 
 
-def transcript(spoken: Iterable[str]) -> str:
-    return "\n\n".join(spoken) + "\n"
+def transcript(spoken: Iterable[str], speakers: Iterable[str]) -> str:
+    """Return the text of each part, behind the name of its speaker if it has one."""
+    turns = (f"{speaker}: {text}" if speaker else text for text, speaker in zip(spoken, speakers, strict=True))
+    return "\n\n".join(turns) + "\n"

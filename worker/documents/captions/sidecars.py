@@ -84,5 +84,5 @@ _CONTENTS: Final[Mapping[Sidecar, Callable[[Narration], str]]] = {
     Sidecar.ASS: lambda of: formats.ass(captions(of.cues(), of.language)),
     Sidecar.JSON: lambda of: formats.cues_json(of.cues()),
     Sidecar.CHAPTERS: _chapters,
-    Sidecar.TRANSCRIPT: lambda of: formats.transcript(of.written()),
+    Sidecar.TRANSCRIPT: lambda of: formats.transcript(of.written(), [placed.speaker for placed in of.assembly.placed]),
 }

@@ -1,22 +1,37 @@
-"""Lays takes one behind the other: trimmed at their edges, levelled, and apart by room tone."""
+"""Lays takes one behind the other: trimmed at their edges, levelled, and apart by room tone; turns may overlap."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
-from statistics import median
-from typing import Final
+from typing import Final, NamedTuple
 
 import numpy as np
 
 from worker.documents.errors import DocumentError
 from worker.documents.join.clips import FLOOR_DBFS, Clip, Samples, load, measure
-from worker.documents.join.style import FADE_SECONDS, LEAD_SECONDS, MAX_LEVELLING_DB, TAIL_SECONDS, Style
+from worker.documents.join.levelling import gains_db
+from worker.documents.join.style import BETWEEN_TURNS, FADE_SECONDS, LEAD_SECONDS, TAIL_SECONDS, Style
 from worker.documents.plan.plan import Gap
 
 _AUDIBLE_FLOOR_DBFS: Final = -90.0
 """A floor below this is digital silence, which is repeated as such."""
+_MAX_OVERLAPPED: Final = 0.5
+"""Of the shorter of two turns: what both speakers say at the same time."""
+
+
+class Take(NamedTuple):
+    """A part's take, and what separates it from the next one."""
+
+    path: Path
+    gap: Gap
+    pause: float | None = None
+    """Seconds from its last sound to the next one's first, in place of the gap's; negative if they overlap."""
+    speaker: str = ""
+    gain_db: float = 0.0
+    pace: float = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,11 +42,27 @@ class Placed:
     start: int
     end: int
     cut: tuple[int, int]
-    """The frames of the take that are kept."""
+    """The frames of the take that lie there."""
     gain: float
     """Factor."""
     gap_frames: int
     """Room tone behind it."""
+    speaker: str = ""
+    lead: int = 0
+    """Frames of the take that are heard before `start`."""
+    tail: int = 0
+    """And behind `end`."""
+
+    @property
+    def begin(self) -> int:
+        return self.start - self.lead
+
+    def sound(self, fade: int) -> Samples:
+        """Return what is heard of it, from `begin` on, with its room tone."""
+        samples, _ = load(self.clip.path, self.clip.pace)
+        kept = samples[self.cut[0] - self.lead : self.cut[1] + self.tail]
+        said = _faded(kept * np.float32(self.gain), fade)
+        return np.concatenate((said, _tone(self, self.gap_frames, samples))) if self.gap_frames else said
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,27 +73,56 @@ class Assembly:
 
     @property
     def frames(self) -> int:
-        last = self.placed[-1]
-        return last.end + last.gap_frames
+        return max(placed.end + placed.tail + placed.gap_frames for placed in self.placed)
+
+    @property
+    def speakers(self) -> tuple[str, ...]:
+        """In the order of their first turns."""
+        return tuple(dict.fromkeys(placed.speaker for placed in self.placed))
 
     def seconds(self, frame: int) -> float:
         return frame / self.rate
 
     def blocks(self) -> Iterator[Samples]:
-        """Yield the recording from beginning to end; one part's take is in memory at a time."""
+        """Yield the recording from beginning to end; the takes of one moment are in memory at a time."""
+        for layers in self.layers():
+            yield (
+                np.sum(list(layers.values()), axis=0, dtype=np.float32)
+                if len(layers) > 1
+                else next(iter(layers.values()))
+            )
+
+    def layers(self) -> Iterator[Mapping[str, Samples]]:
+        """Yield it by speakers: blocks of equal length, together the recording. Absent speakers are silent."""
         fade = max(1, round(FADE_SECONDS * self.rate))
-        for placed in self.placed:
-            samples, _ = load(placed.clip.path)
-            yield _faded(samples[slice(*placed.cut)] * np.float32(placed.gain), fade)
-            if placed.gap_frames:
-                yield _tone(placed, placed.gap_frames, samples)
+        pending: dict[str, Samples] = {}
+        for placed, following in zip(self.placed, (*self.placed[1:], None), strict=True):
+            _add(pending, placed.speaker, placed.sound(fade))
+            length = max(map(len, pending.values()))
+            ready = length if following is None else following.begin - placed.begin
+            yield {speaker: _exactly(samples[:ready], ready) for speaker, samples in pending.items() if len(samples)}
+            pending = {speaker: samples[ready:] for speaker, samples in pending.items() if len(samples) > ready}
 
 
-def assemble(takes: Sequence[tuple[Path, Gap]], style: Style) -> Assembly:
+def _add(pending: dict[str, Samples], speaker: str, samples: Samples) -> None:
+    before = pending.get(speaker)
+    if before is not None:
+        length = max(len(before), len(samples))
+        samples = _exactly(before, length) + _exactly(samples, length)
+    pending[speaker] = samples
+
+
+def _exactly(samples: Samples, length: int) -> Samples:
+    missing = length - len(samples)
+    return samples if missing <= 0 else np.pad(samples, ((0, missing), (0, 0)))
+
+
+def assemble(takes: Sequence[tuple[Path, Gap] | Take], style: Style) -> Assembly:
     """Measure all takes and place them. Raises BadAudioError: One can't be decoded; DocumentError: There is none; one
     is silent, too long, or of another rate or number of channels than the first.
     """
-    clips = [measure(path) for path, _ in takes]
+    parts = [Take(*take) for take in takes]
+    clips = [measure(part.path, part.pace) for part in parts]
     if not clips:
         raise DocumentError("there is no take to join")
     first = clips[0]
@@ -73,32 +133,53 @@ def assemble(takes: Sequence[tuple[Path, Gap]], style: Style) -> Assembly:
                 f" {first.path.name} has {first.rate:,} Hz and {first.channels}",
                 "speak all parts with the same model and format",
             )
-    gaps = [style.gaps[gap] for _, gap in takes[:-1]] + [0.0]
-    return Assembly(first.rate, first.channels, tuple(_places(clips, gaps, style)))
+    decibels = gains_db(
+        clips, [part.speaker for part in parts], [part.gain_db for part in parts], levelled=style.levelled
+    )
+    gains = [float(10 ** (change / 20)) for change in decibels]
+    has_turns = any(part.speaker or part.pause is not None for part in parts)
+    places = _turns(clips, parts, gains, style) if has_turns else _places(clips, parts, gains, style)
+    return Assembly(first.rate, first.channels, tuple(places))
 
 
-def _places(clips: Sequence[Clip], gaps: Sequence[float], style: Style) -> Iterator[Placed]:
-    usual = _median_loudness(clips) if style.levelled else None
+def _places(clips: Sequence[Clip], parts: Sequence[Take], gains: Sequence[float], style: Style) -> Iterator[Placed]:
+    gaps = [style.gaps[part.gap] for part in parts[:-1]] + [0.0]
     at = 0
-    for clip, seconds in zip(clips, gaps, strict=True):
+    for clip, seconds, gain in zip(clips, gaps, gains, strict=True):
         start, end = clip.speech
         cut = max(0, start - round(LEAD_SECONDS * clip.rate)), end + round(TAIL_SECONDS * clip.rate)
         length = min(cut[1], clip.frames) - cut[0]
         gap = round(seconds * clip.rate)
-        yield Placed(clip, at, at + length, (cut[0], cut[0] + length), _gain(clip, usual), gap)
+        yield Placed(clip, at, at + length, (cut[0], cut[0] + length), gain, gap)
         at += length + gap
 
 
-def _median_loudness(clips: Sequence[Clip]) -> float | None:
-    known = [clip.loudness_lufs for clip in clips if clip.loudness_lufs is not None]
-    return median(known) if known else None
+def _turns(clips: Sequence[Clip], parts: Sequence[Take], gains: Sequence[float], style: Style) -> Iterator[Placed]:
+    """Place takes by their first and last sounds, so that pauses between them are exact to a millisecond."""
+    edges = [_edges(clip) for clip in clips]
+    starts = [edges[0][0]]
+    for (before, after), part in zip(pairwise(clips), parts, strict=False):
+        length, following = (clip.speech[1] - clip.speech[0] for clip in (before, after))
+        pause = round(_pause(part, style) * before.rate)
+        overlap = -round(_MAX_OVERLAPPED * min(length, following))
+        starts.append(starts[-1] + length + max(pause, overlap))
+    ends = [start + clip.speech[1] - clip.speech[0] for start, clip in zip(starts, clips, strict=True)]
+    for index, (clip, part, (lead, tail)) in enumerate(zip(clips, parts, edges, strict=True)):
+        last = index == len(clips) - 1
+        gap = 0 if last else max(0, starts[index + 1] - edges[index + 1][0] - ends[index] - tail)
+        yield Placed(clip, starts[index], ends[index], clip.speech, gains[index], gap, part.speaker, lead, tail)
 
 
-def _gain(clip: Clip, usual: float | None) -> float:
-    if usual is None or clip.loudness_lufs is None:
-        return 1.0
-    change = max(-MAX_LEVELLING_DB, min(MAX_LEVELLING_DB, usual - clip.loudness_lufs))
-    return float(10 ** (change / 20))
+def _edges(clip: Clip) -> tuple[int, int]:
+    """Return the frames that are kept before the first sound and behind the last one."""
+    lead = min(clip.speech[0], round(LEAD_SECONDS * clip.rate))
+    return lead, min(clip.frames - clip.speech[1], round(TAIL_SECONDS * clip.rate))
+
+
+def _pause(part: Take, style: Style) -> float:
+    if part.pause is not None:
+        return part.pause
+    return style.gaps[part.gap] + (0.0 if part.gap in BETWEEN_TURNS else LEAD_SECONDS + TAIL_SECONDS)
 
 
 def _faded(samples: Samples, fade: int) -> Samples:

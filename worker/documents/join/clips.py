@@ -54,11 +54,13 @@ class Clip:
     floor_dbfs: float
     loudness_lufs: float | None
     """Of its speech; None if it is too short to have one."""
+    pace: float = 1.0
+    """At which it was measured."""
 
 
-def load(path: Path) -> tuple[Samples, int]:
-    """Return all samples, and the rate in hertz. Raises BadAudioError: It can't be decoded; DocumentError: It is empty,
-    or longer than `MAX_CLIP_SECONDS`.
+def load(path: Path, pace: float = 1.0) -> tuple[Samples, int]:
+    """Return all samples, and the rate in hertz; at another pace, shorter or longer at the same pitch. Raises
+    BadAudioError: It can't be decoded; DocumentError: It is empty, or longer than `MAX_CLIP_SECONDS`.
     """
     rate, _, frames = measured(path)
     if frames > MAX_CLIP_SECONDS * rate:
@@ -67,19 +69,31 @@ def load(path: Path) -> tuple[Samples, int]:
     blocks = list(decoded_blocks(path, _BLOCK_FRAMES))
     if not blocks:
         raise DocumentError(f"{path.name} has no samples")
-    return np.concatenate(blocks), rate
+    return _paced(np.concatenate(blocks), rate, pace), rate
 
 
-def measure(path: Path) -> Clip:
+def _paced(samples: Samples, rate: int, pace: float) -> Samples:
+    if pace == 1:
+        return samples
+    from python_stretch import Signalsmith  # noqa: PLC0415 - most takes keep their pace
+
+    stretch = Signalsmith.Stretch()
+    stretch.preset(samples.shape[1], rate)
+    stretch.setTimeFactor(pace)
+    return np.ascontiguousarray(np.asarray(stretch.process(np.ascontiguousarray(samples.T)), np.float32).T)
+
+
+def measure(path: Path, pace: float = 1.0) -> Clip:
     """Measure a take. Raises BadAudioError: It can't be decoded; DocumentError: It is silent, or too long."""
-    samples, rate = load(path)
+    samples, rate = load(path, pace)
     size = max(1, round(rate * FRAME_SECONDS))
     levels = frame_levels(samples, size)
     floor = float(np.quantile(levels, _FLOOR_SHARE)) if len(levels) else FLOOR_DBFS
-    loud = np.flatnonzero(levels > _threshold(levels, floor))
+    threshold = _threshold(levels, floor)
+    loud = np.flatnonzero(levels > threshold)
     if not len(loud):
         raise DocumentError(f"{path.name} is silent")
-    speech = int(loud[0]) * size, min(len(samples), (int(loud[-1]) + 1) * size)
+    speech = _edges(samples, (int(loud[0]) * size, min(len(samples), (int(loud[-1]) + 1) * size)), threshold, rate)
     return Clip(
         path,
         rate,
@@ -90,7 +104,18 @@ def measure(path: Path) -> Clip:
         tuple(_pauses(loud, size, rate)),
         floor,
         _loudness(samples[slice(*speech)], rate),
+        pace,
     )
+
+
+def _edges(samples: Samples, speech: tuple[int, int], threshold: float, rate: int) -> tuple[int, int]:
+    """Return the edges of speech to a millisecond."""
+    fine = max(1, rate // 1_000)
+    reach = round(FRAME_SECONDS * rate)
+    first = np.flatnonzero(frame_levels(samples[speech[0] : speech[0] + reach], fine) > threshold)
+    last = np.flatnonzero(frame_levels(samples[max(0, speech[1] - reach) : speech[1]][::-1], fine) > threshold)
+    start = speech[0] + (int(first[0]) * fine if len(first) else 0)
+    return start, max(start + 1, speech[1] - (int(last[0]) * fine if len(last) else 0))
 
 
 def _pauses(loud: npt.NDArray[np.intp], size: int, rate: int) -> Iterator[tuple[int, int]]:

@@ -65,10 +65,35 @@ def gain_for(preset: Preset, lufs: float) -> float:
 
 def mastered(blocks: Iterable[Samples], gain: float, preset: Preset, rate: int) -> Iterator[Samples]:
     """Apply a gain, and turn down what would exceed the preset's peak."""
-    limiter = _Limiter(10 ** ((preset.peak_dbtp - MARGIN_DB) / 20), max(1, round(LIMITER_SECONDS * rate)))
+    limiter = _limiter(preset, rate)
     for block in blocks:
-        yield from limiter.feed(block * np.float32(gain))
-    yield from limiter.rest()
+        for held, factors in limiter.feed(block * np.float32(gain)):
+            yield held * factors[:, None]
+    for held, factors in limiter.rest():
+        yield held * factors[:, None]
+
+
+def mastered_layers(layers: Iterable[Samples], gain: float, preset: Preset, rate: int) -> Iterator[Samples]:
+    """As `mastered`, for blocks whose first axis is the speaker: their sum is what may not exceed the peak."""
+    limiter = _limiter(preset, rate)
+    pending: Samples | None = None
+    for block in layers:
+        louder = block * np.float32(gain)
+        pending = louder if pending is None else np.concatenate((pending, louder), axis=1)
+        for _, factors in limiter.feed(louder.sum(axis=0, dtype=np.float32)):
+            yield pending[:, : len(factors)] * factors[None, :, None]
+            pending = pending[:, len(factors) :]
+    for _, factors in limiter.rest():
+        if pending is not None:
+            yield pending[:, : len(factors)] * factors[None, :, None]
+
+
+def _limiter(preset: Preset, rate: int) -> _Limiter:
+    return _Limiter(10 ** ((preset.peak_dbtp - MARGIN_DB) / 20), max(1, round(LIMITER_SECONDS * rate)))
+
+
+_Limited = Iterator[tuple[Samples, npt.NDArray[np.float32]]]
+"""Frames, and the factor of each."""
 
 
 class _Limiter:
@@ -80,21 +105,21 @@ class _Limiter:
         """Frames whose surroundings are not all known: `reach` that were sent, and those that follow."""
         self._sent = 0
 
-    def feed(self, block: Samples) -> Iterator[Samples]:
+    def feed(self, block: Samples) -> _Limited:
         if not len(block):
             return
         self._held = block if self._held is None else np.concatenate((self._held, block))
         yield from self._ready(len(self._held) - self._reach)
 
-    def rest(self) -> Iterator[Samples]:
+    def rest(self) -> _Limited:
         if self._held is not None:
             yield from self._ready(len(self._held))
 
-    def _ready(self, end: int) -> Iterator[Samples]:
+    def _ready(self, end: int) -> _Limited:
         held, reach = self._held, self._reach
         if held is None or end <= self._sent:
             return
-        yield held[self._sent : end] * self._factors(held)[self._sent : end, None]
+        yield held[self._sent : end], self._factors(held)[self._sent : end]
         kept = max(0, end - 2 * reach)
         self._held, self._sent = held[kept:], end - kept
 

@@ -18,7 +18,8 @@ from worker.audio.resampling import resampled
 from worker.documents.containers import id3, opus
 from worker.documents.containers.description import Description
 from worker.documents.errors import DocumentError
-from worker.documents.join.assembly import Assembly, assemble
+from worker.documents.join import stems
+from worker.documents.join.assembly import Assembly, Take, assemble
 from worker.documents.join.mastering import Loudness, Meter, gain_for, mastered
 from worker.documents.join.style import Style
 from worker.documents.plan.plan import Gap
@@ -58,11 +59,13 @@ Describe = Callable[[Assembly], Description]
 
 
 def record(
-    takes: Sequence[tuple[Path, Gap]],
+    takes: Sequence[tuple[Path, Gap] | Take],
     into: Path,
     style: Style,
     describe: Describe = lambda _: Description(),
     form: Form | None = None,
+    *,
+    tracks: Path | None = None,
 ) -> Recording:
     """Join takes into one file, whose suffix names the format. Memory doesn't grow with its length.
 
@@ -72,6 +75,7 @@ def record(
         style: Pauses and loudness.
         describe: Titles, chapters and cover. WAV holds none of them, FLAC titles only.
         form: None: as the file's suffix says.
+        tracks: A zip archive to write, with one track for each speaker.
 
     Raises:
         BadAudioError: A take can't be decoded.
@@ -89,6 +93,8 @@ def record(
         whole = meter.passing(mastered(assembly.blocks(), gain, style.preset, assembly.rate))
         for block in resampled((np.ascontiguousarray(frames.T) for frames in whole), assembly.rate, rate):
             target.write(np.clip(block.T, -1.0, 1.0))
+    if tracks is not None:
+        stems.write(assembly, gain, style.preset, rate, tracks)
     return Recording(into, assembly, meter.loudness())
 
 

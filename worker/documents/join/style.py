@@ -28,7 +28,9 @@ TAIL_SECONDS: Final = 0.12
 FADE_SECONDS: Final = 0.008
 """A raised cosine at each seam."""
 MAX_LEVELLING_DB: Final = 3.0
-"""No part is moved further towards the median of all parts."""
+"""No part is moved further towards the median of all parts, or of its speaker's."""
+MAX_SPEAKER_DB: Final = 12.0
+"""No speaker is moved further towards the others."""
 
 
 @dataclass(frozen=True, slots=True)

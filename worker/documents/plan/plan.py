@@ -70,6 +70,8 @@ class Part:
     pause: float | None = None
     """Seconds from its last sound to the first of the next part, in place of the gap's; negative if they overlap."""
     delivery: Delivery | None = None
+    shown: str | None = None
+    """What captions show, if directions go before the words that are sent."""
 
 
 @dataclass(frozen=True, slots=True)

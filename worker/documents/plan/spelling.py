@@ -28,7 +28,8 @@ def edits_of_parts(plan: Plan) -> dict[int, tuple[Edit, ...]]:
 
 def _placed(part: Part, text: str, edits: Sequence[Edit]) -> Iterator[Edit]:
     share = text[part.start : part.end]
-    before, within = _counts(share), [at for at, character in enumerate(part.spoken) if character.isalnum()]
+    shown = part.spoken if part.shown is None else part.shown
+    before, within = _counts(share), [at for at, character in enumerate(shown) if character.isalnum()]
     for edit in edits:
         start, end = edit.start - part.start, edit.end - part.start
         first, last = before[start], before[end]
@@ -37,7 +38,7 @@ def _placed(part: Part, text: str, edits: Sequence[Edit]) -> Iterator[Edit]:
         said = share[start:end]
         lead = next(at for at, character in enumerate(said) if character.isalnum())
         begin = within[first] - lead
-        if part.spoken.startswith(said, begin):
+        if shown.startswith(said, begin):
             yield Edit(begin, begin + len(said), edit.original)
 
 

@@ -45,5 +45,13 @@ class Ticket:
         """Bill an accepted call at `at` (epoch seconds)."""
         self.books.ledger.ended(self.text)
         self.books.account.charge(self.price)
-        line = BillLine(request_id=self.request_id, model=self.call.slug, text=self.text, cost=self.price, at=at)
+        voices = "+".join(filter(None, self.call.voices))
+        line = BillLine(
+            request_id=self.request_id,
+            model=self.call.slug,
+            text=self.text,
+            voices=voices,
+            cost=self.price,
+            at=at,
+        )
         self.books.ledger.billed(line)

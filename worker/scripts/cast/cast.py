@@ -4,40 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Annotated, Any, Final
+from typing import Any, Final
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import ValidationError
 
+from api_models.casts import RoleIn
 from api_models.hints import closest, did_you_mean, quoted
 from api_models.problems import Fault, InvalidInputError, faults_of
 from api_models.registry import DEFAULT_MODEL, MODELS
 from worker.scripts.script import NARRATOR, Script, Turn, folded
 
 MAX_ROLES: Final = 500
-GAIN_RANGE_DB: Final = (-12.0, 12.0)
-PACE_RANGE: Final = (0.5, 2.0)
 SHOWN_UNKNOWN: Final = 50
-
-
-class RoleIn(BaseModel):
-    """A role as files and the API hold it."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    voice: str = ""
-    model: str = ""
-    style: Annotated[str, Field(max_length=200)] = ""
-    """How the speaker speaks, such as "weary, slow"."""
-    gain: Annotated[float, Field(ge=GAIN_RANGE_DB[0], le=GAIN_RANGE_DB[1])] = 0.0
-    """Decibels above the other speakers."""
-    pace: Annotated[float, Field(ge=PACE_RANGE[0], le=PACE_RANGE[1])] = 1.0
-    """1.1 is a tenth faster, at the same pitch."""
-    language: Annotated[str, Field(max_length=35)] = ""
-    fallback: str = ""
-    """The voice to use where the model has lost the other one."""
-    aliases: list[str] = []
-    alias_of: str = ""
-    """Another role: then this entry has nothing else."""
 
 
 @dataclass(frozen=True, slots=True)

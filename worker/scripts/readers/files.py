@@ -11,12 +11,8 @@ from api_models.speech import MAX_LONG_TEXT_BYTES
 from worker.documents.errors import DocumentError
 from worker.documents.readers.files import MARKDOWN_SUFFIXES, decoded
 from worker.scripts.readers.builder import ScriptBuilder
-from worker.scripts.script import Script
+from worker.scripts.script import ALWAYS, FOUNTAIN_SUFFIXES, SUBSTATION_SUFFIXES, Script
 
-FOUNTAIN_SUFFIXES: Final = frozenset({".fountain", ".spmd"})
-SUBSTATION_SUFFIXES: Final = frozenset({".ass", ".ssa"})
-ALWAYS: Final = FOUNTAIN_SUFFIXES | SUBSTATION_SUFFIXES
-"""Suffixes of files that can't be read as anything else."""
 _SUBTITLES: Final = frozenset({".srt", ".vtt"})
 _SHEETS: Final = frozenset({".csv", ".tsv", ".tab"})
 _WORKBOOKS: Final = frozenset({".xlsx", ".xlsm", ".ods"})

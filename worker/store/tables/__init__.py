@@ -3,6 +3,7 @@
 from worker.store.tables import (
     access,
     account,
+    casts,
     console,
     inbox,
     jobs,
@@ -18,6 +19,7 @@ from worker.store.tables import (
 __all__ = [
     "access",
     "account",
+    "casts",
     "console",
     "inbox",
     "jobs",

@@ -57,6 +57,8 @@ class Room:
     free: int = 0
     """Negative if more jobs are dispatched than there are slots."""
     total: int = 0
+    in_use: int = 0
+    """Jobs dispatched or running, wherever."""
 
 
 def room(connection: Connection, scope: WorkerScope, now: datetime) -> Room:
@@ -67,4 +69,5 @@ def room(connection: Connection, scope: WorkerScope, now: datetime) -> Room:
     taken = jobs.in_flight_by_worker(connection)
     unclaimed = taken.get(None, 0)
     total = sum(member.slots for member in available)
-    return Room(total - sum(taken.get(member.id, 0) for member in available) - unclaimed, total)
+    free = total - sum(taken.get(member.id, 0) for member in available) - unclaimed
+    return Room(free, total, in_use=sum(taken.values()))

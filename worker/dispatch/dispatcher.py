@@ -39,13 +39,14 @@ from worker.dispatch.starter import Admission, Started
 from worker.dispatch.tick import (
     EMBEDDED_GATHER_SECONDS,
     GATHER_SECONDS,
+    REST_SECONDS,
     LeadershipStats,
     Tick,
     checkpoint,
     wait_seconds,
 )
 from worker.dispatch.wakeup import Rhythm, Wakeup, after_tick, quick_delay
-from worker.store import account, clock_steps, workers
+from worker.store import account, clock_steps, notifications, pending, workers
 from worker.store.account import PaceState
 from worker.store.database import Database
 from worker.store.errors import describe
@@ -75,6 +76,8 @@ class Dispatcher:
     """Workers that differ from the others in what must be alike: none of them leads while another can."""
     max_wait: Callable[[Tick], float] = wait_seconds
     """Maximum seconds from a tick to the next one."""
+    on_arrival: dict[str, Callable[[], object]] = field(default_factory=dict)
+    """What is called after a notification while it leads, by channel. Others may add theirs before `start`."""
     rescue: Rescue = field(init=False)
     housekeeping: Housekeeping = field(init=False)
     _keeper: Gatekeeper = field(init=False)
@@ -95,12 +98,18 @@ class Dispatcher:
     _flow: Flow = field(default_factory=Flow)
     _unsent: list[UUID] = field(default_factory=list)
     """Dispatched jobs without a message."""
+    _is_quiet: bool = False
+    """Whether the last complete tick found nothing to do."""
+    _rests: bool = False
+    _complete_at: float = 0.0
+    """Monotonic time of the last complete tick."""
 
     def __post_init__(self) -> None:
         self.rescue = Rescue(self.limits.max_attempts)
         self._lease = LeaderLease(self.database, self.me, LEASE_SECONDS)
         self._begin_anew()
-        self._listener = Listener(self.database, self.arrived, lambda: self._leads)
+        self.on_arrival[notifications.CHANNEL] = self.arrived
+        self._listener = Listener(self.database, self.on_arrival, lambda: self._leads)
 
     def _begin_anew(self) -> None:
         self.housekeeping = Housekeeping(self.limits.dispatch_timeout, self.rescue)
@@ -152,9 +161,9 @@ class Dispatcher:
         gather = EMBEDDED_GATHER_SECONDS if self.database.is_sqlite else GATHER_SECONDS
         rhythm, stats = Rhythm(), LeadershipStats()
         while not self._stopping.is_set():
-            self._wakeup.forget()
+            was_woken = self._wakeup.forget()
             with stats.tick():
-                tick = self._tick()
+                tick = self._tick(self.run_once if was_woken else self.rest_or_run)
             if tick.leads != self._leads:
                 self._leads = tick.leads
                 log.info("leadership_changed", leads=tick.leads, **({} if tick.leads else stats.summary()))
@@ -165,10 +174,10 @@ class Dispatcher:
         if self._leads:
             log.info("leadership_ended", **stats.summary())
 
-    def _tick(self) -> Tick:
+    def _tick(self, run: Callable[[], Tick]) -> Tick:
         tick = Tick()
         try:
-            tick = self.run_once()
+            tick = run()
             self._outage.recovered()
         except SQLAlchemyError as error:
             self._outage.failing(describe(error), remedy="retrying; run `ttsq doctor` for details")
@@ -177,8 +186,36 @@ class Dispatcher:
             log.exception("dispatcher_crashed")
         return tick
 
+    def rest_or_run(self) -> Tick:
+        """Where the last tick found no work and there still is none, only renew the lease: three statements."""
+        if self._may_rest() and (now := self._kept_at_rest()) is not None:
+            self._rests = True
+            self._lease.committed()
+            self.rescue.note_read(now)
+            self._clock.note(now)
+            return Tick(leads=True, now=now, at_rest=True)
+        return self.run_once()
+
+    def _may_rest(self) -> bool:
+        """Not without notifications: work that others submit would start late."""
+        return (
+            self._is_quiet
+            and time.monotonic() < self._complete_at + REST_SECONDS
+            and self._listener.is_listening
+            and not (self._unsent or self.is_cut_off() or self.me in self.odd() or self.database.is_pooled)
+        )
+
+    def _kept_at_rest(self) -> datetime | None:
+        """Renew the lease. Returns the time; None if the lease is lost, the clock stepped back, or there is work."""
+        with self.database.at_once() as connection:
+            now = self._lease.keep(connection)
+            if now is None or self._clock.stepped_back(now):
+                return None
+            return now if pending.is_at_rest(connection, now=now) else None
+
     def run_once(self) -> Tick:
         """Run one tick: renew the lease, do housekeeping, read results, probe gates, start jobs, publish."""
+        self._is_quiet = False
         self._take_back_unsent()
         undo = self._checkpoint()
         try:
@@ -199,6 +236,7 @@ class Dispatcher:
             return Tick()
         self._lease.committed()
         # After the commit: a message must never be ahead of its row.
+        self._rests, self._complete_at = False, time.monotonic()
         self._unsent = [job.job_id for job in self.publish(started.jobs)] if started.jobs else []
         self._take_back_unsent()
         return Tick(leads=True, busy=started.more, next_chance=pace.next_chance(started.paced, now), now=now)
@@ -266,6 +304,8 @@ class Dispatcher:
         idle = self._stopping.is_set() or self.is_cut_off()
         room = Room() if idle else capacity.room(connection, self.scope, now)
         pace_before = self._load_pace(connection, now)
+        if self._rests:  # the time since the last tick was no delay that must be made up for
+            pace_before = replace(pace_before, ticked_at=now)
         paced = pace.over_time(pace.with_ceiling(pace_before, self.limits.rpm), now)
         closed = self._keeper.look(connection, now)
         paced, closed, finished = self._feedback.apply(connection, paced, closed, now)
@@ -277,6 +317,7 @@ class Dispatcher:
         started = self._admission.start(
             connection, paced, closed, now, free=self._places(room, paced), slots=room.total
         )
+        self._is_quiet = not (idle or room.in_use or finished or closed or started.jobs or started.more)
         if started.paced != pace_before:
             account.save_pace(connection, started.paced)
         self._pace, self._pace_is_stale = replace(started.paced, ticked_at=now), False

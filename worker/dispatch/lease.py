@@ -43,6 +43,12 @@ class LeaderLease:
         now = self.database.now(connection)
         return now, workers.hold(connection, workers.DISPATCHER, self.me, seconds=self.seconds, now=now)
 
+    def keep(self, connection: Connection) -> datetime | None:
+        """Renew the lease without locking it first. Returns the time; None if another process has it."""
+        self._began, now = self.monotonic(), self.database.now(connection)
+        is_kept = workers.hold(connection, workers.DISPATCHER, self.me, seconds=self.seconds, now=now)
+        return now if is_kept else None
+
     def renew_if_slow(self, connection: Connection) -> None:
         """Renew the lease at the end of a slow tick, or it would be expired when the commit makes it visible."""
         began = self.monotonic()

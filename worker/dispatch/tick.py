@@ -41,6 +41,10 @@ FOLLOWER_POLL_SECONDS: Final = 0.5
 BUSY_POLL_SECONDS: Final = 0.1
 """Maximum wait between ticks of a busy leader; a wake-up cuts it short."""
 IDLE_POLL_SECONDS: Final = 0.25
+REST_POLL_SECONDS: Final = 1.5
+"""The same while there is no work at all, and notifications arrive: well below the term of the lease."""
+REST_SECONDS: Final = 12.0
+"""Maximum time between complete ticks while at rest."""
 GATHER_SECONDS: Final = 0.1
 """Minimum time between ticks caused by changes, so that simultaneous changes are handled together."""
 EMBEDDED_GATHER_SECONDS: Final = 0.04
@@ -55,11 +59,15 @@ class Tick:
     next_chance: datetime | None = None
     """When the pace allows the next call."""
     now: datetime | None = None
+    at_rest: bool = False
+    """Whether there is no work at all."""
 
 
 def wait_seconds(tick: Tick) -> float:
     if not tick.leads:
         return FOLLOWER_POLL_SECONDS
+    if tick.at_rest:
+        return REST_POLL_SECONDS
     wait = BUSY_POLL_SECONDS if tick.busy else IDLE_POLL_SECONDS
     if tick.next_chance is None or tick.now is None:
         return wait

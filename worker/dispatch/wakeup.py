@@ -61,10 +61,12 @@ class Wakeup:
             self._stopped = True
             self._condition.notify()
 
-    def forget(self) -> None:
-        """Reset before a tick: what arrives during the tick wakes the next one."""
+    def forget(self) -> bool:
+        """Reset before a tick: what arrives during the tick wakes the next one. Returns whether anything had."""
         with self._condition:
+            was_woken = self._changed or self._arrived
             self._changed = self._arrived = False
+            return was_woken
 
     def wait(self, longest: float, *, change: float, arrival: float) -> None:
         """Wait `longest` seconds, or only `change` or `arrival` seconds after one. All count from the call."""

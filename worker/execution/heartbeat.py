@@ -27,6 +27,7 @@ from worker.telemetry.outage_log import OutageLog
 
 BEAT_SECONDS: Final = 2.0
 CHECK_BEATS: Final = 5
+LOOK_BEATS: Final = 3
 FRESH_SECONDS: Final = 5.0
 """Age of the last heartbeat after which no paid call starts; below the eight seconds after which jobs are rescued."""
 
@@ -51,7 +52,7 @@ class Heartbeat:
     periodic_check: Callable[[], None] = lambda: None
     """Called every `CHECK_BEATS` heartbeats; may raise SQLAlchemyError."""
     look_around: Callable[[], None] = lambda: None
-    """Called after every heartbeat; may raise SQLAlchemyError."""
+    """Called every `LOOK_BEATS` heartbeats; may raise SQLAlchemyError."""
     identity: Identity | None = None
     clock: Callable[[], float] = time.monotonic
     alive_file: Path | None = None
@@ -97,20 +98,29 @@ class Heartbeat:
         if problem != self._last_problem:
             self._last_problem = problem
             log.warning("worker_unavailable", problem=problem) if problem else log.info("worker_unavailable_ended")
-        began = self.clock()
+        began, dropped = self.clock(), self.dropped_messages()
+        with self.database.at_once() as connection:
+            now = workers.beat_now(
+                connection, self.worker_id, problem=problem, stopping=self.stopping, dropped_messages=dropped
+            )
+        if now is None:
+            now = self._return(problem, dropped)
+        self._last_good, self._database_time = began, now
+
+    def _return(self, problem: str | None, dropped: int) -> datetime:
+        """Register again after other workers have given this one up."""
         with self.database.begin() as connection:
             now = self.database.now(connection)
-            kept = workers.beat(
+            workers.beat(
                 connection,
                 self.worker_id,
                 problem=problem,
                 stopping=self.stopping,
                 now=now,
-                dropped_messages=self.dropped_messages(),
+                dropped_messages=dropped,
             )
-        self._last_good, self._database_time = began, now
-        if not kept:
-            log.warning("worker_was_given_up", remedy="its jobs were rescued by other workers; it is registered again")
+        log.warning("worker_was_given_up", remedy="its jobs were rescued by other workers; it is registered again")
+        return now
 
     def is_fresh(self) -> bool:
         """Whether this worker still counts as alive, so that it may start a paid call."""
@@ -166,7 +176,8 @@ class Heartbeat:
             try:
                 self.run_once()
                 self._missed.recovered()
-                self.look_around()
+                if beats % LOOK_BEATS == 0:
+                    self.look_around()
                 if beats % CHECK_BEATS == 0:
                     self.periodic_check()
             except SQLAlchemyError as error:

@@ -6,6 +6,7 @@ Every worker process has it. Where the dispatcher leads, the task runs repeatedl
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Final
@@ -21,6 +22,10 @@ log = structlog.get_logger("ttsq.worker")
 
 BURST_SECONDS: Final = 0.02
 """Pause after being woken: what happens together is handled together."""
+IDLE_SECONDS: Final = 60.0
+"""Between two runs while nothing is pending and nothing wakes the task."""
+LINGER_SECONDS: Final = 1.0
+"""How long a task that was woken polls as if something were pending: a notification may be ahead of other commits."""
 
 
 def _nothing() -> None:
@@ -39,6 +44,9 @@ class LeaderTask:
     on_follower: Callable[[], object] = _nothing
     """Called instead while another process leads."""
     burst_seconds: float = BURST_SECONDS
+    is_pending: Callable[[], bool] = lambda: True
+    """Whether there may be something to do now or soon. Otherwise the task sleeps until it is woken."""
+    _linger_until: float = 0.0
     _outage: OutageLog = field(init=False)
     _stopping: threading.Event = field(default_factory=threading.Event)
     _woken: threading.Event = field(default_factory=threading.Event)
@@ -77,7 +85,13 @@ class LeaderTask:
                 log.exception("leader_task_crashed", task=self.name)
 
     def _is_stopping_after_wait(self) -> bool:
-        if self._woken.wait(self.poll_seconds) and self._stopping.wait(self.burst_seconds):
-            return True
+        if self._woken.wait(self._pause_seconds()):
+            self._linger_until = time.monotonic() + LINGER_SECONDS
+            if self._stopping.wait(self.burst_seconds):
+                return True
         self._woken.clear()
         return self._stopping.is_set()
+
+    def _pause_seconds(self) -> float:
+        is_idle = not self.is_pending() and time.monotonic() > self._linger_until
+        return max(self.poll_seconds, IDLE_SECONDS) if is_idle else self.poll_seconds

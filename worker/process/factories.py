@@ -62,9 +62,12 @@ def open_database(settings: Settings) -> Database:
 
 
 def open_heartbeat_database(database: Database, settings: Settings) -> Database:
-    """A separate pool, so that heartbeat and dispatcher never wait for attempts' connections."""
+    """A separate pool, so that heartbeat and dispatcher never wait for attempts' connections.
+
+    On SQLite their transactions do not wait for the disk: a claim, which does, makes every one before it durable.
+    """
     if database.is_sqlite:
-        return database
+        return Database(settings.database_url, unsynced_beside=database)
     return Database(settings.database_url, connections=VITAL_CONNECTIONS, idle_seconds=VITAL_IDLE_SECONDS)
 
 

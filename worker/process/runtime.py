@@ -6,7 +6,7 @@ import os
 import socket
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Final, Protocol, TypeVar
+from typing import Any, Final, Protocol, TypeVar
 from uuid import UUID
 
 import structlog
@@ -19,7 +19,6 @@ from worker.concurrency.stop_event import StopEvent
 from worker.dispatch.config import DispatchLimits, WorkerScope
 from worker.dispatch.dispatcher import Dispatcher
 from worker.dispatch.gates.probes import Prober
-from worker.dispatch.listener import Listener
 from worker.environment.service_manager import SOCKET, ServiceManager
 from worker.execution.content_origin import ContentOrigin
 from worker.execution.context import AttemptContext
@@ -31,12 +30,23 @@ from worker.execution.settlements import AttemptLimits
 from worker.execution.spool import Spool
 from worker.execution.spool_sweeper import SpoolSweeper
 from worker.execution.thread_pools import MAX_HELPERS, Pools
-from worker.maintenance import activity, dead_workers, document_keeper, inbox, operations, purger, rate_learner, scaling
+from worker.maintenance import (
+    activity,
+    dead_workers,
+    document_keeper,
+    inbox,
+    operations,
+    pending_watch,
+    purger,
+    rate_learner,
+    scaling,
+)
 from worker.maintenance.activity import ActivitySummary
 from worker.maintenance.document_keeper import DocumentKeeper
 from worker.maintenance.inbox import Inbox
 from worker.maintenance.leader_task import LeaderTask
 from worker.maintenance.operations import OperationRunner
+from worker.maintenance.pending_watch import PendingWatch
 from worker.maintenance.purger import Purger
 from worker.maintenance.rate_learner import RateLearner
 from worker.maintenance.scaling import ScalingReport
@@ -115,7 +125,7 @@ class Runtime:
     sweeper: SpoolSweeper
     dispatcher: Dispatcher
     broker: BrokerStatus
-    leader_tasks: Sequence[LeaderTask | Listener]
+    leader_tasks: Sequence[LeaderTask]
     finisher: Finisher
     deliveries: BackgroundPool[Due]
     batches: BackgroundPool[UUID]
@@ -167,6 +177,7 @@ class Runtime:
         for pool in (self.deliveries, self.batches, self.schedule_runs, self.refusals):
             pool.close()
         self._sign_off()
+        self.heartbeat.database.close()
         if idle:
             self.client.close()
             self.spool.close()
@@ -331,8 +342,8 @@ def build(
         dispatcher=dispatcher,
         broker=broker,
         leader_tasks=(
-            *_leader_tasks(database, destinations, messages, leads=lambda: dispatcher.leads),
-            *_inbox_tasks(database, settings, dispatcher),
+            *_leader_tasks(database, destinations, messages, settings, dispatcher),
+            *_scaling_tasks(database, leads=lambda: dispatcher.leads),
             *_listening_tasks(database, settings, leads=lambda: dispatcher.leads),
         ),
         finisher=batch_finisher,
@@ -373,35 +384,78 @@ def _limits(settings: Settings) -> DispatchLimits:
 
 
 def _leader_tasks(
-    database: Database, destinations: Destinations, messages: Messages, *, leads: Callable[[], bool]
-) -> Sequence[LeaderTask | Listener]:
+    database: Database, destinations: Destinations, messages: Messages, settings: Settings, dispatcher: Dispatcher
+) -> Sequence[LeaderTask]:
+    """Build what runs where the dispatcher leads, and let its notifications wake it."""
+    watch = PendingWatch(database)
+
+    def task(name: str, poll_seconds: float, run_once: Callable[[], bool], **more: Any) -> LeaderTask:  # noqa: ANN401 - fields of LeaderTask
+        return LeaderTask(name, poll_seconds, run_once, lambda: dispatcher.leads, **more)
+
+    looking = task("pending-watch", pending_watch.poll_seconds(database), watch.run_once, on_follower=watch.on_follower)
     batches = FinishedBatchWatcher(database, messages.batches)
-    outbox = LeaderTask("outbox-relay", relay.POLL_SECONDS, OutboxRelay(database, messages.deliveries).run_once, leads)
-    return (
-        outbox,
-        Listener(database, outbox.wake, leads, notifications.EVENTS),
-        LeaderTask("finished-batch-watcher", watcher.POLL_SECONDS, batches.run_once, leads, batches.on_follower),
-        LeaderTask("scheduler", scheduler.POLL_SECONDS, Scheduler(database, messages.runs).run_once, leads),
-        LeaderTask("document-keeper", document_keeper.POLL_SECONDS, DocumentKeeper(database).run_once, leads),
-        removals := LeaderTask("purger", purger.POLL_SECONDS, Purger(database, destinations).run_once, leads),
-        LeaderTask("operations", operations.POLL_SECONDS, OperationRunner(database, removals.wake).run_once, leads),
-        LeaderTask("activity", activity.POLL_SECONDS, ActivitySummary(database).run_once, leads),
-        *_scaling_tasks(database, leads),
+    outbox = task(
+        "outbox-relay",
+        relay.POLL_SECONDS,
+        OutboxRelay(database, messages.deliveries).run_once,
+        is_pending=lambda: watch.found.outbox,
     )
+    reader = Inbox(database, settings, on_jobs=dispatcher.arrived)
+    rows = task("inbox", inbox.POLL_SECONDS, reader.run_once, burst_seconds=0, is_pending=lambda: watch.found.inbox)
+    removals = task(
+        "purger",
+        purger.POLL_SECONDS,
+        Purger(database, destinations).run_once,
+        is_pending=lambda: watch.found.removals,
+    )
+    watch.tasks = (
+        outbox,
+        rows,
+        removals,
+        task(
+            "finished-batch-watcher",
+            watcher.POLL_SECONDS,
+            batches.run_once,
+            on_follower=batches.on_follower,
+            is_pending=lambda: watch.found.batches,
+        ),
+        task(
+            "scheduler",
+            scheduler.POLL_SECONDS,
+            Scheduler(database, messages.runs).run_once,
+            is_pending=lambda: watch.found.schedules,
+        ),
+        task(
+            "document-keeper",
+            document_keeper.POLL_SECONDS,
+            DocumentKeeper(database).run_once,
+            is_pending=lambda: watch.found.documents,
+        ),
+        task(
+            "operations",
+            operations.POLL_SECONDS,
+            OperationRunner(database, removals.wake).run_once,
+            is_pending=lambda: watch.found.operations,
+        ),
+    )
+
+    def on_jobs() -> None:
+        dispatcher.arrived()
+        looking.wake()
+
+    dispatcher.on_arrival |= {
+        notifications.CHANNEL: on_jobs,
+        notifications.EVENTS: outbox.wake,
+        notifications.INBOX: rows.wake,
+    }
+    activity_task = task("activity", activity.POLL_SECONDS, ActivitySummary(database).run_once)
+    return (*watch.tasks, activity_task, looking)
 
 
 def _scaling_tasks(database: Database, leads: Callable[[], bool]) -> Sequence[LeaderTask]:
     """Only PostgreSQL has the view that autoscalers read."""
     report = ScalingReport(database)
     return () if database.is_sqlite else (LeaderTask("scaling", scaling.POLL_SECONDS, report.run_once, leads),)
-
-
-def _inbox_tasks(
-    database: Database, settings: Settings, dispatcher: Dispatcher
-) -> tuple[LeaderTask | Listener, LeaderTask | Listener]:
-    reader = Inbox(database, settings, on_jobs=dispatcher.arrived)
-    task = LeaderTask("inbox", inbox.POLL_SECONDS, reader.run_once, lambda: dispatcher.leads, burst_seconds=0)
-    return task, Listener(database, task.wake, lambda: dispatcher.leads, notifications.INBOX)
 
 
 def _listening_tasks(database: Database, settings: Settings, *, leads: Callable[[], bool]) -> tuple[LeaderTask, ...]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
@@ -30,8 +30,19 @@ READ_ONLY: Final = "25006"
 class Database:
     """One engine with reading and writing transactions."""
 
-    def __init__(self, url: str, *, connections: int = 16, idle_seconds: float = 60.0, only_look: bool = False) -> None:
+    def __init__(
+        self,
+        url: str,
+        *,
+        connections: int = 16,
+        idle_seconds: float = 60.0,
+        only_look: bool = False,
+        unsynced_beside: Database | None = None,
+    ) -> None:
         """`only_look` opens an SQLite file without changing anything on disk; it must be there.
+
+        `unsynced_beside` is another engine on the same SQLite file, whose transactions reach the disk before any later
+        one of it does, but not at their own commit: a power cut may undo the latest of them, never one of them alone.
 
         `url` is in SQLAlchemy's format; `connections` limits this process's connections to PostgreSQL.
 
@@ -42,21 +53,27 @@ class Database:
         self.is_sqlite: Final = self.url.get_backend_name() == "sqlite"
         address, own = (self.url, {}) if self.is_sqlite else sessions.without_options(self.url)
         self._sessions = Sessions(_settings(idle_seconds) | own)
-        self.engine: Final[Engine] = self._open(address, connections, only_look=only_look)
+        self.engine: Final[Engine] = self._open(
+            address, connections, only_look=only_look, is_synced=unsynced_beside is None
+        )
         self._writing = self.engine.execution_options(ttsq_writes=True)
         self._at_once = self._writing if self.is_sqlite else self.engine.execution_options(isolation_level=AUTOCOMMIT)
         # SQLite has one writer. A lock here is fair and idle; SQLite's own busy handler sleeps and starves.
-        self._turn = threading.Lock() if self.is_sqlite else nullcontext()
+        self.writers_turn: AbstractContextManager[object]
+        if unsynced_beside is not None:
+            self.writers_turn = unsynced_beside.writers_turn
+        else:
+            self.writers_turn = threading.Lock() if self.is_sqlite else nullcontext()
 
-    def _open(self, address: URL, connections: int, *, only_look: bool) -> Engine:
+    def _open(self, address: URL, connections: int, *, only_look: bool, is_synced: bool) -> Engine:
         if not self.is_sqlite:
             return _postgresql(address, connections, self._sessions)
-        return _sqlite_unchanged(address) if only_look else _sqlite(address)
+        return _sqlite_unchanged(address) if only_look else _sqlite(address, is_synced=is_synced)
 
     @contextmanager
     def begin(self) -> Iterator[Connection]:
         """Open a writing transaction: committed at the end of the block, rolled back if it raises."""
-        with self._turn, self._writing.begin() as connection:
+        with self.writers_turn, self._writing.begin() as connection:
             yield connection
 
     @contextmanager
@@ -112,7 +129,7 @@ def is_passing(error: Exception) -> bool:
     return state.startswith(("08", "40", "53", "57", READ_ONLY, "55P03"))
 
 
-def _sqlite(url: URL) -> Engine:
+def _sqlite(url: URL, *, is_synced: bool) -> Engine:
     if url.database and url.database != ":memory:":
         path = Path(url.database).absolute()
         private_files.make_folder(path.parent)
@@ -125,7 +142,8 @@ def _sqlite(url: URL) -> Engine:
         connection.isolation_level = None  # otherwise the driver begins transactions implicitly
         cursor = connection.cursor()
         cursor.execute("PRAGMA journal_mode=WAL")
-        cursor.execute("PRAGMA synchronous=FULL")  # a recorded payment survives a power cut
+        # A recorded payment survives a power cut.
+        cursor.execute(f"PRAGMA synchronous={'FULL' if is_synced else 'NORMAL'}")
         cursor.execute("PRAGMA foreign_keys=ON")
         cursor.close()
 

@@ -9,7 +9,7 @@ from decimal import Decimal
 from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Connection, Row, and_, bindparam, func, insert, literal, select, update
+from sqlalchemy import ColumnElement, Connection, Row, and_, bindparam, exists, func, insert, literal, select, update
 from sqlalchemy import text as sql
 from sqlalchemy.orm import aliased
 from uuid_utils.compat import uuid7
@@ -148,6 +148,10 @@ def latest(connection: Connection, tenant: str, custom_id: str, output_url: str 
 
 def keep_sidecars(connection: Connection, job_id: UUID, sidecars: str) -> None:
     connection.execute(update(DocumentRow).where(DocumentRow.job_id == job_id).values(sidecars=sidecars))
+
+
+def pending() -> ColumnElement[bool]:
+    return exists().where(AWAITS_PARTS)
 
 
 def waiting(connection: Connection) -> list[OpenDocument]:

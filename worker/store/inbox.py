@@ -13,7 +13,7 @@ from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Connection, LargeBinary, bindparam, cast, delete, func, select, update
+from sqlalchemy import ColumnElement, Connection, LargeBinary, bindparam, cast, delete, exists, func, select, update
 
 from api_models.inbox import MAX_REQUEST_CHARACTERS
 from worker.store.tables.inbox import InboxRow
@@ -63,6 +63,10 @@ _REFUSE: Final = (
     .where(InboxRow.number == bindparam("row"), _WAITING)
     .values(handled_at=bindparam("now"), faults=bindparam("why"))
 )
+
+
+def pending() -> ColumnElement[bool]:
+    return exists().where(_WAITING)
 
 
 def is_anything_waiting(connection: Connection, *, but: Collection[int] = ()) -> bool:

@@ -15,12 +15,13 @@ from enum import StrEnum
 from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Connection, insert, select, update
+from sqlalchemy import ColumnElement, Connection, exists, insert, select, update
 from uuid_utils.compat import uuid7
 
 from api_models import job_filter
 from api_models.registry import MODELS
 from api_models.status import TERMINAL, JobStatus
+from worker.store import notifications
 from worker.store.queries import job_search
 from worker.store.states import in_state
 from worker.store.tables.console import Operation
@@ -129,6 +130,7 @@ def create(
         finished_at=None,
     )
     connection.execute(insert(Operation).values({name: getattr(record, name) for name in OperationRecord.__slots__}))
+    notifications.announce(connection)
     return record
 
 
@@ -145,6 +147,10 @@ def listed(connection: Connection, tenant: str, *, before: UUID | None = None, m
     return [_record(tuple(row)) for row in connection.execute(query.order_by(Operation.id.desc()).limit(most))]
 
 
+def pending() -> ColumnElement[bool]:
+    return exists().where(in_operation_state(State.COUNTING, State.RUNNING))
+
+
 def next_open(connection: Connection) -> OperationRecord | None:
     """Return the oldest operation that is being counted or carried out."""
     states = in_operation_state(State.COUNTING, State.RUNNING)
@@ -158,6 +164,7 @@ def in_operation_state(*states: State) -> ColumnElement[bool]:
 
 def confirm(connection: Connection, record: OperationRecord, *, now: datetime) -> bool:
     """Begin to carry it out. Returns False if it was confirmed, discarded or is still being counted."""
+    notifications.announce(connection)
     return _move(connection, record, State.READY, State.RUNNING, confirmed_at=now, position=None)
 
 
@@ -174,6 +181,7 @@ def abort(connection: Connection, record: OperationRecord, *, now: datetime) -> 
 
 def resume(connection: Connection, record: OperationRecord) -> bool:
     """Continue an aborted operation where it stopped."""
+    notifications.announce(connection)
     return _move(connection, record, State.ABORTED, State.RUNNING, finished_at=None)
 
 

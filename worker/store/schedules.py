@@ -9,9 +9,21 @@ from enum import StrEnum
 from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Connection, String, and_, bindparam, delete, literal_column, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    String,
+    and_,
+    bindparam,
+    delete,
+    exists,
+    literal_column,
+    or_,
+    select,
+    update,
+)
 
-from worker.store import upserts
+from worker.store import notifications, upserts
 from worker.store.tables.schedules import Schedule, ScheduleRun
 
 
@@ -124,6 +136,13 @@ def resume(connection: Connection, tenant: str, name: str, *, next_due_at: datet
     return connection.execute(resumed).rowcount > 0
 
 
+def pending(soon: ColumnElement[Any]) -> ColumnElement[bool]:
+    return or_(
+        exists().where(Schedule.next_due_at <= soon, Schedule.paused_at.is_(None)),
+        exists().where(_OPEN, ScheduleRun.next_at <= soon),
+    )
+
+
 def due(connection: Connection, *, now: datetime, most: int) -> list[ScheduleRecord]:
     return [ScheduleRecord(*row) for row in connection.execute(_DUE, {"now": now, "most": most})]
 
@@ -231,6 +250,7 @@ def _is(key: RunKey) -> ColumnElement[bool]:
 
 
 def _added(connection: Connection, table: type[Schedule | ScheduleRun], values: dict[str, object]) -> bool:
+    notifications.announce(connection)
     statement = upserts.insert(connection.dialect.name, table).values(values).on_conflict_do_nothing()
     # SQLAlchemy discards an INSERT's row count otherwise.
     return connection.execute(statement.execution_options(preserve_rowcount=True)).rowcount > 0

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import Connection, and_, bindparam, delete, exists, insert, or_, select, update
+from sqlalchemy import Connection, and_, bindparam, delete, exists, func, insert, or_, select, update
 
 from api_models.status import JobStatus
 from worker.store import totals, upserts
@@ -142,6 +142,16 @@ def beat(
     if not revived:
         connection.execute(row.values(stopped_at=None))
     return bool(revived)
+
+
+def beat_now(
+    connection: Connection, worker_id: UUID, *, problem: str | None, stopping: bool, dropped_messages: int
+) -> datetime | None:
+    """Record a heartbeat by one statement. Returns the database's time; None if the worker had been retired."""
+    now = func.clock_timestamp() if connection.dialect.name == "postgresql" else datetime.now(UTC)
+    row = update(Worker).where(Worker.id == worker_id, Worker.stopped_at.is_(None))
+    row = row.values(heartbeat_at=now, trouble=problem, stopping=stopping, dropped_messages=dropped_messages)
+    return connection.execute(row.returning(Worker.heartbeat_at)).scalar_one_or_none()
 
 
 def sign_off(connection: Connection, worker_id: UUID, *, now: datetime) -> None:

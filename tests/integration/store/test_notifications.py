@@ -40,7 +40,7 @@ def listening(
     database: Database, heard: Callable[[], None], leads: Callable[[], bool] = lambda: True
 ) -> Iterator[None]:
     """A listener for the length of the block."""
-    listener = Listener(database, heard, leads)
+    listener = Listener(database, {notifications.CHANNEL: heard}, leads)
     listener.start()
     try:
         yield

@@ -138,7 +138,7 @@ def test_a_receiver_that_begins_to_hang_ends_the_run(database: Database) -> None
 
 def test_an_event_wakes_the_relay(database: Database) -> None:
     """At the commit of its transaction, not at the next poll."""
-    with notifications.watch(database, notifications.EVENTS) as wait:
+    with notifications.watch(database, [notifications.EVENTS]) as wait:
         record_events(database, *ids(1))
         assert wait(20)
 

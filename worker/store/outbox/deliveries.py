@@ -13,7 +13,19 @@ from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Connection, String, and_, func, insert, literal_column, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    String,
+    and_,
+    exists,
+    func,
+    insert,
+    literal_column,
+    or_,
+    select,
+    update,
+)
 from uuid_utils.compat import uuid7
 
 from api_models.happenings import PROMISED, Happening
@@ -162,6 +174,13 @@ def is_anything_due(connection: Connection, *, now: datetime) -> bool:
     fresh = select(EventRow.id).where(EventRow.id > position).order_by(EventRow.id).limit(1)
     due = select(Delivery.id).where(_OPEN, Delivery.next_at <= now).limit(1)
     return any(connection.execute(query).first() is not None for query in (due, fresh))
+
+
+def pending(soon: ColumnElement[Any]) -> ColumnElement[bool]:
+    """Whether there is an event to read, or a delivery due by then."""
+    position = select(func.coalesce(func.max(Cursor.position), 0)).where(Cursor.name == CURSOR).scalar_subquery()
+    newest = select(func.max(EventRow.id)).scalar_subquery()
+    return or_(exists().where(_OPEN, Delivery.next_at <= soon), func.coalesce(newest, 0) > position)
 
 
 _UNDER_WAY = (

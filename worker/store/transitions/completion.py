@@ -45,6 +45,10 @@ class Conclusion(StrEnum):
     """Another transaction has its row locked."""
 
 
+def pending() -> ColumnElement[bool]:
+    return exists().where(Batch.finished_at.is_(None))
+
+
 def unfinished(connection: Connection, *, after: UUID, most: int) -> tuple[list[UUID], UUID | None]:
     """Of the next `most` unfinished batches, return those that may be complete, and the id to continue after (or
     None).

@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Connection, bindparam, func, select, update
+from sqlalchemy import ColumnElement, Connection, bindparam, exists, func, or_, select, update
 
 from api_models.status import TERMINAL
 from worker.store import documents, locks, takes
@@ -70,6 +70,12 @@ _LATER = (
     .where(Job.id == bindparam("job"), Job.purge_at.is_not(None), Job.purged_at.is_(None))
     .values(purge_at=bindparam("at"))
 )
+
+
+def pending(soon: ColumnElement[Any]) -> ColumnElement[bool]:
+    """Whether jobs wait for their date, or their removal is due by then."""
+    undated = Job.expires_after.is_not(None) & Job.purge_at.is_(None) & Job.finished_at.is_not(None)
+    return or_(exists().where(undated), exists().where(Job.purge_at <= soon, Job.purged_at.is_(None), _OVER))
 
 
 def date(connection: Connection, *, most: int) -> int:

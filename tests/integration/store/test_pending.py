@@ -1,4 +1,4 @@
-"""One statement tells which of the leader's tasks have work, another whether the dispatcher has any."""
+"""One statement says which of the leader's tasks have work, another whether the dispatcher has any."""
 
 from __future__ import annotations
 

@@ -162,6 +162,10 @@ class Settings(BaseSettings):
     alive_file: Annotated[Path | None, Field(validation_alias=_env("TTSQ_ALIVE_FILE"))] = None
     """File that a worker touches every few seconds while its heartbeats succeed, for health checks. Unset: none."""
 
+    worker_metrics_address: Annotated[str | None, Field(validation_alias=_env("TTSQ_WORKER_METRICS_ADDRESS"))] = None
+    """Address at which a worker serves its own `/metrics` and `/healthz`, without authentication: `127.0.0.1:9464`, or
+    `:9464` for the same. Unset: none."""
+
     webhook_allow: Annotated[str, Field(validation_alias=_env("TTSQ_WEBHOOK_ALLOW"))] = ""
     """Networks and hosts that webhooks may reach in addition to the public internet over TLS:
     `10.0.0.0/8,hooks.lan`."""
@@ -233,6 +237,11 @@ class Settings(BaseSettings):
     @classmethod
     def _public(cls, value: str | None) -> str | None:
         return None if value is None else addresses.public_address(value)
+
+    @field_validator("worker_metrics_address")
+    @classmethod
+    def _listening(cls, value: str | None) -> str | None:
+        return None if value is None else addresses.listening_address(value)
 
     @field_validator("webhook_allow")
     @classmethod

@@ -23,6 +23,7 @@ from api_models.origins import OFFICIAL_BASE_URL, canonical_base_url
 DATABASE_EXAMPLE: Final = "sqlite:///folder/file.db or postgresql+psycopg://user@host:5432/name"
 BROKER_EXAMPLE: Final = "redis://host:6379/0"
 MEMORY: Final = "memory://"
+LOOPBACK: Final = "127.0.0.1"
 MIN_MASKED_CHARACTERS: Final = 8
 """A shorter password is masked in addresses only: it may be part of ordinary words."""
 
@@ -201,6 +202,17 @@ def allowed_destinations(value: str) -> str:
         elif not _HOST.fullmatch(entry):
             raise ValueError(f"{quoted(entry)} is neither a network nor a host name; write 10.0.0.0/8,hooks.lan")
     return value
+
+
+def listening_address(value: str) -> str:
+    """Return `host:port` to listen on; a port alone is loopback's. Raises ValueError."""
+    host, _, port = value.strip().rpartition(":")
+    if not (port.isascii() and port.isdigit() and len(port) <= len(str(_MAX_PORT))):
+        raise ValueError("ends without a port; write 127.0.0.1:9464 or [::1]:9464")
+    _require_port(int(port))
+    if host:
+        _require_host(host)
+    return f"{host or LOOPBACK}:{int(port)}"
 
 
 def is_loopback(address: str) -> bool:

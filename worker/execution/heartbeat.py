@@ -62,6 +62,8 @@ class Heartbeat:
     stalled: Callable[[], str | None] = lambda: None
     """Which thread of this process hangs; the file is not touched meanwhile."""
     stopping: bool = False
+    alive_at: float = 0.0
+    """When this process last proved by `clock` that none of its threads hangs."""
     _last_good: float = 0.0
     _database_time: datetime | None = None
     """The database's time at `_last_good`."""
@@ -88,6 +90,7 @@ class Heartbeat:
             )
         self.look_around()
         self._last_good, self._database_time = self.clock(), now
+        self.alive_at = self._last_good
         self._thread = threading.Thread(target=self._loop, name="ttsq-heartbeat", daemon=True)
         self._thread.start()
         threading.Thread(target=self._watch, name="ttsq-heartbeat-watch", daemon=True).start()
@@ -125,6 +128,16 @@ class Heartbeat:
     def is_fresh(self) -> bool:
         """Whether this worker still counts as alive, so that it may start a paid call."""
         return self.clock() - self._last_good < FRESH_SECONDS
+
+    @property
+    def age(self) -> float:
+        """Seconds since the last successful heartbeat."""
+        return self.clock() - self._last_good
+
+    @property
+    def current_problem(self) -> str | None:
+        """Why the worker cannot accept paid work, as of the last heartbeat."""
+        return self._last_problem
 
     def now(self) -> datetime:
         """The database's time, extrapolated from the last heartbeat."""
@@ -190,6 +203,7 @@ class Heartbeat:
         """Tell systemd, and touch the file that health checks look at, unless a thread hangs."""
         if self.stalled() is not None:
             return
+        self.alive_at = self.clock()
         self.service_manager.notify(ALIVE)
         if self.alive_file is not None:
             with suppress(OSError):

@@ -59,6 +59,7 @@ REFUSED: Final = _attempts("30m", 'verdict="refused"')
 BAD: Final = _attempts("1h", 'verdict="bad_take"')
 USUAL_BAD: Final = _attempts("7d", 'verdict="bad_take"', " offset 1d")
 USUAL: Final = f"({USUAL_BAD} / {_attempts('7d', offset=' offset 1d')})"
+USED: Final = _attempts("7d")
 SPENT: Final = f"sum({highest('ttsq_cost_dollars_total', '6h', 'model', 'tenant')})"
 IN_FLIGHT: Final = 'sum(max by (status) (ttsq_jobs{status=~"dispatched|running"}))'
 ENDED: Final = f"(sum({highest('ttsq_attempts_total', '5m', 'verdict', 'model')}) or vector(0))"
@@ -168,6 +169,20 @@ ALERTS: Final = (
         "max(delta(ttsq_possibly_billed_attempts[1h])) > 0",
         "5m",
         "Calls ended without a clear response in the last hour, and may have been billed.",
+    ),
+    Alert(
+        "TtsqPriceEnds",
+        Severity.WARNING,
+        f"min by (model) (ttsq_price_days) < 14 and {USED} > 0",
+        "1h",
+        "The last price row of {{ $labels.model }} ends in {{ $value }} days.",
+    ),
+    Alert(
+        "TtsqModelEnds",
+        Severity.WARNING,
+        f"min by (model) (ttsq_sunset_days) < 30 and {USED} > 0",
+        "1h",
+        "The vendor serves {{ $labels.model }} for {{ $value }} more days.",
     ),
     Alert(
         "TtsqWebhooksLate",

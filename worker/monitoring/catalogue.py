@@ -69,6 +69,8 @@ FAMILIES: Final = (
     _gauge("ttsq_possibly_billed_attempts", "Attempts that may have been billed and have no clear response."),
     _gauge("ttsq_pace_rpm", "Rate of calls per minute that the dispatcher allows; absent without a limit."),
     _gauge("ttsq_balance_dollars", "Account balance, as last reported by the API; absent before the first report."),
+    _gauge("ttsq_price_days", "Days until a model's last price row ends; absent without an end.", "model"),
+    _gauge("ttsq_sunset_days", "Days until a model's last day of service; absent without one.", "model"),
     _gauge("ttsq_budget_used_ratio", "Share of a budget that is spent or possibly billed.", "kind", "name"),
     _gauge("ttsq_budget_holds", "1 while a budget holds jobs.", "kind", "name"),
     _gauge("ttsq_gate_closed", "1 while the gate holds jobs.", "gate", "code"),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
-from datetime import timedelta
+from datetime import date, timedelta
 from decimal import Decimal
 from importlib.metadata import PackageNotFoundError, version
 from typing import Final
@@ -12,6 +12,9 @@ from typing import Final
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from api_models.model_notices import price_days, sunset_days
+from api_models.registry import MODELS
+from api_models.speech_model import SpeechModel, today
 from api_models.status import TERMINAL, JobStatus
 from api_models.verdict import VerdictKind
 from worker.monitoring.catalogue import BY_NAME
@@ -39,6 +42,7 @@ class DatabaseCollector(Collector):
         with self._database.read() as connection:
             snapshot = metrics.snapshot(connection, now=self._database.now(connection), window=WINDOW)
         yield from families(snapshot)
+        yield from of_models(MODELS.values(), today())
 
 
 def families(snapshot: QueueSnapshot) -> Iterable[Metric]:
@@ -47,6 +51,12 @@ def families(snapshot: QueueSnapshot) -> Iterable[Metric]:
     yield from _of_calls(snapshot)
     yield from _of_money(snapshot)
     yield from _of_the_rest(snapshot)
+
+
+def of_models(models: Iterable[SpeechModel], day: date) -> Iterable[Metric]:
+    for name, days_of in (("ttsq_price_days", price_days), ("ttsq_sunset_days", sunset_days)):
+        found = ((model.slug, days_of(model, day)) for model in models)
+        yield gauge(name, [((slug,), days) for slug, days in found if days is not None])
 
 
 def gauge(name: str, samples: Samples) -> Metric:

@@ -6,7 +6,7 @@ import os
 import socket
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Final, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Final, Protocol, TypeVar
 from uuid import UUID
 
 import structlog
@@ -65,6 +65,7 @@ from worker.process.factories import (
     start_tracing,
     take_limits,
 )
+from worker.process.figures import ALIVE_SECONDS, WorkerFigures
 from worker.process.gate_checks import GateChecks
 from worker.process.identity import identity
 from worker.process.liveness import Liveness
@@ -91,6 +92,9 @@ from worker.webhooks.addresses import Allowed
 from worker.webhooks.delivery import Deliverer
 from worker.webhooks.relay import OutboxRelay
 from worker.webhooks.sender import Sender
+
+if TYPE_CHECKING:
+    from worker.process.endpoint import WorkerEndpoint
 
 DISPATCHER: Final = "dispatcher"
 """Name of its thread, for the liveness check."""
@@ -137,6 +141,7 @@ class Runtime:
     refusals: BackgroundPool[Refusal]
     installation: str | None
     """None without a broker."""
+    endpoint: WorkerEndpoint | None = None
 
     def start(self) -> None:
         if self.restore_sign.is_behind():
@@ -148,6 +153,8 @@ class Runtime:
         self.dispatcher.start()
         for task in self.leader_tasks:
             task.start()
+        if self.endpoint is not None:
+            self.endpoint.start()
         log.info(
             "worker_started",
             worker=str(self.worker_id),
@@ -177,6 +184,7 @@ class Runtime:
         for pool in (self.deliveries, self.batches, self.schedule_runs, self.refusals):
             pool.close()
         self._sign_off()
+        self._close_endpoint()
         self.heartbeat.database.close()
         if idle:
             self.client.close()
@@ -206,6 +214,10 @@ class Runtime:
             self._try("release_failed", self._take_back_messages)
         self._try("sign_off_failed", lambda: self.heartbeat.stop(sign_off=unfinished == 0))
         log.info("worker_stopped", worker=str(self.worker_id), unfinished=unfinished)
+
+    def _close_endpoint(self) -> None:
+        if self.endpoint is not None:
+            self.endpoint.stop()
 
     def _take_back_messages(self) -> None:
         with self.database.begin() as connection:
@@ -306,6 +318,17 @@ def build(
     sweeper = SpoolSweeper(database, spool, executor.in_hand)
     restore_sign = RestoreSign(database, spool.shared)
 
+    def figures() -> WorkerFigures:
+        return WorkerFigures(
+            slots=heartbeat.slots,
+            attempts=executor.under_way(),
+            heartbeat_age=heartbeat.age,
+            leads=dispatcher.leads,
+            problem=heartbeat.current_problem,
+            is_alive=heartbeat.clock() - heartbeat.alive_at < ALIVE_SECONDS,
+            dropped_messages=dropped.total,
+        )
+
     def check_periodically() -> None:
         executor.release_orphans()
         sweeper.run_once()
@@ -356,7 +379,17 @@ def build(
         dropped=dropped,
         refusals=refusals,
         installation=installation,
+        endpoint=_endpoint(settings, figures),
     )
+
+
+def _endpoint(settings: Settings, figures: Callable[[], WorkerFigures]) -> WorkerEndpoint | None:
+    if settings.worker_metrics_address is None:
+        return None
+    from worker.process.endpoint import WorkerEndpoint  # noqa: PLC0415 - an HTTP server that few workers need
+
+    host, _, port = settings.worker_metrics_address.rpartition(":")
+    return WorkerEndpoint(host.strip("[]"), int(port), figures)
 
 
 def _delivery_pool(database: Database, settings: Settings) -> BackgroundPool[Due]:

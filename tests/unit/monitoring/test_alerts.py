@@ -108,6 +108,8 @@ FAULTS: Final[dict[str, dict[str, Values]]] = {
     "TtsqRefusals": {REFUSED: grows(0.2, 2)},
     "TtsqBadTakes": {BAD: grows(0.1, 1)},
     "TtsqPossiblyBilled": {"ttsq_possibly_billed_attempts": course(lambda m: 3 + max(0, m - FAULT) // 9)},
+    "TtsqPriceEnds": {f"ttsq_price_days{{{MODEL}}}": changes(14, 13)},
+    "TtsqModelEnds": {f"ttsq_sunset_days{{{MODEL}}}": changes(30, 29)},
     "TtsqWebhooksLate": {"ttsq_delivery_age_seconds": changes(2, 1_000)},
     "TtsqWorkerLost": {"ttsq_workers_lost_total": course(lambda m: 1 + max(0, m - FAULT) // 10)},
 }
@@ -128,6 +130,7 @@ CALM: Final[dict[str, dict[str, Values]]] = {
     "a gateway that restarts": {"ttsq_leader": changes(1, None, until=FAULT + 2 * STEP)},
     "a new leader": {"ttsq_leader": changes(1, 0, until=FAULT + STEP)},
     "a cleared doubt": {"ttsq_possibly_billed_attempts": changes(3, 2)},
+    "the price of a model that is not used": {'ttsq_price_days{model="other"}': changes(14, 0)},
     "a single refusal": {REFUSED: changes(120, 121), SUCCEEDED: grows(0.01, 0.01), BAD: flat(9)},
 }
 

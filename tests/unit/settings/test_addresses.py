@@ -226,3 +226,20 @@ def test_a_password_is_masked_as_written_and_decoded() -> None:
     assert addresses.passwords("redis://:a%23bcdefg@h/0") == {"a%23bcdefg", "a#bcdefg"}
     assert addresses.passwords("redis://:short@h/0") == set()
     assert addresses.passwords("postgresql+psycopg://u:postgres@h/db") == set()
+
+
+@pytest.mark.parametrize(
+    ("written", "taken"),
+    [(":9464", "127.0.0.1:9464"), ("0.0.0.0:80", "0.0.0.0:80"), ("[::1]:9464", "[::1]:9464"), ("host:09", "host:9")],
+)
+def test_an_address_to_listen_on_is_taken(written: str, taken: str) -> None:
+    """A port alone is this machine's only."""
+    assert addresses.listening_address(written) == taken
+
+
+@pytest.mark.parametrize(
+    "written", ["9464x", "host", "", "host:", "host:0", "host:65536", "a@b@c:9464", ":-1", "::1:x"]
+)
+def test_an_address_to_listen_on_is_refused(written: str) -> None:
+    with pytest.raises(ValueError, match=r"port|host|@"):
+        addresses.listening_address(written)

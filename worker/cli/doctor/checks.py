@@ -36,7 +36,7 @@ from worker.process.identity import KEY, identity
 from worker.segmind import verdicts
 from worker.segmind.answers import Credits
 from worker.settings import Settings
-from worker.store import workers
+from worker.store import inbox, workers
 from worker.store.database import Database
 from worker.store.queries import holds
 from worker.store.workers import Member
@@ -44,6 +44,7 @@ from worker.telemetry import tracing
 
 MEBIBYTE: Final = 2**20
 GIBIBYTE: Final = 2**30
+EMPTY_INBOX: Final = ok("empty")
 _IMPATIENT: Final = {"connect_timeout": 3.0, "read_timeout": 5.0}
 """The balance is a short answer: a worker's calls have minutes."""
 
@@ -155,6 +156,20 @@ def check_workers(settings: Settings, database: Database) -> Finding:
     if settings.embedded:
         return ok("none running; `ttsq run` starts one in its process")
     return warning("no worker is running", "start one with `ttsq worker`")
+
+
+def check_inbox(database: Database) -> Finding:
+    """Rows of the inbox that no worker reads, or that were refused."""
+    with database.read() as connection:
+        found = inbox.backlog(connection)
+        leader = workers.holder(connection, workers.DISPATCHER, now=database.now(connection))
+    refused = f"{number(found.refused, 'request')} refused" if found.refused else ""
+    if found.waiting and leader is None:
+        waiting = f"{number(found.waiting, 'request')} waiting, and no worker reads them"
+        return warning("; ".join(filter(None, (waiting, refused))), "start a worker with `ttsq worker`")
+    if refused:
+        return warning(refused, "`ttsq inbox refused` lists them with the reasons")
+    return ok(f"{number(found.waiting, 'request')} waiting") if found.waiting else EMPTY_INBOX
 
 
 def _difference(settings: Settings, alive: Sequence[Member]) -> list[str]:

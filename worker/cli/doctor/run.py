@@ -77,6 +77,9 @@ def _checks(terminal: Terminal, *, works: bool) -> Iterator[Named]:
                 bounded.run("clock", lambda: check_clock(settings, database, broker_answers=reached), late=late),
             )
             yield "workers", bounded.run("workers", lambda: checks.check_workers(settings, database))
+            inbox = bounded.run("inbox", lambda: checks.check_inbox(database))
+            if inbox != checks.EMPTY_INBOX:
+                yield "inbox", inbox
             if artifacts.level is not Level.FAIL:
                 yield "objects", bounded.run("objects", lambda: check_objects(settings, database))
             yield "restore", bounded.run("restore", lambda: check_restore(settings, database))

@@ -18,7 +18,7 @@ from api_models.jobs import Amount, JobIn
 from api_models.key_templates import TemplateError, checked_template, own_folder
 from api_models.status import JobStatus
 from api_models.timings import OptionalTimings
-from api_models.values import OptionalSpan
+from api_models.values import OptionalFlag, OptionalSpan
 
 MAX_JOBS_IN_JSON: Final = 10_000
 """Larger batches are uploaded as CSV or JSONL, which is read line by line."""
@@ -54,7 +54,16 @@ SheetTemplate = Annotated[str | None, AfterValidator(_sheet_template)]
 """As above; a sheet's template may also name its columns."""
 
 
-_DEFAULTS: Final = ("format", "loudness", "sample_rate", "mp3_bitrate", *TAG_FIELDS, "expires_after", "timings")
+_DEFAULTS: Final = (
+    "format",
+    "loudness",
+    "sample_rate",
+    "mp3_bitrate",
+    *TAG_FIELDS,
+    "expires_after",
+    "timings",
+    "provenance",
+)
 
 
 class BatchIn(Callback):
@@ -88,6 +97,8 @@ class BatchIn(Callback):
     """How long text and audio are kept after a job's end, unless the job has its own value: seconds, or as in 30d."""
     timings: OptionalTimings = None
     """For jobs that name none."""
+    provenance: OptionalFlag = None
+    """For jobs that say nothing."""
     key_template: SharedTemplate = None
     """How the objects are named, such as `{tenant}/{batch}/{model}/{custom_id}.{ext}`."""
 

@@ -102,6 +102,7 @@ class JobView(BaseModel):
     warnings: Annotated[list[str], Field(description="Markup in its text that may be read aloud.")]
     parts: Annotated[int | None, Field(description="Number of its parts; null for a text of one call.")]
     timings: Annotated[Timings, Field(description="How fine the times stored beside its audio are.")]
+    provenance: Annotated[bool, Field(description="Whether a file beside its audio says where it is from.")]
     created_at: datetime
     started_at: datetime | None
     finished_at: datetime | None

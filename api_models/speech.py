@@ -32,6 +32,7 @@ from api_models.speech_model import SpeechModel
 from api_models.timings import Timings, TimingsName
 from api_models.values import (
     MAX_CUSTOM_ID_BYTES,
+    Flag,
     OptionalMoment,
     OptionalName,
     OptionalNumber,
@@ -224,6 +225,8 @@ class JobRequest(Speech):
     """Track number that players show (MP3), such as 3 or 3/12."""
     expires_after: OptionalSpan = None
     """How long text and audio are kept after the job's end, in seconds or as 30d; default: the settings."""
+    provenance: Flag = False
+    """Whether a file beside the audio says where it is from: text hash, model, call, cost, checks, checksum."""
     timings: TimingsName = Timings.NONE
     """Times stored beside the audio, of parts, sentences or words: none, part, sentence or word."""
 

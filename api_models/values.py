@@ -31,6 +31,16 @@ def blank_is_none(value: object) -> object:
     return None if isinstance(value, str) and not value.strip() else value
 
 
+def _flag(value: object) -> object:
+    value = blank_is_none(value)
+    return False if value is None else value
+
+
+Flag = Annotated[bool, BeforeValidator(_flag)]
+"""True or false; an empty cell is false."""
+OptionalFlag = Annotated[bool | None, BeforeValidator(blank_is_none)]
+
+
 def number(value: object) -> object:
     """Parse a number that may be text. Rejects booleans; infinities and NaN are left to the range check."""
     value = blank_is_none(value)

@@ -160,6 +160,7 @@ class Workshop:
     min_free_bytes: int = 1
     limits: GateLimits | None = None
     """The emulator's audio has a fixed size here, which fits no text; where takes are judged, it speaks."""
+    provenance: bool = False
     artifacts: str | None = None
     """The address of the store, if not the workshop's own folder."""
     template: str = SHARED_TEMPLATE
@@ -225,6 +226,7 @@ class Workshop:
                 stopping=self.waits,
                 pools=self._pools(),
                 origin=ContentOrigin(self.origin),
+                provenance=self.provenance,
             ),
             slots=4,
             finished=lambda: None,

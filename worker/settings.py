@@ -103,6 +103,10 @@ class Settings(BaseSettings):
     """Default retention of a job's text and audio after it has finished: seconds, or a span such as 30d. Unset: kept
     indefinitely. The row and its cost stay."""
 
+    provenance: Annotated[Literal["on", "off"], Field(validation_alias=_env("TTSQ_PROVENANCE"))] = "off"
+    """`on` stores a file beside every job's audio that says where it is from: text hash, model, call, cost, checks,
+    checksum. For the workers; jobs may ask for it one by one."""
+
     concurrency: Annotated[int, Field(validation_alias=_env("TTSQ_CONCURRENCY"), ge=1, le=5_000)] = 100
     """Slots of one worker process: maximum concurrent calls."""
     spool_dir: Annotated[Path, Field(validation_alias=_env("TTSQ_SPOOL_DIR"))] = HOME / "spool"

@@ -76,6 +76,12 @@ COMMANDS: Final = (
     Entry("budget", "worker.cli.money.budget:app", "Show and set the budgets of batches and tenants.", MONEY),
     Entry("inbox", "worker.cli.inbox:app", "Show refused requests of the inbox, and who may submit by it.", SERVICE),
     Entry("tenants", "worker.cli.tenants:app", "Show or set where a tenant's audio is stored.", SERVICE),
+    Entry(
+        "verify",
+        "worker.cli.verify:verify",
+        "Check that FILE is the audio that its provenance and the ledger describe.",
+        QUEUE,
+    ),
     Entry("doctor", "worker.cli.doctor.run:doctor", "Check settings, services, key and clock. Costs nothing.", SERVICE),
     Entry(
         "migrate",

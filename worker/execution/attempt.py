@@ -18,6 +18,7 @@ from worker.concurrency.futures import wait_for
 from worker.execution import (
     earlier_takes,
     encoding,
+    provenance,
     recovery,
     refused_takes,
     settlements,
@@ -96,6 +97,7 @@ class Attempt:
         if self.claim.timings is not Timings.NONE and settlement.audio is not None:
             with self._progress.step("timings"):
                 await timings.keep(self.context, self.claim, destination, settlement.audio, self._take)
+        await provenance.keep(self.context, self.claim, destination, settlement)
         return settlement
 
     async def _relabelled(self) -> None:

@@ -41,6 +41,8 @@ class AttemptContext:
     """The API that audio is bought from."""
     listener: Listens | None = None
     """None if takes aren't listened to."""
+    provenance: bool = False
+    """Whether the provenance of every job's audio is stored, also of jobs that don't ask for it."""
     rng: random.Random = field(default_factory=random.Random)
     succeeded: Event = field(default_factory=Event)
     """Set once a call of this process has returned audio: the API's address is right."""

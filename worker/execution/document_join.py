@@ -23,7 +23,7 @@ from worker.artifacts.errors import ArtifactsError, NameTakenError
 from worker.artifacts.keys import beside
 from worker.audio.errors import BadAudioError
 from worker.concurrency.futures import wait_for
-from worker.execution import document_recording, recovery, settlements, timings, upload
+from worker.execution import document_recording, provenance, recovery, settlements, timings, upload
 from worker.execution.context import AttemptContext
 from worker.execution.destinations import Destination
 from worker.execution.document_recording import Finished, Material
@@ -148,7 +148,9 @@ class DocumentJoin:
             return replace(settlements.overtaken(self.claim, NO_RECEIPT), cost=ZERO, cost_estimated=False)
         if made.timings is not None:
             await wait_for(self.context.pools.io.submit(lambda: self._store_timings(destination, audio, made.timings)))
-        return settlements.succeeded(self.claim, audio, NO_RECEIPT, verdict=VerdictKind.CACHED)
+        settlement = settlements.succeeded(self.claim, audio, NO_RECEIPT, verdict=VerdictKind.CACHED)
+        await provenance.keep(self.context, self.claim, destination, settlement)
+        return settlement
 
     def _store_timings(self, destination: Destination, audio: StoredAudio, content: str | None) -> None:
         path = self.context.spool.part_path(self.claim.job_id, self.claim.attempt, "timings")

@@ -160,6 +160,8 @@ def _marks(piece: RowBlock) -> bytes:
     timed = piece.each(lambda like: like.timings)
     if any(level is not Timings.NONE for level in timed):
         marks = [f"{mark}\t\t\t{level}\n" for mark, level in zip(marks, timed, strict=True)]
+    if any(proved := list(piece.each(lambda like: like.provenance))):
+        marks = [mark + ("\t\t\t\tprovenance\n" if one else "") for mark, one in zip(marks, proved, strict=True)]
     if piece.extras is not None:
         marks = [mark + (f"\t{extra}\n" if extra else "") for mark, extra in zip(marks, piece.extras, strict=True)]
     return "".join(marks).encode()

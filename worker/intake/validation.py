@@ -51,6 +51,7 @@ class Defaults:
     track: str | None = None
     expires_after: int | str | None = None
     timings: str | None = None
+    provenance: bool | None = None
     priority: int | None = None
     deadline: str | None = None
     lexicon: str | None = None

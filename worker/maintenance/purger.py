@@ -18,7 +18,7 @@ import structlog
 from worker.artifacts import ownership
 from worker.artifacts.errors import ArtifactsError
 from worker.artifacts.ownership import Owner
-from worker.execution import timings
+from worker.execution import provenance, timings
 from worker.execution.destinations import Destinations
 from worker.store.database import Database
 from worker.store.queries import results
@@ -67,7 +67,7 @@ class Purger:
             takes = purges.kept_takes(connection, [job.id for job in jobs])
             sidecars = purges.beside(connection, [job.id for job in jobs])
             needed = results.needed(connection, [job.id for job in jobs])
-        files = {job.id: [*takes.get(job.id, ()), *sidecars.get(job.id, ()), *_timings(job)] for job in jobs}
+        files = {job.id: [*takes.get(job.id, ()), *sidecars.get(job.id, ()), *_side_files(job)] for job in jobs}
         with ThreadPoolExecutor(THREADS, thread_name_prefix="ttsq-purge") as pool:
             gone = list(pool.map(lambda job: self._is_gone(job, files[job.id], needed), jobs))
         done = [job for job, is_gone in zip(jobs, gone, strict=True) if is_gone]
@@ -99,5 +99,6 @@ class Purger:
         return True
 
 
-def _timings(job: Due) -> list[str]:
-    return [job.uri + timings.SUFFIX] if job.timings is not None and job.uri is not None else []
+def _side_files(job: Due) -> list[str]:
+    wanted = (timings.SUFFIX, job.timings is not None), (provenance.SUFFIX, bool(job.provenance))
+    return [job.uri + suffix for suffix, is_there in wanted if is_there and job.uri is not None]

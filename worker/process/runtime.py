@@ -311,6 +311,7 @@ def build(
             pools=Pools.start(reactor, slots=settings.concurrency),
             origin=ContentOrigin(origin or settings.segmind_base_url, shared=settings.shares_content),
             listener=open_listener(settings, database),
+            provenance=settings.provenance == "on",
         ),
         slots=settings.concurrency,
         finished=dispatcher.wake,

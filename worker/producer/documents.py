@@ -45,6 +45,7 @@ _OF_THE_DOCUMENT: Final[dict[str, Any]] = {
     "parts": None,
     "chosen": True,
     "timings": None,
+    "provenance": None,
 }
 """What a part doesn't share with its document. A part is retained as long as its document."""
 _UNANNOUNCED: Final = ("callback_url", "notify")

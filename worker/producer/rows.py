@@ -93,6 +93,7 @@ def job_row(
         "expires_after": request.expires_after or kept_seconds,
         "tags": f",{','.join(request.tags)}," if request.tags else None,
         "extra": extra,
+        "provenance": request.provenance or None,
         "timings": None if request.timings is Timings.NONE else str(request.timings),
         "wording": request.wording,
     }

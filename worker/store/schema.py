@@ -16,7 +16,7 @@ from worker.store.database import Database
 if TYPE_CHECKING:
     from alembic.config import Config
 
-HEAD: Final = "0028"
+HEAD: Final = "0029"
 """The newest revision. A test compares it with the migrations folder, so that a running process need not read that."""
 
 ADVISORY_LOCK: Final = 0x7474_736D

@@ -154,6 +154,15 @@ class RowOptions:
             help="Store times of parts, sentences or words beside the audio.",
         ),
     ] = None
+    provenance: Annotated[
+        bool | None,
+        _option(
+            "--provenance",
+            panel=AUDIO,
+            help="Store a file beside each audio that says where it is from; `ttsq verify` checks it.",
+            show_default=False,
+        ),
+    ] = None
     expires_after: Annotated[
         str | None,
         _option(
@@ -222,6 +231,7 @@ _DEFAULT_OF: Final = {
     "album": "album",
     "track": "track",
     "timings": "timings",
+    "provenance": "provenance",
     "expires_after": "expires_after",
     "priority": "priority",
     "deadline": "deadline",

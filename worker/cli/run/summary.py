@@ -75,6 +75,7 @@ def again(order: Order, max_cost: Decimal | None) -> str:
     arguments += [argument for name in order.sheet.ignored_columns for argument in ("--ignore-column", name)]
     arguments += [argument for kind in order.style.sidecars for argument in ("--captions", str(kind))]
     arguments += [argument for gap, value in order.style.gaps.items() for argument in ("--gap", f"{gap}={value:g}")]
+    arguments += ["--provenance"] if defaults.provenance else []
     arguments += ["--all-sheets"] if order.sheet.all_sheets else []
     rehearse = ["--rehearse"] if order.rehearse else []
     command = shlex.join(["ttsq", "run", order.typed, *rehearse, *arguments])

@@ -23,7 +23,7 @@ from api_models.http_problems import Trouble
 from api_models.jobs import Changed
 from api_models.status import TERMINAL, JobStatus
 from api_models.timings import OptionalTimings
-from api_models.values import OptionalSpan
+from api_models.values import OptionalFlag, OptionalSpan
 from worker.gateway import (
     answers,
     archive,
@@ -95,6 +95,7 @@ class SheetQuery(Callback, BaseModel):
     track: OptionalTrack = None
     expires_after: OptionalSpan = None
     timings: OptionalTimings = None
+    provenance: OptionalFlag = None
     key_template: SheetTemplate = None
     sheet: Annotated[list[_ColumnName], Field(max_length=100, description="Worksheets of a workbook, by name.")] = []
     all_sheets: Annotated[bool, Field(description="All visible worksheets of a workbook that have rows.")] = False

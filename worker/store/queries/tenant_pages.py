@@ -57,6 +57,7 @@ class JobEntry:
     wording: str | None
     parts: int | None
     timings: str | None
+    provenance: bool | None
     part: int | None
 
 

@@ -146,6 +146,8 @@ class Job(Base):
     """Whether the recording uses it: a part bought again has several jobs, of which one is chosen."""
     pinned: Mapped[bool | None]
     """Whether later versions of the document keep this take of the part."""
+    provenance: Mapped[bool | None]
+    """Whether a file beside its audio says where it is from."""
     timings: Mapped[str | None] = mapped_column(String(8))
     """How fine the times stored beside its audio are; None for none."""
 

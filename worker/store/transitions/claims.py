@@ -62,6 +62,7 @@ class Claim:
     parent: UUID | None = None
     """The document that it is a part of."""
     timings: Timings = Timings.NONE
+    provenance: bool = False
 
 
 # Literal SQL, because SQLAlchemy's SQLite compiler omits the table's name inside RETURNING, subqueries included: the
@@ -106,6 +107,7 @@ CLAIM_COLUMNS: Final = (
     Job.parts,
     Job.parent,
     Job.timings,
+    Job.provenance,
     Job.follows,
     _TWIN,
     HAS_SUBSCRIBER.label("has_subscriber"),
@@ -180,7 +182,13 @@ def claimed(row: Any, worker_id: UUID, now: datetime) -> Claim:  # noqa: ANN401 
         parts=row.parts,
         parent=row.parent,
         timings=Timings(row.timings or Timings.NONE),
+        provenance=bool(row.provenance),
     )
+
+
+def note_provenance(connection: Connection, claimed: Claim) -> None:
+    """Record that a file of the job's provenance is stored, though the job did not ask for one."""
+    connection.execute(update(Job).where(Job.id == claimed.job_id).values(provenance=True))
 
 
 _OWNED = select(Job.id, Job.attempt).where(in_state(JobStatus.RUNNING), Job.id.in_(bindparam("jobs", expanding=True)))

@@ -33,6 +33,7 @@ class Due:
     finished_at: datetime
     sha256: str | None = None
     timings: str | None = None
+    provenance: bool | None = None
 
 
 _UNDATED = (

@@ -41,6 +41,7 @@ class JobFields(TypedDict, total=False):
     track: str
     expires_after: int | str
     timings: Literal["none", "part", "sentence", "word"]
+    provenance: bool
     callback_url: str
     webhook_url: str
 

@@ -8,6 +8,8 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+import unicodedata
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final
@@ -54,9 +56,12 @@ class Espeak:
         pcm = np.frombuffer(output[HEADER_BYTES : len(output) // 2 * 2], "<i2")
         return Rendering(pcm.astype(np.float32) / np.float32(32_768), rate)
 
-    def phonemes(self, text: str, language: str) -> str:
-        """The program's own phoneme letters, each separated by `_`, a line a clause. Raises EspeakError."""
-        return self._output(["-v", voice_of(language), "-q", "-x", "--sep=_"], text).decode(errors="replace")
+    def ipa(self, words: Sequence[str], language: str) -> list[str]:
+        """The sounds of each word, spoken by itself. Raises EspeakError."""
+        # A paragraph is a line of the output; punctuation would divide it.
+        text = "\n\n".join("".join(one if _is_said(one) else " " for one in word) for word in words)
+        output = self._output(["-v", voice_of(language), "-q", "--ipa"], text + "\n").decode(errors="replace")
+        return output.removesuffix("\n").split("\n")
 
     def _output(self, options: list[str], text: str) -> bytes:
         command = [self.program, "-b", "1", "--stdin", *options]
@@ -78,6 +83,10 @@ def find_espeak(program: str = "") -> Espeak | None:
     """The program by its path, or by the name `espeak-ng` on PATH; None where it is in neither place."""
     found = shutil.which(program or PROGRAM)
     return None if found is None else Espeak(found)
+
+
+def _is_said(character: str) -> bool:
+    return character in "'’" or unicodedata.category(character)[0] in "LMN"
 
 
 @lru_cache(maxsize=256)

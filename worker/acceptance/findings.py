@@ -104,9 +104,9 @@ class TimeSource(StrEnum):
     """How a word's time was found, from the most exact."""
 
     ALIGNMENT = "alignment"
-    """Forced alignment by acoustic models."""
-    WARP = "warp"
-    """Time warp against a synthetic rendering with known times."""
+    """Forced alignment by acoustic models, with the sounds of the language itself."""
+    MAPPED = "mapped"
+    """The same with the nearest sounds of another language."""
     ACTIVITY = "activity"
     """In proportion to letters, over the stretches in which there is speech."""
 

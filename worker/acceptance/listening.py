@@ -8,10 +8,18 @@ from dataclasses import dataclass, replace
 from importlib.util import find_spec
 from pathlib import Path
 
+import numpy as np
+
+from worker.acceptance import features, grammar
 from worker.acceptance.espeak import Espeak, cpu_seconds, find_espeak
 from worker.acceptance.findings import Finding, Reason, Recogniser, Rung, Samples, TakeText, inconclusive
+from worker.acceptance.language import guess
 from worker.acceptance.rate import RateLine
 from worker.acceptance.reference import reference
+from worker.acceptance.shape import judge
+from worker.acceptance.signal import judge_signal
+from worker.acceptance.word_diff import judge_words
+from worker.audio.resampling import resampled_samples
 
 
 def listen(
@@ -47,9 +55,9 @@ def available_rungs(*, espeak: str = "", recogniser: str = "") -> dict[Rung, str
 
 def _shape_lacks(espeak: str) -> Iterator[str]:
     if find_spec("pocketsphinx") is None:
-        yield "pocketsphinx not installed: English isn't judged (install ttsq[listen])"
-    if find_espeak(espeak) is None:
-        yield "espeak-ng not found: other languages aren't judged"
+        yield "pocketsphinx not installed (install ttsq[listen])"
+    elif find_espeak(espeak) is None:
+        yield "espeak-ng not found: English alone is judged"
 
 
 def _recogniser_lacks(directory: str) -> str:
@@ -72,6 +80,13 @@ class _Heard:
     recogniser: Recogniser | None
     espeak: Espeak | None
 
+    @property
+    def language(self) -> str:
+        return self.text.language or guess(self.text.text)
+
+    def at(self, rate: int) -> Samples:
+        return resampled_samples(np.asarray(self.samples, np.float32), self.rate, rate)
+
 
 def _timed(rung: Rung, heard: _Heard) -> Finding:
     began, called = time.thread_time(), cpu_seconds()
@@ -81,10 +96,28 @@ def _timed(rung: Rung, heard: _Heard) -> Finding:
 
 def _finding(rung: Rung, heard: _Heard) -> Finding:
     match rung:
+        case Rung.SIGNAL:
+            return judge_signal(heard.at(features.RATE))
         case Rung.RATE:
             return _rate(heard)
-        case _:
-            return inconclusive(rung, Reason.UNAVAILABLE)
+        case Rung.SHAPE:
+            return _shape(heard)
+        case Rung.WORDS:
+            return _words(heard)
+
+
+def _shape(heard: _Heard) -> Finding:
+    if find_spec("pocketsphinx") is None:
+        return inconclusive(Rung.SHAPE, Reason.UNAVAILABLE)
+    if not heard.language:
+        return inconclusive(Rung.SHAPE, Reason.UNKNOWN_LANGUAGE)
+    return judge(heard.at(grammar.RATE), heard.text.text, heard.language, heard.espeak)
+
+
+def _words(heard: _Heard) -> Finding:
+    if heard.recogniser is None:
+        return inconclusive(Rung.WORDS, Reason.UNAVAILABLE)
+    return judge_words(heard.samples, heard.rate, heard.text, heard.language, heard.recogniser)
 
 
 def _rate(heard: _Heard) -> Finding:

@@ -1,0 +1,1 @@
+"""A voice for tests: espeak-ng from a wheel, as a program."""

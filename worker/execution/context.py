@@ -8,6 +8,7 @@ from threading import Event
 
 from worker.audio.gate import GateLimits
 from worker.concurrency.stop_event import StopEvent
+from worker.execution.aligner import Aligner
 from worker.execution.batched_queries import BatchedQueries
 from worker.execution.content_origin import ContentOrigin
 from worker.execution.database_retry import DatabaseRetry
@@ -39,6 +40,8 @@ class AttemptContext:
     pools: Pools
     origin: ContentOrigin
     """The API that audio is bought from."""
+    aligner: Aligner = field(default_factory=lambda: Aligner(dict))
+    """Tells when words are heard."""
     listener: Listens | None = None
     """None if takes aren't listened to."""
     provenance: bool = False

@@ -54,6 +54,9 @@ class CopySource:
 
     def _sources(self) -> Iterator[Bought]:
         """The likely sources first; the others are queried only if those fail."""
+        if self.claim.parent is not None:
+            with self.database.read() as connection:
+                yield from claims.pinned(connection, self.claim.fingerprint)
         likely = {job for job in (self.claim.copies, self.claim.twin) if job is not None}
         with self.database.read() as connection:
             first = claims.bought(connection, likely, self.claim.fingerprint)

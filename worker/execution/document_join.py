@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from functools import partial
@@ -29,6 +30,7 @@ from worker.execution.destinations import Destination
 from worker.execution.document_recording import Finished, Material
 from worker.execution.encoding import EncodedTake, Sound
 from worker.execution.settlements import NO_RECEIPT, Cost
+from worker.execution.timings import TimedAudio
 from worker.execution.upload import InterruptedStoringError
 from worker.store import documents
 from worker.store.database import is_passing
@@ -38,6 +40,7 @@ from worker.store.transitions.settlement import ZERO, Settlement, StoredAudio
 from worker.telemetry.redaction import redact
 
 if TYPE_CHECKING:
+    from worker.documents.captions.cues import Span
     from worker.documents.stored_plan import Sidecar
 
 NOT_JOINED: Final = "not_joined"
@@ -82,11 +85,13 @@ class DocumentJoin:
         takes = [self._take_path(part) for part in material.parts]
         if missing := await self._fetched(material.parts, takes):
             return self._missing(material, missing)
+        heard = await wait_for(self.context.pools.io.submit(lambda: self._heard(material)))
         into = self.context.spool.part_path(self.claim.job_id, self.claim.attempt, "recording")
         try:
-            made = await wait_for(
-                self.context.pools.joining.submit(lambda: document_recording.make(self.claim, material, takes, into))
+            joining = self.context.pools.joining.submit(
+                lambda: document_recording.make(self.claim, material, takes, into, heard)
             )
+            made = await wait_for(joining)
         except BadAudioError as error:
             return _failed(NOT_JOINED, f"The takes can't be joined: {error.message}")
         except document_recording.JoinRefusedError as error:
@@ -126,6 +131,19 @@ class DocumentJoin:
     async def _fetched_some(self, some: Sequence[tuple[PartRecord, Path]]) -> list[bool]:
         running = [self.context.pools.io.submit(partial(self._is_there, part, path)) for part, path in some]
         return [await wait_for(fetching) for fetching in running]
+
+    def _heard(self, material: Material) -> dict[int, Sequence[Span]]:
+        """Return the words that are stored beside the takes of parts, by index. Without them pauses decide."""
+        found: dict[int, Sequence[Span]] = {}
+        for index, part in enumerate(material.parts):
+            if part.timings is None or part.uri is None:
+                continue
+            audio = TimedAudio(part.uri, part.sha256, self.claim.tenant, self.claim.batch_id)
+            with suppress(ArtifactsError):
+                known = timings.stored(self.context.destinations, audio)
+                if known is not None and known.text == part.text and known.is_heard:
+                    found[index] = known.words
+        return found
 
     def _is_there(self, part: PartRecord, into: Path) -> bool:
         claim, uri = self.claim, part.uri or ""

@@ -88,9 +88,6 @@ class Listener:
         await wait_for(context.pools.io.submit(lambda: take.record(against, opinion)))
         return opinion
 
-    def close(self) -> None:
-        self.processes.close()
-
     async def _decide(self, take: _HeardTake, against: Suspicion) -> Opinion:
         pools = take.context.pools
         before = await wait_for(pools.database.submit(take.suspected_before)) if take.claim.takes_used else []

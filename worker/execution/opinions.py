@@ -10,6 +10,7 @@ from worker.execution.acceptance import Accepted, Refused
 
 if TYPE_CHECKING:
     from worker.execution.context import AttemptContext
+    from worker.execution.listening.pool import ListeningPool
     from worker.store.transitions.claims import Claim
 
 
@@ -38,4 +39,5 @@ class Listens(Protocol):
 
     def opinion(self, context: AttemptContext, claim: Claim, found: Accepted) -> Awaitable[Opinion]: ...
 
-    def close(self) -> None: ...
+    @property
+    def processes(self) -> ListeningPool: ...

@@ -18,6 +18,7 @@ from api_models.timings import Timings
 from worker.audio.codec.pool import CodecPool
 from worker.concurrency.futures import wait_for
 from worker.environment import private_files
+from worker.execution.aligner import Aligner
 from worker.execution.context import AttemptContext
 from worker.execution.destinations import Destination, Destinations
 from worker.execution.upload import named
@@ -48,7 +49,12 @@ class TimedAudio:
 async def keep(
     context: AttemptContext, claim: Claim, destination: Destination, audio: StoredAudio, take: Path | None
 ) -> None:
-    """Measure the take, or else the stored audio, and store its times beside it. Never raises."""
+    """Measure the take, or else the stored audio, and store its times beside it. Never raises.
+
+    Of a document's part only recognised words are kept: pauses are measured when it is joined.
+    """
+    if claim.parent is not None and not context.aligner.is_available:
+        return
     pools = context.pools
     names = "timed", "timed-wav", "timings"
     fetched, converted, written = (context.spool.part_path(claim.job_id, claim.attempt, name) for name in names)
@@ -56,9 +62,12 @@ async def keep(
     def fetch() -> Path:
         return decoded(destination, audio, fetched, converted, pools.codecs)
 
+    def measure(wav: Path) -> Timeline:
+        return measured(wav, claim.speech.text, claim.timings, context.aligner)
+
     try:
         wav = take if take is not None else await wait_for(pools.io.submit(fetch))
-        found = await wait_for(pools.analysis.submit(lambda: measured(wav, claim.speech.text, claim.timings)))
+        found = await wait_for(pools.listening.submit(lambda: measure(wav)))
         await wait_for(pools.io.submit(lambda: put(claim, destination, audio, found.encode(), written)))
     except Exception as error:  # noqa: BLE001 - see the module
         log.warning("timings_lost", error=str(error).splitlines()[0] if str(error) else type(error).__name__)
@@ -79,13 +88,18 @@ def decoded(
     return codecs.inspect(into, wav, is_measured=False).take.path
 
 
-def measured(wav: Path, text: str, level: Timings, language: str = "") -> Timeline:
-    """Return the times of one take. Raises BadAudioError; DocumentError: it is silent, or too long."""
+def measured(wav: Path, text: str, level: Timings, aligner: Aligner | None = None) -> Timeline:
+    """Return the times of one take, with recognised words where they can be told. Raises BadAudioError; DocumentError:
+    it is silent, or too long.
+    """
     # Imported here, because only jobs with timings need the sentence splitter.
-    from worker.documents.captions.timeline import of_take, timeline  # noqa: PLC0415
+    from worker.documents.captions.cues import NOTHING_HEARD  # noqa: PLC0415
+    from worker.documents.captions.timeline import of_take, timeline  # noqa: PLC0415 - likewise
     from worker.documents.plan.languages import guess  # noqa: PLC0415 - likewise
 
-    return timeline([text], language or guess(text), of_take(wav), level)
+    take = of_take(wav)
+    words = () if aligner is None or level is Timings.PART else aligner.words(wav, text, "")
+    return timeline([text], guess(text), take, level, {0: words} if words else NOTHING_HEARD)
 
 
 def put(claim: Claim, destination: Destination, audio: StoredAudio, content: str, path: Path) -> None:

@@ -15,6 +15,7 @@ from worker.artifacts.options import StoreOptions
 from worker.audio.gate import GateLimits
 from worker.concurrency.reactor import Reactor
 from worker.concurrency.stop_event import StopEvent
+from worker.execution.aligner import Aligner
 from worker.execution.destinations import Destinations
 from worker.execution.opinions import Listens
 from worker.execution.spool import Spool
@@ -121,6 +122,11 @@ def open_listener(settings: Settings, database: Database) -> Listens | None:
     processes = ListeningPool(os.cpu_count() or 1, listening_environment())
     keeps_best = settings.suspect_takes == "best"
     return Listener(rungs, Tools(settings.espeak), processes, Rates(database), keeps_best)
+
+
+def open_aligner(settings: Settings, listener: Listens | None) -> Aligner:
+    """Return what tells when words are heard. It shares the processes of the listener, if there is one."""
+    return Aligner(listening_environment, settings.espeak, None if listener is None else listener.processes)
 
 
 def listening_environment() -> dict[str, str]:

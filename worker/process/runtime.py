@@ -55,6 +55,7 @@ from worker.process.broker_status import BrokerStatus
 from worker.process.dropped_messages import DroppedMessages, Refusal, RefusalWriter
 from worker.process.factories import (
     check_store,
+    open_aligner,
     open_client,
     open_destinations,
     open_heartbeat_database,
@@ -195,8 +196,7 @@ class Runtime:
         """Stop the threads, in a process that continues to run."""
         if self.executor.wait_until_idle(0):
             self.executor.pools.close()
-            if (listener := self.executor.context.listener) is not None:
-                listener.close()
+            self.executor.context.aligner.close()
 
     def abort(self) -> None:
         """Stop at once: release every attempt and sign off; the process is about to exit."""
@@ -310,7 +310,8 @@ def build(
             stopping=stopping,
             pools=Pools.start(reactor, slots=settings.concurrency),
             origin=ContentOrigin(origin or settings.segmind_base_url, shared=settings.shares_content),
-            listener=open_listener(settings, database),
+            aligner=open_aligner(settings, listener := open_listener(settings, database)),
+            listener=listener,
             provenance=settings.provenance == "on",
         ),
         slots=settings.concurrency,

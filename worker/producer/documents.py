@@ -15,13 +15,14 @@ from api_models.formats import AudioFormat
 from api_models.origins import DEFAULT_TENANT
 from api_models.registry import MODELS
 from api_models.speech import JobRequest
+from api_models.timings import Timings
 from worker.documents.document import Document
 from worker.documents.plan.limits import PartLimits
 from worker.documents.plan.plan import Part, Plan
 from worker.documents.plan.plan import plan as plan_document
 from worker.documents.plan.revision import revise
 from worker.documents.readers import text as text_reader
-from worker.documents.stored_plan import JoinStyle, StoredPlan
+from worker.documents.stored_plan import JoinStyle, Sidecar, StoredPlan
 from worker.intake.row_block import RowBlock
 from worker.intake.validation import Row
 from worker.producer.rows import new_id
@@ -48,6 +49,8 @@ _OF_THE_DOCUMENT: Final[dict[str, Any]] = {
     "provenance": None,
 }
 """What a part doesn't share with its document. A part is retained as long as its document."""
+_CAPTIONS: Final = frozenset({Sidecar.SRT, Sidecar.VTT, Sidecar.ASS, Sidecar.JSON})
+"""Files that say when sentences are heard."""
 _UNANNOUNCED: Final = ("callback_url", "notify")
 _MAX_BYTES: Final = 4
 """UTF-8 bytes per character."""
@@ -156,6 +159,8 @@ def document_rows(
     planned = StoredPlan.of(plan)
     shared = {name: value for name, value in job.items() if name not in _UNANNOUNCED} | _OF_THE_DOCUMENT
     requests = parts_of(request, plan)
+    is_timed = request.timings is not Timings.NONE or not _CAPTIONS.isdisjoint(style.sidecars)
+    shared |= {"timings": str(Timings.WORD) if is_timed else None}
     parts = [
         {**shared, "id": new_id(), "parent": job["id"], "part": number}
         | {"text": part.text, "fingerprint": content_of(part)}

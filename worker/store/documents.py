@@ -31,7 +31,7 @@ TAKE_MISSING: Final = "take_missing"
 _REQUESTED: Final = (
     *(Job.tenant, Job.batch_id, Job.lane, Job.priority, Job.model, Job.text, Job.voice_1, Job.voice_2),
     *(Job.temperature, Job.fingerprint, Job.use_cache, Job.created_at, Job.key_id, Job.traceparent),
-    *(Job.parent, Job.part, Job.chosen),
+    *(Job.parent, Job.part, Job.chosen, Job.timings),
 )
 """What a part that is bought again shares with the job that it replaces."""
 _UNSTARTED: Final[dict[str, Any]] = {
@@ -104,6 +104,7 @@ class PartRecord:
     sha256: str | None
     duration_ms: int | None
     purged_at: datetime | None
+    timings: str | None = None
 
 
 _PART: Final = tuple(getattr(Job, name) for name in PartRecord.__slots__)

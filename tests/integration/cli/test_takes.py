@@ -2,17 +2,26 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
+import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 import soundfile
 
+from tests.long_texts import paragraphs, sentence
 from tests.terminal import KEY, Ttsq
+from worker.artifacts.folder.store import FolderStore
+from worker.artifacts.ownership import ATTEMPT, JOB
+from worker.documents.captions.cues import Span
+from worker.documents.captions.timeline import Timeline
 from worker.emulator.config import EmulatorConfig
 from worker.emulator.faults import Effect, Match, Rule, Take
 from worker.emulator.server import Emulator
+from worker.execution import timings
 
 TEXT = "The ferry leaves at noon, and the bakery behind the harbour opens at six, as it has for forty years."
 
@@ -80,3 +89,49 @@ def test_the_worst_comes_first_and_marks_calibrate(ttsq: Ttsq, api: Emulator) ->
     assert ttsq("takes", "rates", "list").out.startswith("No rates")
     assert ttsq("takes", "rates", "reset", "--json").data["rates"] == 0
     assert api.state().billed_calls == 5
+
+
+def test_a_part_keeps_its_chosen_take_in_later_versions(ttsq: Ttsq, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The recording is joined again with it, and an edit elsewhere doesn't bring the other take back."""
+    text = "# The Ferry\n\n" + "\n\n".join(f"## Chapter {n}\n\n{paragraphs(4, first=n * 50)}" for n in (1, 2))
+    run = ("run", "ferry.md", "--out", "ferry.wav", "--captions", "json", "--yes")
+    cut = Effect(take=Take.TRUNCATED, share=0.4)
+    with Emulator(EmulatorConfig(key=KEY)) as api:
+        monkeypatch.setenv("SEGMIND_BASE_URL", api.base_url)
+        monkeypatch.setenv("SEGMIND_RPM", "unlimited")
+        api.admin.rules([Rule(effect=cut, match=Match(text_contains=sentence(100), nth_of_text=(1,)))])
+        Path("ferry.md").write_text(text, encoding="utf-8")
+        assert ttsq(*run).code == 0
+        whole, paid = soundfile.info("ferry.wav").duration, api.state().billed_calls
+        refused = next(take for take in lines(ttsq, "takes", "list", "ferry") if not take["used"])
+        assert ttsq("takes", "choose", str(refused["job"]), "1").code == 0
+        with_heard_words(str(refused["job"]))
+        assert ttsq(*run).code == 0
+        shorter = soundfile.info("ferry.wav").duration
+        assert shorter < whole - 5
+        assert "alignment" in {cue["source"] for cue in json.loads(Path("ferry.json").read_text(encoding="utf-8"))}
+        assert ttsq("takes", "pin", str(refused["job"]), "--off").code == 0
+        assert ttsq("takes", "pin", str(refused["job"])).code == 0
+        assert "is no part" in ttsq("takes", "pin", "ferry").err
+        Path("ferry.md").write_text(text.replace(sentence(51), "It rained."), encoding="utf-8")
+        assert ttsq(*run).code == 0
+        assert soundfile.info("ferry.wav").duration < shorter
+        assert api.state().billed_calls <= paid + 2
+
+
+def with_heard_words(part: str) -> None:
+    """Put times of recognised words beside a part's audio, as a worker with an aligner does."""
+    with closing(sqlite3.connect(".ttsq/ttsq.db")) as connection:
+        hexadecimal = part.replace("-", "")
+        query = "SELECT text, sha256, timings, uri FROM jobs WHERE id = ?"
+        text, sha256, level, uri = connection.execute(query, (hexadecimal,)).fetchone()
+    assert level == "word"
+    word = Span(0.3, 0.6, 0, text.index(" "), "alignment", 0.9)
+    content = Timeline(text, "en", 9.0, (word,), (), (word,)).encode()
+    path = Path("words.json")
+    path.write_text(content, encoding="utf-8")
+    store = FolderStore(Path().absolute())
+    key = store.key_of(uri) or ""
+    metadata = {JOB: part, ATTEMPT: "99", timings.AUDIO: sha256}
+    sha256 = hashlib.sha256(content.encode()).hexdigest()
+    store.put(key + timings.SUFFIX, path, content_type="application/json", sha256=sha256, metadata=metadata)

@@ -34,7 +34,7 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 
 @app.command("list")
 def list_takes(job: OneJob, batch: OfBatch = None, as_json: AsJson = False) -> None:
-    """List the takes that were bought for a job, with scores, reasons, marks and where they are."""
+    """List the takes of a job, or of a document's parts, with scores, reasons, marks and where they are."""
     from worker.cli.takes import listing  # noqa: PLC0415 - as below
 
     listing.show_list(job, batch, as_json=as_json)

@@ -8,7 +8,7 @@ from typing import Any, Final
 from uuid import UUID
 
 from rich.text import Text
-from sqlalchemy import Connection
+from sqlalchemy import Connection, or_
 
 from worker.artifacts.errors import ArtifactsError
 from worker.cli import database as cli_database
@@ -29,7 +29,7 @@ def show_list(wanted: str, batch: str | None, *, as_json: bool) -> None:
     terminal = Terminal(as_json=as_json)
     with cli_database.queue(cli_database.settings(terminal)) as database, database.read() as connection:
         job, _ = cli_database.newest_job(connection, wanted, batch)
-        found = takes.bought(connection, Job.id == job.id)
+        found = takes.bought(connection, or_(Job.id == job.id, Job.parent == job.id))
     if not found and not as_json:
         terminal.result("No takes: nothing was bought for this job.")
     _print(terminal, found, as_json=as_json)

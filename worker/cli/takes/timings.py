@@ -16,9 +16,11 @@ from worker.documents.captions.sidecars import rendered
 from worker.documents.captions.timeline import Timeline
 from worker.documents.errors import DocumentError
 from worker.execution import timings
+from worker.execution.aligner import Aligner
 from worker.execution.destinations import Destinations
 from worker.execution.timings import TimedAudio
-from worker.process.factories import open_destinations
+from worker.process.factories import listening_environment, open_destinations
+from worker.settings import Settings
 from worker.store.queries.jobs import JobRecord
 
 
@@ -32,7 +34,7 @@ def show(
         with database.read() as connection:
             job, _ = cli_database.newest_job(connection, wanted, batch)
         try:
-            found = _timeline(open_destinations(settings, database, connections=1), job, level)
+            found = _timeline(settings, open_destinations(settings, database, connections=1), job, level)
         except ArtifactsError as error:
             raise CliError(f"the store can't be read: {error.message}") from None
         except (BadAudioError, DocumentError) as error:
@@ -42,24 +44,28 @@ def show(
     _write(terminal, form, rendered(found, form), out, as_json=as_json)
 
 
-def _timeline(destinations: Destinations, job: JobRecord, level: Timings) -> Timeline:
+def _timeline(settings: Settings, destinations: Destinations, job: JobRecord, level: Timings) -> Timeline:
     if job.uri is None or job.purged_at is not None:
         raise CliError(f"{job.custom_id or job.id} has no audio: it is {job.status}")
     audio = TimedAudio(job.uri, job.sha256, job.tenant, job.batch_id)
-    return timings.stored(destinations, audio) or _measured(destinations, job, audio, level)
+    return timings.stored(destinations, audio) or _measured(settings, destinations, job, audio, level)
 
 
-def _measured(destinations: Destinations, job: JobRecord, audio: TimedAudio, level: Timings) -> Timeline:
+def _measured(
+    settings: Settings, destinations: Destinations, job: JobRecord, audio: TimedAudio, level: Timings
+) -> Timeline:
     place = destinations.containing(audio.uri, tenant=audio.tenant, batch_id=audio.batch_id)
     if place is None:
         raise CliError(f"{audio.uri} lies outside the stores of its tenant")
+    aligner = Aligner(listening_environment, settings.espeak)
     with TemporaryDirectory(prefix="ttsq-") as name:
         folder, codecs = Path(name), CodecPool(1)
         try:
             wav = timings.decoded(place, audio, folder / "audio", folder / "wav", codecs)
-            return timings.measured(wav, job.text, level)
+            return timings.measured(wav, job.text, level, aligner)
         finally:
             codecs.close()
+            aligner.close()
 
 
 def _write(terminal: Terminal, form: TimingsFormat, content: str, out: Path | None, *, as_json: bool) -> None:

@@ -46,6 +46,11 @@ class Timeline:
     def finest(self) -> tuple[Span, ...]:
         return self.words or self.sentences or self.parts
 
+    @property
+    def is_heard(self) -> bool:
+        """Whether its words were recognised in the sound, and not estimated."""
+        return any(word.source != TimeSource.ESTIMATE for word in self.words)
+
     def cues(self) -> list[Cue]:
         """Return the sentences, or the parts if there are none, for captions."""
         return [

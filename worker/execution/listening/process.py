@@ -10,6 +10,7 @@ import resource
 import signal
 import sys
 from contextlib import suppress
+from importlib import import_module
 from typing import TYPE_CHECKING, BinaryIO, Final
 
 from worker.execution.listening.messages import (
@@ -77,7 +78,11 @@ def _heard(request: ListenRequest) -> Heard:
 
 
 def _words(request: WordsRequest) -> tuple[WordTime, ...]:
-    raise NotImplementedError
+    from worker.acceptance.espeak import find_espeak  # noqa: PLC0415 - as above
+
+    word_times = import_module("worker.acceptance.timing").word_times
+    samples, rate = _samples(request.path)
+    return tuple(word_times(samples, rate, request.text, request.language, find_espeak(request.tools.espeak)))
 
 
 def _samples(path: Path) -> tuple[Samples, int]:

@@ -40,7 +40,7 @@ def use(connection: Connection, claim: Claim, take: TakeRecord, audio: StoredAud
 
     Its batch is finished again, with new result files; a document is joined again.
     """
-    if claim.batch_id is not None and claim.parent is None:
+    if claim.batch_id is not None:
         completion.reopen(connection, {claim.batch_id})
     which = (Job.id == claim.job_id) & (Job.attempt == claim.attempt) & _CHOOSABLE & Job.purged_at.is_(None)
     cleared = dict.fromkeys(("code", "message", "detail", "purge_at", "not_before"))
@@ -60,6 +60,9 @@ def use(connection: Connection, claim: Claim, take: TakeRecord, audio: StoredAud
 
 def choose_part(connection: Connection, job_id: UUID, document: UUID, part: int) -> bool:
     """Let the document's recording use this job's take of a part, and keep it in later versions."""
+    batch_id = connection.execute(select(Job.batch_id).where(Job.id == document)).scalar_one()
+    if batch_id is not None:
+        completion.reopen(connection, {batch_id})
     same = update(Job).where(Job.parent == document, Job.part == part)
     connection.execute(same.values(chosen=Job.id == job_id, pinned=Job.id == job_id))
     return documents.await_parts(connection, document)

@@ -267,6 +267,13 @@ def bought(connection: Connection, job_ids: Collection[UUID], content: str) -> l
     return [Bought(*row[1:]) for row in rows if row[0] == content]
 
 
+def pinned(connection: Connection, content: str) -> list[Bought]:
+    """Return the take of this content that a listener chose for a document's part, if there is one."""
+    which = (Job.fingerprint == content) & Job.pinned.is_(True) & _HAS_AUDIO
+    columns = (getattr(Job, name) for name in Bought.__slots__)
+    return [Bought(*row) for row in connection.execute(select(*columns).where(which).order_by(Job.id.desc()).limit(1))]
+
+
 def bought_elsewhere(connection: Connection, content: str) -> list[Bought]:
     """Return at most `MAX_SOURCES` recorded takes of this content: the newest of each batch, then older ones."""
     return [Bought(*row) for row in connection.execute(_ELSEWHERE, {"content": content})]

@@ -41,7 +41,7 @@ class AttemptContext:
     origin: ContentOrigin
     """The API that audio is bought from."""
     aligner: Aligner = field(default_factory=lambda: Aligner(dict))
-    """Tells when words are heard."""
+    """Finds when words are heard."""
     listener: Listens | None = None
     """None if takes aren't listened to."""
     provenance: bool = False

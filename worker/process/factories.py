@@ -125,7 +125,7 @@ def open_listener(settings: Settings, database: Database) -> Listens | None:
 
 
 def open_aligner(settings: Settings, listener: Listens | None) -> Aligner:
-    """Return what tells when words are heard. It shares the processes of the listener, if there is one."""
+    """Return what finds when words are heard. It shares the processes of the listener, if there is one."""
     return Aligner(listening_environment, settings.espeak, None if listener is None else listener.processes)
 
 

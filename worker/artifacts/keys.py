@@ -27,6 +27,7 @@ EMPTY: Final = "_"
 """Stands in for a cell that is blank."""
 NO_CELLS: Final[Mapping[str, str | None]] = {}
 
+_STEPS: Final = frozenset({"", ".", ".."})
 _FORBIDDEN: Final = frozenset('/\\:*?"<>|')
 _INVISIBLE: Final = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
 _CONTROL: Final = frozenset({"Cc", "Cs"})
@@ -102,12 +103,13 @@ def checked_key(key: str) -> str:
     """`key` itself where every store can hold it and it stays inside; else ValueError."""
     segments = key.split("/")
     is_plain = key.isascii() and key.isprintable()
-    if any(segment in {"", ".", ".."} for segment in segments) or segments[0] == OWN_FOLDER:
+    if not _STEPS.isdisjoint(segments) or segments[0] == OWN_FOLDER:
         raise ValueError(f"the key {key!r} leads out of the store or into its own folder")
     if "\\" in key or not (is_plain or _CONTROL.isdisjoint(map(unicodedata.category, key))):
         raise ValueError(f"the key {key!r} has a backslash or a control character")
     size = len(key) if is_plain else len(key.encode())
-    if size > MAX_KEY_BYTES or any(len(segment.encode()) > MAX_SEGMENT_BYTES for segment in segments):
+    longest = size if size <= MAX_SEGMENT_BYTES else max(len(segment.encode()) for segment in segments)
+    if size > MAX_KEY_BYTES or longest > MAX_SEGMENT_BYTES:
         raise ValueError(f"the key {key[:60]!r}… is too long: {size} bytes")
     return key
 

@@ -79,7 +79,8 @@ def _add(tally: _Tally, block: Block, sample_rate: int, frame: int, step: int) -
     tally.loudnesses.append(np.add.reduce(weighted))
     # One sample beyond the bound is enough to know that the take is too long to be held against itself.
     if tally.outline_samples <= MAX_OUTLINE_SAMPLES:
-        tally.outline.append(block[0].reshape(-1, step).mean(axis=1))
+        # A product: the mean of rows as short as these takes four times as long.
+        tally.outline.append(block[0].reshape(-1, step) @ np.full(step, 1 / step, dtype=np.float32))
         tally.outline_samples += len(tally.outline[-1])
 
 

@@ -84,7 +84,10 @@ class _Parsed:
         self.complete = False
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        _add(self.headers, name, value)
+        # httptools accepts no blanks around a name.
+        key, text = name.decode("latin-1").lower(), value.decode("latin-1").strip()
+        known = self.headers.get(key)
+        self.headers[key] = text if known is None else f"{known}, {text}"
 
     def on_headers_complete(self) -> None:
         self.complete = True

@@ -8,6 +8,7 @@ them. Weakness: a failed job that is retried before the leader has read its last
 from __future__ import annotations
 
 import random
+from bisect import bisect_left
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from enum import StrEnum
@@ -29,6 +30,8 @@ FOLDED: Final = 0
 BUCKETS: Final = (0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 20.0, 40.0, 80.0, 160.0, 600.0)
 """Upper bounds of the histograms of durations, in seconds."""
 BEYOND: Final = "+Inf"
+_BOUNDS_MS: Final = tuple(bound * 1_000 for bound in BUCKETS)
+_LABELS: Final = (*(f"{bound:g}" for bound in BUCKETS), BEYOND)
 SUM: Final = "sum"
 """The label of a histogram's sum, in milliseconds."""
 NO_CALL: Final = frozenset({VerdictKind.CACHED, VerdictKind.RELEASED, VerdictKind.LOST})
@@ -87,7 +90,7 @@ def _observe(found: Counter[Key], name: Name, model: str, milliseconds: int | No
 
 def bucket(milliseconds: int) -> str:
     """Return the label of the bucket that a duration belongs to: its upper bound in seconds."""
-    return next((f"{bound:g}" for bound in BUCKETS if milliseconds <= bound * 1_000), BEYOND)
+    return _LABELS[bisect_left(_BOUNDS_MS, milliseconds)]
 
 
 def add(connection: Connection, changes: Changes) -> None:

@@ -15,7 +15,7 @@ import structlog
 from api_models.escaping import escaped, escaped_line
 from worker.environment import private_files
 from worker.settings import Settings
-from worker.telemetry.redaction import redact
+from worker.telemetry.redaction import longest_first, redact, redact_all
 
 Event = MutableMapping[str, Any]
 _HOST: Final = socket.gethostname()
@@ -113,12 +113,13 @@ class _Redacted:
     """Removes secrets from every value of an event, including library messages and tracebacks."""
 
     def __init__(self, secrets: Collection[str]) -> None:
-        self._secrets = secrets
+        self._secrets = longest_first(secrets)
 
     def __call__(self, _logger: object, _method: str, event: Event) -> Event:
         for name, value in event.items():
-            if not name.startswith("_"):  # structlog's own
-                event[name] = self._redacted(value)
+            if name[:1] == "_":  # structlog's own
+                continue
+            event[name] = redact_all(value, self._secrets) if type(value) is str else self._redacted(value)
         return event
 
     def _redacted(self, value: object) -> object:
@@ -130,7 +131,7 @@ class _Redacted:
             case dict():
                 return {name: self._redacted(one) for name, one in value.items()}
             case _:
-                return redact(str(value), *self._secrets)
+                return redact_all(str(value), self._secrets)
 
 
 def _escaped(_logger: object, _method: str, event: Event) -> Event:

@@ -8,6 +8,7 @@ where its CPU goes.
 from __future__ import annotations
 
 import json
+import os
 import sys
 import time
 from collections.abc import Callable, Sequence
@@ -16,7 +17,7 @@ from pathlib import Path
 from statistics import median
 from typing import Final
 
-from benchmarks import harness, rooms, sampled
+from benchmarks import harness, rooms, sampled, texts
 from benchmarks.contender import Contender
 from benchmarks.expense import Measurement, Outing
 from benchmarks.harness import Scene
@@ -31,7 +32,6 @@ from worker.emulator.config import EmulatorConfig
 
 TUTORIAL: Final = Tutorial()
 FLOOR: Final = Bare()
-LINEUP: Final[Sequence[Contender]] = (Ours(), TUTORIAL, FLOOR)
 TARGET_MS: Final = 3.0
 POLL_SECONDS: Final = 0.25
 PATIENCE: Final = 5.0
@@ -51,6 +51,8 @@ class Knobs:
     """Seconds a call takes."""
     audio_bytes: int = 240_000
     rounds: int = 2
+    characters: int = 0
+    """Length of texts that the emulator speaks, 15 to a second, instead of audio of a fixed size; takes are checked."""
 
     @property
     def bound_seconds(self) -> float:
@@ -63,10 +65,13 @@ FULL: Final = Knobs(jobs=4_000, slots=100, rounds=5)
 
 def measure(knobs: Knobs, say: Callable[[str], None]) -> Report:
     """Rounds of A B C A B C, each on fresh servers; then the one that is sampled."""
-    found: dict[str, list[Measurement]] = {contender.name: [] for contender in LINEUP}
+    if knobs.characters:
+        os.environ[texts.CHARACTERS] = str(knobs.characters)
+    lineup: Sequence[Contender] = (Ours(listens=bool(knobs.characters)), TUTORIAL, FLOOR)
+    found: dict[str, list[Measurement]] = {contender.name: [] for contender in lineup}
     with harness.services() as shared:
         for number in range(1, knobs.rounds + 1):
-            for contender in LINEUP:
+            for contender in lineup:
                 measured = _round(contender, shared, knobs)
                 found[contender.name].append(measured)
                 say(
@@ -86,7 +91,8 @@ def _round(contender: Contender, shared: Services, knobs: Knobs) -> Measurement:
 
 
 def _emulator(knobs: Knobs) -> EmulatorConfig:
-    return EmulatorConfig(audio_bytes=knobs.audio_bytes, latency_seconds=knobs.latency)
+    audio_bytes = None if knobs.characters else knobs.audio_bytes
+    return EmulatorConfig(audio_bytes=audio_bytes, latency_seconds=knobs.latency)
 
 
 def _outing(contender: Contender, scene: Scene, knobs: Knobs, *, jobs: int) -> Outing:
@@ -116,7 +122,9 @@ def _work(contender: Contender, scene: Scene, knobs: Knobs, jobs: int) -> Usage:
 def _spent_by_room(shared: Services, knobs: Knobs) -> dict[str, float]:
     """Milliseconds a job that our workers spent in each room from the handing in to the last job's end."""
     with harness.scene(shared, _emulator(knobs), light=True) as scene:
-        ours = Ours(through=(sys.executable, "-m", "benchmarks.sampled", str(scene.folder)))
+        ours = Ours(
+            listens=bool(knobs.characters), through=(sys.executable, "-m", "benchmarks.sampled", str(scene.folder))
+        )
         ours.prepare(scene)
         with started(ours, scene, "sampled", knobs.workers, knobs.slots) as crew:
             before = _spent(scene.folder, crew)
@@ -137,7 +145,7 @@ def _faults(contender: Contender, scene: Scene, knobs: Knobs, jobs: int) -> Sequ
     faults = []
     done, billed = contender.books(scene).done, scene.emulator.admin.state(detail=False).billed_calls
     stored = scene.stored()
-    whole = sum(size == knobs.audio_bytes for size in stored.values())
+    whole = sum(knobs.characters > 0 or size == knobs.audio_bytes for size in stored.values())
     if done != jobs:
         faults.append(f"{contender.name}: {done} of {jobs} jobs done")
     if billed != jobs:
@@ -154,7 +162,7 @@ def _report(found: dict[str, list[Measurement]], spent: dict[str, float], knobs:
     return Report(
         name="cpu",
         title=(
-            f"CPU a job: {knobs.jobs:,} jobs, {knobs.audio_bytes:,} bytes of audio, {knobs.workers} workers with"
+            f"CPU a job: {knobs.jobs:,} jobs, {_audio(knobs)}, {knobs.workers} workers with"
             f" {knobs.slots} slots, {knobs.latency:g} s a call; PostgreSQL, Valkey, a light S3"
         ),
         columns=(
@@ -184,6 +192,12 @@ def _report(found: dict[str, list[Measurement]], spent: dict[str, float], knobs:
         ],
         plot=Bars(("net ms",), target=TARGET_MS, aim="at most", peers=[TUTORIAL.name, FLOOR.name]),
     )
+
+
+def _audio(knobs: Knobs) -> str:
+    if not knobs.characters:
+        return f"{knobs.audio_bytes:,} bytes of audio, checks off"
+    return f"texts of {knobs.characters} characters, spoken and checked"
 
 
 def _row(name: str, measured: Sequence[Measurement], knobs: Knobs) -> Sequence[str | float]:

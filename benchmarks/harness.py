@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
-from benchmarks import light_s3
+from benchmarks import light_s3, texts
 from tests.cluster.processes import EmulatorProcess
 from tests.cluster.services import Place, Services, new_place
 from tests.servers.moto import Moto
@@ -23,7 +23,7 @@ from worker.results.files import CONTENT_TYPES
 
 CHECKOUT: Final = Path(__file__).resolve().parents[1]
 BIN: Final = Path(sys.executable).parent
-PASSED_ON: Final = ("PATH", "HOME", "LANG", "LC_ALL", "LD_LIBRARY_PATH", "TMPDIR")
+PASSED_ON: Final = ("PATH", "HOME", "LANG", "LC_ALL", "LD_LIBRARY_PATH", "TMPDIR", texts.CHARACTERS)
 
 
 class LightS3(S3Server):

@@ -12,6 +12,7 @@ from typing import Any, Final
 from rich.console import Console
 
 from benchmarks import (
+    acceptance,
     backlog,
     bound,
     budget,
@@ -82,6 +83,7 @@ BENCHMARKS: Final = {
     "hostile": Benchmark(hostile.Knobs(), hostile.FULL, hostile.measure),
     "lexicon": Benchmark(lexicon.Knobs(), lexicon.FULL, lexicon.measure),
     "documents": Benchmark(documents.Knobs(), documents.FULL, documents.measure),
+    "acceptance": Benchmark(acceptance.Knobs(), acceptance.FULL, acceptance.measure),
     "webhooks": Benchmark(webhooks.Knobs(), webhooks.FULL, webhooks.measure),
 }
 

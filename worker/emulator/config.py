@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from enum import StrEnum
 from typing import Annotated, Final
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -17,6 +18,13 @@ from worker.emulator.limits import SECONDS_PER_MINUTE, Limit, WindowKind
 
 DEFAULT_KEY: Final = EMULATOR_KEY
 """Accepted by the emulator only."""
+
+
+class Voice(StrEnum):
+    """What takes sound like."""
+
+    TONES = "tones"
+    ESPEAK = "espeak"
 
 
 class EmulatorConfig(BaseModel):
@@ -66,6 +74,8 @@ class EmulatorConfig(BaseModel):
 
     audio_bytes: Annotated[int | None, Field(ge=46, multiple_of=2)] = None
     """Answer every call with one prepared WAV of exactly this size, at almost no CPU; None synthesizes the text."""
+    voice: Voice = Voice.TONES
+    """How texts are spoken: by tones with the rhythm of speech, or in words, by the program espeak-ng."""
     takes_differ: bool = False
     """Make every take different, as the real models do; otherwise equal texts produce equal bytes."""
     seed: int = 0

@@ -17,6 +17,13 @@ class CannotListenError(EmulatorError):
         self.reason = reason
 
 
+class NoVoiceError(EmulatorError):
+    """Words can't be spoken on this machine."""
+
+    def __init__(self) -> None:
+        super().__init__("voice espeak needs the program espeak-ng, which is not on PATH")
+
+
 class NotRunningError(EmulatorError):
     """The emulator has not been started."""
 

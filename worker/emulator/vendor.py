@@ -11,7 +11,7 @@ from api_models.registry import MODELS
 from worker.emulator.account import Account, AccountChange
 from worker.emulator.api.refusals import ModelState
 from worker.emulator.api.runs import Runs
-from worker.emulator.config import EmulatorConfig
+from worker.emulator.config import EmulatorConfig, Voice
 from worker.emulator.faults import Rule, Script
 from worker.emulator.latency import Latency
 from worker.emulator.ledger import Ledger, State
@@ -38,7 +38,9 @@ class Vendor:
         self.models = dict.fromkeys(MODELS, ModelState.OK)
         self.script = Script(config.rules, config.seed)
         self.ledger = Ledger()
-        self.shelf = Shelf(config.audio_bytes, takes_differ=config.takes_differ)
+        self.shelf = Shelf(
+            config.audio_bytes, takes_differ=config.takes_differ, says_words=config.voice is Voice.ESPEAK
+        )
         self.runs = Runs(queued_share=config.queued_share, record_seconds=config.record_seconds)
         self._latency = config.latency()
         self._rng = random.Random(f"{config.seed}/latency")  # noqa: S311  # repeatable on purpose

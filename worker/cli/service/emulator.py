@@ -14,7 +14,8 @@ from api_models.problems import InvalidInputError, faults_of
 from worker.cli.console.errors import UnusableEmulatorError
 from worker.cli.console.format import number
 from worker.cli.console.terminal import Terminal
-from worker.emulator.config import DEFAULT_KEY, EmulatorConfig
+from worker.emulator.config import DEFAULT_KEY, EmulatorConfig, Voice
+from worker.emulator.errors import NoVoiceError
 from worker.emulator.scenario import Scenario, load
 from worker.emulator.server import serve
 from worker.environment import models_file
@@ -31,7 +32,19 @@ def emulate(scenario: Path | None, given: Mapping[str, object], *, port: int, as
     if "port" not in found.model_fields_set | given.keys():
         begins["port"] = port
     config = found.model_copy(update=begins)
+    _require_voice(config)
     serve(config, lambda base_url: _announce(config, base_url, as_json=as_json))
+
+
+def _require_voice(config: Scenario) -> None:
+    if config.voice is Voice.ESPEAK:
+        # numpy takes long to import, which tones need not pay.
+        from worker.emulator.voice.espeak import program  # noqa: PLC0415  (the reason is the line above)
+
+        try:
+            program()
+        except NoVoiceError as error:
+            raise UnusableEmulatorError(str(error), "install espeak-ng, or leave out --voice", []) from None
 
 
 def _options(given: Mapping[str, object]) -> EmulatorConfig:
@@ -105,6 +118,10 @@ def emulator(
         str | None,
         typer.Option(metavar="fixed|sliding|token_bucket", help="Rate-limit algorithm.", show_default="fixed"),
     ] = None,
+    voice: Annotated[
+        str | None,
+        typer.Option(metavar="tones|espeak", help="Speak tones, or words by espeak-ng.", show_default="tones"),
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the address as one JSON object.")] = False,
 ) -> None:
     """Emulate Segmind's API locally, with limits and failures.
@@ -123,6 +140,7 @@ def emulator(
         "audio_bytes": audio_bytes,
         "seed": seed,
         "window": window,
+        "voice": voice,
     }
     emulate(
         scenario,

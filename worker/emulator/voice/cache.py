@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 from collections import OrderedDict
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from api_models.registry import MODELS
@@ -13,6 +13,7 @@ from worker.emulator.api.calls import Call
 from worker.emulator.api.tickets import PLAIN
 from worker.emulator.faults import Effect, Take
 from worker.emulator.voice import takes
+from worker.emulator.voice.spoiling import spoiled_pcm, spoiled_text
 from worker.emulator.voice.synthesis import Utterance, filler, speak
 from worker.emulator.voice.wav import wav
 
@@ -40,8 +41,11 @@ class File:
 class Shelf:
     """Synthesizes takes and remembers those served by URL."""
 
-    def __init__(self, audio_bytes: int | None, *, takes_differ: bool = False) -> None:
-        """`audio_bytes` makes every take a prepared file of that size; `takes_differ` makes each take unique."""
+    def __init__(self, audio_bytes: int | None, *, takes_differ: bool = False, says_words: bool = False) -> None:
+        """`audio_bytes` makes every take a prepared file of that size; `takes_differ` makes each take unique;
+        `says_words` speaks by espeak-ng.
+        """
+        self._says_words = says_words
         self._audio_bytes = audio_bytes
         self._takes_differ = takes_differ
         self._files: OrderedDict[str, tuple[Call, Effect]] = OrderedDict()
@@ -57,7 +61,7 @@ class Shelf:
             self.put(request_id, call, PLAIN)
             return f"{base_url}/files/{request_id}.wav"
 
-        return takes.body(effect, self._pcm(request_id, call), file_url)
+        return takes.body(effect, self._pcm(request_id, call, effect.take), file_url)
 
     def put(self, name: str, call: Call, effect: Effect) -> File:
         """Register a call's take under a name. JSON takes become good files."""
@@ -77,10 +81,20 @@ class Shelf:
         stretched = effect.size_bytes if effect.take is Take.HUGE else 0
         return File(call, effect.content_type or content_type, body, stretched)
 
-    def _pcm(self, request_id: str, call: Call) -> bytes:
-        pcm = speak(_utterance(call)) if self._audio_bytes is None else filler(self._audio_bytes)
+    def _pcm(self, request_id: str, call: Call, take: Take) -> bytes:
+        pcm = spoiled_pcm(take, self._spoken(call, take)) if self._audio_bytes is None else filler(self._audio_bytes)
         end = _signature(request_id)[: len(pcm)] if self._takes_differ else b""
         return pcm[: len(pcm) - len(end)] + end
+
+    def _spoken(self, call: Call, take: Take) -> bytes:
+        utterance = _utterance(call)
+        utterance = replace(utterance, text=spoiled_text(take, utterance.text))
+        if not self._says_words:
+            return speak(utterance)
+        # numpy takes long to import, which tones need not pay.
+        from worker.emulator.voice import espeak  # noqa: PLC0415  (the reason is the line above)
+
+        return espeak.speak(utterance)
 
 
 def _signature(request_id: str) -> bytes:

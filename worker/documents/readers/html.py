@@ -10,6 +10,7 @@ from typing import Final
 from selectolax.lexbor import LexborHTMLParser, LexborNode
 
 from worker.documents.document import BlockKind, Document, DocumentBuilder
+from worker.documents.readers.nesting import check_depth
 from worker.documents.readers.skip_rules import (
     SCENE_BREAK_CLASSES,
     SILENT_ELEMENTS,
@@ -44,6 +45,8 @@ class HtmlReader:
     _words: list[str] = field(default_factory=list)
 
     def read(self, source: str | bytes) -> None:
+        """Raises DocumentError: its elements are nested too deeply."""
+        check_depth(source if isinstance(source, str) else source.decode("utf-8", "replace"))
         body = LexborHTMLParser(source).body
         if body is not None:
             self._visit(body)
@@ -142,6 +145,7 @@ def chapter_levels(sources: Iterator[str | bytes] | list[str | bytes]) -> frozen
     """Return the highest heading that occurs more than once; a single one is the title."""
     counts = dict.fromkeys(HEADINGS, 0)
     for source in sources:
+        check_depth(source if isinstance(source, str) else source.decode("utf-8", "replace"))
         parser = LexborHTMLParser(source)
         for heading in HEADINGS:
             counts[heading] += len(parser.css(heading))
@@ -151,6 +155,7 @@ def chapter_levels(sources: Iterator[str | bytes] | list[str | bytes]) -> frozen
 
 def read(source: str | bytes, where: str) -> Document:
     """Read a page. Its title and language are those it declares."""
+    check_depth(source if isinstance(source, str) else source.decode("utf-8", "replace"))
     parser = LexborHTMLParser(source)
     title, root = parser.css_first("title"), parser.root
     builder = DocumentBuilder(title.text(strip=True) if title else "")

@@ -40,7 +40,7 @@ from api_models.values import (
     blank_is_none,
     name_fault,
 )
-from api_models.wording import LEXICON
+from api_models.wording import LEXICON, Clean, Wording
 
 MAX_TAGS: Final = 16
 MAX_LONG_TEXT_BYTES: Final = 4_000_000
@@ -232,6 +232,8 @@ class JobRequest(Speech):
 
     lexicon: OptionalName = None
     """The lexicon whose rules are applied to the text: a name such as `brand`, or one version of it, as `brand@3`."""
+    clean: Clean | None = None
+    """What the text is written in, of which the words alone are spoken: html, markdown, ssml or auto; default: none."""
     wording: SkipJsonSchema[str | None] = None
     """Set when the text was changed before it was planned: what the producer wrote (`api_models.wording`)."""
 
@@ -245,6 +247,17 @@ class JobRequest(Speech):
                 {"name": quoted(value)},
             )
         return value
+
+    @field_validator("clean", mode="before")
+    @classmethod
+    def _known_markup(cls, value: object) -> object:
+        value = blank_is_none(value)
+        name = value.strip().lower() if isinstance(value, str) else value
+        if name is not None and name not in tuple(Clean):
+            raise PydanticCustomError(
+                "clean", "{name} can't be cleaned (known: {known})", {"name": quoted(value), "known": ", ".join(Clean)}
+            )
+        return name
 
     @field_validator("wording", mode="before")
     @classmethod
@@ -350,7 +363,12 @@ class JobRequest(Speech):
     @property
     def is_to_be_prepared(self) -> bool:
         """Whether its text is changed before it is planned, priced and fingerprinted, and has not been yet."""
-        return self.lexicon is not None and self.wording is None
+        return (self.lexicon is not None or self.clean is not None) and self.wording is None
+
+    @property
+    def layout(self) -> str:
+        """Breaks and voices of its markup, which make another recording of the same words; empty if there are none."""
+        return "" if self.wording is None else Wording.read(self.wording).layout
 
     @property
     def form(self) -> str:

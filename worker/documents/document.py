@@ -83,6 +83,10 @@ class Document:
     warnings: tuple[str, ...] = ()
     edits: tuple[Edit, ...] = ()
     """Where its text differs from that of the file, in order."""
+    pauses: tuple[tuple[int, float], ...] = ()
+    """Places between blocks, and the seconds of silence there."""
+    voices: tuple[tuple[int, str], ...] = ()
+    """Places between blocks, and the voice from there on; empty for that of the request."""
 
 
 @dataclass(slots=True)

@@ -111,7 +111,7 @@ def prepared(lines: Sequence[Line], gateway: Gateway, tenant: str) -> Sequence[L
     """Return jobs with their texts as they are spoken. Raises ProblemError with their errors."""
     if not any(line.job.is_to_be_prepared for line in lines):
         return lines
-    jobs = spoken(gateway, tenant, [line.job for line in lines], lambda index: f"jobs.{index}.lexicon")
+    jobs = spoken(gateway, tenant, [line.job for line in lines], lambda index: f"jobs.{index}.")
     return [replace(line, job=job) for line, job in zip(lines, jobs, strict=True)]
 
 

@@ -18,9 +18,9 @@ def spoken(
     gateway: Gateway,
     tenant: str,
     jobs: Sequence[JobIn],
-    place: Callable[[int], str] = lambda _: "lexicon",
+    place: Callable[[int], str] = lambda _: "",
 ) -> Sequence[JobIn]:
-    """Return jobs as they are spoken. Raises ProblemError with each error; `place` names a job's field in them."""
+    """Return jobs as they are spoken. Raises ProblemError with each error; `place` is put before the names of fields."""
     if not any(job.is_to_be_prepared for job in jobs):
         return jobs
     with gateway.database.read() as connection:
@@ -37,7 +37,7 @@ def _spoken(
         try:
             found.append(prepare(job))
         except TextError as error:
-            faults.append(Fault(field=place(index), message=error.described()))
+            faults.append(Fault(field=place(index) + error.field, message=error.described()))
     if faults:
         raise invalid(faults[:MAX_FAULTS], len(faults))
     return found

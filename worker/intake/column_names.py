@@ -21,7 +21,7 @@ NAME: Final = "custom_id"
 SHARED: Final = frozenset(TAG_FIELDS)
 """Fields whose columns are copied to the manifest as well: a sheet's `Title` is often its own."""
 
-FIELDS: Final = tuple(name for name in JobRequest.model_fields if name != "wording")
+FIELDS: Final = tuple(name for name in JobRequest.model_fields if name not in ("wording", "clean"))
 """All columns or keys that a row may have."""
 
 MAX_HINTS: Final = 20

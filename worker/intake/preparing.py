@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from operator import attrgetter
@@ -26,11 +27,15 @@ class RowPreparation:
     find_lexicon: Callable[[str], Lexicon]
     max_text_bytes: int | None
     texts: int = 0
-    """Rows whose text was changed."""
+    """Rows to which a rule of a lexicon applies."""
     hits: int = 0
     """Places where rules of a lexicon apply."""
     labels: set[str] = field(default_factory=set)
     """The lexicons that were applied."""
+    unapplied: Counter[str] = field(default_factory=Counter)
+    """Markup without effect, by its name."""
+    cleaned: int = 0
+    """Rows whose markup was taken out."""
     _prepare: Preparation | None = None
 
     def __call__(self, item: RowBlock | Row | Fault) -> Iterator[RowBlock | Row | Fault]:
@@ -43,17 +48,14 @@ class RowPreparation:
 
     def _row(self, row: Row) -> Row | Fault:
         from worker.text.errors import TextError  # noqa: PLC0415 - most inputs need none of it
-        from worker.text.preparation import UnknownLexiconError  # noqa: PLC0415 - likewise
 
         request = row.request
         if not _wanted(request):
             return row
         try:
             found = self._preparation()(request.text, request)
-        except UnknownLexiconError as error:
-            return Fault(line=row.line, field="lexicon", message=error.described())
         except TextError as error:
-            return Fault(line=row.line, field="text", message=error.described())
+            return Fault(line=row.line, field=error.field, message=error.described())
         self._count(found)
         values = {"text": found.text, "lexicon": found.lexicon, "wording": found.wording}
         return replace(row, request=made(request.__dict__ | values, request.model_fields_set))
@@ -66,7 +68,9 @@ class RowPreparation:
         return self._prepare
 
     def _count(self, found: Prepared) -> None:
-        self.texts += found.wording is not None
+        self.texts += found.hits > 0
+        self.cleaned += found.is_cleaned
+        self.unapplied.update(found.unapplied)
         self.hits += found.hits
         if found.lexicon:
             self.labels.add(found.lexicon)

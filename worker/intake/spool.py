@@ -19,6 +19,7 @@ from typing import IO, Any, Final
 from api_models.formats import AudioFormat
 from api_models.speech import JobRequest
 from api_models.timings import Timings
+from api_models.wording import Clean
 from worker.intake.fast_rows import made
 from worker.intake.row_block import RowBlock, block_of
 from worker.intake.validation import Row
@@ -39,6 +40,7 @@ _FROM_JSON: Final[dict[str, Callable[[Any], Any]]] = {
     "deadline": datetime.fromisoformat,
     "tags": tuple,
     "format": AudioFormat,
+    "clean": Clean,
     "timings": Timings,
 }
 """Decoders for values that JSON cannot represent."""
@@ -162,6 +164,11 @@ def _marks(piece: RowBlock) -> bytes:
         marks = [f"{mark}\t\t\t{level}\n" for mark, level in zip(marks, timed, strict=True)]
     if any(proved := list(piece.each(lambda like: like.provenance))):
         marks = [mark + ("\t\t\t\tprovenance\n" if one else "") for mark, one in zip(marks, proved, strict=True)]
+    layouts = piece.each(lambda like: like.layout)
+    if any(layouts):
+        marks = [
+            mark + (f"\t\t\t\t\t{layout}\n" if layout else "") for mark, layout in zip(marks, layouts, strict=True)
+        ]
     if piece.extras is not None:
         marks = [mark + (f"\t{extra}\n" if extra else "") for mark, extra in zip(marks, piece.extras, strict=True)]
     return "".join(marks).encode()

@@ -55,6 +55,7 @@ class Defaults:
     priority: int | None = None
     deadline: str | None = None
     lexicon: str | None = None
+    clean: str | None = None
     tags: tuple[str, ...] | None = None
 
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from operator import attrgetter
 from typing import Any, Final, Protocol
 from uuid import UUID
@@ -16,9 +17,10 @@ from api_models.origins import DEFAULT_TENANT
 from api_models.registry import MODELS
 from api_models.speech import JobRequest
 from api_models.timings import Timings
+from api_models.wording import Wording
 from worker.documents.document import Document
 from worker.documents.plan.limits import PartLimits
-from worker.documents.plan.plan import Part, Plan
+from worker.documents.plan.plan import Delivery, Part, Plan
 from worker.documents.plan.plan import plan as plan_document
 from worker.documents.plan.revision import revise
 from worker.documents.readers import text as text_reader
@@ -45,6 +47,7 @@ _OF_THE_DOCUMENT: Final[dict[str, Any]] = {
     "extra": None,
     "parts": None,
     "chosen": True,
+    "wording": None,
     "timings": None,
     "provenance": None,
 }
@@ -86,9 +89,15 @@ class DocumentRows:
 
 
 def is_long(request: JobRequest, max_text_bytes: int | None) -> bool:
-    """Whether a text needs more than one call."""
+    """Whether a text needs more than one call, for its length or for what its markup asks."""
+    if _has_parts(request):
+        return True
     limit = request_limit(request.model, max_text_bytes)
     return len(request.text) * _MAX_BYTES > limit and len(request.text.encode()) > limit
+
+
+def _has_parts(request: JobRequest) -> bool:
+    return request.wording is not None and Wording.read(request.wording).has_parts
 
 
 def request_limit(model: str, max_text_bytes: int | None) -> int:
@@ -108,11 +117,38 @@ def plan_of(
     if source is not None and source.plan is not None:
         return source.plan
     limits = PartLimits(max_bytes=request_limit(request.model, max_text_bytes))
-    found = source.document if source is not None else text_reader.read(request.text)
+    found = source.document if source is not None else _document_of(request)
     shares = [share for share in previous if share.strip()]
     if shares and sum(share.strip() in found.text for share in shares) >= _KEPT_SHARE * len(shares):
-        return revise(shares, found, limits)
-    return plan_document(found, limits)
+        return _voiced(revise(shares, found, limits), request)
+    return _voiced(plan_document(found, limits), request)
+
+
+def _document_of(request: JobRequest) -> Document:
+    found = text_reader.read(request.text)
+    if not _has_parts(request):
+        return found
+    from worker.documents.marked import marked  # noqa: PLC0415 - most texts have no markup
+
+    return marked(found, Wording.read(request.wording or ""))
+
+
+def _voiced(plan: Plan, request: JobRequest) -> Plan:
+    """Let the parts be spoken by the voices that the markup names."""
+    if not plan.document.voices:
+        return plan
+    places = [place for place, _ in plan.document.voices]
+    parts = []
+    for part in plan.parts:
+        index = bisect_right(places, part.start + _indent(plan.share(part))) - 1
+        voice = plan.document.voices[index][1] if index >= 0 else ""
+        by = Delivery("", request.model, voice) if voice else None
+        parts.append(replace(part, delivery=by))
+    return replace(plan, parts=tuple(parts))
+
+
+def _indent(share: str) -> int:
+    return len(share) - len(share.lstrip())
 
 
 def previous_shares(
@@ -199,7 +235,8 @@ class LongTexts:
     def other_pieces(self, pieces: Iterable[RowBlock]) -> Iterator[RowBlock]:
         for piece in pieces:
             limit = min(request_limit(model, self.max_text_bytes) for model in piece.each(attrgetter("model")))
-            if not self.sources and max(map(len, piece.texts)) * _MAX_BYTES <= limit:
+            is_plain = not self.sources and not any(piece.each(_has_parts))
+            if is_plain and max(map(len, piece.texts)) * _MAX_BYTES <= limit:
                 yield piece
             else:
                 yield from self._without_long(piece)

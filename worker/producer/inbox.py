@@ -20,6 +20,7 @@ from uuid_utils.compat import uuid7
 from api_models.inbox import InboxRequest
 from api_models.problems import Fault
 from worker.producer.arrivals import Refusal, Submission
+from worker.producer.documents import is_long
 from worker.producer.errors import KeyReusedError
 from worker.producer.jobs import row_maker
 from worker.producer.wording import SpokenTexts
@@ -162,9 +163,11 @@ class _Page:
             one.tenant, SpokenTexts(self.connection, one.tenant, self.settings.max_text_bytes)
         )
         try:
-            self._spoken[one.number] = prepare(one.request)
+            self._spoken[one.number] = found = prepare(one.request)
+            if is_long(found, self.settings.max_text_bytes):
+                raise TextError("has breaks or voices, or becomes too long, for one call", "submit it over HTTP")
         except TextError as error:
-            self._refuse(one, Fault(field="lexicon", message=error.described()))
+            self._refuse(one, Fault(field=error.field, message=error.described()))
             return False
         return True
 

@@ -27,7 +27,8 @@ from api_models.origins import DEFAULT_TENANT, canonical_base_url
 from api_models.speech import JobRequest
 from worker import settings
 from worker.intake.validation import Row
-from worker.producer.documents import LongTexts
+from worker.producer import documents
+from worker.producer.documents import LongTexts, is_long
 from worker.producer.errors import KeyReusedError
 from worker.producer.rows import content_of, job_row
 from worker.producer.wording import SpokenTexts
@@ -67,14 +68,20 @@ def enqueue(
         InvalidInputError: the settings are invalid.
     """
     connection, now = _connection(where), now or datetime.now(UTC)
-    row = row_maker(tenant, origin, configuration, now)(_speaker(connection, tenant, configuration)(request))
+    prepared = _speaker(connection, tenant, configuration)(request)
+    row = row_maker(tenant, origin, configuration, now)(prepared)
     job_id: UUID = row["id"]
     if idempotency_key is not None:
         once = idempotent_request(tenant, idempotency_key, _digest_of_one(request))
         made = idempotency.claim(connection, [(once, job_id, None)], now=now)[0]
         if made is not None:
             return _original_id(made.job_id, made, once)
-    actions.submit(connection, [row])
+    if is_long(prepared, limit := (configuration or settings.current()).max_text_bytes):
+        content = _long_texts(lambda: row, tenant, origin, configuration).content_of
+        plan = documents.plan_of(prepared, limit)
+        documents.submit(connection, [documents.document_rows(row, prepared, plan, content)])
+    else:
+        actions.submit(connection, [row])
     return job_id
 
 

@@ -127,7 +127,7 @@ def _written(message: Message, database: Database, settings: Settings) -> Sequen
     except KeyReusedError as error:
         return [Fault(field="idempotency_key", message=str(error))]
     except TextError as error:
-        return [Fault(field="lexicon", message=error.described())]
+        return [Fault(field=error.field, message=error.described())]
     except SQLAlchemyError as error:
         if not is_unstorable(error):
             raise

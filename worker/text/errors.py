@@ -10,6 +10,9 @@ class TextError(Exception):
         super().__init__(message)
         self.remedy = remedy
 
+    field = "text"
+    """The field of a request that it is about."""
+
     def described(self) -> str:
         return f"{self}; {self.remedy}" if self.remedy else str(self)
 

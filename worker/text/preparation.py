@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import TypeVar
 
 from api_models.registry import MODELS
 from api_models.speech import JobRequest
 from api_models.wording import Wording
+from worker.text.cleaning import cleaned
 from worker.text.errors import TextError
+from worker.text.lexicon.edits import Changed, Moves
 from worker.text.lexicon.lexicon import Lexicon
+from worker.text.marked import Marked
 
 Request = TypeVar("Request", bound=JobRequest)
 FindLexicon = Callable[[str], Lexicon]
@@ -19,6 +22,8 @@ FindLexicon = Callable[[str], Lexicon]
 
 class UnknownLexiconError(TextError):
     """No lexicon has this name."""
+
+    field = "lexicon"
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +37,10 @@ class Prepared:
     """`Wording`, stored; None if the text is as it was."""
     hits: int = 0
     """Places where rules of the lexicon apply."""
+    unapplied: Mapping[str, int] = field(default_factory=dict)
+    """Markup without effect."""
+    is_cleaned: bool = False
+    """Whether markup was taken out."""
 
     def applied_to(self, request: Request) -> Request:
         changes = {"text": self.text, "lexicon": self.lexicon, "wording": self.wording}
@@ -48,13 +57,20 @@ class Preparation:
 
     def __call__(self, text: str, request: JobRequest) -> Prepared:
         """Prepare a text by the fields of its request. Raises TextError."""
-        if request.lexicon is None:
-            return Prepared(text, None, None)
-        lexicon = self.find_lexicon(request.lexicon)
-        changed = lexicon.apply(text)
+        marked = Marked(text) if request.clean is None else cleaned(text, request.clean)
+        lexicon = None if request.lexicon is None else self.find_lexicon(request.lexicon)
+        changed = (
+            Changed(marked.text, marked.edits) if lexicon is None else lexicon.apply(marked.text, "", marked.edits)
+        )
         self._check_size(changed.text, request)
-        wording = Wording(text, lexicon.label).stored() if changed.edits else None
-        return Prepared(changed.text, lexicon.label, wording, len(changed.edits))
+        label = lexicon.label if lexicon is not None else ""
+        wording = _wording(text, label, marked, changed) if changed.text != text or marked.pauses else None
+        if wording is not None and wording.has_parts and request.voice_2 is not None:
+            raise TextError("has breaks or voices, and two speakers share one request", "give it one voice")
+        stored = None if wording is None else wording.stored()
+        return Prepared(
+            changed.text, label or None, stored, len(changed.last), marked.unapplied, is_cleaned=marked.text != text
+        )
 
     def _check_size(self, text: str, request: JobRequest) -> None:
         limit = self.max_text_bytes or MODELS[request.model].max_text_bytes
@@ -65,3 +81,11 @@ class Preparation:
     def request(self, request: Request) -> Request:
         """Prepare a request. Raises TextError."""
         return self(request.text, request).applied_to(request) if request.is_to_be_prepared else request
+
+
+def _wording(original: str, label: str, marked: Marked, changed: Changed) -> Wording:
+    """Pauses and voices move with the words that the lexicon changed."""
+    moved = Moves(changed.last)
+    pauses = tuple((moved(place), seconds) for place, seconds in marked.pauses)
+    voices = tuple((moved(place), voice) for place, voice in marked.voices)
+    return Wording(original, label, pauses, voices)

@@ -11,6 +11,7 @@ import pytest
 from api_models.lexicons import LexiconRule
 from api_models.schemes import Scheme
 from api_models.speech import JobRequest
+from api_models.wording import Clean
 from tests.factories import NOW
 from tests.gateway import Client, Running, running
 from tests.integration.gateway.test_hooks import a_hook, send
@@ -131,3 +132,21 @@ def test_producers_in_python(database: Database) -> None:
     assert texts == ["Mr win of NASA."] * 31
     with pytest.raises(UnknownLexiconError), database.begin() as connection:
         enqueue(connection, JobRequest(text=WRITTEN, lexicon="brand@7"))
+
+
+def test_a_text_of_ssml_is_divided_at_its_breaks(client: Client, database: Database) -> None:
+    """A short text with a break is a document; faulty markup is refused by its place; the inbox refuses breaks."""
+    source = '<speak>Mr Nguyen. <break time="1s"/> Of NASA.</speak>'
+    job = client.post("/v1/jobs", {"text": source, "clean": "ssml", "lexicon": "brand"}).json
+    assert (job["text"], job["spoken_text"], job["parts"]) == (source, "Mr win.\n\nOf N A S A.", 2)
+    refused = client.post("/v1/jobs", {"text": "A <brake/> here.", "clean": "ssml"})
+    assert (refused.status, refused.json["faults"][0]["field"]) == (422, "text")
+    assert "line 1, column 3: no element <brake>" in refused.json["detail"]
+    two = {"text": source, "clean": "ssml", "voice_1": "Kore", "voice_2": "Puck"}
+    assert "two speakers share one request" in client.post("/v1/jobs", two).json["detail"]
+    assert client.post("/v1/jobs", {"text": "Hi.", "clean": "word"}).status == 422
+    with database.begin() as connection:
+        enqueue(connection, JobRequest(text=source, clean=Clean.SSML))
+    with database.read() as connection:
+        parts = connection.exec_driver_sql("SELECT parts FROM jobs WHERE parts IS NOT NULL").all()
+    assert [row[0] for row in parts] == [2, 2]

@@ -21,7 +21,7 @@ from worker.documents.document import Document
 from worker.documents.errors import DocumentError
 from worker.documents.join.style import GAP_SECONDS, PRESETS
 from worker.documents.plan.plan import Gap, Plan
-from worker.documents.readers.files import HTML_SUFFIXES, MARKDOWN_SUFFIXES, read_file
+from worker.documents.readers.files import HTML_SUFFIXES, MARKDOWN_SUFFIXES, SSML_SUFFIXES, read_file
 from worker.documents.stored_plan import JoinStyle, Sidecar
 from worker.intake.block import Record
 from worker.intake.custom_ids import Names
@@ -34,7 +34,7 @@ from worker.scripts.script import ALWAYS
 from worker.settings import Settings
 
 RECORDINGS: Final[Mapping[str, AudioFormat]] = {f".{form}": form for form in AudioFormat}
-_BOOKS: Final = HTML_SUFFIXES | MARKDOWN_SUFFIXES | {".docx", ".epub", ".pdf"}
+_BOOKS: Final = HTML_SUFFIXES | MARKDOWN_SUFFIXES | SSML_SUFFIXES | {".docx", ".epub", ".pdf"}
 """Suffixes of files that are never sheets."""
 _LIKE_A_FILE: Final = re.compile(r"\.[A-Za-z][A-Za-z0-9]{1,4}")
 MAX_GAP_SECONDS: Final = 30.0
@@ -91,6 +91,9 @@ def read_document(
     """Read a document as one row. Raises CliError: it can't be read; InvalidInputError: an option doesn't fit."""
     source = order.source or Path()
     check_suffix(order.out)
+    if order.defaults.clean is not None:
+        message = "applies to texts line by line; a document is read as its name says"
+        raise BadOptionError("--clean", order.defaults.clean, message, "leave it out")
     try:
         document = read_file(source, order.sheet.encoding or "")
     except DocumentError as error:
@@ -100,7 +103,14 @@ def read_document(
     describe(document, terminal)
     if order.defaults.voice_2 is not None:
         raise BadOptionError("--voice-2", order.defaults.voice_2, TWO_SPEAKERS)
-    return as_one_row(order, spoken(document, order, prepare, terminal), document.text, settings, prepare)
+    found = spoken(document, order, prepare, terminal)
+    return as_one_row(order, found, document.text, settings, prepare, extra=_markup(found))
+
+
+def _markup(document: Document) -> dict[str, str]:
+    """Return the breaks and voices of a document, because others make another recording."""
+    found = {"breaks": document.pauses, "voices": document.voices}
+    return {name: json.dumps(places) for name, places in found.items() if places}
 
 
 def as_one_row(

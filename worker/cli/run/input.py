@@ -71,7 +71,7 @@ def read_order(order: Order, settings: Settings, terminal: Terminal) -> tuple[Or
         raise CliError(message, "name the recording, such as --out book.mp3")
     check_template(order, settings)
     judged = read(order, settings, terminal, prepare)
-    if said := described(prepare):
+    for said in described(prepare):
         terminal.note(said, style="dim")
     return with_fields(order, judged), judged
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from api_models.wording import LEXICON
 from worker.cli.console.errors import BadOptionError, CliError
+from worker.cli.console.format import number
 from worker.cli.run.order import Order
 from worker.intake.preparing import RowPreparation
 from worker.producer import DEFAULT_TENANT
@@ -96,13 +98,19 @@ def _label(path: Path) -> str:
     return _OTHER.sub("_", path.name).lstrip("_.-")[-MAX_LABEL:].lstrip("_.-") or "file"
 
 
-def described(prepare: RowPreparation) -> str | None:
-    """Say what lexicons changed, for the quote; None if there was none."""
-    if not prepare.labels:
-        return None
+def described(prepare: RowPreparation) -> Iterator[str]:
+    """Say how texts were prepared, for the quote."""
+    if prepare.cleaned:
+        yield f"Cleaned of markup: {number(prepare.cleaned, 'text')}"
+    if prepare.unapplied:
+        counts = ", ".join(f"{name} ({count:,})" for name, count in sorted(prepare.unapplied.items()))
+        yield f"Markup without effect: {counts}"
+    if prepare.labels:
+        yield _of_lexicons(prepare)
+
+
+def _of_lexicons(prepare: RowPreparation) -> str:
     names = ", ".join(sorted(prepare.labels))
     if not prepare.texts:
         return f"Lexicon {names}: no rule applies to any text"
-    places = "1 place" if prepare.hits == 1 else f"{prepare.hits:,} places"
-    texts = "1 text" if prepare.texts == 1 else f"{prepare.texts:,} texts"
-    return f"Lexicon {names}: applies at {places} in {texts}"
+    return f"Lexicon {names}: applies at {number(prepare.hits, 'place')} in {number(prepare.texts, 'text')}"

@@ -16,6 +16,7 @@ from api_models.formats import AudioFormat
 from api_models.problems import Fault
 from api_models.registry import DEFAULT_MODEL, MODELS
 from api_models.timings import Timings
+from api_models.wording import Clean
 from worker.cli.console import complete
 from worker.cli.run.options import retention
 from worker.intake.kinds import Kind
@@ -195,6 +196,10 @@ class RowOptions:
             help="Pronunciation rules to apply; `ttsq lexicon list` shows stored ones.",
         ),
     ] = None
+    clean: Annotated[
+        Clean | None,
+        _option("--clean", panel=SPEECH, help="Speak the words of marked-up texts alone; `ssml` follows its breaks."),
+    ] = None
     tag: Annotated[list[str] | None, _option("--tag", panel=QUEUE, metavar="TAG", help="Default tag; repeatable.")] = (
         None
     )
@@ -236,6 +241,7 @@ _DEFAULT_OF: Final = {
     "priority": "priority",
     "deadline": "deadline",
     "lexicon": "lexicon",
+    "clean": "clean",
 }
 """Fields of a row, and of `RowOptions`."""
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -154,7 +154,8 @@ class Planner:
     def _part(self, share: tuple[int, int], piece: tuple[int, int], outline: Outline) -> Part:
         text = spoken(self.document.text[slice(*piece)], self.language)
         block, gap = outline.block(piece[0]), outline.gap(piece[1], share[1])
-        return Part(*share, text, self.ruler.durations(*piece), outline.chapter(piece[0]), gap, block.slot)
+        pause = outline.pause(piece[1], share[1])
+        return Part(*share, text, self.ruler.durations(*piece), outline.chapter(piece[0]), gap, block.slot, pause)
 
 
 class Outline:
@@ -165,6 +166,14 @@ class Outline:
         self._chapters = [chapter.start for chapter in document.chapters]
         self._blocks = document.blocks
         self._starts = [block.start for block in document.blocks]
+        self._pauses = document.pauses
+
+    def pause(self, end: int, following: int) -> float | None:
+        """Return the seconds between two pieces if markup names them."""
+        if following == len(self._text):
+            return None
+        found = [seconds for place, seconds in self._pauses if end <= place <= following]
+        return sum(found) if found else None
 
     def chapter(self, at: int) -> int:
         return bisect_right(self._chapters, at) - 1
@@ -190,10 +199,11 @@ class Outline:
 def stretches(document: Document) -> Iterator[Stretch]:
     """Yield what parts may be made of: runs of paragraphs and list items within a chapter, and single headings."""
     chapters = {chapter.start for chapter in document.chapters}
+    marks = sorted(place for place, _ in (*document.pauses, *document.voices))
     run: list[Block] = []
     for block in document.blocks:
         alone = block.kind not in (BlockKind.PARAGRAPH, BlockKind.LIST_ITEM)
-        if run and (alone or block.start in chapters):
+        if run and (alone or block.start in chapters or _any_between(marks, run[-1].end, block.start)):
             yield _stretch(run)
             run = []
         if not alone:
@@ -202,6 +212,11 @@ def stretches(document: Document) -> Iterator[Stretch]:
             yield _stretch([block])
     if run:
         yield _stretch(run)
+
+
+def _any_between(places: Sequence[int], start: int, end: int) -> bool:
+    index = bisect_left(places, start)
+    return index < len(places) and places[index] <= end
 
 
 def _stretch(blocks: Sequence[Block]) -> Stretch:

@@ -20,8 +20,14 @@ TEXT_SUFFIXES: Final = frozenset({".txt", ".text", ""})
 MARKDOWN_SUFFIXES: Final = frozenset({".md", ".markdown", ".mdown"})
 HTML_SUFFIXES: Final = frozenset({".htm", ".html", ".xhtml"})
 SUBTITLE_SUFFIXES: Final = frozenset({".srt", ".vtt"})
+SSML_SUFFIXES: Final = frozenset({".ssml"})
 SUFFIXES: Final = (
-    (TEXT_SUFFIXES - {""}) | MARKDOWN_SUFFIXES | HTML_SUFFIXES | SUBTITLE_SUFFIXES | {".docx", ".epub", ".pdf"}
+    (TEXT_SUFFIXES - {""})
+    | MARKDOWN_SUFFIXES
+    | HTML_SUFFIXES
+    | SUBTITLE_SUFFIXES
+    | SSML_SUFFIXES
+    | {".docx", ".epub", ".pdf"}
 )
 """Of files that can be read as documents."""
 
@@ -98,6 +104,10 @@ def _text_reader(path: Path) -> Callable[[str], Document]:
         return lambda source: html.read(source, path.name)
     if suffix in SUBTITLE_SUFFIXES:
         return subtitles.read
+    if suffix in SSML_SUFFIXES:
+        from worker.documents.readers import ssml  # noqa: PLC0415 - likewise
+
+        return ssml.read
     if suffix in TEXT_SUFFIXES:
         return text.read
     raise DocumentError(f"{suffix} files can't be read as documents", f"use {', '.join(sorted(SUFFIXES))}")

@@ -128,7 +128,7 @@ def _spoken(gateway: Gateway, tenant: str, wanted: DocumentIn, document: Documen
             lexicon = StoredLexicons(connection, tenant)(job.lexicon)
         changed = reworded(document, lexicon)
     except TextError as error:
-        raise invalid([Fault(field="job.lexicon", message=error.described())]) from None
+        raise invalid([Fault(field=f"job.{error.field}", message=error.described())]) from None
     wording = Wording(document.text, lexicon.label).stored() if changed.edits else None
     return changed, job.model_copy(update={"text": changed.text, "lexicon": lexicon.label, "wording": wording})
 
@@ -136,6 +136,8 @@ def _spoken(gateway: Gateway, tenant: str, wanted: DocumentIn, document: Documen
 def _job(gateway: Gateway, wanted: DocumentIn, document: Document) -> JobIn:
     if "text" in wanted.job:
         raise invalid([Fault(field="job.text", message="comes from the file; leave it out")])
+    if wanted.job.get("clean"):
+        raise invalid([Fault(field="job.clean", message="applies to texts; a file is read as its name says")])
     name = {"custom_id": Path(wanted.name).stem[:100]} if "custom_id" not in wanted.job else {}
     try:
         job = JobIn.model_validate({**wanted.job, **name, "text": document.text}, context=gateway.context)

@@ -31,6 +31,8 @@ class Changed:
 
     text: str
     edits: tuple[Edit, ...] = ()
+    last: tuple[Edit, ...] = ()
+    """Those of the last change alone, by which places move."""
 
     def original(self) -> str:
         """Return the text before the changes."""
@@ -58,7 +60,7 @@ def apply(text: str, changes: Sequence[Change]) -> Changed:
         pieces += (between, change.by)
         length, end = start + len(change.by), change.end
         edits.append(Edit(start, length, text[change.start : change.end]))
-    return Changed("".join((*pieces, text[end:])), tuple(edits))
+    return Changed("".join((*pieces, text[end:])), tuple(edits), tuple(edits))
 
 
 class Moves:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -11,7 +12,7 @@ from api_models.lexicons import LexiconRule, Reading
 from api_models.speech import MAX_LONG_TEXT_BYTES
 from worker.text.errors import TextError
 from worker.text.lexicon.automaton import Automaton
-from worker.text.lexicon.edits import Change, Changed, apply
+from worker.text.lexicon.edits import Change, Changed, Edit, Moves, apply
 from worker.text.lexicon.folding import Folded, continues, fold, joins
 from worker.text.lexicon.words import WordIndex, first_word
 
@@ -73,19 +74,33 @@ class Lexicon:
                 return Hit(start, stop, rule)
         return None
 
-    def apply(self, text: str, language: str = "") -> Changed:
-        """Return the text to speak, with the edits that lead back to the original. Raises TextError: it is too long."""
-        changes = [
-            Change(hit.start, hit.end, replacement(hit.rule, text[hit.start : hit.end]))
-            for hit in self.hits(text, language)
-        ]
+    def apply(self, text: str, language: str = "", protected: Sequence[Edit] = ()) -> Changed:
+        """Return the text to speak, with the edits that lead back to the original. Raises TextError: it is too long.
+
+        `protected` stretches of the text are left as they are; their edits are among those returned.
+        """
+        hits = _outside(self.hits(text, language), protected)
+        changes = [Change(hit.start, hit.end, replacement(hit.rule, text[hit.start : hit.end])) for hit in hits]
         grown = len(text) + sum(len(change.by) - (change.end - change.start) for change in changes)
         if grown > MAX_LONG_TEXT_BYTES:
             raise TextError(
                 f"becomes {grown:,} characters by the lexicon, over the limit of {MAX_LONG_TEXT_BYTES:,}",
                 "shorten the rules, or divide the text",
             )
-        return apply(text, [change for change in changes if change.by != text[change.start : change.end]])
+        found = apply(text, [change for change in changes if change.by != text[change.start : change.end]])
+        if not protected:
+            return found
+        moved = Moves(found.edits)
+        kept = [Edit(moved(edit.start), moved(edit.end), edit.original) for edit in protected]
+        return Changed(found.text, tuple(sorted((*found.edits, *kept), key=lambda edit: edit.start)), found.edits)
+
+
+def _outside(hits: Sequence[Hit], protected: Sequence[Edit]) -> Iterator[Hit]:
+    ends = [edit.end for edit in protected]
+    for hit in hits:
+        index = bisect_right(ends, hit.start)
+        if index == len(protected) or protected[index].start >= hit.end:
+            yield hit
 
 
 def _by_precedence(rules: Sequence[LexiconRule]) -> list[LexiconRule]:

@@ -20,7 +20,7 @@ def spoken(
     jobs: Sequence[JobIn],
     place: Callable[[int], str] = lambda _: "",
 ) -> Sequence[JobIn]:
-    """Return jobs as they are spoken. Raises ProblemError with each error; `place` is put before the names of fields."""
+    """Return jobs as they are spoken. Raises ProblemError with each error; `place` comes before its field."""
     if not any(job.is_to_be_prepared for job in jobs):
         return jobs
     with gateway.database.read() as connection:

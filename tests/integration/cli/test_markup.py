@@ -16,7 +16,7 @@ from worker.emulator.server import Emulator
 __all__ = ["api"]
 
 TALK = (
-    '<speak>\n<p>The ferry leaves at ten past four.<break time="750ms"/>Nobody is late for it today.</p>\n'
+    '<speak>\n<p>The ferry leaves at ten past four.<break time="750ms"/>The crew is never late.</p>\n'
     '<voice name="Puck">The <sub alias="British Broadcasting Corporation">BBC</sub> says so.</voice>\n</speak>\n'
 )
 

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
 from api_models.registry import MODELS
 from api_models.speech import JobRequest
-from api_models.wording import Wording
-from worker.text.cleaning import cleaned
+from api_models.wording import Clean, Wording
+from worker.text.cleaning import cleaned, detected
 from worker.text.errors import TextError
 from worker.text.lexicon.edits import Changed, Moves
 from worker.text.lexicon.lexicon import Lexicon
 from worker.text.marked import Marked
+from worker.text.tags import in_dialect, squared, without
 
 Request = TypeVar("Request", bound=JobRequest)
 FindLexicon = Callable[[str], Lexicon]
@@ -57,7 +58,7 @@ class Preparation:
 
     def __call__(self, text: str, request: JobRequest) -> Prepared:
         """Prepare a text by the fields of its request. Raises TextError."""
-        marked = Marked(text) if request.clean is None else cleaned(text, request.clean)
+        marked = Marked(text) if request.clean is None else _cleaned(text, request)
         lexicon = None if request.lexicon is None else self.find_lexicon(request.lexicon)
         changed = (
             Changed(marked.text, marked.edits) if lexicon is None else lexicon.apply(marked.text, "", marked.edits)
@@ -81,6 +82,17 @@ class Preparation:
     def request(self, request: Request) -> Request:
         """Prepare a request. Raises TextError."""
         return self(request.text, request).applied_to(request) if request.is_to_be_prepared else request
+
+
+def _cleaned(text: str, request: JobRequest) -> Marked:
+    """Take the markup out, and write tags such as `[sigh]` as the model has them; it gets none if it has none."""
+    model, how = MODELS[request.model], request.clean
+    if how is None:
+        return Marked(text)
+    is_ssml = how is Clean.SSML or (how is Clean.AUTO and detected(text) is Clean.SSML)
+    source = text if is_ssml else squared(text)
+    found = cleaned(source if model.understands_tags else without(source), how)
+    return replace(found, text=in_dialect(found.text, model.tags))
 
 
 def _wording(original: str, label: str, marked: Marked, changed: Changed) -> Wording:

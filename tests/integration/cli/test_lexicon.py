@@ -130,3 +130,18 @@ def test_lexicons_are_listed_shown_exported_and_removed(ttsq: Ttsq) -> None:
     assert ttsq("lexicon", "rm", "brand", "nasa", "--json").data["version"] == 3
     assert ttsq("lexicon", "rm", "brand").code == 0
     assert "no lexicon brand" in ttsq("lexicon", "show", "brand").err
+
+
+def test_candidates_are_spoken_for_the_ear(ttsq: Ttsq, api: Emulator) -> None:
+    """The word as it is written and as each candidate has it; repeated, nothing is bought again."""
+    command = ("lexicon", "try", "Nguyen", "--say", "win", "--say", "nwin", "--text", "Mr Nguyen speaks.", "--yes")
+    shown = ttsq(*command, "--json")
+
+    assert (shown.code, shown.data["succeeded"], api.state().billed_calls) == (0, 3, 3), shown.err
+    found = sorted(path.name for path in Path("audio/try-Nguyen").glob("*.wav"))
+    assert found == ["1-Nguyen.wav", "2-win.wav", "3-nwin.wav"]
+    assert ttsq("jobs", "show", "2-win", "--json").data["text"] == "Mr win speaks."
+    assert (ttsq(*command).code, api.state().billed_calls) == (0, 3)
+    assert "doesn't hold" in ttsq("lexicon", "try", "Nguyen", "--say", "win", "--text", "No such word.", "--yes").err
+    assert "is no word to try" in ttsq("lexicon", "try", "…", "--yes").err
+    assert api.state().billed_calls == 3

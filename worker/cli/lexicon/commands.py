@@ -18,9 +18,11 @@ from api_models.problems import InvalidInputError, faults_of
 from api_models.wording import LEXICON, LEXICON_NAME
 from worker.cli import database as cli_database
 from worker.cli.console.errors import BadOptionError, CliError
+from worker.cli.console.exits import leave
 from worker.cli.console.format import number
 from worker.cli.console.terminal import Terminal
 from worker.cli.lexicon import checking
+from worker.cli.lexicon.trying import Trial, try_word
 from worker.cli.run.lexicons import is_file, read_file
 from worker.cli.snapshot import stamp
 from worker.producer import DEFAULT_TENANT
@@ -215,6 +217,29 @@ def check(
     if changed is not None:
         terminal.result(changed.text)
         terminal.note(f"applies at {number(len(changed.edits), 'place')}")
+
+
+@app.command("try")
+def try_candidates(
+    word: Annotated[str, typer.Argument(metavar="WORD", help="The word as it is written.")],
+    *,
+    say: Annotated[list[str] | None, typer.Option("--say", help="A candidate; repeatable.")] = None,
+    text: Annotated[
+        str | None, typer.Option("--text", help="A sentence with the word; default: the word twice.")
+    ] = None,
+    voice: Annotated[str | None, typer.Option("--voice", metavar="NAME", help="The voice.")] = None,
+    model: Annotated[str | None, typer.Option("--model", metavar="NAME", help="The model.")] = None,
+    out: Annotated[Path | None, typer.Option("--out", help="Folder; default: audio/try-WORD.")] = None,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask for confirmation.")] = False,
+    rehearse: Annotated[bool, typer.Option("--rehearse", help="Try it with the emulator, at no cost.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Speak candidates for a pronunciation, one file each, at the price that is confirmed before.
+
+    The word is spoken as it is written, then as each --say has it; without --say, letter by letter.
+    """
+    trial = Trial(word, say or (), text, voice, model, out, ask=not yes, rehearse=rehearse)
+    leave(try_word(trial, Terminal(as_json=as_json)))
 
 
 def _key(rule: LexiconRule) -> tuple[str, bool, str]:

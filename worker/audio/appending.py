@@ -6,7 +6,7 @@ The beginning may have been sent by then. A FLAC gets its length, if it is known
 from __future__ import annotations
 
 import os
-from typing import BinaryIO, Final
+from typing import Final, Protocol
 
 FLAC: Final = b"fLaC"
 FLAC_HEADER_BYTES: Final = 42
@@ -16,10 +16,14 @@ _LENGTH_AT: Final = 18
 _LENGTH_BITS: Final = 36
 
 
+class Target(Protocol):
+    def write(self, content: bytes, /) -> object: ...
+
+
 class Appending:
     """What libsndfile needs of a file that it writes."""
 
-    def __init__(self, file: BinaryIO, frames: int | None) -> None:
+    def __init__(self, file: Target, frames: int | None) -> None:
         self._file = file
         self._frames = frames
         self._held = b""

@@ -121,7 +121,7 @@ def _write_encoded(pieces: Iterable[Samples], file: Appending, form: DeliveryFor
 
 
 def _write_integers(pieces: Iterable[Samples], file: BinaryIO) -> None:
-    file.writelines(_integers(piece).astype("<i2").tobytes() for piece in pieces)
+    file.writelines(integers(piece).astype("<i2").tobytes() for piece in pieces)
 
 
 def _write_wav(pieces: Iterable[Samples], into: Path, length: int | None) -> None:
@@ -130,18 +130,18 @@ def _write_wav(pieces: Iterable[Samples], into: Path, length: int | None) -> Non
         whole = _joined(pieces)
         pieces, length = [whole], len(whole)
     with into.open("wb", buffering=0) as file:
-        file.write(_wav_header(length))
+        file.write(wav_header(length))
         _write_integers(pieces, file)
 
 
-def _wav_header(frames: int) -> bytes:
+def wav_header(frames: int) -> bytes:
     size = frames * SAMPLE_BYTES
     riff = struct.pack("<4sI4s", b"RIFF", WAV_HEADER_BYTES - 8 + size, b"WAVE")
     shape = struct.pack("<HHIIHH", 1, 1, SAMPLE_RATE, SAMPLE_RATE * SAMPLE_BYTES, SAMPLE_BYTES, 8 * SAMPLE_BYTES)
     return riff + struct.pack("<4sI", b"fmt ", len(shape)) + shape + struct.pack("<4sI", b"data", size)
 
 
-def _integers(samples: Samples) -> npt.NDArray[np.int16]:
+def integers(samples: Samples) -> npt.NDArray[np.int16]:
     rounded: npt.NDArray[np.int16] = np.rint(samples * np.float32(32_767)).astype(np.int16)
     return rounded
 
@@ -152,7 +152,7 @@ def _write_aac(pieces: Iterable[Samples], into: Path) -> None:
     with av.open(str(into), "w", format="adts", container_options={"flush_packets": "1"}) as container:
         stream = container.add_stream("aac", rate=SAMPLE_RATE, layout="mono", bit_rate=AAC_BITS_PER_SECOND)
         for start, samples in enumerate(_frames(pieces)):
-            frame = av.AudioFrame.from_ndarray(_integers(samples)[np.newaxis], "s16", "mono")
+            frame = av.AudioFrame.from_ndarray(integers(samples)[np.newaxis], "s16", "mono")
             frame.sample_rate, frame.pts = SAMPLE_RATE, start * AAC_FRAME
             container.mux(stream.encode(frame))
         container.mux(stream.encode(None))

@@ -163,6 +163,8 @@ def guarded(gateway: Gateway) -> Guard:
     def body_limit(path: str) -> int:
         if path in {"/v1/batches", "/openai/v1/files"}:
             return upload
+        if path == "/openai/v1/audio/speech":
+            return speech.MAX_BODY_BYTES
         if path == "/v1/documents":
             return documents.MAX_BODY_BYTES
         if path.startswith("/v1/lexicons/"):

@@ -11,7 +11,7 @@ from typing import Final, NamedTuple
 import numpy as np
 
 from worker.documents.errors import DocumentError
-from worker.documents.join.clips import FLOOR_DBFS, Clip, Samples, load, measure
+from worker.documents.join.clips import FLOOR_DBFS, Clip, Samples, clip_of, load, measure
 from worker.documents.join.levelling import gains_db
 from worker.documents.join.style import BETWEEN_TURNS, FADE_SECONDS, LEAD_SECONDS, TAIL_SECONDS, Style
 from worker.documents.plan.plan import Gap
@@ -168,6 +168,19 @@ def _turns(clips: Sequence[Clip], parts: Sequence[Take], gains: Sequence[float],
         last = index == len(clips) - 1
         gap = 0 if last else max(0, starts[index + 1] - edges[index + 1][0] - ends[index] - tail)
         yield Placed(clip, starts[index], ends[index], clip.speech, gains[index], gap, part.speaker, lead, tail)
+
+
+def with_pause(samples: Samples, rate: int, seconds: float) -> Samples:
+    """Return one take as it lies in a recording, with the pause behind it. A silent take stays as it is."""
+    path = Path("take")
+    try:
+        clip = clip_of(path, samples, rate)
+    except DocumentError:
+        return samples
+    (placed,) = _places([clip], [Take(path, Gap.END)], [1.0], Style())
+    spoken = _faded(samples[slice(*placed.cut)], max(1, round(FADE_SECONDS * rate)))
+    frames = round(seconds * rate)
+    return np.concatenate((spoken, _tone(placed, frames, samples))) if frames else spoken
 
 
 def _edges(clip: Clip) -> tuple[int, int]:

@@ -86,6 +86,11 @@ def _paced(samples: Samples, rate: int, pace: float) -> Samples:
 def measure(path: Path, pace: float = 1.0) -> Clip:
     """Measure a take. Raises BadAudioError: It can't be decoded; DocumentError: It is silent, or too long."""
     samples, rate = load(path, pace)
+    return clip_of(path, samples, rate, pace)
+
+
+def clip_of(path: Path, samples: Samples, rate: int, pace: float = 1.0) -> Clip:
+    """Measure the samples of a take. Raises DocumentError: It is silent."""
     size = max(1, round(rate * FRAME_SECONDS))
     levels = frame_levels(samples, size)
     floor = float(np.quantile(levels, _FLOOR_SHARE)) if len(levels) else FLOOR_DBFS

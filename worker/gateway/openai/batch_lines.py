@@ -92,7 +92,7 @@ def _job(line: bytes, dialect: Dialect, queueing: Mapping[str, Any]) -> JobIn | 
     return unsupported or job
 
 
-def _form(wanted: SpeechIn) -> dict[str, str]:
+def _form(wanted: SpeechIn) -> dict[str, Any]:
     return {"format": wanted.response_format.value} if wanted.response_format in FORMS else {}
 
 

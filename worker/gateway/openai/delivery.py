@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from base64 import b64encode
 from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass
 from typing import Any, Final
 
 from pydantic_core import to_json
@@ -20,19 +21,37 @@ TOKENS_PER_SECOND: Final = 32
 """Both are estimates: the speech API reports no tokens."""
 
 
+@dataclass(slots=True)
+class Usage:
+    """Tokens of what was sent so far."""
+
+    asked: int = 0
+    spoken: int = 0
+
+    def count(self, entry: JobEntry) -> None:
+        self.asked += -(-len(entry.text.encode()) // BYTES_PER_TOKEN)
+        self.spoken += round((entry.duration_ms or 0) * TOKENS_PER_SECOND / 1000)
+
+    def shown(self) -> dict[str, int]:
+        return {"input_tokens": self.asked, "output_tokens": self.spoken, "total_tokens": self.asked + self.spoken}
+
+
 def response(audio: Encoding, entry: JobEntry, wanted: SpeechIn, headers: Mapping[str, str]) -> Response:
     """Whole with its length, or as it is encoded."""
     if wanted.stream_format != "audio":
-        return StreamingResponse(_events(audio, entry), 200, dict(headers), "text/event-stream")
+        usage = Usage()
+        usage.count(entry)
+        return StreamingResponse(events(audio.pieces(), usage), 200, dict(headers), "text/event-stream")
     if audio.is_whole:
         return Response(bytes(audio.content), 200, dict(headers), wanted.response_format.content_type)
     return StreamingResponse(audio.pieces(), 200, dict(headers), wanted.response_format.content_type)
 
 
-async def _events(audio: Encoding, entry: JobEntry) -> AsyncIterator[bytes]:
-    async for piece in _in_threes(audio.pieces()):
+async def events(pieces: AsyncIterator[bytes], usage: Usage) -> AsyncIterator[bytes]:
+    """Yield the pieces as events, and then what `usage` has counted by their end."""
+    async for piece in _in_threes(pieces):
         yield _event({"type": "speech.audio.delta", "audio": b64encode(piece).decode()})
-    yield _event({"type": "speech.audio.done", "usage": usage(entry)})
+    yield _event({"type": "speech.audio.done", "usage": usage.shown()})
 
 
 async def _in_threes(pieces: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
@@ -48,12 +67,6 @@ async def _in_threes(pieces: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
             rest = rest[whole:]
     if rest:
         yield rest
-
-
-def usage(entry: JobEntry) -> dict[str, int]:
-    asked = -(-len(entry.text.encode()) // BYTES_PER_TOKEN)
-    spoken = round((entry.duration_ms or 0) * TOKENS_PER_SECOND / 1000)
-    return {"input_tokens": asked, "output_tokens": spoken, "total_tokens": asked + spoken}
 
 
 def _event(content: Mapping[str, Any]) -> bytes:

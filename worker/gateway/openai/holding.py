@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Final
+from collections.abc import Awaitable
+from typing import Final, Protocol
 
-from fastapi import Request
 from starlette.concurrency import run_in_threadpool
+from starlette.types import Message, Scope
 
 from worker.gateway.middleware.api_keys import Caller
 from worker.gateway.openai.errors import SERVER, OpenAIError
@@ -20,11 +21,22 @@ QUOTA_SECONDS: Final = 0.5
 RETRY_SECONDS: Final = 1
 
 
+class Client(Protocol):
+    """A request, or what stands for one."""
+
+    @property
+    def scope(self) -> Scope: ...
+
+    def receive(self) -> Awaitable[Message]:
+        """Return the client's next message, at last that it has disconnected."""
+        ...
+
+
 class ClientLeftError(Exception):
     """The client has disconnected."""
 
 
-async def until_finished(request: Request, gateway: Gateway, joined: Joined, *, caller: Caller, model: str) -> None:
+async def until_finished(client: Client, gateway: Gateway, joined: Joined, *, caller: Caller, model: str) -> None:
     """Return when the job has finished.
 
     Raises:
@@ -33,7 +45,7 @@ async def until_finished(request: Request, gateway: Gateway, joined: Joined, *, 
         ProblemError: the caller's key was revoked meanwhile, which is treated the same as well.
     """
     try:
-        finished = await _wait(request, gateway, joined, caller=caller, model=model)
+        finished = await _wait(client, gateway, joined, caller=caller, model=model)
     except (ClientLeftError, OpenAIError, ProblemError):
         await run_in_threadpool(_leave, gateway, joined, cancels=True)
         raise
@@ -42,10 +54,10 @@ async def until_finished(request: Request, gateway: Gateway, joined: Joined, *, 
         raise _still_running(joined)
 
 
-async def _wait(request: Request, gateway: Gateway, joined: Joined, *, caller: Caller, model: str) -> bool:
+async def _wait(client: Client, gateway: Gateway, joined: Joined, *, caller: Caller, model: str) -> bool:
     seconds = gateway.settings.openai_hold_seconds
     finished = asyncio.create_task(gateway.watch.until_finished(joined.job_id, seconds))
-    left = asyncio.create_task(_disconnected(request))
+    left = asyncio.create_task(_disconnected(client))
     try:
         while True:
             await asyncio.wait({finished, left}, timeout=QUOTA_SECONDS, return_when=asyncio.FIRST_COMPLETED)
@@ -61,8 +73,8 @@ async def _wait(request: Request, gateway: Gateway, joined: Joined, *, caller: C
         left.cancel()
 
 
-async def _disconnected(request: Request) -> None:
-    while (await request.receive())["type"] != "http.disconnect":
+async def _disconnected(client: Client) -> None:
+    while (await client.receive())["type"] != "http.disconnect":
         pass
 
 

@@ -15,6 +15,7 @@ from starlette.responses import Response
 from api_models.formats import AudioFormat
 from api_models.jobs import JobIn
 from api_models.openai import SpeechIn
+from api_models.problems import InvalidInputError
 from api_models.status import JobStatus
 from worker import producer
 from worker.gateway import answers, audio, entries, strict_json, views
@@ -24,7 +25,8 @@ from worker.gateway.metrics import note_wait
 from worker.gateway.middleware.api_keys import Caller
 from worker.gateway.openai import delivery, holding
 from worker.gateway.openai.errors import INVALID, SERVER, OpenAIError
-from worker.gateway.openai.holding import ClientLeftError
+from worker.gateway.openai.holding import Client, ClientLeftError
+from worker.gateway.openai.long_speech import LongSpeech
 from worker.gateway.openai.rendering import Encoding, LostAudioError, Rendition, Source
 from worker.gateway.openai.requests import PRIORITY
 from worker.gateway.parts import Gateway
@@ -36,6 +38,8 @@ from worker.store.queries.tenant_pages import JobEntry
 
 router = APIRouter(prefix="/openai/v1", tags=["openai"], include_in_schema=False)
 
+MAX_BODY_BYTES: Final = 2 * 2**20
+"""A book of about 2 million characters."""
 CLIENT_LEFT: Final = 499
 """nginx's status, for the log."""
 WHOLE_MS: Final = 3_000
@@ -86,18 +90,28 @@ class Answered:
 async def create_speech(request: Request, caller: Submitter) -> Response:
     """Speak a text: from what was bought before, or by a job that the request waits for."""
     gateway = gateway_of(request)
-    asked = await _asked(request, gateway, caller)
-    entry = await run_in_threadpool(_find, gateway, asked)
-    try:
-        found = await _kept(gateway, asked, entry) or await _bought(request, gateway, asked, lost=entry)
-    except ClientLeftError:
-        return Response(status_code=CLIENT_LEFT)
-    return delivery.response(found.audio, found.entry, asked.wanted, found.headers)
-
-
-async def _asked(request: Request, gateway: Gateway, caller: Caller) -> Asked:
     answers.require_json(request)
     wanted = strict_json.parsed(SpeechIn, await request.body())
+
+    async def spoken(client: Client, part: SpeechIn) -> Answered:
+        asked = _asked(request, gateway, caller, part)
+        entry = await run_in_threadpool(_find, gateway, asked)
+        return await _kept(gateway, asked, entry) or await _bought(client, gateway, asked, lost=entry)
+
+    try:
+        shares = await run_in_threadpool(gateway.dialect.shares, wanted)
+    except InvalidInputError as error:
+        raise invalid(error.faults) from None
+    try:
+        if len(shares) > 1:
+            return await LongSpeech(request, shares, spoken).response(wanted)
+        found = await spoken(request, wanted)
+    except ClientLeftError:
+        return Response(status_code=CLIENT_LEFT)
+    return delivery.response(found.audio, found.entry, wanted, found.headers)
+
+
+def _asked(request: Request, gateway: Gateway, caller: Caller, wanted: SpeechIn) -> Asked:
     job = gateway.dialect.job(wanted, priority=PRIORITY)
     if isinstance(job, list):
         raise invalid(job)
@@ -122,7 +136,7 @@ async def _kept(gateway: Gateway, asked: Asked, entry: JobEntry | None) -> Answe
         return None
 
 
-async def _bought(request: Request, gateway: Gateway, asked: Asked, *, lost: JobEntry | None) -> Answered:
+async def _bought(client: Client, gateway: Gateway, asked: Asked, *, lost: JobEntry | None) -> Answered:
     await run_in_threadpool(gateway.keyring.refuse_overspending, asked.caller)
     if refusal := await gateway.quota.refusal(asked.caller, asked.row["model"]):
         raise refusal
@@ -132,8 +146,8 @@ async def _bought(request: Request, gateway: Gateway, asked: Asked, *, lost: Job
         gateway.keyring.count_submitted(asked.caller, asked.row["model"])
         gateway.metrics.submitted.labels("job").inc()
     gateway.renderer.warm()
-    note_wait(request.scope)
-    await holding.until_finished(request, gateway, joined, caller=asked.caller, model=asked.row["model"])
+    note_wait(client.scope)
+    await holding.until_finished(client, gateway, joined, caller=asked.caller, model=asked.row["model"])
     await gateway.keyring.refuse_outdated(asked.caller)
     entry = await run_in_threadpool(_read, gateway, joined)
     if entry.status != JobStatus.SUCCEEDED:

@@ -9,12 +9,13 @@ from pathlib import Path
 from typing import Any, Final
 
 import pytest
-from sqlalchemy import update
+from sqlalchemy import func, select, update
 
 from api_models.access import Scope
 from api_models.status import JobStatus
 from tests.factories import NOW
 from tests.gateway import Client, Reply, Running, running
+from tests.long_texts import paragraphs
 from worker.store.database import Database
 from worker.store.tables.jobs import Batch, Job
 
@@ -120,6 +121,20 @@ def test_a_batch_queues_every_line(client: Client) -> None:
     assert all(job["deadline"] for job in jobs.values())
     assert client.get(f"{BATCHES}/{made['id']}").json == made
     assert client.get(BATCHES).json["data"] == [made]
+
+
+def test_a_long_line_becomes_one_job_of_parts(client: Client, database: Database) -> None:
+    """One request for its batch; with instructions, which apply to one call, it is refused."""
+    batch = batch_of(client, [line("long", input=paragraphs(12)), line("short")])
+    assert batch["request_counts"]["total"] == 2
+    with database.read() as connection:
+        rows = connection.execute(select(Job.custom_id, Job.parts).where(Job.parent.is_(None)).order_by(Job.line)).all()
+        parts = connection.execute(select(func.count()).where(Job.parent.is_not(None))).scalar_one()
+    assert [name for name, _ in rows] == ["long", "short"]
+    assert rows[0].parts == parts >= 3
+    assert rows[1].parts is None
+    refused = batch_of(client, [line("long", input=paragraphs(12), instructions="Whisper.")])
+    assert refused["errors"]["data"][0]["param"] == "input"
 
 
 def test_every_faulty_line_is_reported_by_number(client: Client) -> None:

@@ -7,6 +7,7 @@ from typing import Annotated, Any, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from api_models.casts import RoleIn
 from api_models.jobs import Amount, JobView
 
 MAX_NAME_CHARACTERS: Final = 255
@@ -24,13 +25,19 @@ class DocumentIn(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", json_schema_extra=_documented)
 
     name: Annotated[str, Field(min_length=1, max_length=MAX_NAME_CHARACTERS, examples=["book.epub"])]
-    """Its suffix names the format: .txt, .md, .html, .docx, .epub, .pdf, .srt or .vtt."""
+    """Its suffix names the format: .txt, .md, .html, .docx, .epub, .pdf, .srt or .vtt. A script may be .fountain, .ass,
+    .json, .csv or .xlsx too.
+    """
     content: str
     """The file in Base64."""
     job: dict[str, Any] = {}
     """Fields of a job beside its text, such as voice_1, format, title or callback_url."""
     captions: list[Literal["srt", "vtt", "ass", "json", "chapters", "transcript"]] = []
     """Files that are stored beside the recording."""
+    cast: Annotated[dict[str, RoleIn | str] | str | None, Field(examples=["season@2"])] = None
+    """Makes the file a script: the name of a cast with an optional version, or roles by the names of speakers."""
+    stems: bool = False
+    """Whether a zip archive with one track for each speaker of a script is stored too."""
     preset: Literal["", "none", "podcast", "broadcast"] = ""
     """Loudness of the recording."""
     max_cost: Annotated[Decimal | None, Field(gt=0)] = None
@@ -55,6 +62,17 @@ class SkippedView(BaseModel):
     text: str
 
 
+class SpeakerView(BaseModel):
+    """A speaker of a script."""
+
+    name: str
+    voice: str
+    model: str
+    parts: int
+    seconds: Annotated[float, Field(description="Estimated.")]
+    cost: Amount
+
+
 class PlanView(BaseModel):
     """How a document is divided, and what its parts cost."""
 
@@ -66,6 +84,7 @@ class PlanView(BaseModel):
     seconds: Annotated[float, Field(description="Estimated.")]
     cost: Annotated[Amount, Field(description="At the list price, without copies of parts that were bought before.")]
     chapters: list[ChapterView]
+    speakers: Annotated[list[SpeakerView], Field(description="Of a script; otherwise empty.")] = []
     skipped: Annotated[list[SkippedView], Field(description="At most 100.")]
     warnings: list[str]
 

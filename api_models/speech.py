@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validat
 from pydantic.json_schema import SkipJsonSchema
 from pydantic_core import PydanticCustomError
 
+from api_models.dialogue import SPEAKERS_OF_A_CALL, speakers_named
 from api_models.encodings import (
     NO_TAGS,
     AudioTags,
@@ -43,6 +44,7 @@ from api_models.values import (
 from api_models.wording import LEXICON, Clean, Wording
 
 MAX_TAGS: Final = 16
+_SHOWN_SPEAKERS: Final = 5
 MAX_LONG_TEXT_BYTES: Final = 4_000_000
 """UTF-8 bytes of a text that is divided into parts: longer than any novel."""
 LONG_TEXTS: Final = "long_texts"
@@ -120,6 +122,8 @@ class Speech(BaseModel):
                 "needs a text of at most {limit} bytes, because two speakers share one request; divide the text",
                 {"limit": f"{_text_limit(info):,}"},
             )
+        if value is not None and info.field_name == "voice_2":
+            _check_speakers(info.data.get("text", ""))
         if value is not None and not any(info.field_name in model.parameters for model in models):
             raise PydanticCustomError("voice", "{message}", {"message": _no_such_voice(info.field_name, models)})
         if value is not None:
@@ -426,6 +430,19 @@ def _models(info: ValidationInfo) -> tuple[SpeechModel, ...]:
     """
     slug = info.data.get("model")
     return (MODELS[slug],) if slug else tuple(MODELS.values())
+
+
+def _check_speakers(text: str) -> None:
+    """Refuse a text for two voices that names more speakers: the API would give a third one's lines to either."""
+    names = speakers_named(text)
+    if len(names) > SPEAKERS_OF_A_CALL:
+        shown = ", ".join(map(quoted, names[:_SHOWN_SPEAKERS])) + (", …" if len(names) > _SHOWN_SPEAKERS else "")
+        raise PydanticCustomError(
+            "voice",
+            "a call has two voices, and the text names {count} speakers: {names}; submit it as a script with a cast"
+            " (`ttsq run FILE --cast`, or POST /v1/documents), or divide it",
+            {"count": len(names), "names": shown},
+        )
 
 
 def _may_be_long(info: ValidationInfo) -> bool:

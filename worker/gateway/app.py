@@ -22,6 +22,7 @@ from starlette.types import Scope
 
 from api_models.account import GateChange, QuoteIn
 from api_models.batches import BatchIn
+from api_models.casts import CastIn
 from api_models.documents import DocumentIn
 from api_models.endpoints import EndpointChange, EndpointIn, Redelivery
 from api_models.http_problems import Problem, Trouble
@@ -43,6 +44,7 @@ from worker.gateway.problems import ProblemError, invalid, not_found
 from worker.gateway.routes import (
     account,
     batches,
+    casts,
     documents,
     endpoints,
     events,
@@ -57,6 +59,7 @@ BODIES: Final[tuple[type[BaseModel], ...]] = (
     JobIn,
     BatchIn,
     DocumentIn,
+    CastIn,
     QuoteIn,
     EndpointIn,
     EndpointChange,
@@ -77,6 +80,7 @@ A submitted job is stored durably. Poll it, follow its events, or receive a webh
 TAGS: Final = [
     {"name": "jobs", "description": "Single texts: submit, follow, cancel, retry, and get the audio."},
     {"name": "lexicons", "description": "Rules that say how words are pronounced."},
+    {"name": "casts", "description": "The voices of scripts' speakers."},
     {"name": "batches", "description": "Many texts submitted together, as JSON or as a sheet."},
     {"name": "documents", "description": "Books and other files: one recording, spoken in parts."},
     {"name": "events", "description": "What happened, as a log and as a stream."},
@@ -138,6 +142,7 @@ def _routes() -> Sequence[BaseRoute]:
         jobs,
         batches,
         documents,
+        casts,
         lexicons,
         events,
         account,

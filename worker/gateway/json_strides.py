@@ -13,11 +13,14 @@ from typing import Any, Final
 STRIDE_CHARACTERS: Final = 64 * 1024
 """About a millisecond."""
 MAX_STRING_CHARACTERS: Final = 1 << 20
-"""Of a string beyond a stride: ten times the longest text."""
+"""Of a string with escapes beyond a stride: ten times the longest text. One without, such as a file in Base64, may be
+as long as its body.
+"""
 MAX_MEMBERS: Final = 100_000
 """Of a list or object beyond a stride."""
 
 _BLANKS: Final = re.compile(r"[ \t\n\r]*")
+_CONTROL: Final = re.compile(r"[\x00-\x1f]")
 _Hook = Callable[[list[tuple[str, Any]]], Any]
 
 
@@ -77,8 +80,19 @@ class _Strides:
             return self._object(at)
         if first == "[":
             return self._list(at)
+        if (end := self._plain_end(at)) is not None:
+            return self._text[at + 1 : end], end + 1
         self._require_end(at)
         return self._decoder.raw_decode(self._text, at)
+
+    def _plain_end(self, at: int) -> int | None:
+        """Return the closing quote of a string that begins here and has nothing to decode; None for another one."""
+        text, quote = self._text, self._text.find('"', at + 1)
+        if quote < 0 or text.find("\\", at + 1, quote) >= 0:
+            return None
+        strides = range(at + 1, quote, self._stride)
+        is_plain = not any(_CONTROL.search(text, start, min(quote, start + self._stride)) for start in strides)
+        return quote if is_plain else None
 
     def _object(self, at: int) -> tuple[Any, int]:
         pairs: list[tuple[str, Any]] = []

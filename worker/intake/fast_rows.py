@@ -78,7 +78,8 @@ class FastRows:
             found = None
         else:
             limit = self._context.get("max_text_bytes") or MODELS[request.model].max_text_bytes
-            found = Kind(request, limit)
+            # Two voices bind the text: it may name two speakers.
+            found = None if request.voice_2 is not None else Kind(request, limit)
         self._kinds[rest] = found
         return found
 

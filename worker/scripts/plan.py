@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from decimal import Decimal
 from itertools import pairwise
 from typing import Final
 
@@ -99,6 +100,15 @@ def plan(
         for share, piece, (gap, pause) in zip(shares, pieces, _gaps(pieces, outline), strict=True)
     ]
     return Plan(document, language, tuple(parts))
+
+
+def price(parts: Iterable[Part]) -> Decimal:
+    """Return today's list price of turns in US dollars."""
+    calls: dict[str, list[int]] = {}
+    for part in parts:
+        if part.delivery is not None:
+            calls.setdefault(part.delivery.model, []).append(len(part.spoken))
+    return sum((MODELS.price_of(model, sum(sizes), len(sizes)) for model, sizes in calls.items()), Decimal(0))
 
 
 def _document(assigned: Assigned, found: Sequence[Line]) -> Document:

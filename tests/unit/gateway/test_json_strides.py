@@ -66,7 +66,7 @@ def test_no_piece_ends_amid_an_escape(text: str) -> None:
 @pytest.mark.parametrize(
     "text",
     [
-        '["' + "a" * MAX_STRING_CHARACTERS + 'b"]',
+        '["' + "a" * MAX_STRING_CHARACTERS + '\\nb"]',
         '["' + '\\"' * MAX_STRING_CHARACTERS + '"]',
         '{"a": "' + "\\\\" * MAX_STRING_CHARACTERS + '"}',
         "[" + "1," * MAX_MEMBERS + "1]",
@@ -95,3 +95,11 @@ def test_no_more_than_a_stride_is_decoded_at_once() -> None:
 
     assert json_strides.decode(text, Watching(), dict) == json.loads(text)
     assert max(seen) <= STRIDE_CHARACTERS
+
+
+def test_a_string_without_escapes_may_be_as_long_as_its_body() -> None:
+    """A file in Base64 has megabytes. With a control character it is no JSON, and is refused as before."""
+    text = '["' + "a" * (3 * MAX_STRING_CHARACTERS) + '"]'
+    assert json_strides.decode(text, DECODER, list) == [text[2:-2]]
+    with pytest.raises(ValueError, match="more than"):
+        json_strides.decode(text[:100_000] + "\n" + text[100_000:], DECODER, list)

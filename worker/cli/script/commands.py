@@ -23,6 +23,7 @@ from worker.documents.plan.plan import Part, Plan
 from worker.environment import models_file
 from worker.scripts.cast.cast import Assigned, Cast, Role, assign
 from worker.scripts.plan import plan as plan_script
+from worker.scripts.plan import price
 from worker.scripts.script import NARRATOR, Script, folded, skipped_kinds, without_tags
 
 _NAME: Final = 40
@@ -107,8 +108,7 @@ class _Speakers:
         return found
 
     def cost(self, names: Iterable[str]) -> Decimal:
-        parts = (part.delivery for name in names for part in self.parts[name])
-        return sum((MODELS[by.model].price for by in parts if by is not None), Decimal(0))
+        return price(part for name in names for part in self.parts[name])
 
 
 def _seconds(parts: Sequence[Part]) -> float:

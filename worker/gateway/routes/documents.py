@@ -6,6 +6,9 @@ import base64
 import binascii
 import hashlib
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from decimal import Decimal
 from functools import partial
 from itertools import groupby
 from pathlib import Path
@@ -31,7 +34,7 @@ from worker.documents.readers.files import read_file
 from worker.documents.rewording import reworded
 from worker.documents.stored_plan import JoinStyle, Sidecar, StoredPlan
 from worker.execution.document_recording import CONTENT_TYPES
-from worker.gateway import answers, batched_enqueue, parsing, strict_json, views
+from worker.gateway import answers, batched_enqueue, parsing, scripts, strict_json, views
 from worker.gateway.answers import Reader, Submitter, gateway_of, problems
 from worker.gateway.batched_enqueue import IsGone, Line
 from worker.gateway.entries import Origin
@@ -40,6 +43,7 @@ from worker.gateway.problems import invalid, not_found
 from worker.gateway.routes.jobs import IDEMPOTENCY_HEADER, check_receiver, idempotency_of
 from worker.producer.documents import TWO_SPEAKERS, Source, plan_of
 from worker.producer.wording import StoredLexicons
+from worker.scripts.plan import price
 from worker.store import documents
 from worker.store.access.idempotency import IdempotentRequest
 from worker.store.outbox import endpoints
@@ -84,12 +88,13 @@ async def create_document(request: Request, caller: Submitter) -> Response:
 def _made(
     gateway: Gateway, wanted: DocumentIn, origin: Origin, once: IdempotentRequest | None, _is_gone: IsGone
 ) -> tuple[dict[str, Any], int]:
-    document, job = _spoken(gateway, origin.tenant, wanted, _read_document(wanted))
-    plan = plan_of(job, gateway.settings.max_text_bytes, Source(document, JoinStyle()))
+    with _file(wanted) as path:
+        plan, job = (_script if scripts.is_script(wanted) else _text)(gateway, origin.tenant, wanted, path)
     shown = _plan(plan, job.model)
     if wanted.dry_run:
         return {"job": None, "plan": shown}, 200
-    source = Source(document, _style(wanted, job, document))
+    of_script = plan if plan.parts[0].delivery is not None else None
+    source = Source(plan.document, _style(wanted, job, plan.document), of_script)
     batch = batched_enqueue.Batch(wanted.name, None, wanted.max_cost)
     also = partial(_announce, gateway, job, origin)
     result = batched_enqueue.write(gateway, [Line(1, job)], batch, origin, once, also=also, source=source)
@@ -103,7 +108,8 @@ def _announce(gateway: Gateway, job: JobIn, origin: Origin, connection: Connecti
         endpoints.callbacks(connection, origin.tenant, fresh_secret=signatures.new_secret(), now=gateway.now())
 
 
-def _read_document(wanted: DocumentIn) -> Document:
+@contextmanager
+def _file(wanted: DocumentIn) -> Iterator[Path]:
     try:
         content = base64.b64decode(wanted.content, validate=True)
     except (binascii.Error, ValueError):
@@ -111,11 +117,34 @@ def _read_document(wanted: DocumentIn) -> Document:
     with TemporaryDirectory(prefix="ttsq-document-") as folder:
         path = Path(folder) / f"document{Path(wanted.name).suffix}"
         path.write_bytes(content)
-        try:
-            return read_file(path)
-        except DocumentError as error:
-            remedy = f"; {error.remedy}" if error.remedy else ""
-            raise invalid([Fault(field="content", message=f"{error}{remedy}")]) from None
+        yield path
+
+
+def _text(gateway: Gateway, tenant: str, wanted: DocumentIn, path: Path) -> tuple[Plan, JobIn]:
+    """Return the plan of a text with one speaker, and its job. Raises ProblemError."""
+    if wanted.stems:
+        raise invalid([Fault(field="stems", message="is for scripts; name a cast")])
+    try:
+        document = read_file(path)
+    except DocumentError as error:
+        remedy = f"; {error.remedy}" if error.remedy else ""
+        raise invalid([Fault(field="content", message=f"{error}{remedy}")]) from None
+    document, job = _spoken(gateway, tenant, wanted, document)
+    return plan_of(job, gateway.settings.max_text_bytes, Source(document, JoinStyle())), job
+
+
+def _script(gateway: Gateway, tenant: str, wanted: DocumentIn, path: Path) -> tuple[Plan, JobIn]:
+    """Return the plan of a script, and its job. Raises ProblemError."""
+    if given := [name for name in ("voice_1", "voice_2") if name in wanted.job]:
+        raise invalid([Fault(field=f"job.{name}", message="is for texts without speakers") for name in given])
+    made: list[JobIn] = []
+
+    def reworded(document: Document) -> Document:
+        changed, job = _spoken(gateway, tenant, wanted, document)
+        made.append(job)
+        return changed
+
+    return scripts.planned(gateway, tenant, wanted, path, reworded), made[0]
 
 
 def _spoken(gateway: Gateway, tenant: str, wanted: DocumentIn, document: Document) -> tuple[Document, JobIn]:
@@ -153,7 +182,7 @@ def _job(gateway: Gateway, wanted: DocumentIn, document: Document) -> JobIn:
 def _style(wanted: DocumentIn, job: JobIn, document: Document) -> JoinStyle:
     return JoinStyle(
         wanted.preset,
-        sidecars=tuple(map(Sidecar, dict.fromkeys(wanted.captions))),
+        sidecars=tuple(map(Sidecar, dict.fromkeys([*wanted.captions, *([Sidecar.STEMS] if wanted.stems else [])]))),
         title=job.title or document.title,
         author=job.artist or document.author,
         album=job.album or "",
@@ -169,13 +198,20 @@ def _plan(plan: Plan, model: str) -> dict[str, Any]:
         "characters": len(document.text),
         "parts": len(plan.parts),
         "seconds": round(plan.seconds, 1),
-        "cost": views.amount(MODELS.price_of(model, len(document.text), len(plan.parts))),
+        "cost": views.amount(_price(plan, model)),
         "chapters": _chapters(StoredPlan.of(plan)),
+        "speakers": scripts.speakers(plan),
         "skipped": [
             {"what": entry.what, "where": entry.where, "text": entry.text} for entry in document.skipped[:SHOWN_SKIPPED]
         ],
         "warnings": list(document.warnings),
     }
+
+
+def _price(plan: Plan, model: str) -> Decimal:
+    if plan.parts[0].delivery is not None:
+        return price(plan.parts)
+    return MODELS.price_of(model, len(plan.document.text), len(plan.parts))
 
 
 def _chapters(plan: StoredPlan) -> list[dict[str, Any]]:

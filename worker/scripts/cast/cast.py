@@ -83,6 +83,8 @@ class _Entries:
     roles: dict[str, Role] = field(default_factory=dict)
     aliases: dict[str, tuple[str, str]] = field(default_factory=dict)
     """By folded alias: the name that it stands for, and its own spelling."""
+    circular: set[str] = field(default_factory=set)
+    """Aliases of circles that are faults already."""
 
     def add(self, name: str, value: object) -> None:
         if not isinstance(value, str) and not isinstance(value, Mapping):
@@ -125,12 +127,12 @@ class _Entries:
                 f"{name}.model", f"no model {quoted(slug)}{did_you_mean(slug, MODELS)} (known: {', '.join(MODELS)})"
             )
             return None
-        voices = {voice.casefold(): voice for voice in MODELS[slug].voices}
-        voice, fallback = voices.get(entry.voice.strip().casefold()), voices.get(entry.fallback.strip().casefold())
+        model = MODELS[slug]
+        voice, fallback = model.voice_named(entry.voice), model.voice_named(entry.fallback)
         if entry.fallback and fallback is None:
-            self._no_voice(f"{name}.fallback", entry.fallback, voices.values())
+            self._no_voice(f"{name}.fallback", entry.fallback, model.voices)
         elif voice is None and fallback is None:
-            self._no_voice(f"{name}.voice", entry.voice, voices.values())
+            self._no_voice(f"{name}.voice", entry.voice, model.voices)
         return Role(
             " ".join(name.split()),
             voice or fallback or "",
@@ -169,6 +171,9 @@ class _Entries:
             path.append(name)
             at = folded(name)
             if at == alias or len(path) > len(self.aliases) + 1:
+                if alias in self.circular:
+                    return None
+                self.circular.update(map(folded, path))
                 self._fault(spelling, f"is a circular alias: {' → '.join(path)}; let one of them be a role")
                 return None
         if at not in self.roles:
@@ -180,7 +185,7 @@ class _Entries:
 
 
 def _is_voice(value: str) -> bool:
-    return any(value.strip().casefold() == voice.casefold() for model in MODELS.values() for voice in model.voices)
+    return any(model.voice_named(value) for model in MODELS.values())
 
 
 def _alias(value: str | Mapping[str, Any]) -> Mapping[str, Any]:

@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack, closing
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -25,6 +25,7 @@ from tests.cluster.waiting import wait_for
 from tests.servers import forked
 from worker import producer
 from worker.intake.validation import Row
+from worker.producer.documents import Source
 from worker.store import schema
 from worker.store.database import Database
 from worker.store.queries.jobs import Counts
@@ -125,12 +126,28 @@ class Cluster:
         worker.send(signal.SIGTERM)
         return worker.wait()
 
-    def submit(self, work: Sequence[str | Row], *, name: str = "work", max_cost: Decimal | None = None) -> UUID:
-        """Submit a batch of rows or plain texts, with `max_cost` in US dollars as its budget. Returns its id."""
+    def submit(
+        self,
+        work: Sequence[str | Row],
+        *,
+        name: str = "work",
+        max_cost: Decimal | None = None,
+        sources: Mapping[str, Source] | None = None,
+    ) -> UUID:
+        """Submit a batch of rows or plain texts, with `max_cost` in US dollars as its budget. Returns its id.
+
+        `sources` are documents by the names of their rows.
+        """
         rows = [_row(number, item) if isinstance(item, str) else item for number, item in enumerate(work, 1)]
         with self.database.begin() as connection:
             submission = producer.submit_batch(
-                connection, rows, name=name, origin=self.emulator.base_url, output_url=None, max_cost=max_cost
+                connection,
+                rows,
+                name=name,
+                origin=self.emulator.base_url,
+                output_url=None,
+                max_cost=max_cost,
+                sources=sources,
             )
         return submission.batch.id
 

@@ -1,6 +1,7 @@
 """Documents on workers that are all killed (SIGKILL) at a random moment: while parts are spoken, joined or stored.
 
-`python -m tests.cluster.document_kills 100` runs the long form and prints what it found.
+`python -m tests.cluster.document_kills 100` runs the long form and prints what it found; with a third argument,
+`python -m tests.cluster.document_kills 100 v2 scripts`, the documents are scripts of three speakers.
 """
 
 from __future__ import annotations
@@ -23,9 +24,14 @@ from tests.cluster.cluster import Cluster
 from tests.cluster.killing import replaced
 from tests.cluster.services import own_services
 from tests.cluster.shape import Shape
-from tests.long_texts import paragraphs
+from tests.long_texts import paragraphs, sentence
+from worker.documents.stored_plan import JoinStyle, Sidecar
 from worker.emulator.config import EmulatorConfig
 from worker.intake.validation import Row
+from worker.producer.documents import Source
+from worker.scripts.cast.cast import assign, cast_of
+from worker.scripts.plan import plan as plan_script
+from worker.scripts.script import Scene, Script, Turn
 from worker.store import documents
 from worker.store.tables.jobs import Job
 
@@ -33,6 +39,8 @@ DONE_SECONDS: Final = 180.0
 SPAN_SECONDS: Final = 5.0
 """From the submission of a document to the end of its recording, about."""
 PARAGRAPHS: Final = 10
+TURNS_EACH: Final = 6
+"""Of each speaker of a script."""
 CLOSE_MS: Final = 10
 MIN_SHARE: Final = 0.7
 """Of the takes' length: their edges are trimmed."""
@@ -58,13 +66,18 @@ def shape(api: str = "v2") -> Shape:
 
 
 def killed_documents(
-    cluster: Cluster, cycles: int, *, seed: int = 18, say: Callable[[str], None] = lambda _: None
+    cluster: Cluster,
+    cycles: int,
+    *,
+    seed: int = 18,
+    say: Callable[[str], None] = lambda _: None,
+    scripts: bool = False,
 ) -> DocumentToll:
     """Speak a document in each cycle, and kill every worker once while it is under way."""
     rng, toll = random.Random(seed), DocumentToll()
     workers = list(cluster.workers)
     for number in range(1, cycles + 1):
-        batch = cluster.submit([_row(number)])
+        batch = _submitted_script(cluster, number) if scripts else cluster.submit([_row(number)])
         time.sleep(rng.uniform(0, SPAN_SECONDS))
         workers = replaced(cluster, workers)
         cluster.wait_until_done(batch, DONE_SECONDS)
@@ -80,6 +93,20 @@ def killed_documents(
 def _row(number: int) -> Row:
     fields = {"text": paragraphs(PARAGRAPHS, first=number * 1_000), "custom_id": f"book-{number}"}
     return Row(number, JobRequest.model_validate(fields, context={LONG_TEXTS: True}))
+
+
+def _submitted_script(cluster: Cluster, number: int) -> UUID:
+    """Submit a script whose turns no other one has, with overlaps, pauses and tracks."""
+    turns = [
+        Turn(name, f"{sentence(1_000 * number + index)} --", index, pause=0.4 if index % 7 == 0 else None)
+        for index, name in enumerate(("Anna", "Ben", "Cora") * TURNS_EACH, 1)
+    ]
+    cast = cast_of({"Anna": "Kore", "Ben": "Puck", "Cora": "Leda"}, "cast")
+    plan = plan_script(assign(Script((Scene("", tuple(turns)),)), cast, "script"))
+    fields = {"text": plan.document.text, "custom_id": f"script-{number}"}
+    row = Row(number, JobRequest.model_validate(fields, context={LONG_TEXTS: True}))
+    source = Source(plan.document, JoinStyle(sidecars=(Sidecar.VTT, Sidecar.STEMS)), plan)
+    return cluster.submit([row], sources={f"script-{number}": source})
 
 
 def _faults(cluster: Cluster, batch: UUID, toll: DocumentToll) -> Sequence[str]:
@@ -108,7 +135,7 @@ def main(arguments: Sequence[str]) -> int:
     cycles = int(arguments[0]) if arguments else 100
     own = shape(*arguments[1:2])
     with own_services(own) as services, Cluster(own, services) as cluster:
-        toll = killed_documents(cluster, cycles, say=print)
+        toll = killed_documents(cluster, cycles, say=print, scripts="scripts" in arguments)
     print(f"{toll.cycles} cycles, {toll.while_joining} kills while joining, {len(toll.faults)} faults")
     return 1 if toll.faults else 0
 

@@ -10,6 +10,7 @@ from itertools import pairwise
 from typing import Final
 
 from api_models.registry import MODELS
+from api_models.speech_model import StyleChannel, TagDialect
 from worker.documents.document import Block, BlockKind, Document, DocumentBuilder
 from worker.documents.plan.duration import seconds
 from worker.documents.plan.languages import guess, primary
@@ -23,6 +24,7 @@ from worker.scripts.script import INLINE_TAG, Turn, skip, without_tags
 DIRECTION_BYTES: Final = 600
 """UTF-8 bytes of a request that are kept for directions and the style of the speaker."""
 MAX_DIRECTION_CHARACTERS: Final = 120
+_TAGS: Final = {TagDialect.SQUARE: ("[", "]"), TagDialect.ANGLE: ("<", ">")}
 _BRACKETS: Final = re.compile(r"[\[\]<>{}\n]+")
 
 
@@ -125,11 +127,16 @@ def _document(assigned: Assigned, found: Sequence[Line]) -> Document:
 
 
 def _unsaid(found: Iterable[Line]) -> Iterator[str]:
-    """Yield a warning for models that can't be directed by tags."""
-    models = dict.fromkeys(line.role.model for line in found if line.direction or INLINE_TAG.search(line.text))
-    for model in models:
-        if not MODELS[model].understands_tags:
-            yield f"{model} takes no directions such as [whispering]; they are left out"
+    """Yield a warning for each model that can't be directed as the script or the cast wants."""
+    listed = list(found)
+    for slug in dict.fromkeys(line.role.model for line in listed):
+        lines_of = [line for line in listed if line.role.model == slug]
+        model = MODELS[slug]
+        if not model.understands_tags and any(line.direction or INLINE_TAG.search(line.text) for line in lines_of):
+            yield f"{slug} takes no directions such as [whispering]; they are left out"
+        styled = dict.fromkeys(line.role.name for line in lines_of if line.role.style)
+        if styled and not model.understands_tags and model.style is not StyleChannel.PREFIX:
+            yield f"{slug} takes no style in its text; that of {', '.join(styled)} is left out"
 
 
 def _pieces(document: Document, found: Sequence[Line], max_bytes: int | None) -> Iterator[_Piece]:
@@ -175,12 +182,14 @@ def _between(piece: _Piece, following: _Piece, outline: Outline) -> tuple[Gap, f
 
 def _said(text: str, line: Line, language: str) -> str:
     """Return what is sent: the words, behind the speaker's style and the direction, as the model takes them."""
-    model = MODELS[line.role.model]
-    notes = [note for note in (line.role.style, line.direction) if note]
+    model, style = MODELS[line.role.model], line.role.style
     if model.understands_tags:
-        return "".join(f"[{_note(note)}] " for note in notes) + spoken(text, language)
+        opening, closing = _TAGS[model.tags]
+        words = INLINE_TAG.sub(lambda tag: f"{opening}{tag[0][1:-1]}{closing}", text)
+        notes = [note for note in (style, line.direction) if note]
+        return "".join(f"{opening}{_note(note)}{closing} " for note in notes) + spoken(words, language)
     words = spoken(without_tags(text), language)
-    return f"Say in this style ({_note(line.role.style)}): {words}" if line.role.style else words
+    return f"Say in this style ({_note(style)}): {words}" if style and model.style is StyleChannel.PREFIX else words
 
 
 def _note(note: str) -> str:

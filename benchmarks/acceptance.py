@@ -17,7 +17,7 @@ from typing import Final
 import numpy as np
 
 from benchmarks.listening.programs import Programs, espeak_launcher, obtain
-from benchmarks.listening.takes import Clips, Fault, Made, made, pool
+from benchmarks.listening.takes import Clips, Fault, Made, learned, made, pool
 from benchmarks.listening.voices import RATE, VOICES, Voice, speak
 from benchmarks.plots import Bars
 from benchmarks.report import Report
@@ -29,8 +29,8 @@ from worker.acceptance.reference import reference
 from worker.acceptance.timing import word_times
 from worker.audio.gate import GateLimits, expected_seconds
 
-LEARNED_TAKES: Final = 40
-TAKES_AT_ONCE: Final = 120
+LEARNED_TAKES: Final = 36
+TAKES_AT_ONCE: Final = 60
 RUNGS: Final = (Rung.SIGNAL, Rung.RATE, Rung.SHAPE)
 TARGETS: Final = {
     (Fault.MISSING, True): 97,
@@ -51,17 +51,17 @@ CONFIDENCE: Final = 1.96
 
 @dataclass(frozen=True, slots=True)
 class Knobs:
-    paragraphs: int = 1
-    """Of each voice at each of three speeds; each is made good and with every fault."""
-    good: int = 1
-    """More good takes of each voice and speed, to bound false alarms."""
+    rounds: int = 1
+    """Each is a paragraph of every voice, good and with every fault."""
+    good: int = 8
+    """More good takes of each voice in each round, to bound false alarms."""
     seed: int = 20
     processes: int = 2
     minutes: float = 0
     """After which judging ends; 0 for no limit."""
 
 
-FULL: Final = Knobs(paragraphs=3, good=25)
+FULL: Final = Knobs(rounds=9, good=9)
 
 
 _Asked = tuple[Made, RateLine | None, Espeak]
@@ -99,45 +99,38 @@ def measure(knobs: Knobs, say: Callable[[str], None]) -> Report:
     espeak = find_espeak(espeak_launcher(programs))
     if programs.flite is None or programs.festival is None or espeak is None:
         return _nothing("espeak-ng, flite and festival can't be had on this machine")
-    say("learning the lines of durations")
-    clips = Clips(programs)
-    lines = {(voice.name, speed): line for voice, speed, line in _lines(clips, espeak, knobs.seed)}
+    clips, lines = Clips(programs), _Lines(espeak)
     began = time.monotonic()
+    judged: list[_Judged] = []
     with ProcessPoolExecutor(knobs.processes) as judges:
-        asked = ((one, lines.get((one.voice.name, one.speed)), espeak) for one in _takes(clips, knobs))
-        judged: list[_Judged] = []
-        for some in _divided(asked):
+        takes = made(clips, knobs.rounds, knobs.good, knobs.seed)
+        while some := list(islice(takes, TAKES_AT_ONCE)):
+            judged += judges.map(_judge, [(one, lines.of(clips, one.voice, one.speed), espeak) for one in some])
+            say(f"{len(judged):,} takes after {time.monotonic() - began:.0f} s")
             if knobs.minutes and time.monotonic() - began > 60 * knobs.minutes:
                 break
-            judged += judges.map(_judge, some)
-            say(f"{len(judged):,} takes after {time.monotonic() - began:.0f} s")
     return _report(judged, _word_errors(programs, espeak))
 
 
-def _divided(asked: Iterator[_Asked]) -> Iterator[list[_Asked]]:
-    """In portions, so that few takes are in memory."""
-    while some := list(islice(asked, TAKES_AT_ONCE)):
-        yield some
+class _Lines:
+    """The line of durations of each voice and speed, from good takes of other paragraphs than are judged."""
 
+    def __init__(self, espeak: Espeak) -> None:
+        self._espeak = espeak
+        self._references: dict[str, float] = {}
+        self._lines: dict[tuple[Voice, float], RateLine | None] = {}
 
-def _takes(clips: Clips, knobs: Knobs) -> Iterator[Made]:
-    """A paragraph of every voice after another, so that a run that is ended early is balanced."""
-    for number in range(knobs.paragraphs):
-        yield from made(clips, 1, 1_000 * knobs.seed + number, held_out=True)
-        extra = knobs.good // knobs.paragraphs
-        yield from made(clips, extra, 2_000 * knobs.seed + number, held_out=True, faults=(Fault.GOOD,))
+    def of(self, clips: Clips, voice: Voice, speed: float) -> RateLine | None:
+        if (voice, speed) not in self._lines:
+            takes = learned(clips, voice, speed, LEARNED_TAKES)
+            self._lines[voice, speed] = learn([(self._reference(text, voice), seconds) for text, seconds in takes])
+        return self._lines[voice, speed]
 
-
-def _lines(clips: Clips, espeak: Espeak, seed: int) -> Iterator[tuple[Voice, float, RateLine]]:
-    """Of each held-out voice and speed, from good takes of other paragraphs than are judged."""
-    pairs: dict[tuple[Voice, float], list[tuple[float, float]]] = {}
-    for one in made(clips, LEARNED_TAKES, seed + 2, held_out=True, faults=(Fault.GOOD,)):
-        found = reference(one.text, one.voice.language, espeak)
-        if found is not None:
-            pairs.setdefault((one.voice, one.speed), []).append((found.seconds, len(one.samples) / RATE))
-    for (voice, speed), of_voice in pairs.items():
-        if (line := learn(of_voice)) is not None:
-            yield voice, speed, line
+    def _reference(self, text: str, voice: Voice) -> float:
+        if text not in self._references:
+            found = reference(text, voice.language, self._espeak)
+            self._references[text] = found.seconds if found is not None else 0.0
+        return self._references[text]
 
 
 def _judge(asked: _Asked) -> _Judged:

@@ -18,6 +18,8 @@ from worker.acceptance.findings import Samples
 SPEEDS: Final = (0.85, 1.0, 1.2)
 """Of durations: a larger one is slower."""
 SENTENCES_A_TAKE: Final = (2, 3)
+LEARNED_SENTENCES: Final = 8
+FOREIGN_SENTENCES: Final = 6
 PAUSES_SECONDS: Final = (0.1, 0.5)
 
 
@@ -64,6 +66,8 @@ class Clips:
 
     def prepare(self, voice: Voice, speed: float, texts: Sequence[str]) -> None:
         wanted = [text for text in dict.fromkeys(texts) if (voice, speed, text) not in self._clips]
+        if not wanted:
+            return
         for text, clip in zip(wanted, speak(self._programs, voice, wanted, speed), strict=True):
             self._clips[voice, speed, text] = clip
 
@@ -90,15 +94,28 @@ def pool(language: str, *, held_out: bool) -> list[str]:
     return known[middle:] if held_out else known[:middle]
 
 
-def made(
-    clips: Clips, count: int, seed: int, *, held_out: bool, faults: Sequence[Fault] = tuple(Fault)
-) -> Iterator[Made]:
-    """`count` paragraphs a voice and speed, each with every fault. Voices that can't be had are left out."""
-    for voice in VOICES:
-        if voice.is_held_out is held_out:
-            for speed in SPEEDS:
-                speaker = _Speaker(clips, voice, speed, random.Random(f"{seed} {voice} {speed}"))
-                yield from speaker.takes(count, faults)
+def made(clips: Clips, rounds: int, good: int, seed: int) -> Iterator[Made]:
+    """In each round a paragraph of every held-out voice at one speed, good and with every fault, and `good` more good
+    ones. Rounds are balanced, so that a run may end after any.
+    """
+    for number in range(rounds):
+        for voice in (one for one in VOICES if one.is_held_out):
+            speaker = _Speaker(clips, voice, SPEEDS[number % len(SPEEDS)], random.Random(f"{seed} {number} {voice}"))
+            yield from speaker.takes(tuple(Fault))
+            for _ in range(good):
+                yield from speaker.takes((Fault.GOOD,))
+
+
+def learned(clips: Clips, voice: Voice, speed: float, count: int) -> Iterator[tuple[str, float]]:
+    """Good takes' texts and seconds, of paragraphs that are the same for all voices of a language."""
+    known = pool(voice.language, held_out=voice.is_held_out)[:LEARNED_SENTENCES]
+    clips.prepare(voice, speed, known)
+    odds = random.Random(f"learned {voice.language}")
+    for _ in range(count):
+        chosen = odds.sample(known, odds.randint(*SENTENCES_A_TAKE))
+        spoken = [clip.samples for text in chosen if (clip := clips.get(voice, speed, text)) is not None]
+        if len(spoken) == len(chosen):
+            yield " ".join(chosen), len(joined(spoken, odds)) / RATE
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,30 +125,26 @@ class _Speaker:
     speed: float
     odds: random.Random
 
-    def takes(self, count: int, faults: Sequence[Fault]) -> Iterator[Made]:
-        self._prepare()
-        for _ in range(count):
-            chosen = tuple(self.odds.sample(self._sentences, self.odds.randint(*SENTENCES_A_TAKE)))
-            for fault in faults:
-                spoiled = self.odds.randrange(len(chosen))
-                samples = self._spoken(chosen, spoiled, fault)
-                if samples is not None:
-                    yield Made(self.voice, self.speed, fault, chosen, spoiled, samples)
+    def takes(self, faults: Sequence[Fault]) -> Iterator[Made]:
+        chosen = tuple(self.odds.sample(self._sentences, self.odds.randint(*SENTENCES_A_TAKE)))
+        planned = [
+            (fault, spoiled := self.odds.randrange(len(chosen)), self._said(chosen, spoiled, fault)) for fault in faults
+        ]
+        self.clips.prepare(self.voice, self.speed, [text for _, _, said in planned for text in said])
+        for fault, spoiled, said in planned:
+            samples = self._spoken(said, fault)
+            if samples is not None:
+                yield Made(self.voice, self.speed, fault, chosen, spoiled, samples)
 
     @property
     def _sentences(self) -> list[str]:
         return pool(self.voice.language, held_out=self.voice.is_held_out)
 
-    def _prepare(self) -> None:
-        said = self._sentences
-        texts = [*said, *(halves(sentence)[0] for sentence in said), *map(swapped, said)]
-        self.clips.prepare(self.voice, self.speed, texts)
-
-    def _spoken(self, chosen: Sequence[str], spoiled: int, fault: Fault) -> Samples | None:
+    def _spoken(self, said: Sequence[str], fault: Fault) -> Samples | None:
         if fault is Fault.OTHER_LANGUAGE:
-            clips = self._foreign(len(chosen))
+            clips = self._foreign(len(said))
         else:
-            clips = [self.clips.get(self.voice, self.speed, text) for text in self._said(chosen, spoiled, fault)]
+            clips = [self.clips.get(self.voice, self.speed, text) for text in said]
         sounds = [clip.samples for clip in clips if clip is not None]
         if not sounds or len(sounds) < len(clips):
             return None
@@ -149,7 +162,7 @@ class _Speaker:
     def _foreign(self, count: int) -> list[Clip | None]:
         """Sentences of another language, by a voice that speaks it."""
         other = next(one for one in VOICES if one.language == ("it" if self.voice.language == "en" else "en"))
-        texts = self.odds.sample(pool(other.language, held_out=False), count)
+        texts = self.odds.sample(pool(other.language, held_out=False)[:FOREIGN_SENTENCES], count)
         self.clips.prepare(other, 1.0, texts)
         return [self.clips.get(other, 1.0, text) for text in texts]
 

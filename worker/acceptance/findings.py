@@ -135,3 +135,5 @@ class Recogniser(Protocol):
 MIN_RATE_SECONDS: Final = 3.0
 """Shorter takes get no verdict by their rate: the silence around them weighs too much."""
 MIN_SHAPE_SECONDS: Final = 4.0
+MAX_SHAPE_SECONDS: Final = 180.0
+"""The cost of a second grows with the text: 0.05 s of CPU at 10 s, 0.07 s at a minute."""

@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from worker.acceptance.espeak import Espeak, EspeakError
 from worker.acceptance.findings import (
+    MAX_SHAPE_SECONDS,
     MIN_SHAPE_SECONDS,
     Finding,
     Reason,
@@ -89,6 +90,8 @@ def judge(samples: Samples, text: str, language: str, espeak: Espeak | None) -> 
     """`samples` at the grammar's rate."""
     if len(samples) < MIN_SHAPE_SECONDS * RATE:
         return inconclusive(Rung.SHAPE, Reason.SHORT_TAKE)
+    if len(samples) > MAX_SHAPE_SECONDS * RATE:
+        return inconclusive(Rung.SHAPE, Reason.UNSURE)
     tokens = tokens_of(text, language)
     try:
         lexicon = lexicon_of(tokens.tokens, language, espeak)

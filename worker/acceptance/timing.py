@@ -10,7 +10,7 @@ import numpy as np
 
 from worker.acceptance import features, grammar
 from worker.acceptance.espeak import Espeak, EspeakError
-from worker.acceptance.findings import Samples, TimeSource, WordTime
+from worker.acceptance.findings import MAX_SHAPE_SECONDS, Samples, TimeSource, WordTime
 from worker.acceptance.language import guess, is_english
 from worker.acceptance.shape import ENGLISH, FOREIGN, Hearing, hear
 from worker.acceptance.tokens import Token, Tokens, tokens_of
@@ -38,6 +38,8 @@ def word_times(
 
 def _aligned(samples: Samples, tokens: Tokens, language: str, espeak: Espeak | None) -> tuple[WordTime, ...]:
     if not language or not tokens.tokens or find_spec("pocketsphinx") is None:
+        return ()
+    if len(samples) > MAX_SHAPE_SECONDS * grammar.RATE:
         return ()
     try:
         lexicon = grammar.lexicon_of(tokens.tokens, language, espeak)

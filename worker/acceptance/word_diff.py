@@ -5,7 +5,8 @@ The likeness of the whole would not do: ten wrong seconds of a minute leave it h
 
 from __future__ import annotations
 
-from difflib import SequenceMatcher
+from collections.abc import Iterator, Sequence
+from difflib import Match, SequenceMatcher
 from typing import Final
 
 from worker.acceptance import numbers
@@ -24,6 +25,8 @@ from worker.acceptance.tokens import Token, Tokens, tokens_of
 
 MAX_RUN: Final = 7
 """Words that may differ in a row."""
+MIN_ANCHOR: Final = 3
+"""Words alike in a row that end a run."""
 MIN_WORDS: Final = 4
 MIN_ALIKE: Final = 0.2
 """Of the words: a recogniser that understood fewer may be the one that is wrong."""
@@ -44,14 +47,9 @@ def _plain(word: str) -> str:
 
 
 def _compared(tokens: Tokens, wanted: list[str], heard: list[str]) -> Finding:
-    matcher = SequenceMatcher(None, wanted, heard, autojunk=False)
-    alike = sum(block.size for block in matcher.get_matching_blocks()) / max(len(heard), 1)
-    runs = [
-        (_length(tokens.tokens[first:last], end - begin), first)
-        for tag, first, last, begin, end in matcher.get_opcodes()
-        if tag != "equal"
-    ]
-    longest, place = max(runs, default=(0, 0))
+    blocks = SequenceMatcher(None, wanted, heard, autojunk=False).get_matching_blocks()
+    alike = sum(block.size for block in blocks) / len(heard)
+    longest, place = max(_runs(tokens.tokens, blocks), default=(0, 0))
     score = longest / MAX_RUN
     if longest <= MAX_RUN:
         return fine(Rung.WORDS, score)
@@ -61,6 +59,18 @@ def _compared(tokens: Tokens, wanted: list[str], heard: list[str]) -> Finding:
     return suspicion(Rung.WORDS, Reason.DIVERGENT_WORDS, score, tokens.sentence(token))
 
 
-def _length(left_out: tuple[Token, ...], put_in: int) -> int:
+def _runs(tokens: Sequence[Token], blocks: Sequence[Match]) -> Iterator[tuple[int, int]]:
+    """Each run's length, and the token that it begins at. One or two words alike by chance don't end a run."""
+    begun, heard, alike = 0, 0, 0
+    for block in blocks:
+        # The last block is empty and stands for the end.
+        if block.size >= MIN_ANCHOR or not block.size:
+            yield _length(tokens[begun : block.a], block.b - heard, alike), begun
+            begun, heard, alike = block.a + block.size, block.b + block.size, 0
+        else:
+            alike += block.size
+
+
+def _length(left_out: Sequence[Token], put_in: int, alike: int) -> int:
     """Words that may be unspoken don't count as left out, nor as put in where they are spoken."""
-    return max(sum(token.is_certain for token in left_out), put_in - len(left_out))
+    return max(sum(token.is_certain for token in left_out) - alike, put_in - len(left_out))

@@ -88,6 +88,7 @@ def test_numbers_may_be_read_in_any_usual_way(espeak: Espeak) -> None:
     [
         (np.zeros(2 * RATE, np.float32), "Hello there.", "en", Reason.SHORT_TAKE),
         (np.zeros(5 * RATE, np.float32), "Zxqv brrgh wmplf drontheimski.", "en", Reason.UNKNOWN_WORDS),
+        (np.zeros(181 * RATE, np.float32), "Hello there.", "en", Reason.UNSURE),
         (np.zeros(5 * RATE, np.float32), "…", "en", Reason.UNSPOKEN),
         (np.zeros(5 * RATE, np.float32), "Ang aso ay tumakbo.", "", Reason.UNKNOWN_LANGUAGE),
         (np.zeros(5 * RATE, np.float32), "Der Hund lief über die Straße.", "de", Reason.UNAVAILABLE),

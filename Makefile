@@ -25,7 +25,7 @@ UV := $(shell command -v uv 2>/dev/null || echo .tools/bin/uv)
 RUN_UV := $(if $(filter .tools/bin/uv,$(UV)),PYTHONPATH=.tools) $(UV)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo stack stack-stop hostile fuzz audio-fuzz clients test unit coverage release chaos proof check wording format bench lock clean
+.PHONY: help setup demo stack stack-stop hostile fuzz audio-fuzz clients test unit coverage release docs chaos proof check wording format bench lock clean
 
 help: ## list the commands
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -91,6 +91,9 @@ release: $(STAMP) $(RELEASE)/.ready ## build wheel and sdist of ttsq and of its 
 	@for wheel in dist/*.whl; do $(RELEASE)/bin/check-wheel-contents $$wheel || exit 1; done
 	@ls -l dist
 
+docs: $(STAMP) ## build the documentation's site in .docs/html, without a network; its search needs no server
+	@$(BIN)/python -m tests.site .docs/html
+
 chaos: $(STAMP) ## hurt a real cluster at random for MINUTES (2), and see that nothing is lost; SEED repeats a plan
 	@$(BIN)/python -m tests.chaos --minutes $(or $(MINUTES),2) $(if $(SEED),--seed $(SEED))
 
@@ -142,4 +145,4 @@ lock: | $(filter .tools/bin/uv,$(UV)) ## choose the newest versions anew and wri
 	@rm -f uv.lock
 
 clean: ## remove the environment and all caches
-	@rm -rf $(VENV) $(DEMO) $(RELEASE) .tools .mypy_cache .ruff_cache .pytest_cache .hypothesis dist
+	@rm -rf $(VENV) $(DEMO) $(RELEASE) .docs .tools .mypy_cache .ruff_cache .pytest_cache .hypothesis dist

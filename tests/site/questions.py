@@ -27,4 +27,4 @@ QUESTIONS: Final = (
     ("exit code", "reference/errors"),
 )
 SHOWN: Final = 8
-"""The answer must be among so many results."""
+"""The answer must be among the first N results."""

@@ -38,8 +38,8 @@ class DocumentIn(BaseModel):
     """Makes the file a script: the name of a cast with an optional version, or roles by the names of speakers."""
     stems: bool = False
     """Whether a zip archive with one track for each speaker of a script is stored too."""
-    preset: Literal["", "none", "podcast", "broadcast"] = ""
-    """Loudness of the recording."""
+    preset: Literal["", "none", "podcast", "broadcast", "audiobook-acx"] = ""
+    """Loudness of the recording. What Audible requires (audiobook-acx) needs the format mp3."""
     max_cost: Annotated[Decimal | None, Field(gt=0)] = None
     """Budget in US dollars; parts beyond it are held."""
     dry_run: bool = False

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Final
 
+from api_models.formats import AudioFormat
 from worker.documents.document import excerpt
 from worker.documents.join.style import GAP_SECONDS, PRESETS, Preset, Style
 from worker.documents.plan.plan import Gap, Part, Plan
@@ -163,6 +164,13 @@ class JoinStyle:
         """`lufs` is the job's own target."""
         preset = PRESETS[self.preset] if self.preset else Preset("job", lufs)
         return Style(preset, {**GAP_SECONDS, **self.gaps}, self.levelled)
+
+    def format_fault(self, form: AudioFormat) -> str | None:
+        """Return why a recording of this format can't be what the preset requires."""
+        preset = PRESETS.get(self.preset)
+        if preset is None or preset.delivery is None or form is AudioFormat.MP3:
+            return None
+        return f"preset {self.preset} is delivered as MP3, not as {form}"
 
     def encode(self) -> str:
         given = {

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 import soundfile
 
+from tests.acx import faults
 from tests.long_texts import paragraphs, sentence
 from tests.terminal import KEY, Shown, Ttsq
 from worker.emulator.config import EmulatorConfig
@@ -91,6 +92,13 @@ def test_a_recording_of_an_unknown_kind_is_refused_before_anything_is_bought(
     assert ttsq("run", "ferry.md", "--out", out, "--yes").code == 0
 
 
+def test_an_audiobook_is_what_audible_requires(ttsq: Ttsq) -> None:
+    Path("ferry.md").write_text(book(paragraphs(2)), encoding="utf-8")
+    shown = ttsq("run", "ferry.md", "--out", "ferry.mp3", "--preset", "audiobook-acx", "--yes")
+    assert shown.code == 0, shown.err
+    assert list(faults(Path("ferry.mp3"))) == []
+
+
 def test_an_edited_sentence_buys_two_parts_at_most(ttsq: Ttsq, api: Emulator) -> None:
     """The new recording has the new sentence, and everything else is copied."""
     text = book(paragraphs(10), paragraphs(10, first=100))
@@ -130,6 +138,7 @@ def test_a_budget_in_the_middle_of_a_book_holds_it(ttsq: Ttsq, api: Emulator) ->
     ("arguments", "message"),
     [
         (("ferry.md", "--out", "ferry.mp3", "--preset", "loud"), '--preset: "loud" is not a preset'),
+        (("ferry.md", "--out", "ferry.flac", "--preset", "audiobook-acx"), "is delivered as MP3, not as flac"),
         (("ferry.md", "--out", "ferry.mp3", "--gap", "verse=1"), '--gap: "verse=1" names no kind of place'),
         (("ferry.md", "--out", "ferry.mp3", "--format", "wav"), '--format: "wav" differs from the suffix of ferry.mp3'),
         (("sheet.csv", "--captions", "vtt"), "apply to a document"),

@@ -70,6 +70,7 @@ def test_a_recording_is_never_shorter_than_its_plan(ttsq: Ttsq, parts: Path) -> 
         (("parts.csv", "--out", "taken.wav"), "exists already"),
         (("parts.csv", "--out", "ferry.aac"), "no format"),
         (("parts.csv", "--out", "ferry.wav", "--preset", "loud"), "use none, podcast, broadcast"),
+        (("parts.csv", "--out", "ferry.wav", "--preset", "audiobook-acx"), "requires MP3, not wav"),
         (("parts.csv", "--out", "ferry.wav", "--gap", "verse=1"), "names no kind of place"),
         (("parts.csv", "--out", "ferry.wav", "--gap", "scene=-1"), "0 to 30"),
         (("ferry.md", "--out", "ferry.wav"), "lacks the column custom_id"),

@@ -100,6 +100,7 @@ def bomb() -> bytes:
         (body(job={"voice_1": "Kore", "voice_2": "Puck"}), "job.voice_2"),
         (body(captions=["lrc"]), "captions.0"),
         (body(preset="loud"), "preset"),
+        (body(preset="audiobook-acx"), "job.format"),
     ],
 )
 def test_what_cannot_be_spoken_is_refused_with_its_field(stage: Speaking, wanted: dict[str, Any], field: str) -> None:

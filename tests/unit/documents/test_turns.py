@@ -97,7 +97,7 @@ def tracks(path: Path) -> dict[str, Signal]:
         }
 
 
-@pytest.mark.parametrize("preset", PRESETS)
+@pytest.mark.parametrize("preset", [name for name, preset in PRESETS.items() if preset.delivery is None])
 def test_tracks_sum_to_the_recording(tmp_path: Path, takes: list[Take], preset: str) -> None:
     """Mastered and limited alike; each is as long as the whole, and silent where its speaker is."""
     found = record(takes, tmp_path / "all.wav", Style(PRESETS[preset]), tracks=tmp_path / "all.zip")

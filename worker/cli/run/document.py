@@ -136,12 +136,19 @@ def as_one_row(
     rows = Spool()
     for row in found:
         if isinstance(row, Row):
+            _check_format(order.style, row.request.format)
             rows.put(_worded(row, written, prepare))
     style = _named(order, document)
     order = replace(order, sources={name: Source(document, style, plan)})
     if is_recording(order.out):
         order = replace(order, out=(order.out or Path()).parent, recording=order.out)
     return order, Judged(rows, [], 0, whole=False)
+
+
+def _check_format(style: JoinStyle, form: AudioFormat) -> None:
+    """Raises BadOptionError: the preset requires another format."""
+    if fault := style.format_fault(form):
+        raise BadOptionError("--preset", style.preset, fault, "end --out with .mp3, or use --format mp3")
 
 
 def spoken(document: Document, order: Order, prepare: RowPreparation, terminal: Terminal) -> Document:

@@ -80,7 +80,9 @@ DOCUMENT = "Documents"
 Preset = Annotated[
     str,
     typer.Option(
-        help="Loudness of the recording: none, podcast, broadcast.", show_default="none", rich_help_panel=DOCUMENT
+        help="Loudness of the recording: none, podcast, broadcast, audiobook-acx (MP3).",
+        show_default="none",
+        rich_help_panel=DOCUMENT,
     ),
 ]
 Captions = Annotated[

@@ -57,12 +57,18 @@ class Placed:
     def begin(self) -> int:
         return self.start - self.lead
 
-    def sound(self, fade: int) -> Samples:
+    def sound(self, fade: int, max_tone_dbfs: float = 0.0) -> Samples:
         """Return what is heard of it, from `begin` on, with its room tone."""
         samples, _ = load(self.clip.path, self.clip.pace)
         kept = samples[self.cut[0] - self.lead : self.cut[1] + self.tail]
         said = _faded(kept * np.float32(self.gain), fade)
-        return np.concatenate((said, _tone(self, self.gap_frames, samples))) if self.gap_frames else said
+        if not self.gap_frames:
+            return said
+        return np.concatenate((said, _tone(self, self.gap_frames, samples, max_tone_dbfs)))
+
+    def room(self, frames: int, max_tone_dbfs: float) -> Samples:
+        """Return so much of its room tone."""
+        return _tone(self, frames, load(self.clip.path, self.clip.pace)[0], max_tone_dbfs)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +76,8 @@ class Assembly:
     rate: int
     channels: int
     placed: tuple[Placed, ...]
+    max_tone_dbfs: float = 0.0
+    """Of the room tone between parts."""
 
     @property
     def frames(self) -> int:
@@ -96,8 +104,11 @@ class Assembly:
         """Yield it by speakers: blocks of equal length, together the recording. Absent speakers are silent."""
         fade = max(1, round(FADE_SECONDS * self.rate))
         pending: dict[str, Samples] = {}
+        first = self.placed[0]
+        if first.begin:
+            yield {first.speaker: first.room(first.begin, self.max_tone_dbfs)}
         for placed, following in zip(self.placed, (*self.placed[1:], None), strict=True):
-            _add(pending, placed.speaker, placed.sound(fade))
+            _add(pending, placed.speaker, placed.sound(fade, self.max_tone_dbfs))
             length = max(map(len, pending.values()))
             ready = length if following is None else following.begin - placed.begin
             yield {speaker: _exactly(samples[:ready], ready) for speaker, samples in pending.items() if len(samples)}
@@ -143,8 +154,8 @@ def assemble(takes: Sequence[tuple[Path, Gap] | Take], style: Style) -> Assembly
 
 
 def _places(clips: Sequence[Clip], parts: Sequence[Take], gains: Sequence[float], style: Style) -> Iterator[Placed]:
-    gaps = [style.gaps[part.gap] for part in parts[:-1]] + [0.0]
-    at = 0
+    gaps = [style.gaps[part.gap] for part in parts[:-1]] + [style.tail_seconds]
+    at = round(style.head_seconds * clips[0].rate)
     for clip, seconds, gain in zip(clips, gaps, gains, strict=True):
         start, end = clip.speech
         cut = max(0, start - round(LEAD_SECONDS * clip.rate)), end + round(TAIL_SECONDS * clip.rate)
@@ -157,7 +168,7 @@ def _places(clips: Sequence[Clip], parts: Sequence[Take], gains: Sequence[float]
 def _turns(clips: Sequence[Clip], parts: Sequence[Take], gains: Sequence[float], style: Style) -> Iterator[Placed]:
     """Place takes by their first and last sounds, so that pauses between them are exact to a millisecond."""
     edges = [_edges(clip) for clip in clips]
-    starts = [edges[0][0]]
+    starts = [edges[0][0] + round(style.head_seconds * clips[0].rate)]
     for (before, after), part in zip(pairwise(clips), parts, strict=False):
         length, following = (clip.speech[1] - clip.speech[0] for clip in (before, after))
         pause = round(_pause(part, style) * before.rate)
@@ -166,7 +177,8 @@ def _turns(clips: Sequence[Clip], parts: Sequence[Take], gains: Sequence[float],
     ends = [start + clip.speech[1] - clip.speech[0] for start, clip in zip(starts, clips, strict=True)]
     for index, (clip, part, (lead, tail)) in enumerate(zip(clips, parts, edges, strict=True)):
         last = index == len(clips) - 1
-        gap = 0 if last else max(0, starts[index + 1] - edges[index + 1][0] - ends[index] - tail)
+        end = round(style.tail_seconds * clip.rate)
+        gap = end if last else max(0, starts[index + 1] - edges[index + 1][0] - ends[index] - tail)
         yield Placed(clip, starts[index], ends[index], clip.speech, gains[index], gap, part.speaker, lead, tail)
 
 
@@ -205,11 +217,12 @@ def _faded(samples: Samples, fade: int) -> Samples:
     return samples
 
 
-def _tone(placed: Placed, frames: int, samples: Samples) -> Samples:
+def _tone(placed: Placed, frames: int, samples: Samples, max_dbfs: float = 0.0) -> Samples:
     """Repeat a take's own room tone, forwards and backwards by turns, so that no repetition clicks."""
     clip = placed.clip
     tone = samples[slice(*clip.tone)]
     if clip.floor_dbfs <= max(FLOOR_DBFS, _AUDIBLE_FLOOR_DBFS) or not len(tone):
         return np.zeros((frames, clip.channels), np.float32)
     both = np.concatenate((tone, tone[::-1]))
-    return np.resize(both, (frames, clip.channels)) * np.float32(placed.gain)
+    gain = min(placed.gain, 10 ** ((max_dbfs - clip.floor_dbfs) / 20))
+    return np.resize(both, (frames, clip.channels)) * np.float32(gain)

@@ -49,10 +49,11 @@ class Meter:
     def loudness(self) -> Loudness:
         """Return both figures. Needs `with_peak`."""
         peak = max(get_true_peak(self._state, channel) for channel in range(self._channels))
-        return Loudness(self.lufs(), _decibels(peak))
+        return Loudness(self.lufs(), decibels(peak))
 
 
-def _decibels(amplitude: float) -> float:
+def decibels(amplitude: float) -> float:
+    """Return the level of an amplitude; minus infinity for silence."""
     return 20 * float(np.log10(amplitude)) if amplitude > 0 else float("-inf")
 
 

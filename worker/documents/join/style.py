@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
+from worker.documents.join.delivery import ACX, Delivery
 from worker.documents.plan.plan import Gap
 
 GAP_SECONDS: Final[Mapping[Gap, float]] = {
@@ -42,6 +43,8 @@ class Preset:
     """Integrated loudness, ITU-R BS.1770-4."""
     peak_dbtp: float = -1.0
     """True peak that is not exceeded."""
+    delivery: Delivery | None = None
+    """What the encoded file is checked against."""
 
 
 PRESETS: Final[Mapping[str, Preset]] = {
@@ -50,9 +53,10 @@ PRESETS: Final[Mapping[str, Preset]] = {
         Preset("none"),
         Preset("podcast", lufs=-16.0, peak_dbtp=-1.0),
         Preset("broadcast", lufs=-23.0, peak_dbtp=-1.0),
+        Preset("audiobook-acx", peak_dbtp=-3.5, delivery=ACX),
     )
 }
-"""Podcasts: the loudness that Apple and Spotify ask for; broadcast: EBU R 128."""
+"""Podcasts: the loudness that Apple and Spotify ask for; broadcast: EBU R 128; audiobook-acx: Audible."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,3 +65,13 @@ class Style:
     gaps: Mapping[Gap, float] = field(default_factory=lambda: GAP_SECONDS)
     levelled: bool = True
     """Whether parts are brought near the median loudness."""
+
+    @property
+    def head_seconds(self) -> float:
+        """Room tone before the first part."""
+        return self.preset.delivery.head_seconds if self.preset.delivery else 0.0
+
+    @property
+    def tail_seconds(self) -> float:
+        """Room tone behind the last part."""
+        return self.preset.delivery.tail_seconds if self.preset.delivery else 0.0

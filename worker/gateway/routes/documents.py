@@ -90,6 +90,8 @@ def _made(
 ) -> tuple[dict[str, Any], int]:
     with _file(wanted) as path:
         plan, job = (_script if scripts.is_script(wanted) else _text)(gateway, origin.tenant, wanted, path)
+    if fault := JoinStyle(wanted.preset).format_fault(job.format):
+        raise invalid([Fault(field="job.format", message=f"{fault}; use mp3")])
     shown = _plan(plan, job.model)
     if wanted.dry_run:
         return {"job": None, "plan": shown}, 200

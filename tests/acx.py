@@ -58,7 +58,7 @@ def _frames(content: bytes) -> Iterator[tuple[int, int]]:
 def _decoded(path: Path) -> npt.NDArray[np.float64]:
     with av.open(str(path)) as container:
         pieces = [frame.to_ndarray() for frame in container.decode(audio=0)]
-    return np.concatenate(pieces, axis=1).astype(np.float64).mean(axis=0)
+    return np.asarray(np.concatenate(pieces, axis=1).mean(axis=0), np.float64)
 
 
 def _windows(samples: npt.NDArray[np.float64], seconds: float) -> npt.NDArray[np.float64]:

@@ -92,8 +92,11 @@ def test_a_recording_of_an_unknown_kind_is_refused_before_anything_is_bought(
     assert ttsq("run", "ferry.md", "--out", out, "--yes").code == 0
 
 
-def test_an_audiobook_is_what_audible_requires(ttsq: Ttsq) -> None:
+def test_an_audiobook_is_what_audible_requires(ttsq: Ttsq, api: Emulator) -> None:
+    """A format that the preset does not allow is refused before anything is bought."""
     Path("ferry.md").write_text(book(paragraphs(2)), encoding="utf-8")
+    assert ttsq("run", "ferry.md", "--out", "ferry.opus", "--preset", "audiobook-acx", "--yes").code == 2
+    assert api.state().billed_calls == 0
     shown = ttsq("run", "ferry.md", "--out", "ferry.mp3", "--preset", "audiobook-acx", "--yes")
     assert shown.code == 0, shown.err
     assert list(faults(Path("ferry.mp3"))) == []

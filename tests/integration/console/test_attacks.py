@@ -63,6 +63,7 @@ FOREIGN_PATHS: Final = (
     "/console/jobs/{job}/peaks",
     "/console/jobs/{job}/takes/1",
     "/console/batches/{batch}",
+    "/console/documents/{job}",
     "/console/operations/{operation}",
     "/console/webhooks/deliveries/{job}",
 )

@@ -24,7 +24,18 @@ from worker.store.tables.console import Activity, ConsoleAction
 
 def test_an_empty_console_says_what_to_do_next(operator: Browser) -> None:
     """Every section answers, and none is blank."""
-    sections = ["", "/jobs", "/batches", "/operations", "/money", "/webhooks", "/schedules", "/keys", "/try"]
+    sections = [
+        "",
+        "/jobs",
+        "/batches",
+        "/documents",
+        "/operations",
+        "/money",
+        "/webhooks",
+        "/schedules",
+        "/keys",
+        "/try",
+    ]
     for section in sections:
         page = operator.get(f"/console{section}")
         assert page.status == 200, page.text

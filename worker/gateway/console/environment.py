@@ -52,6 +52,7 @@ SECTIONS: Final = (
     Section("Now", "/console"),
     Section("Jobs", "/console/jobs"),
     Section("Batches", "/console/batches"),
+    Section("Documents", "/console/documents"),
     Section("Operations", "/console/operations"),
     Section("Money", "/console/money"),
     Section("Webhooks", "/console/webhooks", "operate"),

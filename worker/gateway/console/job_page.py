@@ -110,7 +110,7 @@ def get_job(request: Request, job_id: UUID, visitor: Reader) -> Response:
         "batch": batch,
         "steps": timeline(job, attempts),
         "takes": takes if len(takes) > 1 or any(not one.is_used for one in takes) else [],
-        "sentences": _sentences(gateway, job),
+        "sentences": sentences(gateway, job),
         "has_audio": job.status == JobStatus.SUCCEEDED and job.purged_at is None,
         "is_finished": job.status in TERMINAL,
         "can_retry": job.status in TERMINAL - {JobStatus.SUCCEEDED} and job.purged_at is None,
@@ -119,7 +119,7 @@ def get_job(request: Request, job_id: UUID, visitor: Reader) -> Response:
     return pages.render(request, "job.html", visitor, values)
 
 
-def _sentences(gateway: Gateway, job: JobEntry) -> Sequence[Cue]:
+def sentences(gateway: Gateway, job: JobEntry) -> Sequence[Cue]:
     """Return when each sentence is heard, if it is stored beside the audio; nothing while the store is unavailable."""
     if not job.timings or job.uri is None or job.status != JobStatus.SUCCEEDED or job.purged_at is not None:
         return ()

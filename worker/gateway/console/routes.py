@@ -10,6 +10,7 @@ from starlette.responses import RedirectResponse, Response
 from worker.gateway.console import (
     assets,
     batch_pages,
+    document_pages,
     job_list,
     job_page,
     key_pages,
@@ -34,6 +35,7 @@ ROUTERS: Final = (
     job_list.router,
     job_page.router,
     batch_pages.router,
+    document_pages.router,
     operation_pages.router,
     money_page.router,
     webhook_pages.router,

@@ -141,8 +141,17 @@
     });
   }
 
+  /* A sentence that is clicked is heard */
+  function hear(event) {
+    const place = event.target.closest("[data-at]"), audio = byId("audio");
+    if (!place || !audio) return;
+    event.preventDefault();
+    audio.currentTime = Number(place.dataset.at);
+    audio.play();
+  }
+
   /* Shortcuts */
-  const PLACES = { n: "/console", j: "/console/jobs", b: "/console/batches", m: "/console/money", t: "/console/try" };
+  const PLACES = { n: "/console", j: "/console/jobs", b: "/console/batches", d: "/console/documents", m: "/console/money", t: "/console/try" };
   let went = 0;
 
   function shortcut(event) {
@@ -160,6 +169,7 @@
   }
 
   document.addEventListener("keydown", shortcut);
+  document.addEventListener("click", hear);
   document.addEventListener("DOMContentLoaded", () => {
     const button = byId("shortcuts-button");
     button.hidden = false;

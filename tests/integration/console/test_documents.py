@@ -37,7 +37,7 @@ def test_a_document_is_shown_by_chapters_and_heard_by_parts(stage: Speaking, mon
     """Each part has its text, player and takes; the recording its sentences. Nothing is loaded before it is played."""
     document = submitted(stage)
     wait_for(
-        lambda: stage.client.get(f"/v1/documents/{document}").json["job"]["finished_at"], seconds=60, what="the end"
+        lambda: stage.client.get(f"/v1/documents/{document}").json["job"]["finished_at"], seconds=120, what="the end"
     )
     browser = signed_in(stage.gateway, tenant=TENANT)
     listed = browser.get("/console/documents")
@@ -69,7 +69,7 @@ def test_a_document_without_text_keeps_its_row(stage: Speaking) -> None:
     """Title and chapters are text: they go with it."""
     document = submitted(stage)
     wait_for(
-        lambda: stage.client.get(f"/v1/documents/{document}").json["job"]["finished_at"], seconds=60, what="the end"
+        lambda: stage.client.get(f"/v1/documents/{document}").json["job"]["finished_at"], seconds=120, what="the end"
     )
     browser = signed_in(stage.gateway, tenant=TENANT)
     browser.submit(browser.get(f"/console/jobs/{document}"), "/delete")

@@ -223,7 +223,11 @@ class TestFiles:
             ("a.doc", b"\xd0\xcf\x11\xe0", "old Office"),
             ("a.epub", b"PK\x03\x04 broken", "not a whole EPUB"),
             ("a.docx", Epub([("c.xhtml", page("x"))]).build(), "not a Word document"),
-            ("a.pdf", b"%PDF-1.7 nothing", "can't be read"),
+            ("a.pdf", b"%PDF-1.7 nothing %%EOF", "can't be read"),
+            ("large.pdf", b"%PDF-1.7\n" + bytes(3 * 2**20), "breaks off"),
+            ("noise.docx", b"no archive", "not a whole Word document"),
+            ("noise.epub", b"no archive", "not a whole EPUB"),
+            ("noise.pdf", b"no PDF", "not a whole PDF"),
             ("a.txt", b"", "no text"),
         ],
     )

@@ -31,6 +31,7 @@ SUFFIXES: Final = (
 )
 """Of files that can be read as documents."""
 
+SHORTER: Final = "divide it into several files"
 _BYTE_ORDER_MARKS: Final = (
     (codecs.BOM_UTF8, "utf-8"),
     (codecs.BOM_UTF32_LE, "utf-32"),
@@ -38,6 +39,8 @@ _BYTE_ORDER_MARKS: Final = (
     (codecs.BOM_UTF16_LE, "utf-16"),
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
+_BY_CONTENT: Final = {".docx": "Word document", ".epub": "EPUB", ".pdf": "PDF"}
+"""Formats that are known by their first bytes."""
 _ZIP: Final = b"PK\x03\x04"
 _PDF: Final = b"%PDF-"
 _OLD_OFFICE: Final = b"\xd0\xcf\x11\xe0"
@@ -58,7 +61,9 @@ def read_file(path: Path, encoding: str = "") -> Document:
     with path.open("rb") as stream:
         size = path.stat().st_size
         if size > MAX_FILE_BYTES:
-            raise DocumentError(f"the file has {size / 2**20:,.0f} MB; the limit is {MAX_FILE_BYTES // 2**20} MB")
+            raise DocumentError(
+                f"the file has {size / 2**20:,.0f} MB; the limit is {MAX_FILE_BYTES // 2**20} MB", SHORTER
+            )
         try:
             document = _read(stream, path, size, encoding)
         except RecursionError:
@@ -80,7 +85,7 @@ def _read(stream: IO[bytes], path: Path, size: int, encoding: str) -> Document:
     if head.startswith(_OLD_OFFICE):
         raise DocumentError("the file is of an old Office program, or protected with a password", "save it as .docx")
     if size > MAX_TEXT_BYTES:
-        raise DocumentError(f"the text has {size / 2**20:,.0f} MB; the limit is {MAX_TEXT_BYTES // 2**20} MB")
+        raise DocumentError(f"the text has {size / 2**20:,.0f} MB; the limit is {MAX_TEXT_BYTES // 2**20} MB", SHORTER)
     return _text_reader(path)(decoded(stream.read(), encoding))
 
 
@@ -110,6 +115,9 @@ def _text_reader(path: Path) -> Callable[[str], Document]:
         return ssml.read
     if suffix in TEXT_SUFFIXES:
         return text.read
+    if suffix in _BY_CONTENT:
+        message = f"the file is not a whole {_BY_CONTENT[suffix]}, whatever its name says"
+        raise DocumentError(message, "open and save it again in the program that wrote it")
     raise DocumentError(f"{suffix} files can't be read as documents", f"use {', '.join(sorted(SUFFIXES))}")
 
 
@@ -127,5 +135,5 @@ def decoded(content: bytes, encoding: str) -> str:
         likely = " or ".join(legacy_encodings.suggestions(content[: legacy_encodings.MAX_SAMPLE_BYTES])) or "cp1252"
         raise DocumentError(message, f"save the file as UTF-8, or name its encoding: --encoding {likely}") from None
     if "\0" in text:
-        raise DocumentError("the file is not text: it holds NUL characters")
+        raise DocumentError("the file is not text: it holds NUL characters", "save it as UTF-8 text")
     return text.removeprefix("\ufeff")

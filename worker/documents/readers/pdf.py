@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Sequence
+from os import SEEK_END
 from typing import IO, Final
 
 from pypdf import PdfReader
@@ -15,6 +16,8 @@ from worker.documents.errors import DocumentError
 from worker.documents.readers import text as plain
 
 MAX_PAGES: Final = 5_000
+_TAIL_BYTES: Final = 2**20
+_END: Final = b"%%EOF"
 WARNING: Final = (
     "PDF files don't record paragraphs, columns or running heads; read the parts before buying them, "
     "or use the document the PDF was made from"
@@ -30,6 +33,7 @@ _ENDED: Final = re.compile(r"[.!?…。！？:][\"'”’»)\]]*$")
 
 def read(stream: IO[bytes]) -> Document:
     """Read the text of all pages. Raises DocumentError: It is damaged, protected, or has too many pages."""
+    _require_end(stream)
     try:
         reader = PdfReader(stream)
         if reader.is_encrypted and not reader.decrypt(""):
@@ -45,6 +49,15 @@ def read(stream: IO[bytes]) -> Document:
     builder = DocumentBuilder(title, author, warnings=[WARNING])
     found = plain.read(_joined(pages, builder))
     return Document(found.text, found.blocks, found.chapters, title, author, "", tuple(builder.skipped), (WARNING,))
+
+
+def _require_end(stream: IO[bytes]) -> None:
+    """Raises DocumentError: the file breaks off. The library would look for its end byte by byte, for a minute."""
+    stream.seek(0, SEEK_END)
+    stream.seek(max(0, stream.tell() - _TAIL_BYTES))
+    if _END not in stream.read():
+        raise DocumentError("the PDF breaks off: it has no end", "copy or download it again")
+    stream.seek(0)
 
 
 def _about(reader: PdfReader) -> tuple[str, str]:

@@ -30,6 +30,10 @@ _ANCHOR_REACH: Final = 1.7
 """In targets: an anchor is the best place within this reach on either side."""
 _EDGE: Final = 0.9
 """In targets: no anchor lies nearer to the end of its stretch."""
+_CLOSE: Final = 1 / 32
+"""In targets: of places within this distance one is considered, so that a text of single letters costs no more than
+one of sentences.
+"""
 _CONTEXT: Final = 16
 """Characters on either side of a place that decide its rank as an anchor."""
 
@@ -75,8 +79,24 @@ def cuts(start: int, end: int, places: Sequence[Place], ruler: Ruler, *, few: bo
         if first != start:
             chosen.append(first)
         if not ruler.fits(first, last):
-            chosen += _cheapest(first, last, [place for place in places if first < place.at < last], ruler, few=few)
+            inside = [place for place in places if first < place.at < last]
+            chosen += _cheapest(first, last, _thinned(first, last, inside, ruler), ruler, few=few)
     return chosen
+
+
+def _thinned(start: int, end: int, places: Sequence[Place], ruler: Ruler) -> list[Place]:
+    """Leave out places that lie close behind another one, of each group the costlier, as long as every piece between
+    two neighbours fits into a part.
+    """
+    close = _CLOSE * ruler.limits.target_seconds
+    kept: list[Place] = []
+    following = (*(place.at for place in places[1:]), end)
+    for place, after in zip(places, following, strict=True):
+        if not kept or ruler.durations(kept[-1].at, place.at) > close or not ruler.fits(kept[-1].at, after):
+            kept.append(place)
+        elif place.penalty < kept[-1].penalty and ruler.fits(kept[-2].at if len(kept) > 1 else start, place.at):
+            kept[-1] = place
+    return kept
 
 
 def _anchors(start: int, end: int, places: Sequence[Place], ruler: Ruler) -> Iterator[int]:

@@ -17,6 +17,8 @@ _GOES_ON: Final = re.compile(r"[a-zß-öø-ÿа-яёα-ω,;:)\]}»”’、，�
 """A sentence begins with none of these."""
 
 
+_SLICE: Final = 4_000
+"""Characters that are split at once; a longer sentence is found in a longer slice."""
 _NEAR: Final = 400
 """Characters before a boundary that can matter."""
 
@@ -31,10 +33,26 @@ def boundaries(text: str, language: str, unbreakable: Unbreakable, offset: int) 
         offset: Where `text` begins in the document.
     """
     place = 0
-    for sentence in segment(language, text):
+    for sentence in _segments(language, text):
         place += len(sentence)
         if place < len(text) and unbreakable.allows(offset + place) and _ends(text, place, language):
             yield place
+
+
+def _segments(language: str, text: str) -> Iterator[str]:
+    """Split a text slice by slice: sentencex takes a time that grows with the square of the number of sentences."""
+    start, size = 0, _SLICE
+    while start < len(text):
+        found = segment(language, text[start : start + size])
+        if start + size >= len(text):
+            yield from found
+            return
+        if len(found) == 1:
+            size *= 2
+            continue
+        yield from found[:-1]
+        start += sum(map(len, found[:-1]))
+        size = _SLICE
 
 
 def _ends(text: str, place: int, language: str) -> bool:

@@ -14,8 +14,9 @@ _UNBREAKABLE: Final = re.compile(
     rf"\[[^\[\]]{{1,{MAX_TAG}}}\]"
     rf"|<[/!?A-Za-z][^<>]{{0,{MAX_TAG}}}>"
     r"|(?:https?://|www\.)\S+"
-    r"|[\w.+-]+@[\w-]+(?:\.[\w-]+)+"
-    r"|\d+(?:[.,:/’'\u00a0\u202f-]\d+)+"
+    # From their beginnings alone, and without going back: a long run of letters or digits is read once.
+    r"|(?<![\w.+-])[\w.+-]++@[\w-]++(?:\.[\w-]++)+"
+    r"|(?<!\d)\d++(?:[.,:/’'\u00a0\u202f-]\d++)+"
 )
 
 

@@ -33,9 +33,11 @@ from worker.acceptance.grammar import (
 )
 from worker.acceptance.language import is_english
 from worker.acceptance.tokens import Token, Tokens, tokens_of
+from worker.audio.spoken import weigh
 
 MAX_UNKNOWN_SHARE: Final = 0.1
 """Of the tokens: with more words that the dictionary doesn't have, the rung is silent."""
+LETTERS_PER_SECOND: Final = 15.0
 MAX_PHONES: Final = 9
 """That may be missing, or said again, in one piece: two or three words."""
 MIN_CERTAIN_PHONES: Final = 25
@@ -57,7 +59,7 @@ class Limits:
 
 ENGLISH: Final = Limits(mean=3.0, window=5.0)
 """Good takes have 1 and 2, another text has 5 and 7."""
-FOREIGN: Final = Limits(mean=3.7, window=7.0)
+FOREIGN: Final = Limits(mean=4.2, window=12.0)
 """Their sounds are mapped to English ones. Good takes have 1 to 3 and 1.5 to 5, another text has 5 and 7."""
 
 
@@ -88,7 +90,8 @@ def hear(samples: Samples, text: Tokens, lexicon: Lexicon) -> Hearing:
 
 def judge(samples: Samples, text: str, language: str, espeak: Espeak | None) -> Finding:
     """`samples` at the grammar's rate."""
-    if len(samples) < MIN_SHAPE_SECONDS * RATE:
+    expected = weigh(text).least / LETTERS_PER_SECOND
+    if max(len(samples) / RATE, expected) < MIN_SHAPE_SECONDS:
         return inconclusive(Rung.SHAPE, Reason.SHORT_TAKE)
     if len(samples) > MAX_SHAPE_SECONDS * RATE:
         return inconclusive(Rung.SHAPE, Reason.UNSURE)

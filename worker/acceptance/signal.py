@@ -12,13 +12,13 @@ from worker.acceptance.findings import Finding, Reason, Rung, Samples, fine, inc
 
 Powers = npt.NDArray[np.float64]
 
-MIN_DRIFT_SECONDS: Final = 6.0
-"""Of speech: a third of less is a sentence or two, whose own sounds differ as much."""
+MIN_DRIFT_SECONDS: Final = 20.0
+"""Of speech: a third of less is a sentence or two, whose own sounds differ as much. Voices drift in long takes."""
 HIGH_HZ: Final = 2_000.0
-MAX_HIGH_FALL_DB: Final = 8.0
+MAX_HIGH_FALL_DB: Final = 12.0
 """By which the last third's part above `HIGH_HZ` may have fallen, relative to all of it."""
-MAX_LEVEL_FALL_DB: Final = 10.0
-MAX_CENTROID_FALL: Final = 0.45
+MAX_LEVEL_FALL_DB: Final = 14.0
+MAX_CENTROID_FALL: Final = 0.6
 """Of the first third's spectral centroid."""
 CLICK_RATIO: Final = 15.0
 """Of a sample's second difference to the mean around it."""

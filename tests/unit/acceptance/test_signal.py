@@ -13,7 +13,7 @@ TEXTS = (
     "The ferry leaves the small harbour at half past seven.",
     "No one had told the gardener about the locked gate.",
     "She poured the coffee slowly and looked out at the rain.",
-)
+) * 4
 
 
 def _dulled(samples: Samples) -> Samples:

@@ -100,7 +100,7 @@ class TestSubmitting:
 
     def test_the_fields_are_those_of_the_gateway(self) -> None:
         """None is missing in the client's annotations, and none is invented."""
-        assert set(JobFields.__annotations__) == set(JobIn.model_fields) - {"text"}
+        assert set(JobFields.__annotations__) == set(JobIn.model_fields) - {"text", "wording"}
         assert frozenset(TERMINAL) == models.TERMINAL
 
     def test_a_text_with_its_fields(self, client: Client) -> None:

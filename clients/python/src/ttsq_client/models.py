@@ -40,6 +40,8 @@ class JobFields(TypedDict, total=False):
     album: str
     track: str
     expires_after: int | str
+    lexicon: str
+    clean: Literal["html", "markdown", "ssml", "auto"]
     timings: Literal["none", "part", "sentence", "word"]
     provenance: bool
     callback_url: str

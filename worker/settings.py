@@ -159,6 +159,9 @@ class Settings(BaseSettings):
     suspect_takes: Annotated[Literal["best", "fail"], Field(validation_alias=_env("TTSQ_SUSPECT_TAKES"))] = "best"
     """What becomes of a job whose every take is suspicious: `best` succeeds with the best of them and the code
     `suspect_audio`, `fail` fails."""
+    word_times: Annotated[Literal["on", "off"], Field(validation_alias=_env("TTSQ_WORD_TIMES"))] = "on"
+    """Whether words are recognised for `timings`, where `ttsq[listen]` is installed; it takes up to a quarter of the
+    audio's length on one core. `off`: pauses and letters decide."""
     espeak: Annotated[str, Field(validation_alias=_env("TTSQ_ESPEAK"), max_length=1_024)] = ""
     """Path of the program espeak-ng, by which takes are compared. Unset: the one on PATH, if there is one."""
     grace_seconds: Annotated[float, Field(validation_alias=_env("TTSQ_GRACE_SECONDS"), ge=0, le=3_600)] = 60.0

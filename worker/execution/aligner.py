@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from worker.documents.captions.cues import Span
     from worker.execution.listening.pool import ListeningPool
 
-NEEDED: Final = ("pocketsphinx", "worker.acceptance.timing")
+NEEDED: Final = "pocketsphinx"
 
 log = structlog.get_logger("ttsq.execution")
 
@@ -28,13 +28,14 @@ class Aligner:
     environment: Callable[[], Mapping[str, str]]
     espeak: str = ""
     """Path of espeak-ng; empty for the one on PATH."""
+    is_on: bool = True
     processes: ListeningPool | None = None
     """Those that listen to takes already; None to start some when they are needed."""
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     @property
     def is_available(self) -> bool:
-        return all(map(find_spec, NEEDED))
+        return self.is_on and find_spec(NEEDED) is not None
 
     def words(self, path: Path, text: str, language: str) -> Sequence[Span]:
         """Return the words of a WAV in its seconds; nothing where they can't be told. Blocks for a fraction of the

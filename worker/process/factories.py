@@ -126,7 +126,8 @@ def open_listener(settings: Settings, database: Database) -> Listens | None:
 
 def open_aligner(settings: Settings, listener: Listens | None) -> Aligner:
     """Return what finds when words are heard. It shares the processes of the listener, if there is one."""
-    return Aligner(listening_environment, settings.espeak, None if listener is None else listener.processes)
+    is_on, processes = settings.word_times == "on", None if listener is None else listener.processes
+    return Aligner(listening_environment, settings.espeak, is_on, processes)
 
 
 def listening_environment() -> dict[str, str]:

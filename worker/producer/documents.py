@@ -24,7 +24,7 @@ from worker.documents.plan.plan import Delivery, Part, Plan
 from worker.documents.plan.plan import plan as plan_document
 from worker.documents.plan.revision import revise
 from worker.documents.readers import text as text_reader
-from worker.documents.stored_plan import JoinStyle, Sidecar, StoredPlan
+from worker.documents.stored_plan import JoinStyle, StoredPlan
 from worker.intake.row_block import RowBlock
 from worker.intake.validation import Row
 from worker.producer.rows import new_id
@@ -52,8 +52,6 @@ _OF_THE_DOCUMENT: Final[dict[str, Any]] = {
     "provenance": None,
 }
 """What a part doesn't share with its document. A part is retained as long as its document."""
-_CAPTIONS: Final = frozenset({Sidecar.SRT, Sidecar.VTT, Sidecar.ASS, Sidecar.JSON})
-"""Files that say when sentences are heard."""
 _UNANNOUNCED: Final = ("callback_url", "notify")
 _MAX_BYTES: Final = 4
 """UTF-8 bytes per character."""
@@ -195,7 +193,7 @@ def document_rows(
     planned = StoredPlan.of(plan)
     shared = {name: value for name, value in job.items() if name not in _UNANNOUNCED} | _OF_THE_DOCUMENT
     requests = parts_of(request, plan)
-    is_timed = request.timings is not Timings.NONE or not _CAPTIONS.isdisjoint(style.sidecars)
+    is_timed = request.timings in {Timings.SENTENCE, Timings.WORD}
     shared |= {"timings": str(Timings.WORD) if is_timed else None}
     parts = [
         {**shared, "id": new_id(), "parent": job["id"], "part": number}

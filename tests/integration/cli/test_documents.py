@@ -163,8 +163,9 @@ def test_what_no_recording_can_be_made_of_is_refused(
     assert api.state().billed_calls == 0
 
 
-def test_times_lie_beside_the_audio_and_are_printed(ttsq: Ttsq, api: Emulator) -> None:
+def test_times_lie_beside_the_audio_and_are_printed(ttsq: Ttsq, api: Emulator, monkeypatch: pytest.MonkeyPatch) -> None:
     """Of a row that asked for them, and of a document; of other rows they are measured when wanted."""
+    monkeypatch.setenv("TTSQ_WORD_TIMES", "off")
     write_sheet(("short", "The ferry leaves at ten. It waits."), ("long", paragraphs(10)))
     shown = ttsq("run", "sheet.csv", "--timings", "word", "--yes")
     assert shown.code == 0, shown.err

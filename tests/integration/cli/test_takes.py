@@ -94,8 +94,9 @@ def test_the_worst_comes_first_and_marks_calibrate(ttsq: Ttsq, api: Emulator) ->
 def test_a_part_keeps_its_chosen_take_in_later_versions(ttsq: Ttsq, monkeypatch: pytest.MonkeyPatch) -> None:
     """The recording is joined again with it, and an edit elsewhere doesn't bring the other take back."""
     text = "# The Ferry\n\n" + "\n\n".join(f"## Chapter {n}\n\n{paragraphs(4, first=n * 50)}" for n in (1, 2))
-    run = ("run", "ferry.md", "--out", "ferry.wav", "--captions", "json", "--yes")
+    run = ("run", "ferry.md", "--out", "ferry.wav", "--captions", "json", "--timings", "word", "--yes")
     cut = Effect(take=Take.TRUNCATED, share=0.4)
+    monkeypatch.setenv("TTSQ_WORD_TIMES", "off")
     with Emulator(EmulatorConfig(key=KEY)) as api:
         monkeypatch.setenv("SEGMIND_BASE_URL", api.base_url)
         monkeypatch.setenv("SEGMIND_RPM", "unlimited")

@@ -16,6 +16,7 @@ from worker.artifacts.ownership import JOB
 from worker.audio.gate import GateLimits
 from worker.emulator.config import EmulatorConfig
 from worker.execution import timings
+from worker.execution.aligner import Aligner
 from worker.execution.timings import TimedAudio
 from worker.store import documents
 from worker.store.documents import DocumentRecord
@@ -35,6 +36,13 @@ def config() -> EmulatorConfig:
 def limits() -> GateLimits:
     """Takes are judged."""
     return GateLimits()
+
+
+@pytest.fixture(autouse=True)
+def unrecognised(request: pytest.FixtureRequest) -> None:
+    """Pauses and letters decide, as without `ttsq[listen]`."""
+    for name in {"shop", "shop_on_both"} & set(request.fixturenames):
+        request.getfixturevalue(name).executor.context.aligner = Aligner(dict, is_on=False)
 
 
 def beside(audio: Path) -> Path:

@@ -57,7 +57,7 @@ def _measured(
     place = destinations.containing(audio.uri, tenant=audio.tenant, batch_id=audio.batch_id)
     if place is None:
         raise CliError(f"{audio.uri} lies outside the stores of its tenant")
-    aligner = Aligner(listening_environment, settings.espeak)
+    aligner = Aligner(listening_environment, settings.espeak, settings.word_times == "on")
     with TemporaryDirectory(prefix="ttsq-") as name:
         folder, codecs = Path(name), CodecPool(1)
         try:

@@ -10,7 +10,6 @@ import resource
 import signal
 import sys
 from contextlib import suppress
-from importlib import import_module
 from typing import TYPE_CHECKING, BinaryIO, Final
 
 from worker.execution.listening.messages import (
@@ -38,6 +37,7 @@ def main() -> None:
     with open(os.devnull, "wb") as nowhere:  # noqa: PTH123 - what a library prints must not stand among the answers
         os.dup2(nowhere.fileno(), 1)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    os.umask(0o077)  # a library may write temporary files
     with suppress(OSError, ValueError):
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     with suppress(OSError):
@@ -79,10 +79,10 @@ def _heard(request: ListenRequest) -> Heard:
 
 def _words(request: WordsRequest) -> tuple[WordTime, ...]:
     from worker.acceptance.espeak import find_espeak  # noqa: PLC0415 - as above
+    from worker.acceptance.timing import word_times  # noqa: PLC0415 - likewise
 
-    word_times = import_module("worker.acceptance.timing").word_times
     samples, rate = _samples(request.path)
-    return tuple(word_times(samples, rate, request.text, request.language, find_espeak(request.tools.espeak)))
+    return word_times(samples, rate, request.text, request.language, find_espeak(request.tools.espeak))
 
 
 def _samples(path: Path) -> tuple[Samples, int]:

@@ -28,7 +28,7 @@ HOME: Final = Path(".ttsq")
 """Database, spool and audio of single-process mode, below the working directory."""
 
 MAX_RPM: Final = 100_000
-RUNGS: Final = ("signal", "rate", "shape", "words")
+RUNGS: Final = ("signal", "rate", "shape")
 AUTO_RUNGS: Final = "auto"
 
 
@@ -154,7 +154,7 @@ class Settings(BaseSettings):
     ] = 15.0
     """Expected speaking rate in characters per second; a Chinese character counts as three."""
     take_rungs: Annotated[str, Field(validation_alias=_env("TTSQ_TAKE_RUNGS"))] = ""
-    """What listens to takes that pass the measurements: `signal`, `rate`, `shape` and `words`, separated by commas;
+    """What listens to takes that pass the measurements: `signal`, `rate` and `shape`, separated by commas;
     `auto`: those that can judge in full on this machine; empty: none. See docs/listening.md."""
     suspect_takes: Annotated[Literal["best", "fail"], Field(validation_alias=_env("TTSQ_SUSPECT_TAKES"))] = "best"
     """What becomes of a job whose every take is suspicious: `best` succeeds with the best of them and the code

@@ -6,7 +6,6 @@ import time
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass, replace
 from importlib.util import find_spec
-from pathlib import Path
 
 import numpy as np
 
@@ -40,16 +39,14 @@ def listen(
     return tuple(_timed(rung, heard) for rung in Rung if rung in rungs)
 
 
-def available_rungs(*, espeak: str = "", recogniser: str = "") -> dict[Rung, str]:
-    """For each rung: nothing where it can judge in full, else what is missing. Starts and imports nothing.
-
-    `espeak` is the program's path, `recogniser` the directory of the recogniser's model, as set.
+def available_rungs(*, espeak: str = "") -> dict[Rung, str]:
+    """For each rung that a worker can use: nothing where it can judge in full, else what is missing. Starts and imports
+    nothing. `espeak` is the program's path, as set.
     """
-    missing = dict.fromkeys(Rung, "")
+    missing = dict.fromkeys((Rung.SIGNAL, Rung.RATE, Rung.SHAPE), "")
     if find_espeak(espeak) is None:
         missing[Rung.RATE] = "espeak-ng not found: durations are compared with counted characters"
     missing[Rung.SHAPE] = "; ".join(_shape_lacks(espeak))
-    missing[Rung.WORDS] = _recogniser_lacks(recogniser)
     return missing
 
 
@@ -58,15 +55,6 @@ def _shape_lacks(espeak: str) -> Iterator[str]:
         yield "pocketsphinx not installed (install ttsq[listen])"
     elif find_espeak(espeak) is None:
         yield "espeak-ng not found: English alone is judged"
-
-
-def _recogniser_lacks(directory: str) -> str:
-    if not directory:
-        return "no model directory set"
-    if not Path(directory).is_dir():
-        return f"the model directory {directory} doesn't exist"
-    known = ("faster_whisper", "onnx_asr")
-    return "" if any(map(find_spec, known)) else "neither faster-whisper nor onnx-asr is installed"
 
 
 @dataclass(frozen=True, slots=True)

@@ -206,11 +206,11 @@ def test_the_production_services_are_looked_at(
 def test_it_says_what_listens_and_why_the_rest_does_not(doctor: Doctor, monkeypatch: pytest.MonkeyPatch) -> None:
     """Off is no fault; a rung that lacks something is named with it."""
     assert doctor().words("listening").startswith("off; TTSQ_TAKE_RUNGS=auto")
-    monkeypatch.setenv("TTSQ_TAKE_RUNGS", "rate,words")
+    monkeypatch.setenv("TTSQ_TAKE_RUNGS", "rate,shape")
     monkeypatch.setenv("TTSQ_ESPEAK", "/nowhere/espeak-ng")
     report = doctor()
     assert report.level("listening") == "warning"
-    assert "rate, words on" in report.words("listening")
+    assert "rate, shape on" in report.words("listening")
     assert "rate: espeak-ng not found" in report.words("listening")
     assert "signal off" in report.words("listening")
     monkeypatch.setenv("TTSQ_TAKE_RUNGS", "signal")

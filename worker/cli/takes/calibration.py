@@ -105,7 +105,7 @@ def calibrate(wanted: str, *, limit: int, as_json: bool) -> None:
 def _listened(
     settings: Settings, database: Database, chosen: Sequence[Take], by_id: dict[UUID, JobRecord]
 ) -> Iterator[Judged]:
-    rungs = tuple(rung for rung in Rung if rung is not Rung.WORDS or not missing_for_rungs(settings)[rung])
+    rungs = tuple(missing_for_rungs(settings))
     cores = os.cpu_count() or 1
     processes, codecs, rates = ListeningPool(cores, listening_environment()), CodecPool(cores), Rates(database)
     destinations = open_destinations(settings, database, connections=cores)

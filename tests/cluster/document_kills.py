@@ -75,7 +75,7 @@ def killed_documents(
 ) -> DocumentToll:
     """Speak a document in each cycle, and kill every worker once while it is under way."""
     rng, toll = random.Random(seed), DocumentToll()
-    workers = list(cluster.workers)
+    workers = [worker for worker in cluster.workers if worker.alive]
     for number in range(1, cycles + 1):
         batch = _submitted_script(cluster, number) if scripts else cluster.submit([_row(number)])
         time.sleep(rng.uniform(0, SPAN_SECONDS))

@@ -10,7 +10,10 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-FILES = ("Makefile", "LICENSE", "README.md", "pyproject.toml", "requirements.txt", "requirements-runtime.txt")
+FILES = (
+    *("Makefile", "LICENSE", "README.md", "pyproject.toml", "hatch_build.py"),
+    *("requirements.txt", "requirements-runtime.txt"),
+)
 FOLDERS = ("api_models", "examples", "migrations", "worker")
 
 

@@ -1,4 +1,4 @@
-"""The alerts over the metrics; `python -m worker.monitoring.alerts > deploy/prometheus/alerts.yml` renders the rules.
+"""The alerts over the metrics; `python -m tests.alert_rules > deploy/prometheus/alerts.yml` renders the rules.
 
 Each is true when it fires, and has a page in docs/runbooks with the commands to run. What a user has asked for is no
 fault: neither a paused batch nor a gate that an operator closed raises any, and a budget no more than a notice.
@@ -207,7 +207,7 @@ def rules() -> str:
 
 
 def _lines() -> Iterator[str]:
-    yield "# Rendered by `python -m worker.monitoring.alerts > deploy/prometheus/alerts.yml`. Runbooks: docs/runbooks."
+    yield "# Rendered by `python -m tests.alert_rules > deploy/prometheus/alerts.yml`. Runbooks: docs/runbooks."
     yield from ("groups:", "  - name: ttsq", "    rules:")
     for alert in ALERTS:
         yield f"      - alert: {alert.name}"
@@ -217,7 +217,3 @@ def _lines() -> Iterator[str]:
         yield "        annotations:"
         yield f"          summary: {json.dumps(alert.summary)}"
         yield f"          runbook: {alert.runbook}"
-
-
-if __name__ == "__main__":
-    print(rules(), end="")  # noqa: T201 - the output of the command

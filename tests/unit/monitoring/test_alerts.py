@@ -172,7 +172,7 @@ def test_every_alert_has_its_fault() -> None:
 
 
 def test_the_rules_are_current_and_clean() -> None:
-    """After a change: `python -m worker.monitoring.alerts > deploy/prometheus/alerts.yml`."""
+    """After a change: `python -m tests.alert_rules > deploy/prometheus/alerts.yml`."""
     assert RULES.read_text(encoding="utf-8") == alerts.rules()
     assert check("rules", str(RULES)) == ""
 

@@ -24,6 +24,8 @@ WRITERS: Final = {
     "worker/execution/listening/process.py": "opens /dev/null",
     "worker/cli/takes/timings.py": "captions for people",
     "worker/cli/lexicon/commands.py": "a lexicon for people",
+    "worker/cli/lexicon/trying.py": "a sheet in a temporary folder of mode 0700",
+    "worker/audio/stream_encoder.py": "encodes into memory",
     "worker/cli/script/cast.py": "a cast for people",
     "worker/cli/join.py": "captions for people",
     "worker/documents/join/recording.py": "a recording for people",

@@ -18,6 +18,7 @@ STREAMS: Final = {
     "worker/cli/console/exits.py": "flushes",
     "worker/process/shutdown.py": "flushes",
     "worker/audio/codec/process.py": "its standard output is a protocol",
+    "worker/execution/listening/process.py": "its standard output is a protocol",
 }
 """Modules that may name `sys.stdout` or `sys.stderr`, each with its reason."""
 CONSOLES: Final = {"worker/cli/console/terminal.py", "worker/cli/console/progress.py"}

@@ -117,7 +117,8 @@ def export(
     if out is None:
         terminal.data(_data(record) | {"content": text})
         if not as_json:
-            sys.stdout.write(text)
+            for line in text.splitlines():
+                terminal.unbroken(line)
         return
     try:
         with out.open("x", encoding="utf-8") as stream:

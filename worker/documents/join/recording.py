@@ -22,7 +22,8 @@ from worker.documents.containers.description import Description
 from worker.documents.errors import DocumentError
 from worker.documents.join import stems
 from worker.documents.join.assembly import Assembly, Take, assemble
-from worker.documents.join.delivery import Delivery, Levels, levels
+from worker.documents.join.delivery import Delivery, Levels
+from worker.documents.join.levels import levels
 from worker.documents.join.mastering import MARGIN_DB, Loudness, Meter, decibels, gain_for, mastered
 from worker.documents.join.style import Preset, Style
 from worker.documents.plan.plan import Gap

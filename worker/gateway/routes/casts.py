@@ -48,7 +48,7 @@ def get_cast(request: Request, name: Name, caller: Reader, version: Version = No
 @router.put(
     "/{name}",
     response_model=CastView,
-    responses={200: {"description": "The cast with its version; equal roles make no new one."}, **problems()},
+    responses={200: {"description": "The cast with its version; equal roles make no new one."}, **problems(404)},
     openapi_extra=answers.with_body(CastIn, EXAMPLE),
 )
 async def put_cast(request: Request, name: Name, caller: Admin) -> Response:

@@ -47,7 +47,7 @@ def get_lexicon(request: Request, name: Name, caller: Reader, version: Version =
 @router.put(
     "/{name}",
     response_model=LexiconView,
-    responses={200: {"description": "The lexicon with its version; equal rules make no new one."}, **problems()},
+    responses={200: {"description": "The lexicon with its version; equal rules make no new one."}, **problems(404)},
     openapi_extra=answers.with_body(LexiconIn, EXAMPLE),
 )
 async def put_lexicon(request: Request, name: Name, caller: Admin) -> Response:

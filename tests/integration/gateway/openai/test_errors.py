@@ -82,13 +82,13 @@ def test_every_fault_is_said_at_once(client: Client) -> None:
 
 def test_other_errors_keep_the_form(gateway: Running, client: Client) -> None:
     """Whatever part of the gateway refuses the request."""
-    large = {**ASKED, "input": "x" * 3_000_000}
+    large = {"input_file_id": "x" * 300_000}
     replies = {
         401: gateway.stranger.post(SPEECH, ASKED),
         403: gateway.client("acme", Scope.READ).post(SPEECH, ASKED),
         404: client.get("/openai/v1/audio/speeches"),
         405: client.get(SPEECH),
-        413: client.post(SPEECH, large),
+        413: client.post("/openai/v1/batches", large),
         415: client("POST", SPEECH, b"input=a", headers={"Content-Type": "application/x-www-form-urlencoded"}),
     }
     for status, reply in replies.items():

@@ -21,6 +21,8 @@ PIECE_BYTES: Final = 64 * 1024
 BACKLOG: Final = 512
 ANSWER_SECONDS: Final = 10.0
 """Limit for the relay thread to carry out a command."""
+TURNS_TO_ACCEPT: Final = 5
+"""Turns of the loop in which connections that were accepted get their streams; cancelled before, they would leak."""
 RESET_ON_CLOSE: Final = struct.pack("ii", 1, 0)
 """SO_LINGER of zero seconds."""
 
@@ -53,6 +55,10 @@ class Wire:
         return made
 
     async def _close(self) -> None:
+        for link in self._links:
+            link.stop_listening()
+        for _ in range(TURNS_TO_ACCEPT):
+            await asyncio.sleep(0)
         for link in self._links:
             link.close()
         others = asyncio.all_tasks() - {asyncio.current_task()}
@@ -116,11 +122,14 @@ class Link:
         self._flows.set()
         self._server = await asyncio.start_server(self._serve, sock=self._listener)
 
-    def close(self) -> None:
-        """Drop every connection and accept no more. To be called on the wire's thread."""
-        self._cut()
+    def stop_listening(self) -> None:
+        """Accept no more. To be called on the wire's thread."""
         if self._server is not None:
             self._server.close()
+
+    def close(self) -> None:
+        """Drop every connection. To be called on the wire's thread."""
+        self._cut()
 
     def _cut(self) -> None:
         self._is_cut = True

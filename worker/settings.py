@@ -155,7 +155,7 @@ class Settings(BaseSettings):
     """Expected speaking rate in characters per second; a Chinese character counts as three."""
     take_rungs: Annotated[str, Field(validation_alias=_env("TTSQ_TAKE_RUNGS"))] = ""
     """What listens to takes that pass the measurements: `signal`, `rate` and `shape`, separated by commas;
-    `auto`: those that can judge in full on this machine; empty: none. See docs/listening.md."""
+    `auto`: those of the latter two that can judge in full on this machine; empty: none. See docs/listening.md."""
     suspect_takes: Annotated[Literal["best", "fail"], Field(validation_alias=_env("TTSQ_SUSPECT_TAKES"))] = "best"
     """What becomes of a job whose every take is suspicious: `best` succeeds with the best of them and the code
     `suspect_audio`, `fail` fails."""

@@ -136,11 +136,14 @@ def listening_environment() -> dict[str, str]:
 
 
 def chosen_rungs(settings: Settings) -> tuple[Rung, ...]:
-    """Return the rungs that are on, the cheapest first."""
-    if settings.take_rungs == AUTO_RUNGS:
-        return tuple(rung for rung, missing in missing_for_rungs(settings).items() if not missing)
+    """Return the rungs that are on, the cheapest first. Automatically none that refuses many good takes of some voices:
+    see docs/acceptance.md.
+    """
     from worker.acceptance.findings import Rung  # noqa: PLC0415 - as above
 
+    if settings.take_rungs == AUTO_RUNGS:
+        missing = missing_for_rungs(settings)
+        return tuple(rung for rung, lacks in missing.items() if not lacks and rung is not Rung.SIGNAL)
     names = settings.take_rungs.split(",") if settings.take_rungs else ()
     return tuple(rung for rung in Rung if rung in names)
 

@@ -19,8 +19,8 @@ from worker.emulator.config import EmulatorConfig
 
 SLOTS: Final = 40
 DATABASE_CONNECTIONS: Final = 6
-OF_THE_LEADER: Final = 3
-"""Further connections, for the notifications of new jobs, of the inbox and of events."""
+OF_THE_LEADER: Final = 1
+"""A further connection, for the notifications of new jobs, of the inbox and of events."""
 BROKER_CONNECTIONS: Final = 6
 """To receive, to send, and what is being replaced."""
 LINES: Final = [f"Deck chair number {number} is by the pool." for number in range(1, 401)]
